@@ -1,0 +1,44 @@
+//! Every maximum of the formats, with its unit and its reason (invariant I7).
+
+/// Causal references of one event (`deps`). More heads than this are joined by a `merge` first.
+pub const DEPS_MAX: usize = 16;
+/// Authority heads named by one event (`auth`).
+pub const AUTH_HEADS_MAX: usize = 8;
+/// Greatest Lamport time: 2^48 - 1, so that a lie leaves room for every honest event after it.
+pub const LAMPORT_MAX: u64 = (1 << 48) - 1;
+/// Bytes of UTF-8 in the text of one message: fits a gossip frame with room to spare.
+pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one content event's body: gossip frames are capped at 64 KiB.
+pub const CONTENT_BYTES_MAX: usize = 48 * 1024;
+/// Bytes of any event body, sealed or clear: the next padding step above a content event.
+pub const BODY_BYTES_MAX: usize = 60 * 1024;
+/// Bytes of the body of one authority operation.
+pub const AUTHORITY_BODY_BYTES_MAX: usize = 32 * 1024;
+/// Ids listed by one operation (accepted ends, reaffirmed operations, deleted messages).
+pub const IDS_LISTED_MAX: usize = 512;
+/// Identity events embedded in one operation: genesis, devices, revocations of one account.
+pub const IDENTITY_CHAIN_MAX: usize = 32;
+/// Events between two signatures of one log in a range.
+pub const RANGE_SIGNATURE_SPACING_MAX: usize = 64;
+/// Events in one range.
+pub const RANGE_EVENTS_MAX: usize = 4096;
+/// Bytes of one range before decompression is trusted, and of what it declares to hold.
+pub const RANGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a name of a community, channel, category, role or member.
+pub const NAME_BYTES_MAX: usize = 100;
+/// Bytes of a topic.
+pub const TOPIC_BYTES_MAX: usize = 1024;
+/// Bytes of an icon (PNG or WebP).
+pub const ICON_BYTES_MAX: usize = 32 * 1024;
+/// Pixels of an icon on each side.
+pub const ICON_SIDE_MAX: usize = 512;
+/// Bytes of an emoji: the longest sequences in Unicode's lists stay below this.
+pub const EMOJI_BYTES_MAX: usize = 64;
+/// Bytes of the shared note, far below the content document's target of 1 MiB.
+pub const NOTE_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a moderation reason.
+pub const REASON_BYTES_MAX: usize = 512;
+/// Parent epochs of one epoch announcement.
+pub const EPOCH_PARENTS_MAX: usize = 8;
+/// Bytes of a profile's about text.
+pub const ABOUT_BYTES_MAX: usize = 2048;

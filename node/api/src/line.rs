@@ -1,0 +1,1 @@
+//! The text grammar: every [`Command`](crate::Command) has one canonical line.
