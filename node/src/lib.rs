@@ -1,1 +1,34 @@
-//! Placeholder while the workspace is laid out.
+//! The tokio shell around the sans-IO core: network, store, at-rest key, local socket, driver.
+//!
+//! ```text
+//!  NodeHandle, RpcServer -> driver (one loop, owns the core) -> network (libp2p swarm task)
+//!                                                            -> store   (one writer thread, redb)
+//! ```
+//! Everything that blocks or fails lives here; everything that decides lives in `alloquy-core`. The
+//! driver feeds the core one input at a time and carries out every output before the next.
+//!
+//! Entry points: [`init`] makes an account in a data directory, [`run`] serves it until told to stop,
+//! [`start`] does the same for a program that wants a [`NodeHandle`] of its own, [`RpcClient`] talks to
+//! a node that another process runs, [`doctor`] looks at a data directory from outside.
+//!
+//! Deliberately not here: rules of any kind (validity, admission, delivery), text for people other than
+//! error sentences, and any server that the person did not name.
+
+pub mod client;
+pub mod config;
+pub mod doctor;
+pub mod error;
+pub mod init;
+pub mod node;
+pub mod rpc;
+pub mod store;
+pub mod vault;
+
+pub use client::NodeHandle;
+pub use config::NodeConfig;
+pub use doctor::{Finding, Severity, doctor};
+pub use error::{InitError, RunError};
+pub use init::{Initialised, init};
+pub use node::{Running, Status, run, start};
+pub use rpc::RpcClient;
+pub use vault::{KeyOrigin, KeySource, Passphrase};
