@@ -1,0 +1,128 @@
+//! The tree's own manners: sizes, unfinished places, and whether README.md tells the truth.
+
+use std::path::{Path, PathBuf};
+
+/// Lines of a source file at most; about 500 is the aim.
+const FILE_LINES_MAX: usize = 800;
+
+fn sources() -> Vec<PathBuf> {
+    alloquy_tests::sources(alloquy_tests::workspace())
+}
+
+#[test]
+fn no_source_file_gathers_more_than_it_should() {
+    let sources = sources();
+    assert!(sources.len() > 20, "the walk found the tree");
+    for path in sources {
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        assert!(
+            lines <= FILE_LINES_MAX,
+            "{}: {lines} lines, at most {FILE_LINES_MAX}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn nothing_is_left_to_be_written() {
+    // Put together here so that this file does not hold them.
+    let unfinished = [
+        concat!("todo", "!("),
+        concat!("unimplemented", "!("),
+        concat!("#[ign", "ore"),
+    ];
+    for path in sources() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        for mark in unfinished {
+            assert!(!text.contains(mark), "{}: {mark}", path.display());
+        }
+    }
+}
+
+#[test]
+fn modules_lie_beside_their_folder_and_have_names_of_the_field() {
+    for path in sources() {
+        let stem = path.file_stem().unwrap().to_string_lossy();
+        for bad in [
+            "mod", "utils", "util", "manager", "helper", "helpers", "common", "misc",
+        ] {
+            assert_ne!(stem, bad, "{}", path.display());
+        }
+    }
+}
+
+/// Words between backticks, outside of code blocks.
+fn quoted(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut code_block = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            code_block = !code_block;
+        } else if !code_block {
+            words.extend(line.split('`').skip(1).step_by(2).map(str::to_owned));
+        }
+    }
+    words
+}
+
+fn looks_like_a_path(word: &str) -> bool {
+    let bare = word
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+    bare && !word.starts_with('/')
+        && (word.contains('/')
+            || [".md", ".toml", ".rs", ".py"]
+                .iter()
+                .any(|end| word.ends_with(end)))
+}
+
+#[test]
+fn files_that_the_readme_names_exist() {
+    let mut checked = 0;
+    for document in ["README.md", "ARCHITECTURE.md", "docs/acceptance.md"] {
+        let text = std::fs::read_to_string(alloquy_tests::workspace().join(document)).unwrap();
+        for word in quoted(&text).iter().filter(|word| looks_like_a_path(word)) {
+            assert!(
+                alloquy_tests::workspace().join(word).exists(),
+                "{document} names {word}, which does not exist"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 5, "the documents name files");
+}
+
+/// Links of Markdown to files of the tree: `[text](file)`.
+fn linked(text: &str) -> Vec<&str> {
+    text.split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split_once(')'))
+        .map(|(target, _)| target)
+        .filter(|target| !target.contains("://") && !target.starts_with('#'))
+        .collect()
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let root = alloquy_tests::workspace();
+    let mut documents: Vec<PathBuf> = std::fs::read_dir(root.join("docs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    documents.extend(
+        std::fs::read_dir(root)
+            .unwrap()
+            .map(|entry| entry.unwrap().path()),
+    );
+    for document in documents
+        .iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+    {
+        let text = std::fs::read_to_string(document).unwrap();
+        for target in linked(&text) {
+            let file = target.split('#').next().unwrap();
+            let path = document.parent().unwrap_or(Path::new("")).join(file);
+            assert!(path.exists(), "{} links to {target}", document.display());
+        }
+    }
+}
