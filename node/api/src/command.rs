@@ -67,9 +67,18 @@ pub enum Command {
     /// `communities`
     Communities,
     /// `create-channel COMMUNITY text|voice NAME [--private] [--category NAME]`
-    CreateChannel { community: CommunityRef, kind: ChannelKind, name: String, private: bool, category: Option<String> },
+    CreateChannel {
+        community: CommunityRef,
+        kind: ChannelKind,
+        name: String,
+        private: bool,
+        category: Option<String>,
+    },
     /// `create-category COMMUNITY NAME`
-    CreateCategory { community: CommunityRef, name: String },
+    CreateCategory {
+        community: CommunityRef,
+        name: String,
+    },
     /// `delete-channel CHANNEL`
     DeleteChannel { channel: ChannelRef },
     /// `channels COMMUNITY`
@@ -79,15 +88,29 @@ pub enum Command {
     /// `topic COMMUNITY|CHANNEL "TEXT"` (empty text clears)
     Topic { target: String, text: String },
     /// `icon COMMUNITY BASE64|none`
-    Icon { community: CommunityRef, image: Option<String> },
+    Icon {
+        community: CommunityRef,
+        image: Option<String>,
+    },
     /// `move-channel CHANNEL POSITION [--category NAME|none]`
-    MoveChannel { channel: ChannelRef, position: u32, category: Option<String> },
+    MoveChannel {
+        channel: ChannelRef,
+        position: u32,
+        category: Option<String>,
+    },
     /// `invite COMMUNITY [--uses N] [--expires 1h]`
-    Invite { community: CommunityRef, uses: Option<u32>, expires_ms: Option<u64> },
+    Invite {
+        community: CommunityRef,
+        uses: Option<u32>,
+        expires_ms: Option<u64>,
+    },
     /// `invites COMMUNITY`
     Invites { community: CommunityRef },
     /// `revoke-invite COMMUNITY INVITE`
-    RevokeInvite { community: CommunityRef, invite: InviteId },
+    RevokeInvite {
+        community: CommunityRef,
+        invite: InviteId,
+    },
     /// `join LINK`
     Join { link: String },
     /// `leave COMMUNITY`
@@ -111,53 +134,131 @@ pub enum Command {
     /// `unpin MESSAGE`
     Unpin { message: EventId },
     /// `note COMMUNITY` shows the shared note; `note COMMUNITY AT REMOVE "INSERT"` changes it
-    Note { community: CommunityRef, splice: Option<NoteSplice> },
+    Note {
+        community: CommunityRef,
+        splice: Option<NoteSplice>,
+    },
     /// `history CHANNEL [--last N] [--before ID] [--thread ID]`
-    History { channel: ChannelRef, last: u32, before: Option<EventId>, thread: Option<EventId> },
+    History {
+        channel: ChannelRef,
+        last: u32,
+        before: Option<EventId>,
+        thread: Option<EventId>,
+    },
     /// `members COMMUNITY`
     Members { community: CommunityRef },
     /// `profile name|about|status "TEXT"` or `profile online|idle|dnd|invisible`
     Profile { change: ProfileChange },
     /// `role create COMMUNITY NAME --rank N [--allow a,b]`
-    RoleCreate { community: CommunityRef, name: String, rank: u32, allow: Vec<String> },
+    RoleCreate {
+        community: CommunityRef,
+        name: String,
+        rank: u32,
+        allow: Vec<String>,
+    },
     /// `role edit COMMUNITY ROLE [--name NAME] [--rank N] [--allow a,b]`
-    RoleEdit { community: CommunityRef, role: RoleRef, name: Option<String>, rank: Option<u32>, allow: Option<Vec<String>> },
+    RoleEdit {
+        community: CommunityRef,
+        role: RoleRef,
+        name: Option<String>,
+        rank: Option<u32>,
+        allow: Option<Vec<String>>,
+    },
     /// `role delete COMMUNITY ROLE`
-    RoleDelete { community: CommunityRef, role: RoleRef },
+    RoleDelete {
+        community: CommunityRef,
+        role: RoleRef,
+    },
     /// `role grant COMMUNITY ROLE ACCOUNT`
-    RoleGrant { community: CommunityRef, role: RoleRef, account: AccountRef },
+    RoleGrant {
+        community: CommunityRef,
+        role: RoleRef,
+        account: AccountRef,
+    },
     /// `role revoke COMMUNITY ROLE ACCOUNT`
-    RoleRevoke { community: CommunityRef, role: RoleRef, account: AccountRef },
+    RoleRevoke {
+        community: CommunityRef,
+        role: RoleRef,
+        account: AccountRef,
+    },
     /// `roles COMMUNITY`
     Roles { community: CommunityRef },
     /// `overwrite CHANNEL role|member TARGET [--allow a,b] [--deny a,b]`
-    Overwrite { channel: ChannelRef, target: OverwriteRef, allow: Vec<String>, deny: Vec<String> },
+    Overwrite {
+        channel: ChannelRef,
+        target: OverwriteRef,
+        allow: Vec<String>,
+        deny: Vec<String>,
+    },
     /// `kick COMMUNITY ACCOUNT ["REASON"]`
-    Kick { community: CommunityRef, account: AccountRef, reason: Option<String> },
+    Kick {
+        community: CommunityRef,
+        account: AccountRef,
+        reason: Option<String>,
+    },
     /// `ban COMMUNITY ACCOUNT ["REASON"]`
-    Ban { community: CommunityRef, account: AccountRef, reason: Option<String> },
+    Ban {
+        community: CommunityRef,
+        account: AccountRef,
+        reason: Option<String>,
+    },
     /// `unban COMMUNITY ACCOUNT ["REASON"]`
-    Unban { community: CommunityRef, account: AccountRef, reason: Option<String> },
+    Unban {
+        community: CommunityRef,
+        account: AccountRef,
+        reason: Option<String>,
+    },
     /// `timeout COMMUNITY ACCOUNT 10m ["REASON"]`
-    Timeout { community: CommunityRef, account: AccountRef, duration_ms: u64, reason: Option<String> },
+    Timeout {
+        community: CommunityRef,
+        account: AccountRef,
+        duration_ms: u64,
+        reason: Option<String>,
+    },
     /// `slow-mode CHANNEL 10s|off`
-    SlowMode { channel: ChannelRef, interval_ms: u64 },
+    SlowMode {
+        channel: ChannelRef,
+        interval_ms: u64,
+    },
     /// `owner add COMMUNITY ACCOUNT`
-    OwnerAdd { community: CommunityRef, account: AccountRef },
+    OwnerAdd {
+        community: CommunityRef,
+        account: AccountRef,
+    },
     /// `owner remove COMMUNITY ACCOUNT`
-    OwnerRemove { community: CommunityRef, account: AccountRef },
+    OwnerRemove {
+        community: CommunityRef,
+        account: AccountRef,
+    },
     /// `reaffirm COMMUNITY OPERATION..`
-    Reaffirm { community: CommunityRef, operations: Vec<EventId> },
+    Reaffirm {
+        community: CommunityRef,
+        operations: Vec<EventId>,
+    },
     /// `accept-late COMMUNITY MESSAGE..`
-    AcceptLate { community: CommunityRef, messages: Vec<EventId> },
+    AcceptLate {
+        community: CommunityRef,
+        messages: Vec<EventId>,
+    },
     /// `purge COMMUNITY MESSAGE..`
-    Purge { community: CommunityRef, messages: Vec<EventId> },
+    Purge {
+        community: CommunityRef,
+        messages: Vec<EventId>,
+    },
     /// `audit COMMUNITY [--last N]`
     Audit { community: CommunityRef, last: u32 },
     /// `why COMMUNITY ACCOUNT RIGHT [--channel CHANNEL]`
-    Why { community: CommunityRef, account: AccountRef, right: String, channel: Option<ChannelRef> },
+    Why {
+        community: CommunityRef,
+        account: AccountRef,
+        right: String,
+        channel: Option<ChannelRef>,
+    },
     /// `mark-read CHANNEL [MESSAGE]`
-    MarkRead { channel: ChannelRef, message: Option<EventId> },
+    MarkRead {
+        channel: ChannelRef,
+        message: Option<EventId>,
+    },
     /// `unread [COMMUNITY]`
     Unread { community: Option<CommunityRef> },
     /// `typing CHANNEL`
@@ -217,4 +318,3 @@ pub struct Window {
     /// How many messages.
     pub limit: u32,
 }
-

@@ -1,4 +1,4 @@
-//! What happened, as faces are told.
+//! What happened, as faces are told. A line of `watch` is one [`Event`] as JSON.
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId};
 use serde::{Deserialize, Serialize};
@@ -6,40 +6,178 @@ use serde::{Deserialize, Serialize};
 use crate::command::CommandId;
 use crate::reply::{CommandError, DeliveryView, MessageView, Reply};
 
-/// One thing that happened. A `watch` line is one of these as JSON.
+/// One thing that happened.
+///
+/// In JSON the variant is the field `event`: `{"event":"message-added","community":..,"channel":..,"message":{..}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// A command ended; its effect is durable here.
-    Done { id: CommandId, result: Result<Reply, CommandError> },
+    /// A command ended; if it succeeded, its effect is durable here. Told only to the client that gave it.
+    Done {
+        /// The client's number for the command.
+        id: CommandId,
+        /// `{"reply":{..}}` or `{"error":{"code","message"}}`.
+        #[serde(with = "outcome")]
+        result: Result<Reply, CommandError>,
+    },
     /// A message appeared (own or another's).
-    MessageAdded { community: CommunityId, channel: ChannelId, message: MessageView },
+    MessageAdded {
+        /// The community of the channel.
+        community: CommunityId,
+        /// The channel.
+        channel: ChannelId,
+        /// The message.
+        message: MessageView,
+    },
     /// A message was edited, deleted, pinned, reacted to, or its body arrived.
-    MessageChanged { community: CommunityId, channel: ChannelId, message: MessageView },
+    MessageChanged {
+        /// The community of the channel.
+        community: CommunityId,
+        /// The channel.
+        channel: ChannelId,
+        /// The message as it is now.
+        message: MessageView,
+    },
     /// A message stopped counting.
-    MessageRemoved { community: CommunityId, channel: ChannelId, message: EventId },
+    MessageRemoved {
+        /// The community of the channel.
+        community: CommunityId,
+        /// The channel.
+        channel: ChannelId,
+        /// The message.
+        message: EventId,
+    },
     /// An own message got further.
-    DeliveryChanged { community: CommunityId, channel: ChannelId, message: EventId, delivery: DeliveryView },
+    DeliveryChanged {
+        /// The community of the channel.
+        community: CommunityId,
+        /// The channel.
+        channel: ChannelId,
+        /// The message.
+        message: EventId,
+        /// Where it has got to.
+        delivery: DeliveryView,
+    },
     /// A community was created, joined, or its name, channels, roles or policy changed.
-    CommunityChanged { community: CommunityId },
+    CommunityChanged {
+        /// The community.
+        community: CommunityId,
+    },
     /// This account is no longer a member.
-    CommunityLeft { community: CommunityId, by: Option<AccountId> },
+    CommunityLeft {
+        /// The community.
+        community: CommunityId,
+        /// Who removed it; `null` when it left by itself.
+        by: Option<AccountId>,
+    },
     /// Somebody joined.
-    MemberAdded { community: CommunityId, account: AccountId, name: String },
+    MemberAdded {
+        /// The community.
+        community: CommunityId,
+        /// Who.
+        account: AccountId,
+        /// Their display name.
+        name: String,
+    },
     /// Somebody left or was removed.
-    MemberRemoved { community: CommunityId, account: AccountId },
+    MemberRemoved {
+        /// The community.
+        community: CommunityId,
+        /// Who.
+        account: AccountId,
+    },
     /// Somebody came, went, or changed how they are seen.
-    PresenceChanged { community: CommunityId, account: AccountId, online: bool },
+    PresenceChanged {
+        /// The community.
+        community: CommunityId,
+        /// Who.
+        account: AccountId,
+        /// Whether they are seen online now.
+        online: bool,
+    },
     /// Somebody is typing.
-    Typing { community: CommunityId, channel: ChannelId, account: AccountId },
-    /// Unread count of a channel changed.
-    UnreadChanged { community: CommunityId, channel: ChannelId, unread: u32, mentions: u32 },
-    /// A peer connected or went.
-    PeerChanged { account: AccountId, connected: bool },
+    Typing {
+        /// The community of the channel.
+        community: CommunityId,
+        /// The channel.
+        channel: ChannelId,
+        /// Who.
+        account: AccountId,
+    },
+    /// The unread count of a channel changed.
+    UnreadChanged {
+        /// The community of the channel.
+        community: CommunityId,
+        /// The channel.
+        channel: ChannelId,
+        /// Messages that arrived since the last one marked read.
+        unread: u32,
+        /// How many of them name this account.
+        mentions: u32,
+    },
+    /// A co-member's device connected, or the last one of the account went.
+    PeerChanged {
+        /// Whose.
+        account: AccountId,
+        /// Whether it is connected now.
+        connected: bool,
+    },
     /// Catching up with a community ended: everything that the connected peers hold is here.
-    CaughtUp { community: CommunityId, peers: u32 },
+    CaughtUp {
+        /// The community.
+        community: CommunityId,
+        /// How many peers say so.
+        peers: u32,
+    },
     /// The store can not be written; commands fail until it can.
-    StorageFailed { message: String },
-    /// This reader was too slow; `count` events were left out. Read the snapshot.
-    Lagged { count: u64 },
+    StorageFailed {
+        /// What the operating system says.
+        message: String,
+    },
+    /// This reader was too slow; events were left out. Read the snapshot.
+    Lagged {
+        /// How many were left out.
+        count: u64,
+    },
+}
+
+/// A command's outcome in JSON: `{"reply":..}` or `{"error":..}`, the second as everywhere else.
+mod outcome {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::reply::{CommandError, Reply};
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Outcome<'a> {
+        Reply(&'a Reply),
+        Error(&'a CommandError),
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum OutcomeOwned {
+        Reply(Reply),
+        Error(CommandError),
+    }
+
+    pub(super) fn serialize<S: Serializer>(
+        result: &Result<Reply, CommandError>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match result {
+            Ok(reply) => Outcome::Reply(reply),
+            Err(error) => Outcome::Error(error),
+        }
+        .serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Result<Reply, CommandError>, D::Error> {
+        Ok(match OutcomeOwned::deserialize(deserializer)? {
+            OutcomeOwned::Reply(reply) => Ok(reply),
+            OutcomeOwned::Error(error) => Err(error),
+        })
+    }
 }

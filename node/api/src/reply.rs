@@ -1,4 +1,7 @@
-//! What a command gives back. Serialised untagged: the JSON shapes of docs/cli.md.
+//! What a command gives back: the JSON shapes of docs/cli.md.
+//!
+//! A [`Reply`] is printed bare, without a tag. It comes back as itself all the same, because no two replies
+//! have the same set of required fields and unknown fields are refused; a test holds that for each of them.
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, RoleId, UnixMs};
 use serde::{Deserialize, Serialize};
@@ -57,93 +60,292 @@ pub struct CommandError {
     pub message: String,
 }
 
+impl ErrorCode {
+    /// Every code, in the order of docs/cli.md.
+    pub const ALL: [Self; 18] = [
+        Self::Parse,
+        Self::NotRunning,
+        Self::UnknownName,
+        Self::AmbiguousName,
+        Self::NotPermitted,
+        Self::NotMember,
+        Self::InviteInvalid,
+        Self::InviteExpired,
+        Self::InviteUsedUp,
+        Self::Limit,
+        Self::Timeout,
+        Self::Storage,
+        Self::Busy,
+        Self::WrongPassphrase,
+        Self::InUse,
+        Self::Exists,
+        Self::Version,
+        Self::Internal,
+    ];
+
+    /// The word for it, as in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Parse => "parse",
+            Self::NotRunning => "not_running",
+            Self::UnknownName => "unknown_name",
+            Self::AmbiguousName => "ambiguous_name",
+            Self::NotPermitted => "not_permitted",
+            Self::NotMember => "not_member",
+            Self::InviteInvalid => "invite_invalid",
+            Self::InviteExpired => "invite_expired",
+            Self::InviteUsedUp => "invite_used_up",
+            Self::Limit => "limit",
+            Self::Timeout => "timeout",
+            Self::Storage => "storage",
+            Self::Busy => "busy",
+            Self::WrongPassphrase => "wrong_passphrase",
+            Self::InUse => "in_use",
+            Self::Exists => "exists",
+            Self::Version => "version",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// What it means, as a sentence.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Parse => "The line is not a command of this version.",
+            Self::NotRunning => {
+                "No node runs on this data directory, or it ended before it answered."
+            }
+            Self::UnknownName => "Nothing that this account can see has this name or id.",
+            Self::AmbiguousName => "The name fits several things; the message lists their ids.",
+            Self::NotPermitted => "The account lacks the right; `why` explains it.",
+            Self::NotMember => "The account is not a member of the community.",
+            Self::InviteInvalid => "The invite is malformed, revoked, or not one of the community.",
+            Self::InviteExpired => "The invite's time is over.",
+            Self::InviteUsedUp => "The invite's uses are spent.",
+            Self::Limit => "A value is over a limit; the message names both.",
+            Self::Timeout => {
+                "What was waited for did not happen within the time given by `--wait`."
+            }
+            Self::Storage => "The store can not be read or written; the message says why.",
+            Self::Busy => "Too many commands wait; try again.",
+            Self::WrongPassphrase => "The passphrase does not open the store.",
+            Self::InUse => "Another process uses the data directory.",
+            Self::Exists => "What should be made is there already.",
+            Self::Version => "The store, the running node and this program are not of one version.",
+            Self::Internal => "A fault of the program itself; please report it.",
+        }
+    }
+
+    /// Exit code of a command line that ends with this error: 2 for a line that does not parse, else 1.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Parse => 2,
+            _ => 1,
+        }
+    }
+}
+
+impl std::fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl CommandError {
     /// An error of `code` with its sentence.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+/// An error as every command prints it with `--json`: `{"error":{"code","message"}}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// The error.
+    pub error: CommandError,
+}
+
+impl From<CommandError> for ErrorBody {
+    fn from(error: CommandError) -> Self {
+        Self { error }
     }
 }
 
 /// The outcome of a command that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, deny_unknown_fields)]
 pub enum Reply {
-    /// `create-channel`, `create-category`
-    Channel { channel: ChannelId },
-    /// `invite`
-    Invite { invite: String, id: InviteId },
-    /// `send`, `reply`, `thread`
-    Message { message: EventId },
-    /// `history`
-    History { messages: Vec<MessageView>, complete: bool, complete_since: Option<UnixMs> },
-    /// `members`
-    Members { members: Vec<MemberView> },
-    /// `channels`
-    Channels { channels: Vec<ChannelView> },
-    /// `communities`
-    Communities { communities: Vec<CommunityView> },
-    /// `invites`
-    Invites { invites: Vec<InviteView> },
-    /// `roles`
-    Roles { roles: Vec<RoleView> },
-    /// `role create`
-    Role { role: RoleId },
-    /// `audit`
-    Audit { operations: Vec<AuditView> },
-    /// `why`
-    Why { granted: bool, because: Vec<String>, operations: Vec<EventId> },
-    /// `unread`
-    Unread { channels: Vec<UnreadView> },
-    /// `presence`
-    Presence { online: Vec<PresenceView> },
-    /// `note`
-    Note { note: String },
-    /// `rekey`
-    Epoch { epoch: EventId },
-    /// Moderation and everything else that is an operation of its own.
-    Operation { operation: EventId },
-    /// `owner add|remove`: `enacted` false while more votes are needed.
-    Vote { enacted: bool, votes: u32, needed: u32 },
     /// `create-community`, `join`
-    Community { community: CommunityId },
-    /// `mark-read`, `typing`, `profile`, `watch`, ..
-    Ok { ok: bool },
+    Community {
+        /// The community that was made or joined.
+        community: CommunityId,
+    },
+    /// `create-channel`, `create-category`
+    Channel {
+        /// The channel that was made.
+        channel: ChannelId,
+    },
+    /// `invite`
+    Invite {
+        /// The link: `alloquy://join/...`, one word. Whoever has it can join.
+        invite: String,
+        /// The invite's id, for `revoke-invite`.
+        id: InviteId,
+    },
+    /// `send`, `reply`, `thread`
+    Message {
+        /// The message that was written.
+        message: EventId,
+    },
+    /// `history`
+    History {
+        /// Oldest first.
+        messages: Vec<MessageView>,
+        /// Whether every connected peer that may read the channel confirms that nothing is missing.
+        complete: bool,
+        /// Since when that is so; `null` while it is not.
+        complete_since: Option<UnixMs>,
+    },
+    /// `members`
+    Members {
+        /// Owners first, then by name.
+        members: Vec<MemberView>,
+    },
+    /// `channels`
+    Channels {
+        /// In the order shown; categories among them.
+        channels: Vec<ChannelView>,
+    },
+    /// `communities`
+    Communities {
+        /// By name.
+        communities: Vec<CommunityView>,
+    },
+    /// `invites`
+    Invites {
+        /// Oldest first, with the revoked and spent ones.
+        invites: Vec<InviteView>,
+    },
+    /// `roles`
+    Roles {
+        /// Strongest first; `everyone` last.
+        roles: Vec<RoleView>,
+    },
+    /// `role create`
+    Role {
+        /// The role that was made.
+        role: RoleId,
+    },
+    /// `audit`
+    Audit {
+        /// Oldest first.
+        operations: Vec<AuditView>,
+    },
+    /// `why`
+    Why {
+        /// Whether the account holds the right there.
+        granted: bool,
+        /// What decided, as sentences.
+        because: Vec<String>,
+        /// The operations that decided.
+        operations: Vec<EventId>,
+    },
+    /// `unread`
+    Unread {
+        /// Channels with something unread.
+        unread: Vec<UnreadView>,
+    },
+    /// `presence`
+    Presence {
+        /// Members seen online, by name.
+        online: Vec<PresenceView>,
+    },
+    /// `note`
+    Note {
+        /// The whole shared note.
+        note: String,
+    },
+    /// `rekey`
+    Epoch {
+        /// The epoch that was announced.
+        epoch: EventId,
+    },
+    /// Whatever writes one operation or content event and makes nothing with an id of its own: moderation,
+    /// grants, renaming, edits, reactions.
+    Operation {
+        /// What was written.
+        operation: EventId,
+    },
+    /// `owner add`, `owner remove`
+    Vote {
+        /// `false` while more votes are needed.
+        enacted: bool,
+        /// Votes given so far.
+        votes: u32,
+        /// Votes needed.
+        needed: u32,
+    },
+    /// `mark-read`, `typing`, `profile`, and whatever leaves nothing to name.
+    Ok {
+        /// Always `true`.
+        ok: bool,
+    },
 }
 
 /// A message as faces show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageView {
+    /// Its id.
     pub id: EventId,
+    /// Who wrote it.
     pub author: AccountId,
-    /// Empty when deleted; `null` never.
+    /// The text as last edited; empty when it is deleted or waited for.
     pub text: String,
     /// Milliseconds UTC as the author's clock said, clamped to this node's.
     pub time: UnixMs,
+    /// Whether an edit counts.
     pub edited: bool,
+    /// Whether it was deleted.
     pub deleted: bool,
+    /// The message that it answers.
     pub reply_to: Option<EventId>,
+    /// The message that its thread hangs on; absent in the channel itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<EventId>,
+    /// Whether it is pinned; absent when not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,
-    /// The text can not be read yet: its key or body is waited for.
+    /// The text can not be read yet: its key or body is waited for; absent when not so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub waiting: bool,
-    /// First seen over 10 minutes after its claimed time.
+    /// First seen over 10 minutes after its claimed time; absent when not so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub arrived_later: bool,
+    /// By emoji.
     pub reactions: Vec<ReactionView>,
+    /// How far it got.
     pub delivery: DeliveryView,
 }
 
 /// One emoji on a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReactionView { pub emoji: String, pub accounts: Vec<AccountId> }
+pub struct ReactionView {
+    /// The emoji.
+    pub emoji: String,
+    /// Who reacted with it, by id.
+    pub accounts: Vec<AccountId>,
+}
 
 /// Where an own message has got to; other people's are `delivered`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryView {
+    /// The furthest step reached.
     pub state: DeliveryState,
     /// Other devices known to hold it.
     pub holders: u32,
@@ -165,27 +367,144 @@ pub enum DeliveryState {
     Read,
 }
 
+/// A member as faces show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberView { pub account: AccountId, pub name: String, pub roles: Vec<String>, pub online: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")] pub owner: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")] pub about: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")] pub status: Option<String>,
-    /// Two copies of one of the member's devices are writing.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")] pub forked: bool }
+pub struct MemberView {
+    /// The account.
+    pub account: AccountId,
+    /// Its display name.
+    pub name: String,
+    /// Names of its roles, strongest first; `everyone` is not listed.
+    pub roles: Vec<String>,
+    /// Whether a device of it is known to be connected.
+    pub online: bool,
+    /// Whether it owns the community; absent when not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owner: bool,
+    /// What it says about itself; absent when nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// Its status line; absent when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Two copies of one of its devices are writing; absent when not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forked: bool,
+}
+
+/// A channel or category as faces show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChannelView { pub channel: ChannelId, pub kind: ChannelKind, pub name: String, pub topic: String, pub category: Option<ChannelId>, pub position: i64, pub private: bool, pub unread: u32, pub slow_mode_ms: u32 }
+pub struct ChannelView {
+    /// The channel.
+    pub channel: ChannelId,
+    /// What it is for.
+    pub kind: ChannelKind,
+    /// Its name.
+    pub name: String,
+    /// Its topic; empty when there is none.
+    pub topic: String,
+    /// The category that it stands under.
+    pub category: Option<ChannelId>,
+    /// Its place among its neighbours: smaller first.
+    pub position: i64,
+    /// Whether only those with a grant may view it.
+    pub private: bool,
+    /// Messages that arrived since the last one marked read.
+    pub unread: u32,
+    /// Shortest time between two messages of one member; 0 when slow mode is off.
+    pub slow_mode_ms: u32,
+}
+
+/// A community as faces list it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommunityView { pub community: CommunityId, pub name: String, pub topic: String, pub members: u32, pub online: u32 }
+pub struct CommunityView {
+    /// The community.
+    pub community: CommunityId,
+    /// Its name; empty until the content has arrived.
+    pub name: String,
+    /// Its topic; empty when there is none.
+    pub topic: String,
+    /// How many members it has.
+    pub members: u32,
+    /// How many of them are online, oneself included.
+    pub online: u32,
+}
+
+/// An invite as `invites` lists it. The link itself is only given when it is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InviteView { pub id: InviteId, pub creator: AccountId, pub uses: Option<u32>, pub used: u32, pub expires: Option<UnixMs>, pub revoked: bool }
+pub struct InviteView {
+    /// The invite.
+    pub id: InviteId,
+    /// Who made it.
+    pub creator: AccountId,
+    /// How many may join by it; `null` when any number.
+    pub uses: Option<u32>,
+    /// How many have joined by it, as far as this node knows.
+    pub used: u32,
+    /// When it ends; `null` when never.
+    pub expires: Option<UnixMs>,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+/// A role as faces show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RoleView { pub role: RoleId, pub name: String, pub rank: u32, pub allow: Vec<String> }
+pub struct RoleView {
+    /// The role; all zero for `everyone`.
+    pub role: RoleId,
+    /// Its name.
+    pub name: String,
+    /// How high it stands; greater is stronger.
+    pub rank: u32,
+    /// Names of the rights that it gives.
+    pub allow: Vec<String>,
+}
+
+/// An operation as `audit` lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditView { pub operation: EventId, pub author: AccountId, pub time: UnixMs, pub what: String, pub effective: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")] pub reason: Option<String>,
-    /// Why it is not effective.
-    #[serde(default, skip_serializing_if = "Option::is_none")] pub because: Option<String> }
+pub struct AuditView {
+    /// The operation.
+    pub operation: EventId,
+    /// Who signed it.
+    pub author: AccountId,
+    /// When, as the author's clock said.
+    pub time: UnixMs,
+    /// What it does, as a sentence with names.
+    pub what: String,
+    /// Whether it has effect now.
+    pub effective: bool,
+    /// Why it was made, if the author said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why it has no effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+/// A channel with something unread.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnreadView { pub community: CommunityId, pub channel: ChannelId, pub name: String, pub unread: u32, pub mentions: u32 }
+pub struct UnreadView {
+    /// The community of the channel.
+    pub community: CommunityId,
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its name.
+    pub name: String,
+    /// Messages that arrived since the last one marked read.
+    pub unread: u32,
+    /// How many of them name this account.
+    pub mentions: u32,
+}
+
+/// A member seen online.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PresenceView { pub account: AccountId, pub name: String, pub availability: Availability, pub status: String }
+pub struct PresenceView {
+    /// The account.
+    pub account: AccountId,
+    /// Its display name.
+    pub name: String,
+    /// How it wants to be seen.
+    pub availability: Availability,
+    /// Its status line; empty when there is none.
+    pub status: String,
+}
