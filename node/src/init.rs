@@ -12,6 +12,8 @@ pub struct Initialised {
     pub account: AccountId,
     /// Its first device.
     pub device: DeviceId,
+    /// What locks the store.
+    pub at_rest: crate::vault::KeyOrigin,
     /// 12 BIP-39 words, to be shown once.
     pub recovery_words: zeroize::Zeroizing<String>,
 }

@@ -16,7 +16,9 @@
 
 pub mod client;
 pub mod config;
+pub mod data_dir;
 pub mod doctor;
+mod entropy;
 pub mod error;
 pub mod init;
 pub mod node;
@@ -26,9 +28,9 @@ pub mod vault;
 
 pub use client::NodeHandle;
 pub use config::NodeConfig;
-pub use doctor::{Finding, Severity, doctor};
+pub use doctor::doctor;
 pub use error::{InitError, RunError};
 pub use init::{Initialised, init};
-pub use node::{Running, Status, run, start};
+pub use node::{Running, run, start};
 pub use rpc::RpcClient;
 pub use vault::{KeyOrigin, KeySource, Passphrase};

@@ -2,49 +2,11 @@
 
 use std::future::Future;
 
-use alloquy_ids::{AccountId, DeviceId};
-use serde::{Deserialize, Serialize};
+use alloquy_api::rpc::StatusReport;
 
 use crate::client::NodeHandle;
 use crate::config::NodeConfig;
 use crate::error::RunError;
-use crate::vault::KeyOrigin;
-
-/// What a running node says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// Whether commands are served.
-    pub ready: bool,
-    /// Process id of the node.
-    pub pid: u32,
-    /// Version of the program.
-    pub version: String,
-    /// The account.
-    pub account: AccountId,
-    /// The device.
-    pub device: DeviceId,
-    /// Own addresses, as multiaddrs with `/p2p`.
-    pub listen: Vec<String>,
-    /// Whether mDNS is on.
-    pub mdns: bool,
-    /// Connected peers.
-    pub peers: Vec<PeerStatus>,
-    /// Where the at-rest key came from.
-    pub key: KeyOrigin,
-    /// Why the store can not be written now, if it can not.
-    pub storage_error: Option<String>,
-}
-
-/// One connected peer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PeerStatus {
-    /// Its network key.
-    pub key: alloquy_ids::NetworkKey,
-    /// Its libp2p name.
-    pub peer_id: String,
-    /// Remote address of each connection.
-    pub paths: Vec<String>,
-}
 
 /// A node that serves in this process. Dropping it ends the node without waiting.
 #[derive(Debug)]
@@ -59,7 +21,7 @@ impl Running {
 
     /// The node's state now.
     #[must_use]
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> StatusReport {
         todo!()
     }
 

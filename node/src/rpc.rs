@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Reply, Snapshot};
 
-use crate::node::Status;
+use alloquy_api::rpc::StatusReport;
 
 /// A client of a node that another process runs. Blocking calls with a bound; needs no runtime.
 ///
@@ -35,7 +35,7 @@ impl RpcClient {
     ///
     /// # Errors
     /// `timeout` after `wait`; `not_running`.
-    pub fn status(&mut self, wait: Duration) -> Result<Status, CommandError> {
+    pub fn status(&mut self, wait: Duration) -> Result<StatusReport, CommandError> {
         todo!("{wait:?}")
     }
 
