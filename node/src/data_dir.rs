@@ -42,7 +42,10 @@ impl DataDir {
     /// What the system says: no permission, a read-only medium, a file in the way.
     pub fn create(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(&path)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(DIRECTORY_MODE)
+            .create(&path)?;
         let mode = fs::metadata(&path)?.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
             fs::set_permissions(&path, fs::Permissions::from_mode(DIRECTORY_MODE))?;
@@ -123,12 +126,23 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Makes a new private file; one that is there is an error.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)
 }
 
 /// Opens a private file for writing, made empty where it is missing, never shortened.
 pub(crate) fn open_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(path)
 }
 
 /// Renames within one directory and makes the new name durable.

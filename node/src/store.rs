@@ -131,22 +131,35 @@ impl Store {
     ///
     /// # Errors
     /// [`OpenError::Io`], for a full disk too.
-    pub fn create(dir: &DataDir, _lock: &DirLock, key: &StoreKey, first: &[Write]) -> Result<(), OpenError> {
+    pub fn create(
+        dir: &DataDir,
+        _lock: &DirLock,
+        key: &StoreKey,
+        first: &[Write],
+    ) -> Result<(), OpenError> {
         let path = dir.store();
         let beside = path.with_extension("new");
-        let failed = |error| OpenError::Io { path: path.clone(), error };
+        let failed = |error| OpenError::Io {
+            path: path.clone(),
+            error,
+        };
         let mut rng = crate::entropy::seeded().map_err(failed)?;
         match std::fs::remove_file(&beside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
         let file = create_private(&beside).map_err(failed)?;
-        let database = builder().create_file(file).map_err(|error| open_error(&path, error))?;
+        let database = builder()
+            .create_file(file)
+            .map_err(|error| open_error(&path, error))?;
         let era = Era::first(&mut rng);
         let sealer = Sealer::new(key);
         write_shell(&database, &era)
             .and_then(|()| writer::commit(&database, &sealer, &mut rng, std::iter::once(first)))
-            .map_err(|error| OpenError::Io { path: path.clone(), error: storage_io(error) })?;
+            .map_err(|error| OpenError::Io {
+                path: path.clone(),
+                error: storage_io(error),
+            })?;
         drop(database);
         nonce::set_outside(dir, &era).map_err(failed)?;
         rename_durably(&beside, &path).map_err(failed)
@@ -158,7 +171,10 @@ impl Store {
     /// See [`OpenError`]; a store that is missing is [`OpenError::Io`].
     pub fn open(dir: &DataDir, lock: DirLock, key: &StoreKey) -> Result<Opened, OpenError> {
         let path = dir.store();
-        let failed = |error| OpenError::Io { path: path.clone(), error };
+        let failed = |error| OpenError::Io {
+            path: path.clone(),
+            error,
+        };
         let mut rng = crate::entropy::seeded().map_err(failed)?;
         let sealer = Sealer::new(key);
         let (database, records, era) = guarded(&path, || {
@@ -172,8 +188,17 @@ impl Store {
         nonce::set_outside(dir, &era).map_err(failed)?;
         let nonce = nonce::restore_nonce(dir, &era, &mut rng).map_err(failed)?;
         let reopen_path = path.clone();
-        let writer = Writer::new(database, sealer, rng, Box::new(move || builder().open(&reopen_path)));
-        Ok(Opened { store: Self::spawn(writer, lock, path)?, records, nonce })
+        let writer = Writer::new(
+            database,
+            sealer,
+            rng,
+            Box::new(move || builder().open(&reopen_path)),
+        );
+        Ok(Opened {
+            store: Self::spawn(writer, lock, path)?,
+            records,
+            nonce,
+        })
     }
 
     fn spawn(writer: Writer, lock: DirLock, path: PathBuf) -> Result<Self, OpenError> {
@@ -186,7 +211,10 @@ impl Store {
                 writer.serve(&batches, &finished);
                 drop(lock);
             })
-            .map_err(|error| OpenError::Io { path: path.clone(), error })?;
+            .map_err(|error| OpenError::Io {
+                path: path.clone(),
+                error,
+            })?;
         Ok(Self {
             to_writer,
             from_writer,
@@ -231,7 +259,9 @@ impl Store {
         }
         let outcome = match self.from_writer.recv().await {
             Some(Finished(outcome)) => outcome,
-            None => Err(StorageError::Other("the store's writer has ended".to_owned())),
+            None => Err(StorageError::Other(
+                "the store's writer has ended".to_owned(),
+            )),
         };
         let mut tasks = std::mem::take(&mut self.running);
         if outcome.is_err() {
@@ -240,7 +270,10 @@ impl Store {
             self.waiting_bytes = 0;
         }
         self.start_next();
-        tasks.into_iter().map(|task| (task, outcome.clone())).collect()
+        tasks
+            .into_iter()
+            .map(|task| (task, outcome.clone()))
+            .collect()
     }
 
     /// Waits for everything that was submitted and closes the file.
@@ -248,7 +281,12 @@ impl Store {
         while !self.is_idle() {
             self.finished().await;
         }
-        let Self { to_writer, from_writer, thread, .. } = self;
+        let Self {
+            to_writer,
+            from_writer,
+            thread,
+            ..
+        } = self;
         drop((to_writer, from_writer));
         let Some(thread) = thread else { return };
         let joined = tokio::task::spawn_blocking(move || thread.join()).await;
@@ -265,7 +303,9 @@ impl Store {
         let mut bytes = 0;
         while let Some((_, writes)) = self.waiting.front() {
             let size = bytes_of(writes);
-            if batch.len() == BATCH_TASKS_MAX || (bytes + size > BATCH_BYTES_MAX && !batch.is_empty()) {
+            if batch.len() == BATCH_TASKS_MAX
+                || (bytes + size > BATCH_BYTES_MAX && !batch.is_empty())
+            {
                 break;
             }
             bytes += size;
@@ -300,55 +340,101 @@ fn builder() -> Builder {
 /// Runs `open`; a panic of redb on a file that it did not expect is the file's damage.
 fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
     catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_panic| {
-        Err(OpenError::Damaged { path: path.to_owned(), reason: "its inner structure does not fit together".to_owned() })
+        Err(OpenError::Damaged {
+            path: path.to_owned(),
+            reason: "its inner structure does not fit together".to_owned(),
+        })
     })
 }
 
 fn open_file(path: &Path) -> Result<Database, OpenError> {
-    let failed = |error| OpenError::Io { path: path.to_owned(), error };
+    let failed = |error| OpenError::Io {
+        path: path.to_owned(),
+        error,
+    };
     if std::fs::metadata(path).map_err(failed)?.len() == 0 {
-        return Err(OpenError::Damaged { path: path.to_owned(), reason: "it is empty".to_owned() });
+        return Err(OpenError::Damaged {
+            path: path.to_owned(),
+            reason: "it is empty".to_owned(),
+        });
     }
-    builder().open(path).map_err(|error| open_error(path, error))
+    builder()
+        .open(path)
+        .map_err(|error| open_error(path, error))
 }
 
 fn open_error(path: &Path, error: DatabaseError) -> OpenError {
     let path = path.to_owned();
     match error {
         DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path, holder: None },
-        DatabaseError::UpgradeRequired(found) => OpenError::Version { path, found: found.into() },
+        DatabaseError::UpgradeRequired(found) => OpenError::Version {
+            path,
+            found: found.into(),
+        },
         DatabaseError::Storage(redb::StorageError::Io(error)) => match error.kind() {
-            io::ErrorKind::UnexpectedEof => OpenError::Damaged { path, reason: "it ends too early".to_owned() },
-            io::ErrorKind::InvalidData => OpenError::Damaged { path, reason: error.to_string() },
+            io::ErrorKind::UnexpectedEof => OpenError::Damaged {
+                path,
+                reason: "it ends too early".to_owned(),
+            },
+            io::ErrorKind::InvalidData => OpenError::Damaged {
+                path,
+                reason: error.to_string(),
+            },
             _ => OpenError::Io { path, error },
         },
-        other => OpenError::Damaged { path, reason: other.to_string() },
+        other => OpenError::Damaged {
+            path,
+            reason: other.to_string(),
+        },
     }
 }
 
-fn read_all(path: &Path, database: &Database, sealer: &Sealer) -> Result<(Vec<(Bytes, Bytes)>, Era), OpenError> {
-    let damaged = |reason: String| OpenError::Damaged { path: path.to_owned(), reason };
+fn read_all(
+    path: &Path,
+    database: &Database,
+    sealer: &Sealer,
+) -> Result<(Vec<(Bytes, Bytes)>, Era), OpenError> {
+    let damaged = |reason: String| OpenError::Damaged {
+        path: path.to_owned(),
+        reason,
+    };
     let fails = |error: redb::Error| damaged(error.to_string());
     let transaction = database.begin_read().map_err(|error| fails(error.into()))?;
-    let shell = transaction.open_table(SHELL).map_err(|error| fails(error.into()))?;
+    let shell = transaction
+        .open_table(SHELL)
+        .map_err(|error| fails(error.into()))?;
     let value = |name| match shell.get(name) {
         Ok(Some(value)) => Ok(value.value().to_vec()),
         Ok(None) => Err(damaged(format!("{name} is missing"))),
         Err(error) => Err(fails(error.into())),
     };
     let format = value("format")?;
-    let found = format.try_into().map(u32::from_le_bytes).map_err(|_length| damaged("format is no number".to_owned()))?;
+    let found = format
+        .try_into()
+        .map(u32::from_le_bytes)
+        .map_err(|_length| damaged("format is no number".to_owned()))?;
     if found != FORMAT {
-        return Err(OpenError::Version { path: path.to_owned(), found });
+        return Err(OpenError::Version {
+            path: path.to_owned(),
+            found,
+        });
     }
-    let era = Era::from_bytes(&value("era")?).ok_or_else(|| damaged("era is too short".to_owned()))?;
-    let table = transaction.open_table(RECORDS).map_err(|error| fails(error.into()))?;
+    let era =
+        Era::from_bytes(&value("era")?).ok_or_else(|| damaged("era is too short".to_owned()))?;
+    let table = transaction
+        .open_table(RECORDS)
+        .map_err(|error| fails(error.into()))?;
     let mut records = Vec::new();
     for row in table.iter().map_err(|error| fails(error.into()))? {
         let (name, sealed) = row.map_err(|error| fails(error.into()))?;
         let record = sealer
             .open(name.value(), sealed.value())
-            .map_err(|_unsealable| damaged(format!("record {} does not open with the store's key", records.len())))?;
+            .map_err(|_unsealable| {
+                damaged(format!(
+                    "record {} does not open with the store's key",
+                    records.len()
+                ))
+            })?;
         records.push(record);
     }
     records.sort_unstable();

@@ -21,8 +21,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use alloquy_api::rpc::KeySource as KeyOrigin;
 use alloquy_api::ErrorCode;
+pub use alloquy_api::rpc::KeySource as KeyOrigin;
 use rand_core::Rng;
 use zeroize::Zeroizing;
 
@@ -71,9 +71,15 @@ impl KeySource {
         let keychain = std::env::var_os("ALLOQUY_NO_KEYCHAIN").is_none_or(|value| value != "1");
         let passphrase = match passphrase_file {
             Some(path) => Some(read_passphrase(path)?),
-            None => std::env::var("ALLOQUY_PASSPHRASE").ok().filter(|text| !text.is_empty()).map(Passphrase::new),
+            None => std::env::var("ALLOQUY_PASSPHRASE")
+                .ok()
+                .filter(|text| !text.is_empty())
+                .map(Passphrase::new),
         };
-        Ok(Self { passphrase, keychain })
+        Ok(Self {
+            passphrase,
+            keychain,
+        })
     }
 }
 
@@ -82,11 +88,17 @@ fn read_passphrase(path: &Path) -> Result<Passphrase, VaultError> {
     let mut text = Zeroizing::new(String::new());
     std::fs::File::open(path)
         .and_then(|file| file.take(PASSPHRASE_BYTES_MAX).read_to_string(&mut text))
-        .map_err(|error| VaultError::Io { path: path.to_owned(), error })?;
+        .map_err(|error| VaultError::Io {
+            path: path.to_owned(),
+            error,
+        })?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        return Err(VaultError::File { path: path.to_owned(), reason: "the passphrase file is empty".to_owned() });
+        return Err(VaultError::File {
+            path: path.to_owned(),
+            reason: "the passphrase file is empty".to_owned(),
+        });
     }
     Ok(Passphrase::new(line))
 }
@@ -139,7 +151,9 @@ impl VaultError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::WrongPassphrase(_) | Self::PassphraseNeeded(_) | Self::NotByPassphrase { .. } => ErrorCode::WrongPassphrase,
+            Self::WrongPassphrase(_) | Self::PassphraseNeeded(_) | Self::NotByPassphrase { .. } => {
+                ErrorCode::WrongPassphrase
+            }
             Self::Keychain { .. } | Self::File { .. } | Self::Io { .. } => ErrorCode::Storage,
         }
     }
@@ -166,7 +180,10 @@ impl StoreKey {
     }
 
     fn from_slice(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(|bytes| Self(Zeroizing::new(bytes)))
+        bytes
+            .try_into()
+            .ok()
+            .map(|bytes| Self(Zeroizing::new(bytes)))
     }
 
     /// What is recorded of the key: enough to recognise it, nothing to find it by.
@@ -205,7 +222,11 @@ pub fn create(dir: &DataDir, source: &KeySource) -> Result<Unlocked, VaultError>
     let key = StoreKey::random(&mut rng);
     let lock = match &source.passphrase {
         Some(passphrase) => Lock::seal(&key, passphrase.0.as_bytes(), &mut rng),
-        None => match source.keychain.then(|| keychain::keep(&key, &mut rng)).flatten() {
+        None => match source
+            .keychain
+            .then(|| keychain::keep(&key, &mut rng))
+            .flatten()
+        {
             Some(entry) => Lock::Keychain { entry },
             None => {
                 let text = format!("{}\n", alloquy_ids::to_base32(key.as_bytes()));
@@ -230,18 +251,38 @@ pub fn unlock(dir: &DataDir, source: &KeySource) -> Result<Unlocked, VaultError>
     let key = match (record.lock(), &source.passphrase) {
         (Lock::Passphrase(sealed), Some(passphrase)) => sealed
             .open(passphrase.0.as_bytes())
-            .map_err(|error| VaultError::File { path: dir.vault(), reason: error.to_string() })?
+            .map_err(|error| VaultError::File {
+                path: dir.vault(),
+                reason: error.to_string(),
+            })?
             .ok_or_else(|| VaultError::WrongPassphrase(dir.path().to_owned()))?,
-        (Lock::Passphrase(_), None) => return Err(VaultError::PassphraseNeeded(dir.path().to_owned())),
-        (_, Some(_)) => return Err(VaultError::NotByPassphrase { path: dir.path().to_owned(), origin }),
+        (Lock::Passphrase(_), None) => {
+            return Err(VaultError::PassphraseNeeded(dir.path().to_owned()));
+        }
+        (_, Some(_)) => {
+            return Err(VaultError::NotByPassphrase {
+                path: dir.path().to_owned(),
+                origin,
+            });
+        }
         (Lock::Keychain { entry }, None) => {
-            keychain::fetch(entry).map_err(|reason| VaultError::Keychain { path: dir.path().to_owned(), reason })?
+            keychain::fetch(entry).map_err(|reason| VaultError::Keychain {
+                path: dir.path().to_owned(),
+                reason,
+            })?
         }
         (Lock::KeyFile, None) => read_key_file(dir)?,
     };
     if key.check() != record.check() {
-        let path = if origin == KeyOrigin::KeyFile { dir.key_file() } else { dir.vault() };
-        return Err(VaultError::File { path, reason: "this key belongs to another store".to_owned() });
+        let path = if origin == KeyOrigin::KeyFile {
+            dir.key_file()
+        } else {
+            dir.vault()
+        };
+        return Err(VaultError::File {
+            path,
+            reason: "this key belongs to another store".to_owned(),
+        });
     }
     Ok(Unlocked { key, origin })
 }
@@ -260,8 +301,14 @@ pub fn origin(dir: &DataDir) -> Result<Option<KeyOrigin>, VaultError> {
 fn read_record(dir: &DataDir) -> Result<Record, VaultError> {
     let path = dir.vault();
     match read_if_there(&path) {
-        Ok(Some(bytes)) => Record::from_bytes(&bytes).map_err(|error| VaultError::File { path, reason: error.to_string() }),
-        Ok(None) => Err(VaultError::File { path, reason: "it is missing; without it the store can not be opened".to_owned() }),
+        Ok(Some(bytes)) => Record::from_bytes(&bytes).map_err(|error| VaultError::File {
+            path,
+            reason: error.to_string(),
+        }),
+        Ok(None) => Err(VaultError::File {
+            path,
+            reason: "it is missing; without it the store can not be opened".to_owned(),
+        }),
         Err(error) => Err(VaultError::Io { path, error }),
     }
 }
@@ -271,7 +318,10 @@ fn read_key_file(dir: &DataDir) -> Result<StoreKey, VaultError> {
     let bytes = match read_if_there(&path) {
         Ok(Some(bytes)) => Zeroizing::new(bytes),
         Ok(None) => {
-            return Err(VaultError::File { path, reason: "it is missing; without it the store can not be opened".to_owned() });
+            return Err(VaultError::File {
+                path,
+                reason: "it is missing; without it the store can not be opened".to_owned(),
+            });
         }
         Err(error) => return Err(VaultError::Io { path, error }),
     };
@@ -279,7 +329,10 @@ fn read_key_file(dir: &DataDir) -> Result<StoreKey, VaultError> {
         .ok()
         .and_then(|text| alloquy_ids::from_base32(text.trim()))
         .and_then(|bytes| StoreKey::from_slice(&Zeroizing::new(bytes)))
-        .ok_or_else(|| VaultError::File { path, reason: "it holds no key".to_owned() })
+        .ok_or_else(|| VaultError::File {
+            path,
+            reason: "it holds no key".to_owned(),
+        })
 }
 
 #[cfg(test)]

@@ -25,12 +25,18 @@ impl DirLock {
     /// [`OpenError::InUse`]; [`OpenError::Io`] when the file can not be made.
     pub fn acquire(dir: &DataDir) -> Result<Self, OpenError> {
         let path = dir.lock();
-        let failed = |error| OpenError::Io { path: path.clone(), error };
+        let failed = |error| OpenError::Io {
+            path: path.clone(),
+            error,
+        };
         let mut file = open_private(&path).map_err(failed)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(OpenError::InUse { path: dir.path().to_owned(), holder: read_pid(&mut file) });
+                return Err(OpenError::InUse {
+                    path: dir.path().to_owned(),
+                    holder: read_pid(&mut file),
+                });
             }
             Err(error) => return Err(failed(error.into())),
         }
@@ -51,7 +57,9 @@ impl DirLock {
         };
         match flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => Ok(None),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(Holder { pid: read_pid(&mut file) })),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Some(Holder {
+                pid: read_pid(&mut file),
+            })),
             Err(error) => Err(error.into()),
         }
     }
@@ -87,9 +95,16 @@ mod tests {
         let dir = DataDir::create(outer.path()).unwrap();
         assert_eq!(DirLock::holder(&dir).unwrap(), None);
         let first = DirLock::acquire(&dir).unwrap();
-        let Err(OpenError::InUse { holder, .. }) = DirLock::acquire(&dir) else { panic!("taken twice") };
+        let Err(OpenError::InUse { holder, .. }) = DirLock::acquire(&dir) else {
+            panic!("taken twice")
+        };
         assert_eq!(holder, Some(std::process::id()));
-        assert_eq!(DirLock::holder(&dir).unwrap(), Some(Holder { pid: Some(std::process::id()) }));
+        assert_eq!(
+            DirLock::holder(&dir).unwrap(),
+            Some(Holder {
+                pid: Some(std::process::id())
+            })
+        );
         drop(first);
         DirLock::acquire(&dir).unwrap();
     }

@@ -44,15 +44,26 @@ impl Era {
     /// Of a new store.
     pub(super) fn first(rng: &mut impl Rng) -> Self {
         let generation = random(rng);
-        Self { era: random(rng), generation, previous: generation }
+        Self {
+            era: random(rng),
+            generation,
+            previous: generation,
+        }
     }
 
     /// The next start's: a new generation, and a new era if `outside` does not belong to this store.
     pub(super) fn next(&self, outside: Option<&[u8]>, rng: &mut impl Rng) -> Self {
-        let belongs = outside.is_some_and(|outside| outside == self.generation || outside == self.previous);
+        let belongs =
+            outside.is_some_and(|outside| outside == self.generation || outside == self.previous);
         // The file's value is the one to allow for: after a crash it still is the previous one.
-        let previous = outside.and_then(|outside| outside.try_into().ok()).unwrap_or(self.generation);
-        Self { era: if belongs { self.era } else { random(rng) }, generation: random(rng), previous }
+        let previous = outside
+            .and_then(|outside| outside.try_into().ok())
+            .unwrap_or(self.generation);
+        Self {
+            era: if belongs { self.era } else { random(rng) },
+            generation: random(rng),
+            previous,
+        }
     }
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
@@ -62,7 +73,11 @@ impl Era {
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (era, rest) = bytes.split_first_chunk()?;
         let (generation, rest) = rest.split_first_chunk()?;
-        Some(Self { era: *era, generation: *generation, previous: rest.try_into().ok()? })
+        Some(Self {
+            era: *era,
+            generation: *generation,
+            previous: rest.try_into().ok()?,
+        })
     }
 }
 
@@ -84,7 +99,12 @@ pub(super) fn restore_nonce(dir: &DataDir, era: &Era, rng: &mut impl Rng) -> io:
     let machine_id = fs::read("/etc/machine-id").unwrap_or_default();
     let inode = fs::metadata(dir.machine())?.ino();
     let mut hasher = blake3::Hasher::new_derive_key("alloquy restore nonce v1");
-    for part in [machine_id.as_slice(), &fs::read(dir.machine())?, &inode.to_le_bytes(), &era.era] {
+    for part in [
+        machine_id.as_slice(),
+        &fs::read(dir.machine())?,
+        &inode.to_le_bytes(),
+        &era.era,
+    ] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part);
     }
@@ -135,7 +155,10 @@ mod tests {
         let here = DataDir::create(outer.path().join("here")).unwrap();
         let nonce = restore_nonce(&here, &era, &mut rng).unwrap();
         assert_eq!(restore_nonce(&here, &era, &mut rng).unwrap(), nonce);
-        assert_ne!(restore_nonce(&here, &Era::first(&mut rng), &mut rng).unwrap(), nonce);
+        assert_ne!(
+            restore_nonce(&here, &Era::first(&mut rng), &mut rng).unwrap(),
+            nonce
+        );
 
         let there = DataDir::create(outer.path().join("there")).unwrap();
         fs::copy(here.machine(), there.machine()).unwrap();

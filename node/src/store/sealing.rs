@@ -33,7 +33,10 @@ pub(super) struct Unsealable;
 
 impl Sealer {
     pub(super) fn new(key: &StoreKey) -> Self {
-        let values = Zeroizing::new(blake3::derive_key("alloquy store values v1", key.as_bytes()));
+        let values = Zeroizing::new(blake3::derive_key(
+            "alloquy store values v1",
+            key.as_bytes(),
+        ));
         Self {
             names: Zeroizing::new(blake3::derive_key("alloquy store names v1", key.as_bytes())),
             cipher: XChaCha20Poly1305::new((&*values).into()),
@@ -42,10 +45,18 @@ impl Sealer {
 
     pub(super) fn name(&self, key: &[u8]) -> [u8; NAME_BYTES] {
         let hash = blake3::keyed_hash(&self.names, key);
-        hash.as_bytes()[..NAME_BYTES].try_into().expect("the hash is longer than the name")
+        hash.as_bytes()[..NAME_BYTES]
+            .try_into()
+            .expect("the hash is longer than the name")
     }
 
-    pub(super) fn seal(&self, rng: &mut impl Rng, name: &[u8], key: &[u8], value: &[u8]) -> Vec<u8> {
+    pub(super) fn seal(
+        &self,
+        rng: &mut impl Rng,
+        name: &[u8],
+        key: &[u8],
+        value: &[u8],
+    ) -> Vec<u8> {
         let mut nonce = [0; NONCE_BYTES];
         rng.fill_bytes(&mut nonce);
         let key_len = u32::try_from(key.len()).expect("keys are a few hundred bytes at most");
@@ -53,7 +64,10 @@ impl Sealer {
         plain.extend_from_slice(&key_len.to_le_bytes());
         plain.extend_from_slice(key);
         plain.extend_from_slice(value);
-        let payload = Payload { msg: &plain, aad: name };
+        let payload = Payload {
+            msg: &plain,
+            aad: name,
+        };
         let cipher_text = self
             .cipher
             .encrypt(&XNonce::from(nonce), payload)
@@ -65,11 +79,21 @@ impl Sealer {
     }
 
     pub(super) fn open(&self, name: &[u8], sealed: &[u8]) -> Result<(Bytes, Bytes), Unsealable> {
-        let (nonce, cipher_text) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(Unsealable)?;
-        let payload = Payload { msg: cipher_text, aad: name };
-        let plain = Bytes::from(self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_opaque| Unsealable)?);
+        let (nonce, cipher_text) = sealed
+            .split_first_chunk::<NONCE_BYTES>()
+            .ok_or(Unsealable)?;
+        let payload = Payload {
+            msg: cipher_text,
+            aad: name,
+        };
+        let plain = Bytes::from(
+            self.cipher
+                .decrypt(&XNonce::from(*nonce), payload)
+                .map_err(|_opaque| Unsealable)?,
+        );
         let (length, rest) = plain.split_first_chunk::<4>().ok_or(Unsealable)?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_too_long| Unsealable)?;
+        let length =
+            usize::try_from(u32::from_le_bytes(*length)).map_err(|_too_long| Unsealable)?;
         if rest.len() < length {
             return Err(Unsealable);
         }
@@ -96,11 +120,24 @@ mod tests {
         let mut rng = ChaCha20Rng::seed_from_u64(1);
         let name = sealer.name(b"key");
         let sealed = sealer.seal(&mut rng, &name, b"key", b"value");
-        assert_eq!(sealer.open(&name, &sealed), Ok((Bytes::from_static(b"key"), Bytes::from_static(b"value"))));
-        assert_ne!(sealed, sealer.seal(&mut rng, &name, b"key", b"value"), "every sealing has a nonce of its own");
+        assert_eq!(
+            sealer.open(&name, &sealed),
+            Ok((Bytes::from_static(b"key"), Bytes::from_static(b"value")))
+        );
+        assert_ne!(
+            sealed,
+            sealer.seal(&mut rng, &name, b"key", b"value"),
+            "every sealing has a nonce of its own"
+        );
 
-        assert_eq!(sealer.open(&sealer.name(b"other"), &sealed), Err(Unsealable));
-        assert_eq!(Sealer::new(&StoreKey::from_bytes([2; 32])).open(&name, &sealed), Err(Unsealable));
+        assert_eq!(
+            sealer.open(&sealer.name(b"other"), &sealed),
+            Err(Unsealable)
+        );
+        assert_eq!(
+            Sealer::new(&StoreKey::from_bytes([2; 32])).open(&name, &sealed),
+            Err(Unsealable)
+        );
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;

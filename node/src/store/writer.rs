@@ -36,14 +36,23 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(database: Database, sealer: Sealer, rng: StoreRng, reopen: Reopen) -> Self {
-        Self { database: Some(database), reopen, sealer, rng }
+        Self {
+            database: Some(database),
+            reopen,
+            sealer,
+            rng,
+        }
     }
 
     /// Serves until the other end is gone.
     pub(super) fn serve(mut self, batches: &Receiver<Batch>, finished: &Sender<Finished>) {
         while let Ok(Batch(tasks)) = batches.recv() {
-            let outcome = catch_unwind(AssertUnwindSafe(|| self.write(&tasks)))
-                .unwrap_or_else(|_panic| Err(StorageError::Other("redb ended the commit by a fault".to_owned())));
+            let outcome =
+                catch_unwind(AssertUnwindSafe(|| self.write(&tasks))).unwrap_or_else(|_panic| {
+                    Err(StorageError::Other(
+                        "redb ended the commit by a fault".to_owned(),
+                    ))
+                });
             if let Err(error) = &outcome {
                 tracing::warn!(%error, tasks = tasks.len(), "a commit failed");
                 self.close();
@@ -61,14 +70,21 @@ impl Writer {
             None => (self.reopen)().map_err(|error| storage_error(error.into()))?,
         };
         let database = self.database.insert(database);
-        commit(database, &self.sealer, &mut self.rng, tasks.iter().map(Vec::as_slice))
+        commit(
+            database,
+            &self.sealer,
+            &mut self.rng,
+            tasks.iter().map(Vec::as_slice),
+        )
     }
 
     /// Closes the file; redb writes its free list then, which may fail as the commit did.
     fn close(&mut self) {
         let database = self.database.take();
         if catch_unwind(AssertUnwindSafe(|| drop(database))).is_err() {
-            tracing::warn!("the store's file could not be closed in order; it is recovered when it is opened");
+            tracing::warn!(
+                "the store's file could not be closed in order; it is recovered when it is opened"
+            );
         }
     }
 }
@@ -80,7 +96,7 @@ pub(super) fn commit<'a>(
     rng: &mut StoreRng,
     tasks: impl Iterator<Item = &'a [Write]>,
 ) -> Result<(), StorageError> {
-    let mut write = || -> Result<(), redb::Error> {
+    let write = || -> Result<(), redb::Error> {
         // redb's default durability: on return everything is synced.
         let transaction = database.begin_write()?;
         {
@@ -111,8 +127,12 @@ pub(super) fn storage_error(error: redb::Error) -> StorageError {
         return StorageError::Other(text);
     };
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => StorageError::Full(text),
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => StorageError::ReadOnly(text),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            StorageError::Full(text)
+        }
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            StorageError::ReadOnly(text)
+        }
         _ => StorageError::Other(text),
     }
 }

@@ -32,7 +32,9 @@ pub(super) fn keep(key: &StoreKey, rng: &mut impl Rng) -> Option<String> {
     let kept = bounded(KEYCHAIN_ANSWER, move || {
         let entry = keyring::Entry::new(SERVICE, &name)?;
         entry.set_secret(&secret)?;
-        entry.get_secret().map(|back| Zeroizing::new(back) == secret)
+        entry
+            .get_secret()
+            .map(|back| Zeroizing::new(back) == secret)
     });
     match kept {
         Ok(true) => Some(entry),
@@ -51,9 +53,12 @@ pub(super) fn keep(key: &StoreKey, rng: &mut impl Rng) -> Option<String> {
 pub(super) fn fetch(entry: &str) -> Result<StoreKey, String> {
     let name = entry.to_owned();
     let secret = bounded(KEYCHAIN_UNLOCK, move || {
-        keyring::Entry::new(SERVICE, &name)?.get_secret().map(Zeroizing::new)
+        keyring::Entry::new(SERVICE, &name)?
+            .get_secret()
+            .map(Zeroizing::new)
     })?;
-    StoreKey::from_slice(&secret).ok_or_else(|| format!("the entry holds {} bytes instead of 32", secret.len()))
+    StoreKey::from_slice(&secret)
+        .ok_or_else(|| format!("the entry holds {} bytes instead of 32", secret.len()))
 }
 
 fn bounded<T: Send + 'static>(
@@ -67,8 +72,12 @@ fn bounded<T: Send + 'static>(
             tracing::debug!("the keychain answered too late");
         }
     };
-    std::thread::Builder::new().name("keychain".to_owned()).spawn(run).map_err(|error| error.to_string())?;
-    rx.recv_timeout(limit).map_err(|_elapsed| format!("no answer within {} s", limit.as_secs()))?
+    std::thread::Builder::new()
+        .name("keychain".to_owned())
+        .spawn(run)
+        .map_err(|error| error.to_string())?;
+    rx.recv_timeout(limit)
+        .map_err(|_elapsed| format!("no answer within {} s", limit.as_secs()))?
 }
 
 /// On Linux the Secret Service is reached by the session's D-Bus; without one nothing can answer.
@@ -76,6 +85,8 @@ fn may_answer() -> bool {
     if !cfg!(target_os = "linux") {
         return true;
     }
-    let has_bus = std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|dir| std::path::Path::new(&dir).join("bus").exists());
-    has_bus || std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some_and(|address| !address.is_empty())
+    let has_bus = std::env::var_os("XDG_RUNTIME_DIR")
+        .is_some_and(|dir| std::path::Path::new(&dir).join("bus").exists());
+    has_bus
+        || std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some_and(|address| !address.is_empty())
 }

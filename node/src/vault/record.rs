@@ -75,7 +75,12 @@ pub(super) struct Sealed {
 
 impl Record {
     pub(super) fn new(lock: Lock, check: [u8; 16]) -> Self {
-        Self { version: VERSION, lock, check: to_base32(&check), check_bytes: check }
+        Self {
+            version: VERSION,
+            lock,
+            check: to_base32(&check),
+            check_bytes: check,
+        }
     }
 
     pub(super) fn lock(&self) -> &Lock {
@@ -87,7 +92,8 @@ impl Record {
     }
 
     pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = serde_json::to_vec_pretty(self).expect("strings and numbers always serialise");
+        let mut bytes =
+            serde_json::to_vec_pretty(self).expect("strings and numbers always serialise");
         bytes.push(b'\n');
         bytes
     }
@@ -124,9 +130,16 @@ impl Lock {
             nonce: to_base32(&nonce),
             sealed: String::new(),
         };
-        let cipher = sealed.cipher(passphrase).expect("our own parameters are within bounds");
-        let payload = Payload { msg: key.as_bytes(), aad: SEAL_CONTEXT };
-        let bytes = cipher.encrypt(&XNonce::from(nonce), payload).expect("32 bytes are within the cipher's limit");
+        let cipher = sealed
+            .cipher(passphrase)
+            .expect("our own parameters are within bounds");
+        let payload = Payload {
+            msg: key.as_bytes(),
+            aad: SEAL_CONTEXT,
+        };
+        let bytes = cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .expect("32 bytes are within the cipher's limit");
         sealed.sealed = to_base32(&bytes);
         Self::Passphrase(sealed)
     }
@@ -138,14 +151,23 @@ impl Sealed {
         let nonce: [u8; 24] = decode(&self.nonce, "nonce")?;
         let sealed: [u8; 48] = decode(&self.sealed, "sealed")?;
         let cipher = self.cipher(passphrase)?;
-        let payload = Payload { msg: &sealed, aad: SEAL_CONTEXT };
-        let opened = cipher.decrypt(&XNonce::from(nonce), payload).ok().map(Zeroizing::new);
+        let payload = Payload {
+            msg: &sealed,
+            aad: SEAL_CONTEXT,
+        };
+        let opened = cipher
+            .decrypt(&XNonce::from(nonce), payload)
+            .ok()
+            .map(Zeroizing::new);
         Ok(opened.and_then(|bytes| StoreKey::from_slice(&bytes)))
     }
 
     fn cipher(&self, passphrase: &[u8]) -> Result<XChaCha20Poly1305, RecordError> {
         if self.memory_kib > MEMORY_KIB_MAX || self.passes > PASSES_MAX {
-            return Err(RecordError::Params(format!("{} KiB, {} passes", self.memory_kib, self.passes)));
+            return Err(RecordError::Params(format!(
+                "{} KiB, {} passes",
+                self.memory_kib, self.passes
+            )));
         }
         let salt: [u8; 16] = decode(&self.salt, "salt")?;
         let params = Params::new(self.memory_kib, self.passes, self.lanes, Some(32))
@@ -159,5 +181,7 @@ impl Sealed {
 }
 
 fn decode<const N: usize>(text: &str, name: &'static str) -> Result<[u8; N], RecordError> {
-    from_base32(text).and_then(|bytes| bytes.try_into().ok()).ok_or(RecordError::Value(name))
+    from_base32(text)
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or(RecordError::Value(name))
 }
