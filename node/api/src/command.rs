@@ -63,214 +63,388 @@ pub enum Availability {
 #[serde(tag = "command", rename_all = "kebab-case")]
 pub enum Command {
     /// `create-community NAME`
-    CreateCommunity { name: String },
+    CreateCommunity {
+        /// The name.
+        name: String,
+    },
     /// `communities`
     Communities,
     /// `create-channel COMMUNITY text|voice NAME [--private] [--category NAME]`
     CreateChannel {
+        /// The community.
         community: CommunityRef,
+        /// What the channel is for.
         kind: ChannelKind,
+        /// The name.
         name: String,
+        /// Whether only those with a grant may view it.
         private: bool,
+        /// Name or id of the category that it stands under.
         category: Option<String>,
     },
     /// `create-category COMMUNITY NAME`
     CreateCategory {
+        /// The community.
         community: CommunityRef,
+        /// The name.
         name: String,
     },
     /// `delete-channel CHANNEL`
-    DeleteChannel { channel: ChannelRef },
+    DeleteChannel {
+        /// The channel.
+        channel: ChannelRef,
+    },
     /// `channels COMMUNITY`
-    Channels { community: CommunityRef },
+    Channels {
+        /// The community.
+        community: CommunityRef,
+    },
     /// `rename COMMUNITY|CHANNEL NAME`
-    Rename { target: String, name: String },
+    Rename {
+        /// A community or a channel, as typed.
+        target: String,
+        /// The name.
+        name: String,
+    },
     /// `topic COMMUNITY|CHANNEL "TEXT"` (empty text clears)
-    Topic { target: String, text: String },
+    Topic {
+        /// A community or a channel, as typed.
+        target: String,
+        /// The text; empty clears.
+        text: String,
+    },
     /// `icon COMMUNITY BASE64|none`
     Icon {
+        /// The community.
         community: CommunityRef,
+        /// The picture (PNG or WebP) in base64; `None` removes it.
         image: Option<String>,
     },
     /// `move-channel CHANNEL POSITION [--category NAME|none]`
     MoveChannel {
+        /// The channel.
         channel: ChannelRef,
+        /// Its place among its neighbours, from 0.
         position: u32,
+        /// Name or id of the category that it goes under; `none`: out of any; `None`: where it is.
         category: Option<String>,
     },
     /// `invite COMMUNITY [--uses N] [--expires 1h]`
     Invite {
+        /// The community.
         community: CommunityRef,
+        /// How many may join by it; `None`: any number.
         uses: Option<u32>,
+        /// How long it is good for; `None`: for ever.
         expires_ms: Option<u64>,
     },
     /// `invites COMMUNITY`
-    Invites { community: CommunityRef },
+    Invites {
+        /// The community.
+        community: CommunityRef,
+    },
     /// `revoke-invite COMMUNITY INVITE`
     RevokeInvite {
+        /// The community.
         community: CommunityRef,
+        /// The invite.
         invite: InviteId,
     },
     /// `join LINK`
-    Join { link: String },
+    Join {
+        /// The link, as given: `alloquy://join/...`.
+        link: String,
+    },
     /// `leave COMMUNITY`
-    Leave { community: CommunityRef },
+    Leave {
+        /// The community.
+        community: CommunityRef,
+    },
     /// `send CHANNEL "TEXT"`
-    Send { channel: ChannelRef, text: String },
+    Send {
+        /// The channel.
+        channel: ChannelRef,
+        /// The text.
+        text: String,
+    },
     /// `reply MESSAGE "TEXT"`
-    Reply { message: EventId, text: String },
+    Reply {
+        /// The message.
+        message: EventId,
+        /// The text.
+        text: String,
+    },
     /// `thread MESSAGE "TEXT"`: writes into the thread that hangs on the message
-    Thread { message: EventId, text: String },
+    Thread {
+        /// The message.
+        message: EventId,
+        /// The text.
+        text: String,
+    },
     /// `edit MESSAGE "TEXT"`
-    Edit { message: EventId, text: String },
+    Edit {
+        /// The message.
+        message: EventId,
+        /// The text.
+        text: String,
+    },
     /// `delete MESSAGE`
-    Delete { message: EventId },
+    Delete {
+        /// The message.
+        message: EventId,
+    },
     /// `react MESSAGE EMOJI`
-    React { message: EventId, emoji: String },
+    React {
+        /// The message.
+        message: EventId,
+        /// The emoji, or the name of one.
+        emoji: String,
+    },
     /// `unreact MESSAGE EMOJI`
-    Unreact { message: EventId, emoji: String },
+    Unreact {
+        /// The message.
+        message: EventId,
+        /// The emoji, or the name of one.
+        emoji: String,
+    },
     /// `pin MESSAGE`
-    Pin { message: EventId },
+    Pin {
+        /// The message.
+        message: EventId,
+    },
     /// `unpin MESSAGE`
-    Unpin { message: EventId },
+    Unpin {
+        /// The message.
+        message: EventId,
+    },
     /// `note COMMUNITY` shows the shared note; `note COMMUNITY AT REMOVE "INSERT"` changes it
     Note {
+        /// The community.
         community: CommunityRef,
+        /// What changes; `None` only shows it.
         splice: Option<NoteSplice>,
     },
     /// `history CHANNEL [--last N] [--before ID] [--thread ID]`
     History {
+        /// The channel.
         channel: ChannelRef,
+        /// How many, the newest.
         last: u32,
+        /// Only messages before this one.
         before: Option<EventId>,
+        /// The thread on this message instead of the channel itself.
         thread: Option<EventId>,
     },
     /// `members COMMUNITY`
-    Members { community: CommunityRef },
-    /// `profile name|about|status "TEXT"` or `profile online|idle|dnd|invisible`
-    Profile { change: ProfileChange },
-    /// `role create COMMUNITY NAME --rank N [--allow a,b]`
-    RoleCreate {
+    Members {
+        /// The community.
         community: CommunityRef,
+    },
+    /// `profile name|about|status "TEXT"` or `profile online|idle|dnd|invisible`
+    Profile {
+        /// What changes.
+        change: ProfileChange,
+    },
+    /// `role create COMMUNITY NAME [--rank N] [--allow a,b]` (rank 1 when left out)
+    RoleCreate {
+        /// The community.
+        community: CommunityRef,
+        /// The name.
         name: String,
+        /// How high it stands; greater is stronger.
         rank: u32,
+        /// Names of the rights that are given.
         allow: Vec<String>,
     },
     /// `role edit COMMUNITY ROLE [--name NAME] [--rank N] [--allow a,b]`
     RoleEdit {
+        /// The community.
         community: CommunityRef,
+        /// The role.
         role: RoleRef,
+        /// A new name; `None`: as it is.
         name: Option<String>,
+        /// A new rank; `None`: as it is.
         rank: Option<u32>,
+        /// All its rights from now on; `None`: as they are.
         allow: Option<Vec<String>>,
     },
     /// `role delete COMMUNITY ROLE`
     RoleDelete {
+        /// The community.
         community: CommunityRef,
+        /// The role.
         role: RoleRef,
     },
     /// `role grant COMMUNITY ROLE ACCOUNT`
     RoleGrant {
+        /// The community.
         community: CommunityRef,
+        /// The role.
         role: RoleRef,
+        /// The account.
         account: AccountRef,
     },
     /// `role revoke COMMUNITY ROLE ACCOUNT`
     RoleRevoke {
+        /// The community.
         community: CommunityRef,
+        /// The role.
         role: RoleRef,
+        /// The account.
         account: AccountRef,
     },
     /// `roles COMMUNITY`
-    Roles { community: CommunityRef },
+    Roles {
+        /// The community.
+        community: CommunityRef,
+    },
     /// `overwrite CHANNEL role|member TARGET [--allow a,b] [--deny a,b]`
     Overwrite {
+        /// The channel.
         channel: ChannelRef,
+        /// Whom it is for.
         target: OverwriteRef,
+        /// Names of the rights that are given.
         allow: Vec<String>,
+        /// Names of the rights that are taken.
         deny: Vec<String>,
     },
     /// `kick COMMUNITY ACCOUNT ["REASON"]`
     Kick {
+        /// The community.
         community: CommunityRef,
+        /// The account.
         account: AccountRef,
+        /// Why, for the audit log.
         reason: Option<String>,
     },
     /// `ban COMMUNITY ACCOUNT ["REASON"]`
     Ban {
+        /// The community.
         community: CommunityRef,
+        /// The account.
         account: AccountRef,
+        /// Why, for the audit log.
         reason: Option<String>,
     },
     /// `unban COMMUNITY ACCOUNT ["REASON"]`
     Unban {
+        /// The community.
         community: CommunityRef,
+        /// The account.
         account: AccountRef,
+        /// Why, for the audit log.
         reason: Option<String>,
     },
     /// `timeout COMMUNITY ACCOUNT 10m ["REASON"]`
     Timeout {
+        /// The community.
         community: CommunityRef,
+        /// The account.
         account: AccountRef,
+        /// How long.
         duration_ms: u64,
+        /// Why, for the audit log.
         reason: Option<String>,
     },
     /// `slow-mode CHANNEL 10s|off`
     SlowMode {
+        /// The channel.
         channel: ChannelRef,
+        /// Shortest time between two messages of one member; 0 switches it off.
         interval_ms: u64,
     },
     /// `owner add COMMUNITY ACCOUNT`
     OwnerAdd {
+        /// The community.
         community: CommunityRef,
+        /// The account.
         account: AccountRef,
     },
     /// `owner remove COMMUNITY ACCOUNT`
     OwnerRemove {
+        /// The community.
         community: CommunityRef,
+        /// The account.
         account: AccountRef,
     },
     /// `reaffirm COMMUNITY OPERATION..`
     Reaffirm {
+        /// The community.
         community: CommunityRef,
+        /// The operations.
         operations: Vec<EventId>,
     },
     /// `accept-late COMMUNITY MESSAGE..`
     AcceptLate {
+        /// The community.
         community: CommunityRef,
+        /// The messages.
         messages: Vec<EventId>,
     },
     /// `purge COMMUNITY MESSAGE..`
     Purge {
+        /// The community.
         community: CommunityRef,
+        /// The messages.
         messages: Vec<EventId>,
     },
     /// `audit COMMUNITY [--last N]`
-    Audit { community: CommunityRef, last: u32 },
+    Audit {
+        /// The community.
+        community: CommunityRef,
+        /// How many, the newest.
+        last: u32,
+    },
     /// `why COMMUNITY ACCOUNT RIGHT [--channel CHANNEL]`
     Why {
+        /// The community.
         community: CommunityRef,
+        /// The account.
         account: AccountRef,
+        /// The name of the right.
         right: String,
+        /// In this channel; `None`: in the community as a whole.
         channel: Option<ChannelRef>,
     },
     /// `mark-read CHANNEL [MESSAGE]`
     MarkRead {
+        /// The channel.
         channel: ChannelRef,
+        /// The last message read; `None`: the newest.
         message: Option<EventId>,
     },
     /// `unread [COMMUNITY]`
-    Unread { community: Option<CommunityRef> },
+    Unread {
+        /// One community; `None`: all.
+        community: Option<CommunityRef>,
+    },
     /// `typing CHANNEL`
-    Typing { channel: ChannelRef },
+    Typing {
+        /// The channel.
+        channel: ChannelRef,
+    },
     /// `presence COMMUNITY`
-    Presence { community: CommunityRef },
+    Presence {
+        /// The community.
+        community: CommunityRef,
+    },
     /// `rekey COMMUNITY|CHANNEL`
-    Rekey { target: String },
+    Rekey {
+        /// A community or a channel, as typed.
+        target: String,
+    },
     /// Shows a window of a channel in the snapshot from now on (no line: faces only).
-    Watch { window: Window },
+    Watch {
+        /// What is shown.
+        window: Window,
+    },
     /// Stops showing it (no line: faces only).
-    Unwatch { channel: alloquy_ids::ChannelId },
+    Unwatch {
+        /// The channel.
+        channel: alloquy_ids::ChannelId,
+    },
 }
 
 /// Whom an overwrite is for.

@@ -26,8 +26,8 @@ pub const ABOUT_BYTES_MAX: usize = 2048;
 pub const STATUS_BYTES_MAX: usize = 256;
 /// Characters of an icon in base64: 32 KiB of PNG or WebP.
 pub const ICON_BASE64_MAX: usize = 43_692;
-/// Bytes of what one change inserts into the shared note: one content event, with its envelope.
-pub const NOTE_INSERT_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of what one change inserts into the shared note: one content event, and one line when all is escaped.
+pub const NOTE_INSERT_BYTES_MAX: usize = 24 * 1024;
 /// Scalar values of the shared note, as a bound for positions in it.
 pub const NOTE_POSITION_MAX: u64 = 256 * 1024;
 /// Bytes of an invite link: ids, a secret and the addresses in it, with room to spare.

@@ -1,0 +1,41 @@
+//! Lines about communities, invites and joining.
+
+use crate::limits::{INVITE_USES_MAX, TOPIC_BYTES_MAX};
+use crate::line::kind::Kind;
+use crate::line::spec::LineSpec;
+
+use super::{COMMUNITY, flag, line, one, optional};
+
+pub(super) const LINES: &[LineSpec] = &[
+    line!("create-community", CreateCommunity(name: one("NAME", Kind::PlaceName);), Community,
+        "Makes a community with this account as its owner. It has no channel yet."),
+    line!("communities", Communities(;), Communities,
+        "Lists the communities that this account is a member of."),
+    line!("rename", Rename(target: one("COMMUNITY|CHANNEL", Kind::Place), name: one("NAME", Kind::PlaceName);),
+        Operation, "Renames a community, a channel or a category."),
+    line!("topic", Topic(target: one("COMMUNITY|CHANNEL", Kind::Place),
+            text: one("TEXT", Kind::TextOrEmpty(TOPIC_BYTES_MAX));),
+        Operation, "Sets the topic of a community or a channel; an empty text clears it."),
+    line!("icon", Icon(community: COMMUNITY, image: one("BASE64|none", Kind::Icon);), Operation,
+        "Sets the community's icon: PNG or WebP, at most 32 KiB and 512x512 pixels, in base64. `none` removes it."),
+    line!("invite", Invite(community: COMMUNITY;
+            uses: flag("--uses", "N", Kind::Number(1, INVITE_USES_MAX)),
+            expires_ms: flag("--expires", "DURATION", Kind::Duration)),
+        Invite, "Makes an invite link. Whoever has the link can join, until it is used up, expired or revoked."),
+    line!("invites", Invites(community: COMMUNITY;), Invites,
+        "Lists the community's invites, oldest first."),
+    line!("revoke-invite", RevokeInvite(community: COMMUNITY, invite: one("INVITE", Kind::Id);), Operation,
+        "Revokes an invite: nobody joins by it from now on."),
+    line!("join", Join(link: one("LINK", Kind::Link);), Community,
+        "Joins a community by an invite link. Returns when the channel list is here, or with `timeout`."),
+    line!("leave", Leave(community: COMMUNITY;), Operation,
+        "Leaves a community. The account may join again by an invite."),
+    line!("members", Members(community: COMMUNITY;), Members,
+        "Lists the members, owners first, then by name."),
+    line!("presence", Presence(community: COMMUNITY;), Presence,
+        "Lists the members who are seen online."),
+    line!("unread", Unread(community: optional("COMMUNITY", Kind::Community);), Unread,
+        "Lists the channels with unread messages, of one community or of all."),
+    line!("rekey", Rekey(target: one("COMMUNITY|CHANNEL", Kind::Place);), Epoch,
+        "Starts a new encryption epoch: what is written from now on is sealed under a new key."),
+];
