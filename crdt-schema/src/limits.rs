@@ -22,6 +22,8 @@ pub const IDENTITY_CHAIN_MAX: usize = 32;
 pub const RANGE_SIGNATURE_SPACING_MAX: usize = 64;
 /// Events in one range.
 pub const RANGE_EVENTS_MAX: usize = 4096;
+/// Epochs whose bodies one range holds: concurrent writers may use several.
+pub const RANGE_EPOCHS_MAX: usize = 64;
 /// Bytes of one range before decompression is trusted, and of what it declares to hold.
 pub const RANGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of a name of a community, channel, category, role or member.
