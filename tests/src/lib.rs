@@ -1,4 +1,15 @@
-//! Real nodes for tests: processes of `alloquy-node` in temporary folders, on free ports.
+//! What the tests over real processes are made of: nodes of `alloquy-node` in temporary folders on free ports,
+//! waiting with a deadline, and saying why a test can not run here.
+//!
+//! Every process is ended by its own id, also when a test fails. Nothing here knows any rule of the product.
+
+mod peer;
+mod program;
+mod wait;
+
+pub use peer::{LOOPBACK, Peer};
+pub use program::{Ended, Told, node_program, run_node, signal};
+pub use wait::{DEADLINE, Lines, eventually, skip};
 
 use std::path::{Path, PathBuf};
 

@@ -1,12 +1,24 @@
 //! Everything that is tested from outside: the walls of the workspace, and real processes over real sockets.
 //!
-//! `quick` runs `walls`, `tidy` and `cli`; the rest takes minutes and belongs to the full run.
+//! `./test quick` runs `walls`, `tidy` and `cli`; the rest takes minutes and belongs to the full run.
 
 #![expect(
     clippy::unwrap_used,
     reason = "a test that can not go on says so by panicking"
 )]
 
+#[path = "all/cli.rs"]
+mod cli;
+#[path = "all/crash.rs"]
+mod crash;
+#[path = "all/first_run.rs"]
+mod first_run;
+#[path = "all/lan.rs"]
+mod lan;
+#[path = "all/refuse.rs"]
+mod refuse;
+#[path = "all/talk.rs"]
+mod talk;
 #[path = "all/tidy.rs"]
 mod tidy;
 #[path = "all/walls.rs"]

@@ -1,0 +1,151 @@
+//! The command line: what may be typed, with its help. docs/cli.md says what each prints.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// One peer of a community without a server: makes an account, runs its node, talks to a running one.
+#[derive(Debug, Parser)]
+#[command(name = "alloquy-node", version, propagate_version = true, after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 an error, with --json {\"error\":{\"code\",\"message\"}}; 2 what was typed does not parse.
+
+Environment:
+  ALLOQUY_PASSPHRASE   passphrase of the at-rest key (else --passphrase-file, the OS keychain, a key file)
+  ALLOQUY_NO_KEYCHAIN  1: the OS keychain is not asked
+  ALLOQUY_LOG          what is logged to standard error, for example debug or alloquy_node=trace (warn)";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Makes an account and gives its 12 recovery words, once
+    Init(Init),
+    /// Runs the node of a data directory in the foreground until SIGTERM or SIGINT
+    Run(Run),
+    /// Carries out one line on the running node: 'send "club/general" "hello"'
+    Do(Do),
+    /// Prints what happens at the running node, one event a line
+    Watch(Watch),
+    /// Says whether the node is ready (exit 0) or not running (exit 1)
+    Status(Look),
+    /// Looks at a data directory and its node, and says what is wrong or could be safer
+    Doctor(Doctor),
+    /// Prints this program's manual page (roff)
+    Man,
+    /// Prints completions for a shell
+    Completions {
+        /// bash, elvish, fish, powershell or zsh
+        shell: Shell,
+    },
+}
+
+/// Where the node lives.
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    /// Data directory of the account
+    #[arg(long = "data", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+}
+
+/// How the store is opened.
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    /// File whose first line is the passphrase of the at-rest key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Display name of the account
+    #[arg(long)]
+    pub(crate) name: String,
+    /// New file of mode 0600 for the recovery words; else they are shown on the terminal, or stand in the
+    /// field `recovery` with --json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) recovery_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) key: Key,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Multiaddr to listen on; may be given several times (QUIC and TCP on free ports of all interfaces)
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) listen: Vec<String>,
+    /// Neither looks for peers on the local network nor answers there
+    #[arg(long)]
+    pub(crate) no_mdns: bool,
+    /// Multiaddr of a peer to dial at the start; may be given several times
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) peer: Vec<String>,
+    #[command(flatten)]
+    pub(crate) key: Key,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Do {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How long to wait for the outcome
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) wait: Duration,
+    /// The line: one command of docs/cli.md
+    #[arg(value_name = "LINE")]
+    pub(crate) line: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Prints each event as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Look {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) key: Key,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Seconds, whole or with a fraction; at most a day.
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| (0.0..=86_400.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("{text:?} is not a number of seconds from 0 to 86400"))
+}

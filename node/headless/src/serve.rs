@@ -1,0 +1,87 @@
+//! `run`: the node in the foreground.
+
+use std::future::Future;
+
+use alloquy_api::{CommandError, ErrorCode};
+use alloquy_node::{KeySource, NodeConfig, Running};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::Stop;
+use crate::args;
+use crate::out::Out;
+
+/// Runs the node until it is told to stop. One line when ready, nothing else on standard output.
+pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
+    log_to_stderr();
+    let config = NodeConfig {
+        listen: arguments.listen.clone(),
+        mdns: !arguments.no_mdns,
+        peers: arguments.peer.clone(),
+        ..NodeConfig::new(&arguments.data.dir, key_source(&arguments.key)?)
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| internal(&error))?;
+    runtime.block_on(async {
+        // Before anything starts, so that a signal during the start ends it as cleanly as one later.
+        let told_to_stop = stop_signals()?;
+        let mut said = Ok(());
+        alloquy_node::run(
+            config,
+            |running| said = out.text(&ready_line(running)),
+            told_to_stop,
+        )
+        .await
+        .map_err(CommandError::from)?;
+        match said {
+            Err(Stop::Closed) | Ok(()) => Ok(()),
+            Err(stop) => Err(stop),
+        }
+    })
+}
+
+fn ready_line(running: &Running) -> String {
+    let status = running.status();
+    format!(
+        "ready: account {} listens on {}",
+        status.account,
+        status.listen.join(" ")
+    )
+}
+
+/// Resolves at the first SIGTERM, SIGINT or SIGHUP.
+fn stop_signals() -> Result<impl Future<Output = ()>, CommandError> {
+    let listen = |kind| signal(kind).map_err(|error| internal(&error));
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}
+
+/// Logs go to standard error; names and texts never reach them (the layers below log short ids only).
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("ALLOQUY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+}
+
+/// Where the at-rest key comes from, by the arguments and the environment.
+pub(crate) fn key_source(key: &args::Key) -> Result<KeySource, CommandError> {
+    KeySource::from_env(key.passphrase_file.as_deref())
+        .map_err(|error| CommandError::new(error.code(), error.to_string()))
+}
+
+fn internal(error: &std::io::Error) -> CommandError {
+    CommandError::new(ErrorCode::Internal, error.to_string())
+}

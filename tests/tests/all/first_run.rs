@@ -1,0 +1,312 @@
+//! `./run` as a new person meets it: the demo, and one's own node as an ordinary user.
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use alloquy_tests::{Lines, eventually, node_program, signal, workspace};
+use rustix::process::Signal;
+use tempfile::tempdir;
+
+/// `./run`, started; ended with its whole process group when dropped.
+struct Started {
+    child: Child,
+    lines: Lines,
+}
+
+impl Started {
+    fn new(mut command: Command) -> Self {
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .process_group(0);
+        let mut child = command.spawn().unwrap();
+        let lines = Lines::of(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    /// The lines to type that it prints: those that are indented and begin with a quoted program.
+    fn typed_lines(&mut self, count: usize) -> Vec<String> {
+        (0..count)
+            .map(|_| {
+                self.lines
+                    .find("a line to type", |line| line.starts_with("  '/"))
+                    .trim()
+                    .to_owned()
+            })
+            .collect()
+    }
+
+    fn end(&mut self, by: Signal) -> Option<i32> {
+        signal(&self.child, by);
+        eventually("./run ends", || self.child.try_wait().unwrap()).code()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        if self.child.try_wait().unwrap().is_none() {
+            let group = rustix::process::Pid::from_child(&self.child);
+            rustix::process::kill_process_group(group, Signal::KILL).unwrap();
+            self.child.wait().unwrap();
+        }
+    }
+}
+
+/// Types a line into a shell.
+fn type_line(shell: &mut Command, line: &str) -> String {
+    let output = shell
+        .arg("-c")
+        .arg(line)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.success(),
+        "{line}: {stdout} {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    stdout
+}
+
+/// Processes whose command line names this folder.
+fn processes_of(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).replace('\0', " ");
+        if words.contains(folder) {
+            found.push(words);
+        }
+    }
+    found
+}
+
+#[test]
+fn the_demo_moves_within_ten_seconds_takes_the_lines_it_printed_and_leaves_nothing() {
+    let elsewhere = tempdir().unwrap();
+    let mut command = Command::new(workspace().join("run"));
+    // The development profile: what the tests were built with, so nothing is built a second time.
+    command
+        .arg("demo")
+        .current_dir(elsewhere.path())
+        .env("ALLOQUY_PROFILE", "dev")
+        .env("TMPDIR", elsewhere.path());
+    let mut demo = Started::new(command);
+    let first = demo
+        .lines
+        .find("its first line", |line| line.contains("three processes"));
+    let folder = first.rsplit(' ').next().unwrap().to_owned();
+    let built = Instant::now();
+    demo.lines.find("a message that came to the third", |line| {
+        line.contains("Demo/general") && line.contains("Ana: ")
+    });
+    assert!(
+        built.elapsed() < Duration::from_secs(10),
+        "something happens within ten seconds: {:?}",
+        built.elapsed()
+    );
+    assert_eq!(nodes(&folder), 3, "{:#?}", processes_of(&folder));
+
+    let lines = demo.typed_lines(3);
+    let answers: Vec<String> = lines
+        .iter()
+        .map(|line| type_line(&mut Command::new("sh"), line))
+        .collect();
+    assert!(answers[1].contains("Hello, I am here too"), "{answers:#?}");
+    for name in ["Ana", "Ben"] {
+        assert!(answers[2].contains(name), "{answers:#?}");
+    }
+    demo.lines.find("Ben's answer", |line| {
+        line.contains("Ben: Your line just reached me")
+    });
+
+    assert_eq!(demo.end(Signal::INT), Some(0));
+    assert!(!Path::new(&folder).exists());
+    assert_eq!(processes_of(&folder), Vec::<String>::new());
+}
+
+/// How many nodes run in a folder.
+fn nodes(folder: &str) -> usize {
+    processes_of(folder)
+        .iter()
+        .filter(|words| words.contains(" run --data "))
+        .count()
+}
+
+/// A person without rights: another user when the tests run as root, oneself otherwise.
+struct Person {
+    home: tempfile::TempDir,
+    prefix: Vec<OsString>,
+}
+
+impl Person {
+    fn new() -> Self {
+        let home = tempdir().unwrap();
+        let mut prefix: Vec<OsString> = ["env", "-i", "PATH=/usr/bin:/bin"]
+            .map(OsString::from)
+            .to_vec();
+        if rustix::process::geteuid().is_root() {
+            // nobody; and no way back: sudo and set-user-id programs do nothing for this process.
+            prefix.splice(
+                0..0,
+                [
+                    "setpriv",
+                    "--reuid=65534",
+                    "--regid=65534",
+                    "--clear-groups",
+                    "--no-new-privs",
+                ]
+                .map(OsString::from),
+            );
+            std::os::unix::fs::chown(home.path(), Some(65534), Some(65534)).unwrap();
+        }
+        let person = Self { home, prefix };
+        // Where the sources lie may be closed to others: the script and the program are all that is needed.
+        person.bring(&workspace().join("run"), "run");
+        person.bring(node_program(), "alloquy-node");
+        person
+    }
+
+    fn bring(&self, from: &Path, name: &str) {
+        let to = self.home.path().join(name);
+        std::fs::copy(from, &to).unwrap();
+        std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn data_home(&self) -> PathBuf {
+        self.home.path().join(".local/share")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(&self.prefix[0]);
+        let home = self.home.path().display();
+        command
+            .args(&self.prefix[1..])
+            .arg(format!("HOME={home}"))
+            .arg("ALLOQUY_NO_KEYCHAIN=1")
+            .arg(format!("ALLOQUY_NODE_BIN={home}/alloquy-node"))
+            .arg(program)
+            .current_dir("/");
+        command
+    }
+
+    fn run_node(&self) -> Started {
+        let mut command = self.command(&self.home.path().join("run").display().to_string());
+        command.arg("node");
+        Started::new(command)
+    }
+}
+
+#[test]
+fn an_ordinary_user_without_sudo_has_a_node_with_one_command() {
+    let person = Person::new();
+    let mut node = person.run_node();
+    node.lines
+        .find("the ready line", |line| line.starts_with("ready: account "));
+    let lines = node.typed_lines(3);
+    let words = std::fs::metadata(person.data_home().join("alloquy-recovery-words.txt")).unwrap();
+    assert_eq!(words.permissions().mode() & 0o777, 0o600);
+
+    let answers: Vec<String> = lines
+        .iter()
+        .map(|line| type_line(&mut person.command("sh"), line))
+        .collect();
+    assert!(answers[2].contains("alloquy://join/"), "{answers:#?}");
+
+    // A second one attaches, and its end is not the node's.
+    let mut second = person.run_node();
+    second
+        .lines
+        .find("that it attaches", |line| line.contains("running already"));
+    second
+        .lines
+        .find("the status", |line| line.starts_with("ready: process "));
+    second.end(Signal::TERM);
+    let again = type_line(&mut person.command("sh"), &lines[2]);
+    assert!(again.contains("alloquy://join/"), "{again}");
+
+    assert_eq!(node.end(Signal::TERM), Some(0));
+    let mut third = person.run_node();
+    third
+        .lines
+        .find("the ready line", |line| line.starts_with("ready: account "));
+    let lines = third.typed_lines(3);
+    assert!(
+        type_line(&mut person.command("sh"), &lines[0]).contains("Home"),
+        "what was made is still there"
+    );
+    assert_eq!(third.end(Signal::INT), Some(0));
+}
+
+#[test]
+fn without_cargo_it_says_how_to_get_it_and_ends_with_3() {
+    let home = tempdir().unwrap();
+    let output = Command::new(workspace().join("run"))
+        .arg("demo")
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", home.path())
+        .current_dir("/")
+        .output()
+        .unwrap();
+    if Path::new("/usr/bin/cargo").exists() {
+        alloquy_tests::skip(
+            "without_cargo",
+            "cargo is a system package here and can not be hidden",
+        );
+        return;
+    }
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(
+        told.contains("https://rustup.rs") && told.contains("1.95"),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_old_cargo_is_named_and_nothing_is_built() {
+    let folder = tempdir().unwrap();
+    let cargo = folder.path().join("cargo");
+    std::fs::write(
+        &cargo,
+        "#!/bin/sh\necho 'cargo 1.94.9 (0123abcd 2026-01-01)'\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let output = Command::new(workspace().join("run"))
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(
+        told.contains("1.94.9") && told.contains("rustup update"),
+        "{told}"
+    );
+}
+
+#[test]
+fn help_and_mistakes_are_answered_without_building() {
+    let run = |argument: &str| {
+        Command::new(workspace().join("run"))
+            .arg(argument)
+            .env("PATH", "/usr/bin:/bin")
+            .output()
+            .unwrap()
+    };
+    let help = run("help");
+    assert!(
+        help.status.success()
+            && String::from_utf8(help.stdout)
+                .unwrap()
+                .contains("./run demo")
+    );
+    assert_eq!(run("fly").status.code(), Some(2));
+}

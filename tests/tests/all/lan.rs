@@ -1,0 +1,99 @@
+//! A local network without a way out: peers find each other by multicast DNS alone.
+
+use std::path::Path;
+use std::process::Command;
+
+use alloquy_tests::{Peer, skip};
+use tempfile::tempdir;
+
+/// A network namespace with one interface and no default route, removed when dropped.
+struct Namespace {
+    name: String,
+}
+
+impl Namespace {
+    /// `None` with the skip said when this machine does not let us make one.
+    fn new(test: &str) -> Option<Self> {
+        let name = format!("alloquy-{}", std::process::id());
+        if !ip(&["netns", "add", &name]) {
+            skip(test, "network namespaces need root and iproute2");
+            return None;
+        }
+        let namespace = Self { name };
+        let made = namespace.ip(&["link", "set", "lo", "up"])
+            && namespace.ip(&["link", "add", "lan0", "type", "dummy"])
+            && namespace.ip(&["addr", "add", "10.83.0.1/24", "dev", "lan0"])
+            && namespace.ip(&["link", "set", "lan0", "up", "multicast", "on"]);
+        if !made {
+            skip(test, "the kernel has no dummy interfaces");
+            return None;
+        }
+        Some(namespace)
+    }
+
+    fn ip(&self, arguments: &[&str]) -> bool {
+        ip(&[&["-n", &self.name], arguments].concat())
+    }
+
+    fn default_route(&self) -> String {
+        let output = Command::new("ip")
+            .args(["-n", &self.name, "route", "show", "default"])
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn peer(&self, root: &Path, name: &str) -> Peer {
+        // mDNS on, free ports of all interfaces: what a node does by itself.
+        Peer::init(root, name)
+            .with_arguments(&[])
+            .behind(&["ip", "netns", "exec", &self.name])
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let removed = ip(&["netns", "delete", &self.name]);
+        assert!(
+            removed || std::thread::panicking(),
+            "{} is removed",
+            self.name
+        );
+    }
+}
+
+fn ip(arguments: &[&str]) -> bool {
+    Command::new("ip")
+        .args(arguments)
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn two_nodes_find_each_other_by_mdns_without_a_default_route() {
+    let Some(namespace) = Namespace::new("mdns") else {
+        return;
+    };
+    assert_eq!(namespace.default_route(), "");
+    let root = tempdir().unwrap();
+    let mut ana = namespace.peer(root.path(), "ana");
+    let mut ben = namespace.peer(root.path(), "ben");
+    ana.start();
+    ben.start();
+    ana.line("create-community Home");
+    ana.line("create-channel Home text general");
+    ben.line(&format!("join {}", ana.invite("Home")));
+
+    // Both come back on other ports: every address that they knew of each other is stale.
+    ana.stop();
+    ben.stop();
+    ana.start();
+    ana.line("send Home/general \"anybody here?\"");
+    ben.start();
+    ben.reads("Home/general", &["anybody here?".to_owned()]);
+    ben.line("send Home/general \"yes\"");
+    ana.reads(
+        "Home/general",
+        &["anybody here?".to_owned(), "yes".to_owned()],
+    );
+}
