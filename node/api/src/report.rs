@@ -12,12 +12,6 @@ pub struct InitReport {
     pub account: AccountId,
     /// Its first device: this one.
     pub device: DeviceId,
-    /// Its display name.
-    pub name: String,
-    /// The data directory.
-    pub data: String,
-    /// Where the key that seals the store came from.
-    pub at_rest: KeySource,
     /// The 12 recovery words, given this once; absent when they went to a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery: Option<String>,

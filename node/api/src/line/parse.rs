@@ -81,7 +81,7 @@ fn nearest(text: &str, group: &[&str]) -> Option<&'static str> {
         .filter_map(|spec| spec.words.split(' ').next())
         .map(|word| (distance(text, word), word))
         .min()
-        .filter(|(distance, word)| *distance <= 2 && *distance < word.len() / 2)
+        .filter(|(distance, word)| *distance <= 2 && *distance * 2 <= word.len())
         .map(|(_, word)| word)
 }
 

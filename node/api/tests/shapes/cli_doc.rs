@@ -1,0 +1,245 @@
+//! docs/cli.md is made from the tables and types. `ALLOQUY_WRITE_DOCS=1` writes it anew.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use alloquy_api::line::{Kind, LineSpec, Need, RIGHTS, ReplyKind, specs};
+use alloquy_api::{ErrorBody, ErrorCode};
+use serde::Serialize;
+
+use super::examples;
+
+/// What stands before the tables.
+const HEAD: &str = include_str!("cli_head.md");
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the page is a file of the repository"
+)]
+#[test]
+fn the_page_says_what_the_types_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
+    let page = page();
+    if std::env::var_os("ALLOQUY_WRITE_DOCS").is_some_and(|value| value == "1") {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &page).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let wrong = page
+        .lines()
+        .zip(committed.lines().chain(std::iter::repeat("")));
+    let first = wrong.clone().enumerate().find(|(_, (new, old))| new != old);
+    assert!(
+        committed == page,
+        "docs/cli.md is not what the types say, first at line {:?}; ALLOQUY_WRITE_DOCS=1 writes it anew",
+        first.map(|(line, (new, _))| (line + 1, new))
+    );
+}
+
+fn page() -> String {
+    let mut page = HEAD
+        .replace("{init}", &pretty(&examples::init_report()))
+        .replace("{status}", &pretty(&examples::status_report()))
+        .replace("{doctor}", &pretty(&examples::doctor_report()));
+    errors(&mut page);
+    lines(&mut page);
+    replies(&mut page);
+    rights(&mut page);
+    events(&mut page);
+    page
+}
+
+fn errors(page: &mut String) {
+    page.push_str(
+        "\n## Errors\n\nWith `--json` an error is one object on standard output:\n\n```json\n",
+    );
+    page.push_str(&compact(&ErrorBody::from(examples::error())));
+    page.push_str("\n```\n\nWithout `--json` it is one line on standard error. The codes are one closed list:\n\n");
+    page.push_str("| Code | Exit | Meaning |\n|---|---|---|\n");
+    for code in ErrorCode::ALL {
+        writeln!(
+            page,
+            "| `{code}` | {} | {} |",
+            code.exit_code(),
+            code.meaning()
+        )
+        .unwrap();
+    }
+}
+
+fn lines(page: &mut String) {
+    page.push_str(
+        "\n## Lines\n\nEach is given with what `do --json` prints; the shapes are listed below.\n",
+    );
+    for spec in specs() {
+        write!(page, "\n### `{}`\n\n{}\n\n", spec.usage(), spec.help).unwrap();
+        for (name, note) in details(spec) {
+            writeln!(page, "- `{name}`: {note}.").unwrap();
+        }
+        let fields = fields(spec.reply);
+        let or_ok = match spec.reply {
+            ReplyKind::Operation => ", or `{\"ok\":true}` when nothing was to be done",
+            _ => "",
+        };
+        writeln!(
+            page,
+            "- Reply: [`{fields}`](#{}){or_ok}.",
+            anchor(spec.reply)
+        )
+        .unwrap();
+    }
+}
+
+/// Name and description of each argument and flag.
+fn details(spec: &LineSpec) -> Vec<(String, String)> {
+    let arguments = spec.arguments.iter().map(|argument| {
+        let need = match argument.need {
+            Need::One => "",
+            Need::Optional => "; may be left out",
+            Need::Many => "; one or more",
+        };
+        (
+            argument.name.to_owned(),
+            format!("{}{need}", expected(argument.kind)),
+        )
+    });
+    let flags = spec.flags.iter().map(|flag| {
+        let note = match (flag.value, flag.default) {
+            (None, _) => "without a value".to_owned(),
+            (Some((_, kind)), None) => expected(kind),
+            (Some((_, kind)), Some(default)) => {
+                format!("{}; {default} when left out", expected(kind))
+            }
+        };
+        (flag.name.to_owned(), note)
+    });
+    arguments.chain(flags).collect()
+}
+
+/// What is expected; rights have a list of their own.
+fn expected(kind: Kind) -> String {
+    match kind {
+        Kind::Right => "a right".to_owned(),
+        Kind::Rights => "`none`, or rights separated by commas".to_owned(),
+        kind => kind.expected(),
+    }
+}
+
+fn replies(page: &mut String) {
+    page.push_str(
+        "\n## Replies\n\nTimes are whole milliseconds since 1970-01-01 UTC. Fields that are marked *absent* in a note \
+         below are left out rather than `null`.\n",
+    );
+    for kind in examples::KINDS {
+        let reply = examples::reply(kind);
+        assert_eq!(ReplyKind::of(&reply), kind);
+        write!(
+            page,
+            "\n### {}\n\n`{}`\n\n```json\n{}\n```\n",
+            title(kind),
+            fields(kind),
+            compact(&reply)
+        )
+        .unwrap();
+        let note = note(kind);
+        if !note.is_empty() {
+            write!(page, "\n{note}\n").unwrap();
+        }
+    }
+}
+
+/// What the example does not say by itself.
+fn note(kind: ReplyKind) -> &'static str {
+    match kind {
+        ReplyKind::History => {
+            "Messages are listed oldest first; there are no notices among them. `delivery.state` is `pending` (not \
+             durable here yet), `stored` (durable here), `held` (on another device that can not show it to a \
+             reader), `delivered` (on a device of another member who may read it) or `read`; `holders` counts other \
+             devices known to hold it. `text` is empty when the message is deleted. Absent unless they apply: \
+             `thread` (the id of the message that its thread hangs on), `pinned`, `waiting` (the text can not be \
+             read yet: its key or body is waited for), `arrived_later` (first seen over 10 minutes after its claimed \
+             time). `complete` says whether every connected peer that may read the channel confirms that nothing is \
+             missing, `complete_since` since when (`null` while it is not)."
+        }
+        ReplyKind::Members => {
+            "Absent unless they apply: `owner`, `about`, `status`, `forked` (two copies of one of the member's \
+             devices are writing). `roles` are names, strongest first."
+        }
+        ReplyKind::Channels => {
+            "`kind` is `text`, `voice` or `category`; `category` is `null` outside of any."
+        }
+        ReplyKind::Invites => {
+            "`uses` is `null` when any number may join, `expires` when it never ends."
+        }
+        ReplyKind::Roles => "The role `everyone` has an id of 52 times `a` and rank 0.",
+        ReplyKind::Audit => {
+            "Absent unless they apply: `reason`, `because` (why an operation has no effect)."
+        }
+        ReplyKind::Presence => "`availability` is `online`, `idle` or `dnd`.",
+        ReplyKind::Vote => "`enacted` is `false` while more votes are needed.",
+        _ => "",
+    }
+}
+
+fn rights(page: &mut String) {
+    page.push_str("\n## Rights\n\n| Right | Meaning |\n|---|---|\n");
+    for (name, meaning) in RIGHTS {
+        writeln!(page, "| `{name}` | {meaning} |").unwrap();
+    }
+}
+
+fn events(page: &mut String) {
+    page.push_str("\n## Events\n\n`watch --json` prints one of these a line.\n");
+    for (event, meaning) in examples::events() {
+        let json = serde_json::to_value(&event).unwrap();
+        let name = json["event"].as_str().unwrap();
+        write!(
+            page,
+            "\n### `{name}`\n\n{meaning}\n\n```json\n{}\n```\n",
+            compact(&event)
+        )
+        .unwrap();
+    }
+}
+
+/// The names of a reply's fields: `{"invite","id"}`.
+fn fields(kind: ReplyKind) -> String {
+    // Text instead of a map, because the order of the fields is that of the type.
+    let json = compact(&examples::reply(kind));
+    let mut names = Vec::new();
+    let mut depth = 0;
+    for part in json.split_inclusive(['{', '}', '[', ']', ',']) {
+        if depth == 1
+            && let Some((name, _)) = part.split_once(':')
+        {
+            names.push(name.to_owned());
+        }
+        match part.chars().last() {
+            Some('{' | '[') => depth += 1,
+            Some('}' | ']') => depth -= 1,
+            _ => {}
+        }
+    }
+    format!("{{{}}}", names.join(","))
+}
+
+fn title(kind: ReplyKind) -> String {
+    format!("Reply `{kind:?}`")
+        .to_lowercase()
+        .replacen('r', "R", 1)
+}
+
+fn anchor(kind: ReplyKind) -> String {
+    title(kind)
+        .to_lowercase()
+        .replace('`', "")
+        .replace(' ', "-")
+}
+
+fn compact(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+fn pretty(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap()
+}

@@ -1,0 +1,381 @@
+//! One example of everything that is printed: the golden shapes, and the examples of docs/cli.md.
+
+use alloquy_api::command::{Availability, ChannelKind};
+use alloquy_api::line::ReplyKind;
+use alloquy_api::reply::*;
+use alloquy_api::rpc::{
+    Check, CheckLevel, DoctorReport, InitReport, KeySource, PeerStatus, StatusReport,
+};
+use alloquy_api::{CommandError, ErrorCode, Event};
+use alloquy_ids::{
+    AccountId, ChannelId, CommunityId, DeviceId, EventId, InviteId, NetworkKey, RoleId, UnixMs,
+};
+
+pub(crate) const COMMUNITY: CommunityId = CommunityId([1; 32]);
+pub(crate) const CHANNEL: ChannelId = ChannelId([2; 32]);
+pub(crate) const MESSAGE: EventId = EventId([3; 32]);
+pub(crate) const ANA: AccountId = AccountId([4; 32]);
+pub(crate) const BEN: AccountId = AccountId([5; 32]);
+const INVITE: InviteId = InviteId([6; 32]);
+const ROLE: RoleId = RoleId([7; 32]);
+const OPERATION: EventId = EventId([8; 32]);
+const CATEGORY: ChannelId = ChannelId([9; 32]);
+const TIME: UnixMs = UnixMs(1_700_000_000_000);
+
+pub(crate) fn message() -> MessageView {
+    MessageView {
+        id: MESSAGE,
+        author: ANA,
+        text: "hello".to_owned(),
+        time: TIME,
+        edited: false,
+        deleted: false,
+        reply_to: None,
+        thread: None,
+        pinned: false,
+        waiting: false,
+        arrived_later: false,
+        reactions: vec![ReactionView {
+            emoji: "🎈".to_owned(),
+            accounts: vec![BEN],
+        }],
+        delivery: DeliveryView {
+            state: DeliveryState::Delivered,
+            holders: 2,
+        },
+    }
+}
+
+fn member() -> MemberView {
+    MemberView {
+        account: ANA,
+        name: "Ana".to_owned(),
+        roles: vec!["Moderators".to_owned()],
+        online: true,
+        owner: true,
+        about: None,
+        status: None,
+        forked: false,
+    }
+}
+
+fn channel() -> ChannelView {
+    ChannelView {
+        channel: CHANNEL,
+        kind: ChannelKind::Text,
+        name: "general".to_owned(),
+        topic: String::new(),
+        category: Some(CATEGORY),
+        position: 0,
+        private: false,
+        unread: 3,
+        slow_mode_ms: 0,
+    }
+}
+
+fn community() -> CommunityView {
+    CommunityView {
+        community: COMMUNITY,
+        name: "club".to_owned(),
+        topic: String::new(),
+        members: 2,
+        online: 1,
+    }
+}
+
+fn invite() -> InviteView {
+    InviteView {
+        id: INVITE,
+        creator: ANA,
+        uses: Some(5),
+        used: 1,
+        expires: Some(TIME),
+        revoked: false,
+    }
+}
+
+fn audit() -> AuditView {
+    AuditView {
+        operation: OPERATION,
+        author: ANA,
+        time: TIME,
+        what: "Ana removed Ben".to_owned(),
+        effective: true,
+        reason: Some("too loud".to_owned()),
+        because: None,
+    }
+}
+
+/// The reply of each kind.
+pub(crate) fn reply(kind: ReplyKind) -> Reply {
+    match kind {
+        ReplyKind::Community => Reply::Community {
+            community: COMMUNITY,
+        },
+        ReplyKind::Channel => Reply::Channel { channel: CHANNEL },
+        ReplyKind::Invite => Reply::Invite {
+            invite: "alloquy://join/aeaqcaibaeaqcaibaeaq".to_owned(),
+            id: INVITE,
+        },
+        ReplyKind::Message => Reply::Message { message: MESSAGE },
+        ReplyKind::History => Reply::History {
+            messages: vec![message()],
+            complete: true,
+            complete_since: Some(TIME),
+        },
+        ReplyKind::Members => Reply::Members {
+            members: vec![member()],
+        },
+        ReplyKind::Channels => Reply::Channels {
+            channels: vec![channel()],
+        },
+        ReplyKind::Communities => Reply::Communities {
+            communities: vec![community()],
+        },
+        ReplyKind::Invites => Reply::Invites {
+            invites: vec![invite()],
+        },
+        ReplyKind::Roles => Reply::Roles {
+            roles: vec![RoleView {
+                role: ROLE,
+                name: "Moderators".to_owned(),
+                rank: 50,
+                allow: vec!["kick".to_owned(), "mute".to_owned()],
+            }],
+        },
+        ReplyKind::Role => Reply::Role { role: ROLE },
+        ReplyKind::Audit => Reply::Audit {
+            operations: vec![audit()],
+        },
+        ReplyKind::Why => Reply::Why {
+            granted: true,
+            because: vec!["everyone may send".to_owned()],
+            operations: vec![OPERATION],
+        },
+        ReplyKind::Unread => Reply::Unread {
+            unread: vec![UnreadView {
+                community: COMMUNITY,
+                channel: CHANNEL,
+                name: "general".to_owned(),
+                unread: 3,
+                mentions: 1,
+            }],
+        },
+        ReplyKind::Presence => Reply::Presence {
+            online: vec![PresenceView {
+                account: ANA,
+                name: "Ana".to_owned(),
+                availability: Availability::Online,
+                status: String::new(),
+            }],
+        },
+        ReplyKind::Note => Reply::Note {
+            note: "bring cake".to_owned(),
+        },
+        ReplyKind::Epoch => Reply::Epoch { epoch: OPERATION },
+        ReplyKind::Operation => Reply::Operation {
+            operation: OPERATION,
+        },
+        ReplyKind::Vote => Reply::Vote {
+            enacted: false,
+            votes: 3,
+            needed: 4,
+        },
+        ReplyKind::Ok => Reply::Ok { ok: true },
+    }
+}
+
+/// Every kind of reply.
+pub(crate) const KINDS: [ReplyKind; 20] = [
+    ReplyKind::Community,
+    ReplyKind::Channel,
+    ReplyKind::Invite,
+    ReplyKind::Message,
+    ReplyKind::History,
+    ReplyKind::Members,
+    ReplyKind::Channels,
+    ReplyKind::Communities,
+    ReplyKind::Invites,
+    ReplyKind::Roles,
+    ReplyKind::Role,
+    ReplyKind::Audit,
+    ReplyKind::Why,
+    ReplyKind::Unread,
+    ReplyKind::Presence,
+    ReplyKind::Note,
+    ReplyKind::Epoch,
+    ReplyKind::Operation,
+    ReplyKind::Vote,
+    ReplyKind::Ok,
+];
+
+/// Every event that `watch` prints, and what it means.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one entry for each event, nothing else"
+)]
+pub(crate) fn events() -> Vec<(Event, &'static str)> {
+    let (community, channel, account) = (COMMUNITY, CHANNEL, BEN);
+    vec![
+        (
+            Event::MessageAdded {
+                community,
+                channel,
+                message: message(),
+            },
+            "A message appeared, own or another's.",
+        ),
+        (
+            Event::MessageChanged {
+                community,
+                channel,
+                message: message(),
+            },
+            "A message was edited, deleted, pinned, reacted to, or its text arrived; it is given as it is now.",
+        ),
+        (
+            Event::MessageRemoved {
+                community,
+                channel,
+                message: MESSAGE,
+            },
+            "A message stopped counting, because its author was removed.",
+        ),
+        (
+            Event::DeliveryChanged {
+                community,
+                channel,
+                message: MESSAGE,
+                delivery: message().delivery,
+            },
+            "An own message got further.",
+        ),
+        (
+            Event::CommunityChanged { community },
+            "A community was created, joined, or its name, channels, roles or policy changed.",
+        ),
+        (
+            Event::CommunityLeft {
+                community,
+                by: Some(ANA),
+            },
+            "This account is no longer a member; `by` is who removed it, `null` when it left.",
+        ),
+        (
+            Event::MemberAdded {
+                community,
+                account,
+                name: "Ben".to_owned(),
+            },
+            "Somebody joined.",
+        ),
+        (
+            Event::MemberRemoved { community, account },
+            "Somebody left or was removed.",
+        ),
+        (
+            Event::PresenceChanged {
+                community,
+                account,
+                online: true,
+            },
+            "Somebody came, went, or changed how they are seen.",
+        ),
+        (
+            Event::Typing {
+                community,
+                channel,
+                account,
+            },
+            "Somebody is typing.",
+        ),
+        (
+            Event::UnreadChanged {
+                community,
+                channel,
+                unread: 3,
+                mentions: 1,
+            },
+            "The unread count of a channel changed.",
+        ),
+        (
+            Event::PeerChanged {
+                account,
+                connected: true,
+            },
+            "A co-member's device connected, or the last one of the account went.",
+        ),
+        (
+            Event::CaughtUp {
+                community,
+                peers: 2,
+            },
+            "Catching up ended: everything that these peers hold is here.",
+        ),
+        (
+            Event::StorageFailed {
+                message: "No space left on device".to_owned(),
+            },
+            "The store can not be written; commands fail until it can.",
+        ),
+        (
+            Event::Lagged { count: 12 },
+            "This reader was too slow and so many events were left out; ask with `history` and the like.",
+        ),
+    ]
+}
+
+pub(crate) fn error() -> CommandError {
+    CommandError::new(ErrorCode::UnknownName, "no community is called \"clubb\"")
+}
+
+pub(crate) fn init_report() -> InitReport {
+    InitReport {
+        account: ANA,
+        device: DeviceId([10; 32]),
+        recovery: Some("twelve words with spaces between them, printed this once only".to_owned()),
+        recovery_file: None,
+    }
+}
+
+pub(crate) fn status_report() -> StatusReport {
+    StatusReport {
+        ready: true,
+        account: ANA,
+        device: DeviceId([10; 32]),
+        name: "Ana".to_owned(),
+        version: "0.1.0".to_owned(),
+        pid: 4711,
+        data: "/home/ana/.local/share/alloquy".to_owned(),
+        since: TIME,
+        listen: vec!["/ip4/192.168.1.5/udp/40001/quic-v1/p2p/12D3KooW".to_owned()],
+        peers: vec![PeerStatus {
+            peer: NetworkKey([11; 32]),
+            account: Some(BEN),
+            name: Some("Ben".to_owned()),
+            address: "/ip4/192.168.1.7/udp/40007/quic-v1".to_owned(),
+        }],
+        communities: 1,
+        store_bytes: 1_589_248,
+        at_rest: KeySource::KeyFile,
+    }
+}
+
+pub(crate) fn doctor_report() -> DoctorReport {
+    DoctorReport {
+        checks: vec![
+            Check {
+                check: "store".to_owned(),
+                level: CheckLevel::Ok,
+                sentence: "The store opens and its records decode.".to_owned(),
+                advice: None,
+            },
+            Check {
+                check: "at-rest-key".to_owned(),
+                level: CheckLevel::Warn,
+                sentence: "The key that seals the store is in a file beside it.".to_owned(),
+                advice: Some("Set ALLOQUY_PASSPHRASE or use --passphrase-file.".to_owned()),
+            },
+        ],
+    }
+}
