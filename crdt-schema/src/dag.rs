@@ -18,6 +18,18 @@ pub enum InsertError {
     /// Parents are not held yet; the event waits and is never judged for it.
     #[error("{} parents are not held", .0.len())]
     MissingParents(Vec<EventId>),
+    /// Authority heads that the event names are not held yet; it waits and is never judged for it.
+    #[error("{} authority operations are not held", .0.len())]
+    MissingAuthority(Vec<EventId>),
+    /// The event would be hidden as late, and this account's late events already fill their bound. Not kept:
+    /// it is asked for again when something of another account builds on it.
+    #[error("late event {} of account {} is over the bound", .event.short(), .account.short())]
+    LateBound {
+        /// The event.
+        event: EventId,
+        /// Its author's account.
+        account: alloquy_ids::AccountId,
+    },
     /// The event breaks the structure: it and everything that follows it in its log is refused by all.
     #[error("event {id} is invalid: {reason}", id = .id.short())]
     Invalid {

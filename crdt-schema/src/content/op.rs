@@ -1,0 +1,285 @@
+//! Canonical form and limits of content operations (docs/protocol.md, "Content").
+//!
+//! A value carries a tag of its own, so that writing is total; reading refuses a value of a kind that its
+//! field does not take. Names, topics and pictures are checked here, before anything is kept.
+
+use alloquy_ids::{AccountId, ChannelId, EventId, RoleId};
+
+use super::{ContentOp, Field, Value};
+use crate::codec::{Canonical, DecodeError, Reader, Writer};
+use crate::limits::{
+    ABOUT_BYTES_MAX, CONTENT_BYTES_MAX, ICON_BYTES_MAX, ICON_SIDE_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, TOPIC_BYTES_MAX,
+};
+
+/// Operations in one content event; the shortest takes three bytes, so the body's size is the real bound.
+pub const CONTENT_OPS_MAX: usize = 4096;
+
+/// What kind of value a field takes, with its limit.
+enum Takes {
+    Text(usize),
+    Icon,
+    Number,
+    Channel,
+    Present,
+}
+
+impl Field {
+    const fn takes(&self) -> Takes {
+        match self {
+            Self::Name | Self::ChannelName(_) | Self::RoleName(_) | Self::MemberName(_) => Takes::Text(NAME_BYTES_MAX),
+            Self::Topic | Self::ChannelTopic(_) => Takes::Text(TOPIC_BYTES_MAX),
+            Self::Reason(_) => Takes::Text(REASON_BYTES_MAX),
+            Self::MemberAbout(_) => Takes::Text(ABOUT_BYTES_MAX),
+            Self::Icon => Takes::Icon,
+            Self::ChannelPosition(_) => Takes::Number,
+            Self::ChannelParent(_) => Takes::Channel,
+            Self::Pin(..) => Takes::Present,
+        }
+    }
+}
+
+impl Canonical for Field {
+    fn write(&self, w: &mut Writer) {
+        let (tag, ids): (u8, &[&[u8; 32]]) = match self {
+            Self::Name => (1, &[]),
+            Self::Topic => (2, &[]),
+            Self::Icon => (3, &[]),
+            Self::ChannelName(channel) => (4, &[&channel.0]),
+            Self::ChannelTopic(channel) => (5, &[&channel.0]),
+            Self::ChannelParent(channel) => (6, &[&channel.0]),
+            Self::ChannelPosition(channel) => (7, &[&channel.0]),
+            Self::RoleName(role) => (8, &[&role.0]),
+            Self::Pin(channel, message) => (9, &[&channel.0, &message.0]),
+            Self::Reason(operation) => (10, &[&operation.0]),
+            Self::MemberName(account) => (11, &[&account.0]),
+            Self::MemberAbout(account) => (12, &[&account.0]),
+        };
+        w.u8(tag);
+        for id in ids {
+            w.raw(*id);
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match r.u8("content field")? {
+            1 => Self::Name,
+            2 => Self::Topic,
+            3 => Self::Icon,
+            4 => Self::ChannelName(ChannelId::read(r)?),
+            5 => Self::ChannelTopic(ChannelId::read(r)?),
+            6 => Self::ChannelParent(ChannelId::read(r)?),
+            7 => Self::ChannelPosition(ChannelId::read(r)?),
+            8 => Self::RoleName(RoleId::read(r)?),
+            9 => Self::Pin(ChannelId::read(r)?, EventId::read(r)?),
+            10 => Self::Reason(EventId::read(r)?),
+            11 => Self::MemberName(AccountId::read(r)?),
+            12 => Self::MemberAbout(AccountId::read(r)?),
+            value => return Err(DecodeError::Unknown { what: "content field", value: u64::from(value) }),
+        })
+    }
+}
+
+const TEXT: u8 = 1;
+const BYTES: u8 = 2;
+const NUMBER: u8 = 3;
+const CHANNEL: u8 = 4;
+const PRESENT: u8 = 5;
+
+impl Value {
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Self::Text(text) => {
+                w.u8(TEXT);
+                w.text(text);
+            }
+            Self::Bytes(bytes) => {
+                w.u8(BYTES);
+                w.bytes(bytes);
+            }
+            Self::Number(number) => {
+                w.u8(NUMBER);
+                w.zigzag(*number);
+            }
+            Self::Channel(channel) => {
+                w.u8(CHANNEL);
+                channel.write(w);
+            }
+            Self::Present => w.u8(PRESENT),
+        }
+    }
+
+    fn read(r: &mut Reader<'_>, field: &Field) -> Result<Self, DecodeError> {
+        let tag = r.u8("content value")?;
+        Ok(match (field.takes(), tag) {
+            (Takes::Text(limit), TEXT) => Self::Text(r.text(limit, "content text")?),
+            (Takes::Icon, BYTES) => Self::Bytes(icon(r.bytes(ICON_BYTES_MAX, "icon")?)?.to_vec()),
+            (Takes::Number, NUMBER) => Self::Number(r.zigzag("content number")?),
+            (Takes::Channel, CHANNEL) => Self::Channel(ChannelId::read(r)?),
+            (Takes::Present, PRESENT) => Self::Present,
+            _ => return Err(DecodeError::Unknown { what: "content value", value: u64::from(tag) }),
+        })
+    }
+}
+
+/// Checks an icon by its header: PNG or WebP, at most [`ICON_SIDE_MAX`] pixels on each side.
+fn icon(bytes: &[u8]) -> Result<&[u8], DecodeError> {
+    let unreadable = DecodeError::NotCanonical { what: "icon" };
+    let known = matches!(
+        imagesize::image_type(bytes),
+        Ok(imagesize::ImageType::Png | imagesize::ImageType::Webp)
+    );
+    if !known {
+        return Err(unreadable);
+    }
+    let size = imagesize::blob_size(bytes).map_err(|_broken| unreadable)?;
+    let side = size.width.max(size.height);
+    if side > ICON_SIDE_MAX || size.width == 0 || size.height == 0 {
+        return Err(DecodeError::Limit { what: "icon side", value: side as u64, limit: ICON_SIDE_MAX as u64 });
+    }
+    Ok(bytes)
+}
+
+impl Canonical for ContentOp {
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Self::Set { field, value } => {
+                w.u8(1);
+                field.write(w);
+                value.write(w);
+            }
+            Self::Clear { field } => {
+                w.u8(2);
+                field.write(w);
+            }
+            Self::SpliceNote { at, remove, insert } => {
+                w.u8(3);
+                at.write(w);
+                remove.write(w);
+                w.text(insert);
+            }
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(match r.u8("content operation")? {
+            1 => {
+                let field = Field::read(r)?;
+                let value = Value::read(r, &field)?;
+                Self::Set { field, value }
+            }
+            2 => Self::Clear { field: Field::read(r)? },
+            3 => Self::SpliceNote {
+                at: u32::read(r)?,
+                remove: u32::read(r)?,
+                insert: r.text(CONTENT_BYTES_MAX, "note text")?,
+            },
+            value => return Err(DecodeError::Unknown { what: "content operation", value: u64::from(value) }),
+        })
+    }
+}
+
+impl ContentOp {
+    /// Whether every replica will take it: kind of value and limits, as reading checks them.
+    pub fn check(&self) -> Result<(), DecodeError> {
+        Self::from_bytes(&self.to_bytes()).map(drop)
+    }
+
+    /// Writes the operations of one event.
+    pub fn write_list(ops: &[Self], w: &mut Writer) {
+        w.list(ops);
+    }
+
+    /// Reads the operations of one event; the whole rest of the input may be [`CONTENT_BYTES_MAX`] long.
+    pub fn read_list(r: &mut Reader<'_>) -> Result<Vec<Self>, DecodeError> {
+        if r.remaining() > CONTENT_BYTES_MAX {
+            return Err(DecodeError::Limit {
+                what: "content body",
+                value: r.remaining() as u64,
+                limit: CONTENT_BYTES_MAX as u64,
+            });
+        }
+        r.list(CONTENT_OPS_MAX, "content operations")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn png(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+        bytes.extend(width.to_be_bytes());
+        bytes.extend(height.to_be_bytes());
+        bytes.extend([8, 6, 0, 0, 0, 0, 0, 0, 0]);
+        bytes
+    }
+
+    fn set(field: Field, value: Value) -> ContentOp {
+        ContentOp::Set { field, value }
+    }
+
+    #[test]
+    fn every_operation_comes_back() {
+        let channel = ChannelId([1; 32]);
+        let event = EventId([2; 32]);
+        let text = |text: &str| Value::Text(text.to_owned());
+        let ops = [
+            set(Field::Name, text("Åland")),
+            set(Field::Topic, text("")),
+            set(Field::Icon, Value::Bytes(png(512, 1))),
+            set(Field::ChannelName(channel), text("general")),
+            set(Field::ChannelTopic(channel), text("t")),
+            set(Field::ChannelParent(channel), Value::Channel(ChannelId([9; 32]))),
+            set(Field::ChannelPosition(channel), Value::Number(-7)),
+            set(Field::RoleName(RoleId([3; 32])), text("mods")),
+            set(Field::Pin(channel, event), Value::Present),
+            set(Field::Reason(event), text("spam")),
+            set(Field::MemberName(AccountId([4; 32])), text("Ana")),
+            set(Field::MemberAbout(AccountId([4; 32])), text("a")),
+            ContentOp::Clear { field: Field::Pin(channel, event) },
+            ContentOp::SpliceNote { at: 3, remove: 1, insert: "ö".to_owned() },
+        ];
+        for op in &ops {
+            assert_eq!(ContentOp::from_bytes(&op.to_bytes()).as_ref(), Ok(op));
+        }
+        let mut w = Writer::new();
+        ContentOp::write_list(&ops, &mut w);
+        let bytes = w.into_bytes();
+        assert_eq!(ContentOp::read_list(&mut Reader::new(&bytes)).unwrap(), ops);
+    }
+
+    #[test]
+    fn what_is_over_a_limit_or_of_the_wrong_kind_is_refused() {
+        let long = |len: usize| Value::Text("x".repeat(len));
+        let account = AccountId([4; 32]);
+        for op in [
+            set(Field::Name, long(NAME_BYTES_MAX + 1)),
+            set(Field::Topic, long(TOPIC_BYTES_MAX + 1)),
+            set(Field::MemberAbout(account), long(ABOUT_BYTES_MAX + 1)),
+            set(Field::Reason(EventId([1; 32])), long(REASON_BYTES_MAX + 1)),
+            set(Field::Name, Value::Number(1)),
+            set(Field::ChannelPosition(ChannelId([1; 32])), long(1)),
+            set(Field::Icon, long(1)),
+            set(Field::Icon, Value::Bytes(b"GIF89a\x01\0\x01\0\0\0\0".to_vec())),
+            set(Field::Icon, Value::Bytes(Vec::new())),
+            set(Field::Icon, Value::Bytes(png(513, 1))),
+            set(Field::Icon, Value::Bytes(png(1, 513))),
+            set(Field::Icon, Value::Bytes([png(2, 2), vec![0; ICON_BYTES_MAX]].concat())),
+            ContentOp::SpliceNote { at: 0, remove: 0, insert: "x".repeat(CONTENT_BYTES_MAX + 1) },
+        ] {
+            assert!(op.check().is_err(), "{op:?}");
+        }
+        set(Field::Name, long(NAME_BYTES_MAX)).check().unwrap();
+        set(Field::Icon, Value::Bytes(png(512, 512))).check().unwrap();
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
+        #[test]
+        fn any_bytes_are_refused_or_canonical(bytes in proptest::collection::vec(0_u8..16, 0..120)) {
+            if let Ok(op) = ContentOp::from_bytes(&bytes) {
+                proptest::prop_assert_eq!(op.to_bytes(), bytes);
+            }
+        }
+    }
+}
