@@ -30,6 +30,7 @@ pub(crate) enum Action {
     /// Runs the node of a data directory in the foreground until SIGTERM or SIGINT
     Run(Run),
     /// Carries out one line on the running node: 'send "club/general" "hello"'
+    #[command(after_long_help = format!("Lines:\n\n{}", alloquy_api::line::help("")))]
     Do(Do),
     /// Prints what happens at the running node, one event a line
     Watch(Watch),

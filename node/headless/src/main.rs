@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use alloquy_api::{CommandError, ErrorCode};
 use clap::{CommandFactory, Parser};
+use clap_mangen::Man;
 
 use args::{Action, Arguments};
 use out::Out;
@@ -63,14 +64,36 @@ fn end(mut out: Out, action: impl FnOnce(&mut Out) -> Result<(), Stop>) -> ExitC
     }
 }
 
+/// One page for everything: the program, then each action as a section of its own.
 fn manual(out: &mut Out) -> Result<(), Stop> {
-    let mut page = Vec::new();
-    let mut command = Arguments::command().flatten_help(true);
+    let mut command = Arguments::command();
     command.build();
-    clap_mangen::Man::new(command)
-        .render(&mut page)
+    let page = man_page(&command)
         .map_err(|error| CommandError::new(ErrorCode::Internal, error.to_string()))?;
     out.bytes(&page)
+}
+
+fn man_page(command: &clap::Command) -> std::io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    let main = Man::new(command.clone());
+    main.render_title(&mut page)?;
+    main.render_name_section(&mut page)?;
+    main.render_description_section(&mut page)?;
+    for action in command
+        .get_subcommands()
+        .filter(|action| action.get_name() != "help")
+    {
+        let section = Man::new(action.clone());
+        let mut roff = Vec::new();
+        section.render_synopsis_section(&mut roff)?;
+        section.render_description_section(&mut roff)?;
+        section.render_options_section(&mut roff)?;
+        let roff = String::from_utf8_lossy(&roff).replace(".SH ", ".SS ");
+        page.extend(format!(".SH \"{}\"\n{roff}", action.get_name().to_uppercase()).bytes());
+    }
+    main.render_extra_section(&mut page)?;
+    main.render_version_section(&mut page)?;
+    Ok(page)
 }
 
 fn completions(out: &mut Out, shell: clap_complete::Shell) -> Result<(), Stop> {

@@ -74,10 +74,14 @@ fn the_manual_page_and_the_completions_come_from_the_same_arguments() {
     assert!(page.status.success());
     let page = text(&page.stdout);
     assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{page}");
-    assert!(
-        page.contains("alloquy\\-node") && page.contains("completions"),
-        "{page}"
-    );
+    for word in [
+        "alloquy\\-node",
+        "COMPLETIONS",
+        "\\-\\-recovery\\-file",
+        "\\-\\-no\\-mdns",
+    ] {
+        assert!(page.contains(word), "{word}: {page}");
+    }
     for (shell, mark) in [
         ("bash", "complete -F"),
         ("zsh", "#compdef alloquy-node"),
