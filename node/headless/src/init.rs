@@ -71,9 +71,6 @@ fn report(arguments: &args::Init, made: &Initialised) -> InitReport {
     InitReport {
         account: made.account,
         device: made.device,
-        name: arguments.name.clone(),
-        data: arguments.data.dir.display().to_string(),
-        at_rest: made.at_rest,
         recovery: recovery_file
             .is_none()
             .then(|| made.recovery_words.to_string()),
