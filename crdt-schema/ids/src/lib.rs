@@ -15,7 +15,9 @@ pub const ID_TEXT_LEN: usize = 52;
 
 /// The text is not an id: 52 characters of lower-case base32 (`a-z2-7`).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not an id: {ID_TEXT_LEN} characters of a-z and 2-7 are expected, {len} were given")]
+#[error(
+    "{text:?} is not an id: {ID_TEXT_LEN} characters of a-z and 2-7 are expected, {len} were given"
+)]
 pub struct ParseIdError {
     /// The first 64 characters of what was given.
     pub text: String,
@@ -28,7 +30,8 @@ fn base32() -> &'static Encoding {
     ENCODING.get_or_init(|| {
         let mut spec = Specification::new();
         spec.symbols.push_str("abcdefghijklmnopqrstuvwxyz234567");
-        spec.encoding().expect("the alphabet has 32 distinct symbols")
+        spec.encoding()
+            .expect("the alphabet has 32 distinct symbols")
     })
 }
 
@@ -184,12 +187,16 @@ impl From<AccountId> for ScopeId {
 }
 
 /// Milliseconds since 1970-01-01 UTC: stamped and shown, never an order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct UnixMs(pub u64);
 
 /// Milliseconds of a clock that never goes back, from an arbitrary start: drives timers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct MonoMs(pub u64);
 

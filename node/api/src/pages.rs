@@ -104,3 +104,109 @@ impl HistoryPages {
         self.wanted.min(HISTORY_PAGE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloquy_ids::AccountId;
+
+    use super::*;
+    use crate::reply::{DeliveryState, DeliveryView};
+
+    fn message(number: u32) -> MessageView {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&number.to_be_bytes());
+        MessageView {
+            id: EventId(id),
+            author: AccountId::ZERO,
+            text: String::new(),
+            time: UnixMs(0),
+            edited: false,
+            deleted: false,
+            reply_to: None,
+            thread: None,
+            pinned: false,
+            waiting: false,
+            arrived_later: false,
+            reactions: Vec::new(),
+            delivery: DeliveryView {
+                state: DeliveryState::Read,
+                holders: 0,
+            },
+        }
+    }
+
+    /// Answers as a node that holds the messages `0..held`.
+    fn answer(command: &Command, held: u32) -> Reply {
+        let Command::History { last, before, .. } = command else {
+            panic!("{command} is no history");
+        };
+        assert!(*last <= HISTORY_PAGE);
+        let end = (0..held)
+            .find(|number| Some(message(*number).id) == *before)
+            .unwrap_or(held);
+        Reply::History {
+            messages: (end.saturating_sub(*last)..end).map(message).collect(),
+            complete: true,
+            complete_since: Some(UnixMs(u64::from(end))),
+        }
+    }
+
+    /// How many messages are read, and in how many pages.
+    fn read(wanted: u32, held: u32) -> (usize, u32) {
+        let command = format!("history club/general --last {wanted}");
+        let command: Command = command.parse().expect("a line of the grammar");
+        let mut pages = HistoryPages::new(&command).expect("a history");
+        let mut count = 0;
+        while let Some(next) = pages.next_command() {
+            pages.push(answer(&next, held));
+            count += 1;
+        }
+        let Reply::History {
+            messages,
+            complete,
+            complete_since,
+        } = pages.into_reply()
+        else {
+            panic!("a history is a history");
+        };
+        assert!(complete);
+        assert_eq!(complete_since, Some(UnixMs(held.into())));
+        let first = held - wanted.min(held);
+        let expected: Vec<_> = (first..held).map(message).collect();
+        assert_eq!(messages, expected);
+        (messages.len(), count)
+    }
+
+    #[test]
+    fn a_long_history_is_read_in_pages_and_put_together_in_order() {
+        assert_eq!(read(10, 3), (3, 1));
+        assert_eq!(read(3, 10), (3, 1));
+        assert_eq!(read(HISTORY_PAGE, 2000), (500, 1));
+        assert_eq!(read(1200, 2000), (1200, 3));
+        assert_eq!(read(100_000, 1700), (1700, 4));
+        assert_eq!(read(100_000, 1500), (1500, 4));
+        assert_eq!(read(10, 0), (0, 1));
+    }
+
+    #[test]
+    fn a_node_that_repeats_itself_does_not_hold_the_reader() {
+        let command: Command = "history club/general --last 5000".parse().expect("a line");
+        let mut pages = HistoryPages::new(&command).expect("a history");
+        let mut count = 0;
+        while pages.next_command().is_some() && count < 100 {
+            let messages = (0..HISTORY_PAGE).map(message).collect();
+            pages.push(Reply::History {
+                messages,
+                complete: false,
+                complete_since: None,
+            });
+            count += 1;
+        }
+        assert_eq!(count, 2);
+    }
+
+    #[test]
+    fn other_commands_have_no_pages() {
+        assert!(HistoryPages::new(&Command::Communities).is_none());
+    }
+}
