@@ -185,9 +185,12 @@ impl VerifiedEvent {
     pub fn carrier(&self) -> Option<&[u8; 32]> {
         self.0.carrier.as_ref()
     }
-    /// The event for a live frame, if its signature and body are held.
+    /// The event for a live frame, if its signature and the body that it was made over are held.
     #[must_use]
     pub fn to_signed(&self) -> Option<SignedEvent> {
+        if self.0.carrier != carrier_of(self.0.body.as_deref()) {
+            return None;
+        }
         Some(SignedEvent {
             header: self.0.header.clone(),
             body: self.0.body.clone()?,
@@ -210,11 +213,17 @@ impl VerifiedEvent {
     #[must_use]
     pub fn merged_with(&self, other: &Self) -> Self {
         let (own, other) = (&self.0, &other.0);
-        let signed = if own.signature.is_some() { own } else { other };
+        let body = own.body.clone().or_else(|| other.body.clone());
+        // An author may sign one event over several ciphertexts: the signature over this body is preferred.
+        let carrier = carrier_of(body.as_deref());
+        let signed = [own, other]
+            .into_iter()
+            .find(|event| carrier.is_some() && event.carrier == carrier)
+            .unwrap_or(if own.signature.is_some() { own } else { other });
         Self(Arc::new(VerifiedInner {
             id: own.id,
             header: own.header.clone(),
-            body: own.body.clone().or_else(|| other.body.clone()),
+            body,
             signature: signed.signature,
             carrier: signed.carrier,
         }))
@@ -272,12 +281,16 @@ impl SignedEvent {
 }
 
 impl Kind {
-    fn from_byte(value: u8) -> Result<Self, DecodeError> {
+    pub(crate) fn from_byte(value: u8) -> Result<Self, DecodeError> {
         [Self::Sealed, Self::Authority, Self::Identity, Self::Deletion]
             .into_iter()
             .find(|kind| *kind as u8 == value)
             .ok_or(DecodeError::Unknown { what: "event kind", value: u64::from(value) })
     }
+}
+
+fn carrier_of(body: Option<&[u8]>) -> Option<[u8; 32]> {
+    body.map(crate::hash::plain)
 }
 
 /// What the device signs: `"ALLOQUY" | kind | version | id | carrier`.

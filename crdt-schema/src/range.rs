@@ -9,11 +9,28 @@
 //! memory is taken; a receiver recomputes every commitment, header and id.
 //! Deliberately not done: whether parents are held, Lamport times and rights (`dag` and the evaluators).
 
+mod block;
+mod columns;
+mod pack;
+#[cfg(test)]
+mod tests;
+mod verify;
+
 use alloquy_ids::{EpochId, EventId, ScopeId};
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::epoch::EpochSecret;
 use crate::event::VerifiedEvent;
+use crate::limits::{RANGE_BYTES_MAX, RANGE_EPOCHS_MAX, RANGE_EVENTS_MAX};
+use block::Block;
+
+/// Version byte of the ranges that this crate writes.
+const RANGE_VERSION: u8 = 1;
+
+/// Bytes of a sealed body whose padded plaintext has `padded` bytes: the cipher's tag follows it.
+const fn sealed_len(padded: usize) -> usize {
+    padded + 16
+}
 
 /// How bodies of sealed events travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +60,22 @@ pub struct Packing<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedRange {
     scope: ScopeId,
+    /// How many events.
+    count: usize,
+    /// See `columns`.
+    columns: Block,
+    /// Devices, ids, commitments, carriers, signatures: what no compressor makes shorter.
+    hashes: Vec<u8>,
+    /// Open bodies, one block per epoch. Without bytes: all events of the epoch are carried or absent.
+    sealed: Vec<SealedBodies>,
+    /// Ciphertexts and clear bodies as they travel alone, one after the other.
+    carried: Block,
+}
+
+/// Open bodies of one epoch: nonce and ciphertext of a block of lengths and plaintexts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SealedBodies {
+    epoch: EpochId,
     bytes: Vec<u8>,
 }
 
@@ -86,7 +119,7 @@ impl SignedRange {
     /// where events hold no signature of their own, one range may name events of the next as parents.
     #[must_use]
     pub fn pack(scope: ScopeId, events: &[VerifiedEvent], packing: &Packing<'_>) -> Vec<Self> {
-        todo!()
+        pack::pack(scope, events, packing)
     }
 
     /// The scope that the range says its events are of.
@@ -95,21 +128,72 @@ impl SignedRange {
         self.scope
     }
 
+    /// How many events the range says it holds.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether the range is empty: never, for one that was packed or decoded.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Epochs of the sealed events, and whether their secret is needed to verify (bodies are packed open).
+    pub fn epochs(&self) -> impl Iterator<Item = (EpochId, bool)> + '_ {
+        self.sealed.iter().map(|bodies| (bodies.epoch, !bodies.bytes.is_empty()))
+    }
+
     /// Recomputes every commitment, header and id and checks every signature.
-    pub fn verify(
-        &self,
-        secret: &dyn Fn(EpochId) -> Option<EpochSecret>,
-    ) -> Result<VerifiedRange, RangeError> {
-        todo!()
+    pub fn verify(&self, secret: &dyn Fn(EpochId) -> Option<EpochSecret>) -> Result<VerifiedRange, RangeError> {
+        verify::verify(self, secret)
     }
 }
 
 impl Canonical for SignedRange {
     fn write(&self, w: &mut Writer) {
-        todo!()
+        w.u8(RANGE_VERSION);
+        self.scope.write(w);
+        w.varint(self.count as u64);
+        self.columns.write(w);
+        w.bytes(&self.hashes);
+        w.list(&self.sealed);
+        self.carried.write(w);
     }
+
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        todo!()
+        let version = r.u8("range version")?;
+        if version != RANGE_VERSION {
+            return Err(DecodeError::Unknown { what: "range version", value: u64::from(version) });
+        }
+        if r.remaining() > RANGE_BYTES_MAX {
+            let (value, limit) = (r.remaining() as u64, RANGE_BYTES_MAX as u64);
+            return Err(DecodeError::Limit { what: "bytes of a range", value, limit });
+        }
+        let range = Self {
+            scope: ScopeId::read(r)?,
+            count: r.len(RANGE_EVENTS_MAX, "events of a range")?,
+            columns: Block::read(r)?,
+            hashes: r.bytes(RANGE_BYTES_MAX, "hashes of a range")?.to_vec(),
+            sealed: r.list(RANGE_EPOCHS_MAX, "epochs of a range")?,
+            carried: Block::read(r)?,
+        };
+        if range.scope == ScopeId::ZERO || range.count == 0 {
+            return Err(DecodeError::NotCanonical { what: "a range without scope or events" });
+        }
+        Ok(range)
+    }
+}
+
+impl Canonical for SealedBodies {
+    fn write(&self, w: &mut Writer) {
+        self.epoch.write(w);
+        w.bytes(&self.bytes);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { epoch: EpochId::read(r)?, bytes: r.bytes(RANGE_BYTES_MAX, "sealed bodies")?.to_vec() })
     }
 }
 
