@@ -21,12 +21,12 @@ pub fn workspace() -> &'static Path {
         .expect("this crate lies in a folder of the workspace")
 }
 
-/// All Rust source files below a folder, sorted; what was built is left out.
+/// All files below a folder, sorted; what was built and what is hidden are left out.
 ///
 /// # Panics
 /// When the folder can not be read.
 #[must_use]
-pub fn sources(root: &Path) -> Vec<PathBuf> {
+pub fn files(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut open = vec![root.to_path_buf()];
     while let Some(folder) = open.pop() {
@@ -38,13 +38,24 @@ pub fn sources(root: &Path) -> Vec<PathBuf> {
                 .file_name()
                 .map(|name| name.to_string_lossy().into_owned())
                 .unwrap_or_default();
-            if path.is_dir() && name != "target" && !name.starts_with('.') {
-                open.push(path);
-            } else if name.ends_with(".rs") {
-                found.push(path);
+            if name == "target" || name.starts_with('.') {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                found.push(path)
             }
         }
     }
     found.sort();
+    found
+}
+
+/// All Rust source files below a folder, sorted.
+#[must_use]
+pub fn sources(root: &Path) -> Vec<PathBuf> {
+    let mut found = files(root);
+    found.retain(|path| path.extension().is_some_and(|end| end == "rs"));
     found
 }

@@ -23,3 +23,5 @@ mod talk;
 mod tidy;
 #[path = "all/walls.rs"]
 mod walls;
+#[path = "all/wire.rs"]
+mod wire;

@@ -1,5 +1,7 @@
 //! The tree's own manners: sizes, unfinished places, and whether README.md tells the truth.
 
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Lines of a source file at most; about 500 is the aim.
@@ -76,20 +78,74 @@ fn looks_like_a_path(word: &str) -> bool {
                 .any(|end| word.ends_with(end)))
 }
 
+/// Whether a document may name this: a path from the root, or the bare name of some file.
+fn exists(word: &str, names: &BTreeSet<String>) -> bool {
+    names.contains(word) || alloquy_tests::workspace().join(word).exists()
+}
+
 #[test]
-fn files_that_the_readme_names_exist() {
+fn files_that_the_documents_name_exist() {
+    let names: BTreeSet<String> = alloquy_tests::files(alloquy_tests::workspace())
+        .iter()
+        .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
     let mut checked = 0;
-    for document in ["README.md", "ARCHITECTURE.md", "docs/acceptance.md"] {
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/acceptance.md",
+    ] {
         let text = std::fs::read_to_string(alloquy_tests::workspace().join(document)).unwrap();
         for word in quoted(&text).iter().filter(|word| looks_like_a_path(word)) {
             assert!(
-                alloquy_tests::workspace().join(word).exists(),
+                exists(word, &names),
                 "{document} names {word}, which does not exist"
             );
             checked += 1;
         }
     }
     assert!(checked > 5, "the documents name files");
+}
+
+#[test]
+fn commands_and_flags_of_the_readme_exist() {
+    let root = alloquy_tests::workspace();
+    let text = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let words: BTreeSet<&str> = text
+        .split(|c: char| c.is_whitespace() || "`,.;:()".contains(c) && c != '.')
+        .collect();
+    let scripts: Vec<&&str> = words.iter().filter(|word| word.starts_with("./")).collect();
+    assert!(
+        scripts.len() >= 2,
+        "the readme names its commands: {words:?}"
+    );
+    for script in scripts {
+        let mode = std::fs::metadata(root.join(script))
+            .unwrap_or_else(|error| panic!("{script}: {error}"))
+            .permissions()
+            .mode();
+        assert!(mode & 0o111 == 0o111, "{script} can be run");
+    }
+    let arguments: String = [
+        "node/headless/src/args.rs",
+        "simulations/src/main.rs",
+        "run",
+        "test",
+    ]
+    .map(|file| std::fs::read_to_string(root.join(file)).unwrap())
+    .concat();
+    for flag in words
+        .iter()
+        .filter_map(|word| word.strip_prefix("--"))
+        .filter(|flag| !flag.is_empty())
+    {
+        let field = format!("{}:", flag.replace('-', "_"));
+        assert!(
+            arguments.contains(&field) || arguments.contains(&format!("--{flag}")),
+            "--{flag} is no flag"
+        );
+    }
 }
 
 /// Links of Markdown to files of the tree: `[text](file)`.
