@@ -1,20 +1,43 @@
 //! Sealed bodies: what members write into channels and into the community's content.
+//!
+//! The first byte tells what it is. A tag of a later level is kept and not shown.
 
 use alloquy_ids::EventId;
 
-/// Plaintext of a sealed event; the first byte tells which.
+use crate::codec::{Canonical, DecodeError, Reader, Writer};
+use crate::content::ContentOp;
+use crate::limits::{BODY_BYTES_MAX, CONTENT_BYTES_MAX, EMOJI_BYTES_MAX, IDS_LISTED_MAX, TEXT_BYTES_MAX};
+
+/// Plaintext of a sealed event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// A message.
     Message(MessageBody),
     /// Replaces the text of a message of the same account.
-    Edit { target: EventId, text: String },
+    Edit {
+        /// The message.
+        target: EventId,
+        /// Its new text, at most 16 KiB.
+        text: String,
+    },
     /// Adds (`on`) or removes the account's reaction.
-    React { target: EventId, emoji: String, on: bool },
+    React {
+        /// The message.
+        target: EventId,
+        /// At most 64 bytes.
+        emoji: String,
+        /// Whether it is added.
+        on: bool,
+    },
     /// Operations on the community's content document (scope: content).
-    Content(Vec<crate::content::ContentOp>),
+    Content(Vec<ContentOp>),
     /// A body of a later level: kept, not shown.
-    Unknown { tag: u8, bytes: Vec<u8> },
+    Unknown {
+        /// Its tag.
+        tag: u8,
+        /// Its fields, not understood.
+        bytes: Vec<u8>,
+    },
 }
 
 /// A message.
@@ -26,4 +49,110 @@ pub struct MessageBody {
     pub reply_to: Option<EventId>,
     /// The message that its thread hangs on.
     pub thread: Option<EventId>,
+}
+
+const MESSAGE: u8 = 1;
+const EDIT: u8 = 2;
+const REACT_OFF: u8 = 3;
+const REACT_ON: u8 = 4;
+const CONTENT: u8 = 5;
+/// A message that answers another or stands in a thread: plain ones save the two bytes.
+const MESSAGE_REFERRING: u8 = 6;
+
+impl Canonical for Body {
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Self::Message(MessageBody { text, reply_to: None, thread: None }) => {
+                w.u8(MESSAGE);
+                w.text(text);
+            }
+            Self::Message(message) => {
+                w.u8(MESSAGE_REFERRING);
+                w.text(&message.text);
+                w.option(message.reply_to.as_ref());
+                w.option(message.thread.as_ref());
+            }
+            Self::Edit { target, text } => {
+                w.u8(EDIT);
+                target.write(w);
+                w.text(text);
+            }
+            Self::React { target, emoji, on } => {
+                w.u8(if *on { REACT_ON } else { REACT_OFF });
+                target.write(w);
+                w.text(emoji);
+            }
+            Self::Content(ops) => {
+                w.u8(CONTENT);
+                w.list(ops);
+            }
+            Self::Unknown { tag, bytes } => {
+                w.u8(*tag);
+                w.raw(bytes);
+            }
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let len = r.remaining();
+        match r.u8("body")? {
+            MESSAGE => {
+                let text = r.text(TEXT_BYTES_MAX, "text")?;
+                Ok(Self::Message(MessageBody { text, reply_to: None, thread: None }))
+            }
+            MESSAGE_REFERRING => {
+                let text = r.text(TEXT_BYTES_MAX, "text")?;
+                let (reply_to, thread) = (r.option("reply")?, r.option("thread")?);
+                Ok(Self::Message(MessageBody { text, reply_to, thread }))
+            }
+            EDIT => Ok(Self::Edit { target: EventId::read(r)?, text: r.text(TEXT_BYTES_MAX, "text")? }),
+            tag @ (REACT_ON | REACT_OFF) => {
+                let (target, emoji) = (EventId::read(r)?, r.text(EMOJI_BYTES_MAX, "emoji")?);
+                Ok(Self::React { target, emoji, on: tag == REACT_ON })
+            }
+            CONTENT if len > CONTENT_BYTES_MAX => {
+                Err(DecodeError::Limit { what: "content body", value: len as u64, limit: CONTENT_BYTES_MAX as u64 })
+            }
+            CONTENT => r.list(IDS_LISTED_MAX, "content operations").map(Self::Content),
+            _ if len > BODY_BYTES_MAX => {
+                Err(DecodeError::Limit { what: "body", value: len as u64, limit: BODY_BYTES_MAX as u64 })
+            }
+            tag => Ok(Self::Unknown { tag, bytes: r.raw(len - 1, "unknown body")?.to_vec() }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_body_comes_back() {
+        let id = EventId([7; 32]);
+        let bodies = [
+            Body::Message(MessageBody { text: "hello".to_owned(), reply_to: None, thread: None }),
+            Body::Message(MessageBody { text: String::new(), reply_to: Some(id), thread: None }),
+            Body::Edit { target: id, text: "new".to_owned() },
+            Body::React { target: id, emoji: "👍".to_owned(), on: true },
+            Body::React { target: id, emoji: "👍".to_owned(), on: false },
+            Body::Content(Vec::new()),
+            Body::Unknown { tag: 200, bytes: vec![1, 2, 3] },
+        ];
+        for body in bodies {
+            assert_eq!(Body::from_bytes(&body.to_bytes()), Ok(body));
+        }
+    }
+
+    #[test]
+    fn a_body_over_its_limit_is_named() {
+        let long = Body::Message(MessageBody { text: "x".repeat(TEXT_BYTES_MAX + 1), ..MessageBody::default() });
+        let error = Body::from_bytes(&long.to_bytes()).expect_err("too long").to_string();
+        assert_eq!(error, "text is 16385, the limit is 16384");
+        // A message that refers to nothing has one form only.
+        let mut w = Writer::new();
+        w.u8(MESSAGE_REFERRING);
+        w.text("hi");
+        w.raw(&[0, 0]);
+        assert!(matches!(Body::from_bytes(&w.into_bytes()), Err(DecodeError::NotCanonical { .. })));
+    }
 }
