@@ -198,9 +198,9 @@ pub enum Reply {
         /// The invite's id, for `revoke-invite`.
         id: InviteId,
     },
-    /// `send`, `reply`, `thread`
+    /// `send`, `reply`, `thread`, `edit`, `delete`, `react`, `unreact`, `pin`, `unpin`
     Message {
-        /// The message that was written.
+        /// The message that was written, or that the line was about.
         message: EventId,
     },
     /// `history`
@@ -237,9 +237,9 @@ pub enum Reply {
         /// Strongest first; `everyone` last.
         roles: Vec<RoleView>,
     },
-    /// `role create`
+    /// `role create`, `role edit`
     Role {
-        /// The role that was made.
+        /// The role that was made or changed.
         role: RoleId,
     },
     /// `audit`
@@ -276,10 +276,10 @@ pub enum Reply {
         /// The epoch that was announced.
         epoch: EventId,
     },
-    /// Whatever writes one operation or content event and makes nothing with an id of its own: moderation,
-    /// grants, renaming, edits, reactions.
+    /// Whatever writes an operation or a content event and makes nothing with an id of its own: moderation,
+    /// grants, names, topics.
     Operation {
-        /// What was written.
+        /// What was written; the last one where several were.
         operation: EventId,
     },
     /// `owner add`, `owner remove`

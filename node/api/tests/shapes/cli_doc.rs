@@ -161,6 +161,8 @@ fn note(kind: ReplyKind) -> &'static str {
              time). `complete` says whether every connected peer that may read the channel confirms that nothing is \
              missing, `complete_since` since when (`null` while it is not)."
         }
+        ReplyKind::Message => "The message that was written, or that the line was about.",
+        ReplyKind::Operation => "What was written; the last one where several were.",
         ReplyKind::Members => {
             "Absent unless they apply: `owner`, `about`, `status`, `forked` (two copies of one of the member's \
              devices are writing). `roles` are names, strongest first."

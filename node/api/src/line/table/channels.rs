@@ -54,8 +54,8 @@ pub(super) const LINES: &[LineSpec] = &[
         ],
         flags: &[],
         help: "Changes the shared note: takes away REMOVE characters (Unicode scalar values) at AT, counted from 0, \
-               and puts INSERT in their place. Gives back the whole note.",
-        reply: ReplyKind::Note,
+               and puts INSERT in their place.",
+        reply: ReplyKind::Operation,
         build: |values| {
             let community: CommunityRef = values.take();
             let splice = NoteSplice {

@@ -60,7 +60,7 @@ pub(super) const LINES: &[LineSpec] = &[
         Role, "Makes a role below one's own rank, with rights that one holds."),
     line!("role edit", RoleEdit(community: COMMUNITY, role: ROLE;
             name: flag("--name", "NAME", Kind::Name), rank: flag("--rank", "N", RANK), allow: ALLOW),
-        Operation, "Changes what is given of a role; `--allow` replaces all its rights."),
+        Role, "Changes what is given of a role; `--allow` replaces all its rights."),
     line!("role delete", RoleDelete(community: COMMUNITY, role: ROLE;), Operation,
         "Deletes a role; nobody holds it any more."),
     line!("role grant", RoleGrant(community: COMMUNITY, role: ROLE, account: ACCOUNT;), Operation,
