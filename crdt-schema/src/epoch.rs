@@ -126,9 +126,9 @@ impl EpochSecret {
     /// The commitment that an announcement publishes. `parents` in the order of the announcement.
     #[must_use]
     pub fn commit(&self, key_scope: ScopeId, parents: &[EpochId]) -> [u8; 32] {
-        let mut parts: Vec<&[u8]> = vec![&self.0, key_scope.as_bytes()];
-        parts.extend(parents.iter().map(|parent| parent.as_bytes().as_slice()));
-        derive("alloquy epoch commit v1", &parts)
+        let mut list = Writer::new();
+        list.list(parents);
+        derive("alloquy epoch commit v1", &[&self.0, key_scope.as_bytes(), &list.into_bytes()])
     }
 
     /// Key of the scope's gossip topic and frames.
@@ -140,7 +140,7 @@ impl EpochSecret {
     /// Commitment to a padded plaintext at a position (log, seq).
     #[must_use]
     pub fn body_commit(&self, log: &LogId, seq: u64, padded: &[u8]) -> [u8; 32] {
-        let key = Zeroizing::new(derive("alloquy body commit key v1", &[
+        let key = Zeroizing::new(derive("alloquy body commit v1", &[
             &self.0,
             log.scope.as_bytes(),
             log.device.as_bytes(),
@@ -176,6 +176,32 @@ impl EpochSecret {
             return None;
         }
         unpad(&padded).map(<[u8]>::to_vec)
+    }
+
+    /// Seals the body block of a range for the holders of the epoch: 24 bytes of nonce, then ciphertext.
+    ///
+    /// The nonce is a keyed hash of the very bytes that are sealed, *after* compression: two compressors that
+    /// differ can then never meet with two texts under one nonce.
+    #[must_use]
+    pub fn seal_block(&self, plaintext: &[u8]) -> Vec<u8> {
+        let nonce_key = Zeroizing::new(derive("alloquy range nonce v1", &[&self.0]));
+        let nonce = first_24(&keyed(&nonce_key, &[plaintext]));
+        let ciphertext = self
+            .block_cipher()
+            .encrypt(&XNonce::from(nonce), plaintext)
+            .expect("a block is far below the cipher's limit of 256 GiB");
+        [nonce.as_slice(), &ciphertext].concat()
+    }
+
+    /// Opens a block sealed by [`Self::seal_block`]; `None` if it is not one of this epoch.
+    #[must_use]
+    pub fn open_block(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+        self.block_cipher().decrypt(&XNonce::from(*nonce), ciphertext).ok()
+    }
+
+    fn block_cipher(&self) -> XChaCha20Poly1305 {
+        cipher(&Zeroizing::new(derive("alloquy range key v1", &[&self.0])))
     }
 
     fn body_cipher(&self, log: &LogId) -> XChaCha20Poly1305 {

@@ -98,9 +98,10 @@ pub struct NetworkCertificate {
 }
 
 impl NetworkCertificate {
-    /// Signs the certificate of `network` for a device.
+    /// Binds the network key of a seed to a device.
     #[must_use]
-    pub fn sign(network: &DeviceKey, device: DeviceId) -> Self {
+    pub fn sign(network_seed: &[u8; 32], device: DeviceId) -> Self {
+        let network = DeviceKey::from_seed(network_seed);
         Self { key: NetworkKey(network.public()), signature: network.sign(&Self::message(device)) }
     }
 
@@ -328,7 +329,7 @@ pub fn create(wall: UnixMs, rng: &mut impl CryptoRng) -> NewAccount {
     let device = DeviceKey::from_seed(&device_seed);
     let op = IdentityOp::Genesis {
         nonce,
-        network: NetworkCertificate::sign(&DeviceKey::from_seed(&network_seed), device.id()),
+        network: NetworkCertificate::sign(&network_seed, device.id()),
         recovery_commitment: recovery.commitment(),
         recovery_wrap_key: recovery.wrap_key(),
     };
