@@ -1,15 +1,12 @@
 //! Sealed bodies: what members write into channels and into the community's content.
 //!
-//! The first byte tells what it is. A tag of a later level is kept and not shown. A form that says the same in
-//! more bytes is refused: each body has one. See docs/protocol.md, "Sealed bodies".
-//!
-//! Deliberately not here: padding and sealing (`epoch`), and who may write what (`timeline`, `content`).
+//! The first byte tells what it is. A tag of a later level is kept and not shown.
 
 use alloquy_ids::EventId;
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::content::ContentOp;
-use crate::limits::{BODY_BYTES_MAX, EMOJI_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::limits::{BODY_BYTES_MAX, CONTENT_BYTES_MAX, EMOJI_BYTES_MAX, IDS_LISTED_MAX, TEXT_BYTES_MAX};
 
 /// Plaintext of a sealed event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +84,7 @@ impl Canonical for Body {
             }
             Self::Content(ops) => {
                 w.u8(CONTENT);
-                ContentOp::write_list(ops, w);
+                w.list(ops);
             }
             Self::Unknown { tag, bytes } => {
                 w.u8(*tag);
@@ -113,7 +110,10 @@ impl Canonical for Body {
                 let (target, emoji) = (EventId::read(r)?, r.text(EMOJI_BYTES_MAX, "emoji")?);
                 Ok(Self::React { target, emoji, on: tag == REACT_ON })
             }
-            CONTENT => ContentOp::read_list(r).map(Self::Content),
+            CONTENT if len > CONTENT_BYTES_MAX => {
+                Err(DecodeError::Limit { what: "content body", value: len as u64, limit: CONTENT_BYTES_MAX as u64 })
+            }
+            CONTENT => r.list(IDS_LISTED_MAX, "content operations").map(Self::Content),
             _ if len > BODY_BYTES_MAX => {
                 Err(DecodeError::Limit { what: "body", value: len as u64, limit: BODY_BYTES_MAX as u64 })
             }
