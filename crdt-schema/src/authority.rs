@@ -41,6 +41,12 @@ impl AuthorityLog {
     pub fn denials(&self, device: DeviceId) -> Vec<Denial> { todo!() }
     /// Ids accepted by effective `accept_late` operations, and ids purged by effective `purge` operations.
     pub fn accepted_late(&self) -> BTreeSet<EventId> { todo!() }
+    /// NEEDED BY CORE: whether `account` may issue `op` now (on everything held); the plain sentence of what lacks if not.
+    pub fn permits(&self, account: AccountId, op: &AuthorityOp) -> Result<(), String> { todo!() }
+    /// NEEDED BY CORE: effective operations that ended this account's membership (kick, ban, leave, fallen admission's cause).
+    pub fn removals(&self, account: AccountId) -> Vec<EventId> { todo!() }
+    /// NEEDED BY CORE: signatures of owners for exactly this proposal, from votes held; one per device.
+    pub fn votes_for(&self, p: &op::OwnersProposal) -> Vec<(DeviceId,[u8;64])> { todo!() }
     pub fn purged(&self) -> BTreeSet<EventId> { todo!() }
     /// Explains a right: the bits and the operations that gave or took them.
     pub fn why(&self, account: AccountId, right: Permissions, channel: Option<ChannelId>) -> Why { todo!() }
@@ -124,6 +130,8 @@ pub struct Loss { pub op: EventId, pub account: AccountId, pub device: Option<De
 
 impl State {
     pub fn rank(&self, account: AccountId) -> Rank { todo!() }
+    /// NEEDED BY CORE: votes that these owners' signatures weigh now, and how many are needed (more than half).
+    pub fn votes(&self, s: &[(DeviceId,[u8;64])]) -> (u32,u32) { todo!() }
     /// Rights of an account, in a channel or (None) in the community. Not a member: none.
     pub fn permissions(&self, account: AccountId, channel: Option<ChannelId>) -> Permissions { todo!() }
     /// The member whose device it is, if it may act.
@@ -132,3 +140,12 @@ impl State {
     /// Derived hash of the whole state in canonical form.
     pub fn digest(&self) -> [u8; 32] { todo!() }
 }
+
+impl op::Join {
+    pub fn sign(community: CommunityId, invite: Option<(InviteId, &crate::keys::DeviceKey)>, chain: Vec<crate::event::SignedEvent>, device: &crate::keys::DeviceKey, prekey: crate::identity::PrekeyRecord) -> Self { todo!() }
+    pub fn check(&self) -> Result<crate::identity::Identity, InsertError> { todo!() }
+    pub fn invited_by(&self, k: &[u8;32]) -> bool { todo!() }
+}
+impl op::OwnersProposal { pub fn sign(&self, d: &crate::keys::DeviceKey) -> [u8;64] { todo!() } }
+impl crate::codec::Canonical for op::Join { fn write(&self, w: &mut crate::codec::Writer) { todo!() } fn read(r: &mut crate::codec::Reader<'_>) -> Result<Self, crate::codec::DecodeError> { todo!() } }
+impl crate::codec::Canonical for AuthorityOp { fn write(&self, w: &mut crate::codec::Writer) { todo!() } fn read(r: &mut crate::codec::Reader<'_>) -> Result<Self, crate::codec::DecodeError> { todo!() } }

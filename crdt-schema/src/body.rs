@@ -6,7 +6,7 @@ use alloquy_ids::EventId;
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::content::ContentOp;
-use crate::limits::{BODY_BYTES_MAX, CONTENT_BYTES_MAX, EMOJI_BYTES_MAX, IDS_LISTED_MAX, TEXT_BYTES_MAX};
+use crate::limits::{BODY_BYTES_MAX, EMOJI_BYTES_MAX, TEXT_BYTES_MAX};
 
 /// Plaintext of a sealed event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Canonical for Body {
             }
             Self::Content(ops) => {
                 w.u8(CONTENT);
-                w.list(ops);
+                ContentOp::write_list(ops, w);
             }
             Self::Unknown { tag, bytes } => {
                 w.u8(*tag);
@@ -110,10 +110,7 @@ impl Canonical for Body {
                 let (target, emoji) = (EventId::read(r)?, r.text(EMOJI_BYTES_MAX, "emoji")?);
                 Ok(Self::React { target, emoji, on: tag == REACT_ON })
             }
-            CONTENT if len > CONTENT_BYTES_MAX => {
-                Err(DecodeError::Limit { what: "content body", value: len as u64, limit: CONTENT_BYTES_MAX as u64 })
-            }
-            CONTENT => r.list(IDS_LISTED_MAX, "content operations").map(Self::Content),
+            CONTENT => ContentOp::read_list(r).map(Self::Content),
             _ if len > BODY_BYTES_MAX => {
                 Err(DecodeError::Limit { what: "body", value: len as u64, limit: BODY_BYTES_MAX as u64 })
             }

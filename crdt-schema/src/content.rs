@@ -72,6 +72,8 @@ pub enum Field {
     MemberName(alloquy_ids::AccountId),
     /// A member's "about"; written by that member only.
     MemberAbout(alloquy_ids::AccountId),
+    /// How a newcomer asked to be called; written by whoever admitted it, shown until its own name is there.
+    IntroducedName(alloquy_ids::AccountId),
 }
 
 /// A value of a field; each field takes one kind of value.

@@ -267,9 +267,10 @@ impl Dag {
 
     /// Events that a holder of `known` lacks, in the order shown (parents first).
     ///
-    /// A branch is cut after the newest of its events that is at or below a known head of the same log.
+    /// A branch ends where it meets a known head of its log. Where a log's known heads are all strange here,
+    /// the holder is ahead, or the log is forked: such a branch is given only if its head is in `wanted`.
     #[must_use]
-    pub fn missing(&self, known: &[Height]) -> Vec<VerifiedEvent> {
+    pub fn missing(&self, known: &[Height], wanted: &[EventId]) -> Vec<VerifiedEvent> {
         let mut by_log: BTreeMap<LogKey, Vec<&Height>> = BTreeMap::new();
         for height in known {
             by_log.entry((height.device, height.incarnation)).or_default().push(height);
@@ -277,8 +278,11 @@ impl Dag {
         let mut found: BTreeMap<_, VerifiedEvent> = BTreeMap::new();
         for (log, branches) in &self.branches {
             let known = by_log.get(log).map_or(&[][..], Vec::as_slice);
+            let strange = !known.is_empty() && !known.iter().any(|height| self.contains(height.head));
             for head in branches.keys() {
-                self.collect_branch(*head, known, &mut found);
+                if !strange || wanted.contains(head) {
+                    self.collect_branch(*head, known, &mut found);
+                }
             }
         }
         found.into_values().collect()

@@ -26,7 +26,11 @@ enum Takes {
 impl Field {
     const fn takes(&self) -> Takes {
         match self {
-            Self::Name | Self::ChannelName(_) | Self::RoleName(_) | Self::MemberName(_) => Takes::Text(NAME_BYTES_MAX),
+            Self::Name
+            | Self::ChannelName(_)
+            | Self::RoleName(_)
+            | Self::MemberName(_)
+            | Self::IntroducedName(_) => Takes::Text(NAME_BYTES_MAX),
             Self::Topic | Self::ChannelTopic(_) => Takes::Text(TOPIC_BYTES_MAX),
             Self::Reason(_) => Takes::Text(REASON_BYTES_MAX),
             Self::MemberAbout(_) => Takes::Text(ABOUT_BYTES_MAX),
@@ -53,6 +57,7 @@ impl Canonical for Field {
             Self::Reason(operation) => (10, &[&operation.0]),
             Self::MemberName(account) => (11, &[&account.0]),
             Self::MemberAbout(account) => (12, &[&account.0]),
+            Self::IntroducedName(account) => (13, &[&account.0]),
         };
         w.u8(tag);
         for id in ids {
@@ -74,6 +79,7 @@ impl Canonical for Field {
             10 => Self::Reason(EventId::read(r)?),
             11 => Self::MemberName(AccountId::read(r)?),
             12 => Self::MemberAbout(AccountId::read(r)?),
+            13 => Self::IntroducedName(AccountId::read(r)?),
             value => return Err(DecodeError::Unknown { what: "content field", value: u64::from(value) }),
         })
     }

@@ -2,5 +2,91 @@
 
 /// Bytes of one stream frame: a range of 8 MiB and its envelope.
 pub const FRAME_BYTES_MAX: usize = 8 * 1024 * 1024 + 4096;
-/// Bytes of one gossip frame before sealing (docs/protocol.md, "Gossip").
-pub const GOSSIP_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of one gossip frame after sealing: an event of the greatest size, an `Admit` and the seal fit.
+pub const GOSSIP_BYTES_MAX: usize = 128 * 1024;
+/// Scopes named in one frame: communities of up to 2,000 channels.
+pub(crate) const SCOPES_MAX: usize = 2_048;
+/// Logs of one scope in one frame: 10,000 members with two devices each, and some incarnations.
+pub(crate) const HEIGHTS_MAX: usize = 32_768;
+/// Heads asked for by name at once; forks are rare.
+pub(crate) const WANTED_MAX: usize = 256;
+/// Ranges in one frame; the frame's bytes limit them further.
+pub(crate) const RANGES_PER_FRAME_MAX: usize = 256;
+/// Bytes of ranges sent before the peer must say again where it stands: bounds the queue to one peer.
+pub(crate) const CATCH_UP_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Length of a proof: admissions from a newcomer up to a member that everybody knows.
+pub(crate) const ADMIT_CHAIN_MAX: usize = 32;
+/// Prekey records in one frame.
+pub(crate) const PREKEYS_MAX: usize = 10_000;
+/// Epochs asked for at once.
+pub(crate) const EPOCHS_ASKED_MAX: usize = 256;
+/// Wraps of one epoch: 10,000 devices.
+pub(crate) const WRAPS_MAX: usize = 20_000;
+/// Live events in one gossip frame.
+pub(crate) const LIVE_EVENTS_MAX: usize = 16;
+/// Bytes of a status line.
+pub(crate) const STATUS_BYTES_MAX: usize = 256;
+/// Events that wait for parents, per community: a burst of gossip before catch-up has answered.
+pub(crate) const WAITING_MAX: usize = 4_096;
+/// Commands that wait for the store or for the first answer of a peer.
+pub(crate) const DEFERRED_MAX: usize = 1_024;
+/// Addresses kept of one peer, and carried by an invite for each.
+pub(crate) const ADDRESSES_MAX: usize = 8;
+/// Bytes of one address in text form.
+pub(crate) const ADDRESS_BYTES_MAX: usize = 256;
+/// Peers named in an invite.
+pub(crate) const INVITE_PEERS_MAX: usize = 4;
+/// Bytes of an invite link, decoded.
+pub(crate) const INVITE_BYTES_MAX: usize = 16 * 1024;
+/// Co-members that a node keeps connections to; gossip needs no more, and sockets are finite.
+pub(crate) const KEPT_PEERS_MAX: usize = 32;
+/// A join that nobody answered is given up after this many milliseconds.
+pub(crate) const JOIN_TIMEOUT_MS: u64 = 10 * 60 * 1000;
+/// Milliseconds before a join is offered to the next reachable member.
+pub(crate) const JOIN_RETRY_MS: u64 = 3_000;
+/// Communities of one account.
+pub(crate) const COMMUNITIES_MAX: usize = 256;
+/// Live events taken per account by gossip: bucket size, and refill per second (docs/protocol.md, "Limits").
+pub(crate) const LIVE_BURST: u32 = 30;
+/// See [`LIVE_BURST`].
+pub(crate) const LIVE_PER_SECOND: u32 = 5;
+/// Milliseconds between two presence signals of a device; three may be lost before it counts as gone.
+pub(crate) const PRESENCE_EVERY_MS: u64 = 15_000;
+/// Milliseconds without a signal after which a device that is not connected counts as gone.
+pub(crate) const PRESENCE_LAPSE_MS: u64 = 50_000;
+/// Milliseconds that "is typing" stands.
+pub(crate) const TYPING_LAPSE_MS: u64 = 8_000;
+/// Milliseconds between comparisons with a connected peer when nothing else causes one.
+pub(crate) const COMPARE_EVERY_MS: u64 = 10_000;
+/// Milliseconds between two comparisons with one peer: a burst of changes is compared once.
+pub(crate) const COMPARE_GAP_MS: u64 = 250;
+/// Milliseconds that the topics of an epoch are kept after the next one.
+pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
+/// Milliseconds between two requests for the same epoch's key.
+pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
+/// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
+pub(crate) const KEY_PATIENCE_MS: u64 = 5_000;
+/// An epoch older than this is replaced by the next writer: 7 days.
+pub(crate) const EPOCH_AGE_MAX_MS: u64 = 7 * 24 * 3600 * 1000;
+/// Milliseconds between attempts to write again what the store refused.
+pub(crate) const STORE_RETRY_MS: u64 = 1_000;
+/// Messages of one `history` reply; the command line pages beyond it.
+pub(crate) const HISTORY_MAX: u32 = 100_000;
+/// Messages of one watched window.
+pub(crate) const WINDOW_MAX: u32 = 1_000;
+/// Milliseconds after which a message counts as arrived later.
+pub(crate) const ARRIVED_LATER_MS: u64 = 10 * 60 * 1000;
+/// Milliseconds that the first write after a start waits for a connected peer to tell what it knows.
+pub(crate) const FIRST_WRITE_WAIT_MS: u64 = 2_000;
+/// Watched windows at once.
+pub(crate) const WINDOWS_MAX: usize = 64;
+/// Milliseconds after an own event before peers that did not confirm it are compared with.
+pub(crate) const OWN_COMPARE_MS: u64 = 1_000;
+/// Milliseconds after joining during which a member shows its admission to peers at once.
+pub(crate) const NEWCOMER_MS: u64 = 10 * 60 * 1000;
+/// Milliseconds of silence after which a peer is shown a proof of membership.
+pub(crate) const PROVE_AFTER_MS: u64 = 1_500;
+/// Gossip frames of unknown devices that wait, and for how many milliseconds.
+pub(crate) const HELD_GOSSIP_MAX: usize = 64;
+/// See [`HELD_GOSSIP_MAX`].
+pub(crate) const HELD_GOSSIP_MS: u64 = 10_000;

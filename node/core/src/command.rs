@@ -1,0 +1,395 @@
+//! Commands of people and programs: names resolved, rights checked, drafts written, answers given.
+//!
+//! A mistake is a [`CommandError`]; nothing is written then. A command that writes is answered when its
+//! events are durable. While the store can not be written, or the first word of a connected peer about own
+//! logs is awaited, or no epoch is usable, it waits in a bounded queue.
+
+mod community;
+mod message;
+mod moderation;
+mod query;
+
+use alloquy_api::command::{ChannelRef, CommunityRef};
+use alloquy_api::{Command, CommandError, ErrorCode, Reply};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId};
+use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_schema::body::Body;
+use alloquy_schema::content::{ContentOp, Field, Value};
+use alloquy_schema::limits::NAME_BYTES_MAX;
+use rand_core::CryptoRng;
+
+use crate::author::Draft;
+use crate::community::{Community, Place};
+use crate::io::Origin;
+use crate::limits::{DEFERRED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS};
+use crate::node::{Deferred, Node, Timer};
+
+/// Milliseconds that a command waits for a usable epoch before it is answered with an error.
+const EPOCH_WAIT_MS: u64 = 4 * KEY_PATIENCE_MS;
+
+/// The outcome of taking a command: answered later, or an error now.
+type Outcome = Result<(), CommandError>;
+
+pub(crate) fn error(code: ErrorCode, message: impl Into<String>) -> CommandError {
+    CommandError::new(code, message)
+}
+
+/// Names are 1 to 100 bytes, without control characters and without `/`, which separates names in lines.
+pub(crate) fn check_name(what: &str, name: &str) -> Outcome {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        let message = format!("the {what} has {} bytes, 1 to {NAME_BYTES_MAX} are allowed", name.len());
+        return Err(error(ErrorCode::Limit, message));
+    }
+    match name.chars().find(|c| c.is_control() || *c == '/') {
+        Some(c) => Err(error(ErrorCode::Parse, format!("the {what} holds the character {c:?}, which names can not have"))),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn check_text(what: &str, text: &str, limit: usize) -> Outcome {
+    if text.len() > limit {
+        return Err(error(ErrorCode::Limit, format!("the {what} has {} bytes, the limit is {limit}", text.len())));
+    }
+    Ok(())
+}
+
+/// Why a command can not be handled yet.
+enum Wait {
+    /// The first word of a connected peer about own logs.
+    Peer(CommunityId),
+    /// A usable epoch of a key scope.
+    Epoch(CommunityId, Option<ChannelId>),
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// Takes a command; its answer comes as `Event::Done`.
+    pub(crate) fn command(&mut self, origin: Origin, command: Command) {
+        let due = self.now.mono.plus(EPOCH_WAIT_MS);
+        self.command_until(origin, command, due);
+    }
+
+    fn command_until(&mut self, origin: Origin, command: Command, due: alloquy_ids::MonoMs) {
+        match self.must_wait(&command) {
+            Ok(None) => {}
+            Ok(Some(wait)) => return self.defer(origin, command, &wait, due),
+            Err(refusal) => return self.outbox.done(origin, Err(refusal)),
+        }
+        if let Err(refusal) = self.execute(origin, command) {
+            self.outbox.done(origin, Err(refusal));
+        }
+    }
+
+    fn execute(&mut self, origin: Origin, command: Command) -> Outcome {
+        if writes(&command)
+            && let Some(fault) = &self.store_fault
+        {
+            // One write is let through to find out whether the store has recovered.
+            let probing = !self.outbox.tasks.is_empty();
+            if probing {
+                return Err(error(ErrorCode::Storage, format!("{fault}; nothing was written, nothing was sent")));
+            }
+        }
+        match command {
+            Command::Join { link } => self.join(origin, &link),
+            Command::Watch { window } => {
+                if !self.views.watch(window) {
+                    let limit = crate::limits::WINDOWS_MAX;
+                    return Err(error(ErrorCode::Limit, format!("{limit} windows are watched, which is the limit")));
+                }
+                self.answer(origin, Reply::Ok { ok: true })
+            }
+            Command::Unwatch { channel } => {
+                self.views.unwatch(channel);
+                self.answer(origin, Reply::Ok { ok: true })
+            }
+            command => match self.query(&command) {
+                Some(reply) => {
+                    let reply = reply?;
+                    self.answer(origin, reply)
+                }
+                None => self.execute_write(origin, command),
+            },
+        }
+    }
+
+    fn execute_write(&mut self, origin: Origin, command: Command) -> Outcome {
+        match community::owns(&command) {
+            community::Group::Community => self.community_command(origin, command),
+            community::Group::Message => self.message_command(origin, command),
+            community::Group::Moderation => self.moderation_command(origin, command),
+        }
+    }
+
+    pub(crate) fn answer(&mut self, origin: Origin, reply: Reply) -> Outcome {
+        self.outbox.done(origin, Ok(reply));
+        Ok(())
+    }
+
+    /// Writes drafts of one command; the answer is made from the ids of the written events.
+    fn write_answered(
+        &mut self,
+        origin: Origin,
+        id: CommunityId,
+        drafts: &[Draft],
+        reply: impl FnOnce(&[EventId]) -> Option<Reply>,
+    ) -> Outcome {
+        let mut expected = drafts.len();
+        let ids = self.write(id, drafts, |ids| {
+            expected = expected.saturating_sub(ids.len());
+            reply(ids).map(|reply| (origin, reply))
+        });
+        if ids.is_empty() || expected > 0 {
+            return Err(error(ErrorCode::Internal, "the event could not be made; see the log"));
+        }
+        Ok(())
+    }
+
+    // --- waiting -----------------------------------------------------------------------------------------
+
+    /// Whether a command has to wait, and for what.
+    fn must_wait(&self, command: &Command) -> Result<Option<Wait>, CommandError> {
+        if !writes(command) {
+            return Ok(None);
+        }
+        let Some((id, place)) = self.target(command)? else { return Ok(None) };
+        let Some(community) = self.communities.get(&id) else { return Ok(None) };
+        let recent = |peer: &crate::peers::Peer| self.now.mono.0 < peer.since.0.saturating_add(FIRST_WRITE_WAIT_MS);
+        let silent = self
+            .connected_members(id)
+            .iter()
+            .any(|key| self.peers.get(key).is_some_and(|peer| recent(peer) && peer.sessions.get(&id).is_none_or(|session| session.seen.is_none())));
+        if !community.own_logs_checked && silent {
+            return Ok(Some(Wait::Peer(id)));
+        }
+        let channel = community.key_channel(place);
+        let me = self.me.account();
+        if community.active && community.writing_epoch(channel).is_none() && community.is_entitled(me, channel) {
+            return Ok(Some(Wait::Epoch(id, channel)));
+        }
+        Ok(None)
+    }
+
+    fn defer(&mut self, origin: Origin, command: Command, wait: &Wait, due: alloquy_ids::MonoMs) {
+        if due <= self.now.mono {
+            let message = "no key to write with could be had: nobody who holds it is connected".to_owned();
+            return self.outbox.done(origin, Err(error(ErrorCode::Timeout, message)));
+        }
+        if self.deferred.len() >= DEFERRED_MAX {
+            let message = format!("{DEFERRED_MAX} commands wait, which is the limit");
+            return self.outbox.done(origin, Err(error(ErrorCode::Busy, message)));
+        }
+        let community = match *wait {
+            Wait::Peer(id) => {
+                let at = self.now.mono.plus(FIRST_WRITE_WAIT_MS);
+                self.timers.set_earlier(Timer::Deferred, at);
+                id
+            }
+            Wait::Epoch(id, channel) => {
+                self.arrange_epoch(id, channel);
+                self.timers.set_earlier(Timer::Deferred, due);
+                id
+            }
+        };
+        self.deferred.push_back(Deferred { origin, command, due, community });
+    }
+
+    /// Looks at waiting commands again, in their order.
+    pub(crate) fn retry_deferred(&mut self) {
+        for deferred in std::mem::take(&mut self.deferred) {
+            self.command_until(deferred.origin, deferred.command, deferred.due);
+        }
+    }
+
+    /// The community and place that a writing command is about, if its names resolve.
+    fn target(&self, command: &Command) -> Result<Option<(CommunityId, Place)>, CommandError> {
+        use Command as C;
+        let community = |reference: &CommunityRef| self.community_named(&reference.0).map(|id| Some((id, Place::Content)));
+        let channel = |reference: &ChannelRef| {
+            self.channel_named(&reference.0).map(|(id, channel)| Some((id, Place::Channel(channel))))
+        };
+        match command {
+            C::Send { channel: reference, .. } => channel(reference),
+            C::Reply { message, .. }
+            | C::Thread { message, .. }
+            | C::Edit { message, .. }
+            | C::Delete { message }
+            | C::React { message, .. }
+            | C::Unreact { message, .. } => {
+                Ok(self.message_named(*message).ok().map(|(id, channel)| (id, Place::Channel(channel))))
+            }
+            C::Pin { message } | C::Unpin { message } => {
+                Ok(self.message_named(*message).ok().map(|(id, _)| (id, Place::Content)))
+            }
+            C::CreateChannel { community: reference, .. }
+            | C::CreateCategory { community: reference, .. }
+            | C::Icon { community: reference, .. }
+            | C::Note { community: reference, .. }
+            | C::RoleCreate { community: reference, .. }
+            | C::RoleEdit { community: reference, .. }
+            | C::Kick { community: reference, .. }
+            | C::Ban { community: reference, .. }
+            | C::Unban { community: reference, .. }
+            | C::Timeout { community: reference, .. } => community(reference),
+            C::Rename { target, .. } | C::Topic { target, .. } => match self.channel_named(target) {
+                Ok((id, _)) => Ok(Some((id, Place::Content))),
+                Err(_not_a_channel) => Ok(self.community_named(target).ok().map(|id| (id, Place::Content))),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    // --- names -------------------------------------------------------------------------------------------
+
+    /// The community of a name or id.
+    pub(crate) fn community_named(&self, text: &str) -> Result<CommunityId, CommandError> {
+        if let Ok(id) = text.parse::<CommunityId>() {
+            let Some(community) = self.communities.get(&id) else {
+                return Err(error(ErrorCode::UnknownName, format!("no community has the id {text}")));
+            };
+            if !community.active {
+                let message = format!("this account is not a member of the community {}", community.name());
+                return Err(error(ErrorCode::NotMember, message));
+            }
+            return Ok(id);
+        }
+        let named = |community: &&Community| community.name() == text;
+        let (active, former): (Vec<_>, Vec<_>) =
+            self.communities.values().filter(named).partition(|community| community.active);
+        match active.as_slice() {
+            [one] => Ok(one.id),
+            [] if former.is_empty() => Err(error(ErrorCode::UnknownName, format!("no community is named {text:?}"))),
+            [] => Err(error(ErrorCode::NotMember, format!("this account is not a member of the community {text:?}"))),
+            many => Err(ambiguous("communities", text, many.iter().map(|community| community.id.to_string()))),
+        }
+    }
+
+    /// The channel of an id or `community/channel`.
+    pub(crate) fn channel_named(&self, text: &str) -> Result<(CommunityId, ChannelId), CommandError> {
+        let me = self.me.account();
+        if let Ok(channel) = text.parse::<ChannelId>() {
+            let unknown = || error(ErrorCode::UnknownName, format!("no channel has the id {text}"));
+            let id = self.community_of(channel).ok_or_else(unknown)?;
+            let community = self.communities.get(&id).ok_or_else(unknown)?;
+            if !community.active {
+                let message = format!("this account is not a member of the community {}", community.name());
+                return Err(error(ErrorCode::NotMember, message));
+            }
+            return if community.is_entitled(me, Some(channel)) { Ok((id, channel)) } else { Err(unknown()) };
+        }
+        let Some((community, name)) = text.split_once('/') else {
+            return Err(error(ErrorCode::UnknownName, format!("{text:?} is no channel: an id or community/channel is expected")));
+        };
+        let id = self.community_named(community)?;
+        let views = self.communities.get(&id).map(|community| community.channel_views(me, "")).unwrap_or_default();
+        let named: Vec<_> = views.iter().filter(|view| view.name == name).collect();
+        match named.as_slice() {
+            [one] => Ok((id, one.channel)),
+            [] => Err(error(ErrorCode::UnknownName, format!("the community {community:?} has no channel {name:?}"))),
+            many => Err(ambiguous("channels", text, many.iter().map(|view| view.channel.to_string()))),
+        }
+    }
+
+    /// Community and channel of a message that is shown here.
+    pub(crate) fn message_named(&self, message: EventId) -> Result<(CommunityId, ChannelId), CommandError> {
+        for community in self.communities.values().filter(|community| community.active) {
+            for (channel, timeline) in &community.timelines {
+                if timeline.message(message).is_some() {
+                    return Ok((community.id, *channel));
+                }
+            }
+        }
+        Err(error(ErrorCode::UnknownName, format!("no message has the id {message}")))
+    }
+
+    /// The account of an id or of a member's display name; a banned account by its id.
+    pub(crate) fn account_named(&self, community: &Community, text: &str) -> Result<AccountId, CommandError> {
+        if let Ok(account) = text.parse::<AccountId>() {
+            return Ok(account);
+        }
+        let state = community.state();
+        let accounts: std::collections::BTreeSet<_> = state.members.keys().chain(state.banned.keys()).copied().collect();
+        let named: Vec<_> = accounts.into_iter().filter(|account| community.member_name(*account) == text).collect();
+        match named.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(error(ErrorCode::UnknownName, format!("no member is named {text:?}"))),
+            many => Err(ambiguous("members", text, many.iter().map(ToString::to_string))),
+        }
+    }
+
+    /// The role of an id, a name, or `everyone`.
+    pub(crate) fn role_named(&self, community: &Community, text: &str) -> Result<RoleId, CommandError> {
+        let state = community.state();
+        if text == "everyone" {
+            return Ok(RoleId::ZERO);
+        }
+        if let Ok(role) = text.parse::<RoleId>()
+            && state.roles.contains_key(&role)
+        {
+            return Ok(role);
+        }
+        let named: Vec<_> = state.roles.keys().filter(|role| community.role_name(**role) == text).collect();
+        match named.as_slice() {
+            [one] => Ok(**one),
+            [] => Err(error(ErrorCode::UnknownName, format!("no role is named {text:?}"))),
+            many => Err(ambiguous("roles", text, many.iter().map(ToString::to_string))),
+        }
+    }
+
+    pub(crate) fn active(&self, id: CommunityId) -> Result<&Community, CommandError> {
+        self.communities
+            .get(&id)
+            .filter(|community| community.active)
+            .ok_or_else(|| error(ErrorCode::NotMember, "this account is not a member of the community"))
+    }
+
+    /// Whether this account may issue an operation now; the evaluator's own reason if not.
+    pub(crate) fn check_op(&self, id: CommunityId, op: &AuthorityOp) -> Outcome {
+        let community = self.active(id)?;
+        community
+            .authority
+            .permits(self.me.account(), op)
+            .map_err(|reason| error(ErrorCode::NotPermitted, reason))
+    }
+}
+
+fn ambiguous(what: &str, text: &str, ids: impl Iterator<Item = String>) -> CommandError {
+    let ids: Vec<_> = ids.collect();
+    error(ErrorCode::AmbiguousName, format!("{} {what} are named {text:?}: {}", ids.len(), ids.join(", ")))
+}
+
+/// A content draft of single operations.
+pub(crate) fn content(ops: Vec<ContentOp>) -> Draft {
+    Draft::Content(Body::Content(ops))
+}
+
+/// Sets a text field; an empty text clears it.
+pub(crate) fn set_text(field: Field, text: &str) -> ContentOp {
+    if text.is_empty() {
+        ContentOp::Clear { field }
+    } else {
+        ContentOp::Set { field, value: Value::Text(text.to_owned()) }
+    }
+}
+
+/// Whether a command writes events.
+const fn writes(command: &Command) -> bool {
+    use Command as C;
+    !matches!(
+        command,
+        C::Communities
+            | C::Channels { .. }
+            | C::Invites { .. }
+            | C::Join { .. }
+            | C::Note { splice: None, .. }
+            | C::History { .. }
+            | C::Members { .. }
+            | C::Roles { .. }
+            | C::Audit { .. }
+            | C::Why { .. }
+            | C::Unread { .. }
+            | C::Typing { .. }
+            | C::Presence { .. }
+            | C::Watch { .. }
+            | C::Unwatch { .. }
+    )
+}

@@ -1,0 +1,396 @@
+//! One community as this node holds it: its logs, keys and what is known of its members' devices.
+//!
+//! Everything here is local and without effects: the machines around it (`sync`, `gossip`, `epochs`, ..)
+//! decide what to send and store. State that is rebuilt from records after a start is marked so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, MonoMs, NetworkKey, ScopeId, UnixMs};
+use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_schema::authority::{AuthorityLog, State};
+use alloquy_schema::body::Body;
+use alloquy_schema::codec::Canonical;
+use alloquy_schema::content::{self, ContentDocument, Field, Value};
+use alloquy_schema::dag::{Dag, InsertError};
+use alloquy_schema::epoch::{EpochKey, GossipKey, Wrap};
+use alloquy_schema::event::{Kind, VerifiedEvent};
+use alloquy_schema::hash;
+use alloquy_schema::identity::PrekeyRecord;
+use alloquy_schema::permissions::Permissions;
+use alloquy_schema::timeline::{Changes, Timeline};
+
+use crate::io::Topic;
+use crate::record::Membership;
+
+/// Where an event belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    Authority,
+    Content,
+    Channel(ChannelId),
+}
+
+/// What an applied event changed.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) place: Place,
+    pub(crate) changes: Changes,
+}
+
+/// An event that waits for its parents or for authority operations.
+#[derive(Clone, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) event: VerifiedEvent,
+    pub(crate) plaintext: Option<Vec<u8>>,
+}
+
+/// What a device last said of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// The device's clock.
+    pub(crate) at: UnixMs,
+    /// When it was heard here.
+    pub(crate) heard: MonoMs,
+    /// 0: gone.
+    pub(crate) availability: u8,
+    pub(crate) status: String,
+}
+
+/// A topic that the node takes part in.
+#[derive(Clone)]
+pub(crate) struct TopicState {
+    pub(crate) channel: Option<ChannelId>,
+    pub(crate) key: GossipKey,
+    /// Set when a newer epoch has its own topic.
+    pub(crate) until: Option<MonoMs>,
+}
+
+impl std::fmt::Debug for TopicState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TopicState").field("channel", &self.channel).field("until", &self.until).finish_non_exhaustive()
+    }
+}
+
+/// Live events that an account may still send by gossip.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bucket {
+    pub(crate) left: u32,
+    pub(crate) filled: MonoMs,
+}
+
+/// One community.
+#[derive(Debug)]
+pub(crate) struct Community {
+    pub(crate) id: CommunityId,
+    pub(crate) authority: AuthorityLog,
+    pub(crate) content: ContentDocument,
+    /// Every device that was ever brought in, by its network keys, whatever became of it.
+    pub(crate) devices: BTreeMap<NetworkKey, (AccountId, DeviceId)>,
+    pub(crate) timelines: BTreeMap<ChannelId, Timeline>,
+    pub(crate) keys: BTreeMap<EpochId, EpochKey>,
+    pub(crate) wraps: BTreeMap<EpochId, Vec<Wrap>>,
+    pub(crate) prekeys: BTreeMap<DeviceId, PrekeyRecord>,
+    pub(crate) membership: Membership,
+    /// Number of the next row of events.
+    pub(crate) next_row: u64,
+    pub(crate) row_of: BTreeMap<EventId, u64>,
+    pub(crate) rows: BTreeMap<u64, Vec<EventId>>,
+    pub(crate) waiting: BTreeMap<EventId, Waiting>,
+    /// Heights of own logs that other devices hold, and whether they could read them.
+    pub(crate) held: BTreeMap<DeviceId, BTreeMap<(ScopeId, u32), (u64, bool)>>,
+    /// Others' messages of each channel in order of arrival.
+    pub(crate) arrivals: BTreeMap<ChannelId, Vec<EventId>>,
+    /// How many of them were read.
+    pub(crate) read: BTreeMap<ChannelId, u64>,
+    /// Messages first seen long after their claimed time.
+    pub(crate) arrived_later: BTreeSet<EventId>,
+    /// Own events whose storage is not confirmed.
+    pub(crate) unstored: BTreeSet<EventId>,
+    pub(crate) seen: BTreeMap<DeviceId, Seen>,
+    pub(crate) typing: BTreeMap<(ChannelId, AccountId), MonoMs>,
+    pub(crate) topics: BTreeMap<Topic, TopicState>,
+    /// Epochs whose key was asked for: first and last time.
+    pub(crate) asked: BTreeMap<EpochId, (MonoMs, MonoMs)>,
+    pub(crate) buckets: BTreeMap<AccountId, Bucket>,
+    /// Peers that showed a proof of membership and are not members in this view yet.
+    pub(crate) provisional: BTreeSet<NetworkKey>,
+    /// Members at the last look.
+    pub(crate) known_members: BTreeSet<AccountId>,
+    /// This device.
+    pub(crate) own_device: DeviceId,
+    /// Whether this account was a member at the last look.
+    pub(crate) active: bool,
+    /// Whether the store's copy of own logs was compared with a peer's since the start, or written to.
+    pub(crate) own_logs_checked: bool,
+}
+
+impl Community {
+    pub(crate) fn new(authority: AuthorityLog, membership: Membership, own_device: DeviceId) -> Self {
+        let id = authority.community();
+        Self {
+            id,
+            content: ContentDocument::new(id),
+            devices: BTreeMap::new(),
+            authority,
+            timelines: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            wraps: BTreeMap::new(),
+            prekeys: BTreeMap::new(),
+            membership,
+            next_row: 0,
+            row_of: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            held: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            read: BTreeMap::new(),
+            arrived_later: BTreeSet::new(),
+            unstored: BTreeSet::new(),
+            seen: BTreeMap::new(),
+            typing: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+            provisional: BTreeSet::new(),
+            known_members: BTreeSet::new(),
+            own_device,
+            active: false,
+            own_logs_checked: false,
+        }
+        .with_devices_indexed()
+    }
+
+    fn with_devices_indexed(mut self) -> Self {
+        let ids: Vec<_> = self.authority.dag().iter().map(VerifiedEvent::id).collect();
+        for id in ids {
+            self.index_devices(id);
+        }
+        self
+    }
+
+    fn index_devices(&mut self, id: EventId) {
+        let chain = match self.authority.op(id) {
+            Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
+            Some(AuthorityOp::Admit(join)) => &join.chain,
+            Some(AuthorityOp::DeviceAdd { chain, .. }) => chain,
+            _ => return,
+        };
+        let Ok(identity) = alloquy_schema::identity::evaluate(chain) else { return };
+        if let Some(AuthorityOp::Admit(join)) = self.authority.op(id) {
+            let newer = self.prekeys.get(&join.device).is_none_or(|held| held.counter < join.prekey.counter);
+            if newer {
+                self.prekeys.insert(join.device, join.prekey.clone());
+            }
+        }
+        for (device, keys) in identity.devices {
+            for key in keys {
+                self.devices.insert(key, (identity.account, device));
+            }
+        }
+    }
+
+    pub(crate) fn state(&self) -> std::sync::Arc<State> {
+        self.authority.state()
+    }
+
+    /// Where events of this scope belong; `None` while the channel's operation is not held.
+    pub(crate) fn place(&self, scope: ScopeId, event: EventId) -> Option<Place> {
+        if scope == ScopeId::from(self.id) || (scope == ScopeId::ZERO && event == EventId::from(self.id)) {
+            return Some(Place::Authority);
+        }
+        if scope == content::scope(self.id) {
+            return Some(Place::Content);
+        }
+        let op = self.authority.op(EventId(scope.0))?;
+        matches!(op, AuthorityOp::ChannelCreate { .. }).then_some(Place::Channel(ChannelId(scope.0)))
+    }
+
+    /// The scope of a place.
+    pub(crate) fn scope(&self, place: Place) -> ScopeId {
+        match place {
+            Place::Authority => self.id.into(),
+            Place::Content => content::scope(self.id),
+            Place::Channel(channel) => channel.into(),
+        }
+    }
+
+    /// The graph of a place; `None` for a channel without an event yet.
+    pub(crate) fn dag(&self, place: Place) -> Option<&Dag> {
+        match place {
+            Place::Authority => Some(self.authority.dag()),
+            Place::Content => Some(self.content.dag()),
+            Place::Channel(channel) => self.timelines.get(&channel).map(Timeline::dag),
+        }
+    }
+
+    /// The epoch scope (private channel, or the community) that events of a place are sealed under.
+    pub(crate) fn key_channel(&self, place: Place) -> Option<ChannelId> {
+        match place {
+            Place::Channel(channel) => {
+                self.state().channels.get(&channel).is_some_and(|channel| channel.private).then_some(channel)
+            }
+            Place::Authority | Place::Content => None,
+        }
+    }
+
+    /// The plaintext of a sealed body, if its key is held and it matches.
+    pub(crate) fn open(&self, event: &VerifiedEvent) -> Option<Vec<u8>> {
+        let header = event.header();
+        self.keys.get(&header.epoch)?.secret().open_body(header, event.body()?)
+    }
+
+    /// Applies an event whose past is held. `plaintext`: as a range brought it.
+    pub(crate) fn apply(&mut self, event: &VerifiedEvent, plaintext: Option<&[u8]>) -> Result<Applied, InsertError> {
+        let header = event.header();
+        let place = self
+            .place(header.scope, event.id())
+            .ok_or_else(|| InsertError::MissingParents(vec![EventId(header.scope.0)]))?;
+        let body = (header.kind == Kind::Sealed)
+            .then(|| plaintext.map(<[u8]>::to_vec).or_else(|| self.open(event)))
+            .flatten()
+            .and_then(|bytes| Body::from_bytes(&bytes).ok());
+        let changes = match place {
+            Place::Authority => {
+                self.authority.insert(event.clone())?;
+                self.index_devices(event.id());
+                Changes::default()
+            }
+            Place::Content => {
+                let ops = body.map(|body| match body {
+                    Body::Content(ops) => ops,
+                    _ => Vec::new(),
+                });
+                self.content.insert(event.clone(), ops, &self.authority)?;
+                Changes::default()
+            }
+            Place::Channel(channel) => self
+                .timelines
+                .entry(channel)
+                .or_insert_with(|| Timeline::new(channel))
+                .insert(event.clone(), body, &self.authority)?,
+        };
+        Ok(Applied { place, changes })
+    }
+
+    /// Gives a missing body to the event that waits for it, if its key is held now.
+    pub(crate) fn supply_body(&mut self, place: Place, id: EventId) -> Option<Changes> {
+        let event = self.dag(place)?.get(id)?.clone();
+        let body = Body::from_bytes(&self.open(&event)?).ok()?;
+        match (place, body) {
+            (Place::Content, Body::Content(ops)) => {
+                self.content.set_body(id, ops, &self.authority);
+                Some(Changes::default())
+            }
+            (Place::Channel(channel), body) => {
+                Some(self.timelines.get_mut(&channel)?.set_body(id, body, &self.authority))
+            }
+            _ => None,
+        }
+    }
+
+    /// Places whose scopes an account may view, authority apart, in the order of their scopes.
+    pub(crate) fn shared_places(&self, accounts: [AccountId; 2]) -> Vec<(ScopeId, Place)> {
+        let state = self.state();
+        let viewable = |channel: &ChannelId| {
+            accounts.iter().all(|account| state.permissions(*account, Some(*channel)).has(Permissions::VIEW))
+        };
+        let channels = state.channels.keys().filter(|channel| viewable(channel)).map(|channel| Place::Channel(*channel));
+        let mut places: Vec<_> =
+            channels.chain([Place::Content]).map(|place| (self.scope(place), place)).collect();
+        places.sort();
+        places
+    }
+
+    /// Digest of a scope over counting events.
+    pub(crate) fn scope_digest(&self, place: Place) -> [u8; 32] {
+        match place {
+            Place::Authority => authority_digest(self.authority.dag()),
+            Place::Content => self.content.digest(),
+            Place::Channel(channel) => {
+                self.timelines.get(&channel).map_or([0; 32], Timeline::digest)
+            }
+        }
+    }
+
+    /// The account and device behind a network key, whatever became of its membership.
+    pub(crate) fn device_of(&self, key: NetworkKey) -> Option<(AccountId, DeviceId)> {
+        self.devices.get(&key).copied()
+    }
+
+    /// The account behind a network key, if it is a member whose device may act.
+    pub(crate) fn member_of(&self, key: NetworkKey) -> Option<(AccountId, DeviceId)> {
+        let (account, device) = self.device_of(key)?;
+        (self.state().account_of(device) == Some(account)).then_some((account, device))
+    }
+
+    /// The community's name, empty until its content is here.
+    pub(crate) fn name(&self) -> String {
+        self.text(&Field::Name)
+    }
+
+    /// A text field of the content, empty if unset.
+    pub(crate) fn text(&self, field: &Field) -> String {
+        match self.content.get(field) {
+            Some(Value::Text(text)) => text,
+            _ => String::new(),
+        }
+    }
+
+    /// A member's display name: what it calls itself, else the start of its id.
+    pub(crate) fn member_name(&self, account: AccountId) -> String {
+        let names = [Field::MemberName(account), Field::IntroducedName(account)];
+        names.iter().map(|field| self.text(field)).find(|name| !name.is_empty()).unwrap_or_else(|| account.short())
+    }
+
+    /// Notes a row of events that is in the store.
+    pub(crate) fn note_row(&mut self, row: u64, ids: Vec<EventId>) {
+        for id in &ids {
+            self.row_of.insert(*id, row);
+        }
+        self.rows.insert(row, ids);
+        self.next_row = self.next_row.max(row + 1);
+    }
+
+    /// Counts messages of others after the read marker, and those among them that mention the account.
+    pub(crate) fn unread(&self, channel: ChannelId, mention: &str) -> (u32, u32) {
+        let Some(arrivals) = self.arrivals.get(&channel) else { return (0, 0) };
+        let Some(timeline) = self.timelines.get(&channel) else { return (0, 0) };
+        let read = self.read.get(&channel).copied().unwrap_or(0);
+        let unread = arrivals.iter().skip(usize::try_from(read).unwrap_or(usize::MAX));
+        let shown = unread.filter_map(|id| timeline.message(*id)).filter(|message| !message.deleted);
+        shown.fold((0, 0), |(count, mentions), message| {
+            let named = message.text.as_deref().is_some_and(|text| text.contains(mention) || text.contains("@everyone"));
+            (count + 1, mentions + u32::from(named))
+        })
+    }
+
+    /// Last accepted event of each log of an account's devices: what a denial lists.
+    pub(crate) fn accepted_ends(&self, accounts: &BTreeSet<AccountId>, channel: Option<ChannelId>) -> Vec<EventId> {
+        let devices: BTreeSet<DeviceId> =
+            self.devices.values().filter(|(account, _)| accounts.contains(account)).map(|(_, device)| *device).collect();
+        let places = self
+            .timelines
+            .keys()
+            .filter(|held| channel.is_none_or(|channel| channel == **held))
+            .map(|channel| Place::Channel(*channel))
+            .chain(channel.is_none().then_some(Place::Content));
+        let mut ends: Vec<_> = places
+            .filter_map(|place| self.dag(place))
+            .flat_map(|dag| dag.heights().into_iter().map(move |height| (dag, height)))
+            .filter(|(_, height)| devices.contains(&height.device))
+            .filter_map(|(dag, height)| dag.get(height.head))
+            .map(|event| (std::cmp::Reverse(event.header().lamport), event.id()))
+            .collect();
+        ends.sort();
+        ends.truncate(alloquy_schema::limits::IDS_LISTED_MAX);
+        ends.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+fn authority_digest(dag: &Dag) -> [u8; 32] {
+    let mut bytes = Vec::new();
+    for height in dag.heights() {
+        bytes.extend_from_slice(&height.head.0);
+    }
+    hash::derive("alloquy scope digest v1", &[&bytes])
+}

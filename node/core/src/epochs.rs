@@ -1,0 +1,431 @@
+//! Encryption epochs as a member lives them: choosing, announcing, handing out and asking for keys.
+//!
+//! A writer uses a tip that is *usable* in its view: every operation that took somebody's entitlement is in
+//! the announcement's past (docs/protocol.md, "Encryption"). When none is usable, writers wait a moment that
+//! differs per device, adopt what has arrived, and announce. Readers never refuse an event for its epoch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, NetworkKey, ScopeId};
+use alloquy_schema::authority::State;
+use alloquy_schema::authority::op::{AuthorityOp, EpochAnnouncement};
+use alloquy_schema::codec::Writer;
+use alloquy_schema::epoch::{self, EpochKey, Wrap};
+use alloquy_schema::hash;
+use alloquy_schema::identity::PrekeyRecord;
+use alloquy_schema::limits::EPOCH_PARENTS_MAX;
+use alloquy_schema::permissions::Permissions;
+use alloquy_schema::timeline::Changes;
+use rand_core::CryptoRng;
+
+use crate::author::Draft;
+use crate::community::{Community, Place};
+use crate::limits::{EPOCHS_ASKED_MAX, KEY_PATIENCE_MS, KEY_REQUEST_EVERY_MS, WRAPS_MAX};
+use crate::node::{Node, Timer};
+use crate::outbox::{After, put, put_bytes};
+use crate::record::Key;
+use crate::wire::Frame;
+
+/// Longest pause before a writer announces an epoch, so that two seldom do at once.
+const ANNOUNCE_SPREAD_MS: u64 = 2_000;
+
+impl Community {
+    /// Scope that an epoch's secret is committed to: the community's, or the private channel's.
+    pub(crate) fn key_scope(&self, channel: Option<ChannelId>) -> ScopeId {
+        channel.map_or_else(|| self.id.into(), ScopeId::from)
+    }
+
+    /// Epochs of a key scope that no other follows, with whether they may be written under.
+    fn tips(&self, state: &State, channel: Option<ChannelId>) -> Vec<(EpochId, bool)> {
+        let of_scope = || state.epochs.iter().filter(move |(_, epoch)| epoch.channel == channel);
+        let followed: BTreeSet<EpochId> = of_scope().flat_map(|(_, epoch)| epoch.parents.iter().copied()).collect();
+        of_scope()
+            .filter(|(id, _)| !followed.contains(id))
+            .map(|(id, _)| (*id, self.is_usable(state, *id, channel)))
+            .collect()
+    }
+
+    /// Whether every operation that took an entitlement to the scope is in the announcement's past.
+    fn is_usable(&self, state: &State, epoch: EpochId, channel: Option<ChannelId>) -> bool {
+        let announcement = [EventId::from(epoch)];
+        state
+            .losses
+            .iter()
+            .filter(|loss| loss.channel.is_none() || loss.channel == channel)
+            .all(|loss| self.authority.in_closure(&announcement, loss.op))
+    }
+
+    /// The epoch that this device writes under: the deepest usable tip whose key it holds, then the smallest id.
+    pub(crate) fn writing_epoch(&self, channel: Option<ChannelId>) -> Option<EpochId> {
+        let state = self.state();
+        self.tips(&state, channel)
+            .into_iter()
+            .filter(|(id, usable)| *usable && self.keys.contains_key(id))
+            .map(|(id, _)| (std::cmp::Reverse(state.epochs[&id].depth), id))
+            .min()
+            .map(|(_, id)| id)
+    }
+
+    /// Usable tips whose key is not here.
+    fn locked_tips(&self, channel: Option<ChannelId>) -> Vec<EpochId> {
+        let tips = self.tips(&self.state(), channel);
+        tips.into_iter().filter(|(id, usable)| *usable && !self.keys.contains_key(id)).map(|(id, _)| id).collect()
+    }
+
+    /// Whether an account may be given keys of a scope.
+    pub(crate) fn is_entitled(&self, account: AccountId, channel: Option<ChannelId>) -> bool {
+        let state = self.state();
+        state.is_member(account)
+            && channel.is_none_or(|channel| state.permissions(account, Some(channel)).has(Permissions::VIEW))
+    }
+
+    /// Prekeys and recovery keys of everybody who is entitled to a scope.
+    fn recipients(&self, channel: Option<ChannelId>) -> Vec<(AccountId, [u8; 32])> {
+        let state = self.state();
+        let mut recipients = Vec::new();
+        for (account, member) in &state.members {
+            if !self.is_entitled(*account, channel) {
+                continue;
+            }
+            let prekeys = member.devices.keys().filter_map(|device| self.prekeys.get(device));
+            recipients.extend(prekeys.map(|prekey| (*account, prekey.key)));
+            recipients.push((*account, member.recovery_wrap_key));
+        }
+        recipients.truncate(WRAPS_MAX);
+        recipients
+    }
+
+    /// What an account is given of an epoch: the link key with READ_HISTORY, else the secret alone.
+    pub(crate) fn share(&self, account: AccountId, key: &EpochKey, channel: Option<ChannelId>) -> EpochKey {
+        match key {
+            EpochKey::Link(_) if !self.state().permissions(account, channel).has(Permissions::READ_HISTORY) => {
+                key.secret_only()
+            }
+            _ => key.clone(),
+        }
+    }
+
+    /// Takes key material of an announced epoch if it is the one that was announced; opens what it links to.
+    /// Returns the epochs that are held now and were not.
+    fn learn_key(&mut self, epoch: EpochId, key: EpochKey) -> Vec<EpochId> {
+        let state = self.state();
+        let mut learned = Vec::new();
+        let mut queue = vec![(epoch, key)];
+        while let Some((epoch, key)) = queue.pop() {
+            let Some(announced) = state.epochs.get(&epoch) else { continue };
+            let better = match (self.keys.get(&epoch), &key) {
+                (None, _) => true,
+                (Some(EpochKey::Secret(_)), EpochKey::Link(_)) => true,
+                (Some(_), _) => false,
+            };
+            let scope = self.key_scope(announced.channel);
+            if !better || key.secret().commit(scope, &announced.parents) != announced.commit {
+                continue;
+            }
+            let Some(AuthorityOp::AnnounceEpoch(op)) = self.authority.op(epoch.into()) else { continue };
+            let parents = op.links.iter().filter_map(|(parent, sealed)| {
+                Some((*parent, epoch::open_link(&key, &announced.commit, sealed)?))
+            });
+            queue.extend(parents);
+            self.keys.insert(epoch, key);
+            learned.push(epoch);
+        }
+        learned
+    }
+
+    /// Epochs whose key is not here though an event, or a writer, needs it.
+    fn wanted_keys(&self, me: AccountId) -> BTreeSet<EpochId> {
+        let state = self.state();
+        let missing = |dag: &alloquy_schema::dag::Dag, ids: Vec<EventId>| -> Vec<EpochId> {
+            ids.into_iter().filter_map(|id| dag.get(id)).map(|event| event.header().epoch).collect()
+        };
+        let mut wanted: BTreeSet<EpochId> =
+            missing(self.content.dag(), self.content.missing_bodies()).into_iter().collect();
+        for timeline in self.timelines.values() {
+            wanted.extend(missing(timeline.dag(), timeline.missing_bodies()));
+        }
+        wanted.extend(self.asked.keys().copied());
+        let scopes: BTreeSet<Option<ChannelId>> = state.epochs.values().map(|epoch| epoch.channel).collect();
+        for channel in scopes.into_iter().filter(|channel| self.is_entitled(me, *channel)) {
+            wanted.extend(self.tips(&state, channel).into_iter().map(|(id, _)| id));
+        }
+        wanted.retain(|id| {
+            !self.keys.contains_key(id)
+                && state.epochs.get(id).is_some_and(|epoch| self.is_entitled(me, epoch.channel))
+        });
+        wanted
+    }
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// Makes the announcement of an epoch, keyed and linked. The caller writes it.
+    pub(crate) fn draft_epoch(&mut self, id: CommunityId, channel: Option<ChannelId>) -> Option<(Draft, EpochKey)> {
+        let key = EpochKey::generate(&mut self.rng);
+        let community = self.communities.get(&id)?;
+        let state = community.state();
+        let mut parents: Vec<EpochId> = community.tips(&state, channel).into_iter().map(|(tip, _)| tip).collect();
+        parents.retain(|parent| community.keys.contains_key(parent));
+        parents.truncate(EPOCH_PARENTS_MAX);
+        let commit = key.secret().commit(community.key_scope(channel), &parents);
+        let links = parents
+            .iter()
+            .filter_map(|parent| Some((*parent, epoch::seal_link(&key, &commit, community.keys.get(parent)?)?)))
+            .collect();
+        let op = AuthorityOp::AnnounceEpoch(EpochAnnouncement { channel, parents, commit, links });
+        Some((Draft::Op(op), key))
+    }
+
+    /// Takes the key of an own announcement into use, stores it, and wraps it for everybody entitled.
+    pub(crate) fn adopt_own_epoch(&mut self, id: CommunityId, channel: Option<ChannelId>, event: EventId, key: EpochKey) {
+        let epoch = EpochId::from(event);
+        let Some(community) = self.communities.get_mut(&id) else { return };
+        community.keys.insert(epoch, key.clone());
+        let recipients = community.recipients(channel);
+        let shared: Vec<_> =
+            recipients.into_iter().map(|(account, to)| (community.share(account, &key, channel), to)).collect();
+        let wraps: Vec<Wrap> = shared.iter().map(|(key, to)| epoch::wrap(epoch, key, to, &mut self.rng)).collect();
+        let mut list = Writer::new();
+        list.list(&wraps);
+        let writes = vec![
+            put_bytes(&Key::Epoch(id, epoch), key.to_bytes()),
+            put_bytes(&Key::Wraps(id, epoch), list.into_bytes()),
+        ];
+        if let Some(community) = self.communities.get_mut(&id) {
+            community.wraps.insert(epoch, wraps);
+        }
+        self.outbox.store(writes, After::Nothing);
+    }
+
+    /// Sends each connected member its own wrap of a stored epoch.
+    pub(crate) fn hand_out(&mut self, id: CommunityId, epoch: EpochId) {
+        for peer in self.connected_members(id) {
+            let Some(community) = self.communities.get(&id) else { return };
+            let Some((_, device)) = community.device_of(peer) else { continue };
+            let Some(prekey) = community.prekeys.get(&device) else { continue };
+            let wraps = community.wraps.get(&epoch).map(Vec::as_slice).unwrap_or_default();
+            let own: Vec<_> = wraps.iter().filter(|wrap| wrap.to == prekey.key).cloned().collect();
+            if !own.is_empty() {
+                self.outbox.send(peer, &Frame::Keys { community: id, epoch, wraps: own });
+            }
+        }
+    }
+
+    /// Arranges for a usable epoch: asks for keys, and announces one if none has come in time.
+    pub(crate) fn arrange_epoch(&mut self, id: CommunityId, channel: Option<ChannelId>) {
+        let timer = Timer::Announce(id, channel);
+        if self.timers.is_set(timer) {
+            return;
+        }
+        let Some(community) = self.communities.get(&id) else { return };
+        let mut parts = Writer::new();
+        parts.raw(&self.me.device().0);
+        for (tip, _) in community.tips(&community.state(), channel) {
+            parts.raw(&tip.0);
+        }
+        let spread = hash::derive("alloquy announce spread v1", &[&parts.into_bytes()]);
+        let spread = u64::from(u16::from_le_bytes([spread[0], spread[1]])) % ANNOUNCE_SPREAD_MS;
+        // A usable tip without its key: others are asked first.
+        let patience = if community.locked_tips(channel).is_empty() { 0 } else { KEY_PATIENCE_MS };
+        let at = self.now.mono.plus(patience + spread);
+        self.timers.set(timer, at);
+        self.ask_keys(id);
+    }
+
+    pub(crate) fn announce_if_needed(&mut self, id: CommunityId, channel: Option<ChannelId>) {
+        let me = self.me.account();
+        let needed = self.communities.get(&id).is_some_and(|community| {
+            community.writing_epoch(channel).is_none() && community.is_entitled(me, channel)
+        });
+        if needed && self.store_fault.is_none() {
+            self.announce(id, channel, None);
+        }
+        self.retry_deferred();
+    }
+
+    /// Announces an epoch now.
+    pub(crate) fn announce(&mut self, id: CommunityId, channel: Option<ChannelId>, origin: Option<crate::io::Origin>) {
+        let Some((draft, key)) = self.draft_epoch(id, channel) else { return };
+        let answer = |ids: &[EventId]| Some((origin?, alloquy_api::Reply::Epoch { epoch: *ids.last()? }));
+        let ids = self.write(id, &[draft], answer);
+        if let Some(event) = ids.last() {
+            self.adopt_own_epoch(id, channel, *event, key);
+            self.refresh_topics(id);
+        }
+    }
+
+    /// Notes an epoch whose key is needed to read something that came.
+    pub(crate) fn want_key(&mut self, id: CommunityId, epoch: EpochId) {
+        let mono = self.now.mono;
+        if let Some(community) = self.communities.get_mut(&id) {
+            community.asked.entry(epoch).or_insert((mono, alloquy_ids::MonoMs(0)));
+        }
+        self.ask_keys(id);
+    }
+
+    /// Asks for keys if some are lacking.
+    pub(crate) fn note_missing_keys(&mut self, id: CommunityId) {
+        let me = self.me.account();
+        let lacking = self.communities.get(&id).is_some_and(|community| !community.wanted_keys(me).is_empty());
+        if lacking {
+            self.ask_keys(id);
+        }
+    }
+
+    /// Asks connected members for keys that are wanted, each at most every few seconds.
+    pub(crate) fn ask_keys(&mut self, id: CommunityId) {
+        let (me, mono) = (self.me.account(), self.now.mono);
+        let Some(community) = self.communities.get_mut(&id) else { return };
+        let wanted = community.wanted_keys(me);
+        community.asked.retain(|epoch, _| wanted.contains(epoch));
+        if wanted.is_empty() {
+            return;
+        }
+        let mut epochs = Vec::new();
+        for epoch in wanted.iter().take(EPOCHS_ASKED_MAX) {
+            let asked = community.asked.entry(*epoch).or_insert((mono, alloquy_ids::MonoMs(0)));
+            if asked.1.0 == 0 || mono.0 >= asked.1.0.saturating_add(KEY_REQUEST_EVERY_MS) {
+                asked.1 = mono;
+                epochs.push(*epoch);
+            }
+        }
+        self.timers.set_earlier(Timer::AskKeys(id), mono.plus(KEY_REQUEST_EVERY_MS));
+        if epochs.is_empty() {
+            return;
+        }
+        let frame = Frame::KeyRequest { community: id, prekey: self.me.prekey.clone(), epochs };
+        for peer in self.connected_members(id) {
+            self.outbox.send(peer, &frame);
+        }
+    }
+
+    /// A member asks for keys: whoever holds them must wrap, for whoever is entitled.
+    pub(crate) fn key_request(
+        &mut self,
+        from: NetworkKey,
+        account: AccountId,
+        device: DeviceId,
+        id: CommunityId,
+        prekey: PrekeyRecord,
+        epochs: &[EpochId],
+    ) {
+        if prekey.device != device || !prekey.verify() {
+            return self.outbox.penalize(from, "a prekey that its device did not sign");
+        }
+        self.prekeys(id, vec![prekey.clone()]);
+        for epoch in epochs {
+            let Some(community) = self.communities.get(&id) else { return };
+            let Some(channel) = community.state().epochs.get(epoch).map(|epoch| epoch.channel) else { continue };
+            if !community.is_entitled(account, channel) {
+                continue;
+            }
+            let wraps = match community.keys.get(epoch) {
+                Some(key) => {
+                    let shared = community.share(account, key, channel);
+                    vec![epoch::wrap(*epoch, &shared, &prekey.key, &mut self.rng)]
+                }
+                None => {
+                    let held = community.wraps.get(epoch).map(Vec::as_slice).unwrap_or_default();
+                    held.iter().filter(|wrap| wrap.to == prekey.key).cloned().collect()
+                }
+            };
+            if !wraps.is_empty() {
+                self.outbox.send(from, &Frame::Keys { community: id, epoch: *epoch, wraps });
+            }
+        }
+    }
+
+    /// Wraps came: the own one is opened; a key counts only if it is the announced one.
+    pub(crate) fn keys(&mut self, id: CommunityId, epoch: EpochId, wraps: Vec<Wrap>) {
+        let own = |wrap: &Wrap| {
+            let secrets = self.me.record.prekeys.iter().map(|(_, secret)| secret);
+            secrets.into_iter().find_map(|secret| epoch::unwrap(epoch, wrap, secret))
+        };
+        let Some(key) = wraps.iter().find_map(own) else { return };
+        self.take_key(id, epoch, key);
+    }
+
+    fn take_key(&mut self, id: CommunityId, epoch: EpochId, key: EpochKey) {
+        let Some(community) = self.communities.get_mut(&id) else { return };
+        if !community.state().epochs.contains_key(&epoch) {
+            // The announcement has not come yet; the key is asked for again when it has.
+            return;
+        }
+        let learned = community.learn_key(epoch, key);
+        if learned.is_empty() {
+            return;
+        }
+        let mut writes = Vec::new();
+        for epoch in &learned {
+            community.asked.remove(epoch);
+            writes.push(put_bytes(&Key::Epoch(id, *epoch), community.keys[epoch].to_bytes()));
+        }
+        self.outbox.store(writes, After::Nothing);
+        self.open_bodies(id, &learned);
+        self.refresh_topics(id);
+        // A range that could not be opened before is sent again by whoever has it.
+        self.compare_soon(id, 0);
+        self.retry_deferred();
+        self.note_missing_keys(id);
+    }
+
+    /// Opens bodies that waited for keys.
+    fn open_bodies(&mut self, id: CommunityId, epochs: &[EpochId]) {
+        let Some(community) = self.communities.get_mut(&id) else { return };
+        let mut missing: Vec<(Place, EventId)> =
+            community.content.missing_bodies().into_iter().map(|event| (Place::Content, event)).collect();
+        for (channel, timeline) in &community.timelines {
+            missing.extend(timeline.missing_bodies().into_iter().map(|event| (Place::Channel(*channel), event)));
+        }
+        let mut changes: Vec<(Place, Changes)> = Vec::new();
+        let mut content = false;
+        for (place, event) in missing {
+            let of = community.dag(place).and_then(|dag| dag.get(event)).map(|event| event.header().epoch);
+            if !of.is_some_and(|epoch| epochs.contains(&epoch)) {
+                continue;
+            }
+            if let Some(changed) = community.supply_body(place, event) {
+                content |= place == Place::Content;
+                changes.push((place, changed));
+            }
+        }
+        if content {
+            self.views.community_changed(id);
+            self.outbox.tell(alloquy_api::Event::CommunityChanged { community: id });
+        }
+        for (place, _) in &changes {
+            if let Place::Channel(channel) = place {
+                self.views.channel_changed(*channel);
+            }
+        }
+        self.tell_changes(id, changes);
+    }
+
+    /// Current prekeys of devices: the highest counter wins.
+    pub(crate) fn prekeys(&mut self, id: CommunityId, records: Vec<PrekeyRecord>) {
+        let Some(community) = self.communities.get_mut(&id) else { return };
+        let known: BTreeSet<DeviceId> = community.devices.values().map(|(_, device)| *device).collect();
+        let mut writes = Vec::new();
+        let mut newer: BTreeMap<DeviceId, PrekeyRecord> = BTreeMap::new();
+        for record in records {
+            let held = community.prekeys.get(&record.device).map_or(0, |held| held.counter);
+            if known.contains(&record.device) && record.counter > held && record.verify() {
+                newer.insert(record.device, record);
+            }
+        }
+        for (device, record) in newer {
+            writes.push(put(&Key::Prekey(id, device), &record));
+            community.prekeys.insert(device, record);
+        }
+        if !writes.is_empty() {
+            self.outbox.store(writes, After::Nothing);
+        }
+    }
+
+    /// Bytes of a list of wraps, as stored.
+    pub(crate) fn read_wraps(bytes: &[u8]) -> Option<Vec<Wrap>> {
+        let mut r = alloquy_schema::codec::Reader::new(bytes);
+        let wraps = r.list::<Wrap>(WRAPS_MAX, "wraps").ok()?;
+        r.end().ok()?;
+        Some(wraps)
+    }
+}

@@ -1,0 +1,369 @@
+//! Joining by invite: the newcomer's side and the admitting member's side.
+//!
+//! Any member that is reachable admits: no admin need be online. Expiry and use count are *admission* rules,
+//! judged by the admitting member's clock and view; an `Admit` once made is never undone by another.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloquy_api::{CommandError, ErrorCode, Reply};
+use alloquy_ids::{CommunityId, EventId, MonoMs, NetworkKey};
+use alloquy_schema::authority::AuthorityLog;
+use alloquy_schema::authority::op::{AuthorityOp, Join};
+use alloquy_schema::body::Body;
+use alloquy_schema::codec::Canonical;
+use alloquy_schema::content::{ContentOp, Field, Value};
+use alloquy_schema::epoch;
+use alloquy_schema::keys::DeviceKey;
+use rand_core::CryptoRng;
+
+use crate::author::Draft;
+use crate::community::{Community, Place};
+use crate::ingest::Incoming;
+use crate::io::Origin;
+use crate::limits::{COMMUNITIES_MAX, JOIN_RETRY_MS, JOIN_TIMEOUT_MS, PREKEYS_MAX, RANGES_PER_FRAME_MAX};
+use crate::node::{Node, Timer};
+use crate::outbox::{After, put};
+use crate::record::{Key, Membership, Row, RowEvents};
+use crate::wire::link::InviteLink;
+use crate::wire::{Frame, Refusal};
+
+/// A join under way.
+#[derive(Debug)]
+pub(crate) struct JoinAttempt {
+    /// Clients that wait for it.
+    pub(crate) origins: Vec<Origin>,
+    link: InviteLink,
+    join: Join,
+    /// Members that were asked.
+    asked: BTreeSet<NetworkKey>,
+    /// Authority operations that came so far, with the ranges that brought them.
+    came: Vec<(Vec<u8>, Vec<Incoming>)>,
+    /// Whether this account is admitted and catching up.
+    admitted: bool,
+    refused: Option<Refusal>,
+    until: MonoMs,
+}
+
+impl JoinAttempt {
+    /// Whether the invite names this peer.
+    pub(crate) fn names(&self, key: NetworkKey) -> bool {
+        self.link.peers.iter().any(|(peer, _)| *peer == key)
+    }
+
+    /// Peers to connect to.
+    pub(crate) fn peers(&self) -> BTreeMap<NetworkKey, Vec<String>> {
+        self.link.peers.iter().cloned().collect()
+    }
+}
+
+fn refusal_error(refusal: Refusal) -> CommandError {
+    let (code, message) = match refusal {
+        Refusal::Invalid => (ErrorCode::InviteInvalid, "the invite is not valid any more: it was revoked, or its creator may not invite"),
+        Refusal::Expired => (ErrorCode::InviteExpired, "the invite's time is over: ask for a new one"),
+        Refusal::UsedUp => (ErrorCode::InviteUsedUp, "all uses of the invite are spent: ask for a new one"),
+        Refusal::Banned => (ErrorCode::NotPermitted, "this account is banned from the community"),
+        Refusal::Busy => (ErrorCode::Busy, "the member that was asked can not admit anybody now"),
+    };
+    CommandError::new(code, message)
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// `join LINK`.
+    pub(crate) fn join(&mut self, origin: Origin, text: &str) -> Result<(), CommandError> {
+        let link = InviteLink::parse(text)
+            .map_err(|error| CommandError::new(ErrorCode::InviteInvalid, error.to_string()))?;
+        let id = link.community;
+        if self.communities.get(&id).is_some_and(|community| community.active) {
+            self.outbox.done(origin, Ok(Reply::Community { community: id }));
+            return Ok(());
+        }
+        if self.communities.len() >= COMMUNITIES_MAX {
+            let message = format!("{} communities are joined, the limit is {COMMUNITIES_MAX}", self.communities.len());
+            return Err(CommandError::new(ErrorCode::Limit, message));
+        }
+        if let Some(attempt) = self.joins.get_mut(&id).filter(|attempt| attempt.link == link) {
+            attempt.origins.push(origin);
+            return Ok(());
+        }
+        let join = Join::sign(
+            id,
+            Some((link.invite, &DeviceKey::from_seed(&link.seed))),
+            self.me.record.chain.clone(),
+            &self.me.key,
+            self.me.prekey.clone(),
+        );
+        let until = self.now.mono.plus(JOIN_TIMEOUT_MS);
+        let attempt = JoinAttempt {
+            origins: vec![origin],
+            link,
+            join,
+            asked: BTreeSet::new(),
+            came: Vec::new(),
+            admitted: false,
+            refused: None,
+            until,
+        };
+        self.joins.insert(id, attempt);
+        self.keep_peers();
+        self.join_next(id);
+        Ok(())
+    }
+
+    pub(crate) fn join_peer_up(&mut self, id: CommunityId, key: NetworkKey) {
+        let Some(attempt) = self.joins.get_mut(&id) else { return };
+        if attempt.names(key) && !attempt.admitted {
+            attempt.asked.remove(&key);
+            self.join_next(id);
+        }
+    }
+
+    /// Asks the next connected member; after all were asked, begins again.
+    pub(crate) fn join_next(&mut self, id: CommunityId) {
+        let mono = self.now.mono;
+        let name = self.me.record.name.clone();
+        let Some(attempt) = self.joins.get_mut(&id) else { return };
+        if attempt.until <= mono {
+            let message = "no member that the invite names answered".to_owned();
+            return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
+        }
+        if attempt.admitted {
+            return;
+        }
+        let connected: Vec<_> =
+            attempt.link.peers.iter().map(|(key, _)| *key).filter(|key| self.peers.contains_key(key)).collect();
+        let next = connected.iter().copied().find(|key| !attempt.asked.contains(key));
+        match next {
+            Some(key) => {
+                attempt.asked.insert(key);
+                let frame = Frame::JoinRequest { join: Box::new(attempt.join.clone()), name };
+                self.outbox.send(key, &frame);
+            }
+            None => attempt.asked.clear(),
+        }
+        self.timers.set(Timer::Join(id), mono.plus(JOIN_RETRY_MS));
+    }
+
+    fn join_failed(&mut self, id: CommunityId, error: CommandError) {
+        let Some(attempt) = self.joins.remove(&id) else { return };
+        self.timers.clear(Timer::Join(id));
+        for origin in attempt.origins {
+            self.outbox.done(origin, Err(error.clone()));
+        }
+        self.keep_peers();
+    }
+
+    pub(crate) fn join_refused(&mut self, from: NetworkKey, id: CommunityId, refusal: Refusal) {
+        let Some(attempt) = self.joins.get_mut(&id) else { return };
+        if !attempt.asked.contains(&from) {
+            return;
+        }
+        attempt.refused = Some(refusal);
+        if refusal != Refusal::Busy {
+            self.join_failed(id, refusal_error(refusal));
+        }
+    }
+
+    /// A stranger asks to be admitted.
+    pub(crate) fn join_requested(&mut self, from: NetworkKey, join: &Join, name: &str) {
+        let id = join.community;
+        match self.admission(from, join) {
+            None => {}
+            Some(Err(refusal)) => self.outbox.send(from, &Frame::JoinRefused { community: id, refusal }),
+            Some(Ok(Admission::Member)) => self.welcome(from, id),
+            Some(Ok(Admission::Admit)) => self.admit(from, join, name),
+        }
+    }
+
+    /// Admission rules of this member, now. `None`: not a member here, nothing is said.
+    fn admission(&self, from: NetworkKey, join: &Join) -> Option<Result<Admission, Refusal>> {
+        let community = self.communities.get(&join.community).filter(|community| community.active)?;
+        let state = community.state();
+        let Ok(identity) = join.check() else { return Some(Err(Refusal::Invalid)) };
+        let bound = identity.devices.get(&join.device).is_some_and(|keys| keys.contains(&from));
+        let Some(invite) = join.invite.and_then(|invite| state.invites.get(&invite)) else {
+            return Some(Err(Refusal::Invalid));
+        };
+        let may_invite = state
+            .permissions(invite.creator, None)
+            .has(alloquy_schema::permissions::Permissions::INVITE);
+        Some(if !bound || invite.revoked || !may_invite || !join.invited_by(&invite.key) {
+            Err(Refusal::Invalid)
+        } else if state.banned.contains_key(&join.account) {
+            Err(Refusal::Banned)
+        } else if state.account_of(join.device) == Some(join.account) {
+            Ok(Admission::Member)
+        } else if invite.expires.is_some_and(|expires| self.now.wall >= expires) {
+            Err(Refusal::Expired)
+        } else if invite.uses.is_some_and(|uses| invite.used >= uses) {
+            Err(Refusal::UsedUp)
+        } else if self.store_fault.is_some() {
+            Err(Refusal::Busy)
+        } else {
+            Ok(Admission::Admit)
+        })
+    }
+
+    fn admit(&mut self, from: NetworkKey, join: &Join, name: &str) {
+        let id = join.community;
+        let mut drafts = vec![Draft::Op(AuthorityOp::Admit(join.clone()))];
+        let known = self.communities.get(&id).is_some_and(|community| {
+            community.writing_epoch(None).is_some() && !community.text(&Field::MemberName(join.account)).is_empty()
+        });
+        let writable = self.communities.get(&id).is_some_and(|community| community.writing_epoch(None).is_some());
+        if writable && !known && crate::command::check_name("name", name).is_ok() {
+            // The newcomer has no key yet: whoever admits it says its name, so that it is known at once.
+            let field = Field::IntroducedName(join.account);
+            let op = ContentOp::Set { field, value: Value::Text(name.to_owned()) };
+            drafts.push(Draft::Content(Body::Content(vec![op])));
+        }
+        let ids = self.write(id, &drafts, |_| None);
+        let admitted = ids.iter().find(|event| {
+            self.communities.get(&id).is_some_and(|community| {
+                matches!(community.authority.op(**event), Some(AuthorityOp::Admit(_)))
+            })
+        });
+        if let Some(admit) = admitted {
+            self.welcomes.insert(*admit, from);
+        }
+    }
+
+    /// Gives an admitted newcomer what it needs to begin: authority, prekeys, keys.
+    pub(crate) fn welcome(&mut self, to: NetworkKey, id: CommunityId) {
+        let Some(community) = self.communities.get(&id) else { return };
+        let events: Vec<_> = community.authority.dag().iter().cloned().collect();
+        let mut events = events;
+        events.sort_by_key(alloquy_schema::event::VerifiedEvent::order_key);
+        let ranges: Vec<_> = community.pack_for_member(id.into(), &events).iter().map(Canonical::to_bytes).collect();
+        let prekeys: Vec<_> =
+            community.prekeys.values().cloned().chain([self.me.prekey.clone()]).take(PREKEYS_MAX).collect();
+        let last = ranges.chunks(RANGES_PER_FRAME_MAX).count();
+        for (at, ranges) in ranges.chunks(RANGES_PER_FRAME_MAX).enumerate() {
+            let frame = Frame::Ranges { community: id, ranges: ranges.to_vec(), more: at + 1 < last };
+            self.outbox.send(to, &frame);
+        }
+        self.outbox.send(to, &Frame::Prekeys { community: id, records: prekeys });
+        self.give_current_keys(to, id);
+        self.open_session(to, id);
+    }
+
+    /// Wraps the epochs that a writer would choose now for one connected member.
+    fn give_current_keys(&mut self, to: NetworkKey, id: CommunityId) {
+        let Some(community) = self.communities.get(&id) else { return };
+        let Some((account, device)) = community.member_of(to) else { return };
+        let Some(prekey) = community.prekeys.get(&device).cloned() else { return };
+        let state = community.state();
+        let scopes: BTreeSet<_> = state.epochs.values().map(|epoch| epoch.channel).collect();
+        let mut frames = Vec::new();
+        for channel in scopes {
+            let Some(epoch) = community.writing_epoch(channel).filter(|_| community.is_entitled(account, channel)) else {
+                continue;
+            };
+            let Some(key) = community.keys.get(&epoch) else { continue };
+            let shared = community.share(account, key, channel);
+            let wraps = vec![epoch::wrap(epoch, &shared, &prekey.key, &mut self.rng)];
+            frames.push(Frame::Keys { community: id, epoch, wraps });
+        }
+        for frame in frames {
+            self.outbox.send(to, &frame);
+        }
+    }
+
+    /// The authority log came from a member that was asked.
+    pub(crate) fn join_ranges(&mut self, from: NetworkKey, id: CommunityId, ranges: &[Vec<u8>], more: bool) {
+        if !self.joins.get(&id).is_some_and(|attempt| attempt.asked.contains(&from)) {
+            return;
+        }
+        for bytes in ranges {
+            let Some(incoming) = self.verify_range(from, id, bytes) else { return };
+            if let Some(attempt) = self.joins.get_mut(&id) {
+                attempt.came.push((bytes.clone(), incoming));
+            }
+        }
+        if !more {
+            self.enter(from, id);
+        }
+    }
+
+    /// All of the authority log is here: the community begins.
+    fn enter(&mut self, from: NetworkKey, id: CommunityId) {
+        let Some(attempt) = self.joins.get_mut(&id) else { return };
+        let came = std::mem::take(&mut attempt.came);
+        if !self.communities.contains_key(&id) {
+            let genesis = came.iter().flat_map(|(_, events)| events).find(|(event, _)| event.id() == EventId::from(id));
+            let Some(authority) = genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok()) else {
+                return self.outbox.penalize(from, "a welcome without the community's genesis");
+            };
+            let membership = Membership { incarnation: self.rng.next_u32(), joined: self.now.wall };
+            let mut community = Community::new(authority, membership.clone(), self.me.device());
+            let events: Vec<_> = came.iter().flat_map(|(_, events)| events.iter().cloned()).collect();
+            let ids: Vec<_> = events.iter().map(|(event, _)| event.id()).collect();
+            let (batch, _) = community.take(events);
+            if !community.state().is_member(self.me.account()) {
+                return self.outbox.penalize(from, "a welcome that does not admit this account");
+            }
+            community.note_row(0, ids);
+            let ranges = came.into_iter().map(|(bytes, _)| bytes).collect();
+            let row = Row { arrived: self.now.wall, events: RowEvents::Ranges(ranges) };
+            let writes = vec![put(&Key::Community(id), &membership), put(&Key::Events(id, 0), &row)];
+            self.communities.insert(id, community);
+            self.outbox.store(writes, After::Nothing);
+            self.after_apply(id, &batch.new);
+        } else {
+            let joined = self.now.wall;
+            if let Some(community) = self.communities.get_mut(&id) {
+                community.membership.joined = joined;
+                let write = put(&Key::Community(id), &community.membership);
+                self.outbox.store(vec![write], After::Nothing);
+            }
+            for (bytes, incoming) in came {
+                self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
+            }
+        }
+        if let Some(attempt) = self.joins.get_mut(&id) {
+            attempt.admitted = true;
+        }
+        self.open_session(from, id);
+        self.ask_for(id, &[Place::Content], from);
+    }
+
+    /// Everything that a connected member holds is here: the join is complete.
+    pub(crate) fn join_caught_up(&mut self, id: CommunityId) {
+        let ready = self.communities.get(&id).is_some_and(|community| community.active && !community.name().is_empty());
+        if !ready {
+            return;
+        }
+        self.introduce(id);
+        let Some(attempt) = self.joins.remove(&id) else { return };
+        self.timers.clear(Timer::Join(id));
+        for origin in attempt.origins {
+            self.outbox.done(origin, Ok(Reply::Community { community: id }));
+        }
+        self.keep_peers();
+    }
+
+    /// Writes the own name and about text into the community's content where they differ.
+    pub(crate) fn introduce(&mut self, id: CommunityId) {
+        let me = self.me.account();
+        let Some(community) = self.communities.get(&id).filter(|community| community.active) else { return };
+        if community.writing_epoch(None).is_none() || self.store_fault.is_some() {
+            return;
+        }
+        let fields = [(Field::MemberName(me), &self.me.record.name), (Field::MemberAbout(me), &self.me.record.about)];
+        let ops: Vec<_> = fields
+            .into_iter()
+            .filter(|(field, text)| community.text(field) != **text)
+            .map(|(field, text)| ContentOp::Set { field, value: Value::Text(text.clone()) })
+            .collect();
+        if !ops.is_empty() {
+            self.write(id, &[Draft::Content(Body::Content(ops))], |_| None);
+        }
+    }
+}
+
+/// What the admission rules say.
+enum Admission {
+    /// Is a member already: is given what it lacks.
+    Member,
+    /// May be admitted.
+    Admit,
+}

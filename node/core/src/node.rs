@@ -1,0 +1,368 @@
+//! The machine: owns all parts, routes inputs, and keeps the one deadline.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use alloquy_api::{Command, CommandError, ErrorCode, Event, Snapshot};
+use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
+use alloquy_schema::identity::{NewAccount, PrekeyRecord};
+use alloquy_schema::keys::DeviceKey;
+use rand_core::CryptoRng;
+
+use crate::community::Community;
+use crate::io::{Input, Now, Origin, Output, StorageError, TaskId, Write};
+use crate::join::JoinAttempt;
+use crate::outbox::{After, Outbox, put, put_bytes};
+use crate::peers::{Book, Peer};
+use crate::record::{AccountRecord, FORMAT, Key};
+use crate::views::Views;
+
+/// This device and its account.
+#[derive(Debug)]
+pub(crate) struct Me {
+    pub(crate) record: AccountRecord,
+    pub(crate) key: DeviceKey,
+    pub(crate) network: NetworkKey,
+    pub(crate) prekey: PrekeyRecord,
+}
+
+impl Me {
+    pub(crate) fn new(record: AccountRecord) -> Self {
+        let key = DeviceKey::from_seed(&record.device_seed);
+        let network = NetworkKey(DeviceKey::from_seed(&record.network_seed).public());
+        let (counter, secret) = record.prekeys.last().copied().unwrap_or_default();
+        let prekey = alloquy_schema::identity::sign_prekey(&key, counter, &secret);
+        Self { record, key, network, prekey }
+    }
+
+    pub(crate) fn device(&self) -> DeviceId {
+        self.key.id()
+    }
+
+    pub(crate) fn account(&self) -> AccountId {
+        self.record.account
+    }
+}
+
+/// The node. See [`crate::io`] for the contract.
+#[derive(Debug)]
+pub struct Node<R> {
+    pub(crate) rng: R,
+    pub(crate) now: Now,
+    pub(crate) me: Me,
+    pub(crate) communities: BTreeMap<CommunityId, Community>,
+    pub(crate) peers: BTreeMap<NetworkKey, Peer>,
+    pub(crate) book: Book,
+    pub(crate) joins: BTreeMap<CommunityId, JoinAttempt>,
+    pub(crate) outbox: Outbox,
+    pub(crate) timers: Timers,
+    /// Commands that wait for an epoch or for a peer's word about own logs.
+    pub(crate) deferred: VecDeque<Deferred>,
+    /// Gossip frames of devices that are not known yet.
+    pub(crate) held_gossip: Vec<crate::gossip::HeldGossip>,
+    /// Writes that the store refused and that are tried again, in order.
+    pub(crate) unwritten: Vec<Write>,
+    /// Why the store can not be written now.
+    pub(crate) store_fault: Option<StorageError>,
+    /// Newcomers to be welcomed when their admission is durable.
+    pub(crate) welcomes: BTreeMap<alloquy_ids::EventId, NetworkKey>,
+    pub(crate) views: Views,
+}
+
+/// A command that waits.
+#[derive(Clone, Debug)]
+pub(crate) struct Deferred {
+    pub(crate) origin: Origin,
+    pub(crate) command: Command,
+    /// Handled then at the latest, or answered with an error.
+    pub(crate) due: MonoMs,
+    pub(crate) community: CommunityId,
+}
+
+/// Deadlines, by what they are for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Timers(BTreeMap<Timer, MonoMs>);
+
+/// What a deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// Compare with a peer.
+    Compare(NetworkKey, CommunityId),
+    /// Send proof of membership to a peer that stays silent.
+    Prove(NetworkKey, CommunityId),
+    /// Announce an epoch if none is usable by then.
+    Announce(CommunityId, Option<alloquy_ids::ChannelId>),
+    /// Ask for keys again.
+    AskKeys(CommunityId),
+    /// Drop topics of older epochs.
+    Topics(CommunityId),
+    /// Say "here", and notice who fell silent.
+    Presence(CommunityId),
+    /// Anti-entropy with one connected peer.
+    Sweep(CommunityId),
+    /// Offer a join to the next member.
+    Join(CommunityId),
+    /// Look at deferred commands.
+    Deferred,
+    /// Give up held gossip frames.
+    HeldGossip,
+    /// Write again what the store refused.
+    Unwritten,
+}
+
+impl Timers {
+    pub(crate) fn set(&mut self, timer: Timer, at: MonoMs) {
+        self.0.insert(timer, at);
+    }
+
+    /// Sets the deadline unless an earlier one stands.
+    pub(crate) fn set_earlier(&mut self, timer: Timer, at: MonoMs) {
+        let entry = self.0.entry(timer).or_insert(at);
+        *entry = (*entry).min(at);
+    }
+
+    pub(crate) fn clear(&mut self, timer: Timer) {
+        self.0.remove(&timer);
+    }
+
+    pub(crate) fn is_set(&self, timer: Timer) -> bool {
+        self.0.contains_key(&timer)
+    }
+
+    pub(crate) fn clear_peer(&mut self, key: NetworkKey) {
+        self.0.retain(|timer, _| !matches!(timer, Timer::Compare(peer, _) | Timer::Prove(peer, _) if *peer == key));
+    }
+
+    fn next(&self) -> Option<MonoMs> {
+        self.0.values().min().copied()
+    }
+
+    fn take_due(&mut self, now: MonoMs) -> Vec<Timer> {
+        let due: Vec<_> = self.0.iter().filter(|(_, at)| **at <= now).map(|(timer, at)| (*at, *timer)).collect();
+        for (_, timer) in &due {
+            self.0.remove(timer);
+        }
+        let mut due = due;
+        due.sort();
+        due.into_iter().map(|(_, timer)| timer).collect()
+    }
+}
+
+/// The records of a new account, to be written before the first start, and its recovery words.
+pub struct Founded {
+    /// The first records of the store.
+    pub writes: Vec<Write>,
+    /// The network key's Ed25519 seed, for the shell's libp2p identity.
+    pub network_seed: [u8; 32],
+    /// The account.
+    pub account: AccountId,
+    /// Its first device.
+    pub device: DeviceId,
+    /// 12 BIP-39 words, shown once.
+    pub recovery_words: String,
+}
+
+impl std::fmt::Debug for Founded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Founded").field("account", &self.account).field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
+/// Makes an account named `name` (1 to 100 bytes, no control characters).
+///
+/// # Errors
+/// `limit` when the name is too long or empty, `parse` when it holds control characters.
+pub fn found(name: &str, now: Now, rng: &mut impl CryptoRng) -> Result<Founded, CommandError> {
+    crate::command::check_name("name", name)?;
+    let NewAccount { device, network_seed, genesis, recovery_words } = alloquy_schema::identity::create(now.wall, rng);
+    let account = AccountId::from(genesis.header.id());
+    let (_, prekey_secret) = alloquy_schema::identity::new_prekey(&device, 1, rng);
+    let record = AccountRecord {
+        account,
+        device_seed: device.seed(),
+        network_seed,
+        chain: vec![genesis],
+        prekeys: vec![(1, prekey_secret)],
+        name: name.to_owned(),
+        about: String::new(),
+        status: String::new(),
+        availability: 1,
+        nonce: [0; 32],
+    };
+    let writes = vec![put_bytes(&Key::Format, FORMAT.to_le_bytes().to_vec()), put(&Key::Account, &record)];
+    Ok(Founded { writes, network_seed, account, device: device.id(), recovery_words: recovery_words.to_string() })
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// The network key's Ed25519 seed: the shell's libp2p identity.
+    #[must_use]
+    pub fn network_seed(&self) -> [u8; 32] {
+        self.me.record.network_seed
+    }
+
+    /// The acting account.
+    #[must_use]
+    pub fn account(&self) -> AccountId {
+        self.me.account()
+    }
+
+    /// This device.
+    #[must_use]
+    pub fn device(&self) -> DeviceId {
+        self.me.device()
+    }
+
+    /// The account's display name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.me.record.name
+    }
+
+    /// Communities that the account is a member of.
+    #[must_use]
+    pub fn community_count(&self) -> usize {
+        self.communities.values().filter(|community| community.active).count()
+    }
+
+    /// The account behind a peer's network key, with its display name, if it is a co-member.
+    #[must_use]
+    pub fn account_of_peer(&self, key: NetworkKey) -> Option<(AccountId, String)> {
+        self.communities
+            .values()
+            .find_map(|community| community.member_of(key).map(|(account, _)| (account, community.member_name(account))))
+    }
+
+    /// Takes one input. Infallible; drain [`Self::poll_output`] to `None` before the next call.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        // A clock that goes back is taken as standing still: timers never fire early.
+        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        match input {
+            Input::Command(origin, command) => self.command(origin, command),
+            Input::PeerUp(key) => self.peer_up(key),
+            Input::PeerDown(key) => self.peer_down(key),
+            Input::Frame(key, bytes) => self.frame(key, &bytes),
+            Input::Gossip(id, topic, from, bytes) => self.gossip(id, topic, from, &bytes),
+            Input::PeerAddresses(key, addresses) => self.peer_addresses(key, addresses),
+            Input::ListenAddresses(addresses) => self.book.listen = addresses,
+            Input::Storage(task, result) => self.stored(task, result),
+            Input::Timeout => {}
+            Input::Shutdown => self.shutdown(),
+        }
+        for timer in self.timers.take_due(self.now.mono) {
+            self.fire(timer);
+        }
+    }
+
+    /// The next thing that the shell must do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outbox.pop()
+    }
+
+    /// When [`Input::Timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<MonoMs> {
+        self.timers.next()
+    }
+
+    /// The state that faces show; parts that did not change are shared with the last one.
+    pub fn snapshot(&mut self) -> Arc<Snapshot> {
+        self.build_snapshot()
+    }
+
+    fn fire(&mut self, timer: Timer) {
+        match timer {
+            Timer::Compare(key, community) => self.compare(key, community),
+            Timer::Prove(key, community) => self.prove(key, community),
+            Timer::Announce(community, channel) => self.announce_if_needed(community, channel),
+            Timer::AskKeys(community) => self.ask_keys(community),
+            Timer::Topics(community) => self.refresh_topics(community),
+            Timer::Presence(community) => self.presence_tick(community),
+            Timer::Sweep(community) => self.sweep(community),
+            Timer::Join(community) => self.join_next(community),
+            Timer::Deferred => self.retry_deferred(),
+            Timer::HeldGossip => self.retry_held_gossip(),
+            Timer::Unwritten => self.retry_unwritten(),
+        }
+    }
+
+    fn stored(&mut self, task: TaskId, result: Result<(), StorageError>) {
+        let Some(ended) = self.outbox.tasks.remove(&task) else { return };
+        match result {
+            Ok(()) => {
+                if self.store_fault.take().is_some() {
+                    tracing::info!("the store can be written again");
+                }
+                self.after_store(ended.after);
+            }
+            Err(error) => self.store_failed(ended.writes, ended.after, error),
+        }
+    }
+
+    fn after_store(&mut self, after: After) {
+        match after {
+            After::Nothing => {}
+            After::Own(own) => self.own_stored(own),
+            After::Received { community, events } => self.received_stored(community, &events),
+            After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
+        }
+    }
+
+    /// Nothing that failed to be stored was made public: own events are taken back, others' are written later.
+    fn store_failed(&mut self, writes: Vec<Write>, after: After, error: StorageError) {
+        if self.store_fault.is_none() {
+            tracing::error!(%error, "the store can not be written");
+            self.outbox.tell(Event::StorageFailed { message: error.to_string() });
+        }
+        let refusal = CommandError::new(ErrorCode::Storage, format!("{error}; nothing was written, nothing was sent"));
+        self.store_fault = Some(error);
+        match after {
+            After::Own(own) => {
+                if let Some((origin, _)) = own.answer {
+                    self.outbox.done(origin, Err(refusal));
+                }
+                self.take_back(own.community, &own.events);
+            }
+            After::Answer(origin, _) => self.outbox.done(origin, Err(refusal)),
+            After::Nothing | After::Received { .. } => {
+                self.unwritten.extend(writes);
+                let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
+                self.timers.set_earlier(Timer::Unwritten, at);
+            }
+        }
+    }
+
+    fn retry_unwritten(&mut self) {
+        if !self.unwritten.is_empty() {
+            let writes = std::mem::take(&mut self.unwritten);
+            self.outbox.store(writes, After::Nothing);
+        }
+    }
+
+    /// Writes the account's record; `answer` is given when it is durable.
+    pub(crate) fn store_account(&mut self, answer: Option<(Origin, alloquy_api::Reply)>) {
+        let write = put(&Key::Account, &self.me.record);
+        let after = answer.map_or(After::Nothing, |(origin, reply)| After::Answer(origin, reply));
+        self.outbox.store(vec![write], after);
+    }
+
+    pub(crate) fn wall(&self) -> UnixMs {
+        self.now.wall
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_fire_in_order_of_their_deadlines() {
+        let mut timers = Timers::default();
+        let community = CommunityId([1; 32]);
+        timers.set(Timer::Sweep(community), MonoMs(20));
+        timers.set(Timer::Topics(community), MonoMs(10));
+        timers.set_earlier(Timer::Topics(community), MonoMs(15));
+        assert_eq!(timers.next(), Some(MonoMs(10)));
+        assert_eq!(timers.take_due(MonoMs(30)), [Timer::Topics(community), Timer::Sweep(community)]);
+        assert_eq!(timers.next(), None);
+    }
+}

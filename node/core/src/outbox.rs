@@ -1,0 +1,99 @@
+//! What waits to leave the machine, and what is to happen when a storage task has ended.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use alloquy_api::{Event, Reply};
+use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey};
+use alloquy_schema::codec::Canonical;
+use bytes::Bytes;
+
+use crate::io::{Fault, Origin, Output, TaskId, Write};
+use crate::record::Key;
+use crate::wire::Frame;
+
+/// What is done when a storage task has succeeded.
+#[derive(Clone, Debug)]
+pub(crate) enum After {
+    /// Nothing: the records only speed up the next start.
+    Nothing,
+    /// Own events are durable: answer, show, publish.
+    Own(Own),
+    /// Others' events are durable: tell their authors.
+    Received { community: CommunityId, events: Vec<EventId> },
+    /// A change without events is durable: answer.
+    Answer(Origin, Reply),
+}
+
+/// Own events of one command.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    pub(crate) community: CommunityId,
+    pub(crate) events: Vec<EventId>,
+    pub(crate) answer: Option<(Origin, Reply)>,
+}
+
+/// A storage task that has not ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    pub(crate) writes: Vec<Write>,
+    pub(crate) after: After,
+}
+
+/// Outputs in order, and unfinished storage tasks.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    queue: VecDeque<Output>,
+    next_task: u64,
+    pub(crate) tasks: BTreeMap<TaskId, Task>,
+}
+
+impl Outbox {
+    pub(crate) fn pop(&mut self) -> Option<Output> {
+        self.queue.pop_front()
+    }
+
+    pub(crate) fn push(&mut self, output: Output) {
+        self.queue.push_back(output);
+    }
+
+    pub(crate) fn send(&mut self, peer: NetworkKey, frame: &Frame) {
+        self.push(Output::Send(peer, frame.to_bytes().into()));
+    }
+
+    /// Tells every face.
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.push(Output::Event(None, event));
+    }
+
+    /// Answers the command's client.
+    pub(crate) fn done(&mut self, origin: Origin, result: Result<Reply, alloquy_api::CommandError>) {
+        self.push(Output::Event(Some(origin.client), Event::Done { id: origin.command, result }));
+    }
+
+    pub(crate) fn store(&mut self, writes: Vec<Write>, after: After) -> TaskId {
+        self.next_task += 1;
+        let task = TaskId(self.next_task);
+        self.push(Output::Store(task, writes.clone()));
+        self.tasks.insert(task, Task { writes, after });
+        task
+    }
+
+    pub(crate) fn penalize(&mut self, peer: NetworkKey, reason: impl Into<String>) {
+        self.push(Output::Penalize(peer, Fault { reason: reason.into() }));
+    }
+}
+
+/// A record to write.
+pub(crate) fn put(key: &Key, value: &impl Canonical) -> Write {
+    Write::Put(key.to_key(), Bytes::from(value.to_bytes()))
+}
+
+/// A record of plain bytes to write.
+pub(crate) fn put_bytes(key: &Key, value: Vec<u8>) -> Write {
+    Write::Put(key.to_key(), value.into())
+}
+
+/// A channel's read marker: how many arrivals were read.
+pub(crate) fn read_marker(community: CommunityId, channel: ChannelId, count: u64) -> Write {
+    put_bytes(&Key::Read(community, channel), count.to_le_bytes().to_vec())
+}

@@ -1,0 +1,199 @@
+//! Connected peers, their sessions per community, and the address book by which they are found again.
+
+use std::collections::BTreeMap;
+
+use alloquy_api::Event;
+use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey};
+use rand_core::CryptoRng;
+
+use crate::io::Output;
+use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, KEPT_PEERS_MAX};
+use crate::node::{Node, Timer};
+use crate::outbox::{After, put};
+use crate::record::{AddressesRecord, Key};
+
+/// A connected peer.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) since: MonoMs,
+    pub(crate) sessions: BTreeMap<CommunityId, Session>,
+}
+
+/// What is known of a peer's copy of one community.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Session {
+    /// The last digest that was sent: authority, other scopes, when.
+    pub(crate) sent: Option<(u64, u64, MonoMs)>,
+    /// The last digest that the peer sent.
+    pub(crate) seen: Option<(u64, u64)>,
+    /// Whether the last comparison found both copies equal.
+    pub(crate) equal: bool,
+    /// Whether a proof of membership was sent over this connection.
+    pub(crate) proved: bool,
+}
+
+/// Addresses of co-members, and the own ones.
+#[derive(Debug, Default)]
+pub(crate) struct Book {
+    /// Own listen addresses, as multiaddr text with `/p2p`.
+    pub(crate) listen: Vec<String>,
+    /// Of co-members, newest first, without `/p2p`.
+    pub(crate) of: BTreeMap<NetworkKey, Vec<String>>,
+    /// Peers that the shell was asked to keep.
+    pub(crate) kept: BTreeMap<NetworkKey, Vec<String>>,
+}
+
+impl Book {
+    /// Own addresses without `/p2p`, for invites and signals.
+    pub(crate) fn own(&self) -> Vec<String> {
+        let bare = |address: &String| address.split("/p2p/").next().unwrap_or(address).to_owned();
+        let mut own: Vec<_> = self.listen.iter().map(bare).filter(|text| text.len() <= ADDRESS_BYTES_MAX).collect();
+        own.dedup();
+        own.truncate(ADDRESSES_MAX);
+        own
+    }
+
+    /// Merges newly heard addresses; the newest stand first. Returns whether anything changed.
+    fn learn(&mut self, key: NetworkKey, addresses: Vec<String>) -> bool {
+        let old = self.of.entry(key).or_default();
+        let mut merged: Vec<String> = addresses.into_iter().filter(|text| text.len() <= ADDRESS_BYTES_MAX).collect();
+        for address in old.iter() {
+            if !merged.contains(address) {
+                merged.push(address.clone());
+            }
+        }
+        merged.truncate(ADDRESSES_MAX);
+        let changed = *old != merged;
+        *old = merged;
+        changed
+    }
+}
+
+impl<R: CryptoRng> Node<R> {
+    pub(crate) fn peer_up(&mut self, key: NetworkKey) {
+        let since = self.now.mono;
+        self.peers.insert(key, Peer { since, sessions: BTreeMap::new() });
+        self.open_sessions(key);
+        for community in self.joins.keys().copied().collect::<Vec<_>>() {
+            self.join_peer_up(community, key);
+        }
+        if let Some(account) = self.any_account_of(key) {
+            self.views.peers_changed();
+            self.outbox.tell(Event::PeerChanged { account, connected: true });
+        }
+    }
+
+    pub(crate) fn peer_down(&mut self, key: NetworkKey) {
+        if self.peers.remove(&key).is_none() {
+            return;
+        }
+        self.timers.clear_peer(key);
+        let communities: Vec<_> = self.communities.keys().copied().collect();
+        for id in communities {
+            let member = self.communities.get(&id).and_then(|community| community.member_of(key));
+            if let Some((account, device)) = member {
+                self.device_lost(id, account, device);
+            }
+        }
+        if let Some(account) = self.any_account_of(key) {
+            self.views.peers_changed();
+            self.outbox.tell(Event::PeerChanged { account, connected: false });
+        }
+    }
+
+    pub(crate) fn any_account_of(&self, key: NetworkKey) -> Option<AccountId> {
+        self.communities.values().find_map(|community| community.member_of(key).map(|(account, _)| account))
+    }
+
+    /// Starts a session with a connected peer for each community that both are in.
+    pub(crate) fn open_sessions(&mut self, key: NetworkKey) {
+        let shared: Vec<_> = self
+            .communities
+            .iter()
+            .filter(|(_, community)| community.device_of(key).is_some())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in shared {
+            self.open_session(key, id);
+        }
+    }
+
+    pub(crate) fn open_session(&mut self, key: NetworkKey, id: CommunityId) {
+        let Some(peer) = self.peers.get_mut(&key) else { return };
+        if peer.sessions.contains_key(&id) {
+            return;
+        }
+        peer.sessions.insert(id, Session::default());
+        let Some(community) = self.communities.get(&id) else { return };
+        let newcomer = self.now.wall.0 < community.membership.joined.0.saturating_add(crate::limits::NEWCOMER_MS);
+        if newcomer && community.active {
+            self.prove(key, id);
+        }
+        self.compare(key, id);
+        self.send_signal_to(key, id);
+        let at = self.now.mono.plus(crate::limits::PROVE_AFTER_MS);
+        self.timers.set(Timer::Prove(key, id), at);
+    }
+
+    pub(crate) fn session(&mut self, key: NetworkKey, id: CommunityId) -> Option<&mut Session> {
+        self.peers.get_mut(&key)?.sessions.get_mut(&id)
+    }
+
+    /// Peers connected now that are members of a community.
+    pub(crate) fn connected_members(&self, id: CommunityId) -> Vec<NetworkKey> {
+        let Some(community) = self.communities.get(&id) else { return Vec::new() };
+        self.peers.keys().copied().filter(|key| community.member_of(*key).is_some()).collect()
+    }
+
+    pub(crate) fn peer_addresses(&mut self, key: NetworkKey, addresses: Vec<String>) {
+        let known = self.any_account_of(key).is_some() || self.joins.values().any(|join| join.names(key));
+        if !known || key == self.me.network {
+            return;
+        }
+        if self.book.learn(key, addresses) {
+            let record = AddressesRecord(self.book.of[&key].clone());
+            self.outbox.store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
+        }
+        self.keep_peers();
+    }
+
+    /// Keeps connections to co-members whose addresses are known, and drops those that are none any more.
+    pub(crate) fn keep_peers(&mut self) {
+        let mut wanted: BTreeMap<NetworkKey, Vec<String>> = BTreeMap::new();
+        for join in self.joins.values() {
+            wanted.extend(join.peers());
+        }
+        for (key, addresses) in &self.book.of {
+            let member = self.communities.values().any(|community| community.active && community.member_of(*key).is_some());
+            if member && !addresses.is_empty() && wanted.len() < KEPT_PEERS_MAX {
+                wanted.insert(*key, addresses.clone());
+            }
+        }
+        for (key, addresses) in &wanted {
+            if self.book.kept.get(key) != Some(addresses) {
+                self.outbox.push(Output::Keep(*key, addresses.clone()));
+            }
+        }
+        for key in self.book.kept.keys().filter(|key| !wanted.contains_key(key)) {
+            self.outbox.push(Output::Release(*key));
+        }
+        self.book.kept = wanted;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_addresses_come_first_and_old_ones_are_dropped_at_the_limit() {
+        let mut book = Book::default();
+        let key = NetworkKey([1; 32]);
+        let old: Vec<_> = (0..ADDRESSES_MAX).map(|port| format!("/ip4/127.0.0.1/tcp/{port}")).collect();
+        assert!(book.learn(key, old.clone()));
+        assert!(!book.learn(key, old));
+        assert!(book.learn(key, vec!["/ip4/127.0.0.1/tcp/9999".to_owned(), "x".repeat(ADDRESS_BYTES_MAX + 1)]));
+        assert_eq!(book.of[&key].len(), ADDRESSES_MAX);
+        assert_eq!(book.of[&key][0], "/ip4/127.0.0.1/tcp/9999");
+    }
+}

@@ -1,0 +1,286 @@
+//! Starting from the records of the store.
+//!
+//! The store may lack the last events (a crash), or hold events whose past it lacks (a full disk): whatever
+//! does not fit waits, and peers give it again. A record that does not decode is damage, and is named.
+
+use std::collections::BTreeMap;
+
+use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId};
+use alloquy_schema::authority::AuthorityLog;
+use alloquy_schema::codec::Canonical;
+use alloquy_schema::epoch::EpochKey;
+use alloquy_schema::event::VerifiedEvent;
+use alloquy_schema::identity::PrekeyRecord;
+use alloquy_schema::range::SignedRange;
+use bytes::Bytes;
+use rand_core::CryptoRng;
+
+use crate::community::{Community, Place};
+use crate::ingest::Incoming;
+use crate::io::Now;
+use crate::limits::ARRIVED_LATER_MS;
+use crate::node::{Me, Node, Timer, Timers};
+use crate::outbox::{After, Outbox, put};
+use crate::peers::Book;
+use crate::record::{AccountRecord, AddressesRecord, FORMAT, HeldRecord, Key, Membership, Row, RowEvents};
+use crate::views::Views;
+
+/// The store holds something that this node can not start from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// No account was made here.
+    #[error("the store holds no account")]
+    NoAccount,
+    /// A record does not decode.
+    #[error("a record of the store is damaged: {key}: {reason}")]
+    Damaged {
+        /// Which record.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store was written by another version of the format.
+    #[error("the store has format {found}, this program reads {expected}")]
+    Version {
+        /// The store's version.
+        found: u32,
+        /// The version of this program.
+        expected: u32,
+    },
+}
+
+fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
+    let key = match key {
+        Key::Format => "format".to_owned(),
+        Key::Account => "account".to_owned(),
+        Key::Community(id) => format!("community {}", id.short()),
+        Key::Events(id, row) => format!("row {row} of community {}", id.short()),
+        Key::Epoch(id, epoch) | Key::Wraps(id, epoch) => format!("epoch {} of community {}", epoch.short(), id.short()),
+        Key::Read(id, _) => format!("a read marker of community {}", id.short()),
+        Key::Prekey(id, device) | Key::Held(id, device) => format!("device {} of community {}", device.short(), id.short()),
+        Key::Addresses(key) => format!("addresses of {}", key.short()),
+    };
+    RestoreError::Damaged { key, reason: reason.to_string() }
+}
+
+/// Records of one community, before it is built.
+#[derive(Default)]
+struct Parts {
+    membership: Option<Membership>,
+    rows: BTreeMap<u64, Row>,
+    keys: BTreeMap<EpochId, EpochKey>,
+    wraps: BTreeMap<EpochId, Vec<alloquy_schema::epoch::Wrap>>,
+    read: BTreeMap<ChannelId, u64>,
+    prekeys: Vec<PrekeyRecord>,
+    held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
+}
+
+/// All records, sorted by what they are about.
+#[derive(Default)]
+struct Records {
+    format: Option<u32>,
+    account: Option<AccountRecord>,
+    communities: BTreeMap<CommunityId, Parts>,
+    book: Book,
+}
+
+impl Records {
+    fn take<R: CryptoRng>(&mut self, key: Key, value: &[u8]) -> Result<(), RestoreError> {
+        fn decode<T: Canonical>(key: &Key, value: &[u8]) -> Result<T, RestoreError> {
+            T::from_bytes(value).map_err(|error| damaged(key, error))
+        }
+        match &key {
+            Key::Format => {
+                let bytes = value.try_into().map_err(|_length| damaged(&key, "not four bytes"))?;
+                self.format = Some(u32::from_le_bytes(bytes));
+            }
+            Key::Account => self.account = Some(decode(&key, value)?),
+            Key::Community(id) => self.parts(*id).membership = Some(decode(&key, value)?),
+            Key::Events(id, row) => {
+                let decoded = decode(&key, value)?;
+                self.parts(*id).rows.insert(*row, decoded);
+            }
+            Key::Epoch(id, epoch) => {
+                let held = EpochKey::from_bytes(value).ok_or_else(|| damaged(&key, "not an epoch's key"))?;
+                self.parts(*id).keys.insert(*epoch, held);
+            }
+            Key::Wraps(id, epoch) => {
+                let wraps = Node::<R>::read_wraps(value).ok_or_else(|| damaged(&key, "not a list of wraps"))?;
+                self.parts(*id).wraps.insert(*epoch, wraps);
+            }
+            Key::Read(id, channel) => {
+                let bytes = value.try_into().map_err(|_length| damaged(&key, "not eight bytes"))?;
+                self.parts(*id).read.insert(*channel, u64::from_le_bytes(bytes));
+            }
+            Key::Prekey(id, _) => {
+                let record = decode(&key, value)?;
+                self.parts(*id).prekeys.push(record);
+            }
+            Key::Held(id, device) => {
+                let record = decode(&key, value)?;
+                self.parts(*id).held.push((*device, record));
+            }
+            Key::Addresses(peer) => {
+                let addresses: AddressesRecord = decode(&key, value)?;
+                self.book.of.insert(*peer, addresses.0);
+            }
+        }
+        Ok(())
+    }
+
+    fn parts(&mut self, id: CommunityId) -> &mut Parts {
+        self.communities.entry(id).or_default()
+    }
+}
+
+fn row_events(id: CommunityId, number: u64, row: &Row, keys: &BTreeMap<EpochId, EpochKey>) -> Result<Vec<Incoming>, RestoreError> {
+    let fault = |error: &dyn std::fmt::Display| damaged(&Key::Events(id, number), error);
+    match &row.events {
+        RowEvents::Live(event) => {
+            let event = event.as_ref().clone().verify().map_err(|error| fault(&error))?;
+            Ok(vec![(event, None)])
+        }
+        RowEvents::Ranges(ranges) => {
+            let secret = |epoch| keys.get(&epoch).map(EpochKey::secret);
+            let mut events = Vec::new();
+            for bytes in ranges {
+                let range = SignedRange::from_bytes(bytes).map_err(|error| fault(&error))?;
+                events.extend(range.verify(&secret).map_err(|error| fault(&error))?.into_events());
+            }
+            Ok(events)
+        }
+    }
+}
+
+/// Builds a community from its records. `None`: its first rows never became durable.
+fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, RestoreError> {
+    let Some(membership) = parts.membership else { return Ok(None) };
+    let mut rows = Vec::new();
+    for (number, row) in &parts.rows {
+        rows.push((*number, row.arrived, row_events(id, *number, row, &parts.keys)?));
+    }
+    let genesis = rows.iter().flat_map(|(_, _, events)| events).find(|(event, _)| event.id() == EventId::from(id));
+    let Some((genesis, _)) = genesis else { return Ok(None) };
+    let authority = AuthorityLog::new(genesis.clone()).map_err(|error| damaged(&Key::Community(id), error))?;
+    let mut community = Community::new(authority, membership, me.device());
+    community.keys = parts.keys;
+    community.wraps = parts.wraps;
+    community.read = parts.read;
+    let mut arrived = BTreeMap::new();
+    let mut all = Vec::new();
+    for (number, at, events) in rows {
+        community.note_row(number, events.iter().map(|(event, _)| event.id()).collect());
+        arrived.extend(events.iter().map(|(event, _)| (event.id(), at)));
+        all.extend(events);
+    }
+    // Authority first: what rests on it is then evaluated once.
+    let (operations, rest): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|(event, _)| event.header().kind == alloquy_schema::event::Kind::Authority);
+    community.take(operations);
+    let (batch, _) = community.take(rest);
+    for event in &batch.new {
+        note_restored(&mut community, event, arrived.get(&event.id()).copied().unwrap_or_default());
+    }
+    for record in parts.prekeys {
+        community.prekeys.insert(record.device, record);
+    }
+    for (device, held) in parts.held {
+        let logs = held.0.into_iter().map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
+        community.held.insert(device, logs.collect());
+    }
+    community.active = community.state().account_of(me.device()) == Some(me.account());
+    community.known_members = community.state().members.keys().copied().collect();
+    Ok(Some(community))
+}
+
+/// Order of arrival and late marks of a restored event, as they were before the restart.
+fn note_restored(community: &mut Community, event: &VerifiedEvent, arrived: alloquy_ids::UnixMs) {
+    let header = event.header();
+    if header.device == community.own_device {
+        return;
+    }
+    let Some(Place::Channel(channel)) = community.place(header.scope, event.id()) else { return };
+    if community.timelines.get(&channel).and_then(|timeline| timeline.message(event.id())).is_none() {
+        return;
+    }
+    if arrived.0 > header.wall.0.saturating_add(ARRIVED_LATER_MS) && header.wall >= community.membership.joined {
+        community.arrived_later.insert(event.id());
+    }
+    community.arrivals.entry(channel).or_default().push(event.id());
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// Starts from all records of the store, in any order. `nonce` differs from the last start's when the store
+    /// was copied or restored, or runs on another machine: new incarnations begin then.
+    ///
+    /// # Errors
+    /// See [`RestoreError`]; nothing is written in that case.
+    pub fn restore(
+        records: impl Iterator<Item = (Bytes, Bytes)>,
+        nonce: [u8; 32],
+        now: Now,
+        rng: R,
+    ) -> Result<Self, RestoreError> {
+        let mut all = Records::default();
+        for (key, value) in records {
+            let parsed = Key::from_key(&key).map_err(|error| RestoreError::Damaged {
+                key: format!("a key of {} bytes", key.len()),
+                reason: error.to_string(),
+            })?;
+            all.take::<R>(parsed, &value)?;
+        }
+        match all.format {
+            None => return Err(RestoreError::NoAccount),
+            Some(FORMAT) => {}
+            Some(found) => return Err(RestoreError::Version { found, expected: FORMAT }),
+        }
+        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?);
+        let mut communities = BTreeMap::new();
+        for (id, parts) in all.communities {
+            if let Some(community) = build(id, parts, &me)? {
+                communities.insert(id, community);
+            }
+        }
+        let mut node = Self {
+            rng,
+            now,
+            me,
+            communities,
+            peers: BTreeMap::new(),
+            book: all.book,
+            joins: BTreeMap::new(),
+            outbox: Outbox::default(),
+            timers: Timers::default(),
+            deferred: std::collections::VecDeque::new(),
+            held_gossip: Vec::new(),
+            unwritten: Vec::new(),
+            store_fault: None,
+            welcomes: BTreeMap::new(),
+            views: Views::default(),
+        };
+        node.begin(nonce);
+        Ok(node)
+    }
+
+    fn begin(&mut self, nonce: [u8; 32]) {
+        let moved = self.me.record.nonce != nonce;
+        self.me.record.nonce = nonce;
+        let ids: Vec<_> = self.communities.keys().copied().collect();
+        if moved {
+            self.outbox.store(vec![put(&Key::Account, &self.me.record)], After::Nothing);
+            for id in &ids {
+                self.start_incarnation(*id);
+            }
+        }
+        let mono = self.now.mono;
+        for id in ids {
+            if self.communities[&id].active {
+                self.timers.set(Timer::Presence(id), mono);
+                self.timers.set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
+            }
+            self.refresh_topics(id);
+        }
+        self.keep_peers();
+    }
+}

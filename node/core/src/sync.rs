@@ -1,0 +1,472 @@
+//! Catch-up between two connected members (docs/protocol.md, "Sync and gossip").
+//!
+//! Digest, then (if different) scope digests, heights and ranges: two round trips. Everything is idempotent,
+//! so lost, doubled or reordered frames cost time and nothing else. A peer is given only scopes that its
+//! account may view; a removed account gets the authority log up to its removal; a stranger gets nothing.
+
+use std::collections::BTreeSet;
+
+use alloquy_api::Event;
+use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey, ScopeId};
+use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_schema::codec::Canonical;
+use alloquy_schema::dag::Height;
+use alloquy_schema::epoch::EpochSecret;
+use alloquy_schema::event::{Kind, SignedEvent, VerifiedEvent};
+use alloquy_schema::{hash, keys};
+use alloquy_schema::range::{BodyMode, Packing, RangeError, SignedRange};
+use rand_core::CryptoRng;
+
+use crate::community::{Community, Place};
+use crate::limits::{
+    ADMIT_CHAIN_MAX, CATCH_UP_BYTES_MAX, COMPARE_EVERY_MS, COMPARE_GAP_MS, RANGES_PER_FRAME_MAX, WANTED_MAX,
+};
+use crate::node::{Node, Timer};
+use crate::record::RowEvents;
+use crate::wire::{Frame, ScopeHeights};
+
+/// Key of the digests of one pair of peers: a digest can not be prepared to collide for others.
+fn pair_key(a: NetworkKey, b: NetworkKey) -> [u8; 32] {
+    let (low, high) = if a < b { (a, b) } else { (b, a) };
+    hash::derive("alloquy session digest v1", &[&low.0, &high.0])
+}
+
+fn short(key: &[u8; 32], parts: &[&[u8]]) -> u64 {
+    let digest = hash::keyed(key, parts);
+    u64::from_le_bytes(digest[..8].try_into().expect("a hash has 32 bytes"))
+}
+
+impl Community {
+    /// Digests of authority and of all other scopes that both accounts may view, for one pair of peers.
+    fn digests(&self, key: &[u8; 32], accounts: [AccountId; 2]) -> (u64, u64) {
+        let authority = short(key, &[&self.scope_digest(Place::Authority)]);
+        let mut all = Vec::new();
+        for (scope, place) in self.shared_places(accounts) {
+            all.extend_from_slice(&scope.0);
+            all.extend_from_slice(&self.scope_digest(place));
+        }
+        (authority, short(key, &[&all]))
+    }
+
+    pub(crate) fn pack_for_member(&self, scope: ScopeId, events: &[VerifiedEvent]) -> Vec<SignedRange> {
+        let secret = |epoch| self.keys.get(&epoch).map(alloquy_schema::epoch::EpochKey::secret);
+        let packing = Packing {
+            mode: BodyMode::Member,
+            range_bytes_max: CATCH_UP_BYTES_MAX,
+            plaintext: &|_| None,
+            secret: &secret,
+        };
+        SignedRange::pack(scope, events, &packing)
+    }
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// One frame of a peer.
+    pub(crate) fn frame(&mut self, from: NetworkKey, bytes: &[u8]) {
+        let frame = match Frame::from_bytes(bytes) {
+            Ok(frame) => frame,
+            Err(error) => return self.outbox.penalize(from, format!("frame of {} bytes: {error}", bytes.len())),
+        };
+        let Some(id) = frame.community() else {
+            return self.peer_said_bye(from);
+        };
+        match frame {
+            Frame::JoinRequest { join, name } => return self.join_requested(from, &join, &name),
+            Frame::JoinRefused { refusal, .. } => return self.join_refused(from, id, refusal),
+            Frame::Ranges { ranges, more, .. } if self.joins.contains_key(&id) && !self.is_active(id) => {
+                return self.join_ranges(from, id, &ranges, more);
+            }
+            Frame::Proof { admits, .. } => return self.proof(from, id, admits),
+            _ => {}
+        }
+        let Some(community) = self.communities.get(&id) else { return };
+        match community.device_of(from) {
+            Some((account, device)) if community.state().account_of(device) == Some(account) => {
+                self.member_frame(from, account, device, id, frame);
+            }
+            _ if community.provisional.contains(&from) => self.provisional_frame(from, id, frame),
+            Some((account, _)) => self.former_member_frame(from, account, id, &frame),
+            None => {}
+        }
+    }
+
+    fn is_active(&self, id: CommunityId) -> bool {
+        self.communities.get(&id).is_some_and(|community| community.active)
+    }
+
+    fn member_frame(&mut self, from: NetworkKey, account: AccountId, device: DeviceId, id: CommunityId, frame: Frame) {
+        self.open_session(from, id);
+        self.timers.clear(Timer::Prove(from, id));
+        match frame {
+            Frame::Digest { authority, scopes, .. } => self.digest(from, account, id, (authority, scopes)),
+            Frame::Scopes { digests, .. } => self.scope_digests(from, account, id, &digests),
+            Frame::Heights { scopes, .. } => self.heights(from, account, id, scopes),
+            Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
+            Frame::Prekeys { records, .. } => self.prekeys(id, records),
+            Frame::KeyRequest { prekey, epochs, .. } => self.key_request(from, account, device, id, prekey, &epochs),
+            Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
+            Frame::Ack { scope, incarnation, height, opened, .. } => {
+                self.held(id, device, (scope, incarnation), height, opened);
+            }
+            Frame::Signal(signal) => {
+                let signed = keys::verify(&signal.device.0, &signal.message(), &signal.signature);
+                if !signed || signal.device != device {
+                    return self.outbox.penalize(from, "a signal that its device did not sign");
+                }
+                self.signal(id, account, *signal);
+            }
+            Frame::Proof { .. } | Frame::JoinRequest { .. } | Frame::JoinRefused { .. } | Frame::Bye => {}
+        }
+    }
+
+    /// A peer that has shown admissions may bring the authority operations that they rest on, nothing else.
+    fn provisional_frame(&mut self, from: NetworkKey, id: CommunityId, frame: Frame) {
+        let Frame::Ranges { ranges, .. } = frame else { return };
+        for bytes in ranges {
+            let Some(incoming) = self.verify_range(from, id, &bytes) else { continue };
+            if incoming.iter().all(|(event, _)| event.header().kind == Kind::Authority) {
+                self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
+            }
+        }
+    }
+
+    /// A removed account is told so: the authority log up to and including its removal.
+    fn former_member_frame(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, frame: &Frame) {
+        let known = match frame {
+            Frame::Digest { .. } => Vec::new(),
+            Frame::Heights { scopes, .. } => {
+                scopes.iter().find(|scope| scope.scope == id.into()).map(|scope| scope.heights.clone()).unwrap_or_default()
+            }
+            _ => return,
+        };
+        let Some(community) = self.communities.get(&id) else { return };
+        let removals = community.authority.removals(account);
+        if removals.is_empty() {
+            return;
+        }
+        if matches!(frame, Frame::Digest { .. }) {
+            // Asks where the account stands; its answer limits what is sent.
+            let scope = ScopeHeights { scope: id.into(), heights: Vec::new(), wanted: removals, answer: true };
+            return self.outbox.send(from, &Frame::Heights { community: id, scopes: vec![scope] });
+        }
+        let dag = community.authority.dag();
+        let events: Vec<_> =
+            dag.missing(&known, &[]).into_iter().filter(|event| dag.in_closure(&removals, event.id())).collect();
+        let ranges: Vec<_> = community.pack_for_member(id.into(), &events).iter().map(Canonical::to_bytes).collect();
+        if !ranges.is_empty() {
+            self.outbox.send(from, &Frame::Ranges { community: id, ranges, more: false });
+        }
+    }
+
+    /// Sends where this node stands. Both sides do so when they meet and when something changed.
+    pub(crate) fn compare(&mut self, key: NetworkKey, id: CommunityId) {
+        let Some((authority, scopes)) = self.digests_with(key, id) else { return };
+        let mono = self.now.mono;
+        let Some(session) = self.session(key, id) else { return };
+        session.sent = Some((authority, scopes, mono));
+        self.outbox.send(key, &Frame::Digest { community: id, authority, scopes });
+    }
+
+    fn digests_with(&self, key: NetworkKey, id: CommunityId) -> Option<(u64, u64)> {
+        let community = self.communities.get(&id)?;
+        let (account, _) = community.device_of(key)?;
+        Some(community.digests(&pair_key(self.me.network, key), [self.me.account(), account]))
+    }
+
+    /// Compares with connected members within `ms`.
+    pub(crate) fn compare_soon(&mut self, id: CommunityId, ms: u64) {
+        let at = self.now.mono.plus(ms);
+        for key in self.connected_members(id) {
+            self.timers.set_earlier(Timer::Compare(key, id), at);
+        }
+    }
+
+    /// Anti-entropy: compares with one connected member whose copy is not known to be equal.
+    pub(crate) fn sweep(&mut self, id: CommunityId) {
+        let members = self.connected_members(id);
+        let differing: Vec<_> = members
+            .iter()
+            .copied()
+            .filter(|key| !self.peers[key].sessions.get(&id).is_some_and(|session| session.equal))
+            .collect();
+        let from = if differing.is_empty() { members } else { differing };
+        if !from.is_empty() {
+            let at = self.rng.next_u32() as usize % from.len();
+            self.compare(from[at], id);
+        }
+        if self.communities.get(&id).is_some_and(|community| community.active) {
+            let at = self.now.mono.plus(COMPARE_EVERY_MS);
+            self.timers.set(Timer::Sweep(id), at);
+        }
+    }
+
+    fn digest(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, theirs: (u64, u64)) {
+        let Some(mine) = self.digests_with(from, id) else { return };
+        let mono = self.now.mono;
+        let first = self.me.network < from;
+        let Some(session) = self.session(from, id) else { return };
+        session.seen = Some(theirs);
+        session.equal = theirs == mine;
+        let told = session.sent.is_some_and(|(authority, scopes, _)| (authority, scopes) == mine);
+        let crossing = session.sent.is_some_and(|(_, _, at)| mono.0 < at.0.saturating_add(COMPARE_GAP_MS));
+        if theirs == mine {
+            if !told {
+                self.compare(from, id);
+            }
+            return self.copies_equal(from, id);
+        }
+        // When both digests crossed on the wire, one side acts: the other's answer would be the same.
+        if told && crossing && !first {
+            return;
+        }
+        if theirs.0 != mine.0 {
+            return self.send_heights(from, id, &[Place::Authority], &[], true);
+        }
+        let Some(community) = self.communities.get(&id) else { return };
+        let key = pair_key(self.me.network, from);
+        let digests = community
+            .shared_places([self.me.account(), account])
+            .into_iter()
+            .map(|(scope, place)| short(&key, &[&scope.0, &community.scope_digest(place)]))
+            .collect();
+        self.outbox.send(from, &Frame::Scopes { community: id, digests });
+    }
+
+    /// The peer holds everything that is held here.
+    fn copies_equal(&mut self, from: NetworkKey, id: CommunityId) {
+        let Some(community) = self.communities.get_mut(&id) else { return };
+        community.own_logs_checked = true;
+        let me = self.me.device();
+        let Some((account, device)) = community.device_of(from) else { return };
+        let mut logs = Vec::new();
+        for (scope, place) in community.shared_places([self.me.account(), account]) {
+            let heights = community.dag(place).map(alloquy_schema::dag::Dag::heights).unwrap_or_default();
+            let own = heights.into_iter().filter(|height| height.device == me);
+            logs.extend(own.map(|height| ((scope, height.incarnation), height.height)));
+        }
+        for (log, height) in logs {
+            self.held(id, device, log, height, true);
+        }
+        let peers = self.equal_peers(id);
+        self.outbox.tell(Event::CaughtUp { community: id, peers });
+        self.join_caught_up(id);
+        self.retry_deferred();
+    }
+
+    /// Connected members whose copy was found equal.
+    pub(crate) fn equal_peers(&self, id: CommunityId) -> u32 {
+        let equal = |peer: &&crate::peers::Peer| peer.sessions.get(&id).is_some_and(|session| session.equal);
+        u32::try_from(self.peers.values().filter(equal).count()).unwrap_or(u32::MAX)
+    }
+
+    fn scope_digests(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, digests: &[u64]) {
+        let Some(community) = self.communities.get(&id) else { return };
+        let places = community.shared_places([self.me.account(), account]);
+        if places.len() != digests.len() {
+            return self.send_heights(from, id, &[Place::Authority], &[], true);
+        }
+        let key = pair_key(self.me.network, from);
+        let differ = |((scope, place), theirs): &(&(ScopeId, Place), &u64)| {
+            short(&key, &[&scope.0, &community.scope_digest(*place)]) != **theirs
+        };
+        let differing: Vec<_> = places.iter().zip(digests).filter(differ).map(|((_, place), _)| *place).collect();
+        self.send_heights(from, id, &differing, &[], true);
+    }
+
+    /// Asks a peer for what is lacking in some places.
+    pub(crate) fn ask_for(&mut self, id: CommunityId, places: &[Place], from: NetworkKey) {
+        self.send_heights(from, id, places, &[], true);
+    }
+
+    fn send_heights(&mut self, to: NetworkKey, id: CommunityId, places: &[Place], wanted: &[EventId], answer: bool) {
+        let Some(community) = self.communities.get(&id) else { return };
+        let scopes: Vec<_> = places
+            .iter()
+            .map(|place| ScopeHeights {
+                scope: community.scope(*place),
+                heights: community.dag(*place).map(alloquy_schema::dag::Dag::heights).unwrap_or_default(),
+                wanted: wanted.to_vec(),
+                answer,
+            })
+            .collect();
+        if !scopes.is_empty() {
+            self.outbox.send(to, &Frame::Heights { community: id, scopes });
+        }
+    }
+
+    fn heights(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, scopes: Vec<ScopeHeights>) {
+        let mut ranges = Vec::new();
+        let mut bytes = 0;
+        let mut more = false;
+        for theirs in scopes {
+            let Some(community) = self.communities.get(&id) else { return };
+            let Some(place) = community.place(theirs.scope, EventId(theirs.scope.0)) else { continue };
+            let viewable = place == Place::Authority
+                || community.shared_places([self.me.account(), account]).iter().any(|(_, shared)| *shared == place);
+            if !viewable {
+                continue;
+            }
+            self.note_own_heights(id, place, &theirs.heights);
+            let Some(community) = self.communities.get(&id) else { return };
+            let events = community.dag(place).map(|dag| dag.missing(&theirs.heights, &theirs.wanted)).unwrap_or_default();
+            for range in community.pack_for_member(theirs.scope, &events) {
+                if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
+                    more = true;
+                    break;
+                }
+                let range = range.to_bytes();
+                bytes += range.len();
+                ranges.push(range);
+            }
+            if theirs.answer {
+                self.answer_heights(from, id, place, &theirs.heights);
+            }
+        }
+        if !ranges.is_empty() {
+            self.outbox.send(from, &Frame::Ranges { community: id, ranges, more });
+        }
+    }
+
+    /// Says where this node stands if the peer holds events that it lacks; forked branches are asked for by name.
+    fn answer_heights(&mut self, from: NetworkKey, id: CommunityId, place: Place, theirs: &[Height]) {
+        let Some(community) = self.communities.get(&id) else { return };
+        let dag = community.dag(place);
+        let unknown: Vec<_> =
+            theirs.iter().filter(|height| !dag.is_some_and(|dag| dag.contains(height.head))).collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let is_fork = |height: &&&Height| {
+            let own = dag.and_then(|dag| dag.log_head(height.device, height.incarnation));
+            own.is_some_and(|event| event.header().seq + 1 >= height.height)
+                || theirs.iter().filter(|other| (other.device, other.incarnation) == (height.device, height.incarnation)).count() > 1
+        };
+        let wanted: Vec<_> = unknown.iter().filter(is_fork).map(|height| height.head).take(WANTED_MAX).collect();
+        self.send_heights(from, id, &[place], &wanted, false);
+    }
+
+    /// A peer that knows own events which the store lacks: the store is older than the device. Write elsewhere.
+    fn note_own_heights(&mut self, id: CommunityId, place: Place, theirs: &[Height]) {
+        let device = self.me.device();
+        let Some(community) = self.communities.get_mut(&id) else { return };
+        let incarnation = community.membership.incarnation;
+        let dag = community.dag(place);
+        let lost = theirs.iter().any(|height| {
+            (height.device, height.incarnation) == (device, incarnation)
+                && !dag.is_some_and(|dag| dag.contains(height.head))
+        });
+        if lost {
+            tracing::warn!("a peer holds events of this device that its store lacks: a new incarnation starts");
+            self.start_incarnation(id);
+        }
+    }
+
+    fn ranges(&mut self, from: NetworkKey, id: CommunityId, ranges: Vec<Vec<u8>>, more: bool) {
+        let mut scopes = BTreeSet::new();
+        let mut taken = 0;
+        for bytes in ranges {
+            let Some(incoming) = self.verify_range(from, id, &bytes) else { continue };
+            scopes.extend(incoming.iter().map(|(event, _)| event.header().scope));
+            taken += self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
+        }
+        if more && taken > 0 {
+            let Some(community) = self.communities.get(&id) else { return };
+            let places: Vec<_> =
+                scopes.iter().filter_map(|scope| community.place(*scope, EventId(scope.0))).collect();
+            self.send_heights(from, id, &places, &[], true);
+        }
+        if taken > 0 {
+            // Whoever is connected here and not there learns of it through this node.
+            self.compare_soon(id, COMPARE_GAP_MS);
+        }
+    }
+
+    /// Decodes and verifies a range; asks for the key if it is what lacks.
+    pub(crate) fn verify_range(
+        &mut self,
+        from: NetworkKey,
+        id: CommunityId,
+        bytes: &[u8],
+    ) -> Option<Vec<crate::ingest::Incoming>> {
+        let community = self.communities.get(&id);
+        let secret = |epoch| -> Option<EpochSecret> { Some(community?.keys.get(&epoch)?.secret()) };
+        let verified = SignedRange::from_bytes(bytes).map_err(RangeError::from).and_then(|range| range.verify(&secret));
+        match verified {
+            Ok(verified) => Some(verified.into_events()),
+            Err(RangeError::SecretNotHeld(epoch)) => {
+                self.want_key(id, epoch);
+                None
+            }
+            Err(error) => {
+                if error.is_fault() {
+                    self.outbox.penalize(from, format!("range of {} bytes: {error}", bytes.len()));
+                }
+                None
+            }
+        }
+    }
+
+    /// Shows a peer the admissions that lead from a member that it knows to this account.
+    pub(crate) fn prove(&mut self, key: NetworkKey, id: CommunityId) {
+        let account = self.me.account();
+        let Some(session) = self.session(key, id) else { return };
+        if std::mem::replace(&mut session.proved, true) {
+            return;
+        }
+        let Some(community) = self.communities.get(&id) else { return };
+        let mut admits: Vec<SignedEvent> = Vec::new();
+        let mut next = Some(account);
+        while let Some(account) = next
+            && admits.len() < ADMIT_CHAIN_MAX
+        {
+            let state = community.state();
+            let admitted = state.members.get(&account).map(|member| member.admitted);
+            let Some(event) = admitted.and_then(|id| community.authority.dag().get(id)) else { break };
+            if event.id() == EventId::from(id) {
+                break;
+            }
+            let Some(signed) = event.to_signed() else { break };
+            admits.push(signed);
+            next = community.devices.values().find(|(_, device)| *device == event.header().device).map(|(of, _)| *of);
+        }
+        admits.reverse();
+        if !admits.is_empty() {
+            self.outbox.send(key, &Frame::Proof { community: id, admits });
+            self.compare(key, id);
+        }
+    }
+
+    /// A stranger shows that it was admitted by a member: what it knows of the authority log is asked for.
+    fn proof(&mut self, from: NetworkKey, id: CommunityId, admits: Vec<SignedEvent>) {
+        let Some(community) = self.communities.get(&id) else { return };
+        if community.member_of(from).is_some() {
+            return;
+        }
+        let state = community.state();
+        let mut known: BTreeSet<DeviceId> =
+            state.members.values().flat_map(|member| member.devices.keys().copied()).collect();
+        let mut proved = false;
+        let mut incoming = Vec::new();
+        for signed in admits {
+            let Ok(event) = signed.verify() else {
+                return self.outbox.penalize(from, "a proof of membership that does not verify");
+            };
+            let Ok(AuthorityOp::Admit(join)) = AuthorityOp::from_bytes(event.body().unwrap_or_default()) else { return };
+            let Ok(identity) = join.check() else { return };
+            if !known.contains(&event.header().device) || join.community != id {
+                return;
+            }
+            known.extend(identity.devices.keys().copied());
+            proved = identity.devices.values().any(|keys| keys.contains(&from));
+            incoming.push((event, None));
+        }
+        if !proved {
+            return;
+        }
+        // The admissions wait for their past, which the newcomer holds; it is asked for that alone.
+        let Some(community) = self.communities.get_mut(&id) else { return };
+        community.provisional.insert(from);
+        self.ingest(id, incoming, None, from);
+        self.send_heights(from, id, &[Place::Authority], &[], true);
+    }
+}

@@ -1,0 +1,390 @@
+//! Frames between nodes: canonical binary, one byte of tag first (docs/protocol.md, "Sync and gossip").
+//!
+//! A stream [`Frame`] comes over an authenticated connection, so its sender is a network key. A
+//! [`Broadcast`] comes out of a gossip frame that opened under the topic's key; each of its parts is signed.
+
+pub(crate) mod link;
+
+use alloquy_ids::{ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
+use alloquy_schema::authority::op::Join;
+use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
+use alloquy_schema::dag::Height;
+use alloquy_schema::epoch::Wrap;
+use alloquy_schema::event::SignedEvent;
+use alloquy_schema::identity::PrekeyRecord;
+use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
+
+use crate::limits::{
+    ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX, LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX,
+    STATUS_BYTES_MAX, WANTED_MAX, WRAPS_MAX,
+};
+
+/// Version of the stream protocol; the first byte of every frame.
+pub(crate) const WIRE_VERSION: u8 = 1;
+
+/// One message of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// Where the sender stands: 8-byte digests of authority and of all other scopes that both may view.
+    Digest { community: CommunityId, authority: u64, scopes: u64 },
+    /// One digest per shared scope, in the order of the scopes' ids; authority views are equal.
+    Scopes { community: CommunityId, digests: Vec<u64> },
+    /// What the sender holds of some scopes, and which heads it asks for by name.
+    Heights { community: CommunityId, scopes: Vec<ScopeHeights> },
+    /// Events that the receiver lacks. `more`: say again where you stand, there is more.
+    Ranges { community: CommunityId, ranges: Vec<Vec<u8>>, more: bool },
+    /// Proof of membership for a peer that does not know the sender: admissions up to one that it knows.
+    Proof { community: CommunityId, admits: Vec<SignedEvent> },
+    /// Asks to be admitted, and says under what name.
+    JoinRequest { join: Box<Join>, name: String },
+    /// The join was not admitted.
+    JoinRefused { community: CommunityId, refusal: Refusal },
+    /// Current prekeys of devices.
+    Prekeys { community: CommunityId, records: Vec<PrekeyRecord> },
+    /// Asks for keys of epochs, for the sender's prekey.
+    KeyRequest { community: CommunityId, prekey: PrekeyRecord, epochs: Vec<EpochId> },
+    /// Wraps of one epoch, the receiver's among them.
+    Keys { community: CommunityId, epoch: EpochId, wraps: Vec<Wrap> },
+    /// The receiver's log in `scope` is durable here up to `height`; `opened`: and readable.
+    Ack { community: CommunityId, scope: ScopeId, incarnation: u32, height: u64, opened: bool },
+    /// The sender's word about itself.
+    Signal(Box<Signal>),
+    /// The sender ends.
+    Bye,
+}
+
+/// Heights of one scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ScopeHeights {
+    pub(crate) scope: ScopeId,
+    pub(crate) heights: Vec<Height>,
+    /// Heads that the sender lacks and asks for, whatever the heights say (branches of forked logs).
+    pub(crate) wanted: Vec<EventId>,
+    /// The sender lacks something that the receiver has: say where you stand in return.
+    pub(crate) answer: bool,
+}
+
+/// Why a join was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Refusal {
+    Invalid = 1,
+    Expired = 2,
+    UsedUp = 3,
+    Banned = 4,
+    Busy = 5,
+}
+
+/// What a gossip frame carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Broadcast {
+    /// Live events; a newcomer's `Admit` goes with its first ones.
+    Events { admit: Option<Box<SignedEvent>>, events: Vec<SignedEvent> },
+    /// Presence or typing, signed by the device.
+    Signal(Signal),
+}
+
+/// A device's word about itself, never stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Signal {
+    pub(crate) community: CommunityId,
+    pub(crate) device: DeviceId,
+    /// The sender's clock; a later one replaces an earlier one.
+    pub(crate) at: UnixMs,
+    pub(crate) what: SignalKind,
+    pub(crate) signature: [u8; 64],
+}
+
+/// What a signal says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SignalKind {
+    /// Here, idle, or not to be disturbed, with a status line and the device's addresses as multiaddr text.
+    Here { availability: u8, status: String, addresses: Vec<String> },
+    /// Gone.
+    Gone,
+    /// Typing in a channel.
+    Typing { channel: ChannelId },
+}
+
+impl Signal {
+    /// What the device signs.
+    pub(crate) fn message(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.raw(b"ALLOQUY signal v1");
+        self.write_unsigned(&mut w);
+        w.into_bytes()
+    }
+
+    fn write_unsigned(&self, w: &mut Writer) {
+        self.community.write(w);
+        self.device.write(w);
+        self.at.write(w);
+        match &self.what {
+            SignalKind::Here { availability, status, addresses } => {
+                w.u8(1);
+                w.u8(*availability);
+                w.text(status);
+                w.varint(addresses.len() as u64);
+                for address in addresses {
+                    w.text(address);
+                }
+            }
+            SignalKind::Gone => w.u8(2),
+            SignalKind::Typing { channel } => {
+                w.u8(3);
+                channel.write(w);
+            }
+        }
+    }
+}
+
+impl Canonical for Signal {
+    fn write(&self, w: &mut Writer) {
+        self.write_unsigned(w);
+        w.raw(&self.signature);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            community: CommunityId::read(r)?,
+            device: DeviceId::read(r)?,
+            at: UnixMs::read(r)?,
+            what: match r.u8("signal")? {
+                1 => SignalKind::Here {
+                    availability: r.u8("availability")?,
+                    status: r.text(STATUS_BYTES_MAX, "status")?,
+                    addresses: {
+                        let count = r.len(ADDRESSES_MAX, "addresses")?;
+                        (0..count).map(|_| r.text(ADDRESS_BYTES_MAX, "address")).collect::<Result<_, _>>()?
+                    },
+                },
+                2 => SignalKind::Gone,
+                3 => SignalKind::Typing { channel: ChannelId::read(r)? },
+                value => return Err(DecodeError::Unknown { what: "signal", value: u64::from(value) }),
+            },
+            signature: r.array("signature")?,
+        })
+    }
+}
+
+impl Canonical for Broadcast {
+    fn write(&self, w: &mut Writer) {
+        w.u8(WIRE_VERSION);
+        match self {
+            Self::Events { admit, events } => {
+                w.u8(1);
+                w.option(admit.as_deref());
+                w.list(events);
+            }
+            Self::Signal(signal) => {
+                w.u8(2);
+                signal.write(w);
+            }
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        read_version(r)?;
+        match r.u8("broadcast")? {
+            1 => Ok(Self::Events {
+                admit: r.option("admit")?.map(Box::new),
+                events: r.list(LIVE_EVENTS_MAX, "live events")?,
+            }),
+            2 => Signal::read(r).map(Self::Signal),
+            value => Err(DecodeError::Unknown { what: "broadcast", value: u64::from(value) }),
+        }
+    }
+}
+
+fn read_version(r: &mut Reader<'_>) -> Result<(), DecodeError> {
+    match r.u8("wire version")? {
+        WIRE_VERSION => Ok(()),
+        value => Err(DecodeError::Unknown { what: "wire version", value: u64::from(value) }),
+    }
+}
+
+impl Canonical for ScopeHeights {
+    fn write(&self, w: &mut Writer) {
+        self.scope.write(w);
+        w.list(&self.heights);
+        w.list(&self.wanted);
+        w.u8(u8::from(self.answer));
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            scope: ScopeId::read(r)?,
+            heights: r.list(HEIGHTS_MAX, "heights")?,
+            wanted: r.list(WANTED_MAX, "wanted heads")?,
+            answer: read_flag(r, "answer")?,
+        })
+    }
+}
+
+fn read_flag(r: &mut Reader<'_>, what: &'static str) -> Result<bool, DecodeError> {
+    match r.u8(what)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        value => Err(DecodeError::Unknown { what, value: u64::from(value) }),
+    }
+}
+
+fn write_digests(w: &mut Writer, digests: &[u64]) {
+    w.varint(digests.len() as u64);
+    for digest in digests {
+        w.u64(*digest);
+    }
+}
+
+impl Frame {
+    const fn tag(&self) -> u8 {
+        match self {
+            Self::Digest { .. } => 1,
+            Self::Scopes { .. } => 2,
+            Self::Heights { .. } => 3,
+            Self::Ranges { .. } => 4,
+            Self::Proof { .. } => 5,
+            Self::JoinRequest { .. } => 6,
+            Self::JoinRefused { .. } => 7,
+            Self::Prekeys { .. } => 8,
+            Self::KeyRequest { .. } => 9,
+            Self::Keys { .. } => 10,
+            Self::Ack { .. } => 11,
+            Self::Bye => 12,
+            Self::Signal(_) => 13,
+        }
+    }
+
+    fn write_fields(&self, w: &mut Writer) {
+        match self {
+            Self::Digest { authority, scopes, .. } => {
+                w.u64(*authority);
+                w.u64(*scopes);
+            }
+            Self::Scopes { digests, .. } => write_digests(w, digests),
+            Self::Heights { scopes, .. } => w.list(scopes),
+            Self::Ranges { ranges, more, .. } => {
+                w.varint(ranges.len() as u64);
+                for range in ranges {
+                    w.bytes(range);
+                }
+                w.u8(u8::from(*more));
+            }
+            Self::Proof { admits, .. } => w.list(admits),
+            Self::JoinRequest { join, name } => {
+                join.write(w);
+                w.text(name);
+            }
+            Self::Signal(signal) => signal.write(w),
+            Self::JoinRefused { refusal, .. } => w.u8(*refusal as u8),
+            Self::Prekeys { records, .. } => w.list(records),
+            Self::KeyRequest { prekey, epochs, .. } => {
+                prekey.write(w);
+                w.list(epochs);
+            }
+            Self::Keys { epoch, wraps, .. } => {
+                epoch.write(w);
+                w.list(wraps);
+            }
+            Self::Ack { scope, incarnation, height, opened, .. } => {
+                scope.write(w);
+                w.u32(*incarnation);
+                w.varint(*height);
+                w.u8(u8::from(*opened));
+            }
+            Self::Bye => {}
+        }
+    }
+
+    /// The community that the frame is about.
+    pub(crate) fn community(&self) -> Option<CommunityId> {
+        match self {
+            Self::Digest { community, .. }
+            | Self::Scopes { community, .. }
+            | Self::Heights { community, .. }
+            | Self::Ranges { community, .. }
+            | Self::Proof { community, .. }
+            | Self::JoinRefused { community, .. }
+            | Self::Prekeys { community, .. }
+            | Self::KeyRequest { community, .. }
+            | Self::Keys { community, .. }
+            | Self::Ack { community, .. } => Some(*community),
+            Self::JoinRequest { join, .. } => Some(join.community),
+            Self::Signal(signal) => Some(signal.community),
+            Self::Bye => None,
+        }
+    }
+}
+
+impl Canonical for Frame {
+    fn write(&self, w: &mut Writer) {
+        w.u8(WIRE_VERSION);
+        w.u8(self.tag());
+        match (self, self.community()) {
+            (Self::JoinRequest { .. } | Self::Signal(_), _) | (_, None) => {}
+            (_, Some(community)) => community.write(w),
+        }
+        self.write_fields(w);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        read_version(r)?;
+        let tag = r.u8("frame")?;
+        match tag {
+            6 => {
+                let join = Box::new(Join::read(r)?);
+                return Ok(Self::JoinRequest { join, name: r.text(NAME_BYTES_MAX, "name")? });
+            }
+            12 => return Ok(Self::Bye),
+            13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
+            _ => {}
+        }
+        read_community_frame(tag, r)
+    }
+}
+
+fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeError> {
+    let community = CommunityId::read(r)?;
+    Ok(match tag {
+        1 => Frame::Digest { community, authority: r.u64("authority digest")?, scopes: r.u64("scopes digest")? },
+        2 => {
+            let count = r.len(SCOPES_MAX, "scope digests")?;
+            let digests = (0..count).map(|_| r.u64("scope digest")).collect::<Result<_, _>>()?;
+            Frame::Scopes { community, digests }
+        }
+        3 => Frame::Heights { community, scopes: r.list(SCOPES_MAX, "scopes")? },
+        4 => {
+            let count = r.len(RANGES_PER_FRAME_MAX, "ranges")?;
+            let range = |_| r.bytes(RANGE_BYTES_MAX, "range").map(<[u8]>::to_vec);
+            let ranges = (0..count).map(range).collect::<Result<_, _>>()?;
+            Frame::Ranges { community, ranges, more: read_flag(r, "more")? }
+        }
+        5 => Frame::Proof { community, admits: r.list(ADMIT_CHAIN_MAX, "admissions")? },
+        7 => Frame::JoinRefused { community, refusal: Refusal::read(r)? },
+        8 => Frame::Prekeys { community, records: r.list(PREKEYS_MAX, "prekeys")? },
+        9 => Frame::KeyRequest {
+            community,
+            prekey: PrekeyRecord::read(r)?,
+            epochs: r.list(EPOCHS_ASKED_MAX, "epochs asked for")?,
+        },
+        10 => Frame::Keys { community, epoch: EpochId::read(r)?, wraps: r.list(WRAPS_MAX, "wraps")? },
+        11 => Frame::Ack {
+            community,
+            scope: ScopeId::read(r)?,
+            incarnation: r.u32("incarnation")?,
+            height: r.varint("height")?,
+            opened: read_flag(r, "opened")?,
+        },
+        value => return Err(DecodeError::Unknown { what: "frame", value: u64::from(value) }),
+    })
+}
+
+impl Refusal {
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let value = r.u8("refusal")?;
+        [Self::Invalid, Self::Expired, Self::UsedUp, Self::Banned, Self::Busy]
+            .into_iter()
+            .find(|refusal| *refusal as u8 == value)
+            .ok_or(DecodeError::Unknown { what: "refusal", value: u64::from(value) })
+    }
+}
