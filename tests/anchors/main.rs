@@ -1,0 +1,55 @@
+//! Benchmarks: what is counted gates the tests, what is timed is reported beside a rival from the same run.
+//!
+//! `./bench` runs the real values in a release build; the tests below run small ones, so that nothing here
+//! rots, and hold the counts to their goals. Each result is one JSON line (see [`report`]). docs/performance.md
+//! keeps the numbers reached. No corpus is committed: [`corpus`] reads the sentences of documentation that
+//! lies on the machine.
+
+mod catch_up;
+mod corpus;
+mod latency;
+mod ranges;
+mod report;
+mod table;
+
+use report::Line;
+
+/// Every benchmark, by the name given on the command line.
+type Bench = fn() -> anyhow::Result<Vec<Line>>;
+
+const BENCHES: &[(&str, Bench)] = &[
+    ("catch-up", || catch_up::missed(catch_up::Missed::REAL)),
+    ("nothing-new", || catch_up::nothing_new(catch_up::CHANNELS)),
+    ("ranges", || ranges::verify_and_write(ranges::EVENTS)),
+    ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
+];
+
+fn main() -> anyhow::Result<()> {
+    let chosen: Vec<String> = std::env::args().skip(1).collect();
+    for name in &chosen {
+        anyhow::ensure!(
+            BENCHES.iter().any(|(known, _)| known == name),
+            "{name} is none of {:?}",
+            BENCHES.map_names()
+        );
+    }
+    for (name, bench) in BENCHES {
+        if chosen.is_empty() || chosen.iter().any(|one| one == name) {
+            for line in bench()? {
+                line.print()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names of benchmarks, for messages.
+trait Names {
+    fn map_names(&self) -> Vec<&str>;
+}
+
+impl Names for [(&'static str, Bench)] {
+    fn map_names(&self) -> Vec<&str> {
+        self.iter().map(|(name, _)| *name).collect()
+    }
+}

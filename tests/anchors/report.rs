@@ -1,0 +1,48 @@
+//! One result: a JSON line on standard output.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+/// A quantity, and what the best known other way needs for the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) name: &'static str,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+    /// How many were measured.
+    pub(crate) n: usize,
+    /// What it is compared with, and its value; measured in the same run unless the name says otherwise.
+    pub(crate) rival: Option<(&'static str, f64)>,
+}
+
+impl Line {
+    fn to_json(&self) -> Value {
+        let (rival, rival_value) = self.rival.unzip();
+        let ratio = rival_value.map(|other| round(self.value / other));
+        json!({
+            "name": self.name, "value": round(self.value), "unit": self.unit, "n": self.n,
+            "rival": rival, "rival_value": rival_value.map(round), "ratio": ratio,
+        })
+    }
+
+    pub(crate) fn print(&self) -> anyhow::Result<()> {
+        writeln!(std::io::stdout().lock(), "{}", self.to_json())?;
+        Ok(())
+    }
+}
+
+/// Three decimals: more would be noise.
+fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+/// The value below which this part of the samples lies. Sorts them.
+pub(crate) fn percentile(samples: &mut [f64], part: f64) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    let last = samples.len().saturating_sub(1);
+    samples
+        .get((last as f64 * part).round() as usize)
+        .copied()
+        .unwrap_or(f64::NAN)
+}
