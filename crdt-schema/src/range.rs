@@ -29,7 +29,7 @@ const RANGE_VERSION: u8 = 1;
 
 /// Bytes of a sealed body whose padded plaintext has `padded` bytes: the cipher's tag follows it.
 const fn sealed_len(padded: usize) -> usize {
-    padded + 16
+    padded + crate::epoch::TAG_BYTES
 }
 
 /// How bodies of sealed events travel.

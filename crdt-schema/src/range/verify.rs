@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloquy_ids::{DeviceId, EpochId, EventId, ScopeId, UnixMs};
 
-use super::block::{self, Block};
+use super::block::Block;
 use super::columns::{Columns, Form, Proof, Tag, read_column, unzigzag};
 use super::{RangeError, SignedRange, VerifiedRange};
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
@@ -62,7 +62,7 @@ fn open_blocks(
             continue;
         }
         let secret = secret(bodies.epoch).ok_or(RangeError::SecretNotHeld(bodies.epoch))?;
-        let bytes = block::unseal(&secret, &bodies.bytes).ok_or(RangeError::BodiesDoNotOpen(bodies.epoch))?;
+        let bytes = secret.open_block(&bodies.bytes).ok_or(RangeError::BodiesDoNotOpen(bodies.epoch))?;
         let block = Block::from_bytes(&bytes)?;
         declared += block.declared_len();
         check_declared(declared)?;
