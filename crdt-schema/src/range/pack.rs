@@ -79,9 +79,10 @@ fn runs(events: &[&VerifiedEvent]) -> Vec<Vec<usize>> {
 
 /// Whether `next` is the event after `event` in the same log.
 fn follows(event: &VerifiedEvent, next: &VerifiedEvent) -> bool {
-    next.header().prev == event.id()
-        && next.header().log() == event.header().log()
-        && Some(next.header().seq) == event.header().seq.checked_add(1)
+    let (own, after) = (event.header(), next.header());
+    after.prev == event.id()
+        && (after.device, after.incarnation) == (own.device, own.incarnation)
+        && Some(after.seq) == own.seq.checked_add(1)
 }
 
 /// An upper bound of what a range takes, so that none has to be packed twice.
@@ -137,7 +138,9 @@ fn build(
         builder.add_chain(events[chain.places[0]]);
     }
     for (place, event) in events.iter().enumerate() {
-        builder.add(event, chain_of[place], signed[place]);
+        let chain = chain_of[place];
+        let first = chains[chain].places[0] == place;
+        builder.add(event, &Placed { chain, first, signed: signed[place] });
     }
     builder.finish()
 }
@@ -199,6 +202,14 @@ fn signed_places(events: &[&VerifiedEvent], chains: &[Chain]) -> Vec<Signed> {
         signed[places[places.len() - 1]] = Signed::Last;
     }
     signed
+}
+
+/// Where an event stands in its range.
+struct Placed {
+    chain: usize,
+    /// Whether it is the first of its chain.
+    first: bool,
+    signed: Signed,
 }
 
 /// A table in order of first use.
@@ -279,31 +290,33 @@ impl<'a> Builder<'a> {
         self.columns.chain_prev.push(prev);
     }
 
-    fn add(&mut self, event: &VerifiedEvent, chain: usize, signed: Signed) {
+    fn add(&mut self, event: &VerifiedEvent, placed: &Placed) {
         let header = event.header();
-        self.add_time(event);
+        self.add_time(event, placed.first);
         self.add_deps(event);
         let auth = self.auth_set(&header.auth);
         self.columns.auth.push(auth);
-        self.columns.chain.push(chain as u64);
+        self.columns.chain.push(placed.chain as u64);
         let group = (header.kind == Kind::Sealed).then(|| self.group(header.epoch));
         self.columns.epoch.push(group.unwrap_or(0) as u64);
         let (form, carrier) = self.add_body(event, group);
-        let proof = self.add_proof(event, signed, carrier);
+        let proof = self.add_proof(event, placed.signed, carrier);
         let genesis = header.scope != self.scope;
         self.columns.tag.push(Tag { kind: header.kind, form, proof, genesis }.to_number());
         self.places.insert(event.id(), (self.places.len(), header.lamport));
     }
 
-    fn add_time(&mut self, event: &VerifiedEvent) {
+    fn add_time(&mut self, event: &VerifiedEvent, first: bool) {
         let header = event.header();
         if self.before.is_none() {
             self.columns.lamport_base = header.lamport;
             self.columns.wall_base = header.wall.0;
         }
         let (lamport_before, wall_before) = self.before.unwrap_or((header.lamport, header.wall.0));
-        let parents = header.parents().filter_map(|parent| self.places.get(&parent)).map(|(_, lamport)| *lamport);
-        let expected = parents.max().map_or(lamport_before, |above| above + 1);
+        // The receiver knows the times of `deps` in the range, and of `prev` if it is in the same chain.
+        let prev = (!first).then_some(&header.prev);
+        let parents = header.deps.iter().chain(prev).filter_map(|parent| self.places.get(parent));
+        let expected = parents.map(|(_, lamport)| *lamport).max().map_or(lamport_before, |above| above + 1);
         self.columns.lamport.push(zigzag(header.lamport.wrapping_sub(expected) as i64));
         self.columns.wall.push(zigzag(header.wall.0.wrapping_sub(wall_before) as i64));
         self.before = Some((header.lamport, header.wall.0));
