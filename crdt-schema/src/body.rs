@@ -1,6 +1,9 @@
 //! Sealed bodies: what members write into channels and into the community's content.
 //!
-//! The first byte tells what it is. A tag of a later level is kept and not shown.
+//! The first byte tells what it is. A tag of a later level is kept and not shown. A form that says the same in
+//! more bytes is refused: each body has one. See docs/protocol.md, "Sealed bodies".
+//!
+//! Deliberately not here: padding and sealing (`epoch`), and who may write what (`timeline`, `content`).
 
 use alloquy_ids::EventId;
 

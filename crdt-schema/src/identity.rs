@@ -1,10 +1,20 @@
-//! Accounts: the identity log, prekey records and recovery words.
+//! Accounts: the identity log, prekey records and network certificates.
 //!
 //! Genesis names the first device, its network key, the hash of the recovery signing key and the recovery
-//! wrap key. Later operations (devices, revocations, key changes) extend the log without a new format: what
-//! this level does not know is kept and has no effect. See docs/protocol.md, "Accounts".
+//! wrap key. Later operations (devices, revocations, key changes) extend the log without a new format: an
+//! operation that this level does not know is kept without effect. See docs/protocol.md, "Accounts".
+//!
+//! Invariants: [`evaluate`] is a pure function of the chain and checks every signature; equal chains give equal
+//! identities. Deliberately not here: who of an account may act in a community (`authority`, which embeds
+//! identity events), and keeping secrets (the shell's store).
+
+pub mod recovery;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use alloquy_ids::{AccountId, DeviceId, EpochId, EventId, NetworkKey, ScopeId, UnixMs};
 use rand_core::CryptoRng;
@@ -12,34 +22,33 @@ use zeroize::Zeroizing;
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::dag::Dag;
-use crate::epoch::x25519_public;
-use crate::event::{Header, Kind, SignedEvent, clear_commit};
-use crate::hash::derive;
-use crate::keys::{self, DeviceKey};
-use crate::limits::{BODY_BYTES_MAX, IDENTITY_CHAIN_MAX};
+use crate::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
+use crate::keys::{DeviceKey, verify, x25519_key_holds, x25519_public};
+use crate::limits::{IDENTITY_BODY_BYTES_MAX, IDENTITY_CHAIN_MAX};
 
-/// Bytes of entropy in the recovery words: 12 words of BIP-39.
-const RECOVERY_ENTROPY_BYTES: usize = 16;
+pub use recovery::{RecoveryError, RecoveryKeys, restore_keys};
+
+const TAG_GENESIS: u8 = 1;
 
 /// Body of an identity event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IdentityOp {
-    /// Makes the account; the event's id is the account's. Signed by the first device, the header's.
+    /// Makes the account; the event's id is the account's. Signed by `device` (the header's device).
     Genesis {
         /// Makes two accounts of one device differ.
         nonce: [u8; 16],
-        /// The first device's network key.
+        /// The first device's network key and the key's proof that it belongs to the device.
         network: NetworkCertificate,
-        /// Derived hash of the Ed25519 recovery signing key.
+        /// BLAKE3-derived hash of the Ed25519 recovery signing key.
         recovery_commitment: [u8; 32],
         /// X25519 key to which epoch secrets of `all` scopes are also wrapped.
         recovery_wrap_key: [u8; 32],
     },
     /// An operation of a later level: kept, without effect.
     Unknown {
-        /// Its tag.
+        /// Its first byte.
         tag: u8,
-        /// Its fields, not understood.
+        /// What follows.
         bytes: Vec<u8>,
     },
 }
@@ -48,7 +57,7 @@ impl Canonical for IdentityOp {
     fn write(&self, w: &mut Writer) {
         match self {
             Self::Genesis { nonce, network, recovery_commitment, recovery_wrap_key } => {
-                w.u8(1);
+                w.u8(TAG_GENESIS);
                 w.raw(nonce);
                 network.write(w);
                 w.raw(recovery_commitment);
@@ -62,23 +71,24 @@ impl Canonical for IdentityOp {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        if r.remaining() > IDENTITY_BODY_BYTES_MAX {
+            let (value, limit) = (r.remaining() as u64, IDENTITY_BODY_BYTES_MAX as u64);
+            return Err(DecodeError::Limit { what: "identity operation", value, limit });
+        }
         match r.u8("identity operation")? {
-            1 => Ok(Self::Genesis {
+            TAG_GENESIS => Ok(Self::Genesis {
                 nonce: r.array("nonce")?,
                 network: NetworkCertificate::read(r)?,
                 recovery_commitment: r.array("recovery commitment")?,
                 recovery_wrap_key: r.array("recovery wrap key")?,
             }),
-            tag => {
-                let len = r.remaining().min(BODY_BYTES_MAX);
-                Ok(Self::Unknown { tag, bytes: r.raw(len, "unknown identity operation")?.to_vec() })
-            }
+            tag => Ok(Self::Unknown { tag, bytes: r.raw(r.remaining(), "identity operation")?.to_vec() }),
         }
     }
 }
 
-/// A network key, bound to a device: the network key signs the device's id; the device signs the genesis that
-/// carries this.
+/// A network key, bound to a device by signatures of both: the key's own is here, the device's is that of the
+/// identity event that holds the certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkCertificate {
     /// The key behind the libp2p `PeerId`.
@@ -87,22 +97,22 @@ pub struct NetworkCertificate {
     pub signature: [u8; 64],
 }
 
-fn network_message(device: DeviceId) -> Vec<u8> {
-    [b"ALLOQUY network key v1".as_slice(), &device.0].concat()
-}
-
 impl NetworkCertificate {
     /// Binds the network key of a seed to a device.
     #[must_use]
     pub fn sign(network_seed: &[u8; 32], device: DeviceId) -> Self {
-        let key = DeviceKey::from_seed(network_seed);
-        Self { key: NetworkKey(key.public()), signature: key.sign(&network_message(device)) }
+        let network = DeviceKey::from_seed(network_seed);
+        Self { key: NetworkKey(network.public()), signature: network.sign(&Self::message(device)) }
     }
 
-    /// Whether the network key has agreed to belong to the device.
+    /// Whether the network key has signed that it belongs to the device.
     #[must_use]
     pub fn verify(&self, device: DeviceId) -> bool {
-        keys::verify(&self.key.0, &network_message(device), &self.signature)
+        verify(&self.key.0, &Self::message(device), &self.signature)
+    }
+
+    fn message(device: DeviceId) -> Vec<u8> {
+        [b"alloquy network key v1".as_slice(), device.as_bytes()].concat()
     }
 }
 
@@ -111,8 +121,9 @@ impl Canonical for NetworkCertificate {
         self.key.write(w);
         w.raw(&self.signature);
     }
+
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { key: NetworkKey::read(r)?, signature: r.array("network key signature")? })
+        Ok(Self { key: NetworkKey::read(r)?, signature: r.array("network certificate")? })
     }
 }
 
@@ -130,14 +141,15 @@ pub struct PrekeyRecord {
 }
 
 impl PrekeyRecord {
-    fn message(device: DeviceId, counter: u64, key: &[u8; 32]) -> Vec<u8> {
-        [b"ALLOQUY prekey v1".as_slice(), &device.0, &counter.to_le_bytes(), key].concat()
-    }
-
-    /// Whether the device's signature holds.
+    /// Whether the device's signature holds, and the prekey is one that can be wrapped to.
     #[must_use]
     pub fn verify(&self) -> bool {
-        keys::verify(&self.device.0, &Self::message(self.device, self.counter, &self.key), &self.signature)
+        x25519_key_holds(&self.key) && verify(&self.device.0, &self.message(), &self.signature)
+    }
+
+    fn message(&self) -> Vec<u8> {
+        let counter = self.counter.to_le_bytes();
+        [b"alloquy prekey v1".as_slice(), self.device.as_bytes(), &counter, &self.key].concat()
     }
 }
 
@@ -148,6 +160,7 @@ impl Canonical for PrekeyRecord {
         w.raw(&self.key);
         w.raw(&self.signature);
     }
+
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             device: DeviceId::read(r)?,
@@ -158,44 +171,45 @@ impl Canonical for PrekeyRecord {
     }
 }
 
-/// The record of a prekey whose secret is known.
-#[must_use]
-pub fn sign_prekey(device: &DeviceKey, counter: u64, secret: &[u8; 32]) -> PrekeyRecord {
-    let key = x25519_public(secret);
-    let signature = device.sign(&PrekeyRecord::message(device.id(), counter, &key));
-    PrekeyRecord { device: device.id(), counter, key, signature }
-}
-
-/// A prekey pair: the record to publish and the X25519 secret to keep.
+/// A prekey pair: the record to publish and the secret to keep.
 pub fn new_prekey(device: &DeviceKey, counter: u64, rng: &mut impl CryptoRng) -> (PrekeyRecord, [u8; 32]) {
     let mut secret = [0; 32];
     rng.fill_bytes(&mut secret);
     (sign_prekey(device, counter, &secret), secret)
 }
 
+/// The record of a prekey whose secret is held.
+#[must_use]
+pub fn sign_prekey(device: &DeviceKey, counter: u64, secret: &[u8; 32]) -> PrekeyRecord {
+    let mut record =
+        PrekeyRecord { device: device.id(), counter, key: x25519_public(secret), signature: [0; 64] };
+    record.signature = device.sign(&record.message());
+    record
+}
+
 /// An account as its evaluated identity log says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The account: the id of the genesis.
+    /// The account: the id of its genesis.
     pub account: AccountId,
-    /// Devices that may act, with their network keys.
+    /// Devices that may act: (device, network keys).
     pub devices: BTreeMap<DeviceId, Vec<NetworkKey>>,
     /// Derived hash of the recovery signing key.
     pub recovery_commitment: [u8; 32],
-    /// X25519 key to which epoch secrets are also wrapped.
+    /// X25519 key of the recovery words.
     pub recovery_wrap_key: [u8; 32],
 }
 
 /// Why an identity chain is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
-    /// The chain is empty, or its first event is no genesis.
+    /// The chain is empty.
     #[error("an identity log starts with a genesis")]
     NoGenesis,
-    /// An event does not hold.
+    /// An event's signature, structure or operation does not hold.
     #[error("identity event {position} does not hold: {reason}")]
     Event {
-        /// Which one, from 0.
+        /// Place in the chain, from 0.
         position: usize,
         /// What is wrong.
         reason: String,
@@ -203,97 +217,89 @@ pub enum IdentityError {
     /// The chain is too long.
     #[error("{count} identity events, the limit is {limit}")]
     TooMany {
-        /// How many there are.
+        /// Events given.
         count: usize,
-        /// How many are allowed.
+        /// The most that are taken.
         limit: usize,
     },
 }
 
-/// Evaluates a chain of identity events, genesis first. Pure; verifies every signature.
+/// Evaluates a chain of identity events, genesis first, parents before children. Pure; verifies every signature.
 ///
 /// # Errors
-/// See [`IdentityError`].
+/// [`IdentityError`]: an empty or overlong chain, or an event that does not hold.
 pub fn evaluate(chain: &[SignedEvent]) -> Result<Identity, IdentityError> {
     if chain.len() > IDENTITY_CHAIN_MAX {
         return Err(IdentityError::TooMany { count: chain.len(), limit: IDENTITY_CHAIN_MAX });
     }
-    let first = chain.first().ok_or(IdentityError::NoGenesis)?;
-    let account = first.header.id();
-    let mut dag = Dag::new(ScopeId(account.0));
-    let mut identity = None;
-    for (position, event) in chain.iter().enumerate() {
-        let fault = |reason: String| IdentityError::Event { position, reason };
-        if event.header.kind != Kind::Identity {
-            return Err(fault("it is of another kind".to_owned()));
-        }
-        let verified = event.clone().verify().map_err(|error| fault(error.to_string()))?;
-        dag.insert(verified).map_err(|error| fault(error.to_string()))?;
-        let op = IdentityOp::from_bytes(&event.body).map_err(|error| fault(error.to_string()))?;
-        match (op, position) {
-            (IdentityOp::Genesis { network, recovery_commitment, recovery_wrap_key, .. }, 0) => {
-                if event.header.scope != ScopeId::ZERO || !network.verify(event.header.device) {
-                    return Err(fault("its scope is not zero, or its network key does not certify the device".to_owned()));
-                }
-                identity = Some(Identity {
-                    account: account.into(),
-                    devices: BTreeMap::from([(event.header.device, vec![network.key])]),
-                    recovery_commitment,
-                    recovery_wrap_key,
-                });
-            }
-            (IdentityOp::Genesis { .. }, _) => return Err(fault("a second genesis".to_owned())),
-            (IdentityOp::Unknown { .. }, 0) => return Err(IdentityError::NoGenesis),
-            (IdentityOp::Unknown { .. }, _) => {}
-        }
+    let (first, later) = chain.split_first().ok_or(IdentityError::NoGenesis)?;
+    let at = |position| move |reason| IdentityError::Event { position, reason };
+    let genesis = verified(first).map_err(at(0))?;
+    let identity = found(&genesis).map_err(at(0))?;
+    let mut dag = Dag::new(identity.account.into());
+    add(&mut dag, genesis).map_err(at(0))?;
+    for (position, event) in later.iter().enumerate() {
+        let event = verified(event).map_err(at(position + 1))?;
+        follow(&mut dag, event).map_err(at(position + 1))?;
     }
-    identity.ok_or(IdentityError::NoGenesis)
+    Ok(identity)
 }
 
-/// Secrets that the recovery words give.
-pub struct RecoveryKeys {
-    /// Signs what beats devices in the identity log.
-    pub signing: DeviceKey,
-    /// X25519 secret of the recovery wrap key.
-    pub wrap_secret: Zeroizing<[u8; 32]>,
+/// Signature, kind and place of one identity event.
+fn verified(event: &SignedEvent) -> Result<VerifiedEvent, String> {
+    if event.header.kind != Kind::Identity || !event.header.auth.is_empty() {
+        return Err("it is not an identity event".to_owned());
+    }
+    event.clone().verify().map_err(|error| error.to_string())
 }
 
-impl std::fmt::Debug for RecoveryKeys {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RecoveryKeys(..)")
-    }
+fn operation(event: &VerifiedEvent) -> Result<IdentityOp, String> {
+    let body = event.body().expect("a verified signed event has its body");
+    IdentityOp::from_bytes(body).map_err(|error| error.to_string())
 }
 
-impl RecoveryKeys {
-    fn from_entropy(entropy: &[u8]) -> Self {
-        Self {
-            signing: DeviceKey::from_seed(&derive("alloquy recovery signing key v1", &[entropy])),
-            wrap_secret: Zeroizing::new(derive("alloquy recovery wrap key v1", &[entropy])),
-        }
+/// The account that a genesis makes.
+fn found(event: &VerifiedEvent) -> Result<Identity, String> {
+    let header = event.header();
+    if header.scope != ScopeId::ZERO || header.seq != 0 || header.parents().next().is_some() {
+        return Err("a genesis has scope zero and nothing before it".to_owned());
     }
-
-    /// The keys of 12 English BIP-39 words; `None` if a word is unknown or the checksum is wrong.
-    #[must_use]
-    pub fn from_words(words: &str) -> Option<Self> {
-        let mnemonic = bip39::Mnemonic::parse_normalized(words).ok()?;
-        let entropy = Zeroizing::new(mnemonic.to_entropy());
-        (entropy.len() == RECOVERY_ENTROPY_BYTES).then(|| Self::from_entropy(&entropy))
+    let IdentityOp::Genesis { network, recovery_commitment, recovery_wrap_key, .. } = operation(event)? else {
+        return Err("an identity log starts with a genesis".to_owned());
+    };
+    if !network.verify(header.device) {
+        return Err("the network key has not signed for the device".to_owned());
     }
-
-    /// What a genesis publishes of the signing key.
-    #[must_use]
-    pub fn commitment(&self) -> [u8; 32] {
-        derive("alloquy recovery commitment v1", &[&self.signing.public()])
+    if !x25519_key_holds(&recovery_wrap_key) {
+        return Err("the recovery wrap key is weak".to_owned());
     }
+    Ok(Identity {
+        account: event.id().into(),
+        devices: BTreeMap::from([(header.device, vec![network.key])]),
+        recovery_commitment,
+        recovery_wrap_key,
+    })
+}
 
-    /// What a genesis publishes of the wrap key.
-    #[must_use]
-    pub fn wrap_key(&self) -> [u8; 32] {
-        x25519_public(&self.wrap_secret)
+/// Adds a later event. Every operation of this level but the genesis is unknown, so nothing changes.
+fn follow(dag: &mut Dag, event: VerifiedEvent) -> Result<(), String> {
+    if dag.contains(event.id()) {
+        return Err("it stands in the chain twice".to_owned());
+    }
+    if event.header().parents().next().is_none() {
+        return Err("it does not follow the genesis".to_owned());
+    }
+    match operation(&event)? {
+        IdentityOp::Genesis { .. } => Err("a second genesis".to_owned()),
+        IdentityOp::Unknown { .. } => add(dag, event),
     }
 }
 
-/// The secrets of a new account.
+fn add(dag: &mut Dag, event: VerifiedEvent) -> Result<(), String> {
+    dag.insert(event).map(|_new| ()).map_err(|error| error.to_string())
+}
+
+/// What a new account is made of. The words are zeroed when dropped; the caller keeps the rest.
 pub struct NewAccount {
     /// The device key.
     pub device: DeviceKey,
@@ -305,33 +311,33 @@ pub struct NewAccount {
     pub recovery_words: Zeroizing<String>,
 }
 
-impl std::fmt::Debug for NewAccount {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for NewAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewAccount").field("device", &self.device).finish_non_exhaustive()
     }
 }
 
 /// Makes an account with its first device.
 pub fn create(wall: UnixMs, rng: &mut impl CryptoRng) -> NewAccount {
-    let mut bytes = |len: usize| {
-        let mut bytes = Zeroizing::new(vec![0; len]);
-        rng.fill_bytes(&mut bytes);
-        bytes
-    };
-    let seed: [u8; 32] = bytes(32)[..].try_into().expect("32 bytes were drawn");
-    let network_seed: [u8; 32] = bytes(32)[..].try_into().expect("32 bytes were drawn");
-    let nonce: [u8; 16] = bytes(16)[..].try_into().expect("16 bytes were drawn");
-    let incarnation = u32::from_le_bytes(bytes(4)[..].try_into().expect("4 bytes were drawn"));
-    let entropy = bytes(RECOVERY_ENTROPY_BYTES);
-    let recovery = RecoveryKeys::from_entropy(&entropy);
-    let words = bip39::Mnemonic::from_entropy(&entropy).expect("16 bytes are a valid entropy for BIP-39");
-    let device = DeviceKey::from_seed(&seed);
+    let mut device_seed = Zeroizing::new([0; 32]);
+    let mut network_seed = [0; 32];
+    let mut nonce = [0; 16];
+    rng.fill_bytes(&mut *device_seed);
+    rng.fill_bytes(&mut network_seed);
+    rng.fill_bytes(&mut nonce);
+    let (recovery_words, recovery) = recovery::generate(rng);
+    let device = DeviceKey::from_seed(&device_seed);
     let op = IdentityOp::Genesis {
         nonce,
         network: NetworkCertificate::sign(&network_seed, device.id()),
         recovery_commitment: recovery.commitment(),
         recovery_wrap_key: recovery.wrap_key(),
     };
+    let genesis = sign_genesis(&op, rng.next_u32(), wall, &device);
+    NewAccount { device, network_seed, genesis, recovery_words }
+}
+
+fn sign_genesis(op: &IdentityOp, incarnation: u32, wall: UnixMs, device: &DeviceKey) -> SignedEvent {
     let body = op.to_bytes();
     let header = Header {
         kind: Kind::Identity,
@@ -345,9 +351,8 @@ pub fn create(wall: UnixMs, rng: &mut impl CryptoRng) -> NewAccount {
         lamport: 1,
         wall,
         epoch: EpochId::ZERO,
-        body_len: u32::try_from(body.len()).expect("a genesis has a few hundred bytes"),
+        body_len: u32::try_from(body.len()).expect("a genesis is a few hundred bytes"),
         body_commit: clear_commit(&body),
     };
-    let genesis = SignedEvent::sign(header, body, &device);
-    NewAccount { device, network_seed, genesis, recovery_words: Zeroizing::new(words.to_string()) }
+    SignedEvent::sign(header, body, device)
 }

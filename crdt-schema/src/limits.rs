@@ -10,14 +10,22 @@ pub const LAMPORT_MAX: u64 = (1 << 48) - 1;
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of one content event's body: gossip frames are capped at 64 KiB.
 pub const CONTENT_BYTES_MAX: usize = 48 * 1024;
-/// Bytes of any event body, sealed or clear: the next padding step above a content event.
+/// Bytes of any event body as carried, sealed or clear: a content event padded to 56 KiB, and room for its tag.
 pub const BODY_BYTES_MAX: usize = 60 * 1024;
+/// Bytes of the smallest padded body: "ok" and a sentence look alike.
+pub const PADDED_BYTES_MIN: usize = 32;
+/// Padded bodies double in size up to here; the next power of two would not fit a gossip frame of 64 KiB.
+pub const PADDING_DOUBLES_UP_TO: usize = 32 * 1024;
+/// Above that, padded bodies are multiples of this many bytes.
+pub const PADDING_STEP_BYTES: usize = 8 * 1024;
 /// Bytes of the body of one authority operation.
 pub const AUTHORITY_BODY_BYTES_MAX: usize = 32 * 1024;
 /// Ids listed by one operation (accepted ends, reaffirmed operations, deleted messages).
 pub const IDS_LISTED_MAX: usize = 512;
 /// Identity events embedded in one operation: genesis, devices, revocations of one account.
 pub const IDENTITY_CHAIN_MAX: usize = 32;
+/// Bytes of the body of one identity operation: a genesis has 209; a whole chain must fit one operation.
+pub const IDENTITY_BODY_BYTES_MAX: usize = 1024;
 /// Events between two signatures of one log in a range.
 pub const RANGE_SIGNATURE_SPACING_MAX: usize = 64;
 /// Events in one range.

@@ -1,1 +1,29 @@
-//! Placeholder while the workspace is laid out.
+//! A deterministic simulation of Alloquy: many nodes of the real core on one virtual clock and one network
+//! that loses, delays, doubles and divides, with stores that are torn by crashes.
+//!
+//! docs/protocol.md, "What tests must show", names what is checked. Everything follows from one number, the
+//! seed; the same seed gives the same inputs and outputs, bit by bit, which every run verifies.
+//!
+//! - [`world`] plays the shell: stores, timers, network, one clock.
+//! - [`plan`] and [`workload`] draw what happens; [`scenario`] reads it from a file.
+//! - [`check`] judges from outside, by the replies that any face would get.
+//! - [`contract`] states what a network must promise the core, for this one and for the real one.
+//!
+//! Deliberately not here: sockets, threads (but for running seeds side by side in the binary), wall clocks.
+
+pub mod address;
+pub mod check;
+pub mod contract;
+pub mod disk;
+pub mod draw;
+pub mod machine;
+pub mod net;
+pub mod panics;
+pub mod plan;
+pub mod replica;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod trace;
+pub mod workload;
+pub mod world;

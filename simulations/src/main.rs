@@ -1,1 +1,160 @@
-fn main() {}
+//! `alloquy-sim`: runs seeds, replays one, plays scenarios.
+
+mod out;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use alloquy_sim::machine::Core;
+use alloquy_sim::report::{Outcome, Table};
+use alloquy_sim::trace::Trace;
+use alloquy_sim::{run, scenario};
+use clap::{Parser, Subcommand};
+
+/// Simulates many Alloquy nodes on one virtual clock, with faults, and checks what must hold.
+#[derive(Debug, Parser)]
+#[command(name = "alloquy-sim", version, about)]
+struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Runs seeds, each twice, and prints one table.
+    Run {
+        /// How many seeds.
+        #[arg(long, default_value_t = 20)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 1)]
+        first_seed: u64,
+        /// Threads; by default one for each core.
+        #[arg(long)]
+        threads: Option<usize>,
+    },
+    /// Runs one seed and prints everything that goes in and comes out.
+    Replay {
+        /// The seed.
+        seed: u64,
+    },
+    /// Plays scenario files; simulations/scenarios/GRAMMAR.md describes them.
+    Scenario {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Also prints everything that goes in and comes out.
+        #[arg(long)]
+        trace: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match Args::parse().what {
+        What::Run {
+            seeds,
+            first_seed,
+            threads,
+        } => {
+            let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            run_seeds(first_seed, seeds, threads.unwrap_or_else(default))
+        }
+        What::Replay { seed } => replay(seed),
+        What::Scenario { files, trace } => play(&files, trace),
+    }
+}
+
+fn run_seeds(first: u64, count: u64, threads: usize) -> ExitCode {
+    let next = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let outcomes: Mutex<Vec<Outcome>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= count {
+                        break;
+                    }
+                    let outcome = run::seed_twice(first.wrapping_add(number), &Core);
+                    if !outcome.violations.is_empty() {
+                        stop.store(true, Ordering::Relaxed);
+                    }
+                    outcomes
+                        .lock()
+                        .expect("no thread panics while it holds the lock")
+                        .push(outcome);
+                }
+            });
+        }
+    });
+    let mut outcomes = outcomes
+        .into_inner()
+        .expect("no thread panics while it holds the lock");
+    outcomes.sort_by_key(|outcome| outcome.seed);
+    let mut table = Table::default();
+    outcomes.iter().for_each(|outcome| table.add(outcome));
+    out::print(&table.to_string());
+    let Some(broken) = outcomes
+        .iter()
+        .find(|outcome| !outcome.violations.is_empty())
+    else {
+        return ExitCode::SUCCESS;
+    };
+    for violation in &broken.violations {
+        out::line(&format!("seed {}: {violation}", broken.seed));
+    }
+    out::line(&format!("alloquy-sim replay {}", broken.seed));
+    ExitCode::FAILURE
+}
+
+fn replay(seed: u64) -> ExitCode {
+    let outcome = run::seed_once(
+        seed,
+        &Core,
+        Trace::with_sink(Box::new(|line| out::line(&line))),
+    );
+    out::line(&format!(
+        "trace {}",
+        blake3::Hash::from_bytes(outcome.hash).to_hex()
+    ));
+    for violation in &outcome.violations {
+        out::line(&format!("seed {seed}: {violation}"));
+    }
+    if outcome.violations.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn play(files: &[PathBuf], trace: bool) -> ExitCode {
+    let mut failed = false;
+    for file in files {
+        let name = file.display();
+        let result = std::fs::read_to_string(file)
+            .map_err(|error| error.to_string())
+            .and_then(|text| {
+                let trace = if trace {
+                    Trace::with_sink(Box::new(|line| out::line(&line)))
+                } else {
+                    Trace::default()
+                };
+                scenario::play(&text, &Core, trace).map_err(|error| error.to_string())
+            });
+        match result {
+            Ok(()) => out::line(&format!("{name}: passed")),
+            Err(error) => {
+                out::line(&format!("{name}: FAILED: {error}"));
+                failed = true;
+            }
+        }
+    }
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}

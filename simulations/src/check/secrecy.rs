@@ -1,0 +1,187 @@
+//! Who may act and who may read: refused acts stay without effect, removed members read nothing new.
+
+use alloquy_api::Reply;
+use alloquy_api::command::Command;
+use alloquy_ids::{AccountId, CommunityId, EventId};
+
+use super::{Replicas, may_have_acted};
+use crate::world::{Act, World};
+
+/// The right that a command needs in the community as a whole.
+fn right_of(command: &Command) -> Option<&'static str> {
+    Some(match command {
+        Command::Kick { .. } => "kick",
+        Command::Ban { .. } | Command::Unban { .. } => "ban",
+        Command::Timeout { .. } => "mute",
+        Command::RoleCreate { .. }
+        | Command::RoleEdit { .. }
+        | Command::RoleDelete { .. }
+        | Command::RoleGrant { .. }
+        | Command::Overwrite { .. } => "manage-roles",
+        Command::CreateChannel { .. } | Command::CreateCategory { .. } => "manage-channels",
+        Command::Invite { .. } => "invite",
+        _ => return None,
+    })
+}
+
+/// Who may not, could not; and what was written after everybody had applied a removal is shown to nobody.
+pub fn authority(world: &World<'_>, replicas: &Replicas) -> Vec<(usize, String)> {
+    let mut faults = Vec::new();
+    for act in world.acts() {
+        let Some((_, Ok(_))) = &act.done else {
+            continue;
+        };
+        let known = act.before.members.contains(&world.account(act.seat));
+        if let Some(right) = right_of(&act.command).filter(|right| known && !holds(act, right)) {
+            faults.push((
+                act.seat,
+                format!("`{}` was done without the right {right}", act.command),
+            ));
+        }
+        let Some(community) = act
+            .community
+            .filter(|_| !known && !act.before.members.is_empty())
+        else {
+            continue;
+        };
+        if right_of(&act.command).is_some() {
+            let short = community.short();
+            faults.push((
+                act.seat,
+                format!(
+                    "`{}` was done in {short} by somebody who is no member",
+                    act.command
+                ),
+            ));
+        }
+    }
+    faults.extend(late_messages(world, replicas));
+    faults
+}
+
+fn holds(act: &Act, right: &str) -> bool {
+    act.before.rights.iter().any(|held| held == right)
+}
+
+/// Messages of an account that everybody else already showed as removed when they were written.
+fn late_messages(world: &World<'_>, replicas: &Replicas) -> Vec<(usize, String)> {
+    let mut faults = Vec::new();
+    let late = world
+        .acts()
+        .iter()
+        .filter(|act| act.before.removed_everywhere);
+    for (act, (_, message)) in late.filter_map(|act| Some((act, written(act)?))) {
+        let Some(community) = act.community else {
+            continue;
+        };
+        for (seat, replica) in replicas {
+            let Some(view) = replica.communities.get(&community) else {
+                continue;
+            };
+            let shown = || {
+                view.messages
+                    .values()
+                    .flatten()
+                    .any(|shown| shown.id == message)
+            };
+            if *seat != act.seat && !view.members.contains(&world.account(act.seat)) && shown() {
+                let name = world.name(act.seat);
+                faults.push((
+                    *seat,
+                    format!(
+                        "message {} of {name}, written after its removal, is shown",
+                        message.short()
+                    ),
+                ));
+            }
+        }
+    }
+    faults
+}
+
+/// A removed member's node never shows what was written after the removal was applied at its writer.
+pub fn secrecy(world: &World<'_>, replicas: &Replicas) -> Vec<(usize, String)> {
+    let mut faults = Vec::new();
+    for (reader, account) in (0..world.seats()).map(|seat| (seat, world.account(seat))) {
+        for act in world.acts() {
+            let Some((written, message)) = written(act) else {
+                continue;
+            };
+            let Some(community) = act.community.filter(|_| act.seat != reader) else {
+                continue;
+            };
+            let Some(removed) = removal_known(world, act.seat, community, account, act.at) else {
+                continue;
+            };
+            if act.before.members.contains(&account)
+                || came_back(world, replicas, reader, community, removed)
+            {
+                continue;
+            }
+            if world.shown_at(reader, message).is_some() {
+                let writer = world.name(act.seat);
+                let at = written / 1000;
+                let text = format!(
+                    "shows message {} that {writer} wrote after its removal, at {at} s",
+                    message.short()
+                );
+                faults.push((reader, text));
+            }
+        }
+    }
+    faults
+}
+
+fn written(act: &Act) -> Option<(u64, EventId)> {
+    match (&act.command, &act.done) {
+        (
+            Command::Send { .. } | Command::Reply { .. },
+            Some((at, Ok(Reply::Message { message }))),
+        ) => Some((*at, *message)),
+        _ => None,
+    }
+}
+
+/// When the node of `seat` last held `account` for a member before `at`, if it ever did.
+fn removal_known(
+    world: &World<'_>,
+    seat: usize,
+    community: CommunityId,
+    account: AccountId,
+    at: u64,
+) -> Option<u64> {
+    let views = world
+        .acts()
+        .iter()
+        .filter(|act| act.seat == seat && act.community == Some(community) && act.at < at);
+    views
+        .filter(|act| act.before.members.contains(&account))
+        .map(|act| act.at)
+        .max()
+}
+
+/// Whether the reader is a member in the end, or may have become one again after `since`.
+fn came_back(
+    world: &World<'_>,
+    replicas: &Replicas,
+    reader: usize,
+    community: CommunityId,
+    since: u64,
+) -> bool {
+    let account = world.account(reader);
+    let is_member = replicas
+        .values()
+        .filter_map(|replica| replica.communities.get(&community))
+        .any(|view| view.members.contains(&account));
+    let text = account.to_string();
+    let readmits = |act: &Act| match &act.command {
+        Command::Join { .. } => act.seat == reader,
+        Command::RoleGrant { account, .. } | Command::OwnerAdd { account, .. } => account.0 == text,
+        _ => false,
+    };
+    is_member
+        || world
+            .acts()
+            .iter()
+            .any(|act| act.at >= since && may_have_acted(act) && readmits(act))
+}

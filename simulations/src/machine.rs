@@ -1,0 +1,101 @@
+//! What a simulation runs: the real core, or something that stands in its place in a test.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use alloquy_api::Snapshot;
+use alloquy_core::{Input, Node, Now, Output, Write};
+use alloquy_ids::{AccountId, MonoMs, NetworkKey};
+use alloquy_schema::keys::DeviceKey;
+use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+
+/// All records of a store.
+pub type Records = BTreeMap<Bytes, Bytes>;
+
+/// A node without IO, as `alloquy_core::io` describes it.
+pub trait Machine {
+    /// Takes one input.
+    fn handle(&mut self, now: Now, input: Input);
+    /// The next output, until there is none.
+    fn poll_output(&mut self) -> Option<Output>;
+    /// When it wants [`Input::Timeout`].
+    fn poll_timeout(&self) -> Option<MonoMs>;
+    /// What faces see.
+    fn snapshot(&mut self) -> Arc<Snapshot>;
+}
+
+/// A new account: its first records and its names.
+#[derive(Debug)]
+pub struct Birth {
+    /// The first records.
+    pub records: Records,
+    /// The key by which peers know the node.
+    pub network: NetworkKey,
+    /// The account.
+    pub account: AccountId,
+}
+
+/// Makes machines: the core, or a broken copy of it that the checkers must catch.
+pub trait Maker: Sync {
+    /// Makes an account.
+    fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String>;
+    /// Starts a machine from its records.
+    fn restore(
+        &self,
+        records: Records,
+        nonce: [u8; 32],
+        now: Now,
+        rng: ChaCha20Rng,
+    ) -> Result<Box<dyn Machine>, String>;
+}
+
+/// The real core.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Core;
+
+impl Maker for Core {
+    fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String> {
+        let founded = alloquy_core::found(name, now, rng).map_err(|error| error.to_string())?;
+        let mut records = Records::new();
+        for write in founded.writes {
+            match write {
+                Write::Put(key, value) => records.insert(key, value),
+                Write::Delete(key) => records.remove(&key),
+            };
+        }
+        let network = NetworkKey(DeviceKey::from_seed(&founded.network_seed).public());
+        Ok(Birth {
+            records,
+            network,
+            account: founded.account,
+        })
+    }
+
+    fn restore(
+        &self,
+        records: Records,
+        nonce: [u8; 32],
+        now: Now,
+        rng: ChaCha20Rng,
+    ) -> Result<Box<dyn Machine>, String> {
+        let node = Node::restore(records.into_iter(), nonce, now, rng)
+            .map_err(|error| error.to_string())?;
+        Ok(Box::new(node))
+    }
+}
+
+impl Machine for Node<ChaCha20Rng> {
+    fn handle(&mut self, now: Now, input: Input) {
+        Self::handle(self, now, input);
+    }
+    fn poll_output(&mut self) -> Option<Output> {
+        Self::poll_output(self)
+    }
+    fn poll_timeout(&self) -> Option<MonoMs> {
+        Self::poll_timeout(self)
+    }
+    fn snapshot(&mut self) -> Arc<Snapshot> {
+        Self::snapshot(self)
+    }
+}

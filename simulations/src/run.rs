@@ -1,0 +1,375 @@
+//! One seed from the first account to the last check, and the same once more.
+
+use std::collections::BTreeSet;
+
+use alloquy_api::Reply;
+use alloquy_api::command::{ChannelKind, Command, CommunityRef};
+use alloquy_ids::{CommunityId, EventId};
+
+use crate::check::{self, Replicas};
+use crate::draw::Draw;
+use crate::machine::Maker;
+use crate::net::Weather;
+use crate::plan::{Plan, Trouble};
+use crate::replica;
+use crate::report::{Outcome, Violation};
+use crate::trace::Trace;
+use crate::workload::Workload;
+use crate::world::{CANARY, World};
+
+/// A command of the calm beginning ends in this time.
+const CALM_WAIT_MS: u64 = 30_000;
+/// After the last fault everything is equal within this time: digests are exchanged at least every 60 s,
+/// and what they bring may need one round more.
+const SETTLE_MS_MAX: u64 = 240_000;
+/// How often that is looked at.
+const SETTLE_STEP_MS: u64 = 10_000;
+/// Quiet time over which frames are counted.
+const QUIET_MS: u64 = 30_000;
+/// Frames that a settled node may send to each other node in a second: digests, presence, acknowledgements.
+const QUIET_FRAMES_PER_SECOND: u64 = 4;
+/// A gossip frame is answered in this time (an unknown device's frame waits 10 s).
+const VERDICT_MS_MAX: u64 = 15_000;
+
+/// Runs a seed twice and compares the traces.
+#[must_use]
+pub fn seed_twice(seed: u64, maker: &dyn Maker) -> Outcome {
+    let mut first = seed_once(seed, maker, Trace::default());
+    let second = seed_once(seed, maker, Trace::default());
+    if first.hash != second.hash {
+        let text = format!(
+            "two runs differ: {} and {} inputs and outputs",
+            first.entries, second.entries
+        );
+        first.violations.push(Violation {
+            checker: "determinism",
+            node: None,
+            at: first.virtual_ms,
+            text,
+        });
+    }
+    first
+}
+
+/// Runs a seed once.
+#[must_use]
+pub fn seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
+    let plan = Plan::new(seed);
+    let mut run = Run {
+        world: World::new(seed, maker, trace),
+        plan,
+        founders: BTreeSet::new(),
+    };
+    run.world.net.discover = run.plan.discover;
+    if let Err(text) = run.all() {
+        if run.world.violations.is_empty() {
+            run.world.violation("setup", None, text);
+        }
+    }
+    run.outcome()
+}
+
+struct Run<'a> {
+    world: World<'a>,
+    plan: Plan,
+    founders: BTreeSet<alloquy_ids::AccountId>,
+}
+
+impl Run<'_> {
+    fn all(&mut self) -> Result<(), String> {
+        self.set_up()?;
+        let mut workload = Workload::new(self.world.seed(), self.plan.temper, self.plan.timed);
+        self.chaos(&mut workload);
+        if self.world.violations.is_empty() {
+            let replicas = self.settle(&mut workload);
+            self.judge(&replicas);
+        }
+        if self.world.violations.is_empty() {
+            self.watch_quiet();
+            self.restart_all();
+        }
+        Ok(())
+    }
+
+    fn outcome(self) -> Outcome {
+        let acts = self.world.acts();
+        let refused = acts
+            .iter()
+            .filter(|act| matches!(&act.done, Some((_, Err(_)))))
+            .count();
+        Outcome {
+            seed: self.world.seed(),
+            nodes: self.world.seats() as u64,
+            virtual_ms: self.world.now(),
+            entries: self.world.trace.entries(),
+            commands: (acts.len() as u64, refused as u64),
+            faults: self.world.faults,
+            net: self.world.net.counts,
+            hash: self.world.trace.hash(),
+            violations: self.world.violations,
+        }
+    }
+
+    /// Nodes, one community with a channel, and its first members, in calm weather.
+    fn set_up(&mut self) -> Result<(), String> {
+        for (seat, offset) in self.plan.offsets_ms.clone().into_iter().enumerate() {
+            self.world.add_node(&format!("n{seat}"), offset)?;
+        }
+        let name = format!("{CANARY}-first");
+        let Reply::Community { community } =
+            self.must(0, None, Command::CreateCommunity { name })?
+        else {
+            return Err("create-community: a reply of another shape".to_owned());
+        };
+        let reference = CommunityRef(community.to_string());
+        let name = format!("{CANARY}-general");
+        let channel = Command::CreateChannel {
+            community: reference.clone(),
+            kind: ChannelKind::Text,
+            name,
+            private: false,
+            category: None,
+        };
+        self.must(0, Some(community), channel)?;
+        let invite = Command::Invite {
+            community: reference,
+            uses: None,
+            expires_ms: None,
+        };
+        let Reply::Invite { invite: link, .. } = self.must(0, Some(community), invite)? else {
+            return Err("invite: a reply of another shape".to_owned());
+        };
+        for seat in 1..self.plan.founders {
+            self.must(seat, Some(community), Command::Join { link: link.clone() })?;
+        }
+        self.world.run_for(10_000);
+        self.founders = (0..self.plan.founders)
+            .map(|seat| self.world.account(seat))
+            .collect();
+        Ok(())
+    }
+
+    fn must(
+        &mut self,
+        seat: usize,
+        community: Option<CommunityId>,
+        command: Command,
+    ) -> Result<Reply, String> {
+        let line = command.to_string();
+        let act = self.world.order(seat, community, command);
+        self.world
+            .run_until(CALM_WAIT_MS, |world| world.acts()[act].done.is_some());
+        match &self.world.acts()[act].done {
+            Some((_, Ok(reply))) => Ok(reply.clone()),
+            Some((_, Err(error))) => Err(format!("`{line}` in calm weather: {error}")),
+            None => Err(format!("`{line}` in calm weather did not end")),
+        }
+    }
+
+    /// Commands and faults until the plan's time is over.
+    fn chaos(&mut self, workload: &mut Workload) {
+        let mut pace = Draw::new(self.world.seed(), "pace");
+        let mut trouble = Trouble::new(self.world.seed(), &self.plan);
+        self.world.net.weather = self.plan.weather;
+        let end = self.world.now() + self.plan.chaos_ms;
+        let mut command_at = self.world.now();
+        let mut fault_at = self.world.now() + self.plan.fault_gap_ms;
+        while self.world.now() < end && self.world.violations.is_empty() {
+            let next = trouble
+                .next_end()
+                .unwrap_or(end)
+                .min(command_at)
+                .min(fault_at)
+                .min(end);
+            self.world.run_for(next.saturating_sub(self.world.now()));
+            for seat in trouble.end(&mut self.world, false) {
+                self.check_own_log(seat);
+            }
+            if self.world.now() >= fault_at {
+                trouble.strike(&mut self.world);
+                fault_at = self.world.now() + pace.between(1, 2 * self.plan.fault_gap_ms);
+            }
+            if self.world.now() >= command_at {
+                workload.step(&mut self.world);
+                command_at = self.world.now() + pace.between(1, 2 * self.plan.command_gap_ms);
+            }
+        }
+        self.world.net.weather = Weather::CALM;
+        self.world.heal();
+        for seat in trouble.end(&mut self.world, true) {
+            self.check_own_log(seat);
+        }
+    }
+
+    /// Right after a restart, before any peer could have helped.
+    fn check_own_log(&mut self, seat: usize) {
+        let threads = self.threads();
+        match replica::read(&mut self.world, seat, &threads) {
+            Ok(replica) => {
+                if let Some(text) = check::own_log(&self.world, seat, &replica) {
+                    self.world.violation("durability", Some(seat), text);
+                }
+            }
+            Err(text) => self.world.violation("durability", Some(seat), text),
+        }
+    }
+
+    fn threads(&self) -> BTreeSet<EventId> {
+        let acts = self.world.acts().iter();
+        acts.filter_map(|act| {
+            if let Command::Thread { message, .. } = act.command {
+                Some(message)
+            } else {
+                None
+            }
+        })
+        .collect()
+    }
+
+    /// Waits until everybody shows the same.
+    fn settle(&mut self, workload: &mut Workload) -> Replicas {
+        self.join_again(workload);
+        let end = self.world.now() + SETTLE_MS_MAX;
+        loop {
+            self.world.run_for(SETTLE_STEP_MS);
+            let replicas = self.read_all();
+            let difference = self.unsettled(&replicas);
+            let Some(text) = difference else {
+                return replicas;
+            };
+            if self.world.now() >= end || !self.world.violations.is_empty() {
+                self.world.violation("convergence", None, text);
+                return replicas;
+            }
+        }
+    }
+
+    fn unsettled(&self, replicas: &Replicas) -> Option<String> {
+        let world = &self.world;
+        let pending = || {
+            let act = world.pending().next()?;
+            Some(format!(
+                "`{}` of {} has not ended",
+                act.command,
+                world.name(act.seat)
+            ))
+        };
+        check::convergence(world, replicas)
+            .or_else(|| check::unreadable(world, replicas))
+            .or_else(pending)
+    }
+
+    /// Whoever wanted to join and was cut off by a crash or a time-out asks again.
+    fn join_again(&mut self, workload: &mut Workload) {
+        self.world.run_for(SETTLE_STEP_MS);
+        for seat in 0..self.world.seats() {
+            let wanted = self
+                .world
+                .acts()
+                .iter()
+                .rfind(|act| act.seat == seat && matches!(act.command, Command::Join { .. }));
+            if wanted.is_some_and(|act| act.done.as_ref().is_none_or(|(_, result)| result.is_err()))
+            {
+                workload.join(&mut self.world, seat);
+            }
+        }
+    }
+
+    fn read_all(&mut self) -> Replicas {
+        let threads = self.threads();
+        let mut replicas = Replicas::new();
+        for seat in 0..self.world.seats() {
+            match replica::read(&mut self.world, seat, &threads) {
+                Ok(replica) => {
+                    replicas.insert(seat, replica);
+                }
+                Err(text) => self.world.violation("termination", Some(seat), text),
+            }
+        }
+        replicas
+    }
+
+    fn judge(&mut self, replicas: &Replicas) {
+        for (seat, text) in check::durability(&self.world, replicas, &self.founders) {
+            self.world.violation("durability", Some(seat), text);
+        }
+        for (seat, text) in check::authority(&self.world, replicas) {
+            self.world.violation("authority", Some(seat), text);
+        }
+        for (seat, text) in check::secrecy(&self.world, replicas) {
+            self.world.violation("confidentiality", Some(seat), text);
+        }
+    }
+
+    /// Nothing is left to do, and nothing goes round in circles.
+    fn watch_quiet(&mut self) {
+        let seats = self.world.seats();
+        let before: Vec<_> = (0..seats).map(|seat| self.world.frames(seat)).collect();
+        self.world.run_for(QUIET_MS);
+        let most = QUIET_FRAMES_PER_SECOND * seats as u64 * QUIET_MS / 1_000;
+        for (seat, before) in before.into_iter().enumerate() {
+            let sent = self.world.frames(seat) - before;
+            if sent > most {
+                let text = format!(
+                    "{sent} frames in {} quiet seconds, the limit is {most}",
+                    QUIET_MS / 1_000
+                );
+                self.world.violation("termination", Some(seat), text);
+            }
+            if let Some(owed) = self
+                .world
+                .net
+                .verdict_owed_ms(seat)
+                .filter(|owed| *owed > VERDICT_MS_MAX)
+            {
+                self.world.violation(
+                    "termination",
+                    Some(seat),
+                    format!("a gossip frame waits for {owed} ms"),
+                );
+            }
+        }
+    }
+
+    /// What a node shows after a restart is what it showed before.
+    fn restart_all(&mut self) {
+        let threads = self.threads();
+        for seat in 0..self.world.seats() {
+            let before = replica::read(&mut self.world, seat, &threads);
+            self.world.crash(seat);
+            if self.world.start(seat).is_err() {
+                continue;
+            }
+            let after = replica::read(&mut self.world, seat, &threads);
+            let text = match (before, after) {
+                (Ok(before), Ok(after)) => changed(&before, &after),
+                (Err(text), _) | (_, Err(text)) => Some(text),
+            };
+            if let Some(text) = text {
+                self.world.violation("restart", Some(seat), text);
+            }
+        }
+    }
+}
+
+fn changed(before: &replica::Replica, after: &replica::Replica) -> Option<String> {
+    if before.communities.keys().ne(after.communities.keys()) {
+        let (left, right) = (before.communities.len(), after.communities.len());
+        return Some(format!(
+            "{left} communities before a restart and {right} after it"
+        ));
+    }
+    before
+        .communities
+        .iter()
+        .zip(&after.communities)
+        .find_map(|((_, left), (_, right))| {
+            let missing = left
+                .shared
+                .keys()
+                .find(|title| !right.shared.contains_key(*title));
+            missing
+                .map(|title| format!("{title} is gone after a restart"))
+                .or_else(|| replica::difference(left, right))
+        })
+}

@@ -1,0 +1,561 @@
+//! What people do in a run: commands drawn by weights from what their own node shows them.
+
+use std::sync::Arc;
+
+use alloquy_api::Reply;
+use alloquy_api::command::{
+    AccountRef, Availability, ChannelKind, ChannelRef, Command, CommunityRef, NoteSplice,
+    OverwriteRef, ProfileChange, RoleRef,
+};
+use alloquy_api::snapshot::CommunitySnapshot;
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId};
+
+use crate::draw::Draw;
+use crate::world::{CANARY, World};
+
+/// How much the people of a run quarrel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Temper {
+    /// They talk and arrange things; nobody is removed.
+    Peaceful,
+    /// They also give and take roles, remove, ban, leave and join again.
+    Quarrelsome,
+}
+
+/// Draws commands.
+#[derive(Debug)]
+pub struct Workload {
+    draw: Draw,
+    temper: Temper,
+    /// Whether signed times may be compared: clocks agree.
+    timed: bool,
+    texts: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    Send,
+    LongSend,
+    Reply,
+    Thread,
+    Edit,
+    Delete,
+    React,
+    Unreact,
+    Pin,
+    Note,
+    Topic,
+    Rename,
+    CreateChannel,
+    CreateCategory,
+    MoveChannel,
+    DeleteChannel,
+    RoleCreate,
+    RoleEdit,
+    RoleDelete,
+    RoleGrant,
+    RoleRevoke,
+    Overwrite,
+    Kick,
+    Ban,
+    Unban,
+    Leave,
+    Join,
+    Invite,
+    RevokeInvite,
+    OwnerAdd,
+    OwnerRemove,
+    Timeout,
+    SlowMode,
+    Rekey,
+    Typing,
+    MarkRead,
+    Profile,
+    Read,
+    CreateCommunity,
+}
+
+const PEACEFUL: &[(u32, Deed)] = &[
+    (400, Deed::Send),
+    (15, Deed::LongSend),
+    (60, Deed::Reply),
+    (30, Deed::Thread),
+    (60, Deed::Edit),
+    (30, Deed::Delete),
+    (80, Deed::React),
+    (20, Deed::Unreact),
+    (15, Deed::Pin),
+    (40, Deed::Note),
+    (20, Deed::Topic),
+    (10, Deed::Rename),
+    (15, Deed::CreateChannel),
+    (5, Deed::CreateCategory),
+    (8, Deed::MoveChannel),
+    (15, Deed::RoleCreate),
+    (20, Deed::RoleGrant),
+    (20, Deed::Invite),
+    (30, Deed::Join),
+    (8, Deed::OwnerAdd),
+    (8, Deed::Rekey),
+    (30, Deed::Typing),
+    (30, Deed::MarkRead),
+    (20, Deed::Profile),
+    (40, Deed::Read),
+    (3, Deed::CreateCommunity),
+];
+
+const QUARREL: &[(u32, Deed)] = &[
+    (40, Deed::Kick),
+    (20, Deed::Ban),
+    (15, Deed::Unban),
+    (15, Deed::Leave),
+    (80, Deed::Join),
+    (15, Deed::RoleEdit),
+    (8, Deed::RoleDelete),
+    (15, Deed::RoleRevoke),
+    (40, Deed::RoleGrant),
+    (15, Deed::Overwrite),
+    (8, Deed::RevokeInvite),
+    (6, Deed::OwnerRemove),
+    (4, Deed::DeleteChannel),
+];
+
+const TIMED: &[(u32, Deed)] = &[(15, Deed::Timeout), (8, Deed::SlowMode)];
+
+/// Rights that roles of a run are given.
+const RIGHTS: [&str; 7] = [
+    "kick",
+    "ban",
+    "manage-messages",
+    "manage-roles",
+    "manage-channels",
+    "manage-content",
+    "mute",
+];
+
+/// Where a person stands: a community as the own node shows it.
+struct Place {
+    seat: usize,
+    community: CommunityId,
+    shown: Arc<CommunitySnapshot>,
+}
+
+impl Workload {
+    /// People of a run.
+    #[must_use]
+    pub fn new(seed: u64, temper: Temper, timed: bool) -> Self {
+        Self {
+            draw: Draw::new(seed, "workload"),
+            temper,
+            timed,
+            texts: 0,
+        }
+    }
+
+    /// A text that no other command holds.
+    pub fn text(&mut self, bytes: usize) -> String {
+        self.texts += 1;
+        let mut text = format!("{CANARY} {}", self.texts);
+        while text.len() < bytes {
+            text.push_str(" and so on");
+        }
+        text
+    }
+
+    /// One person does one thing. `false`: nobody could.
+    pub fn step(&mut self, world: &mut World<'_>) -> bool {
+        let running: Vec<_> = (0..world.seats())
+            .filter(|seat| world.is_up(*seat))
+            .collect();
+        let Some(seat) = self.draw.pick(&running).copied() else {
+            return false;
+        };
+        let mut deeds = PEACEFUL.to_vec();
+        if self.temper == Temper::Quarrelsome {
+            deeds.extend(QUARREL);
+            if self.timed {
+                deeds.extend(TIMED);
+            }
+        }
+        let Some(deed) = self.draw.weighted(&deeds) else {
+            return false;
+        };
+        let shown = world
+            .snapshot(seat)
+            .map(|snapshot| snapshot.communities.clone())
+            .unwrap_or_default();
+        let communities: Vec<_> = shown.into_iter().collect();
+        match deed {
+            Deed::Join => return self.join(world, seat),
+            Deed::CreateCommunity => {
+                let name = self.name("club");
+                world.order(seat, None, Command::CreateCommunity { name });
+                return true;
+            }
+            Deed::Profile => {
+                let change = self.profile();
+                world.order(seat, None, Command::Profile { change });
+                return true;
+            }
+            _ => {}
+        }
+        let Some((community, shown)) = self.draw.pick(&communities).cloned() else {
+            return false;
+        };
+        let place = Place {
+            seat,
+            community,
+            shown,
+        };
+        let command = self
+            .talk(world, deed, &place)
+            .or_else(|| self.arrange(deed, &place));
+        let command = command.or_else(|| self.rule(world, deed, &place));
+        let Some(command) = command else { return false };
+        world.order(seat, Some(community), command);
+        true
+    }
+
+    /// Tries to join a community that the node does not show, by a link that somebody made.
+    pub fn join(&mut self, world: &mut World<'_>, seat: usize) -> bool {
+        let held = world
+            .snapshot(seat)
+            .map(|snapshot| snapshot.communities.clone())
+            .unwrap_or_default();
+        let links = world
+            .acts()
+            .iter()
+            .filter_map(|act| match (&act.done, act.community) {
+                (Some((_, Ok(Reply::Invite { invite, .. }))), Some(community))
+                    if !held.contains_key(&community) =>
+                {
+                    Some((community, invite.clone()))
+                }
+                _ => None,
+            });
+        let links: Vec<_> = links.collect();
+        let Some((community, link)) = self.draw.pick(&links).cloned() else {
+            return false;
+        };
+        world.order(seat, Some(community), Command::Join { link });
+        true
+    }
+
+    fn name(&mut self, what: &str) -> String {
+        self.texts += 1;
+        format!("{CANARY}-{what}-{}", self.texts)
+    }
+
+    fn profile(&mut self) -> ProfileChange {
+        match self.draw.below(4) {
+            0 => ProfileChange::Name(self.name("name")),
+            1 => ProfileChange::About(self.text(40)),
+            2 => ProfileChange::Status(self.text(20)),
+            _ => ProfileChange::Availability(Availability::Dnd),
+        }
+    }
+
+    fn channel(&mut self, place: &Place, kind: ChannelKind) -> Option<ChannelId> {
+        let fits = place
+            .shown
+            .channels
+            .iter()
+            .filter(|channel| channel.kind == kind);
+        let fits: Vec<_> = fits.map(|channel| channel.channel).collect();
+        self.draw.pick(&fits).copied()
+    }
+
+    fn text_channel(&mut self, place: &Place) -> Option<ChannelRef> {
+        Some(ChannelRef(
+            self.channel(place, ChannelKind::Text)?.to_string(),
+        ))
+    }
+
+    /// A message of the community; one's own if `own`.
+    fn message(&mut self, world: &World<'_>, place: &Place, own: bool) -> Option<EventId> {
+        let recent = world.acts().iter().rev().filter_map(|act| match &act.done {
+            Some((_, Ok(Reply::Message { message }))) if act.community == Some(place.community) => {
+                Some((act.seat, *message))
+            }
+            _ => None,
+        });
+        let known = recent.filter(|(seat, message)| {
+            (!own || *seat == place.seat) && world.shown_at(place.seat, *message).is_some()
+        });
+        let known: Vec<_> = known.map(|(_, message)| message).take(8).collect();
+        self.draw.pick(&known).copied()
+    }
+
+    fn talk(&mut self, world: &World<'_>, deed: Deed, place: &Place) -> Option<Command> {
+        let emoji = || "👍".to_owned();
+        Some(match deed {
+            Deed::Send => Command::Send {
+                channel: self.text_channel(place)?,
+                text: self.text(0),
+            },
+            Deed::LongSend => {
+                let bytes = 200 + self.draw.index(12_000);
+                Command::Send {
+                    channel: self.text_channel(place)?,
+                    text: self.text(bytes),
+                }
+            }
+            Deed::Reply => Command::Reply {
+                message: self.message(world, place, false)?,
+                text: self.text(30),
+            },
+            Deed::Thread => Command::Thread {
+                message: self.message(world, place, false)?,
+                text: self.text(30),
+            },
+            Deed::Edit => Command::Edit {
+                message: self.message(world, place, true)?,
+                text: self.text(50),
+            },
+            Deed::Delete => {
+                let own = self.draw.chance(800);
+                Command::Delete {
+                    message: self.message(world, place, own)?,
+                }
+            }
+            Deed::React => Command::React {
+                message: self.message(world, place, false)?,
+                emoji: emoji(),
+            },
+            Deed::Unreact => Command::Unreact {
+                message: self.message(world, place, false)?,
+                emoji: emoji(),
+            },
+            Deed::Pin => Command::Pin {
+                message: self.message(world, place, false)?,
+            },
+            Deed::Typing => Command::Typing {
+                channel: self.text_channel(place)?,
+            },
+            Deed::MarkRead => Command::MarkRead {
+                channel: self.text_channel(place)?,
+                message: None,
+            },
+            Deed::Read => {
+                let channel = self.text_channel(place)?;
+                Command::History {
+                    channel,
+                    last: 20,
+                    before: None,
+                    thread: None,
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    fn arrange(&mut self, deed: Deed, place: &Place) -> Option<Command> {
+        let community = CommunityRef(place.community.to_string());
+        Some(match deed {
+            Deed::Note => {
+                let insert = self.text(20);
+                let splice = NoteSplice {
+                    at: 0,
+                    remove: 0,
+                    insert,
+                };
+                Command::Note {
+                    community,
+                    splice: Some(splice),
+                }
+            }
+            Deed::Topic => Command::Topic {
+                target: self.channel(place, ChannelKind::Text)?.to_string(),
+                text: self.text(20),
+            },
+            Deed::Rename => {
+                let target = self.channel(place, ChannelKind::Text)?.to_string();
+                Command::Rename {
+                    target,
+                    name: self.name("renamed"),
+                }
+            }
+            Deed::CreateChannel => {
+                let private = self.draw.chance(250);
+                let name = self.name("channel");
+                Command::CreateChannel {
+                    community,
+                    kind: ChannelKind::Text,
+                    name,
+                    private,
+                    category: None,
+                }
+            }
+            Deed::CreateCategory => Command::CreateCategory {
+                community,
+                name: self.name("category"),
+            },
+            Deed::MoveChannel => {
+                let category = self
+                    .channel(place, ChannelKind::Category)
+                    .map(|id| id.to_string());
+                let channel = self.text_channel(place)?;
+                Command::MoveChannel {
+                    channel,
+                    position: u32::from(self.draw.chance(500)),
+                    category,
+                }
+            }
+            Deed::Invite => Command::Invite {
+                community,
+                uses: None,
+                expires_ms: None,
+            },
+            Deed::Rekey => Command::Rekey {
+                target: place.community.to_string(),
+            },
+            _ => return None,
+        })
+    }
+
+    fn rule(&mut self, world: &World<'_>, deed: Deed, place: &Place) -> Option<Command> {
+        let community = CommunityRef(place.community.to_string());
+        let reason = self.draw.chance(500).then(|| self.text(10));
+        Some(match deed {
+            Deed::RoleCreate => {
+                let rank = 1
+                    + u32::from(self.draw.chance(500)) * 9
+                    + u32::from(self.draw.chance(300)) * 40;
+                Command::RoleCreate {
+                    community,
+                    name: self.name("role"),
+                    rank,
+                    allow: self.rights(),
+                }
+            }
+            Deed::RoleEdit => {
+                let allow = Some(self.rights());
+                Command::RoleEdit {
+                    community,
+                    role: self.role(place)?,
+                    name: None,
+                    rank: None,
+                    allow,
+                }
+            }
+            Deed::RoleDelete => Command::RoleDelete {
+                community,
+                role: self.role(place)?,
+            },
+            Deed::RoleGrant => Command::RoleGrant {
+                community,
+                role: self.role(place)?,
+                account: self.other(place)?,
+            },
+            Deed::RoleRevoke => Command::RoleRevoke {
+                community,
+                role: self.role(place)?,
+                account: self.other(place)?,
+            },
+            Deed::Overwrite => {
+                let target = OverwriteRef::Member(self.other(place)?);
+                let channel = self.text_channel(place)?;
+                let (allow, deny) = if self.draw.chance(500) {
+                    ("view", "send")
+                } else {
+                    ("send", "react")
+                };
+                Command::Overwrite {
+                    channel,
+                    target,
+                    allow: vec![allow.to_owned()],
+                    deny: vec![deny.to_owned()],
+                }
+            }
+            Deed::Kick => Command::Kick {
+                community,
+                account: self.other(place)?,
+                reason,
+            },
+            Deed::Ban => Command::Ban {
+                community,
+                account: self.other(place)?,
+                reason,
+            },
+            Deed::Unban => Command::Unban {
+                community,
+                account: self.anybody(world),
+                reason,
+            },
+            Deed::Leave => Command::Leave { community },
+            Deed::RevokeInvite => Command::RevokeInvite {
+                community,
+                invite: invite_of(world, place)?,
+            },
+            Deed::OwnerAdd => Command::OwnerAdd {
+                community,
+                account: self.other(place)?,
+            },
+            Deed::OwnerRemove => Command::OwnerRemove {
+                community,
+                account: self.other(place)?,
+            },
+            Deed::Timeout => {
+                let duration_ms = 1_000 * self.draw.between(5, 30);
+                Command::Timeout {
+                    community,
+                    account: self.other(place)?,
+                    duration_ms,
+                    reason,
+                }
+            }
+            Deed::SlowMode => {
+                let interval_ms = 1_000 * self.draw.between(0, 3);
+                Command::SlowMode {
+                    channel: self.text_channel(place)?,
+                    interval_ms,
+                }
+            }
+            Deed::DeleteChannel => Command::DeleteChannel {
+                channel: self.text_channel(place)?,
+            },
+            _ => return None,
+        })
+    }
+
+    fn rights(&mut self) -> Vec<String> {
+        RIGHTS
+            .iter()
+            .filter(|_| self.draw.chance(400))
+            .map(|right| (*right).to_owned())
+            .collect()
+    }
+
+    fn role(&mut self, place: &Place) -> Option<RoleRef> {
+        let made = place
+            .shown
+            .roles
+            .iter()
+            .filter(|role| role.role != RoleId::ZERO);
+        let made: Vec<_> = made.map(|role| role.role).collect();
+        Some(RoleRef(self.draw.pick(&made)?.to_string()))
+    }
+
+    fn other(&mut self, place: &Place) -> Option<AccountRef> {
+        let others: Vec<AccountId> = place
+            .shown
+            .members
+            .iter()
+            .map(|member| member.account)
+            .collect();
+        Some(AccountRef(self.draw.pick(&others)?.to_string()))
+    }
+
+    fn anybody(&mut self, world: &World<'_>) -> AccountRef {
+        AccountRef(world.account(self.draw.index(world.seats())).to_string())
+    }
+}
+
+fn invite_of(world: &World<'_>, place: &Place) -> Option<alloquy_ids::InviteId> {
+    world.acts().iter().rev().find_map(|act| match &act.done {
+        Some((_, Ok(Reply::Invite { id, .. }))) if act.community == Some(place.community) => {
+            Some(*id)
+        }
+        _ => None,
+    })
+}
