@@ -21,6 +21,7 @@ pub mod doctor;
 mod entropy;
 pub mod error;
 pub mod init;
+pub mod network;
 pub mod node;
 pub mod rpc;
 pub mod store;

@@ -117,7 +117,8 @@ pub struct Opened {
 /// The writing end of an open store.
 #[derive(Debug)]
 pub struct Store {
-    to_writer: std::sync::mpsc::SyncSender<Batch>,
+    /// Gone only while closing.
+    to_writer: Option<std::sync::mpsc::SyncSender<Batch>>,
     from_writer: mpsc::Receiver<Finished>,
     waiting: VecDeque<(TaskId, Vec<Write>)>,
     waiting_bytes: usize,
@@ -216,7 +217,7 @@ impl Store {
                 error,
             })?;
         Ok(Self {
-            to_writer,
+            to_writer: Some(to_writer),
             from_writer,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -281,17 +282,9 @@ impl Store {
         while !self.is_idle() {
             self.finished().await;
         }
-        let Self {
-            to_writer,
-            from_writer,
-            thread,
-            ..
-        } = self;
-        drop((to_writer, from_writer));
-        let Some(thread) = thread else { return };
-        let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
-            tracing::error!("the store's writer ended by a fault");
+        let joined = tokio::task::spawn_blocking(move || drop(self)).await;
+        if let Err(error) = joined {
+            tracing::error!(%error, "the store could not be closed in order");
         }
     }
 
@@ -314,9 +307,28 @@ impl Store {
             batch.push(writes);
         }
         self.waiting_bytes -= bytes;
-        if self.to_writer.try_send(Batch(batch)).is_err() {
+        let sent = self
+            .to_writer
+            .as_ref()
+            .map(|to_writer| to_writer.try_send(Batch(batch)));
+        if !matches!(sent, Some(Ok(()))) {
             // Only a writer that has ended: `finished` tells so, because its channel is closed too.
             tracing::error!("the store's writer takes no commit");
+        }
+    }
+}
+
+impl Drop for Store {
+    /// Waits for the commit under way; what waits behind it is not written.
+    fn drop(&mut self) {
+        self.from_writer.close();
+        self.to_writer = None;
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
+            tracing::error!("the store's writer ended by a fault");
         }
     }
 }

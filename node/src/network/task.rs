@@ -1,0 +1,448 @@
+//! The swarm's task: turns requests into libp2p's calls and libp2p's events into inputs.
+//!
+//! One loop owns the swarm and all that belongs to it. It never waits for the core: when the core is behind, inputs
+//! gather in an outbox, and when that is full neither swarm nor streams are read until there is room, so
+//! that peers feel it. Requests are always taken.
+
+mod sessions;
+mod start;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use alloquy_core::{Fault, Input, Topic};
+use bytes::Bytes;
+use futures::StreamExt;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Stream, Swarm, gossipsub, identify, mdns};
+use rand_chacha::ChaCha20Rng;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::behaviour::{Behaviour, BehaviourEvent};
+use super::faults::Faults;
+use super::gossip::{self, Verdicts};
+use super::redial::{Redial, Target, Why};
+use super::{NetworkState, Request, StartError, address, frames};
+use sessions::{Ended, FromPeer, Session};
+
+pub(super) use start::{Listeners, listen};
+
+/// Inputs that wait for the core before the swarm is no longer read.
+const OUTBOX_MAX: usize = 64;
+/// Incoming streams on their way to the loop: one per connection.
+const STREAMS_MAX: usize = 256;
+/// Frames read on their way to the loop; each reader waits with its next one until there is room.
+const FRAMES_MAX: usize = 8;
+/// How long the last frames may take at the end.
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
+/// How long connections are kept after the last write, for what is still in the air.
+const LINGER: Duration = Duration::from_millis(150);
+
+/// All that the loop owns.
+pub(super) struct Task {
+    swarm: Swarm<Behaviour>,
+    requests: mpsc::Receiver<Request>,
+    inputs: mpsc::Sender<Input>,
+    state: watch::Sender<NetworkState>,
+    outbox: VecDeque<Input>,
+    control: libp2p_stream::Control,
+    streams: mpsc::Receiver<(PeerId, Stream)>,
+    from_peers: mpsc::Receiver<FromPeer>,
+    to_loop: mpsc::Sender<FromPeer>,
+    tasks: JoinSet<Ended>,
+    sessions: BTreeMap<PeerId, Session>,
+    session_last: u64,
+    dials: BTreeMap<ConnectionId, Target>,
+    redial: Redial,
+    verdicts: Verdicts,
+    faults: Faults,
+    listen: BTreeSet<Multiaddr>,
+    rng: ChaCha20Rng,
+}
+
+impl Task {
+    pub(super) fn new(
+        swarm: Swarm<Behaviour>,
+        requests: mpsc::Receiver<Request>,
+        inputs: mpsc::Sender<Input>,
+        state: watch::Sender<NetworkState>,
+    ) -> Result<Self, String> {
+        let mut control = swarm.behaviour().streams.new_control();
+        let incoming = control
+            .accept(frames::PROTOCOL)
+            .map_err(|error| error.to_string())?;
+        let mdns = swarm.behaviour().mdns.is_enabled();
+        state.send_modify(|state| state.mdns = mdns);
+        let (streams_tx, streams) = mpsc::channel(STREAMS_MAX);
+        let (to_loop, from_peers) = mpsc::channel(FRAMES_MAX);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(sessions::accept(incoming, streams_tx));
+        Ok(Self {
+            swarm,
+            requests,
+            inputs,
+            state,
+            outbox: VecDeque::new(),
+            control,
+            streams,
+            from_peers,
+            to_loop,
+            tasks,
+            sessions: BTreeMap::new(),
+            session_last: 0,
+            dials: BTreeMap::new(),
+            redial: Redial::default(),
+            verdicts: Verdicts::default(),
+            faults: Faults::default(),
+            listen: BTreeSet::new(),
+            rng: crate::entropy::seeded().map_err(|error| error.to_string())?,
+        })
+    }
+
+    /// Serves until told to end or until nobody listens any more.
+    pub(super) async fn run(
+        mut self,
+        peers: Vec<Multiaddr>,
+        listeners: Listeners,
+        ready: oneshot::Sender<Result<(), StartError>>,
+    ) {
+        let started = self.until_listening(listeners).await;
+        let failed = started.is_err();
+        if ready.send(started).is_err() || failed {
+            return;
+        }
+        self.want_named(peers);
+        while self.turn().await {}
+        self.close().await;
+    }
+
+    /// One thing that happens; whether to go on.
+    async fn turn(&mut self) -> bool {
+        let room = self.outbox.len() < OUTBOX_MAX;
+        let redial_at = self.redial.next_at();
+        let inputs = self.inputs.clone();
+        tokio::select! {
+            request = self.requests.recv() => return match request {
+                None | Some(Request::Shutdown) => false,
+                Some(request) => { self.carry_out(request); true }
+            },
+            permit = inputs.reserve(), if !self.outbox.is_empty() => match (permit, self.outbox.pop_front()) {
+                (Ok(permit), Some(input)) => permit.send(input),
+                _ => return false,
+            },
+            event = self.swarm.select_next_some(), if room => self.on_swarm(event),
+            Some((peer, stream)) = self.streams.recv(), if room => self.on_stream(peer, stream),
+            Some(from_peer) = self.from_peers.recv(), if room => self.on_frame(from_peer),
+            Some(ended) = self.tasks.join_next() => self.on_ended(ended),
+            () = sleep_until(redial_at.unwrap_or_else(Instant::now)), if redial_at.is_some() => self.dial_due(),
+        }
+        true
+    }
+
+    fn carry_out(&mut self, request: Request) {
+        match request {
+            Request::Send(key, frame) => {
+                if let Some(peer) = address::peer_of(key) {
+                    self.send(peer, frame);
+                }
+            }
+            Request::Publish(topic, frame) => self.publish(topic, frame),
+            Request::Subscribe(topic) => {
+                if let Err(error) = self
+                    .swarm
+                    .behaviour_mut()
+                    .gossipsub
+                    .subscribe(&gossip::name(topic))
+                {
+                    tracing::error!(%error, "a topic can not be joined");
+                }
+            }
+            Request::Unsubscribe(topic) => {
+                self.swarm
+                    .behaviour_mut()
+                    .gossipsub
+                    .unsubscribe(&gossip::name(topic));
+            }
+            Request::Verdict(id, verdict) => {
+                if let Some((message, from)) = self.verdicts.take(id) {
+                    let acceptance = gossip::acceptance(verdict);
+                    self.swarm
+                        .behaviour_mut()
+                        .gossipsub
+                        .report_message_validation_result(&message, &from, acceptance);
+                }
+            }
+            Request::Keep(key, addresses) => {
+                let Some(peer) =
+                    address::peer_of(key).filter(|peer| peer != self.swarm.local_peer_id())
+                else {
+                    return;
+                };
+                self.want(peer, Why::Kept, address::parse_kept(&addresses));
+            }
+            Request::Release(key) => {
+                if let Some(peer) = address::peer_of(key) {
+                    self.redial.unwant(peer, Why::Kept);
+                    if !self.redial.is_wanted_by_name(&peer) {
+                        self.swarm.behaviour_mut().limits.remove_peer_id(&peer);
+                    }
+                }
+            }
+            Request::Penalize(key, fault) => {
+                if let Some(peer) = address::peer_of(key) {
+                    self.penalize(peer, &fault);
+                }
+            }
+            Request::Shutdown => {}
+        }
+    }
+
+    fn want(&mut self, peer: PeerId, why: Why, addresses: Vec<Multiaddr>) {
+        // Members must get in however many strangers are connected.
+        self.swarm.behaviour_mut().limits.bypass_peer_id(&peer);
+        let connected = self.sessions.contains_key(&peer);
+        self.redial
+            .want(peer, why, addresses, connected, Instant::now());
+    }
+
+    fn want_named(&mut self, peers: Vec<Multiaddr>) {
+        let mut named: BTreeMap<PeerId, Vec<Multiaddr>> = BTreeMap::new();
+        for address in peers {
+            match address::split_peer(address) {
+                (address, Some(peer)) => named.entry(peer).or_default().push(address),
+                (address, None) => self.redial.want_address(address, Instant::now()),
+            }
+        }
+        for (peer, addresses) in named {
+            self.want(peer, Why::Named, addresses);
+        }
+    }
+
+    fn publish(&mut self, topic: Topic, frame: Bytes) {
+        self.state.send_if_modified(|state| {
+            state.counters.gossip_out += 1;
+            false
+        });
+        match self
+            .swarm
+            .behaviour_mut()
+            .gossipsub
+            .publish(gossip::name(topic), frame)
+        {
+            Ok(_) => {}
+            // Nobody is there: catch-up brings it to whoever comes.
+            Err(gossipsub::PublishError::NoPeersSubscribedToTopic) => {}
+            Err(error) => tracing::debug!(%error, "a gossip frame was not published"),
+        }
+    }
+
+    fn penalize(&mut self, peer: PeerId, fault: &Fault) {
+        self.state.send_modify(|state| state.counters.faults += 1);
+        tracing::debug!(%peer, reason = fault.reason, "a peer broke the protocol");
+        if self.faults.count(peer, Instant::now()) {
+            tracing::warn!(%peer, "a peer is blocked for a while: too many faults");
+            self.disconnect(peer);
+        }
+    }
+
+    fn dial_due(&mut self) {
+        let now = Instant::now();
+        while let Some((target, addresses)) = self.redial.due(now) {
+            let options: DialOpts = match &target {
+                Target::Peer(peer) if self.faults.is_blocked(peer, now) => {
+                    self.redial.failed(&target, now, &mut self.rng);
+                    continue;
+                }
+                Target::Peer(peer) => DialOpts::peer_id(*peer)
+                    .condition(PeerCondition::DisconnectedAndNotDialing)
+                    .addresses(addresses)
+                    .build(),
+                Target::Address(address) => {
+                    DialOpts::unknown_peer_id().address(address.clone()).build()
+                }
+            };
+            let connection = options.connection_id();
+            match self.swarm.dial(options) {
+                Ok(()) => {
+                    self.dials.insert(connection, target);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a dial was not started");
+                    self.redial.failed(&target, now, &mut self.rng);
+                }
+            }
+        }
+    }
+
+    fn on_swarm(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(event) => self.on_behaviour(event),
+            SwarmEvent::ConnectionEstablished {
+                peer_id,
+                connection_id,
+                endpoint,
+                ..
+            } => {
+                self.on_established(peer_id, connection_id, &endpoint);
+            }
+            SwarmEvent::ConnectionClosed {
+                peer_id,
+                connection_id,
+                cause,
+                ..
+            } => {
+                tracing::debug!(peer = %peer_id, ?cause, "a connection was closed");
+                self.on_closed(peer_id, connection_id);
+            }
+            SwarmEvent::OutgoingConnectionError {
+                connection_id,
+                error,
+                ..
+            } => {
+                tracing::debug!(%error, "a dial failed");
+                if let Some(target) = self.dials.remove(&connection_id) {
+                    self.redial.failed(&target, Instant::now(), &mut self.rng);
+                }
+            }
+            SwarmEvent::NewListenAddr { address, .. } => self.set_listen(|listen| {
+                listen.insert(address);
+            }),
+            SwarmEvent::ExpiredListenAddr { address, .. } => self.set_listen(|listen| {
+                listen.remove(&address);
+            }),
+            SwarmEvent::ListenerClosed {
+                addresses, reason, ..
+            } => {
+                tracing::warn!(?reason, "a listener has ended");
+                self.set_listen(|listen| listen.retain(|address| !addresses.contains(address)));
+            }
+            SwarmEvent::ListenerError { error, .. } => {
+                tracing::debug!(%error, "a listener failed for a moment")
+            }
+            _ => {}
+        }
+    }
+
+    fn on_behaviour(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Gossipsub(gossipsub::Event::Message {
+                propagation_source,
+                message_id,
+                message,
+            }) => {
+                self.on_gossip(propagation_source, message_id, message);
+            }
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                let addresses = address::texts_of(&info.listen_addrs);
+                if let Some(session) = self.sessions.get(&peer_id)
+                    && !addresses.is_empty()
+                {
+                    self.outbox
+                        .push_back(Input::PeerAddresses(session.key, addresses));
+                }
+            }
+            BehaviourEvent::Identify(identify::Event::Error {
+                connection_id,
+                error,
+                ..
+            }) => {
+                // The only question that every peer answers: a connection where it stays open is dead.
+                if matches!(error, libp2p::swarm::StreamUpgradeError::Timeout) {
+                    self.swarm.close_connection(connection_id);
+                }
+            }
+            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
+                for (peer, address) in found {
+                    let (address, _) = address::split_peer(address);
+                    let connected = self.sessions.contains_key(&peer);
+                    self.redial
+                        .found_at(peer, address, connected, Instant::now());
+                }
+            }
+            BehaviourEvent::Mdns(mdns::Event::Expired(lost)) => {
+                for (peer, address) in lost {
+                    self.redial
+                        .lost_sight(peer, &address::split_peer(address).0);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_gossip(
+        &mut self,
+        from: PeerId,
+        message: gossipsub::MessageId,
+        content: gossipsub::Message,
+    ) {
+        let known = self
+            .sessions
+            .get(&from)
+            .map(|session| session.key)
+            .zip(gossip::topic(&content.topic));
+        let Some((key, topic)) = known else {
+            let acceptance = gossipsub::MessageAcceptance::Ignore;
+            self.swarm
+                .behaviour_mut()
+                .gossipsub
+                .report_message_validation_result(&message, &from, acceptance);
+            return;
+        };
+        self.state.send_if_modified(|state| {
+            state.counters.gossip_in += 1;
+            false
+        });
+        let (id, oldest) = self.verdicts.wait(message, from);
+        if let Some((message, from)) = oldest {
+            let acceptance = gossipsub::MessageAcceptance::Ignore;
+            self.swarm
+                .behaviour_mut()
+                .gossipsub
+                .report_message_validation_result(&message, &from, acceptance);
+        }
+        self.outbox
+            .push_back(Input::Gossip(id, topic, key, Bytes::from(content.data)));
+    }
+
+    /// Sends what waits, ends streams and connections. The core gets no input any more.
+    async fn close(mut self) {
+        let flush = Instant::now() + FLUSH_LIMIT;
+        for session in self.sessions.values_mut() {
+            session.end_writing();
+        }
+        while self.writers() > 0 {
+            self.outbox.clear();
+            let turn = async {
+                tokio::select! {
+                    event = self.swarm.select_next_some() => self.on_swarm(event),
+                    Some(ended) = self.tasks.join_next() => self.on_ended(ended),
+                }
+            };
+            if timeout_at(flush, turn).await.is_err() {
+                tracing::debug!("some frames could not be sent at the end");
+                break;
+            }
+        }
+        let linger = Instant::now() + LINGER;
+        while timeout_at(linger, self.swarm.select_next_some())
+            .await
+            .is_ok()
+        {}
+        let peers: Vec<_> = self.swarm.connected_peers().copied().collect();
+        for peer in peers {
+            self.disconnect(peer);
+        }
+        let closed = Instant::now() + LINGER;
+        while self.swarm.connected_peers().next().is_some() {
+            if timeout_at(closed, self.swarm.select_next_some())
+                .await
+                .is_err()
+            {
+                break;
+            }
+        }
+    }
+}

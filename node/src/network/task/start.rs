@@ -1,0 +1,132 @@
+//! Listening: what was asked for, or QUIC and TCP wherever the machine has them.
+
+use std::collections::BTreeSet;
+
+use alloquy_core::Input;
+use futures::StreamExt;
+use libp2p::core::transport::ListenerId;
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::SwarmEvent;
+use libp2p::{Multiaddr, Swarm};
+
+use super::Task;
+use crate::network::StartError;
+use crate::network::behaviour::Behaviour;
+
+/// Where to listen when nobody says so. IPv6 is left out where the machine has none.
+const DEFAULT: [&str; 4] = [
+    "/ip4/0.0.0.0/udp/0/quic-v1",
+    "/ip4/0.0.0.0/tcp/0",
+    "/ip6/::/udp/0/quic-v1",
+    "/ip6/::/tcp/0",
+];
+
+/// Listeners that have not said yet where they listen.
+pub(in crate::network) struct Listeners {
+    waiting: Vec<(ListenerId, Multiaddr)>,
+    /// Whether each of them must come up.
+    asked_for: bool,
+}
+
+/// Begins to listen.
+pub(in crate::network) fn listen(
+    swarm: &mut Swarm<Behaviour>,
+    wanted: &[Multiaddr],
+) -> Result<Listeners, StartError> {
+    let asked_for = !wanted.is_empty();
+    let default = || {
+        DEFAULT
+            .iter()
+            .map(|text| text.parse().expect("the defaults are multiaddrs"))
+            .collect()
+    };
+    let addresses: Vec<Multiaddr> = if asked_for {
+        wanted.to_vec()
+    } else {
+        default()
+    };
+    let mut waiting = Vec::new();
+    let mut failure = None;
+    for address in addresses {
+        match swarm.listen_on(address.clone()) {
+            Ok(listener) => waiting.push((listener, address)),
+            Err(error) => {
+                let error = StartError::Listen {
+                    address: address.to_string(),
+                    reason: error.to_string(),
+                };
+                if asked_for {
+                    return Err(error);
+                }
+                failure = Some(error);
+            }
+        }
+    }
+    match failure {
+        Some(error) if waiting.is_empty() => Err(error),
+        _ => Ok(Listeners { waiting, asked_for }),
+    }
+}
+
+impl Task {
+    /// Serves the swarm until every listener has an address.
+    pub(super) async fn until_listening(
+        &mut self,
+        mut listeners: Listeners,
+    ) -> Result<(), StartError> {
+        while !listeners.waiting.is_empty() {
+            let event = self.swarm.select_next_some().await;
+            match &event {
+                SwarmEvent::NewListenAddr { listener_id, .. } => {
+                    listeners
+                        .waiting
+                        .retain(|(waiting, _)| waiting != listener_id);
+                }
+                SwarmEvent::ListenerClosed {
+                    listener_id,
+                    reason,
+                    ..
+                } => {
+                    let at = listeners
+                        .waiting
+                        .iter()
+                        .position(|(waiting, _)| waiting == listener_id);
+                    let address = at.map(|at| listeners.waiting.remove(at).1);
+                    let last = listeners.waiting.is_empty() && self.listen.is_empty();
+                    if let Some(address) = address
+                        && (listeners.asked_for || last)
+                    {
+                        let reason = reason
+                            .as_ref()
+                            .err()
+                            .map_or_else(|| "the listener ended".to_owned(), ToString::to_string);
+                        return Err(StartError::Listen {
+                            address: address.to_string(),
+                            reason,
+                        });
+                    }
+                }
+                _ => {}
+            }
+            self.on_swarm(event);
+        }
+        Ok(())
+    }
+
+    /// Changes the own addresses and tells them.
+    pub(super) fn set_listen(&mut self, change: impl FnOnce(&mut BTreeSet<Multiaddr>)) {
+        change(&mut self.listen);
+        let own = *self.swarm.local_peer_id();
+        let texts: Vec<String> = self
+            .listen
+            .iter()
+            .map(|address| address.clone().with(Protocol::P2p(own)).to_string())
+            .collect();
+        self.state
+            .send_modify(|state| state.listen.clone_from(&texts));
+        // The list replaces the earlier one, so only the last one needs to wait.
+        self.outbox
+            .retain(|input| !matches!(input, Input::ListenAddresses(_)));
+        self.outbox.push_back(Input::ListenAddresses(texts));
+    }
+}
