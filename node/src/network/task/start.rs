@@ -1,6 +1,7 @@
 //! Listening: what was asked for, or QUIC and TCP wherever the machine has them.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, TcpListener};
 
 use alloquy_core::Input;
 use futures::StreamExt;
@@ -48,6 +49,7 @@ pub(in crate::network) fn listen(
     let mut waiting = Vec::new();
     let mut failure = None;
     for address in addresses {
+        refuse_taken_port(&address)?;
         match swarm.listen_on(address.clone()) {
             Ok(listener) => waiting.push((listener, address)),
             Err(error) => {
@@ -65,6 +67,22 @@ pub(in crate::network) fn listen(
     match failure {
         Some(error) if waiting.is_empty() => Err(error),
         _ => Ok(Listeners { waiting, asked_for }),
+    }
+}
+
+/// libp2p lets several processes of one person share a TCP port, and the system then deals connections
+/// out among them. Two nodes on one port would each lose half of their peers.
+fn refuse_taken_port(address: &Multiaddr) -> Result<(), StartError> {
+    let mut parts = address.iter();
+    let ip: IpAddr = match parts.next() {
+        Some(Protocol::Ip4(ip)) => ip.into(),
+        Some(Protocol::Ip6(ip)) => ip.into(),
+        _ => return Ok(()),
+    };
+    let Some(Protocol::Tcp(port)) = parts.next().filter(|part| *part != Protocol::Tcp(0)) else { return Ok(()) };
+    match TcpListener::bind((ip, port)) {
+        Err(error) => Err(StartError::Listen { address: address.to_string(), reason: error.to_string() }),
+        Ok(_) => Ok(()),
     }
 }
 
