@@ -1,41 +1,355 @@
-//! A client in the node's own process.
+//! A client in the node's own process, and the queues between clients and the driver.
+//!
+//! A client hands commands in through the driver's one bounded channel and has an event queue of its own.
+//! Outcomes of its own commands are never left out (there are at most [`COMMANDS_MAX`] of them); other events are,
+//! when the client is too slow, and `Lagged` stands where they are missing.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Reply, Snapshot};
+use alloquy_api::rpc::StatusReport;
+use alloquy_api::{Busy, Client, Command, CommandError, CommandId, ErrorCode, Event, Reply, Snapshot};
+use alloquy_core::Origin;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-/// A client of a node in this process; several may exist, each sees its own outcomes.
+/// Commands of one client under way: a script that does not wait for outcomes is told to.
+pub const COMMANDS_MAX: usize = 256;
+/// Events that wait for one client: a burst of catching up, some 1 MiB of messages.
+pub const EVENTS_MAX: usize = 4096;
+
+/// What comes to the driver from clients.
 #[derive(Debug)]
-pub struct NodeHandle {}
+pub(crate) enum Message {
+    /// A command.
+    Command(Origin, Command),
+    /// A question about the node itself.
+    Status(oneshot::Sender<StatusReport>),
+}
+
+/// A client of a node in this process; several may exist, each sees the outcomes of its own commands.
+#[derive(Debug)]
+pub struct NodeHandle {
+    id: u64,
+    door: Door,
+    queue: Arc<Queue>,
+    command_last: u64,
+    /// Events that came while an outcome was waited for.
+    kept: VecDeque<Event>,
+}
 
 impl NodeHandle {
-    /// The next event, as soon as there is one; `None` when the node has ended.
-    #[expect(clippy::unused_async, reason = "the body follows")]
+    /// The next event, as soon as there is one; `None` when the node has ended. May be dropped without loss.
     pub async fn event(&mut self) -> Option<Event> {
-        todo!()
+        match self.kept.pop_front() {
+            Some(event) => Some(event),
+            None => self.queue.next().await,
+        }
     }
 
     /// Hands `command` in and waits for its outcome; other events are kept for [`NodeHandle::event`].
     ///
     /// # Errors
     /// The command's own; `busy`; `timeout` after `wait`; `not_running` when the node has ended.
-    #[expect(clippy::unused_async, reason = "the body follows")]
     pub async fn call(&mut self, command: Command, wait: Duration) -> Result<Reply, CommandError> {
-        todo!("{command:?} {wait:?}")
+        let id = self.submit(command).map_err(|busy| CommandError::new(ErrorCode::Busy, busy.to_string()))?;
+        let outcome = async {
+            loop {
+                match self.queue.next().await {
+                    Some(Event::Done { id: done, result }) if done == id => return result,
+                    Some(event) if self.kept.len() < EVENTS_MAX => self.kept.push_back(event),
+                    Some(_) => {}
+                    None => return Err(ended()),
+                }
+            }
+        };
+        tokio::time::timeout(wait, outcome).await.unwrap_or_else(|_elapsed| {
+            Err(CommandError::new(ErrorCode::Timeout, format!("no outcome within {} s", wait.as_secs_f32())))
+        })
+    }
+
+    /// Hands a command in under a number of the caller's own.
+    pub(crate) fn submit_as(&self, id: CommandId, command: Command) -> Result<(), Busy> {
+        let waiting = self.queue.begin().map_err(|waiting| Busy { waiting })?;
+        let origin = Origin { client: self.id, command: id };
+        match self.door.messages.try_send(Message::Command(origin, command)) {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.queue.cancel();
+                Err(Busy { waiting })
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => {
+                self.queue.push_own(Event::Done { id, result: Err(ended()) });
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether events of the account come, besides outcomes of own commands.
+    pub(crate) fn subscribe(&self, subscribed: bool) {
+        self.queue.lock().subscribed = subscribed;
     }
 }
 
 impl Client for NodeHandle {
     fn submit(&mut self, command: Command) -> Result<CommandId, Busy> {
-        todo!("{command:?}")
+        let id = CommandId(self.command_last + 1);
+        self.submit_as(id, command)?;
+        self.command_last += 1;
+        Ok(id)
     }
 
     fn next_event(&mut self) -> Option<Event> {
-        todo!()
+        self.kept.pop_front().or_else(|| self.queue.lock().pop())
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
-        todo!()
+        self.door.snapshot.borrow().clone()
+    }
+}
+
+impl Drop for NodeHandle {
+    fn drop(&mut self) {
+        self.door.clients.lock().queues.remove(&self.id);
+    }
+}
+
+/// The outcome of a command to a node that has ended.
+pub(crate) fn ended() -> CommandError {
+    CommandError::new(ErrorCode::NotRunning, "the node has ended")
+}
+
+/// The way in for clients.
+#[derive(Clone, Debug)]
+pub(crate) struct Door {
+    pub(crate) messages: mpsc::Sender<Message>,
+    pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(crate) clients: Clients,
+}
+
+impl Door {
+    /// A new client; sees all events unless told otherwise.
+    pub(crate) fn handle(&self) -> NodeHandle {
+        let queue = Arc::new(Queue::default());
+        let mut clients = self.clients.lock();
+        clients.last += 1;
+        let id = clients.last;
+        queue.lock().subscribed = true;
+        queue.lock().closed = clients.closed;
+        clients.queues.insert(id, Arc::clone(&queue));
+        drop(clients);
+        NodeHandle { id, door: self.clone(), queue, command_last: 0, kept: VecDeque::new() }
+    }
+}
+
+/// All clients' queues, as the driver reaches them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Clients(Arc<Mutex<Registry>>);
+
+#[derive(Debug, Default)]
+struct Registry {
+    last: u64,
+    queues: BTreeMap<u64, Arc<Queue>>,
+    closed: bool,
+}
+
+impl Clients {
+    /// Gives an event to one client, or to all that listen.
+    pub(crate) fn tell(&self, client: Option<u64>, event: &Event) {
+        let registry = self.lock();
+        match client {
+            Some(client) => {
+                if let Some(queue) = registry.queues.get(&client) {
+                    queue.push_own(event.clone());
+                }
+            }
+            None => registry.queues.values().for_each(|queue| queue.push(event)),
+        }
+    }
+
+    /// No event comes any more.
+    pub(crate) fn close(&self) {
+        let mut registry = self.lock();
+        registry.closed = true;
+        for queue in registry.queues.values() {
+            queue.lock().closed = true;
+            queue.changed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Events that wait for one client. The lock is held for a push or a pop only.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<Event>,
+    left_out: u64,
+    under_way: usize,
+    subscribed: bool,
+    closed: bool,
+}
+
+impl Waiting {
+    fn pop(&mut self) -> Option<Event> {
+        let event = self.events.pop_front();
+        if event.is_none() && self.left_out > 0 {
+            return Some(Event::Lagged { count: std::mem::take(&mut self.left_out) });
+        }
+        event
+    }
+
+    /// Marks the place where events are missing, before the next one that is not.
+    fn mark_gap(&mut self) {
+        if self.left_out > 0 {
+            let count = std::mem::take(&mut self.left_out);
+            self.events.push_back(Event::Lagged { count });
+        }
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a command in; `Err` with the number under way when there are too many.
+    fn begin(&self) -> Result<usize, usize> {
+        let mut waiting = self.lock();
+        if waiting.under_way >= COMMANDS_MAX {
+            return Err(waiting.under_way);
+        }
+        waiting.under_way += 1;
+        Ok(waiting.under_way)
+    }
+
+    fn cancel(&self) {
+        self.lock().under_way -= 1;
+    }
+
+    fn push(&self, event: &Event) {
+        let mut waiting = self.lock();
+        if !waiting.subscribed {
+            return;
+        }
+        if waiting.events.len() >= EVENTS_MAX {
+            waiting.left_out += 1;
+        } else {
+            waiting.mark_gap();
+            waiting.events.push_back(event.clone());
+        }
+        drop(waiting);
+        self.changed.notify_one();
+    }
+
+    fn push_own(&self, event: Event) {
+        let mut waiting = self.lock();
+        if matches!(event, Event::Done { .. }) {
+            waiting.under_way = waiting.under_way.saturating_sub(1);
+        }
+        waiting.mark_gap();
+        waiting.events.push_back(event);
+        drop(waiting);
+        self.changed.notify_one();
+    }
+
+    async fn next(&self) -> Option<Event> {
+        loop {
+            {
+                let mut waiting = self.lock();
+                if let Some(event) = waiting.pop() {
+                    return Some(event);
+                }
+                if waiting.closed {
+                    return None;
+                }
+            }
+            self.changed.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door() -> (Door, mpsc::Receiver<Message>, watch::Sender<Arc<Snapshot>>) {
+        let (messages, inbox) = mpsc::channel(COMMANDS_MAX * 2);
+        let (tx, snapshot) = watch::channel(Arc::default());
+        (Door { messages, snapshot, clients: Clients::default() }, inbox, tx)
+    }
+
+    fn lagged(count: u64) -> Event {
+        Event::Lagged { count }
+    }
+
+    fn notice(n: u32) -> Event {
+        Event::StorageFailed { message: n.to_string() }
+    }
+
+    #[tokio::test]
+    async fn a_slow_client_misses_events_is_told_so_and_never_misses_an_outcome() {
+        let (door, mut inbox, _snapshot) = door();
+        let mut handle = door.handle();
+        let id = handle.submit(Command::Communities).unwrap();
+        let Some(Message::Command(origin, _)) = inbox.recv().await else { panic!("the command is there") };
+        for n in 0..(EVENTS_MAX as u32 + 3) {
+            door.clients.tell(None, &notice(n));
+        }
+        door.clients.tell(Some(origin.client), &Event::Done { id, result: Ok(Reply::Ok { ok: true }) });
+        for n in 0..EVENTS_MAX as u32 {
+            assert_eq!(handle.event().await, Some(notice(n)));
+        }
+        assert_eq!(handle.event().await, Some(lagged(3)));
+        assert!(matches!(handle.event().await, Some(Event::Done { .. })));
+        assert_eq!(handle.next_event(), None);
+        door.clients.close();
+        assert_eq!(handle.event().await, None);
+    }
+
+    #[tokio::test]
+    async fn too_many_commands_are_busy_and_a_node_that_ended_answers_at_once() {
+        let (door, mut inbox, _snapshot) = door();
+        let mut handle = door.handle();
+        for _ in 0..COMMANDS_MAX {
+            handle.submit(Command::Communities).unwrap();
+        }
+        assert_eq!(handle.submit(Command::Communities), Err(Busy { waiting: COMMANDS_MAX }));
+        let Some(Message::Command(origin, _)) = inbox.recv().await else { panic!("the command is there") };
+        let result = Ok(Reply::Ok { ok: true });
+        door.clients.tell(Some(origin.client), &Event::Done { id: origin.command, result });
+        handle.submit(Command::Communities).unwrap();
+
+        let mut other = door.handle();
+        drop(inbox);
+        let error = other.call(Command::Communities, Duration::from_secs(5)).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::NotRunning);
+    }
+
+    #[tokio::test]
+    async fn an_outcome_goes_to_its_client_alone_and_a_wait_ends() {
+        let (door, mut inbox, _snapshot) = door();
+        let (mut one, mut two) = (door.handle(), door.handle());
+        let answer = async {
+            let Some(Message::Command(origin, _)) = inbox.recv().await else { panic!("the command is there") };
+            door.clients.tell(None, &notice(1));
+            let result = Ok(Reply::Ok { ok: true });
+            door.clients.tell(Some(origin.client), &Event::Done { id: origin.command, result });
+        };
+        let (reply, ()) = tokio::join!(one.call(Command::Communities, Duration::from_secs(5)), answer);
+        assert_eq!(reply, Ok(Reply::Ok { ok: true }));
+        assert_eq!(one.event().await, Some(notice(1)), "kept while the outcome was waited for");
+        assert_eq!(two.event().await, Some(notice(1)));
+        assert_eq!(two.next_event(), None);
+        let error = two.call(Command::Communities, Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Timeout);
     }
 }

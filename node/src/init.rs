@@ -1,9 +1,15 @@
 //! Making an account in a data directory.
 
+use alloquy_core::Write;
 use alloquy_ids::{AccountId, DeviceId};
+use zeroize::Zeroizing;
 
 use crate::config::NodeConfig;
+use crate::data_dir::DataDir;
+use crate::driver::Clock;
 use crate::error::InitError;
+use crate::store::{DirLock, Store};
+use crate::vault::{self, KeyOrigin};
 
 /// A fresh account; the recovery words exist nowhere else.
 #[derive(Debug)]
@@ -13,16 +19,35 @@ pub struct Initialised {
     /// Its first device.
     pub device: DeviceId,
     /// What locks the store.
-    pub at_rest: crate::vault::KeyOrigin,
+    pub at_rest: KeyOrigin,
     /// 12 BIP-39 words, to be shown once.
-    pub recovery_words: zeroize::Zeroizing<String>,
+    pub recovery_words: Zeroizing<String>,
 }
 
 /// Makes an account named `name` in the data directory. Blocking: key stretching and fsync.
+///
+/// The store appears last and whole: a start that was cut short leaves no account, and can be made again.
 ///
 /// # Errors
 /// The directory holds an account, is in use, or can not be written; the passphrase can not be read;
 /// the name is over its limit.
 pub fn init(config: &NodeConfig, name: &str) -> Result<Initialised, InitError> {
-    todo!("{config:?} {name}")
+    let failed = |error| InitError::Directory { path: config.data_dir.clone(), error };
+    let mut rng = crate::entropy::seeded().map_err(failed)?;
+    // The name is judged before anything is written.
+    let founded = alloquy_core::found(name, Clock::start().now(), &mut rng)?;
+    let dir = DataDir::create(&config.data_dir).map_err(failed)?;
+    let lock = DirLock::acquire(&dir)?;
+    if dir.store().exists() {
+        return Err(InitError::Exists(config.data_dir.clone()));
+    }
+    let unlocked = vault::create(&dir, &config.key)?;
+    Store::create(&dir, &lock, &unlocked.key, &founded.writes)?;
+    let device = device_of(&founded.writes, rng)?;
+    Ok(Initialised {
+        account: founded.account,
+        device,
+        at_rest: unlocked.origin,
+        recovery_words: Zeroizing::new(founded.recovery_words),
+    })
 }

@@ -18,6 +18,7 @@ pub mod client;
 pub mod config;
 pub mod data_dir;
 pub mod doctor;
+pub(crate) mod driver;
 mod entropy;
 pub mod error;
 pub mod init;

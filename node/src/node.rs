@@ -1,53 +1,122 @@
 //! Starting, serving and ending a node.
 
 use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use alloquy_api::rpc::StatusReport;
+use alloquy_api::Snapshot;
+use alloquy_api::rpc::{PeerStatus, StatusReport};
+use alloquy_core::{Node, RestoreError, StorageError};
+use alloquy_ids::{AccountId, DeviceId, UnixMs};
+use libp2p::Multiaddr;
+use rand_chacha::ChaCha20Rng;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
 
-use crate::client::NodeHandle;
+use crate::client::{Clients, Door, NodeHandle};
 use crate::config::NodeConfig;
+use crate::data_dir::DataDir;
+use crate::driver::{Clock, Driver, MESSAGES_MAX, wall};
 use crate::error::RunError;
+use crate::network::{Network, NetworkConfig, NetworkState, StartError};
+use crate::rpc::RpcServer;
+use crate::store::{DirLock, OpenError, Store};
+use crate::vault::{self, KeyOrigin};
 
-/// A node that serves in this process. Dropping it ends the node without waiting.
+/// A node that serves in this process. Dropping it ends the node without waiting for the last writes.
 #[derive(Debug)]
-pub struct Running {}
+pub struct Running {
+    door: Door,
+    facts: Arc<Facts>,
+    rpc: RpcServer,
+    stop: Option<oneshot::Sender<()>>,
+    driver: JoinHandle<Result<(), RunError>>,
+}
 
 impl Running {
     /// A new client of the node.
     #[must_use]
     pub fn handle(&self) -> NodeHandle {
-        todo!()
+        self.door.handle()
     }
 
-    /// The node's state now.
+    /// The node's state now; peers without the names behind them, which a client is told.
     #[must_use]
     pub fn status(&self) -> StatusReport {
-        todo!()
+        self.facts.report(&self.door.snapshot.borrow())
     }
 
-    /// Says goodbye to peers, commits what is under way, closes the store.
+    /// Takes no more commands, says goodbye to peers, commits what is under way, closes the store.
     ///
     /// # Errors
     /// The node had ended by a fault before.
-    #[expect(clippy::unused_async, reason = "the body follows")]
-    pub async fn shutdown(self) -> Result<(), RunError> {
-        todo!()
+    pub async fn shutdown(mut self) -> Result<(), RunError> {
+        self.rpc.close();
+        // Without a receiver the driver has ended already, and says why.
+        drop(self.stop.take().map(|stop| stop.send(())));
+        joined((&mut self.driver).await)
     }
 
     /// Waits until the node ends by itself: only by a fault.
-    #[expect(clippy::unused_async, reason = "the body follows")]
     pub async fn ended(&mut self) -> RunError {
-        todo!()
+        match joined((&mut self.driver).await) {
+            Ok(()) => RunError::Internal("the driver ended without being told to".to_owned()),
+            Err(error) => error,
+        }
     }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+fn joined(result: Result<Result<(), RunError>, tokio::task::JoinError>) -> Result<(), RunError> {
+    result.unwrap_or_else(|error| Err(RunError::Internal(error.to_string())))
 }
 
 /// Opens the store, restores the core, listens, and serves from then on. Needs a multi-thread runtime.
 ///
 /// # Errors
 /// See [`RunError`].
-#[expect(clippy::unused_async, reason = "the body follows")]
 pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
-    todo!("{config:?}")
+    let listen = parse_addresses(&config.listen)?;
+    let peers = parse_addresses(&config.peers)?;
+    let dir = DataDir::new(config.data_dir.clone());
+    let clock = Clock::start();
+    let restored = {
+        let (dir, config) = (dir.clone(), config.clone());
+        tokio::task::spawn_blocking(move || restore(&dir, &config, clock))
+            .await
+            .map_err(|error| RunError::Internal(error.to_string()))??
+    };
+    let Restored { store, mut node, at_rest } = restored;
+    let seed = Zeroizing::new(node.network_seed());
+    let network = Network::start(NetworkConfig { seed, listen, peers, mdns: config.mdns }).await?;
+
+    let (snapshot_tx, snapshot) = watch::channel(node.snapshot());
+    let (messages_tx, messages) = mpsc::channel(MESSAGES_MAX);
+    let clients = Clients::default();
+    let door = Door { messages: messages_tx, snapshot, clients: clients.clone() };
+    let facts = Arc::new(Facts {
+        account: node.account(),
+        device: node.device(),
+        data: config.data_dir.display().to_string(),
+        store: dir.store(),
+        since: wall(),
+        at_rest,
+        network: network.state(),
+        storage_error: Mutex::new(None),
+    });
+    // The store is open, so the directory is ours and so is a socket that is left in it.
+    let rpc = RpcServer::open(&dir, door.clone(), Arc::clone(&facts))?;
+    let (stop, stopped) = oneshot::channel();
+    let driver =
+        Driver { node, store, network, messages, clients, snapshot: snapshot_tx, clock, facts: Arc::clone(&facts) };
+    let driver = tokio::spawn(driver.run(stopped));
+    Ok(Running { door, facts, rpc, stop: Some(stop), driver })
 }
 
 /// [`start`], then `ready` once, then serves until `shutdown` resolves or the node fails.
@@ -59,10 +128,121 @@ pub async fn run(
     ready: impl FnOnce(&Running),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), RunError> {
-    let mut running = start(config).await?;
+    let mut shutdown = std::pin::pin!(shutdown);
+    let mut running = tokio::select! {
+        running = start(config) => running?,
+        () = &mut shutdown => return Ok(()),
+    };
     ready(&running);
     tokio::select! {
         () = shutdown => running.shutdown().await,
         error = running.ended() => Err(error),
     }
 }
+
+struct Restored {
+    store: Store,
+    node: Node<ChaCha20Rng>,
+    at_rest: KeyOrigin,
+}
+
+/// Everything of the start that blocks.
+fn restore(dir: &DataDir, config: &NodeConfig, clock: Clock) -> Result<Restored, RunError> {
+    if !dir.store().exists() {
+        return Err(RunError::NoAccount(dir.path().to_owned()));
+    }
+    let failed = |error| RunError::Directory { path: dir.path().to_owned(), error };
+    // Narrows the permissions of a directory that was unpacked too wide.
+    DataDir::create(dir.path()).map_err(failed)?;
+    let lock = DirLock::acquire(dir)?;
+    let unlocked = vault::unlock(dir, &config.key)?;
+    let opened = Store::open(dir, lock, &unlocked.key)?;
+    let rng = crate::entropy::seeded().map_err(failed)?;
+    let node = Node::restore(opened.records.into_iter(), opened.nonce, clock.now(), rng);
+    let node = node.map_err(|error: RestoreError| RunError::Restore { path: dir.store(), error })?;
+    Ok(Restored { store: opened.store, node, at_rest: unlocked.origin })
+}
+
+fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, RunError> {
+    let parse = |text: &String| {
+        text.parse().map_err(|error: libp2p::multiaddr::Error| RunError::Address { text: text.clone(), reason: error.to_string() })
+    };
+    texts.iter().map(parse).collect()
+}
+
+impl From<StartError> for RunError {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Listen { address, reason } => Self::Listen { address, reason },
+            StartError::Swarm(reason) => Self::Internal(reason),
+        }
+    }
+}
+
+/// What is known of a node outside of its core.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    account: AccountId,
+    device: DeviceId,
+    data: String,
+    store: PathBuf,
+    since: UnixMs,
+    at_rest: KeyOrigin,
+    network: watch::Receiver<NetworkState>,
+    storage_error: Mutex<Option<StorageError>>,
+}
+
+impl Facts {
+    /// The account.
+    pub(crate) fn account(&self) -> AccountId {
+        self.account
+    }
+
+    /// Where the key came from.
+    pub(crate) fn at_rest(&self) -> KeyOrigin {
+        self.at_rest
+    }
+
+    /// The network's state now.
+    pub(crate) fn network(&self) -> NetworkState {
+        self.network.borrow().clone()
+    }
+
+    /// Remembers how the last commit went.
+    pub(crate) fn note_storage(&self, outcome: &Result<(), StorageError>) {
+        let error = outcome.as_ref().err().cloned();
+        *self.storage_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    /// Why the last commit failed, if it did.
+    pub(crate) fn storage_error(&self) -> Option<StorageError> {
+        self.storage_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The report, without the names of peers.
+    pub(crate) fn report(&self, snapshot: &Snapshot) -> StatusReport {
+        let network = self.network();
+        let peer = |(key, paths): (&_, &Vec<String>)| PeerStatus {
+            peer: *key,
+            account: None,
+            name: None,
+            address: paths.first().cloned().unwrap_or_default(),
+        };
+        StatusReport {
+            ready: true,
+            account: self.account,
+            device: self.device,
+            name: snapshot.name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            data: self.data.clone(),
+            since: self.since,
+            peers: network.peers.iter().map(peer).collect(),
+            listen: network.listen,
+            communities: u32::try_from(snapshot.communities.len()).unwrap_or(u32::MAX),
+            store_bytes: std::fs::metadata(&self.store).map_or(0, |metadata| metadata.len()),
+            at_rest: self.at_rest,
+        }
+    }
+}
+

@@ -1,0 +1,186 @@
+//! The driver: one loop that owns the core and everything that it talks to.
+//!
+//! Each turn takes one input (a client's command, something from the network, an outcome of the store, the
+//! deadline), gives it to the core, and carries out every output before the next turn. The loop never waits for
+//! the disk, a peer or a client: the store has a thread, the network a task, clients have queues.
+//!
+//! **Back-pressure.** Only inputs can be refused, never outputs. While more than [`BACKLOG_BYTES_MAX`] wait for the
+//! disk, neither commands nor the network are read; the network then stops reading its peers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use alloquy_api::Snapshot;
+use alloquy_api::rpc::PeerStatus;
+use alloquy_core::{Input, Node, Now, Output};
+use alloquy_ids::{MonoMs, UnixMs};
+use rand_chacha::ChaCha20Rng;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::client::{Clients, Message};
+use crate::error::RunError;
+use crate::network::{Network, Request};
+use crate::node::Facts;
+use crate::store::Store;
+
+/// Messages of all clients on their way to the driver.
+pub(crate) const MESSAGES_MAX: usize = 1024;
+/// Bytes that may wait for the disk before inputs are no longer read: two commits.
+const BACKLOG_BYTES_MAX: usize = 2 * crate::store::BATCH_BYTES_MAX;
+/// A turn that takes longer is told: faces wait for it.
+const SLOW_TURN: Duration = Duration::from_millis(100);
+/// How long the last writes may take at the end.
+const STORE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The two clocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    pub(crate) fn now(self) -> Now {
+        Now { mono: MonoMs(millis(self.start.elapsed())), wall: wall() }
+    }
+
+    fn instant(self, at: MonoMs) -> tokio::time::Instant {
+        (self.start + Duration::from_millis(at.0)).into()
+    }
+}
+
+/// The wall clock; a clock before 1970 is 1970.
+pub(crate) fn wall() -> UnixMs {
+    UnixMs(millis(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The loop.
+pub(crate) struct Driver {
+    pub(crate) node: Node<ChaCha20Rng>,
+    pub(crate) store: Store,
+    pub(crate) network: Network,
+    pub(crate) messages: mpsc::Receiver<Message>,
+    pub(crate) clients: Clients,
+    pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
+    pub(crate) clock: Clock,
+    pub(crate) facts: Arc<Facts>,
+}
+
+impl Driver {
+    /// Serves until told to stop.
+    pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Result<(), RunError> {
+        let result = loop {
+            let may_take = self.store.waiting_bytes() < BACKLOG_BYTES_MAX;
+            let deadline = self.node.poll_timeout().map(|at| self.clock.instant(at));
+            tokio::select! {
+                outcomes = self.store.finished() => {
+                    for (task, outcome) in outcomes {
+                        self.facts.note_storage(&outcome);
+                        self.turn(Input::Storage(task, outcome)).await;
+                    }
+                }
+                Some(message) = self.messages.recv(), if may_take => self.message(message).await,
+                input = self.network.input(), if may_take => match input {
+                    Some(input) => self.turn(input).await,
+                    None => break Err(RunError::Internal("the network's task has ended".to_owned())),
+                },
+                () = sleep_until(deadline) => self.turn(Input::Timeout).await,
+                _ = &mut stop => break Ok(()),
+            }
+        };
+        self.end().await;
+        result
+    }
+
+    async fn message(&mut self, message: Message) {
+        match message {
+            Message::Command(origin, command) => self.turn(Input::Command(origin, command)).await,
+            Message::Status(answer) => {
+                let mut report = self.facts.report(&self.snapshot.borrow());
+                for peer in &mut report.peers {
+                    self.name(peer);
+                }
+                if answer.send(report).is_err() {
+                    tracing::debug!("who asked for the status has gone");
+                }
+            }
+        }
+    }
+
+    fn name(&self, _peer: &mut PeerStatus) {}
+
+    async fn turn(&mut self, input: Input) {
+        let began = Instant::now();
+        let kind = kind_of(&input);
+        self.node.handle(self.clock.now(), input);
+        self.drain().await;
+        let snapshot = self.node.snapshot();
+        if !Arc::ptr_eq(&self.snapshot.borrow(), &snapshot) {
+            self.snapshot.send_replace(snapshot);
+        }
+        let took = began.elapsed();
+        if took > SLOW_TURN {
+            tracing::warn!(kind, ?took, "a turn was slow");
+        }
+    }
+
+    /// Carries out every output.
+    async fn drain(&mut self) {
+        while let Some(output) = self.node.poll_output() {
+            match Request::try_from(output) {
+                Ok(request) => self.network.carry_out(request).await,
+                Err(Output::Event(client, event)) => self.clients.tell(client, &event),
+                Err(Output::Store(task, writes)) => self.store.submit(task, writes),
+                Err(_) => tracing::error!("an output has no carrier"),
+            }
+        }
+    }
+
+    /// Says goodbye, makes everything durable, closes.
+    async fn end(mut self) {
+        self.turn(Input::Shutdown).await;
+        let durable = async {
+            while !self.store.is_idle() {
+                for (task, outcome) in self.store.finished().await {
+                    self.turn(Input::Storage(task, outcome)).await;
+                }
+            }
+        };
+        if tokio::time::timeout(STORE_LIMIT, durable).await.is_err() {
+            tracing::warn!("the last writes took too long");
+        }
+        let Self { network, store, clients, .. } = self;
+        network.shutdown().await;
+        store.close().await;
+        clients.close();
+    }
+}
+
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn kind_of(input: &Input) -> &'static str {
+    match input {
+        Input::Command(..) => "command",
+        Input::PeerUp(_) => "peer up",
+        Input::PeerDown(_) => "peer down",
+        Input::Frame(..) => "frame",
+        Input::Gossip(..) => "gossip",
+        Input::PeerAddresses(..) => "peer addresses",
+        Input::ListenAddresses(_) => "listen addresses",
+        Input::Storage(..) => "storage",
+        Input::Timeout => "timeout",
+        Input::Shutdown => "shutdown",
+    }
+}
