@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alloquy_api::rpc::StatusReport;
-use alloquy_api::{Busy, Client, Command, CommandError, CommandId, ErrorCode, Event, Reply, Snapshot};
+use alloquy_api::{
+    Busy, Client, Command, CommandError, CommandId, ErrorCode, Event, Reply, Snapshot,
+};
 use alloquy_core::Origin;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
@@ -52,7 +54,9 @@ impl NodeHandle {
     /// # Errors
     /// The command's own; `busy`; `timeout` after `wait`; `not_running` when the node has ended.
     pub async fn call(&mut self, command: Command, wait: Duration) -> Result<Reply, CommandError> {
-        let id = self.submit(command).map_err(|busy| CommandError::new(ErrorCode::Busy, busy.to_string()))?;
+        let id = self
+            .submit(command)
+            .map_err(|busy| CommandError::new(ErrorCode::Busy, busy.to_string()))?;
         let outcome = async {
             loop {
                 match self.queue.next().await {
@@ -63,23 +67,38 @@ impl NodeHandle {
                 }
             }
         };
-        tokio::time::timeout(wait, outcome).await.unwrap_or_else(|_elapsed| {
-            Err(CommandError::new(ErrorCode::Timeout, format!("no outcome within {} s", wait.as_secs_f32())))
-        })
+        tokio::time::timeout(wait, outcome)
+            .await
+            .unwrap_or_else(|_elapsed| {
+                Err(CommandError::new(
+                    ErrorCode::Timeout,
+                    format!("no outcome within {} s", wait.as_secs_f32()),
+                ))
+            })
     }
 
     /// Hands a command in under a number of the caller's own.
     pub(crate) fn submit_as(&self, id: CommandId, command: Command) -> Result<(), Busy> {
         let waiting = self.queue.begin().map_err(|waiting| Busy { waiting })?;
-        let origin = Origin { client: self.id, command: id };
-        match self.door.messages.try_send(Message::Command(origin, command)) {
+        let origin = Origin {
+            client: self.id,
+            command: id,
+        };
+        match self
+            .door
+            .messages
+            .try_send(Message::Command(origin, command))
+        {
             Ok(()) => Ok(()),
             Err(mpsc::error::TrySendError::Full(_)) => {
                 self.queue.cancel();
                 Err(Busy { waiting })
             }
             Err(mpsc::error::TrySendError::Closed(_)) => {
-                self.queue.push_own(Event::Done { id, result: Err(ended()) });
+                self.queue.push_own(Event::Done {
+                    id,
+                    result: Err(ended()),
+                });
                 Ok(())
             }
         }
@@ -138,7 +157,13 @@ impl Door {
         queue.lock().closed = clients.closed;
         clients.queues.insert(id, Arc::clone(&queue));
         drop(clients);
-        NodeHandle { id, door: self.clone(), queue, command_last: 0, kept: VecDeque::new() }
+        NodeHandle {
+            id,
+            door: self.clone(),
+            queue,
+            command_last: 0,
+            kept: VecDeque::new(),
+        }
     }
 }
 
@@ -202,7 +227,9 @@ impl Waiting {
     fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         if event.is_none() && self.left_out > 0 {
-            return Some(Event::Lagged { count: std::mem::take(&mut self.left_out) });
+            return Some(Event::Lagged {
+                count: std::mem::take(&mut self.left_out),
+            });
         }
         event
     }
@@ -284,7 +311,15 @@ mod tests {
     fn door() -> (Door, mpsc::Receiver<Message>, watch::Sender<Arc<Snapshot>>) {
         let (messages, inbox) = mpsc::channel(COMMANDS_MAX * 2);
         let (tx, snapshot) = watch::channel(Arc::default());
-        (Door { messages, snapshot, clients: Clients::default() }, inbox, tx)
+        (
+            Door {
+                messages,
+                snapshot,
+                clients: Clients::default(),
+            },
+            inbox,
+            tx,
+        )
     }
 
     fn lagged(count: u64) -> Event {
@@ -292,7 +327,9 @@ mod tests {
     }
 
     fn notice(n: u32) -> Event {
-        Event::StorageFailed { message: n.to_string() }
+        Event::StorageFailed {
+            message: n.to_string(),
+        }
     }
 
     #[tokio::test]
@@ -300,11 +337,19 @@ mod tests {
         let (door, mut inbox, _snapshot) = door();
         let mut handle = door.handle();
         let id = handle.submit(Command::Communities).unwrap();
-        let Some(Message::Command(origin, _)) = inbox.recv().await else { panic!("the command is there") };
+        let Some(Message::Command(origin, _)) = inbox.recv().await else {
+            panic!("the command is there")
+        };
         for n in 0..(EVENTS_MAX as u32 + 3) {
             door.clients.tell(None, &notice(n));
         }
-        door.clients.tell(Some(origin.client), &Event::Done { id, result: Ok(Reply::Ok { ok: true }) });
+        door.clients.tell(
+            Some(origin.client),
+            &Event::Done {
+                id,
+                result: Ok(Reply::Ok { ok: true }),
+            },
+        );
         for n in 0..EVENTS_MAX as u32 {
             assert_eq!(handle.event().await, Some(notice(n)));
         }
@@ -322,15 +367,31 @@ mod tests {
         for _ in 0..COMMANDS_MAX {
             handle.submit(Command::Communities).unwrap();
         }
-        assert_eq!(handle.submit(Command::Communities), Err(Busy { waiting: COMMANDS_MAX }));
-        let Some(Message::Command(origin, _)) = inbox.recv().await else { panic!("the command is there") };
+        assert_eq!(
+            handle.submit(Command::Communities),
+            Err(Busy {
+                waiting: COMMANDS_MAX
+            })
+        );
+        let Some(Message::Command(origin, _)) = inbox.recv().await else {
+            panic!("the command is there")
+        };
         let result = Ok(Reply::Ok { ok: true });
-        door.clients.tell(Some(origin.client), &Event::Done { id: origin.command, result });
+        door.clients.tell(
+            Some(origin.client),
+            &Event::Done {
+                id: origin.command,
+                result,
+            },
+        );
         handle.submit(Command::Communities).unwrap();
 
         let mut other = door.handle();
         drop(inbox);
-        let error = other.call(Command::Communities, Duration::from_secs(5)).await.unwrap_err();
+        let error = other
+            .call(Command::Communities, Duration::from_secs(5))
+            .await
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::NotRunning);
     }
 
@@ -339,17 +400,35 @@ mod tests {
         let (door, mut inbox, _snapshot) = door();
         let (mut one, mut two) = (door.handle(), door.handle());
         let answer = async {
-            let Some(Message::Command(origin, _)) = inbox.recv().await else { panic!("the command is there") };
+            let Some(Message::Command(origin, _)) = inbox.recv().await else {
+                panic!("the command is there")
+            };
             door.clients.tell(None, &notice(1));
             let result = Ok(Reply::Ok { ok: true });
-            door.clients.tell(Some(origin.client), &Event::Done { id: origin.command, result });
+            door.clients.tell(
+                Some(origin.client),
+                &Event::Done {
+                    id: origin.command,
+                    result,
+                },
+            );
         };
-        let (reply, ()) = tokio::join!(one.call(Command::Communities, Duration::from_secs(5)), answer);
+        let (reply, ()) = tokio::join!(
+            one.call(Command::Communities, Duration::from_secs(5)),
+            answer
+        );
         assert_eq!(reply, Ok(Reply::Ok { ok: true }));
-        assert_eq!(one.event().await, Some(notice(1)), "kept while the outcome was waited for");
+        assert_eq!(
+            one.event().await,
+            Some(notice(1)),
+            "kept while the outcome was waited for"
+        );
         assert_eq!(two.event().await, Some(notice(1)));
         assert_eq!(two.next_event(), None);
-        let error = two.call(Command::Communities, Duration::from_millis(1)).await.unwrap_err();
+        let error = two
+            .call(Command::Communities, Duration::from_millis(1))
+            .await
+            .unwrap_err();
         assert_eq!(error.code, ErrorCode::Timeout);
     }
 }

@@ -45,20 +45,38 @@ pub(crate) fn of_running(facts: &Facts) -> DoctorReport {
     let network = facts.network();
     let store = match facts.storage_error() {
         None => ok("store", "the last commit succeeded"),
-        Some(error) => fail("store", error.to_string(), "make room or make the disk writable; the node goes on by itself"),
+        Some(error) => fail(
+            "store",
+            error.to_string(),
+            "make room or make the disk writable; the node goes on by itself",
+        ),
     };
     let listen = if network.listen.is_empty() {
-        fail("listen", "the node listens nowhere", "start it with --listen")
+        fail(
+            "listen",
+            "the node listens nowhere",
+            "start it with --listen",
+        )
     } else {
-        ok("listen", format!("the node listens on {} addresses", network.listen.len()))
+        ok(
+            "listen",
+            format!("the node listens on {} addresses", network.listen.len()),
+        )
     };
     let mdns = if network.mdns {
         ok("mdns", "peers of the local network are looked for")
     } else {
-        ok("mdns", "peers of the local network are not looked for: mDNS is off or there is no multicast")
+        ok(
+            "mdns",
+            "peers of the local network are not looked for: mDNS is off or there is no multicast",
+        )
     };
     let peers = match network.peers.len() {
-        0 => warn("peers", "no peer is connected", "messages wait here until a member is reachable"),
+        0 => warn(
+            "peers",
+            "no peer is connected",
+            "messages wait here until a member is reachable",
+        ),
         count => ok("peers", format!("{count} peers are connected")),
     };
     let counters = network.counters;
@@ -66,31 +84,75 @@ pub(crate) fn of_running(facts: &Facts) -> DoctorReport {
         "traffic",
         format!(
             "{} frames out, {} in, {} by gossip out, {} in, {} sessions broken off, {} faults of peers",
-            counters.frames_out, counters.frames_in, counters.gossip_out, counters.gossip_in, counters.sessions_broken, counters.faults
+            counters.frames_out,
+            counters.frames_in,
+            counters.gossip_out,
+            counters.gossip_in,
+            counters.sessions_broken,
+            counters.faults
         ),
     );
-    DoctorReport { checks: vec![store, listen, mdns, peers, traffic, key_check(facts.at_rest())] }
+    DoctorReport {
+        checks: vec![
+            store,
+            listen,
+            mdns,
+            peers,
+            traffic,
+            key_check(facts.at_rest()),
+        ],
+    }
 }
 
 fn account(dir: &DataDir) -> Check {
     let path = dir.path().display();
     match fs::metadata(dir.store()) {
         Ok(metadata) if metadata.len() > 0 => ok("account", format!("{path} holds an account")),
-        Ok(_) => fail("account", format!("{} is empty", dir.store().display()), "put back a copy of the file"),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            fail("account", format!("{path} holds no account"), "make one: alloquy-node init")
-        }
-        Err(error) => fail("account", format!("{}: {error}", dir.store().display()), "make the directory readable"),
+        Ok(_) => fail(
+            "account",
+            format!("{} is empty", dir.store().display()),
+            "put back a copy of the file",
+        ),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => fail(
+            "account",
+            format!("{path} holds no account"),
+            "make one: alloquy-node init",
+        ),
+        Err(error) => fail(
+            "account",
+            format!("{}: {error}", dir.store().display()),
+            "make the directory readable",
+        ),
     }
 }
 
 fn permissions(dir: &DataDir) -> Check {
-    let files = [dir.store(), dir.vault(), dir.key_file(), dir.machine(), dir.generation(), dir.socket()];
-    let open = |path: &Path| fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
-    let wide = files.iter().map(AsRef::as_ref).chain([dir.path()]).find(|path| open(path));
+    let files = [
+        dir.store(),
+        dir.vault(),
+        dir.key_file(),
+        dir.machine(),
+        dir.generation(),
+        dir.socket(),
+    ];
+    let open = |path: &Path| {
+        fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+    };
+    let wide = files
+        .iter()
+        .map(AsRef::as_ref)
+        .chain([dir.path()])
+        .find(|path| open(path));
     match wide {
-        None => ok("permissions", "directory and files are for their owner alone"),
-        Some(path) => warn("permissions", format!("others may open {}", path.display()), format!("chmod go= {}", path.display())),
+        None => ok(
+            "permissions",
+            "directory and files are for their owner alone",
+        ),
+        Some(path) => warn(
+            "permissions",
+            format!("others may open {}", path.display()),
+            format!("chmod go= {}", path.display()),
+        ),
     }
 }
 
@@ -102,12 +164,20 @@ fn disk(dir: &DataDir) -> Check {
     });
     let removed = fs::remove_file(&probe);
     if let Err(error) = written.and(removed) {
-        return fail("disk", format!("{} can not be written: {error}", dir.path().display()), "make room or make it writable");
+        return fail(
+            "disk",
+            format!("{} can not be written: {error}", dir.path().display()),
+            "make room or make it writable",
+        );
     }
     match rustix::fs::statvfs(dir.path()) {
         Ok(space) if space.f_bavail.saturating_mul(space.f_frsize) < FREE_BYTES_LOW => {
             let free = space.f_bavail.saturating_mul(space.f_frsize) / 1024;
-            warn("disk", format!("{free} KiB are free"), "make room before the node can not write any more")
+            warn(
+                "disk",
+                format!("{free} KiB are free"),
+                "make room before the node can not write any more",
+            )
         }
         _ => ok("disk", "the directory can be written"),
     }
@@ -116,15 +186,26 @@ fn disk(dir: &DataDir) -> Check {
 fn at_rest_key(dir: &DataDir) -> Check {
     match vault::origin(dir) {
         Ok(Some(origin)) => key_check(origin),
-        Ok(None) => fail("at-rest-key", format!("{} is missing", dir.vault().display()), "put back a copy of the file"),
-        Err(error) => fail("at-rest-key", error.to_string(), "put back a copy of the file"),
+        Ok(None) => fail(
+            "at-rest-key",
+            format!("{} is missing", dir.vault().display()),
+            "put back a copy of the file",
+        ),
+        Err(error) => fail(
+            "at-rest-key",
+            error.to_string(),
+            "put back a copy of the file",
+        ),
     }
 }
 
 fn key_check(origin: KeySource) -> Check {
     match origin {
         KeySource::Passphrase => ok("at-rest-key", "the store is locked by a passphrase"),
-        KeySource::Keychain => ok("at-rest-key", "the store is locked by a key in the OS keychain"),
+        KeySource::Keychain => ok(
+            "at-rest-key",
+            "the store is locked by a key in the OS keychain",
+        ),
         KeySource::KeyFile => warn(
             "at-rest-key",
             "the store's key lies in a file beside it: whoever copies the directory can read everything",
@@ -138,7 +219,12 @@ fn node(dir: &DataDir) -> Vec<Check> {
         Ok(report) => {
             let mut checks = vec![ok("node", "a node runs and answers")];
             // The key was looked at from here already.
-            checks.extend(report.checks.into_iter().filter(|check| check.check != "at-rest-key"));
+            checks.extend(
+                report
+                    .checks
+                    .into_iter()
+                    .filter(|check| check.check != "at-rest-key"),
+            );
             checks
         }
         Err(error) if error.code == ErrorCode::NotRunning => vec![not_running(dir)],
@@ -149,21 +235,43 @@ fn node(dir: &DataDir) -> Vec<Check> {
 fn not_running(dir: &DataDir) -> Check {
     match DirLock::holder(dir) {
         Ok(Some(holder)) => {
-            let who = holder.pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
-            fail("node", format!("{who} uses the directory and does not answer"), "wait until it is ready, or end it")
+            let who = holder.pid.map_or_else(
+                || "another process".to_owned(),
+                |pid| format!("process {pid}"),
+            );
+            fail(
+                "node",
+                format!("{who} uses the directory and does not answer"),
+                "wait until it is ready, or end it",
+            )
         }
         _ => ok("node", "no node runs here"),
     }
 }
 
 fn ok(check: &str, sentence: impl Into<String>) -> Check {
-    Check { check: check.to_owned(), level: CheckLevel::Ok, sentence: sentence.into(), advice: None }
+    Check {
+        check: check.to_owned(),
+        level: CheckLevel::Ok,
+        sentence: sentence.into(),
+        advice: None,
+    }
 }
 
 fn warn(check: &str, sentence: impl Into<String>, advice: impl Into<String>) -> Check {
-    Check { check: check.to_owned(), level: CheckLevel::Warn, sentence: sentence.into(), advice: Some(advice.into()) }
+    Check {
+        check: check.to_owned(),
+        level: CheckLevel::Warn,
+        sentence: sentence.into(),
+        advice: Some(advice.into()),
+    }
 }
 
 fn fail(check: &str, sentence: impl Into<String>, advice: impl Into<String>) -> Check {
-    Check { check: check.to_owned(), level: CheckLevel::Fail, sentence: sentence.into(), advice: Some(advice.into()) }
+    Check {
+        check: check.to_owned(),
+        level: CheckLevel::Fail,
+        sentence: sentence.into(),
+        advice: Some(advice.into()),
+    }
 }

@@ -40,11 +40,16 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 
     pub(crate) fn now(self) -> Now {
-        Now { mono: MonoMs(millis(self.start.elapsed())), wall: wall() }
+        Now {
+            mono: MonoMs(millis(self.start.elapsed())),
+            wall: wall(),
+        }
     }
 
     fn instant(self, at: MonoMs) -> tokio::time::Instant {
@@ -76,6 +81,7 @@ pub(crate) struct Driver {
 impl Driver {
     /// Serves until told to stop.
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Result<(), RunError> {
+        let _closing = ClosesClients(self.clients.clone());
         let result = loop {
             let may_take = self.store.waiting_bytes() < BACKLOG_BYTES_MAX;
             let deadline = self.node.poll_timeout().map(|at| self.clock.instant(at));
@@ -114,7 +120,13 @@ impl Driver {
         }
     }
 
-    fn name(&self, _peer: &mut PeerStatus) {}
+    /// Says who is behind a peer's key, if it is a co-member.
+    fn name(&self, peer: &mut PeerStatus) {
+        if let Some((account, name)) = self.node.account_of_peer(peer.peer) {
+            peer.account = Some(account);
+            peer.name = Some(name);
+        }
+    }
 
     async fn turn(&mut self, input: Input) {
         let began = Instant::now();
@@ -156,10 +168,18 @@ impl Driver {
         if tokio::time::timeout(STORE_LIMIT, durable).await.is_err() {
             tracing::warn!("the last writes took too long");
         }
-        let Self { network, store, clients, .. } = self;
+        let Self { network, store, .. } = self;
         network.shutdown().await;
         store.close().await;
-        clients.close();
+    }
+}
+
+/// Tells clients that the node has ended, however it ended.
+struct ClosesClients(Clients);
+
+impl Drop for ClosesClients {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

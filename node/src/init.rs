@@ -1,6 +1,5 @@
 //! Making an account in a data directory.
 
-use alloquy_core::Write;
 use alloquy_ids::{AccountId, DeviceId};
 use zeroize::Zeroizing;
 
@@ -32,7 +31,10 @@ pub struct Initialised {
 /// The directory holds an account, is in use, or can not be written; the passphrase can not be read;
 /// the name is over its limit.
 pub fn init(config: &NodeConfig, name: &str) -> Result<Initialised, InitError> {
-    let failed = |error| InitError::Directory { path: config.data_dir.clone(), error };
+    let failed = |error| InitError::Directory {
+        path: config.data_dir.clone(),
+        error,
+    };
     let mut rng = crate::entropy::seeded().map_err(failed)?;
     // The name is judged before anything is written.
     let founded = alloquy_core::found(name, Clock::start().now(), &mut rng)?;
@@ -43,10 +45,9 @@ pub fn init(config: &NodeConfig, name: &str) -> Result<Initialised, InitError> {
     }
     let unlocked = vault::create(&dir, &config.key)?;
     Store::create(&dir, &lock, &unlocked.key, &founded.writes)?;
-    let device = device_of(&founded.writes, rng)?;
     Ok(Initialised {
         account: founded.account,
-        device,
+        device: founded.device,
         at_rest: unlocked.origin,
         recovery_words: Zeroizing::new(founded.recovery_words),
     })

@@ -36,3 +36,6 @@ pub use init::{Initialised, init};
 pub use node::{Running, run, start};
 pub use rpc::RpcClient;
 pub use vault::{KeyOrigin, KeySource, Passphrase};
+
+#[cfg(test)]
+mod tests;

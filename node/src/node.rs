@@ -21,7 +21,7 @@ use crate::driver::{Clock, Driver, MESSAGES_MAX, wall};
 use crate::error::RunError;
 use crate::network::{Network, NetworkConfig, NetworkState, StartError};
 use crate::rpc::RpcServer;
-use crate::store::{DirLock, OpenError, Store};
+use crate::store::{DirLock, Store};
 use crate::vault::{self, KeyOrigin};
 
 /// A node that serves in this process. Dropping it ends the node without waiting for the last writes.
@@ -53,8 +53,9 @@ impl Running {
     /// The node had ended by a fault before.
     pub async fn shutdown(mut self) -> Result<(), RunError> {
         self.rpc.close();
-        // Without a receiver the driver has ended already, and says why.
-        drop(self.stop.take().map(|stop| stop.send(())));
+        if self.stop.take().is_some_and(|stop| stop.send(()).is_err()) {
+            tracing::debug!("the driver had ended before");
+        }
         joined((&mut self.driver).await)
     }
 
@@ -92,14 +93,28 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
             .await
             .map_err(|error| RunError::Internal(error.to_string()))??
     };
-    let Restored { store, mut node, at_rest } = restored;
+    let Restored {
+        store,
+        mut node,
+        at_rest,
+    } = restored;
     let seed = Zeroizing::new(node.network_seed());
-    let network = Network::start(NetworkConfig { seed, listen, peers, mdns: config.mdns }).await?;
+    let network = Network::start(NetworkConfig {
+        seed,
+        listen,
+        peers,
+        mdns: config.mdns,
+    })
+    .await?;
 
     let (snapshot_tx, snapshot) = watch::channel(node.snapshot());
     let (messages_tx, messages) = mpsc::channel(MESSAGES_MAX);
     let clients = Clients::default();
-    let door = Door { messages: messages_tx, snapshot, clients: clients.clone() };
+    let door = Door {
+        messages: messages_tx,
+        snapshot,
+        clients: clients.clone(),
+    };
     let facts = Arc::new(Facts {
         account: node.account(),
         device: node.device(),
@@ -113,10 +128,24 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
     // The store is open, so the directory is ours and so is a socket that is left in it.
     let rpc = RpcServer::open(&dir, door.clone(), Arc::clone(&facts))?;
     let (stop, stopped) = oneshot::channel();
-    let driver =
-        Driver { node, store, network, messages, clients, snapshot: snapshot_tx, clock, facts: Arc::clone(&facts) };
+    let driver = Driver {
+        node,
+        store,
+        network,
+        messages,
+        clients,
+        snapshot: snapshot_tx,
+        clock,
+        facts: Arc::clone(&facts),
+    };
     let driver = tokio::spawn(driver.run(stopped));
-    Ok(Running { door, facts, rpc, stop: Some(stop), driver })
+    Ok(Running {
+        door,
+        facts,
+        rpc,
+        stop: Some(stop),
+        driver,
+    })
 }
 
 /// [`start`], then `ready` once, then serves until `shutdown` resolves or the node fails.
@@ -151,7 +180,10 @@ fn restore(dir: &DataDir, config: &NodeConfig, clock: Clock) -> Result<Restored,
     if !dir.store().exists() {
         return Err(RunError::NoAccount(dir.path().to_owned()));
     }
-    let failed = |error| RunError::Directory { path: dir.path().to_owned(), error };
+    let failed = |error| RunError::Directory {
+        path: dir.path().to_owned(),
+        error,
+    };
     // Narrows the permissions of a directory that was unpacked too wide.
     DataDir::create(dir.path()).map_err(failed)?;
     let lock = DirLock::acquire(dir)?;
@@ -159,13 +191,24 @@ fn restore(dir: &DataDir, config: &NodeConfig, clock: Clock) -> Result<Restored,
     let opened = Store::open(dir, lock, &unlocked.key)?;
     let rng = crate::entropy::seeded().map_err(failed)?;
     let node = Node::restore(opened.records.into_iter(), opened.nonce, clock.now(), rng);
-    let node = node.map_err(|error: RestoreError| RunError::Restore { path: dir.store(), error })?;
-    Ok(Restored { store: opened.store, node, at_rest: unlocked.origin })
+    let node = node.map_err(|error: RestoreError| RunError::Restore {
+        path: dir.store(),
+        error,
+    })?;
+    Ok(Restored {
+        store: opened.store,
+        node,
+        at_rest: unlocked.origin,
+    })
 }
 
 fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, RunError> {
     let parse = |text: &String| {
-        text.parse().map_err(|error: libp2p::multiaddr::Error| RunError::Address { text: text.clone(), reason: error.to_string() })
+        text.parse()
+            .map_err(|error: libp2p::multiaddr::Error| RunError::Address {
+                text: text.clone(),
+                reason: error.to_string(),
+            })
     };
     texts.iter().map(parse).collect()
 }
@@ -211,12 +254,18 @@ impl Facts {
     /// Remembers how the last commit went.
     pub(crate) fn note_storage(&self, outcome: &Result<(), StorageError>) {
         let error = outcome.as_ref().err().cloned();
-        *self.storage_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+        *self
+            .storage_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = error;
     }
 
     /// Why the last commit failed, if it did.
     pub(crate) fn storage_error(&self) -> Option<StorageError> {
-        self.storage_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.storage_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The report, without the names of peers.
@@ -245,4 +294,3 @@ impl Facts {
         }
     }
 }
-

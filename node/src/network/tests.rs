@@ -82,7 +82,7 @@ async fn connected(listen: &str) -> (Network, Network) {
 
 async fn frames_keep_their_order(listen: &str) {
     let (mut ana, mut ben) = connected(listen).await;
-    let size = |n: usize| if n % 100 == 0 { 1_000_000 } else { n };
+    let size = |n: usize| if n.is_multiple_of(100) { 1_000_000 } else { n };
     for n in 0..300 {
         ana.carry_out(Request::Send(
             ben.key(),

@@ -12,8 +12,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
-use alloquy_api::rpc::{DoctorReport, RESPONSE_LINE_BYTES_MAX, RPC_VERSION, Request, Response, StatusReport};
-use alloquy_api::{Busy, Client, Command, CommandError, CommandId, ErrorCode, Event, Reply, Snapshot};
+use alloquy_api::rpc::{
+    DoctorReport, RESPONSE_LINE_BYTES_MAX, RPC_VERSION, Request, Response, StatusReport,
+};
+use alloquy_api::{
+    Busy, Client, Command, CommandError, CommandId, ErrorCode, Event, Reply, Snapshot,
+};
 use alloquy_ids::AccountId;
 
 use super::lines::{self, LineError};
@@ -50,12 +54,24 @@ impl RpcClient {
         let stream = socket::find(&DataDir::new(data_dir))
             .and_then(UnixStream::connect)
             .map_err(|error| unreachable_node(data_dir, &error))?;
-        let mut line = Line::new(stream, data_dir).map_err(|error| unreachable_node(data_dir, &error))?;
-        let hello = line.ask(&Request::Hello { version: RPC_VERSION }, HELLO_LIMIT, |response| match response {
-            Response::Hello { account, .. } => Ok(account),
-            other => Err(other),
-        });
-        Ok(Self { account: hello?, line: RefCell::new(line), command_last: 0, subscribed: false })
+        let mut line =
+            Line::new(stream, data_dir).map_err(|error| unreachable_node(data_dir, &error))?;
+        let hello = line.ask(
+            &Request::Hello {
+                version: RPC_VERSION,
+            },
+            HELLO_LIMIT,
+            |response| match response {
+                Response::Hello { account, .. } => Picked::It(account),
+                other => Picked::Other(Box::new(other)),
+            },
+        );
+        Ok(Self {
+            account: hello?,
+            line: RefCell::new(line),
+            command_last: 0,
+            subscribed: false,
+        })
     }
 
     /// The account that commands act for.
@@ -70,10 +86,16 @@ impl RpcClient {
     /// The command's own; `timeout` after `wait`; `not_running`.
     pub fn call(&mut self, command: Command, wait: Duration) -> Result<Reply, CommandError> {
         let id = self.next_id();
-        self.line.get_mut().ask(&Request::Submit { id, command }, wait, |response| match response {
-            Response::Event(Event::Done { id: done, result }) if done == id => Ok(result),
-            other => Err(other),
-        })?
+        self.line.get_mut().ask(
+            &Request::Submit { id, command },
+            wait,
+            |response| match response {
+                Response::Event(Event::Done { id: done, result }) if done == id => {
+                    Picked::It(result)
+                }
+                other => Picked::Other(Box::new(other)),
+            },
+        )?
     }
 
     /// The node's state.
@@ -81,10 +103,12 @@ impl RpcClient {
     /// # Errors
     /// `timeout` after `wait`; `not_running`.
     pub fn status(&mut self, wait: Duration) -> Result<StatusReport, CommandError> {
-        self.line.get_mut().ask(&Request::Status, wait, |response| match response {
-            Response::Status(report) => Ok(report),
-            other => Err(other),
-        })
+        self.line
+            .get_mut()
+            .ask(&Request::Status, wait, |response| match response {
+                Response::Status(report) => Picked::It(report),
+                other => Picked::Other(Box::new(other)),
+            })
     }
 
     /// What only the running node can check.
@@ -92,10 +116,12 @@ impl RpcClient {
     /// # Errors
     /// `timeout` after `wait`; `not_running`.
     pub fn doctor(&mut self, wait: Duration) -> Result<DoctorReport, CommandError> {
-        self.line.get_mut().ask(&Request::Doctor, wait, |response| match response {
-            Response::Doctor(report) => Ok(report),
-            other => Err(other),
-        })
+        self.line
+            .get_mut()
+            .ask(&Request::Doctor, wait, |response| match response {
+                Response::Doctor(report) => Picked::It(report),
+                other => Picked::Other(Box::new(other)),
+            })
     }
 
     /// Asks for every event of the account from now on; done by the first call that waits for one, too.
@@ -104,10 +130,14 @@ impl RpcClient {
     /// `not_running`.
     pub fn subscribe(&mut self) -> Result<(), CommandError> {
         if !self.subscribed {
-            self.line.get_mut().ask(&Request::Subscribe, HELLO_LIMIT, |response| match response {
-                Response::Subscribed => Ok(()),
-                other => Err(other),
-            })?;
+            self.line.get_mut().ask(
+                &Request::Subscribe,
+                HELLO_LIMIT,
+                |response| match response {
+                    Response::Subscribed => Picked::It(()),
+                    other => Picked::Other(Box::new(other)),
+                },
+            )?;
             self.subscribed = true;
         }
         Ok(())
@@ -134,7 +164,10 @@ impl Client for RpcClient {
         let id = self.next_id();
         let line = self.line.get_mut();
         if let Err(error) = line.write(&Request::Submit { id, command }) {
-            line.kept.push_back(Event::Done { id, result: Err(error) });
+            line.kept.push_back(Event::Done {
+                id,
+                result: Err(error),
+            });
         }
         Ok(id)
     }
@@ -145,12 +178,23 @@ impl Client for RpcClient {
 
     /// Asks the node, which takes at most some seconds; empty when it has gone.
     fn snapshot(&self) -> Arc<Snapshot> {
-        let asked = self.line.borrow_mut().ask(&Request::Snapshot, SNAPSHOT_LIMIT, |response| match response {
-            Response::Snapshot(snapshot) => Ok(Arc::new(*snapshot)),
-            other => Err(other),
-        });
+        let asked =
+            self.line.borrow_mut().ask(
+                &Request::Snapshot,
+                SNAPSHOT_LIMIT,
+                |response| match response {
+                    Response::Snapshot(snapshot) => Picked::It(Arc::new(*snapshot)),
+                    other => Picked::Other(Box::new(other)),
+                },
+            );
         asked.unwrap_or_default()
     }
+}
+
+/// Whether a response is the one that was waited for.
+enum Picked<T> {
+    It(T),
+    Other(Box<Response>),
 }
 
 /// The connection.
@@ -166,13 +210,23 @@ impl Line {
     fn new(stream: UnixStream, data_dir: &Path) -> io::Result<Self> {
         let read = stream.try_clone()?;
         let (tx, responses) = sync_channel(RESPONSES_MAX);
-        std::thread::Builder::new().name("rpc-client".to_owned()).spawn(move || read_responses(read, &tx))?;
-        Ok(Self { stream, responses, kept: VecDeque::new(), data_dir: data_dir.to_owned() })
+        std::thread::Builder::new()
+            .name("rpc-client".to_owned())
+            .spawn(move || read_responses(read, &tx))?;
+        Ok(Self {
+            stream,
+            responses,
+            kept: VecDeque::new(),
+            data_dir: data_dir.to_owned(),
+        })
     }
 
     fn write(&mut self, request: &Request) -> Result<(), CommandError> {
-        let line = lines::to_line(request).map_err(|error| CommandError::new(ErrorCode::Internal, error.to_string()))?;
-        self.stream.write_all(&line).map_err(|error| unreachable_node(&self.data_dir, &error))
+        let line = lines::to_line(request)
+            .map_err(|error| CommandError::new(ErrorCode::Internal, error.to_string()))?;
+        self.stream
+            .write_all(&line)
+            .map_err(|error| unreachable_node(&self.data_dir, &error))
     }
 
     /// Writes a request and waits for the response that `pick` takes; events meanwhile are kept.
@@ -180,21 +234,31 @@ impl Line {
         &mut self,
         request: &Request,
         wait: Duration,
-        pick: impl Fn(Response) -> Result<T, Response>,
+        pick: impl Fn(Response) -> Picked<T>,
     ) -> Result<T, CommandError> {
         let until = Instant::now().checked_add(wait);
         self.write(request)?;
         loop {
-            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+            let left = until.map_or(Duration::MAX, |until| {
+                until.saturating_duration_since(Instant::now())
+            });
             let Some(response) = self.receive(left)? else {
-                return Err(CommandError::new(ErrorCode::Timeout, format!("no answer within {} s", wait.as_secs_f32())));
+                return Err(CommandError::new(
+                    ErrorCode::Timeout,
+                    format!("no answer within {} s", wait.as_secs_f32()),
+                ));
             };
-            match pick(response) {
-                Ok(picked) => return Ok(picked),
-                Err(Response::Event(event)) if self.kept.len() < EVENTS_MAX => self.kept.push_back(event),
-                Err(Response::Error(error)) => return Err(error),
+            let other = match pick(response) {
+                Picked::It(picked) => return Ok(picked),
+                Picked::Other(other) => *other,
+            };
+            match other {
+                Response::Event(event) if self.kept.len() < EVENTS_MAX => {
+                    self.kept.push_back(event)
+                }
+                Response::Error(error) => return Err(error),
                 // What came too late for an earlier question.
-                Err(_) => {}
+                _ => {}
             }
         }
     }
@@ -205,7 +269,9 @@ impl Line {
         }
         let until = Instant::now().checked_add(wait);
         loop {
-            let left = until.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+            let left = until.map_or(Duration::MAX, |until| {
+                until.saturating_duration_since(Instant::now())
+            });
             match self.receive(left)? {
                 Some(Response::Event(event)) => return Ok(Some(event)),
                 Some(Response::Error(error)) => return Err(error),
@@ -229,7 +295,10 @@ impl Line {
     }
 
     fn gone(&self) -> CommandError {
-        CommandError::new(ErrorCode::NotRunning, format!("the node of {} has ended", self.data_dir.display()))
+        CommandError::new(
+            ErrorCode::NotRunning,
+            format!("the node of {} has ended", self.data_dir.display()),
+        )
     }
 }
 
@@ -247,12 +316,16 @@ fn read_responses(stream: UnixStream, responses: &SyncSender<Result<Response, Co
     loop {
         let mut line = Vec::new();
         let limit = u64::try_from(RESPONSE_LINE_BYTES_MAX + 1).unwrap_or(u64::MAX);
-        let whole = (&mut read).take(limit).read_until(b'\n', &mut line).is_ok() && line.pop() == Some(b'\n');
+        let whole = (&mut read).take(limit).read_until(b'\n', &mut line).is_ok()
+            && line.pop() == Some(b'\n');
         if !whole {
             return;
         }
         let response = lines::parse(&line).map_err(|error| match error {
-            LineError::Bad(error) => CommandError::new(ErrorCode::Version, format!("the node's answer is not understood: {}", error.message)),
+            LineError::Bad(error) => CommandError::new(
+                ErrorCode::Version,
+                format!("the node's answer is not understood: {}", error.message),
+            ),
             LineError::Io(error) => CommandError::new(ErrorCode::Internal, error.to_string()),
         });
         if responses.send(response).is_err() {
@@ -263,9 +336,16 @@ fn read_responses(stream: UnixStream, responses: &SyncSender<Result<Response, Co
 
 fn unreachable_node(data_dir: &Path, error: &io::Error) -> CommandError {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            CommandError::new(ErrorCode::Storage, format!("the socket of the node in {} can not be opened: {error}", data_dir.display()))
-        }
-        _ => CommandError::new(ErrorCode::NotRunning, format!("no node runs on {}", data_dir.display())),
+        io::ErrorKind::PermissionDenied => CommandError::new(
+            ErrorCode::Storage,
+            format!(
+                "the socket of the node in {} can not be opened: {error}",
+                data_dir.display()
+            ),
+        ),
+        _ => CommandError::new(
+            ErrorCode::NotRunning,
+            format!("no node runs on {}", data_dir.display()),
+        ),
     }
 }

@@ -25,12 +25,19 @@ pub(super) async fn read<T: DeserializeOwned>(
     loop {
         let part = read.fill_buf().await.map_err(LineError::Io)?;
         if part.is_empty() {
-            return if line.is_empty() { Ok(None) } else { Err(LineError::Io(io::ErrorKind::UnexpectedEof.into())) };
+            return if line.is_empty() {
+                Ok(None)
+            } else {
+                Err(LineError::Io(io::ErrorKind::UnexpectedEof.into()))
+            };
         }
         let end = part.iter().position(|byte| *byte == b'\n');
         let taken = end.unwrap_or(part.len());
         if line.len() + taken > limit {
-            return Err(LineError::Bad(CommandError::new(ErrorCode::Limit, format!("the line is longer than {limit} bytes"))));
+            return Err(LineError::Bad(CommandError::new(
+                ErrorCode::Limit,
+                format!("the line is longer than {limit} bytes"),
+            )));
         }
         line.extend_from_slice(&part[..taken]);
         read.consume(taken + usize::from(end.is_some()));
@@ -42,7 +49,12 @@ pub(super) async fn read<T: DeserializeOwned>(
 
 /// Reads one line's content.
 pub(super) fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
-    serde_json::from_slice(line).map_err(|error| LineError::Bad(CommandError::new(ErrorCode::Parse, format!("the line does not parse: {error}"))))
+    serde_json::from_slice(line).map_err(|error| {
+        LineError::Bad(CommandError::new(
+            ErrorCode::Parse,
+            format!("the line does not parse: {error}"),
+        ))
+    })
 }
 
 /// A value as a line.
@@ -53,7 +65,10 @@ pub(super) fn to_line(value: &impl Serialize) -> io::Result<Vec<u8>> {
 }
 
 /// Writes a line at once.
-pub(super) async fn write(write: &mut (impl AsyncWrite + Unpin), value: &impl Serialize) -> io::Result<()> {
+pub(super) async fn write(
+    write: &mut (impl AsyncWrite + Unpin),
+    value: &impl Serialize,
+) -> io::Result<()> {
     write.write_all(&to_line(value)?).await?;
     write.flush().await
 }

@@ -41,8 +41,12 @@ pub(crate) struct RpcServer {
 impl RpcServer {
     /// Opens the socket of a directory whose lock is held.
     pub(crate) fn open(dir: &DataDir, door: Door, facts: Arc<Facts>) -> Result<Self, RunError> {
-        let (listener, path) = socket::listen(dir).map_err(|(path, error)| RunError::Socket { path, error })?;
-        let failed = |error| RunError::Socket { path: path.clone(), error };
+        let (listener, path) =
+            socket::listen(dir).map_err(|(path, error)| RunError::Socket { path, error })?;
+        let failed = |error| RunError::Socket {
+            path: path.clone(),
+            error,
+        };
         listener.set_nonblocking(true).map_err(failed)?;
         let listener = UnixListener::from_std(listener).map_err(failed)?;
         let task = tokio::spawn(accept(listener, door, facts)).abort_handle();
@@ -90,14 +94,25 @@ async fn accept(listener: UnixListener, door: Door, facts: Arc<Facts>) {
 async fn serve(stream: UnixStream, door: Door, facts: Arc<Facts>) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
-    let hello = tokio::time::timeout(HELLO_LIMIT, lines::read(&mut read, REQUEST_LINE_BYTES_MAX)).await?;
+    let hello =
+        tokio::time::timeout(HELLO_LIMIT, lines::read(&mut read, REQUEST_LINE_BYTES_MAX)).await?;
     match hello {
-        Ok(Some(Request::Hello { version: RPC_VERSION })) => {}
+        Ok(Some(Request::Hello {
+            version: RPC_VERSION,
+        })) => {}
         Ok(Some(Request::Hello { version })) => {
-            let message = format!("the node speaks version {RPC_VERSION} of the local protocol, the client version {version}");
+            let message = format!(
+                "the node speaks version {RPC_VERSION} of the local protocol, the client version {version}"
+            );
             return refuse(&mut write, CommandError::new(ErrorCode::Version, message)).await;
         }
-        Ok(Some(_)) => return refuse(&mut write, CommandError::new(ErrorCode::Parse, "the first line must say hello")).await,
+        Ok(Some(_)) => {
+            return refuse(
+                &mut write,
+                CommandError::new(ErrorCode::Parse, "the first line must say hello"),
+            )
+            .await;
+        }
         Ok(None) => return Ok(()),
         Err(LineError::Bad(error)) => return refuse(&mut write, error).await,
         Err(LineError::Io(error)) => return Err(error),
@@ -112,14 +127,22 @@ async fn serve(stream: UnixStream, door: Door, facts: Arc<Facts>) -> io::Result<
     let handle = door.handle();
     handle.subscribe(false);
     let (requests_tx, requests) = mpsc::channel(REQUESTS_MAX);
-    let connection = Connection { write, handle, door, facts };
+    let connection = Connection {
+        write,
+        handle,
+        door,
+        facts,
+    };
     // The reader ends with the connection: its channel is closed then.
     let mut tasks = JoinSet::new();
     tasks.spawn(read_requests(read, requests_tx));
     connection.answer(requests).await
 }
 
-async fn read_requests(mut read: BufReader<OwnedReadHalf>, requests: mpsc::Sender<Result<Request, CommandError>>) {
+async fn read_requests(
+    mut read: BufReader<OwnedReadHalf>,
+    requests: mpsc::Sender<Result<Request, CommandError>>,
+) {
     loop {
         let request = match lines::read(&mut read, REQUEST_LINE_BYTES_MAX).await {
             Ok(Some(request)) => Ok(request),
@@ -145,7 +168,10 @@ struct Connection {
 }
 
 impl Connection {
-    async fn answer(mut self, mut requests: mpsc::Receiver<Result<Request, CommandError>>) -> io::Result<()> {
+    async fn answer(
+        mut self,
+        mut requests: mpsc::Receiver<Result<Request, CommandError>>,
+    ) -> io::Result<()> {
         loop {
             let response = tokio::select! {
                 request = requests.recv() => match request {
@@ -166,11 +192,17 @@ impl Connection {
 
     async fn request(&mut self, request: Request) -> Option<Response> {
         match request {
-            Request::Hello { .. } => Some(Response::Error(CommandError::new(ErrorCode::Parse, "hello was said already"))),
+            Request::Hello { .. } => Some(Response::Error(CommandError::new(
+                ErrorCode::Parse,
+                "hello was said already",
+            ))),
             Request::Submit { id, command } => {
                 let busy = self.handle.submit_as(id, command).err()?;
                 let error = CommandError::new(ErrorCode::Busy, busy.to_string());
-                Some(Response::Event(Event::Done { id, result: Err(error) }))
+                Some(Response::Event(Event::Done {
+                    id,
+                    result: Err(error),
+                }))
             }
             Request::Subscribe => {
                 self.handle.subscribe(true);
@@ -182,10 +214,14 @@ impl Connection {
                 let report = tokio::task::spawn_blocking(move || doctor::of_running(&facts)).await;
                 Some(match report {
                     Ok(report) => Response::Doctor(report),
-                    Err(error) => Response::Error(CommandError::new(ErrorCode::Internal, error.to_string())),
+                    Err(error) => {
+                        Response::Error(CommandError::new(ErrorCode::Internal, error.to_string()))
+                    }
                 })
             }
-            Request::Snapshot => Some(Response::Snapshot(Box::new(self.handle.snapshot().as_ref().clone()))),
+            Request::Snapshot => Some(Response::Snapshot(Box::new(
+                self.handle.snapshot().as_ref().clone(),
+            ))),
         }
     }
 

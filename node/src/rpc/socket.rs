@@ -20,7 +20,11 @@ const PATH_BYTES_MAX: usize = 103;
 
 /// Makes the listening socket; the directory's lock must be held.
 pub(super) fn listen(dir: &DataDir) -> Result<(UnixListener, PathBuf), (PathBuf, io::Error)> {
-    let path = if fits(&dir.socket()) { dir.socket() } else { elsewhere(dir).map_err(|error| (dir.socket_path(), error))? };
+    let path = if fits(&dir.socket()) {
+        dir.socket()
+    } else {
+        elsewhere(dir).map_err(|error| (dir.socket_path(), error))?
+    };
     let made = remove_stale(&path).and_then(|()| {
         // Never wider than 0600, not even for the moment before a chmod.
         let before = rustix::process::umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
@@ -39,7 +43,8 @@ pub(super) fn find(dir: &DataDir) -> io::Result<PathBuf> {
     if fits(&dir.socket()) {
         return Ok(dir.socket());
     }
-    let path = read_if_there(&dir.socket_path())?.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    let path = read_if_there(&dir.socket_path())?
+        .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
     let path = PathBuf::from(std::ffi::OsStr::from_bytes(&path));
     check_owned(path.parent().unwrap_or(Path::new("/")))?;
     Ok(path)
@@ -60,9 +65,14 @@ fn elsewhere(dir: &DataDir) -> io::Result<PathBuf> {
     let whole = fs::canonicalize(dir.path())?;
     let hash = blake3::derive_key("alloquy socket directory v1", whole.as_os_str().as_bytes());
     let name = format!("alloquy-{}", alloquy_ids::to_base32(&hash[..10]));
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_dir());
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|path| path.is_dir());
     let place = |base: PathBuf| base.join(&name).join("node.sock");
-    let path = runtime.map(place).filter(|path| fits(path)).unwrap_or_else(|| place(PathBuf::from("/tmp")));
+    let path = runtime
+        .map(place)
+        .filter(|path| fits(path))
+        .unwrap_or_else(|| place(PathBuf::from("/tmp")));
     let parent = path.parent().expect("it was just joined");
     match fs::DirBuilder::new().mode(0o700).create(parent) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -76,8 +86,17 @@ fn elsewhere(dir: &DataDir) -> io::Result<PathBuf> {
 /// A directory of one's own, closed to everybody else: `/tmp` is open to all.
 fn check_owned(directory: &Path) -> io::Result<()> {
     let metadata = fs::symlink_metadata(directory)?;
-    let own = metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o077 == 0;
-    if own { Ok(()) } else { Err(io::Error::new(io::ErrorKind::PermissionDenied, "the socket's directory is not ours alone")) }
+    let own = metadata.is_dir()
+        && metadata.uid() == rustix::process::geteuid().as_raw()
+        && metadata.mode() & 0o077 == 0;
+    if own {
+        Ok(())
+    } else {
+        Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "the socket's directory is not ours alone",
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -93,7 +112,10 @@ mod tests {
         for _ in 0..2 {
             let (_listener, path) = listen(&dir).unwrap();
             assert_eq!(path, find(&dir).unwrap());
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(
+                fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600
+            );
         }
     }
 
@@ -108,7 +130,10 @@ mod tests {
 
         let parent = path.parent().unwrap();
         fs::set_permissions(parent, fs::Permissions::from_mode(0o755)).unwrap();
-        assert_eq!(find(&dir).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(
+            find(&dir).unwrap_err().kind(),
+            io::ErrorKind::PermissionDenied
+        );
         fs::remove_dir_all(parent).unwrap();
     }
 }

@@ -79,9 +79,14 @@ fn refuse_taken_port(address: &Multiaddr) -> Result<(), StartError> {
         Some(Protocol::Ip6(ip)) => ip.into(),
         _ => return Ok(()),
     };
-    let Some(Protocol::Tcp(port)) = parts.next().filter(|part| *part != Protocol::Tcp(0)) else { return Ok(()) };
+    let Some(Protocol::Tcp(port)) = parts.next().filter(|part| *part != Protocol::Tcp(0)) else {
+        return Ok(());
+    };
     match TcpListener::bind((ip, port)) {
-        Err(error) => Err(StartError::Listen { address: address.to_string(), reason: error.to_string() }),
+        Err(error) => Err(StartError::Listen {
+            address: address.to_string(),
+            reason: error.to_string(),
+        }),
         Ok(_) => Ok(()),
     }
 }
