@@ -1,0 +1,6 @@
+//! Tests of the machine at its boundary: inputs in, outputs out.
+
+mod contract;
+mod hostile;
+mod peers;
+mod world;

@@ -1,0 +1,303 @@
+//! Nodes in one process over a link that delivers at once and in order, with one virtual clock.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use alloquy_api::command::CommandId;
+use alloquy_api::reply::MessageView;
+use alloquy_api::{Command, CommandError, Event, Reply};
+use alloquy_core::{GossipId, Input, Node, Now, Origin, Output, StorageError, Topic, Verdict, Write, found};
+use alloquy_ids::{CommunityId, MonoMs, NetworkKey, UnixMs};
+use bytes::Bytes;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+/// One node with its store.
+pub(crate) struct Peer {
+    pub(crate) node: Node<ChaCha8Rng>,
+    pub(crate) key: NetworkKey,
+    pub(crate) records: BTreeMap<Bytes, Bytes>,
+    pub(crate) topics: BTreeSet<Topic>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) faults: Vec<String>,
+    pub(crate) verdicts: Vec<Verdict>,
+    /// While set, nothing can be written.
+    pub(crate) disk: Option<StorageError>,
+    seed: u64,
+    next_command: u64,
+}
+
+/// What travels.
+#[derive(Clone)]
+pub(crate) enum Packet {
+    Frame(Bytes),
+    Gossip(Topic, Bytes),
+}
+
+/// Changes or drops what travels: (from, to, packet) to what arrives.
+pub(crate) type Tamper = Box<dyn FnMut(usize, usize, Packet) -> Vec<Packet>>;
+
+/// All nodes.
+pub(crate) struct World {
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) now: Now,
+    pub(crate) links: BTreeSet<(usize, usize)>,
+    pub(crate) tamper: Option<Tamper>,
+    /// Everything that went over links, for canary searches and counts.
+    pub(crate) wire: Vec<Bytes>,
+    queue: VecDeque<(usize, usize, Packet)>,
+    gossip_count: u64,
+}
+
+const START: u64 = 1_800_000_000_000;
+
+impl World {
+    /// Nodes with these names, nobody connected.
+    pub(crate) fn new(names: &[&str]) -> Self {
+        let now = Now { mono: MonoMs(1_000), wall: UnixMs(START) };
+        let mut world = Self {
+            peers: Vec::new(),
+            now,
+            links: BTreeSet::new(),
+            tamper: None,
+            wire: Vec::new(),
+            queue: VecDeque::new(),
+            gossip_count: 0,
+        };
+        for (at, name) in names.iter().enumerate() {
+            let seed = at as u64 * 1000 + 7;
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let founded = found(name, now, &mut rng).expect("a name of a few letters");
+            let mut records = BTreeMap::new();
+            apply(&mut records, &founded.writes);
+            world.peers.push(start(records, [1; 32], now, seed + 1));
+        }
+        world
+    }
+
+    /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
+    pub(crate) fn restart(&mut self, at: usize, nonce: u8) {
+        let linked: Vec<_> = self.links.iter().copied().filter(|(a, b)| *a == at || *b == at).collect();
+        for (a, b) in &linked {
+            self.disconnect(*a, *b);
+        }
+        self.queue.retain(|(from, to, _)| *from != at && *to != at);
+        let old = &self.peers[at];
+        self.peers[at] = start(old.records.clone(), [nonce; 32], self.now, old.seed + 100);
+        self.settle();
+    }
+
+    pub(crate) fn connect(&mut self, a: usize, b: usize) {
+        self.links.insert((a.min(b), a.max(b)));
+        let (key_a, key_b) = (self.peers[a].key, self.peers[b].key);
+        self.input(a, Input::PeerUp(key_b));
+        self.input(b, Input::PeerUp(key_a));
+        self.settle();
+    }
+
+    pub(crate) fn disconnect(&mut self, a: usize, b: usize) {
+        self.links.remove(&(a.min(b), a.max(b)));
+        let (key_a, key_b) = (self.peers[a].key, self.peers[b].key);
+        self.input(a, Input::PeerDown(key_b));
+        self.input(b, Input::PeerDown(key_a));
+        self.settle();
+    }
+
+    pub(crate) fn linked(&self, a: usize, b: usize) -> bool {
+        self.links.contains(&(a.min(b), a.max(b)))
+    }
+
+    /// Feeds one input and carries out what comes of it, links excepted.
+    pub(crate) fn input(&mut self, at: usize, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let now = self.now;
+            self.peers[at].node.handle(now, input);
+            while let Some(output) = self.peers[at].node.poll_output() {
+                self.output(at, output, &mut inputs);
+            }
+        }
+    }
+
+    fn output(&mut self, at: usize, output: Output, inputs: &mut VecDeque<Input>) {
+        let peer = &mut self.peers[at];
+        match output {
+            Output::Event(_, event) => peer.events.push(event),
+            Output::Store(task, writes) => match &peer.disk {
+                Some(fault) => inputs.push_back(Input::Storage(task, Err(fault.clone()))),
+                None => {
+                    apply(&mut peer.records, &writes);
+                    inputs.push_back(Input::Storage(task, Ok(())));
+                }
+            },
+            Output::Send(to, frame) => {
+                let to = self.peers.iter().position(|peer| peer.key == to);
+                if let Some(to) = to.filter(|to| self.linked(at, *to)) {
+                    self.queue.push_back((at, to, Packet::Frame(frame)));
+                }
+            }
+            Output::Publish(topic, frame) => self.flood(at, at, topic, &frame),
+            Output::Subscribe(topic) => drop(peer.topics.insert(topic)),
+            Output::Unsubscribe(topic) => drop(peer.topics.remove(&topic)),
+            Output::Verdict(_, verdict) => peer.verdicts.push(verdict),
+            Output::Penalize(_, fault) => peer.faults.push(fault.reason),
+            Output::Keep(..) | Output::Release(_) => {}
+        }
+    }
+
+    fn flood(&mut self, from: usize, not: usize, topic: Topic, frame: &Bytes) {
+        for to in 0..self.peers.len() {
+            if to != not && self.linked(from, to) && self.peers[to].topics.contains(&topic) {
+                self.queue.push_back((from, to, Packet::Gossip(topic, frame.clone())));
+            }
+        }
+    }
+
+    /// Delivers everything that is under way; time stands still.
+    pub(crate) fn settle(&mut self) {
+        let mut steps = 0_u64;
+        while let Some((from, to, packet)) = self.queue.pop_front() {
+            steps += 1;
+            assert!(steps < 200_000, "nodes never stop talking");
+            let arriving = match self.tamper.as_mut() {
+                Some(tamper) => tamper(from, to, packet),
+                None => vec![packet],
+            };
+            for packet in arriving {
+                self.arrive(from, to, packet);
+            }
+        }
+    }
+
+    pub(crate) fn arrive(&mut self, from: usize, to: usize, packet: Packet) {
+        let key = self.peers[from].key;
+        match packet {
+            Packet::Frame(bytes) => {
+                self.wire.push(bytes.clone());
+                self.input(to, Input::Frame(key, bytes));
+            }
+            Packet::Gossip(topic, bytes) => {
+                self.wire.push(bytes.clone());
+                self.gossip_count += 1;
+                let before = self.peers[to].verdicts.len();
+                self.input(to, Input::Gossip(GossipId(self.gossip_count), topic, key, bytes.clone()));
+                // What is accepted goes on; peers that have it ignore it.
+                if self.peers[to].verdicts[before..].contains(&Verdict::Accept) && self.peers.len() > 2 {
+                    for next in 0..self.peers.len() {
+                        let fresh = next != from && next != to && self.linked(to, next) && !self.linked(from, next);
+                        if fresh && self.peers[next].topics.contains(&topic) {
+                            self.queue.push_back((to, next, Packet::Gossip(topic, bytes.clone())));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets virtual time pass, with all timers.
+    pub(crate) fn pass(&mut self, ms: u64) {
+        let end = self.now.mono.plus(ms);
+        self.settle();
+        loop {
+            let next = self.peers.iter().filter_map(|peer| peer.node.poll_timeout()).min();
+            let Some(at) = next.filter(|at| *at <= end) else { break };
+            let step = at.0.saturating_sub(self.now.mono.0);
+            self.now = Now { mono: MonoMs(self.now.mono.0 + step), wall: UnixMs(self.now.wall.0 + step) };
+            for peer in 0..self.peers.len() {
+                if self.peers[peer].node.poll_timeout().is_some_and(|due| due <= self.now.mono) {
+                    self.input(peer, Input::Timeout);
+                }
+            }
+            self.settle();
+        }
+        let rest = end.0 - self.now.mono.0;
+        self.now = Now { mono: end, wall: UnixMs(self.now.wall.0 + rest) };
+    }
+
+    /// Types a line at a node and waits for its answer, at most a simulated minute.
+    pub(crate) fn line(&mut self, at: usize, line: &str) -> Result<Reply, CommandError> {
+        let command: Command = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
+        self.submit(at, command)
+    }
+
+    pub(crate) fn submit(&mut self, at: usize, command: Command) -> Result<Reply, CommandError> {
+        self.peers[at].next_command += 1;
+        let id = CommandId(self.peers[at].next_command);
+        self.input(at, Input::Command(Origin { client: 1, command: id }, command.clone()));
+        self.settle();
+        for _ in 0..600 {
+            let done = self.peers[at].events.iter().find_map(|event| match event {
+                Event::Done { id: of, result } if *of == id => Some(result.clone()),
+                _ => None,
+            });
+            if let Some(result) = done {
+                return result;
+            }
+            self.pass(100);
+        }
+        panic!("no answer within a minute to {command:?}");
+    }
+
+    pub(crate) fn ok(&mut self, at: usize, line: &str) -> Reply {
+        self.line(at, line).unwrap_or_else(|error| panic!("{line}: {error:?}"))
+    }
+
+    /// The word in a reply's JSON at this field: ids and links.
+    pub(crate) fn word(&mut self, at: usize, line: &str, field: &str) -> String {
+        let reply = self.ok(at, line);
+        let json = serde_json::to_value(&reply).expect("replies are plain data");
+        json[field].as_str().unwrap_or_else(|| panic!("{line}: {json} has no {field}")).to_owned()
+    }
+
+    pub(crate) fn history(&mut self, at: usize, channel: &str) -> Vec<MessageView> {
+        match self.ok(at, &format!("history \"{channel}\" --last 100000")) {
+            Reply::History { messages, .. } => messages,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn texts(&mut self, at: usize, channel: &str) -> Vec<String> {
+        self.history(at, channel).into_iter().map(|message| message.text).collect()
+    }
+
+    /// A community "club" with a channel "general" of the first node, joined by all others.
+    pub(crate) fn club(names: &[&str]) -> (Self, CommunityId) {
+        let mut world = Self::new(names);
+        let id = world.word(0, "create-community club", "community").parse().expect("an id");
+        world.ok(0, "create-channel club text general");
+        for at in 1..names.len() {
+            let invite = world.word(0, "invite club", "invite");
+            world.connect(0, at);
+            world.ok(at, &format!("join {invite}"));
+        }
+        world.pass(3_000);
+        (world, id)
+    }
+}
+
+fn start(records: BTreeMap<Bytes, Bytes>, nonce: [u8; 32], now: Now, seed: u64) -> Peer {
+    let rng = ChaCha8Rng::seed_from_u64(seed);
+    let all = records.clone().into_iter();
+    let node = Node::restore(all, nonce, now, rng).expect("the records are whole");
+    let key = alloquy_schema::keys::DeviceKey::from_seed(&node.network_seed());
+    Peer {
+        key: NetworkKey(key.public()),
+        node,
+        records,
+        topics: BTreeSet::new(),
+        events: Vec::new(),
+        faults: Vec::new(),
+        verdicts: Vec::new(),
+        disk: None,
+        seed,
+        next_command: 0,
+    }
+}
+
+pub(crate) fn apply(records: &mut BTreeMap<Bytes, Bytes>, writes: &[Write]) {
+    for write in writes {
+        match write {
+            Write::Put(key, value) => drop(records.insert(key.clone(), value.clone())),
+            Write::Delete(key) => drop(records.remove(key)),
+        }
+    }
+}
