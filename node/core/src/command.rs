@@ -64,6 +64,10 @@ enum Wait {
 impl<R: CryptoRng> Node<R> {
     /// Takes a command; its answer comes as `Event::Done`.
     pub(crate) fn command(&mut self, origin: Origin, command: Command) {
+        // Commands of windows and programs come without a line: their values are held to the same limits.
+        if let Err(refusal) = command.check() {
+            return self.outbox.done(origin, Err(refusal.into()));
+        }
         let due = self.now.mono.plus(EPOCH_WAIT_MS);
         self.command_until(origin, command, due);
     }
