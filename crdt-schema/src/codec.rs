@@ -332,3 +332,6 @@ impl Canonical for u32 {
             .map_err(|_over| DecodeError::Limit { what: "number", value, limit: u64::from(Self::MAX) })
     }
 }
+
+#[cfg(test)]
+mod tests;

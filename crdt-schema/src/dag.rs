@@ -327,3 +327,6 @@ fn check_form(id: EventId, header: &Header) -> Result<(), InsertError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -365,3 +365,6 @@ impl Canonical for SignedEvent {
 pub fn clear_commit(body: &[u8]) -> [u8; 32] {
     crate::hash::derive("alloquy clear body v1", &[body])
 }
+
+#[cfg(test)]
+mod tests;
