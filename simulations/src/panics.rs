@@ -17,7 +17,7 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let outer = CATCHING.replace(true);
     let result = catch_unwind(AssertUnwindSafe(work));
     CATCHING.set(outer);
-    result.map_err(|_| LAST.take())
+    result.map_err(|_payload| LAST.take())
 }
 
 fn install() {

@@ -61,10 +61,10 @@ pub fn seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
         founders: BTreeSet::new(),
     };
     run.world.net.discover = run.plan.discover;
-    if let Err(text) = run.all() {
-        if run.world.violations.is_empty() {
-            run.world.violation("setup", None, text);
-        }
+    if let Err(text) = run.all()
+        && run.world.violations.is_empty()
+    {
+        run.world.violation("setup", None, text);
     }
     run.outcome()
 }

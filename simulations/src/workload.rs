@@ -1,5 +1,7 @@
 //! What people do in a run: commands drawn by weights from what their own node shows them.
 
+mod deed;
+
 use std::sync::Arc;
 
 use alloquy_api::Reply;
@@ -12,6 +14,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId};
 
 use crate::draw::Draw;
 use crate::world::{CANARY, World};
+use deed::{Deed, PEACEFUL, QUARREL, TIMED};
 
 /// How much the people of a run quarrel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,96 +34,6 @@ pub struct Workload {
     timed: bool,
     texts: u64,
 }
-
-#[derive(Clone, Copy, Debug)]
-enum Deed {
-    Send,
-    LongSend,
-    Reply,
-    Thread,
-    Edit,
-    Delete,
-    React,
-    Unreact,
-    Pin,
-    Note,
-    Topic,
-    Rename,
-    CreateChannel,
-    CreateCategory,
-    MoveChannel,
-    DeleteChannel,
-    RoleCreate,
-    RoleEdit,
-    RoleDelete,
-    RoleGrant,
-    RoleRevoke,
-    Overwrite,
-    Kick,
-    Ban,
-    Unban,
-    Leave,
-    Join,
-    Invite,
-    RevokeInvite,
-    OwnerAdd,
-    OwnerRemove,
-    Timeout,
-    SlowMode,
-    Rekey,
-    Typing,
-    MarkRead,
-    Profile,
-    Read,
-    CreateCommunity,
-}
-
-const PEACEFUL: &[(u32, Deed)] = &[
-    (400, Deed::Send),
-    (15, Deed::LongSend),
-    (60, Deed::Reply),
-    (30, Deed::Thread),
-    (60, Deed::Edit),
-    (30, Deed::Delete),
-    (80, Deed::React),
-    (20, Deed::Unreact),
-    (15, Deed::Pin),
-    (40, Deed::Note),
-    (20, Deed::Topic),
-    (10, Deed::Rename),
-    (15, Deed::CreateChannel),
-    (5, Deed::CreateCategory),
-    (8, Deed::MoveChannel),
-    (15, Deed::RoleCreate),
-    (20, Deed::RoleGrant),
-    (20, Deed::Invite),
-    (30, Deed::Join),
-    (8, Deed::OwnerAdd),
-    (8, Deed::Rekey),
-    (30, Deed::Typing),
-    (30, Deed::MarkRead),
-    (20, Deed::Profile),
-    (40, Deed::Read),
-    (3, Deed::CreateCommunity),
-];
-
-const QUARREL: &[(u32, Deed)] = &[
-    (40, Deed::Kick),
-    (20, Deed::Ban),
-    (15, Deed::Unban),
-    (15, Deed::Leave),
-    (80, Deed::Join),
-    (15, Deed::RoleEdit),
-    (8, Deed::RoleDelete),
-    (15, Deed::RoleRevoke),
-    (40, Deed::RoleGrant),
-    (15, Deed::Overwrite),
-    (8, Deed::RevokeInvite),
-    (6, Deed::OwnerRemove),
-    (4, Deed::DeleteChannel),
-];
-
-const TIMED: &[(u32, Deed)] = &[(15, Deed::Timeout), (8, Deed::SlowMode)];
 
 /// Rights that roles of a run are given.
 const RIGHTS: [&str; 7] = [
@@ -210,7 +123,9 @@ impl Workload {
         let command = self
             .talk(world, deed, &place)
             .or_else(|| self.arrange(deed, &place));
-        let command = command.or_else(|| self.rule(world, deed, &place));
+        let command = command
+            .or_else(|| self.rule(deed, &place))
+            .or_else(|| self.remove(world, deed, &place));
         let Some(command) = command else { return false };
         world.order(seat, Some(community), command);
         true
@@ -413,9 +328,8 @@ impl Workload {
         })
     }
 
-    fn rule(&mut self, world: &World<'_>, deed: Deed, place: &Place) -> Option<Command> {
+    fn rule(&mut self, deed: Deed, place: &Place) -> Option<Command> {
         let community = CommunityRef(place.community.to_string());
-        let reason = self.draw.chance(500).then(|| self.text(10));
         Some(match deed {
             Deed::RoleCreate => {
                 let rank = 1
@@ -467,6 +381,14 @@ impl Workload {
                     deny: vec![deny.to_owned()],
                 }
             }
+            _ => return None,
+        })
+    }
+
+    fn remove(&mut self, world: &World<'_>, deed: Deed, place: &Place) -> Option<Command> {
+        let community = CommunityRef(place.community.to_string());
+        let reason = self.draw.chance(500).then(|| self.text(10));
+        Some(match deed {
             Deed::Kick => Command::Kick {
                 community,
                 account: self.other(place)?,

@@ -516,7 +516,11 @@ impl<'a> World<'a> {
         }
     }
 
-    fn view(&mut self, seat: usize, community: Option<CommunityId>) -> Option<Arc<CommunitySnapshot>> {
+    fn view(
+        &mut self,
+        seat: usize,
+        community: Option<CommunityId>,
+    ) -> Option<Arc<CommunitySnapshot>> {
         self.snapshot(seat)?.communities.get(&community?).cloned()
     }
 }

@@ -129,8 +129,12 @@ impl Line<'_> {
 
     fn number(&self, at: usize) -> Result<u64, Wrong> {
         let text = self.word(at, "a number")?;
-        text.parse()
-            .map_err(|_| (at + 1, format!("expected a number; found `{text}`")))
+        text.parse().map_err(|error| {
+            (
+                at + 1,
+                format!("expected a number; found `{text}`: {error}"),
+            )
+        })
     }
 
     fn duration(&self, at: usize) -> Result<u64, Wrong> {

@@ -215,10 +215,10 @@ impl World<'_> {
                     format!("an outcome for client {other:?}"),
                 ),
             },
-            Event::MessageAdded { message, .. } | Event::MessageChanged { message, .. } => {
-                if !message.text.is_empty() {
-                    self.shown.entry((seat, message.id)).or_insert(self.now);
-                }
+            Event::MessageAdded { message, .. } | Event::MessageChanged { message, .. }
+                if !message.text.is_empty() =>
+            {
+                self.shown.entry((seat, message.id)).or_insert(self.now);
             }
             _ => {}
         }

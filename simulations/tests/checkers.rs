@@ -1,0 +1,197 @@
+//! The checkers can fail: the real core passes, a copy of it that is broken in one place does not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use alloquy_api::reply::Reply;
+use alloquy_api::{Event, Snapshot};
+use alloquy_core::{Input, Now, Output};
+use alloquy_ids::MonoMs;
+use alloquy_sim::machine::{Birth, Core, Machine, Maker, Records};
+use alloquy_sim::run::{seed_once, seed_twice};
+use alloquy_sim::trace::Trace;
+use alloquy_sim::world::CANARY;
+use bytes::Bytes;
+use rand_chacha::ChaCha20Rng;
+
+/// Seeds tried: a fault shows only where its circumstances come about.
+const SEEDS: std::ops::Range<u64> = 1..7;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    /// Says that it stores and does not.
+    ForgetsWrites,
+    /// Shows the newest message twice.
+    DoublesHistory,
+    /// Sends a text as it is.
+    LeaksText,
+    /// Hears nothing from others after a while.
+    GoesDeaf,
+    /// Gives up.
+    Panics,
+    /// Wants to be called at once, always.
+    Spins,
+    /// Does what no seed says.
+    Wavers,
+}
+
+/// Makes cores with a defect.
+struct Broken(Defect);
+
+impl Maker for Broken {
+    fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String> {
+        Core.found(name, now, rng)
+    }
+    fn restore(
+        &self,
+        records: Records,
+        nonce: [u8; 32],
+        now: Now,
+        rng: ChaCha20Rng,
+    ) -> Result<Box<dyn Machine>, String> {
+        let inner = Core.restore(records, nonce, now, rng)?;
+        Ok(Box::new(BrokenCore {
+            inner,
+            defect: self.0,
+            start: now.mono,
+            inputs: 0,
+        }))
+    }
+}
+
+struct BrokenCore {
+    inner: Box<dyn Machine>,
+    defect: Defect,
+    start: MonoMs,
+    inputs: u64,
+}
+
+impl Machine for BrokenCore {
+    fn handle(&mut self, now: Now, input: Input) {
+        self.inputs += 1;
+        let late = now.mono > self.start.plus(25_000);
+        let heard = matches!(input, Input::Frame(..) | Input::Gossip(..));
+        match self.defect {
+            Defect::GoesDeaf if heard && late => return,
+            Defect::Panics if self.inputs == 200 => panic!("two hundred inputs are enough"),
+            _ => {}
+        }
+        self.inner.handle(now, input);
+    }
+    fn poll_output(&mut self) -> Option<Output> {
+        let output = self.inner.poll_output()?;
+        Some(match (self.defect, output) {
+            (Defect::ForgetsWrites, Output::Store(task, _)) if self.inputs > 50 => {
+                Output::Store(task, Vec::new())
+            }
+            (Defect::DoublesHistory, Output::Event(to, Event::Done { id, result })) => {
+                let doubled = result.map(|reply| match reply {
+                    Reply::History {
+                        mut messages,
+                        complete,
+                        complete_since,
+                    } => {
+                        messages.extend(messages.last().cloned());
+                        Reply::History {
+                            messages,
+                            complete,
+                            complete_since,
+                        }
+                    }
+                    other => other,
+                });
+                Output::Event(
+                    to,
+                    Event::Done {
+                        id,
+                        result: doubled,
+                    },
+                )
+            }
+            (Defect::LeaksText, Output::Send(key, bytes)) => {
+                Output::Send(key, Bytes::from([&bytes[..], CANARY.as_bytes()].concat()))
+            }
+            (Defect::Wavers, Output::Send(key, bytes)) => {
+                static CALLS: AtomicU64 = AtomicU64::new(0);
+                // The same number never comes twice in one process.
+                let call = CALLS.fetch_add(1, Ordering::Relaxed).to_le_bytes();
+                Output::Send(key, Bytes::from([&bytes[..], &call].concat()))
+            }
+            (_, output) => output,
+        })
+    }
+    fn poll_timeout(&self) -> Option<MonoMs> {
+        if self.defect == Defect::Spins {
+            Some(self.start)
+        } else {
+            self.inner.poll_timeout()
+        }
+    }
+    fn snapshot(&mut self) -> Arc<Snapshot> {
+        self.inner.snapshot()
+    }
+}
+
+/// What the checkers say of a defect, over all seeds tried, until one says it.
+fn caught_by(defect: Defect, checkers: &[&str]) {
+    let mut said = Vec::new();
+    for seed in SEEDS {
+        let maker = Broken(defect);
+        let outcome = if defect == Defect::Wavers {
+            seed_twice(seed, &maker)
+        } else {
+            seed_once(seed, &maker, Trace::default())
+        };
+        if outcome
+            .violations
+            .iter()
+            .any(|violation| checkers.contains(&violation.checker))
+        {
+            return;
+        }
+        said.extend(outcome.violations);
+    }
+    panic!("{defect:?} is not caught by {checkers:?}; they said {said:?}");
+}
+
+#[test]
+fn writes_that_are_forgotten_are_missed() {
+    caught_by(Defect::ForgetsWrites, &["durability", "restart"]);
+}
+
+#[test]
+fn a_message_shown_twice_is_counted() {
+    caught_by(Defect::DoublesHistory, &["durability"]);
+}
+
+#[test]
+fn plaintext_on_the_wire_is_found() {
+    caught_by(Defect::LeaksText, &["confidentiality"]);
+}
+
+#[test]
+fn a_node_that_stays_behind_is_noticed() {
+    caught_by(Defect::GoesDeaf, &["convergence"]);
+}
+
+#[test]
+fn a_panic_is_reported_with_its_place() {
+    caught_by(Defect::Panics, &["panic"]);
+}
+
+#[test]
+fn a_timer_that_never_rests_is_stopped() {
+    caught_by(Defect::Spins, &["termination"]);
+}
+
+#[test]
+fn two_runs_that_differ_are_told_apart() {
+    caught_by(Defect::Wavers, &["determinism"]);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
+    let hash = |seed| seed_once(seed, &Core, Trace::default()).hash;
+    assert_eq!(hash(3), hash(3));
+    assert_ne!(hash(3), hash(4));
+}
