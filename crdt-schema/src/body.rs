@@ -65,7 +65,11 @@ const MESSAGE_REFERRING: u8 = 6;
 impl Canonical for Body {
     fn write(&self, w: &mut Writer) {
         match self {
-            Self::Message(MessageBody { text, reply_to: None, thread: None }) => {
+            Self::Message(MessageBody {
+                text,
+                reply_to: None,
+                thread: None,
+            }) => {
                 w.u8(MESSAGE);
                 w.text(text);
             }
@@ -101,23 +105,43 @@ impl Canonical for Body {
         match r.u8("body")? {
             MESSAGE => {
                 let text = r.text(TEXT_BYTES_MAX, "text")?;
-                Ok(Self::Message(MessageBody { text, reply_to: None, thread: None }))
+                Ok(Self::Message(MessageBody {
+                    text,
+                    reply_to: None,
+                    thread: None,
+                }))
             }
             MESSAGE_REFERRING => {
                 let text = r.text(TEXT_BYTES_MAX, "text")?;
                 let (reply_to, thread) = (r.option("reply")?, r.option("thread")?);
-                Ok(Self::Message(MessageBody { text, reply_to, thread }))
+                Ok(Self::Message(MessageBody {
+                    text,
+                    reply_to,
+                    thread,
+                }))
             }
-            EDIT => Ok(Self::Edit { target: EventId::read(r)?, text: r.text(TEXT_BYTES_MAX, "text")? }),
+            EDIT => Ok(Self::Edit {
+                target: EventId::read(r)?,
+                text: r.text(TEXT_BYTES_MAX, "text")?,
+            }),
             tag @ (REACT_ON | REACT_OFF) => {
                 let (target, emoji) = (EventId::read(r)?, r.text(EMOJI_BYTES_MAX, "emoji")?);
-                Ok(Self::React { target, emoji, on: tag == REACT_ON })
+                Ok(Self::React {
+                    target,
+                    emoji,
+                    on: tag == REACT_ON,
+                })
             }
             CONTENT => ContentOp::read_list(r).map(Self::Content),
-            _ if len > BODY_BYTES_MAX => {
-                Err(DecodeError::Limit { what: "body", value: len as u64, limit: BODY_BYTES_MAX as u64 })
-            }
-            tag => Ok(Self::Unknown { tag, bytes: r.raw(len - 1, "unknown body")?.to_vec() }),
+            _ if len > BODY_BYTES_MAX => Err(DecodeError::Limit {
+                what: "body",
+                value: len as u64,
+                limit: BODY_BYTES_MAX as u64,
+            }),
+            tag => Ok(Self::Unknown {
+                tag,
+                bytes: r.raw(len - 1, "unknown body")?.to_vec(),
+            }),
         }
     }
 }
@@ -130,13 +154,35 @@ mod tests {
     fn every_body_comes_back() {
         let id = EventId([7; 32]);
         let bodies = [
-            Body::Message(MessageBody { text: "hello".to_owned(), reply_to: None, thread: None }),
-            Body::Message(MessageBody { text: String::new(), reply_to: Some(id), thread: None }),
-            Body::Edit { target: id, text: "new".to_owned() },
-            Body::React { target: id, emoji: "👍".to_owned(), on: true },
-            Body::React { target: id, emoji: "👍".to_owned(), on: false },
+            Body::Message(MessageBody {
+                text: "hello".to_owned(),
+                reply_to: None,
+                thread: None,
+            }),
+            Body::Message(MessageBody {
+                text: String::new(),
+                reply_to: Some(id),
+                thread: None,
+            }),
+            Body::Edit {
+                target: id,
+                text: "new".to_owned(),
+            },
+            Body::React {
+                target: id,
+                emoji: "👍".to_owned(),
+                on: true,
+            },
+            Body::React {
+                target: id,
+                emoji: "👍".to_owned(),
+                on: false,
+            },
             Body::Content(Vec::new()),
-            Body::Unknown { tag: 200, bytes: vec![1, 2, 3] },
+            Body::Unknown {
+                tag: 200,
+                bytes: vec![1, 2, 3],
+            },
         ];
         for body in bodies {
             assert_eq!(Body::from_bytes(&body.to_bytes()), Ok(body));
@@ -145,14 +191,22 @@ mod tests {
 
     #[test]
     fn a_body_over_its_limit_is_named() {
-        let long = Body::Message(MessageBody { text: "x".repeat(TEXT_BYTES_MAX + 1), ..MessageBody::default() });
-        let error = Body::from_bytes(&long.to_bytes()).expect_err("too long").to_string();
+        let long = Body::Message(MessageBody {
+            text: "x".repeat(TEXT_BYTES_MAX + 1),
+            ..MessageBody::default()
+        });
+        let error = Body::from_bytes(&long.to_bytes())
+            .expect_err("too long")
+            .to_string();
         assert_eq!(error, "text is 16385, the limit is 16384");
         // A message that refers to nothing has one form only.
         let mut w = Writer::new();
         w.u8(MESSAGE_REFERRING);
         w.text("hi");
         w.raw(&[0, 0]);
-        assert!(matches!(Body::from_bytes(&w.into_bytes()), Err(DecodeError::NotCanonical { .. })));
+        assert!(matches!(
+            Body::from_bytes(&w.into_bytes()),
+            Err(DecodeError::NotCanonical { .. })
+        ));
     }
 }

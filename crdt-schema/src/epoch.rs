@@ -82,7 +82,12 @@ impl EpochKey {
 
     /// Whether this is key material of the epoch whose announcement published `commit`.
     #[must_use]
-    pub fn verify_commit(&self, commit: &[u8; 32], key_scope: ScopeId, parents: &[EpochId]) -> bool {
+    pub fn verify_commit(
+        &self,
+        commit: &[u8; 32],
+        key_scope: ScopeId,
+        parents: &[EpochId],
+    ) -> bool {
         self.secret().commit(key_scope, parents) == *commit
     }
 
@@ -128,7 +133,10 @@ impl EpochSecret {
     pub fn commit(&self, key_scope: ScopeId, parents: &[EpochId]) -> [u8; 32] {
         let mut list = Writer::new();
         list.list(parents);
-        derive("alloquy epoch commit v1", &[&self.0, key_scope.as_bytes(), &list.into_bytes()])
+        derive(
+            "alloquy epoch commit v1",
+            &[&self.0, key_scope.as_bytes(), &list.into_bytes()],
+        )
     }
 
     /// Key of the scope's gossip topic and frames.
@@ -140,13 +148,16 @@ impl EpochSecret {
     /// Commitment to a padded plaintext at a position (log, seq).
     #[must_use]
     pub fn body_commit(&self, log: &LogId, seq: u64, padded: &[u8]) -> [u8; 32] {
-        let key = Zeroizing::new(derive("alloquy body commit v1", &[
-            &self.0,
-            log.scope.as_bytes(),
-            log.device.as_bytes(),
-            &log.incarnation.to_le_bytes(),
-            &seq.to_le_bytes(),
-        ]));
+        let key = Zeroizing::new(derive(
+            "alloquy body commit v1",
+            &[
+                &self.0,
+                log.scope.as_bytes(),
+                log.device.as_bytes(),
+                &log.incarnation.to_le_bytes(),
+                &seq.to_le_bytes(),
+            ],
+        ));
         keyed(&key, &[padded])
     }
 
@@ -157,7 +168,13 @@ impl EpochSecret {
     pub fn seal_body(&self, header: &Header, padded: &[u8]) -> Vec<u8> {
         let id = header.id();
         self.body_cipher(&header.log())
-            .encrypt(&body_nonce(&id.0), Payload { msg: padded, aad: &id.0 })
+            .encrypt(
+                &body_nonce(&id.0),
+                Payload {
+                    msg: padded,
+                    aad: &id.0,
+                },
+            )
             .expect("a body is far below the cipher's limit of 256 GiB")
     }
 
@@ -170,7 +187,13 @@ impl EpochSecret {
         let id = header.id();
         let padded = self
             .body_cipher(&header.log())
-            .decrypt(&body_nonce(&id.0), Payload { msg: ciphertext, aad: &id.0 })
+            .decrypt(
+                &body_nonce(&id.0),
+                Payload {
+                    msg: ciphertext,
+                    aad: &id.0,
+                },
+            )
             .ok()?;
         if self.body_commit(&header.log(), header.seq, &padded) != header.body_commit {
             return None;
@@ -197,7 +220,9 @@ impl EpochSecret {
     #[must_use]
     pub fn open_block(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-        self.block_cipher().decrypt(&XNonce::from(*nonce), ciphertext).ok()
+        self.block_cipher()
+            .decrypt(&XNonce::from(*nonce), ciphertext)
+            .ok()
     }
 
     fn block_cipher(&self) -> XChaCha20Poly1305 {
@@ -205,12 +230,15 @@ impl EpochSecret {
     }
 
     fn body_cipher(&self, log: &LogId) -> XChaCha20Poly1305 {
-        let key = Zeroizing::new(derive("alloquy body key v1", &[
-            &self.0,
-            log.scope.as_bytes(),
-            log.device.as_bytes(),
-            &log.incarnation.to_le_bytes(),
-        ]));
+        let key = Zeroizing::new(derive(
+            "alloquy body key v1",
+            &[
+                &self.0,
+                log.scope.as_bytes(),
+                log.device.as_bytes(),
+                &log.incarnation.to_le_bytes(),
+            ],
+        ));
         cipher(&key)
     }
 }
@@ -296,11 +324,16 @@ impl GossipKey {
     #[must_use]
     pub fn open(&self, sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-        self.frame_cipher().decrypt(&XNonce::from(*nonce), ciphertext).ok()
+        self.frame_cipher()
+            .decrypt(&XNonce::from(*nonce), ciphertext)
+            .ok()
     }
 
     fn frame_cipher(&self) -> XChaCha20Poly1305 {
-        cipher(&Zeroizing::new(derive("alloquy gossip frame key v1", &[&self.0])))
+        cipher(&Zeroizing::new(derive(
+            "alloquy gossip frame key v1",
+            &[&self.0],
+        )))
     }
 }
 
@@ -316,12 +349,20 @@ impl fmt::Debug for GossipKey {
 /// be sealed under one key; the child's commitment is the associated data.
 #[must_use]
 pub fn seal_link(child: &EpochKey, child_commit: &[u8; 32], parent: &EpochKey) -> Option<Vec<u8>> {
-    let EpochKey::Link(link) = child else { return None };
+    let EpochKey::Link(link) = child else {
+        return None;
+    };
     let plaintext = Zeroizing::new(parent.to_bytes());
     let nonce_key = Zeroizing::new(derive("alloquy epoch link nonce v1", &[link, child_commit]));
     let nonce = first_24(&keyed(&nonce_key, &[plaintext.as_slice()]));
     let ciphertext = link_cipher(link, child_commit)
-        .encrypt(&XNonce::from(nonce), Payload { msg: plaintext.as_slice(), aad: child_commit })
+        .encrypt(
+            &XNonce::from(nonce),
+            Payload {
+                msg: plaintext.as_slice(),
+                aad: child_commit,
+            },
+        )
         .expect("33 bytes are below the cipher's limit");
     Some([nonce.as_slice(), &ciphertext].concat())
 }
@@ -331,16 +372,27 @@ pub fn seal_link(child: &EpochKey, child_commit: &[u8; 32], parent: &EpochKey) -
 /// The caller checks the result against the parent's announced commitment ([`EpochKey::verify_commit`]).
 #[must_use]
 pub fn open_link(child: &EpochKey, child_commit: &[u8; 32], sealed: &[u8]) -> Option<EpochKey> {
-    let EpochKey::Link(link) = child else { return None };
+    let EpochKey::Link(link) = child else {
+        return None;
+    };
     let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>()?;
     let plaintext = link_cipher(link, child_commit)
-        .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: child_commit })
+        .decrypt(
+            &XNonce::from(*nonce),
+            Payload {
+                msg: ciphertext,
+                aad: child_commit,
+            },
+        )
         .ok()?;
     EpochKey::from_bytes(&Zeroizing::new(plaintext))
 }
 
 fn link_cipher(link: &[u8; 32], child_commit: &[u8; 32]) -> XChaCha20Poly1305 {
-    cipher(&Zeroizing::new(derive("alloquy epoch link key v1", &[link, child_commit])))
+    cipher(&Zeroizing::new(derive(
+        "alloquy epoch link key v1",
+        &[link, child_commit],
+    )))
 }
 
 /// An epoch's key material, encrypted to one X25519 key (HPKE base mode, X25519 / HKDF-SHA256 / ChaCha20-Poly1305).
@@ -375,7 +427,11 @@ impl Canonical for Wrap {
 /// A key of small order, which no valid prekey record or identity names, gets a wrap that holds nothing.
 pub fn wrap(epoch: EpochId, key: &EpochKey, to: &[u8; 32], rng: &mut impl CryptoRng) -> Wrap {
     let (enc, sealed) = encapsulate(epoch, key, to, rng).unwrap_or_default();
-    Wrap { to: *to, enc, sealed }
+    Wrap {
+        to: *to,
+        enc,
+        sealed,
+    }
 }
 
 fn encapsulate(
@@ -386,15 +442,16 @@ fn encapsulate(
 ) -> Option<([u8; 32], Vec<u8>)> {
     let public = <X25519HkdfSha256 as hpke::Kem>::PublicKey::from_bytes(to).ok()?;
     let plaintext = Zeroizing::new(key.to_bytes());
-    let (enc, sealed) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-        &OpModeS::Base,
-        &public,
-        &wrap_info(epoch),
-        &plaintext,
-        &[],
-        rng,
-    )
-    .ok()?;
+    let (enc, sealed) =
+        hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeS::Base,
+            &public,
+            &wrap_info(epoch),
+            &plaintext,
+            &[],
+            rng,
+        )
+        .ok()?;
     Some((enc.to_bytes().into(), sealed))
 }
 

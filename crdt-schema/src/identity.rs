@@ -56,7 +56,12 @@ pub enum IdentityOp {
 impl Canonical for IdentityOp {
     fn write(&self, w: &mut Writer) {
         match self {
-            Self::Genesis { nonce, network, recovery_commitment, recovery_wrap_key } => {
+            Self::Genesis {
+                nonce,
+                network,
+                recovery_commitment,
+                recovery_wrap_key,
+            } => {
                 w.u8(TAG_GENESIS);
                 w.raw(nonce);
                 network.write(w);
@@ -73,7 +78,11 @@ impl Canonical for IdentityOp {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         if r.remaining() > IDENTITY_BODY_BYTES_MAX {
             let (value, limit) = (r.remaining() as u64, IDENTITY_BODY_BYTES_MAX as u64);
-            return Err(DecodeError::Limit { what: "identity operation", value, limit });
+            return Err(DecodeError::Limit {
+                what: "identity operation",
+                value,
+                limit,
+            });
         }
         match r.u8("identity operation")? {
             TAG_GENESIS => Ok(Self::Genesis {
@@ -82,7 +91,10 @@ impl Canonical for IdentityOp {
                 recovery_commitment: r.array("recovery commitment")?,
                 recovery_wrap_key: r.array("recovery wrap key")?,
             }),
-            tag => Ok(Self::Unknown { tag, bytes: r.raw(r.remaining(), "identity operation")?.to_vec() }),
+            tag => Ok(Self::Unknown {
+                tag,
+                bytes: r.raw(r.remaining(), "identity operation")?.to_vec(),
+            }),
         }
     }
 }
@@ -102,7 +114,10 @@ impl NetworkCertificate {
     #[must_use]
     pub fn sign(network_seed: &[u8; 32], device: DeviceId) -> Self {
         let network = DeviceKey::from_seed(network_seed);
-        Self { key: NetworkKey(network.public()), signature: network.sign(&Self::message(device)) }
+        Self {
+            key: NetworkKey(network.public()),
+            signature: network.sign(&Self::message(device)),
+        }
     }
 
     /// Whether the network key has signed that it belongs to the device.
@@ -123,7 +138,10 @@ impl Canonical for NetworkCertificate {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { key: NetworkKey::read(r)?, signature: r.array("network certificate")? })
+        Ok(Self {
+            key: NetworkKey::read(r)?,
+            signature: r.array("network certificate")?,
+        })
     }
 }
 
@@ -149,7 +167,13 @@ impl PrekeyRecord {
 
     fn message(&self) -> Vec<u8> {
         let counter = self.counter.to_le_bytes();
-        [b"alloquy prekey v1".as_slice(), self.device.as_bytes(), &counter, &self.key].concat()
+        [
+            b"alloquy prekey v1".as_slice(),
+            self.device.as_bytes(),
+            &counter,
+            &self.key,
+        ]
+        .concat()
     }
 }
 
@@ -172,7 +196,11 @@ impl Canonical for PrekeyRecord {
 }
 
 /// A prekey pair: the record to publish and the secret to keep.
-pub fn new_prekey(device: &DeviceKey, counter: u64, rng: &mut impl CryptoRng) -> (PrekeyRecord, [u8; 32]) {
+pub fn new_prekey(
+    device: &DeviceKey,
+    counter: u64,
+    rng: &mut impl CryptoRng,
+) -> (PrekeyRecord, [u8; 32]) {
     let mut secret = [0; 32];
     rng.fill_bytes(&mut secret);
     (sign_prekey(device, counter, &secret), secret)
@@ -181,8 +209,12 @@ pub fn new_prekey(device: &DeviceKey, counter: u64, rng: &mut impl CryptoRng) ->
 /// The record of a prekey whose secret is held.
 #[must_use]
 pub fn sign_prekey(device: &DeviceKey, counter: u64, secret: &[u8; 32]) -> PrekeyRecord {
-    let mut record =
-        PrekeyRecord { device: device.id(), counter, key: x25519_public(secret), signature: [0; 64] };
+    let mut record = PrekeyRecord {
+        device: device.id(),
+        counter,
+        key: x25519_public(secret),
+        signature: [0; 64],
+    };
     record.signature = device.sign(&record.message());
     record
 }
@@ -230,7 +262,10 @@ pub enum IdentityError {
 /// [`IdentityError`]: an empty or overlong chain, or an event that does not hold.
 pub fn evaluate(chain: &[SignedEvent]) -> Result<Identity, IdentityError> {
     if chain.len() > IDENTITY_CHAIN_MAX {
-        return Err(IdentityError::TooMany { count: chain.len(), limit: IDENTITY_CHAIN_MAX });
+        return Err(IdentityError::TooMany {
+            count: chain.len(),
+            limit: IDENTITY_CHAIN_MAX,
+        });
     }
     let (first, later) = chain.split_first().ok_or(IdentityError::NoGenesis)?;
     let at = |position| move |reason| IdentityError::Event { position, reason };
@@ -264,7 +299,13 @@ fn found(event: &VerifiedEvent) -> Result<Identity, String> {
     if header.scope != ScopeId::ZERO || header.seq != 0 || header.parents().next().is_some() {
         return Err("a genesis has scope zero and nothing before it".to_owned());
     }
-    let IdentityOp::Genesis { network, recovery_commitment, recovery_wrap_key, .. } = operation(event)? else {
+    let IdentityOp::Genesis {
+        network,
+        recovery_commitment,
+        recovery_wrap_key,
+        ..
+    } = operation(event)?
+    else {
         return Err("an identity log starts with a genesis".to_owned());
     };
     if !network.verify(header.device) {
@@ -296,7 +337,9 @@ fn follow(dag: &mut Dag, event: VerifiedEvent) -> Result<(), String> {
 }
 
 fn add(dag: &mut Dag, event: VerifiedEvent) -> Result<(), String> {
-    dag.insert(event).map(|_new| ()).map_err(|error| error.to_string())
+    dag.insert(event)
+        .map(|_new| ())
+        .map_err(|error| error.to_string())
 }
 
 /// What a new account is made of. The words are zeroed when dropped; the caller keeps the rest.
@@ -313,7 +356,9 @@ pub struct NewAccount {
 
 impl fmt::Debug for NewAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NewAccount").field("device", &self.device).finish_non_exhaustive()
+        f.debug_struct("NewAccount")
+            .field("device", &self.device)
+            .finish_non_exhaustive()
     }
 }
 
@@ -334,10 +379,20 @@ pub fn create(wall: UnixMs, rng: &mut impl CryptoRng) -> NewAccount {
         recovery_wrap_key: recovery.wrap_key(),
     };
     let genesis = sign_genesis(&op, rng.next_u32(), wall, &device);
-    NewAccount { device, network_seed, genesis, recovery_words }
+    NewAccount {
+        device,
+        network_seed,
+        genesis,
+        recovery_words,
+    }
 }
 
-fn sign_genesis(op: &IdentityOp, incarnation: u32, wall: UnixMs, device: &DeviceKey) -> SignedEvent {
+fn sign_genesis(
+    op: &IdentityOp,
+    incarnation: u32,
+    wall: UnixMs,
+    device: &DeviceKey,
+) -> SignedEvent {
     let body = op.to_bytes();
     let header = Header {
         kind: Kind::Identity,

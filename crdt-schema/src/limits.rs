@@ -24,7 +24,7 @@ pub const AUTHORITY_BODY_BYTES_MAX: usize = 32 * 1024;
 pub const IDS_LISTED_MAX: usize = 512;
 /// Identity events embedded in one operation: genesis, devices, revocations of one account.
 pub const IDENTITY_CHAIN_MAX: usize = 32;
-/// Bytes of the body of one identity operation: a genesis has 209; a whole chain must fit one operation.
+/// Bytes of the body of one identity operation: a genesis has 177; a whole chain must fit one operation.
 pub const IDENTITY_BODY_BYTES_MAX: usize = 1024;
 /// Events between two signatures of one log in a range.
 pub const RANGE_SIGNATURE_SPACING_MAX: usize = 64;
