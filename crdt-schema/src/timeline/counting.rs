@@ -1,0 +1,646 @@
+//! Which events of a scope count (docs/protocol.md, "Timelines"): structure, permission at `auth`, and the
+//! limits that denials set.
+//!
+//! Everything here is a function of signed headers and the authority log: bodies may be missing, so whether an
+//! event counts never depends on one. What a body may *do* is asked separately, by [`Ledger::allows`].
+//!
+//! Coverage only flows from an event to its past, and a new event has no descendants yet. So with a fixed
+//! authority log counting only grows: an insertion is a short walk, and one pass from the newest event to the
+//! oldest evaluates everything (no iteration to a fixpoint is needed).
+
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, ScopeId, UnixMs};
+
+use super::Standing;
+use super::denials::{Author, Denials, Limit, Reloaded};
+use crate::authority::{AuthorityLog, State};
+use crate::codec::Canonical;
+use crate::dag::{Dag, Height, InsertError};
+use crate::event::{Header, Kind, OrderKey, VerifiedEvent};
+use crate::limits::LATE_BYTES_MAX;
+use crate::permissions::{ChannelKind, Permissions};
+
+/// Bytes that an event costs beside its body: header, signature, index.
+const EVENT_OVERHEAD_BYTES: u64 = 512;
+
+/// What a scope belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// The timeline of a channel.
+    Channel(ChannelId),
+    /// The content of a community.
+    Content,
+}
+
+/// Whether the bound on events that do not count applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// An event that came by itself.
+    Applies,
+    /// An event of another account waits for it.
+    Lifted,
+}
+
+/// A right that a body asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    /// Any of these.
+    pub(crate) any: Permissions,
+    /// Where; `None`: in the community.
+    pub(crate) channel: Option<ChannelId>,
+}
+
+/// Why an event is not permitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    NoMember,
+    NoChannel,
+    NoRight,
+    TimedOut(UnixMs),
+    TooSoon(u32),
+}
+
+/// By whom an event is anchored against one denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Anchor {
+    /// By events of this account only.
+    One(AccountId),
+    /// By events of several accounts: at least one is another than the event's own.
+    Several,
+}
+
+#[derive(Debug)]
+struct Node {
+    key: OrderKey,
+    kind: Kind,
+    parents: Vec<u32>,
+    prev: Option<u32>,
+    past: u32,
+    author: Option<Author>,
+    refusal: Option<Refusal>,
+    bytes: u64,
+    /// Denials that it does not have in its past.
+    limits: Vec<Limit>,
+    /// A listed id is at or above it.
+    listed: bool,
+    /// Per column: anchors above it.
+    anchors: BTreeMap<u32, Anchor>,
+    counts: bool,
+    /// A counting event is above it.
+    followed: bool,
+    /// A counting event of its log is above it, along `prev`.
+    log_followed: bool,
+}
+
+/// The events of one scope and which of them count.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    ground: Ground,
+    dag: Dag,
+    nodes: Vec<Node>,
+    index: BTreeMap<EventId, u32>,
+    denials: Denials,
+    authors: BTreeMap<(u32, DeviceId), Result<Author, Refusal>>,
+    /// Per column: events that it limits and that nothing covers yet.
+    pending: Vec<u32>,
+    heads: BTreeSet<OrderKey>,
+    tips: BTreeSet<Height>,
+    /// Per account (zero: no member): bytes of events that do not count.
+    hidden_bytes: BTreeMap<AccountId, u64>,
+    unsettled: Vec<u32>,
+    touched: BTreeSet<u32>,
+}
+
+impl Ledger {
+    pub(crate) fn new(ground: Ground, scope: ScopeId) -> Self {
+        Self {
+            ground,
+            dag: Dag::new(scope),
+            nodes: Vec::new(),
+            index: BTreeMap::new(),
+            denials: Denials::default(),
+            authors: BTreeMap::new(),
+            pending: Vec::new(),
+            heads: BTreeSet::new(),
+            tips: BTreeSet::new(),
+            hidden_bytes: BTreeMap::new(),
+            unsettled: Vec::new(),
+            touched: BTreeSet::new(),
+        }
+    }
+
+    /// Adds an event. `Ok(None)`: it was there (signature and carried body are taken over).
+    pub(crate) fn insert(
+        &mut self,
+        event: VerifiedEvent,
+        bound: Bound,
+        authority: &AuthorityLog,
+    ) -> Result<Option<u32>, InsertError> {
+        if self.index.contains_key(&event.id()) {
+            self.dag.insert(event)?;
+            return Ok(None);
+        }
+        self.check(&event, authority)?;
+        if self.nodes.is_empty() {
+            self.denials.reload(authority);
+        }
+        let (node, fresh) = self.node(&event, authority);
+        self.check_bound(&node, bound)?;
+        self.dag.insert(event)?;
+        let at = self.push(node);
+        for id in fresh {
+            if let Some(listed) = self.index.get(&id) {
+                self.list(*listed);
+            }
+        }
+        if self.denials.is_listed(self.nodes[at as usize].key.id) {
+            self.list(at);
+        }
+        self.settle(authority);
+        Ok(Some(at))
+    }
+
+    /// Evaluates again if the change of the authority log concerns this scope. Returns what became (un)purged.
+    pub(crate) fn authority_changed(&mut self, authority: &AuthorityLog) -> BTreeSet<EventId> {
+        let Reloaded { counting, purges } = self.denials.reload(authority);
+        if counting {
+            self.evaluate(authority);
+        }
+        purges
+    }
+
+    /// Events whose standing may have changed since the last call, ascending.
+    pub(crate) fn take_touched(&mut self) -> BTreeSet<u32> {
+        std::mem::take(&mut self.touched)
+    }
+
+    pub(crate) const fn dag(&self) -> &Dag {
+        &self.dag
+    }
+
+    pub(crate) fn drop_body(&mut self, at: u32) {
+        self.dag.drop_body(self.nodes[at as usize].key.id);
+    }
+
+    pub(crate) fn at(&self, id: EventId) -> Option<u32> {
+        self.index.get(&id).copied()
+    }
+
+    pub(crate) fn key(&self, at: u32) -> OrderKey {
+        self.nodes[at as usize].key
+    }
+
+    pub(crate) fn header(&self, at: u32) -> &Header {
+        self.dag.get(self.key(at).id).expect("every node is held").header()
+    }
+
+    pub(crate) fn account(&self, at: u32) -> Option<AccountId> {
+        self.nodes[at as usize].author.map(|author| author.account)
+    }
+
+    pub(crate) fn parents(&self, at: u32) -> &[u32] {
+        &self.nodes[at as usize].parents
+    }
+
+    pub(crate) fn counts(&self, at: u32) -> bool {
+        self.nodes[at as usize].counts
+    }
+
+    pub(crate) fn is_purged(&self, at: u32) -> bool {
+        self.denials.is_purged(self.key(at).id)
+    }
+
+    /// Whether a counting event may use a right in its own scope.
+    pub(crate) fn allows(&self, at: u32, any: Permissions) -> bool {
+        let channel = match self.ground {
+            Ground::Channel(channel) => Some(channel),
+            Ground::Content => None,
+        };
+        let node = &self.nodes[at as usize];
+        let holds = node.author.is_some_and(|author| (author.rights & any) != Permissions::NONE);
+        holds && self.unlimited(at, Need { any, channel })
+    }
+
+    /// Whether an event counts and no denial keeps it from using a right that its author held.
+    pub(crate) fn unlimited(&self, at: u32, need: Need) -> bool {
+        let node = &self.nodes[at as usize];
+        let open = |limit: &Limit| touches(limit, need) && !node.covered(limit.column);
+        node.counts && (node.listed || !node.limits.iter().any(open))
+    }
+
+    /// Counting heads, newest first.
+    pub(crate) fn counting_heads(&self) -> Vec<EventId> {
+        self.heads.iter().rev().map(|key| key.id).collect()
+    }
+
+    /// (log, height, head id) of counting events, as a digest.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let tips: Vec<_> = self.tips.iter().map(Canonical::to_bytes).collect();
+        let parts: Vec<_> = tips.iter().map(Vec::as_slice).collect();
+        crate::hash::derive("alloquy scope digest v1", &parts)
+    }
+
+    /// Whether and why the event counts.
+    pub(crate) fn standing(&self, at: u32) -> Standing {
+        let node = &self.nodes[at as usize];
+        if let Some(refusal) = node.refusal {
+            return Standing::NotPermitted { reason: refusal.to_string() };
+        }
+        if node.counts {
+            return Standing::Counting;
+        }
+        let open = node.limits.iter().filter(|limit| self.is_total(limit) && !node.covered(limit.column));
+        Standing::Late { by: open.map(|limit| self.denials.op(limit.column)).collect() }
+    }
+
+    /// Events in the order of their insertion.
+    pub(crate) fn len(&self) -> u32 {
+        u32::try_from(self.nodes.len()).expect("fewer events than 2^32 fit into memory")
+    }
+
+    // ---- taking events in ----
+
+    fn check(&mut self, event: &VerifiedEvent, authority: &AuthorityLog) -> Result<(), InsertError> {
+        let header = event.header();
+        let invalid = |reason: &str| Err(InsertError::invalid(event.id(), reason));
+        if !matches!(header.kind, Kind::Sealed | Kind::Deletion) {
+            return invalid("its kind does not belong into this scope");
+        }
+        if !header.auth.is_sorted_by(|a, b| a < b) {
+            return invalid("its authority heads are not ascending");
+        }
+        self.dag.check(event)?;
+        let missing: Vec<_> = header.auth.iter().copied().filter(|id| !authority.dag().contains(*id)).collect();
+        if !missing.is_empty() {
+            return Err(InsertError::MissingAuthority(missing));
+        }
+        let past = self.denials.past(&header.auth);
+        let prev = self.index.get(&header.prev).map(|prev| self.nodes[*prev as usize].past);
+        if prev.is_some_and(|prev| !self.denials.follows(past, prev, authority)) {
+            return invalid("its authority heads do not have those of the event before it in their past");
+        }
+        Ok(())
+    }
+
+    /// The node of an event, and ids that its author's denials list.
+    fn node(&mut self, event: &VerifiedEvent, authority: &AuthorityLog) -> (Node, Vec<EventId>) {
+        let header = event.header();
+        let past = self.denials.past(&header.auth);
+        let author = self.author(past, header, authority);
+        let parents: Vec<_> = header.parents().map(|id| self.index[&id]).collect();
+        let mut node = Node {
+            key: event.order_key(),
+            kind: header.kind,
+            prev: self.index.get(&header.prev).copied(),
+            parents,
+            past,
+            author: author.ok(),
+            refusal: author.err(),
+            bytes: EVENT_OVERHEAD_BYTES + u64::from(header.body_len),
+            limits: Vec::new(),
+            listed: false,
+            anchors: BTreeMap::new(),
+            counts: false,
+            followed: false,
+            log_followed: false,
+        };
+        let Some(author) = node.author else { return (node, Vec::new()) };
+        let fresh = self.denials.learn(header.device, author.admitted, authority);
+        node.limits = self.denials.limits(header.device, past, author.admitted, authority);
+        node.refusal = self.refusal(&node, header, authority);
+        (node, fresh)
+    }
+
+    fn author(&mut self, past: u32, header: &Header, authority: &AuthorityLog) -> Result<Author, Refusal> {
+        let ground = self.ground;
+        let find = || {
+            let state = authority.state_at(&header.auth).ok_or(Refusal::NoMember)?;
+            let account = state.account_of(header.device).ok_or(Refusal::NoMember)?;
+            let member = state.members.get(&account).ok_or(Refusal::NoMember)?;
+            let rights = match ground {
+                Ground::Channel(channel) => state.permissions(account, Some(channel)),
+                Ground::Content => state.permissions(account, None),
+            };
+            Ok(Author { account, admitted: member.admitted, rights })
+        };
+        *self.authors.entry((past, header.device)).or_insert_with(find)
+    }
+
+    /// Permission at `auth`, from signed values only.
+    fn refusal(&self, node: &Node, header: &Header, authority: &AuthorityLog) -> Option<Refusal> {
+        let author = node.author?;
+        let state = authority.state_at(&header.auth)?;
+        if let Ground::Channel(channel) = self.ground {
+            let text = state.channels.get(&channel).is_some_and(|found| found.kind != ChannelKind::Category);
+            if !text {
+                return Some(Refusal::NoChannel);
+            }
+            if !author.rights.has(Permissions::VIEW) {
+                return Some(Refusal::NoRight);
+            }
+        }
+        if header.kind == Kind::Deletion {
+            return None;
+        }
+        if self.ground != Ground::Content && (author.rights & SPEAKING) == Permissions::NONE {
+            return Some(Refusal::NoRight);
+        }
+        let until = state.timeouts.get(&author.account).map(|(_, until)| *until);
+        if let Some(until) = until.filter(|until| header.wall < *until) {
+            return Some(Refusal::TimedOut(until));
+        }
+        self.too_soon(node, header, &state)
+    }
+
+    /// Slow mode: at least the interval after the account's previous sealed event in its past, counting or not.
+    /// All sealed events are alike here, because their bodies may be missing. Moderators are exempt.
+    fn too_soon(&self, node: &Node, header: &Header, state: &State) -> Option<Refusal> {
+        let Ground::Channel(channel) = self.ground else { return None };
+        let interval = state.channels.get(&channel)?.slow_mode_ms;
+        let author = node.author?;
+        let exempt = Permissions::MANAGE_MESSAGES | Permissions::MANAGE_CHANNELS;
+        if interval == 0 || (author.rights & exempt) != Permissions::NONE {
+            return None;
+        }
+        let previous = self.previous_of(author.account, &node.parents)?;
+        let earliest = self.header(previous).wall.0.saturating_add(u64::from(interval));
+        (header.wall.0 < earliest).then_some(Refusal::TooSoon(interval))
+    }
+
+    /// The greatest sealed event of an account, in the order shown, in the past of something with these parents.
+    fn previous_of(&self, account: AccountId, parents: &[u32]) -> Option<u32> {
+        // The order shown rises along every edge, so a heap pops ancestors from the newest to the oldest.
+        let mut heap: BinaryHeap<_> = parents.iter().map(|at| (self.key(*at), *at)).collect();
+        let mut seen: BTreeSet<_> = parents.iter().copied().collect();
+        while let Some((_, at)) = heap.pop() {
+            let node = &self.nodes[at as usize];
+            if node.kind == Kind::Sealed && node.author.is_some_and(|author| author.account == account) {
+                return Some(at);
+            }
+            for parent in &node.parents {
+                if seen.insert(*parent) {
+                    heap.push((self.key(*parent), *parent));
+                }
+            }
+        }
+        None
+    }
+
+    fn check_bound(&self, node: &Node, bound: Bound) -> Result<(), InsertError> {
+        let account = node.author.map_or(AccountId::ZERO, |author| author.account);
+        let hidden = self.hidden_bytes.get(&account).copied().unwrap_or(0);
+        let counts = self.judge(node) || self.denials.is_listed(node.key.id);
+        if bound == Bound::Lifted || counts || hidden + node.bytes <= LATE_BYTES_MAX {
+            return Ok(());
+        }
+        Err(InsertError::LateBound { event: node.key.id, account })
+    }
+
+    fn push(&mut self, node: Node) -> u32 {
+        let at = self.len();
+        self.index.insert(node.key.id, at);
+        self.hide(&node);
+        self.nodes.push(node);
+        self.wait(at);
+        self.touched.insert(at);
+        self.unsettled.push(at);
+        at
+    }
+
+    /// Notes that an event waits for cover against what limits it.
+    fn wait(&mut self, at: u32) {
+        self.pending.resize(self.denials.len(), 0);
+        for limit in &self.nodes[at as usize].limits {
+            self.pending[limit.column as usize] += 1;
+        }
+    }
+
+    fn hide(&mut self, node: &Node) {
+        let account = node.author.map_or(AccountId::ZERO, |author| author.account);
+        *self.hidden_bytes.entry(account).or_default() += node.bytes;
+    }
+
+    // ---- deciding what counts ----
+
+    fn is_total(&self, limit: &Limit) -> bool {
+        match self.ground {
+            Ground::Channel(channel) => {
+                limit.channel.is_none_or(|limited| limited == channel)
+                    && (limit.rights.has(Permissions::VIEW) || limit.rights.has(SPEAKING))
+            }
+            Ground::Content => limit.channel.is_none() && limit.rights.has(Permissions::VIEW),
+        }
+    }
+
+    fn judge(&self, node: &Node) -> bool {
+        // A deletion needs no right to write: only what takes the whole sight of the channel limits it.
+        let applies = |limit: &&Limit| {
+            self.is_total(limit) && (node.kind == Kind::Sealed || limit.rights.has(Permissions::VIEW))
+        };
+        let open = |limit: &Limit| !node.covered(limit.column);
+        node.refusal.is_none() && (node.listed || !node.limits.iter().filter(applies).any(open))
+    }
+
+    /// Everything again, from the newest event to the oldest: what covers an event is always above it.
+    fn evaluate(&mut self, authority: &AuthorityLog) {
+        self.heads.clear();
+        self.tips.clear();
+        self.hidden_bytes.clear();
+        self.pending.clear();
+        for at in 0..self.len() {
+            let node = &mut self.nodes[at as usize];
+            if node.counts || !node.limits.is_empty() {
+                self.touched.insert(at);
+            }
+            (node.counts, node.followed, node.log_followed, node.listed) = (false, false, false, false);
+            node.anchors.clear();
+            if let Some(author) = node.author {
+                node.limits = self.denials.limits(node.key.device, node.past, author.admitted, authority);
+            }
+            let node = &self.nodes[at as usize];
+            let account = node.author.map_or(AccountId::ZERO, |author| author.account);
+            *self.hidden_bytes.entry(account).or_default() += node.bytes;
+            self.wait(at);
+        }
+        for at in (0..self.len()).rev() {
+            if self.denials.is_listed(self.nodes[at as usize].key.id) {
+                self.list(at);
+            }
+        }
+        self.unsettled.clear();
+        for at in (0..self.len()).rev() {
+            self.unsettled.push(at);
+            self.settle_one(authority);
+            self.unsettled.clear();
+        }
+    }
+
+    fn settle(&mut self, authority: &AuthorityLog) {
+        while !self.unsettled.is_empty() {
+            self.settle_one(authority);
+        }
+    }
+
+    fn settle_one(&mut self, authority: &AuthorityLog) {
+        let Some(at) = self.unsettled.pop() else { return };
+        let node = &self.nodes[at as usize];
+        if node.counts || !self.judge(node) {
+            return;
+        }
+        let account = node.author.map_or(AccountId::ZERO, |author| author.account);
+        if let Some(hidden) = self.hidden_bytes.get_mut(&account) {
+            *hidden = hidden.saturating_sub(node.bytes);
+        }
+        self.nodes[at as usize].counts = true;
+        self.touched.insert(at);
+        self.follow(at);
+        self.follow_log(at);
+        self.anchor(at, account, authority);
+    }
+
+    /// Marks an event and its past as covered by a list, against every denial.
+    fn list(&mut self, from: u32) {
+        let mut stack = vec![from];
+        while let Some(at) = stack.pop() {
+            let node = &mut self.nodes[at as usize];
+            if node.listed {
+                continue;
+            }
+            node.listed = true;
+            for limit in &node.limits {
+                if !node.covered(limit.column) {
+                    self.pending[limit.column as usize] -= 1;
+                }
+            }
+            if !node.limits.is_empty() {
+                self.touched.insert(at);
+                self.unsettled.push(at);
+            }
+            stack.extend_from_slice(&node.parents);
+        }
+    }
+
+    /// A counting event anchors its past against the denials that it does not have in its authority past.
+    fn anchor(&mut self, from: u32, account: AccountId, authority: &AuthorityLog) {
+        let past = self.nodes[from as usize].past;
+        let waiting: Vec<_> = (0_u32..).zip(&self.pending).filter(|(_, count)| **count > 0).map(|(column, _)| column).collect();
+        let columns: Vec<_> = waiting.into_iter().filter(|column| !self.denials.sees(past, *column, authority)).collect();
+        if columns.is_empty() {
+            return;
+        }
+        let mut stack: Vec<_> = self.nodes[from as usize].parents.iter().map(|at| (*at, columns.clone())).collect();
+        while let Some((at, columns)) = stack.pop() {
+            let node = &mut self.nodes[at as usize];
+            if node.listed {
+                continue;
+            }
+            let mut risen = Vec::new();
+            for column in columns {
+                let limited = node.limits.iter().filter(|limit| limit.column == column).count();
+                let before = node.covered(column);
+                if !node.add_anchor(column, account) {
+                    continue;
+                }
+                risen.push(column);
+                if limited > 0 && !before && node.covered(column) {
+                    self.pending[column as usize] -= u32::try_from(limited).expect("few limits share a column");
+                    self.touched.insert(at);
+                    self.unsettled.push(at);
+                }
+            }
+            if !risen.is_empty() {
+                stack.extend(node.parents.iter().map(|parent| (*parent, risen.clone())));
+            }
+        }
+    }
+
+    /// Keeps the heads among counting events.
+    fn follow(&mut self, from: u32) {
+        let node = &self.nodes[from as usize];
+        if !node.followed {
+            self.heads.insert(node.key);
+        }
+        let mut stack = node.parents.clone();
+        while let Some(at) = stack.pop() {
+            let node = &mut self.nodes[at as usize];
+            if std::mem::replace(&mut node.followed, true) {
+                continue;
+            }
+            if node.counts {
+                self.heads.remove(&node.key);
+            } else {
+                stack.extend_from_slice(&node.parents);
+            }
+        }
+    }
+
+    /// Keeps the last counting event of each branch of each log.
+    fn follow_log(&mut self, from: u32) {
+        let node = &self.nodes[from as usize];
+        if !node.log_followed {
+            self.tips.insert(height(&node.key));
+        }
+        let mut next = node.prev;
+        while let Some(at) = next {
+            let node = &mut self.nodes[at as usize];
+            if std::mem::replace(&mut node.log_followed, true) {
+                break;
+            }
+            if node.counts {
+                self.tips.remove(&height(&node.key));
+                break;
+            }
+            next = node.prev;
+        }
+    }
+}
+
+impl Node {
+    /// Whether the event is covered against a denial: listed, or anchored by another account.
+    fn covered(&self, column: u32) -> bool {
+        let own = self.author.map(|author| author.account);
+        self.listed
+            || match self.anchors.get(&column) {
+                Some(Anchor::Several) => true,
+                Some(Anchor::One(account)) => Some(*account) != own,
+                None => false,
+            }
+    }
+
+    /// Adds an anchor; whether anything changed.
+    fn add_anchor(&mut self, column: u32, account: AccountId) -> bool {
+        match self.anchors.get(&column) {
+            Some(Anchor::Several) => return false,
+            Some(Anchor::One(held)) if *held == account => return false,
+            Some(Anchor::One(_)) => self.anchors.insert(column, Anchor::Several),
+            None => self.anchors.insert(column, Anchor::One(account)),
+        };
+        true
+    }
+}
+
+/// Rights of which a sealed event in a channel needs at least one.
+const SPEAKING: Permissions =
+    Permissions(Permissions::SEND.0 | Permissions::SEND_THREADS.0 | Permissions::REACT.0);
+
+fn touches(limit: &Limit, need: Need) -> bool {
+    let here = limit.channel.is_none() || limit.channel == need.channel;
+    here && (limit.rights.has(Permissions::VIEW) || (limit.rights & need.any) != Permissions::NONE)
+}
+
+fn height(key: &OrderKey) -> Height {
+    Height { device: key.device, incarnation: key.incarnation, height: key.seq + 1, head: key.id }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoMember => f.write_str("its device belonged to no member when it was written"),
+            Self::NoChannel => f.write_str("the channel did not exist when it was written"),
+            Self::NoRight => f.write_str("its author did not hold a right to write here"),
+            Self::TimedOut(until) => write!(f, "its author was timed out until {} ms", until.0),
+            Self::TooSoon(interval) => write!(f, "it came within {interval} ms of the one before it (slow mode)"),
+        }
+    }
+}
