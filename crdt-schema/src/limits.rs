@@ -52,3 +52,5 @@ pub const REASON_BYTES_MAX: usize = 512;
 pub const EPOCH_PARENTS_MAX: usize = 8;
 /// Bytes of a profile's about text.
 pub const ABOUT_BYTES_MAX: usize = 2048;
+/// Bytes of one account's events in one scope that are kept although they do not count: some 2,000 messages.
+pub const LATE_BYTES_MAX: u64 = 1024 * 1024;

@@ -11,9 +11,6 @@ use crate::limits::{
     ABOUT_BYTES_MAX, CONTENT_BYTES_MAX, ICON_BYTES_MAX, ICON_SIDE_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, TOPIC_BYTES_MAX,
 };
 
-/// Operations in one content event; the shortest takes three bytes, so the body's size is the real bound.
-pub const CONTENT_OPS_MAX: usize = 4096;
-
 /// What kind of value a field takes, with its limit.
 enum Takes {
     Text(usize),
@@ -92,7 +89,7 @@ const CHANNEL: u8 = 4;
 const PRESENT: u8 = 5;
 
 impl Value {
-    fn write(&self, w: &mut Writer) {
+    pub(super) fn write(&self, w: &mut Writer) {
         match self {
             Self::Text(text) => {
                 w.u8(TEXT);
@@ -114,11 +111,15 @@ impl Value {
         }
     }
 
-    fn read(r: &mut Reader<'_>, field: &Field) -> Result<Self, DecodeError> {
+    pub(super) fn read(r: &mut Reader<'_>, field: &Field) -> Result<Self, DecodeError> {
         let tag = r.u8("content value")?;
         Ok(match (field.takes(), tag) {
             (Takes::Text(limit), TEXT) => Self::Text(r.text(limit, "content text")?),
-            (Takes::Icon, BYTES) => Self::Bytes(icon(r.bytes(ICON_BYTES_MAX, "icon")?)?.to_vec()),
+            (Takes::Icon, BYTES) => {
+                let bytes = r.bytes(ICON_BYTES_MAX, "icon")?;
+                check_icon(bytes)?;
+                Self::Bytes(bytes.to_vec())
+            }
             (Takes::Number, NUMBER) => Self::Number(r.zigzag("content number")?),
             (Takes::Channel, CHANNEL) => Self::Channel(ChannelId::read(r)?),
             (Takes::Present, PRESENT) => Self::Present,
@@ -127,22 +128,26 @@ impl Value {
     }
 }
 
-/// Checks an icon by its header: PNG or WebP, at most [`ICON_SIDE_MAX`] pixels on each side.
-fn icon(bytes: &[u8]) -> Result<&[u8], DecodeError> {
+/// Checks an icon: PNG or WebP by its header, at most [`ICON_SIDE_MAX`] pixels on each side and
+/// [`ICON_BYTES_MAX`] bytes. Nothing here decodes the picture.
+///
+/// # Errors
+/// What is over its limit, or that it is no such picture.
+pub fn check_icon(bytes: &[u8]) -> Result<(), DecodeError> {
+    let over = |what, value: usize, limit: usize| DecodeError::Limit { what, value: value as u64, limit: limit as u64 };
+    if bytes.len() > ICON_BYTES_MAX {
+        return Err(over("icon", bytes.len(), ICON_BYTES_MAX));
+    }
     let unreadable = DecodeError::NotCanonical { what: "icon" };
-    let known = matches!(
-        imagesize::image_type(bytes),
-        Ok(imagesize::ImageType::Png | imagesize::ImageType::Webp)
-    );
-    if !known {
+    if !matches!(imagesize::image_type(bytes), Ok(imagesize::ImageType::Png | imagesize::ImageType::Webp)) {
         return Err(unreadable);
     }
     let size = imagesize::blob_size(bytes).map_err(|_broken| unreadable)?;
     let side = size.width.max(size.height);
     if side > ICON_SIDE_MAX || size.width == 0 || size.height == 0 {
-        return Err(DecodeError::Limit { what: "icon side", value: side as u64, limit: ICON_SIDE_MAX as u64 });
+        return Err(over("icon side", side, ICON_SIDE_MAX));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 impl Canonical for ContentOp {
@@ -189,23 +194,6 @@ impl ContentOp {
     pub fn check(&self) -> Result<(), DecodeError> {
         Self::from_bytes(&self.to_bytes()).map(drop)
     }
-
-    /// Writes the operations of one event.
-    pub fn write_list(ops: &[Self], w: &mut Writer) {
-        w.list(ops);
-    }
-
-    /// Reads the operations of one event; the whole rest of the input may be [`CONTENT_BYTES_MAX`] long.
-    pub fn read_list(r: &mut Reader<'_>) -> Result<Vec<Self>, DecodeError> {
-        if r.remaining() > CONTENT_BYTES_MAX {
-            return Err(DecodeError::Limit {
-                what: "content body",
-                value: r.remaining() as u64,
-                limit: CONTENT_BYTES_MAX as u64,
-            });
-        }
-        r.list(CONTENT_OPS_MAX, "content operations")
-    }
 }
 
 #[cfg(test)]
@@ -248,10 +236,6 @@ mod tests {
         for op in &ops {
             assert_eq!(ContentOp::from_bytes(&op.to_bytes()).as_ref(), Ok(op));
         }
-        let mut w = Writer::new();
-        ContentOp::write_list(&ops, &mut w);
-        let bytes = w.into_bytes();
-        assert_eq!(ContentOp::read_list(&mut Reader::new(&bytes)).unwrap(), ops);
     }
 
     #[test]

@@ -146,14 +146,15 @@ impl Ledger {
             self.denials.reload(authority);
         }
         let (node, fresh) = self.node(&event, authority);
-        self.check_bound(&node, bound)?;
-        self.dag.insert(event)?;
-        let at = self.push(node);
         for id in fresh {
             if let Some(listed) = self.index.get(&id) {
                 self.list(*listed);
             }
         }
+        self.settle(authority);
+        self.check_bound(&node, bound)?;
+        self.dag.insert(event)?;
+        let at = self.push(node);
         if self.denials.is_listed(self.nodes[at as usize].key.id) {
             self.list(at);
         }
@@ -250,7 +251,7 @@ impl Ledger {
         if node.counts {
             return Standing::Counting;
         }
-        let open = node.limits.iter().filter(|limit| self.is_total(limit) && !node.covered(limit.column));
+        let open = node.limits.iter().filter(|limit| self.binds(limit, node.kind) && !node.covered(limit.column));
         Standing::Late { by: open.map(|limit| self.denials.op(limit.column)).collect() }
     }
 
@@ -307,8 +308,10 @@ impl Ledger {
         };
         let Some(author) = node.author else { return (node, Vec::new()) };
         let fresh = self.denials.learn(header.device, author.admitted, authority);
-        node.limits = self.denials.limits(header.device, past, author.admitted, authority);
         node.refusal = self.refusal(&node, header, authority);
+        if node.refusal.is_none() {
+            node.limits = self.denials.limits(header.device, past, author.admitted, authority);
+        }
         (node, fresh)
     }
 
@@ -423,23 +426,22 @@ impl Ledger {
 
     // ---- deciding what counts ----
 
-    fn is_total(&self, limit: &Limit) -> bool {
+    /// Whether a denial leaves an event of this kind no right that could carry it. A deletion needs no right to
+    /// write: only what takes the sight of the channel binds it.
+    fn binds(&self, limit: &Limit, kind: Kind) -> bool {
+        let blind = limit.rights.has(Permissions::VIEW);
         match self.ground {
             Ground::Channel(channel) => {
                 limit.channel.is_none_or(|limited| limited == channel)
-                    && (limit.rights.has(Permissions::VIEW) || limit.rights.has(SPEAKING))
+                    && (blind || (kind == Kind::Sealed && limit.rights.has(SPEAKING)))
             }
-            Ground::Content => limit.channel.is_none() && limit.rights.has(Permissions::VIEW),
+            Ground::Content => limit.channel.is_none() && blind,
         }
     }
 
     fn judge(&self, node: &Node) -> bool {
-        // A deletion needs no right to write: only what takes the whole sight of the channel limits it.
-        let applies = |limit: &&Limit| {
-            self.is_total(limit) && (node.kind == Kind::Sealed || limit.rights.has(Permissions::VIEW))
-        };
-        let open = |limit: &Limit| !node.covered(limit.column);
-        node.refusal.is_none() && (node.listed || !node.limits.iter().filter(applies).any(open))
+        let open = |limit: &Limit| self.binds(limit, node.kind) && !node.covered(limit.column);
+        node.refusal.is_none() && (node.listed || !node.limits.iter().any(open))
     }
 
     /// Everything again, from the newest event to the oldest: what covers an event is always above it.
@@ -455,7 +457,7 @@ impl Ledger {
             }
             (node.counts, node.followed, node.log_followed, node.listed) = (false, false, false, false);
             node.anchors.clear();
-            if let Some(author) = node.author {
+            if let (Some(author), None) = (node.author, node.refusal) {
                 node.limits = self.denials.limits(node.key.device, node.past, author.admitted, authority);
             }
             let node = &self.nodes[at as usize];

@@ -1,0 +1,1 @@
+//! Content from signed events over a real authority log.

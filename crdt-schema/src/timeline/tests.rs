@@ -1,0 +1,1 @@
+//! Timelines from signed events over a real authority log.
