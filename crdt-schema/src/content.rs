@@ -30,8 +30,11 @@ pub use op::check_icon;
 
 /// The scope of a community's content events.
 #[must_use]
-pub fn content_scope(community: CommunityId) -> ScopeId {
-    ScopeId(crate::hash::derive("alloquy content scope v1", &[&community.0]))
+pub fn scope(community: CommunityId) -> ScopeId {
+    ScopeId(crate::hash::derive(
+        "alloquy content scope v1",
+        &[&community.0],
+    ))
 }
 
 /// One operation on the content document. Positions are as the author saw them, in Unicode scalar values.
@@ -84,11 +87,11 @@ pub enum Field {
     /// Why an authority operation was made.
     Reason(EventId),
     /// A member's display name; written by that member only.
-    MemberName(alloquy_ids::AccountId),
+    MemberName(AccountId),
     /// A member's "about"; written by that member only.
-    MemberAbout(alloquy_ids::AccountId),
+    MemberAbout(AccountId),
     /// How a newcomer asked to be called; written by whoever admitted it, shown until its own name is there.
-    IntroducedName(alloquy_ids::AccountId),
+    IntroducedName(AccountId),
 }
 
 /// A value of a field; each field takes one kind of value.
@@ -130,7 +133,7 @@ impl ContentDocument {
     #[must_use]
     pub fn new(community: CommunityId) -> Self {
         Self {
-            ledger: Ledger::new(Ground::Content, content_scope(community)),
+            ledger: Ledger::new(Ground::Content, scope(community)),
             entries: Vec::new(),
             replay: Replay::new(),
         }
@@ -176,7 +179,9 @@ impl ContentDocument {
     ) -> Result<ContentChanges, InsertError> {
         let id = event.id();
         match self.ledger.insert(event, bound, authority)? {
-            None => Ok(ops.map_or_else(ContentChanges::default, |ops| self.set_body(id, ops, authority))),
+            None => Ok(ops.map_or_else(ContentChanges::default, |ops| {
+                self.set_body(id, ops, authority)
+            })),
             Some(at) => {
                 self.entries.push(Entry::default());
                 if let Some(ops) = ops {
@@ -188,7 +193,12 @@ impl ContentDocument {
     }
 
     /// Supplies a body that was missing.
-    pub fn set_body(&mut self, id: EventId, ops: Vec<ContentOp>, authority: &AuthorityLog) -> ContentChanges {
+    pub fn set_body(
+        &mut self,
+        id: EventId,
+        ops: Vec<ContentOp>,
+        authority: &AuthorityLog,
+    ) -> ContentChanges {
         self.set_bodies([(id, ops)], authority)
     }
 
@@ -200,7 +210,10 @@ impl ContentDocument {
     ) -> ContentChanges {
         let mut supplied = BTreeSet::new();
         for (id, ops) in bodies {
-            let missing = self.ledger.at(id).filter(|at| self.entries[*at as usize].ops.is_none());
+            let missing = self
+                .ledger
+                .at(id)
+                .filter(|at| self.entries[*at as usize].ops.is_none());
             if let Some(at) = missing {
                 self.open(at, ops, authority);
                 supplied.insert(at);
@@ -228,48 +241,51 @@ impl ContentDocument {
 
     /// Names of channels, ascending by id.
     pub fn channel_names(&self) -> impl Iterator<Item = (ChannelId, &str)> {
-        self.texts(Field::ChannelName(ChannelId::ZERO)..=Field::ChannelName(ChannelId([0xff; 32]))).filter_map(
-            |(field, text)| match field {
+        self.texts(Field::ChannelName(ChannelId::ZERO)..=Field::ChannelName(ChannelId([0xff; 32])))
+            .filter_map(|(field, text)| match field {
                 Field::ChannelName(channel) => Some((*channel, text)),
                 _ => None,
-            },
-        )
+            })
     }
 
     /// Names of roles, ascending by id.
     pub fn role_names(&self) -> impl Iterator<Item = (RoleId, &str)> {
-        self.texts(Field::RoleName(RoleId::ZERO)..=Field::RoleName(RoleId([0xff; 32]))).filter_map(
-            |(field, text)| match field {
+        self.texts(Field::RoleName(RoleId::ZERO)..=Field::RoleName(RoleId([0xff; 32])))
+            .filter_map(|(field, text)| match field {
                 Field::RoleName(role) => Some((*role, text)),
                 _ => None,
-            },
-        )
+            })
     }
 
     /// Names of members, ascending by id.
     pub fn member_names(&self) -> impl Iterator<Item = (AccountId, &str)> {
-        self.texts(Field::MemberName(AccountId::ZERO)..=Field::MemberName(AccountId([0xff; 32]))).filter_map(
-            |(field, text)| match field {
+        self.texts(Field::MemberName(AccountId::ZERO)..=Field::MemberName(AccountId([0xff; 32])))
+            .filter_map(|(field, text)| match field {
                 Field::MemberName(account) => Some((*account, text)),
                 _ => None,
-            },
-        )
+            })
     }
 
     /// Pinned messages of a channel, ascending by id.
     pub fn pins(&self, channel: ChannelId) -> impl Iterator<Item = EventId> {
         let all = Field::Pin(channel, EventId::ZERO)..=Field::Pin(channel, EventId([0xff; 32]));
-        self.replay.fields().range(all).filter_map(|(field, _)| match field {
-            Field::Pin(_, message) => Some(*message),
-            _ => None,
-        })
+        self.replay
+            .fields()
+            .range(all)
+            .filter_map(|(field, _)| match field {
+                Field::Pin(_, message) => Some(*message),
+                _ => None,
+            })
     }
 
     fn texts(&self, range: RangeInclusive<Field>) -> impl Iterator<Item = (&Field, &str)> {
-        self.replay.fields().range(range).filter_map(|(field, value)| match value {
-            Value::Text(text) => Some((field, text.as_str())),
-            _ => None,
-        })
+        self.replay
+            .fields()
+            .range(range)
+            .filter_map(|(field, value)| match value {
+                Value::Text(text) => Some((field, text.as_str())),
+                _ => None,
+            })
     }
 
     /// The shared note.
@@ -299,14 +315,20 @@ impl ContentDocument {
     /// Whether the operations of an event are in force: it counts and all of them are permitted.
     #[must_use]
     pub fn in_force(&self, id: EventId) -> bool {
-        self.ledger.at(id).is_some_and(|at| self.entries[at as usize].in_force)
+        self.ledger
+            .at(id)
+            .is_some_and(|at| self.entries[at as usize].in_force)
     }
 
     /// Counting events whose body is missing, in the order of their insertion.
     #[must_use]
     pub fn missing_bodies(&self) -> Vec<EventId> {
-        let missing = |at: &u32| self.entries[*at as usize].ops.is_none() && self.ledger.counts(*at);
-        (0..self.ledger.len()).filter(missing).map(|at| self.ledger.key(at).id).collect()
+        let missing =
+            |at: &u32| self.entries[*at as usize].ops.is_none() && self.ledger.counts(*at);
+        (0..self.ledger.len())
+            .filter(missing)
+            .map(|at| self.ledger.key(at).id)
+            .collect()
     }
 
     /// Digest for synchronisation: (log, height, head id) of counting events only.
@@ -321,7 +343,11 @@ impl ContentDocument {
     pub fn content_digest(&self) -> [u8; 32] {
         let mut w = Writer::new();
         for (field, value) in self.fields() {
-            ContentOp::Set { field: field.clone(), value: value.clone() }.write(&mut w);
+            ContentOp::Set {
+                field: field.clone(),
+                value: value.clone(),
+            }
+            .write(&mut w);
         }
         w.text(&self.note());
         for head in self.replay.heads() {
@@ -332,7 +358,10 @@ impl ContentDocument {
 
     fn open(&mut self, at: u32, ops: Vec<ContentOp>, authority: &AuthorityLog) {
         let auth = &self.ledger.header(at).auth;
-        let needs = self.ledger.account(at).and_then(|author| rights::needs(&ops, author, auth, authority));
+        let needs = self
+            .ledger
+            .account(at)
+            .and_then(|author| rights::needs(&ops, author, auth, authority));
         let entry = &mut self.entries[at as usize];
         entry.needs = needs;
         entry.ops = Some(ops);
@@ -340,7 +369,8 @@ impl ContentDocument {
 
     fn should_be_in_force(&self, at: u32) -> bool {
         let needs = self.entries[at as usize].needs.as_ref();
-        self.ledger.counts(at) && needs.is_some_and(|needs| needs.iter().all(|need| self.ledger.unlimited(at, *need)))
+        self.ledger.counts(at)
+            && needs.is_some_and(|needs| needs.iter().all(|need| self.ledger.unlimited(at, *need)))
     }
 
     /// Brings the document up to date: goes on where that gives the same, else replays everything.
@@ -357,7 +387,10 @@ impl ContentDocument {
             }
         }
         let newest = |at: &u32| self.ledger.dag().heads().contains(&self.ledger.key(*at).id);
-        if late.iter().any(|at| !self.entries[*at as usize].in_force || !newest(at)) {
+        if late
+            .iter()
+            .any(|at| !self.entries[*at as usize].in_force || !newest(at))
+        {
             return self.replay_all();
         }
         let mut changes = ContentChanges::default();
@@ -374,10 +407,16 @@ impl ContentDocument {
     /// Replays one event on top of what is there.
     fn step(&mut self, at: u32, changes: &mut ContentChanges) {
         let entry = &self.entries[at as usize];
-        let ops = entry.ops.as_deref().filter(|_| entry.in_force).unwrap_or_default();
+        let ops = entry
+            .ops
+            .as_deref()
+            .filter(|_| entry.in_force)
+            .unwrap_or_default();
         let key = self.ledger.key(at);
         let parents = self.ledger.parents(at);
-        changes.note |= ops.iter().any(|op| matches!(op, ContentOp::SpliceNote { .. }));
+        changes.note |= ops
+            .iter()
+            .any(|op| matches!(op, ContentOp::SpliceNote { .. }));
         changes.fields.extend(if at as usize == self.replay.len() {
             self.replay.push(key, parents, ops)
         } else {
@@ -397,7 +436,10 @@ impl ContentDocument {
         };
         let gone = old.fields().iter().filter_map(|entry| differs(entry, new));
         let come = new.iter().filter_map(|entry| differs(entry, old.fields()));
-        ContentChanges { fields: gone.chain(come).collect(), note: old.note() != self.replay.note() }
+        ContentChanges {
+            fields: gone.chain(come).collect(),
+            note: old.note() != self.replay.note(),
+        }
     }
 }
 

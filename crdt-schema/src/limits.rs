@@ -10,6 +10,8 @@ pub const LAMPORT_MAX: u64 = (1 << 48) - 1;
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of one content event's body: gossip frames are capped at 64 KiB.
 pub const CONTENT_BYTES_MAX: usize = 48 * 1024;
+/// Operations in one content event; the shortest takes three bytes, so the size of the body bounds more.
+pub const CONTENT_OPS_MAX: usize = 4096;
 /// Bytes of any event body as carried, sealed or clear: a content event padded to 56 KiB, and room for its tag.
 pub const BODY_BYTES_MAX: usize = 60 * 1024;
 /// Bytes of the smallest padded body: "ok" and a sentence look alike.

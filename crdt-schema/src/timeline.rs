@@ -36,7 +36,10 @@ impl Timeline {
     /// An empty timeline.
     #[must_use]
     pub fn new(channel: ChannelId) -> Self {
-        Self { ledger: Ledger::new(Ground::Channel(channel), channel.into()), view: View::default() }
+        Self {
+            ledger: Ledger::new(Ground::Channel(channel), channel.into()),
+            view: View::default(),
+        }
     }
 
     /// Adds an event. `body`: the opened plaintext; `None`: missing for now, and for deletions. Idempotent.
@@ -83,7 +86,9 @@ impl Timeline {
                 return Ok(Changes::default());
             }
             self.ledger.insert(event, bound, authority)?;
-            return Ok(body.map_or_else(Changes::default, |body| self.set_body(id, body, authority)));
+            return Ok(
+                body.map_or_else(Changes::default, |body| self.set_body(id, body, authority))
+            );
         }
         if let Some(at) = self.ledger.insert(event, bound, authority)? {
             self.view.add(at, body, &self.ledger);
@@ -93,7 +98,9 @@ impl Timeline {
 
     /// Supplies a body that was missing. Without effect if none is wanted.
     pub fn set_body(&mut self, id: EventId, body: Body, _authority: &AuthorityLog) -> Changes {
-        let Some(at) = self.ledger.at(id) else { return Changes::default() };
+        let Some(at) = self.ledger.at(id) else {
+            return Changes::default();
+        };
         if !self.view.supply(at, body) {
             return Changes::default();
         }
@@ -135,10 +142,10 @@ impl Timeline {
         self.view.messages(before, limit, &self.ledger)
     }
 
-    /// Messages of one thread, oldest first, without the message that it hangs on.
+    /// Messages of one thread, likewise, without the message that it hangs on.
     #[must_use]
-    pub fn thread(&self, root: EventId) -> Vec<Message> {
-        self.view.thread(root, &self.ledger)
+    pub fn thread(&self, root: EventId, before: Option<OrderKey>, limit: usize) -> Vec<Message> {
+        self.view.thread(root, before, limit, &self.ledger)
     }
 
     /// Messages on which threads hang, with the number of messages in each, ascending by id.

@@ -8,7 +8,8 @@ use alloquy_ids::{AccountId, ChannelId, EventId, RoleId};
 use super::{ContentOp, Field, Value};
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::limits::{
-    ABOUT_BYTES_MAX, CONTENT_BYTES_MAX, ICON_BYTES_MAX, ICON_SIDE_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, TOPIC_BYTES_MAX,
+    ABOUT_BYTES_MAX, CONTENT_BYTES_MAX, CONTENT_OPS_MAX, ICON_BYTES_MAX, ICON_SIDE_MAX,
+    NAME_BYTES_MAX, REASON_BYTES_MAX, TOPIC_BYTES_MAX,
 };
 
 /// What kind of value a field takes, with its limit.
@@ -77,7 +78,12 @@ impl Canonical for Field {
             11 => Self::MemberName(AccountId::read(r)?),
             12 => Self::MemberAbout(AccountId::read(r)?),
             13 => Self::IntroducedName(AccountId::read(r)?),
-            value => return Err(DecodeError::Unknown { what: "content field", value: u64::from(value) }),
+            value => {
+                return Err(DecodeError::Unknown {
+                    what: "content field",
+                    value: u64::from(value),
+                });
+            }
         })
     }
 }
@@ -123,7 +129,12 @@ impl Value {
             (Takes::Number, NUMBER) => Self::Number(r.zigzag("content number")?),
             (Takes::Channel, CHANNEL) => Self::Channel(ChannelId::read(r)?),
             (Takes::Present, PRESENT) => Self::Present,
-            _ => return Err(DecodeError::Unknown { what: "content value", value: u64::from(tag) }),
+            _ => {
+                return Err(DecodeError::Unknown {
+                    what: "content value",
+                    value: u64::from(tag),
+                });
+            }
         })
     }
 }
@@ -134,12 +145,19 @@ impl Value {
 /// # Errors
 /// What is over its limit, or that it is no such picture.
 pub fn check_icon(bytes: &[u8]) -> Result<(), DecodeError> {
-    let over = |what, value: usize, limit: usize| DecodeError::Limit { what, value: value as u64, limit: limit as u64 };
+    let over = |what, value: usize, limit: usize| DecodeError::Limit {
+        what,
+        value: value as u64,
+        limit: limit as u64,
+    };
     if bytes.len() > ICON_BYTES_MAX {
         return Err(over("icon", bytes.len(), ICON_BYTES_MAX));
     }
     let unreadable = DecodeError::NotCanonical { what: "icon" };
-    if !matches!(imagesize::image_type(bytes), Ok(imagesize::ImageType::Png | imagesize::ImageType::Webp)) {
+    if !matches!(
+        imagesize::image_type(bytes),
+        Ok(imagesize::ImageType::Png | imagesize::ImageType::Webp)
+    ) {
         return Err(unreadable);
     }
     let size = imagesize::blob_size(bytes).map_err(|_broken| unreadable)?;
@@ -178,13 +196,20 @@ impl Canonical for ContentOp {
                 let value = Value::read(r, &field)?;
                 Self::Set { field, value }
             }
-            2 => Self::Clear { field: Field::read(r)? },
+            2 => Self::Clear {
+                field: Field::read(r)?,
+            },
             3 => Self::SpliceNote {
                 at: u32::read(r)?,
                 remove: u32::read(r)?,
                 insert: r.text(CONTENT_BYTES_MAX, "note text")?,
             },
-            value => return Err(DecodeError::Unknown { what: "content operation", value: u64::from(value) }),
+            value => {
+                return Err(DecodeError::Unknown {
+                    what: "content operation",
+                    value: u64::from(value),
+                });
+            }
         })
     }
 }
@@ -193,6 +218,27 @@ impl ContentOp {
     /// Whether every replica will take it: kind of value and limits, as reading checks them.
     pub fn check(&self) -> Result<(), DecodeError> {
         Self::from_bytes(&self.to_bytes()).map(drop)
+    }
+
+    /// Writes the operations of one event.
+    pub fn write_list(ops: &[Self], w: &mut Writer) {
+        w.list(ops);
+    }
+
+    /// Reads the operations of one event; the whole rest of the input may be [`CONTENT_BYTES_MAX`] long.
+    ///
+    /// # Errors
+    /// The input is too long, or not a list of operations.
+    pub fn read_list(r: &mut Reader<'_>) -> Result<Vec<Self>, DecodeError> {
+        let value = r.remaining() as u64;
+        if r.remaining() > CONTENT_BYTES_MAX {
+            return Err(DecodeError::Limit {
+                what: "content body",
+                value,
+                limit: CONTENT_BYTES_MAX as u64,
+            });
+        }
+        r.list(CONTENT_OPS_MAX, "content operations")
     }
 }
 
@@ -223,15 +269,24 @@ mod tests {
             set(Field::Icon, Value::Bytes(png(512, 1))),
             set(Field::ChannelName(channel), text("general")),
             set(Field::ChannelTopic(channel), text("t")),
-            set(Field::ChannelParent(channel), Value::Channel(ChannelId([9; 32]))),
+            set(
+                Field::ChannelParent(channel),
+                Value::Channel(ChannelId([9; 32])),
+            ),
             set(Field::ChannelPosition(channel), Value::Number(-7)),
             set(Field::RoleName(RoleId([3; 32])), text("mods")),
             set(Field::Pin(channel, event), Value::Present),
             set(Field::Reason(event), text("spam")),
             set(Field::MemberName(AccountId([4; 32])), text("Ana")),
             set(Field::MemberAbout(AccountId([4; 32])), text("a")),
-            ContentOp::Clear { field: Field::Pin(channel, event) },
-            ContentOp::SpliceNote { at: 3, remove: 1, insert: "ö".to_owned() },
+            ContentOp::Clear {
+                field: Field::Pin(channel, event),
+            },
+            ContentOp::SpliceNote {
+                at: 3,
+                remove: 1,
+                insert: "ö".to_owned(),
+            },
         ];
         for op in &ops {
             assert_eq!(ContentOp::from_bytes(&op.to_bytes()).as_ref(), Ok(op));
@@ -250,17 +305,29 @@ mod tests {
             set(Field::Name, Value::Number(1)),
             set(Field::ChannelPosition(ChannelId([1; 32])), long(1)),
             set(Field::Icon, long(1)),
-            set(Field::Icon, Value::Bytes(b"GIF89a\x01\0\x01\0\0\0\0".to_vec())),
+            set(
+                Field::Icon,
+                Value::Bytes(b"GIF89a\x01\0\x01\0\0\0\0".to_vec()),
+            ),
             set(Field::Icon, Value::Bytes(Vec::new())),
             set(Field::Icon, Value::Bytes(png(513, 1))),
             set(Field::Icon, Value::Bytes(png(1, 513))),
-            set(Field::Icon, Value::Bytes([png(2, 2), vec![0; ICON_BYTES_MAX]].concat())),
-            ContentOp::SpliceNote { at: 0, remove: 0, insert: "x".repeat(CONTENT_BYTES_MAX + 1) },
+            set(
+                Field::Icon,
+                Value::Bytes([png(2, 2), vec![0; ICON_BYTES_MAX]].concat()),
+            ),
+            ContentOp::SpliceNote {
+                at: 0,
+                remove: 0,
+                insert: "x".repeat(CONTENT_BYTES_MAX + 1),
+            },
         ] {
             assert!(op.check().is_err(), "{op:?}");
         }
         set(Field::Name, long(NAME_BYTES_MAX)).check().unwrap();
-        set(Field::Icon, Value::Bytes(png(512, 512))).check().unwrap();
+        set(Field::Icon, Value::Bytes(png(512, 512)))
+            .check()
+            .unwrap();
     }
 
     proptest::proptest! {

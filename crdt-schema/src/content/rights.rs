@@ -15,6 +15,8 @@ enum Asks {
     Account(AccountId),
     /// The author of this authority operation.
     AuthorOf(EventId),
+    /// Whoever admitted this account.
+    AdmitterOf(AccountId),
 }
 
 fn asks(op: &ContentOp) -> Asks {
@@ -29,17 +31,25 @@ fn asks(op: &ContentOp) -> Asks {
         Field::ChannelName(channel)
         | Field::ChannelTopic(channel)
         | Field::ChannelParent(channel)
-        | Field::ChannelPosition(channel) => right(manage | Permissions::MANAGE_CHANNELS, Some(*channel)),
+        | Field::ChannelPosition(channel) => {
+            right(manage | Permissions::MANAGE_CHANNELS, Some(*channel))
+        }
         Field::RoleName(_) => right(Permissions::MANAGE_ROLES, None),
         Field::Pin(channel, _) => right(Permissions::MANAGE_MESSAGES, Some(*channel)),
         Field::Reason(operation) => Asks::AuthorOf(*operation),
+        Field::IntroducedName(account) => Asks::AdmitterOf(*account),
         Field::MemberName(account) | Field::MemberAbout(account) => Asks::Account(*account),
     }
 }
 
 /// What an event needs for all its operations, if its author held it in `E(auth)`; `None`: one is not permitted,
 /// and then the whole event is without effect.
-pub(super) fn needs(ops: &[ContentOp], author: AccountId, auth: &[EventId], authority: &AuthorityLog) -> Option<Vec<Need>> {
+pub(super) fn needs(
+    ops: &[ContentOp],
+    author: AccountId,
+    auth: &[EventId],
+    authority: &AuthorityLog,
+) -> Option<Vec<Need>> {
     let state = authority.state_at(auth)?;
     let mut needs = Vec::new();
     for op in ops {
@@ -53,6 +63,12 @@ pub(super) fn needs(ops: &[ContentOp], author: AccountId, auth: &[EventId], auth
             }
             Asks::Account(account) if account == author => {}
             Asks::AuthorOf(operation) if wrote(author, operation, auth, &state, authority) => {}
+            Asks::AdmitterOf(account) => {
+                let admitted = state.members.get(&account)?.admitted;
+                if !wrote(author, admitted, auth, &state, authority) {
+                    return None;
+                }
+            }
             Asks::Account(_) | Asks::AuthorOf(_) => return None,
         }
     }
@@ -60,8 +76,16 @@ pub(super) fn needs(ops: &[ContentOp], author: AccountId, auth: &[EventId], auth
 }
 
 /// Whether the account wrote an authority operation of the past.
-fn wrote(author: AccountId, operation: EventId, auth: &[EventId], state: &State, authority: &AuthorityLog) -> bool {
-    let Some(event) = authority.dag().get(operation) else { return false };
+fn wrote(
+    author: AccountId,
+    operation: EventId,
+    auth: &[EventId],
+    state: &State,
+    authority: &AuthorityLog,
+) -> bool {
+    let Some(event) = authority.dag().get(operation) else {
+        return false;
+    };
     let past = auth.contains(&operation) || authority.in_closure(auth, operation);
     past && state.account_of(event.header().device) == Some(author)
 }

@@ -193,7 +193,10 @@ impl Ledger {
     }
 
     pub(crate) fn header(&self, at: u32) -> &Header {
-        self.dag.get(self.key(at).id).expect("every node is held").header()
+        self.dag
+            .get(self.key(at).id)
+            .expect("every node is held")
+            .header()
     }
 
     pub(crate) fn account(&self, at: u32) -> Option<AccountId> {
@@ -219,7 +222,9 @@ impl Ledger {
             Ground::Content => None,
         };
         let node = &self.nodes[at as usize];
-        let holds = node.author.is_some_and(|author| (author.rights & any) != Permissions::NONE);
+        let holds = node
+            .author
+            .is_some_and(|author| (author.rights & any) != Permissions::NONE);
         holds && self.unlimited(at, Need { any, channel })
     }
 
@@ -246,13 +251,20 @@ impl Ledger {
     pub(crate) fn standing(&self, at: u32) -> Standing {
         let node = &self.nodes[at as usize];
         if let Some(refusal) = node.refusal {
-            return Standing::NotPermitted { reason: refusal.to_string() };
+            return Standing::NotPermitted {
+                reason: refusal.to_string(),
+            };
         }
         if node.counts {
             return Standing::Counting;
         }
-        let open = node.limits.iter().filter(|limit| self.binds(limit, node.kind) && !node.covered(limit.column));
-        Standing::Late { by: open.map(|limit| self.denials.op(limit.column)).collect() }
+        let open = node
+            .limits
+            .iter()
+            .filter(|limit| self.binds(limit, node.kind) && !node.covered(limit.column));
+        Standing::Late {
+            by: open.map(|limit| self.denials.op(limit.column)).collect(),
+        }
     }
 
     /// Events in the order of their insertion.
@@ -262,7 +274,11 @@ impl Ledger {
 
     // ---- taking events in ----
 
-    fn check(&mut self, event: &VerifiedEvent, authority: &AuthorityLog) -> Result<(), InsertError> {
+    fn check(
+        &mut self,
+        event: &VerifiedEvent,
+        authority: &AuthorityLog,
+    ) -> Result<(), InsertError> {
         let header = event.header();
         let invalid = |reason: &str| Err(InsertError::invalid(event.id(), reason));
         if !matches!(header.kind, Kind::Sealed | Kind::Deletion) {
@@ -272,14 +288,24 @@ impl Ledger {
             return invalid("its authority heads are not ascending");
         }
         self.dag.check(event)?;
-        let missing: Vec<_> = header.auth.iter().copied().filter(|id| !authority.dag().contains(*id)).collect();
+        let missing: Vec<_> = header
+            .auth
+            .iter()
+            .copied()
+            .filter(|id| !authority.dag().contains(*id))
+            .collect();
         if !missing.is_empty() {
             return Err(InsertError::MissingAuthority(missing));
         }
         let past = self.denials.past(&header.auth);
-        let prev = self.index.get(&header.prev).map(|prev| self.nodes[*prev as usize].past);
+        let prev = self
+            .index
+            .get(&header.prev)
+            .map(|prev| self.nodes[*prev as usize].past);
         if prev.is_some_and(|prev| !self.denials.follows(past, prev, authority)) {
-            return invalid("its authority heads do not have those of the event before it in their past");
+            return invalid(
+                "its authority heads do not have those of the event before it in their past",
+            );
         }
         Ok(())
     }
@@ -306,16 +332,27 @@ impl Ledger {
             followed: false,
             log_followed: false,
         };
-        let Some(author) = node.author else { return (node, Vec::new()) };
-        let fresh = self.denials.learn(header.device, author.admitted, authority);
+        let Some(author) = node.author else {
+            return (node, Vec::new());
+        };
+        let fresh = self
+            .denials
+            .learn(header.device, author.admitted, authority);
         node.refusal = self.refusal(&node, header, authority);
         if node.refusal.is_none() {
-            node.limits = self.denials.limits(header.device, past, author.admitted, authority);
+            node.limits = self
+                .denials
+                .limits(header.device, past, author.admitted, authority);
         }
         (node, fresh)
     }
 
-    fn author(&mut self, past: u32, header: &Header, authority: &AuthorityLog) -> Result<Author, Refusal> {
+    fn author(
+        &mut self,
+        past: u32,
+        header: &Header,
+        authority: &AuthorityLog,
+    ) -> Result<Author, Refusal> {
         let ground = self.ground;
         let find = || {
             let state = authority.state_at(&header.auth).ok_or(Refusal::NoMember)?;
@@ -325,9 +362,16 @@ impl Ledger {
                 Ground::Channel(channel) => state.permissions(account, Some(channel)),
                 Ground::Content => state.permissions(account, None),
             };
-            Ok(Author { account, admitted: member.admitted, rights })
+            Ok(Author {
+                account,
+                admitted: member.admitted,
+                rights,
+            })
         };
-        *self.authors.entry((past, header.device)).or_insert_with(find)
+        *self
+            .authors
+            .entry((past, header.device))
+            .or_insert_with(find)
     }
 
     /// Permission at `auth`, from signed values only.
@@ -335,7 +379,10 @@ impl Ledger {
         let author = node.author?;
         let state = authority.state_at(&header.auth)?;
         if let Ground::Channel(channel) = self.ground {
-            let text = state.channels.get(&channel).is_some_and(|found| found.kind != ChannelKind::Category);
+            let text = state
+                .channels
+                .get(&channel)
+                .is_some_and(|found| found.kind != ChannelKind::Category);
             if !text {
                 return Some(Refusal::NoChannel);
             }
@@ -359,7 +406,9 @@ impl Ledger {
     /// Slow mode: at least the interval after the account's previous sealed event in its past, counting or not.
     /// All sealed events are alike here, because their bodies may be missing. Moderators are exempt.
     fn too_soon(&self, node: &Node, header: &Header, state: &State) -> Option<Refusal> {
-        let Ground::Channel(channel) = self.ground else { return None };
+        let Ground::Channel(channel) = self.ground else {
+            return None;
+        };
         let interval = state.channels.get(&channel)?.slow_mode_ms;
         let author = node.author?;
         let exempt = Permissions::MANAGE_MESSAGES | Permissions::MANAGE_CHANNELS;
@@ -367,7 +416,11 @@ impl Ledger {
             return None;
         }
         let previous = self.previous_of(author.account, &node.parents)?;
-        let earliest = self.header(previous).wall.0.saturating_add(u64::from(interval));
+        let earliest = self
+            .header(previous)
+            .wall
+            .0
+            .saturating_add(u64::from(interval));
         (header.wall.0 < earliest).then_some(Refusal::TooSoon(interval))
     }
 
@@ -378,7 +431,9 @@ impl Ledger {
         let mut seen: BTreeSet<_> = parents.iter().copied().collect();
         while let Some((_, at)) = heap.pop() {
             let node = &self.nodes[at as usize];
-            if node.kind == Kind::Sealed && node.author.is_some_and(|author| author.account == account) {
+            if node.kind == Kind::Sealed
+                && node.author.is_some_and(|author| author.account == account)
+            {
                 return Some(at);
             }
             for parent in &node.parents {
@@ -397,7 +452,10 @@ impl Ledger {
         if bound == Bound::Lifted || counts || hidden + node.bytes <= LATE_BYTES_MAX {
             return Ok(());
         }
-        Err(InsertError::LateBound { event: node.key.id, account })
+        Err(InsertError::LateBound {
+            event: node.key.id,
+            account,
+        })
     }
 
     fn push(&mut self, node: Node) -> u32 {
@@ -455,10 +513,13 @@ impl Ledger {
             if node.counts || !node.limits.is_empty() {
                 self.touched.insert(at);
             }
-            (node.counts, node.followed, node.log_followed, node.listed) = (false, false, false, false);
+            (node.counts, node.followed, node.log_followed, node.listed) =
+                (false, false, false, false);
             node.anchors.clear();
             if let (Some(author), None) = (node.author, node.refusal) {
-                node.limits = self.denials.limits(node.key.device, node.past, author.admitted, authority);
+                node.limits =
+                    self.denials
+                        .limits(node.key.device, node.past, author.admitted, authority);
             }
             let node = &self.nodes[at as usize];
             let account = node.author.map_or(AccountId::ZERO, |author| author.account);
@@ -485,7 +546,9 @@ impl Ledger {
     }
 
     fn settle_one(&mut self, authority: &AuthorityLog) {
-        let Some(at) = self.unsettled.pop() else { return };
+        let Some(at) = self.unsettled.pop() else {
+            return;
+        };
         let node = &self.nodes[at as usize];
         if node.counts || !self.judge(node) {
             return;
@@ -526,12 +589,23 @@ impl Ledger {
     /// A counting event anchors its past against the denials that it does not have in its authority past.
     fn anchor(&mut self, from: u32, account: AccountId, authority: &AuthorityLog) {
         let past = self.nodes[from as usize].past;
-        let waiting: Vec<_> = (0_u32..).zip(&self.pending).filter(|(_, count)| **count > 0).map(|(column, _)| column).collect();
-        let columns: Vec<_> = waiting.into_iter().filter(|column| !self.denials.sees(past, *column, authority)).collect();
+        let waiting: Vec<_> = (0_u32..)
+            .zip(&self.pending)
+            .filter(|(_, count)| **count > 0)
+            .map(|(column, _)| column)
+            .collect();
+        let columns: Vec<_> = waiting
+            .into_iter()
+            .filter(|column| !self.denials.sees(past, *column, authority))
+            .collect();
         if columns.is_empty() {
             return;
         }
-        let mut stack: Vec<_> = self.nodes[from as usize].parents.iter().map(|at| (*at, columns.clone())).collect();
+        let mut stack: Vec<_> = self.nodes[from as usize]
+            .parents
+            .iter()
+            .map(|at| (*at, columns.clone()))
+            .collect();
         while let Some((at, columns)) = stack.pop() {
             let node = &mut self.nodes[at as usize];
             if node.listed {
@@ -539,14 +613,19 @@ impl Ledger {
             }
             let mut risen = Vec::new();
             for column in columns {
-                let limited = node.limits.iter().filter(|limit| limit.column == column).count();
+                let limited = node
+                    .limits
+                    .iter()
+                    .filter(|limit| limit.column == column)
+                    .count();
                 let before = node.covered(column);
                 if !node.add_anchor(column, account) {
                     continue;
                 }
                 risen.push(column);
                 if limited > 0 && !before && node.covered(column) {
-                    self.pending[column as usize] -= u32::try_from(limited).expect("few limits share a column");
+                    self.pending[column as usize] -=
+                        u32::try_from(limited).expect("few limits share a column");
                     self.touched.insert(at);
                     self.unsettled.push(at);
                 }
@@ -632,7 +711,12 @@ fn touches(limit: &Limit, need: Need) -> bool {
 }
 
 fn height(key: &OrderKey) -> Height {
-    Height { device: key.device, incarnation: key.incarnation, height: key.seq + 1, head: key.id }
+    Height {
+        device: key.device,
+        incarnation: key.incarnation,
+        height: key.seq + 1,
+        head: key.id,
+    }
 }
 
 impl std::fmt::Display for Refusal {
@@ -642,7 +726,10 @@ impl std::fmt::Display for Refusal {
             Self::NoChannel => f.write_str("the channel did not exist when it was written"),
             Self::NoRight => f.write_str("its author did not hold a right to write here"),
             Self::TimedOut(until) => write!(f, "its author was timed out until {} ms", until.0),
-            Self::TooSoon(interval) => write!(f, "it came within {interval} ms of the one before it (slow mode)"),
+            Self::TooSoon(interval) => write!(
+                f,
+                "it came within {interval} ms of the one before it (slow mode)"
+            ),
         }
     }
 }

@@ -31,7 +31,9 @@ impl Canonical for Deletion {
 
 fn ascending(ids: Vec<EventId>) -> Result<BTreeSet<EventId>, DecodeError> {
     if !ids.is_sorted_by(|a, b| a < b) {
-        return Err(DecodeError::NotCanonical { what: "deleted ids" });
+        return Err(DecodeError::NotCanonical {
+            what: "deleted ids",
+        });
     }
     Ok(ids.into_iter().collect())
 }
@@ -50,17 +52,31 @@ mod tests {
     #[test]
     fn only_one_form_is_taken() {
         let id = |byte| EventId([byte; 32]);
-        let deletion = Deletion { messages: [id(1), id(3)].into(), silent: [id(2)].into() };
+        let deletion = Deletion {
+            messages: [id(1), id(3)].into(),
+            silent: [id(2)].into(),
+        };
         let bytes = deletion.to_bytes();
         assert_eq!(Deletion::from_bytes(&bytes).as_ref(), Ok(&deletion));
         let mut swapped = vec![2];
         swapped.extend([[3; 32], [1; 32]].concat());
         swapped.push(0);
         assert!(Deletion::from_bytes(&swapped).is_err(), "not ascending");
-        let twice = Deletion { messages: [id(1)].into(), silent: [id(1)].into() };
-        assert!(Deletion::from_bytes(&twice.to_bytes()).is_err(), "in both lists");
-        let many = (0..=IDS_LISTED_MAX).map(|n| EventId(crate::hash::plain(&n.to_le_bytes()))).collect();
-        let many = Deletion { messages: many, silent: BTreeSet::new() };
+        let twice = Deletion {
+            messages: [id(1)].into(),
+            silent: [id(1)].into(),
+        };
+        assert!(
+            Deletion::from_bytes(&twice.to_bytes()).is_err(),
+            "in both lists"
+        );
+        let many = (0..=IDS_LISTED_MAX)
+            .map(|n| EventId(crate::hash::plain(&n.to_le_bytes())))
+            .collect();
+        let many = Deletion {
+            messages: many,
+            silent: BTreeSet::new(),
+        };
         assert!(Deletion::from_bytes(&many.to_bytes()).is_err(), "too many");
     }
 }

@@ -62,7 +62,10 @@ impl Denials {
             return *past;
         }
         let past = u32::try_from(self.pasts.len()).expect("fewer events than 2^32 fit into memory");
-        self.pasts.push(Past { heads: heads.to_vec(), sees: BTreeMap::new() });
+        self.pasts.push(Past {
+            heads: heads.to_vec(),
+            sees: BTreeMap::new(),
+        });
         self.past_ids.insert(heads.to_vec(), past);
         past
     }
@@ -71,39 +74,68 @@ impl Denials {
     pub(crate) fn follows(&self, later: u32, earlier: u32, authority: &AuthorityLog) -> bool {
         let heads = &self.pasts[later as usize].heads;
         later == earlier
-            || self.pasts[earlier as usize].heads.iter().all(|id| heads.contains(id) || authority.in_closure(heads, *id))
+            || self.pasts[earlier as usize]
+                .heads
+                .iter()
+                .all(|id| heads.contains(id) || authority.in_closure(heads, *id))
     }
 
     /// Whether a set of heads has the denial in its closure.
     pub(crate) fn sees(&mut self, past: u32, column: u32, authority: &AuthorityLog) -> bool {
         let op = self.columns[column as usize];
         let past = &mut self.pasts[past as usize];
-        *past.sees.entry(column).or_insert_with(|| past.heads.contains(&op) || authority.in_closure(&past.heads, op))
+        *past
+            .sees
+            .entry(column)
+            .or_insert_with(|| past.heads.contains(&op) || authority.in_closure(&past.heads, op))
     }
 
     /// Denials that limit events of `device` with this authority past and this admission.
-    pub(crate) fn limits(&mut self, device: DeviceId, past: u32, admitted: EventId, authority: &AuthorityLog) -> Vec<Limit> {
+    pub(crate) fn limits(
+        &mut self,
+        device: DeviceId,
+        past: u32,
+        admitted: EventId,
+        authority: &AuthorityLog,
+    ) -> Vec<Limit> {
         let mut limits = Vec::new();
         for denial in self.devices.get(&device).cloned().unwrap_or_default() {
             let column = self.column(denial.op);
-            limits.push(Limit { column, rights: denial.rights, channel: denial.channel });
+            limits.push(Limit {
+                column,
+                rights: denial.rights,
+                channel: denial.channel,
+            });
         }
         for op in self.admissions.get(&admitted).cloned().unwrap_or_default() {
             let column = self.column(op);
-            limits.push(Limit { column, rights: Permissions::ALL, channel: None });
+            limits.push(Limit {
+                column,
+                rights: Permissions::ALL,
+                channel: None,
+            });
         }
         limits.retain(|limit| !self.sees(past, limit.column, authority));
         limits
     }
 
     /// Takes in what concerns a device and an admission. Returns ids that are listed now and were not before.
-    pub(crate) fn learn(&mut self, device: DeviceId, admitted: EventId, authority: &AuthorityLog) -> Vec<EventId> {
-        self.admissions.entry(admitted).or_insert_with(|| undoing(admitted, authority));
+    pub(crate) fn learn(
+        &mut self,
+        device: DeviceId,
+        admitted: EventId,
+        authority: &AuthorityLog,
+    ) -> Vec<EventId> {
+        self.admissions
+            .entry(admitted)
+            .or_insert_with(|| undoing(admitted, authority));
         if self.devices.contains_key(&device) {
             return Vec::new();
         }
         let denials = authority.denials(device);
-        let ids = denials.iter().flat_map(|denial| denial.last.iter().copied());
+        let ids = denials
+            .iter()
+            .flat_map(|denial| denial.last.iter().copied());
         let fresh: Vec<_> = ids.filter(|id| self.listed.insert(*id)).collect();
         self.devices.insert(device, denials);
         fresh
@@ -111,19 +143,34 @@ impl Denials {
 
     /// Asks for everything again; whether anything differs.
     pub(crate) fn reload(&mut self, authority: &AuthorityLog) -> Reloaded {
-        let devices: BTreeMap<_, _> = self.devices.keys().map(|device| (*device, authority.denials(*device))).collect();
-        let admissions: BTreeMap<_, _> = self.admissions.keys().map(|op| (*op, undoing(*op, authority))).collect();
+        let devices: BTreeMap<_, _> = self
+            .devices
+            .keys()
+            .map(|device| (*device, authority.denials(*device)))
+            .collect();
+        let admissions: BTreeMap<_, _> = self
+            .admissions
+            .keys()
+            .map(|op| (*op, undoing(*op, authority)))
+            .collect();
         let accepted = authority.accepted_late();
         let purged = authority.purged();
         let unhidden = self.purged.symmetric_difference(&purged).copied().collect();
-        let counting = devices != self.devices || admissions != self.admissions || accepted != self.accepted;
-        let lists = devices.values().flatten().flat_map(|denial| denial.last.iter().copied());
+        let counting =
+            devices != self.devices || admissions != self.admissions || accepted != self.accepted;
+        let lists = devices
+            .values()
+            .flatten()
+            .flat_map(|denial| denial.last.iter().copied());
         self.listed = lists.chain(accepted.iter().copied()).collect();
         self.devices = devices;
         self.admissions = admissions;
         self.accepted = accepted;
         self.purged = purged;
-        Reloaded { counting, purges: unhidden }
+        Reloaded {
+            counting,
+            purges: unhidden,
+        }
     }
 
     /// Whether a denial or an `accept_late` lists the event.
@@ -150,7 +197,8 @@ impl Denials {
         if let Some(column) = self.by_op.get(&op) {
             return *column;
         }
-        let column = u32::try_from(self.columns.len()).expect("fewer operations than 2^32 fit into memory");
+        let column =
+            u32::try_from(self.columns.len()).expect("fewer operations than 2^32 fit into memory");
         self.columns.push(op);
         self.by_op.insert(op, column);
         column

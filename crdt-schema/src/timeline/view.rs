@@ -93,19 +93,28 @@ struct Delta {
 impl View {
     /// Takes the next event of the ledger in; [`Self::refresh`] must follow.
     pub(super) fn add(&mut self, at: u32, body: Option<Body>, ledger: &Ledger) {
-        debug_assert_eq!(at as usize, self.entries.len(), "events come in the ledger's order");
+        debug_assert_eq!(
+            at as usize,
+            self.entries.len(),
+            "events come in the ledger's order"
+        );
         let content = match (ledger.header(at).kind, body) {
             (Kind::Deletion, _) => self.read_deletion(at, ledger),
             (_, Some(body)) => Content::Open(body),
             (_, None) => Content::Missing,
         };
-        self.entries.push(Entry { content, effect: Effect::default() });
+        self.entries.push(Entry {
+            content,
+            effect: Effect::default(),
+        });
     }
 
     fn read_deletion(&mut self, at: u32, ledger: &Ledger) -> Content {
         let event = ledger.dag().get(ledger.key(at).id);
         let deletion = event.and_then(|event| Deletion::from_bytes(event.body()?).ok());
-        let Some(deletion) = deletion else { return Content::Nothing };
+        let Some(deletion) = deletion else {
+            return Content::Nothing;
+        };
         for target in deletion.targets() {
             self.deletions.entry(target).or_default().push(at);
         }
@@ -156,7 +165,13 @@ impl View {
         self.changes(delta, ledger)
     }
 
-    fn refresh_one(&mut self, at: u32, ledger: &mut Ledger, queue: &mut BTreeSet<u32>, delta: &mut Delta) {
+    fn refresh_one(
+        &mut self,
+        at: u32,
+        ledger: &mut Ledger,
+        queue: &mut BTreeSet<u32>,
+        delta: &mut Delta,
+    ) {
         let deleted = self.deleted(at, ledger);
         let new = self.effect(at, deleted, ledger);
         let old = std::mem::replace(&mut self.entries[at as usize].effect, new);
@@ -189,7 +204,9 @@ impl View {
         } else {
             self.shown.insert(key, at);
         }
-        let Content::Open(Body::Message(message)) = &self.entries[at as usize].content else { return };
+        let Content::Open(Body::Message(message)) = &self.entries[at as usize].content else {
+            return;
+        };
         let Some(root) = message.thread else { return };
         if new == Shown::Message {
             self.threads.entry(root).or_default().insert(key, at);
@@ -202,7 +219,14 @@ impl View {
     }
 
     /// Puts an edit or reaction into its index or takes it out; has the targets of a deletion looked at again.
-    fn apply(&mut self, at: u32, active: bool, ledger: &Ledger, queue: &mut BTreeSet<u32>, delta: &mut Delta) {
+    fn apply(
+        &mut self,
+        at: u32,
+        active: bool,
+        ledger: &Ledger,
+        queue: &mut BTreeSet<u32>,
+        delta: &mut Delta,
+    ) {
         let key = ledger.key(at);
         let target = match &self.entries[at as usize].content {
             Content::Deletion(deletion) => {
@@ -210,8 +234,15 @@ impl View {
                 return;
             }
             Content::Open(Body::Edit { target, .. }) => {
-                let Some(account) = ledger.account(at) else { return };
-                keep(self.edits.entry(*target).or_default(), (account, key), at, active);
+                let Some(account) = ledger.account(at) else {
+                    return;
+                };
+                keep(
+                    self.edits.entry(*target).or_default(),
+                    (account, key),
+                    at,
+                    active,
+                );
                 *target
             }
             Content::Open(Body::React { target, .. }) => {
@@ -221,7 +252,10 @@ impl View {
             _ => return,
         };
         if let Some(target) = ledger.at(target) {
-            let shown = self.entries.get(target as usize).is_some_and(|entry| entry.effect.shown != Shown::Not);
+            let shown = self
+                .entries
+                .get(target as usize)
+                .is_some_and(|entry| entry.effect.shown != Shown::Not);
             delta.seen.entry(target).or_insert(shown);
         }
     }
@@ -241,20 +275,36 @@ impl View {
             return effect;
         }
         if deleted.by_anybody {
-            effect.shown = if deleted.leaves_mark { Shown::Mark } else { Shown::Not };
+            effect.shown = if deleted.leaves_mark {
+                Shown::Mark
+            } else {
+                Shown::Not
+            };
             return effect;
         }
         match content {
             Content::Missing | Content::Dropped => effect.shown = Shown::Missing,
             Content::Open(Body::Message(message)) => {
-                let right = if message.thread.is_some() { Permissions::SEND_THREADS } else { Permissions::SEND };
-                effect.shown = if ledger.allows(at, right) { Shown::Message } else { Shown::Not };
+                let right = if message.thread.is_some() {
+                    Permissions::SEND_THREADS
+                } else {
+                    Permissions::SEND
+                };
+                effect.shown = if ledger.allows(at, right) {
+                    Shown::Message
+                } else {
+                    Shown::Not
+                };
             }
             Content::Open(Body::Edit { .. }) => {
                 effect.active = ledger.allows(at, Permissions::SEND | Permissions::SEND_THREADS);
             }
-            Content::Open(Body::React { .. }) => effect.active = ledger.allows(at, Permissions::REACT),
-            Content::Open(Body::Content(_) | Body::Unknown { .. }) | Content::Deletion(_) | Content::Nothing => {}
+            Content::Open(Body::React { .. }) => {
+                effect.active = ledger.allows(at, Permissions::REACT)
+            }
+            Content::Open(Body::Content(_) | Body::Unknown { .. })
+            | Content::Deletion(_)
+            | Content::Nothing => {}
         }
         effect
     }
@@ -272,7 +322,8 @@ impl View {
             if !entry.effect.active || !(own || entry.effect.reaches_others) {
                 continue;
             }
-            let marks = matches!(&entry.content, Content::Deletion(body) if body.messages.contains(&id));
+            let marks =
+                matches!(&entry.content, Content::Deletion(body) if body.messages.contains(&id));
             deleted.by_anybody = true;
             deleted.by_own_account |= own;
             deleted.leaves_mark |= marks;
@@ -281,11 +332,21 @@ impl View {
     }
 
     fn changes(&self, delta: Delta, ledger: &Ledger) -> Changes {
-        let mut seen: Vec<_> = delta.seen.into_iter().map(|(at, before)| (ledger.key(at), at, before)).collect();
+        let mut seen: Vec<_> = delta
+            .seen
+            .into_iter()
+            .map(|(at, before)| (ledger.key(at), at, before))
+            .collect();
         seen.sort_unstable();
-        let mut changes = Changes { dropped_bodies: delta.dropped, ..Changes::default() };
+        let mut changes = Changes {
+            dropped_bodies: delta.dropped,
+            ..Changes::default()
+        };
         for (key, at, before) in seen {
-            let now = self.entries.get(at as usize).is_some_and(|entry| entry.effect.shown != Shown::Not);
+            let now = self
+                .entries
+                .get(at as usize)
+                .is_some_and(|entry| entry.effect.shown != Shown::Not);
             match (before, now) {
                 (false, true) => changes.added.push(key.id),
                 (true, true) => changes.changed.push(key.id),
@@ -299,21 +360,46 @@ impl View {
 
 /// What is shown.
 impl View {
-    pub(super) fn messages(&self, before: Option<OrderKey>, limit: usize, ledger: &Ledger) -> Vec<Message> {
+    pub(super) fn messages(
+        &self,
+        before: Option<OrderKey>,
+        limit: usize,
+        ledger: &Ledger,
+    ) -> Vec<Message> {
+        self.page(&self.shown, before, limit, ledger)
+    }
+
+    pub(super) fn thread(
+        &self,
+        root: EventId,
+        before: Option<OrderKey>,
+        limit: usize,
+        ledger: &Ledger,
+    ) -> Vec<Message> {
+        let thread = self.threads.get(&root);
+        thread.map_or_else(Vec::new, |thread| self.page(thread, before, limit, ledger))
+    }
+
+    fn page(
+        &self,
+        list: &BTreeMap<OrderKey, u32>,
+        before: Option<OrderKey>,
+        limit: usize,
+        ledger: &Ledger,
+    ) -> Vec<Message> {
         let end = before.map_or(Unbounded, Excluded);
-        let newest = self.shown.range((Unbounded, end)).rev().take(limit);
-        let mut messages: Vec<_> = newest.filter_map(|(_, at)| self.message(*at, ledger)).collect();
+        let newest = list.range((Unbounded, end)).rev().take(limit);
+        let mut messages: Vec<_> = newest
+            .filter_map(|(_, at)| self.message(*at, ledger))
+            .collect();
         messages.reverse();
         messages
     }
 
-    pub(super) fn thread(&self, root: EventId, ledger: &Ledger) -> Vec<Message> {
-        let thread = self.threads.get(&root).into_iter().flatten();
-        thread.filter_map(|(_, at)| self.message(*at, ledger)).collect()
-    }
-
     pub(super) fn threads(&self) -> impl Iterator<Item = (EventId, usize)> + '_ {
-        self.threads.iter().map(|(root, thread)| (*root, thread.len()))
+        self.threads
+            .iter()
+            .map(|(root, thread)| (*root, thread.len()))
     }
 
     pub(super) fn count_after(&self, key: Option<OrderKey>, limit: usize) -> usize {
@@ -360,7 +446,10 @@ impl View {
     /// The text of the last edit in force by the author's account.
     fn edit(&self, target: EventId, author: AccountId) -> Option<&str> {
         let edits = self.edits.get(&target)?;
-        let (_, at) = edits.iter().rev().find(|((account, _), _)| *account == author)?;
+        let (_, at) = edits
+            .iter()
+            .rev()
+            .find(|((account, _), _)| *account == author)?;
         match &self.entries[*at as usize].content {
             Content::Open(Body::Edit { text, .. }) => Some(text),
             _ => None,
@@ -369,9 +458,19 @@ impl View {
 
     fn reactions(&self, target: EventId, ledger: &Ledger) -> BTreeMap<String, BTreeSet<AccountId>> {
         let mut reactions: BTreeMap<String, BTreeSet<AccountId>> = BTreeMap::new();
-        for at in self.reactions.get(&target).into_iter().flat_map(BTreeMap::values) {
-            let Content::Open(Body::React { emoji, on, .. }) = &self.entries[*at as usize].content else { continue };
-            let Some(account) = ledger.account(*at) else { continue };
+        for at in self
+            .reactions
+            .get(&target)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+        {
+            let Content::Open(Body::React { emoji, on, .. }) = &self.entries[*at as usize].content
+            else {
+                continue;
+            };
+            let Some(account) = ledger.account(*at) else {
+                continue;
+            };
             let accounts = reactions.entry(emoji.clone()).or_default();
             if *on {
                 accounts.insert(account);
@@ -388,7 +487,11 @@ impl View {
         for id in messages {
             let content = ledger.at(*id).map(|at| &self.entries[at as usize].content);
             let in_thread = matches!(content, Some(Content::Open(Body::Message(body))) if body.thread.is_some());
-            let list = if in_thread { &mut deletion.silent } else { &mut deletion.messages };
+            let list = if in_thread {
+                &mut deletion.silent
+            } else {
+                &mut deletion.messages
+            };
             list.insert(*id);
             let edits = self.edits.get(id).into_iter().flat_map(BTreeMap::values);
             deletion.silent.extend(edits.map(|at| ledger.key(*at).id));
