@@ -27,11 +27,6 @@ use block::Block;
 /// Version byte of the ranges that this crate writes.
 const RANGE_VERSION: u8 = 1;
 
-/// Bytes of a sealed body whose padded plaintext has `padded` bytes: the cipher's tag follows it.
-const fn sealed_len(padded: usize) -> usize {
-    padded + crate::epoch::TAG_BYTES
-}
-
 /// How bodies of sealed events travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyMode {

@@ -443,7 +443,7 @@ fn plaintext(event: &VerifiedEvent, secret: &EpochSecret, packing: &Packing<'_>)
     let matches = |plaintext: Vec<u8>| {
         let padded = crate::epoch::pad(&plaintext);
         let commit = secret.body_commit(&header.log(), header.seq, &padded);
-        (commit == header.body_commit && super::sealed_len(padded.len()) == header.body_len as usize)
+        (commit == header.body_commit && crate::epoch::sealed_len(padded.len()) == header.body_len as usize)
             .then_some((plaintext, padded))
     };
     (packing.plaintext)(event.id())

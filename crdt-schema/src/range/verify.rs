@@ -272,7 +272,7 @@ impl<'a> Walk<'a> {
             let row = self.columns.epoch[place] as usize;
             let (secret, plaintext) = self.groups[row].next()?;
             let padded = crate::epoch::pad(plaintext);
-            header.body_len = super::sealed_len(padded.len()) as u32;
+            header.body_len = crate::epoch::sealed_len(padded.len()) as u32;
             header.body_commit = secret.body_commit(&header.log(), header.seq, &padded);
             Body::Open { secret, plaintext, padded }
         } else {
