@@ -7,6 +7,8 @@
     reason = "a test that can not go on says so by panicking"
 )]
 
+#[path = "all/carrier.rs"]
+mod carrier;
 #[path = "all/cli.rs"]
 mod cli;
 #[path = "all/crash.rs"]
