@@ -42,12 +42,22 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
     })
 }
 
+/// The account and every address, the peer's own name once for all of them.
 fn ready_line(running: &Running) -> String {
     let status = running.status();
+    let bare = status
+        .listen
+        .iter()
+        .map(|address| address.split("/p2p/").next().unwrap_or(address));
+    let peer = status
+        .listen
+        .first()
+        .and_then(|address| address.split("/p2p/").nth(1));
+    let addresses = bare.collect::<Vec<_>>().join(" ");
     format!(
-        "ready: account {} listens on {}",
+        "ready: account {} listens on {addresses} as /p2p/{}",
         status.account,
-        status.listen.join(" ")
+        peer.unwrap_or("-")
     )
 }
 

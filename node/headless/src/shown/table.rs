@@ -35,6 +35,9 @@ impl<const N: usize> Table<N> {
 
 impl<const N: usize> fmt::Display for Table<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows.len() == 1 {
+            return f.write_str("(none)");
+        }
         let widths = self.widths();
         for row in &self.rows {
             let mut line = String::new();
@@ -55,6 +58,7 @@ mod tests {
     #[test]
     fn columns_line_up_and_nothing_hangs_over() {
         let mut table = Table::new(["name", "id"]);
+        assert_eq!(table.to_string(), "(none)");
         table.row(["Zoë".to_owned(), "1".to_owned()]);
         table.row(["Bartholomew".to_owned(), String::new()]);
         assert_eq!(
