@@ -32,12 +32,10 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Lets the writer send what waits and then end.
+    /// Lets the writer send what waits and then end. The reader stays: were it to end first, the peer would take
+    /// the session for broken and close it before the last frames are through.
     pub(super) fn end_writing(&mut self) {
         self.outgoing = None;
-        if let Some(reader) = &self.reader {
-            reader.abort();
-        }
     }
 }
 

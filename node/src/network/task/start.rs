@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, TcpListener};
+use std::time::Duration;
 
 use alloquy_core::Input;
 use futures::StreamExt;
@@ -9,6 +10,7 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm};
+use tokio::time::timeout;
 
 use super::Task;
 use crate::network::StartError;
@@ -21,6 +23,9 @@ const DEFAULT: [&str; 4] = [
     "/ip6/::/udp/0/quic-v1",
     "/ip6/::/tcp/0",
 ];
+
+/// No further interface has been named for this long: there are no more.
+const INTERFACES_PAUSE: Duration = Duration::from_millis(20);
 
 /// Listeners that have not said yet where they listen.
 pub(in crate::network) struct Listeners {
@@ -91,6 +96,11 @@ fn refuse_taken_port(address: &Multiaddr) -> Result<(), StartError> {
     }
 }
 
+/// An IPv6 address that means something only together with an interface of the machine that dials it.
+fn is_link_local(address: &Multiaddr) -> bool {
+    matches!(address.iter().next(), Some(Protocol::Ip6(ip)) if ip.is_unicast_link_local())
+}
+
 impl Task {
     /// Serves the swarm until every listener has an address.
     pub(super) async fn until_listening(
@@ -133,6 +143,10 @@ impl Task {
             }
             self.on_swarm(event);
         }
+        // A listener on all interfaces names them one by one: an invite made at once should hold them all.
+        while let Ok(event) = timeout(INTERFACES_PAUSE, self.swarm.select_next_some()).await {
+            self.on_swarm(event);
+        }
         Ok(())
     }
 
@@ -143,6 +157,7 @@ impl Task {
         let texts: Vec<String> = self
             .listen
             .iter()
+            .filter(|address| !is_link_local(address))
             .map(|address| address.clone().with(Protocol::P2p(own)).to_string())
             .collect();
         self.state
