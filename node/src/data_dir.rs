@@ -8,6 +8,7 @@
 //!   lock               0600  held while a process uses the directory; the holder's process id
 //!   machine            0600  random, made once: tells a copied directory (module `store::nonce`)
 //!   generation         0600  random, new at every start: tells a restored store
+//!   port               0600  the port to listen on again, so that invites stay good
 //!   node.sock          0600  local socket of the running node (module `rpc`)
 //!   node.sock.path     0600  where the socket is instead, when its path would be too long
 //! ```
@@ -93,6 +94,12 @@ impl DataDir {
     #[must_use]
     pub fn generation(&self) -> PathBuf {
         self.path.join("generation")
+    }
+
+    /// The port of the last start.
+    #[must_use]
+    pub fn port(&self) -> PathBuf {
+        self.path.join("port")
     }
 
     /// The local socket, unless its path is too long.

@@ -55,6 +55,8 @@ pub struct NetworkConfig {
     pub seed: Zeroizing<[u8; 32]>,
     /// Where to listen; empty: QUIC and TCP on free ports of all interfaces.
     pub listen: Vec<Multiaddr>,
+    /// The port to prefer where `listen` is empty; 0: any.
+    pub port: u16,
     /// Whom to dial from the start, with or without `/p2p/..`.
     pub peers: Vec<Multiaddr>,
     /// Whether to look for peers of the local network.
@@ -171,7 +173,7 @@ impl Network {
         let key = address::key_of(&peer)
             .ok_or_else(|| StartError::Swarm("the network key is no Ed25519 key".to_owned()))?;
         let mut swarm = behaviour::swarm(keypair, config.mdns).map_err(StartError::Swarm)?;
-        let listeners = task::listen(&mut swarm, &config.listen)?;
+        let listeners = task::listen(&mut swarm, &config.listen, config.port)?;
         let (requests, requests_rx) = mpsc::channel(REQUESTS_MAX);
         let (inputs_tx, inputs) = mpsc::channel(INPUTS_MAX);
         let (state_tx, state) = watch::channel(NetworkState::default());

@@ -10,13 +10,14 @@ use alloquy_core::{Node, RestoreError, StorageError};
 use alloquy_ids::{AccountId, DeviceId, UnixMs};
 use libp2p::Multiaddr;
 use rand_chacha::ChaCha20Rng;
+use rand_core::Rng;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use crate::client::{Clients, Door, NodeHandle};
 use crate::config::NodeConfig;
-use crate::data_dir::DataDir;
+use crate::data_dir::{DataDir, read_if_there, write_private};
 use crate::driver::{Clock, Driver, MESSAGES_MAX, wall};
 use crate::error::RunError;
 use crate::network::{Network, NetworkConfig, NetworkState, StartError};
@@ -97,11 +98,13 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         store,
         mut node,
         at_rest,
+        port,
     } = restored;
     let seed = Zeroizing::new(node.network_seed());
     let network = Network::start(NetworkConfig {
         seed,
         listen,
+        port,
         peers,
         mdns: config.mdns,
     })
@@ -169,10 +172,27 @@ pub async fn run(
     }
 }
 
+/// Ports to choose from: outside of what systems deal out to outgoing connections (Linux: from 32768 on).
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// The port that this node listens on at every start unless told otherwise: an invite names it, and is to be
+/// good after a restart. One that is taken is passed over for that time only.
+fn own_port(dir: &DataDir, rng: &mut impl Rng) -> std::io::Result<u16> {
+    let known = read_if_there(&dir.port())?.and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some(port) = known.and_then(|text| text.trim().parse().ok()) {
+        return Ok(port);
+    }
+    let offset = rng.next_u64() % u64::from(PORTS.end - PORTS.start);
+    let port = PORTS.start + u16::try_from(offset).expect("the range is of u16");
+    write_private(&dir.port(), format!("{port}\n").as_bytes())?;
+    Ok(port)
+}
+
 struct Restored {
     store: Store,
     node: Node<ChaCha20Rng>,
     at_rest: KeyOrigin,
+    port: u16,
 }
 
 /// Everything of the start that blocks.
@@ -189,7 +209,8 @@ fn restore(dir: &DataDir, config: &NodeConfig, clock: Clock) -> Result<Restored,
     let lock = DirLock::acquire(dir)?;
     let unlocked = vault::unlock(dir, &config.key)?;
     let opened = Store::open(dir, lock, &unlocked.key)?;
-    let rng = crate::entropy::seeded().map_err(failed)?;
+    let mut rng = crate::entropy::seeded().map_err(failed)?;
+    let port = own_port(dir, &mut rng).map_err(failed)?;
     let node = Node::restore(opened.records.into_iter(), opened.nonce, clock.now(), rng);
     let node = node.map_err(|error: RestoreError| RunError::Restore {
         path: dir.store(),
@@ -199,6 +220,7 @@ fn restore(dir: &DataDir, config: &NodeConfig, clock: Clock) -> Result<Restored,
         store: opened.store,
         node,
         at_rest: unlocked.origin,
+        port,
     })
 }
 

@@ -18,6 +18,7 @@ async fn node(seed: u8, listen: &[&str], peers: &[String]) -> Network {
     let config = NetworkConfig {
         seed: Zeroizing::new([seed; 32]),
         listen: listen.iter().map(|text| text.parse().unwrap()).collect(),
+        port: 0,
         peers: peers.iter().map(|text| text.parse().unwrap()).collect(),
         mdns: false,
     };
@@ -316,6 +317,7 @@ async fn an_address_in_use_is_an_error_and_no_listener_is_left_out_in_silence() 
     let config = NetworkConfig {
         seed: Zeroizing::new([2; 32]),
         listen,
+        port: 0,
         peers: vec![],
         mdns: false,
     };
@@ -323,5 +325,45 @@ async fn an_address_in_use_is_an_error_and_no_listener_is_left_out_in_silence() 
     assert!(
         matches!(&error, StartError::Listen { address, .. } if *address == taken),
         "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_preferred_port_is_taken_on_every_transport_unless_somebody_has_it() {
+    let start = |seed, port| async move {
+        let config = NetworkConfig {
+            seed: Zeroizing::new([seed; 32]),
+            listen: vec![],
+            port,
+            peers: vec![],
+            mdns: false,
+        };
+        Network::start(config).await.unwrap()
+    };
+    let local = |network: &Network| -> Vec<String> {
+        let all = addresses(network);
+        all.into_iter()
+            .filter(|text| text.starts_with("/ip4/127.0.0.1/"))
+            .collect()
+    };
+    let any = start(1, 0).await;
+    let free = local(&any)[0].split('/').nth(4).unwrap().parse().unwrap();
+    any.shutdown().await;
+    let first = start(1, free).await;
+    assert_eq!(
+        local(&first),
+        [
+            format!("/ip4/127.0.0.1/tcp/{free}"),
+            format!("/ip4/127.0.0.1/udp/{free}/quic-v1")
+        ]
+    );
+    let second = start(2, free).await;
+    assert_eq!(local(&second).len(), 2);
+    assert!(
+        local(&second)
+            .iter()
+            .all(|text| !text.contains(&format!("/{free}"))),
+        "{:?}",
+        local(&second)
     );
 }

@@ -16,13 +16,16 @@ use super::Task;
 use crate::network::StartError;
 use crate::network::behaviour::Behaviour;
 
-/// Where to listen when nobody says so. IPv6 is left out where the machine has none.
-const DEFAULT: [&str; 4] = [
-    "/ip4/0.0.0.0/udp/0/quic-v1",
-    "/ip4/0.0.0.0/tcp/0",
-    "/ip6/::/udp/0/quic-v1",
-    "/ip6/::/tcp/0",
-];
+/// Where to listen when nobody says so, at a port of our own or any (0). IPv6 is left out where the machine has none.
+fn default_addresses(port: u16) -> [Multiaddr; 4] {
+    [
+        format!("/ip4/0.0.0.0/udp/{port}/quic-v1"),
+        format!("/ip4/0.0.0.0/tcp/{port}"),
+        format!("/ip6/::/udp/{port}/quic-v1"),
+        format!("/ip6/::/tcp/{port}"),
+    ]
+    .map(|text| text.parse().expect("the defaults are multiaddrs"))
+}
 
 /// No further interface has been named for this long: there are no more.
 const INTERFACES_PAUSE: Duration = Duration::from_millis(20);
@@ -34,45 +37,57 @@ pub(in crate::network) struct Listeners {
     asked_for: bool,
 }
 
-/// Begins to listen.
+/// Begins to listen at `wanted`, all of which must come up; without any at the defaults, as many as come up.
 pub(in crate::network) fn listen(
     swarm: &mut Swarm<Behaviour>,
     wanted: &[Multiaddr],
+    port: u16,
 ) -> Result<Listeners, StartError> {
     let asked_for = !wanted.is_empty();
-    let default = || {
-        DEFAULT
-            .iter()
-            .map(|text| text.parse().expect("the defaults are multiaddrs"))
-            .collect()
-    };
-    let addresses: Vec<Multiaddr> = if asked_for {
-        wanted.to_vec()
+    let waiting = if asked_for {
+        wanted.iter().try_for_each(refuse_taken_port)?;
+        let listen = |address| listen_on(swarm, address);
+        wanted.iter().map(listen).collect::<Result<_, _>>()?
     } else {
-        default()
+        listen_at_defaults(swarm, port)?
     };
+    Ok(Listeners { waiting, asked_for })
+}
+
+fn listen_at_defaults(
+    swarm: &mut Swarm<Behaviour>,
+    port: u16,
+) -> Result<Vec<(ListenerId, Multiaddr)>, StartError> {
+    // Looked at before the first listener: one of our own on IPv4 would make the port look taken on IPv6.
+    let preferred = default_addresses(port).map(|address| match refuse_taken_port(&address) {
+        Ok(()) => Some(address),
+        Err(_) => None,
+    });
     let mut waiting = Vec::new();
     let mut failure = None;
-    for address in addresses {
-        refuse_taken_port(&address)?;
-        match swarm.listen_on(address.clone()) {
-            Ok(listener) => waiting.push((listener, address)),
-            Err(error) => {
-                let error = StartError::Listen {
-                    address: address.to_string(),
-                    reason: error.to_string(),
-                };
-                if asked_for {
-                    return Err(error);
-                }
-                failure = Some(error);
-            }
+    for (preferred, any) in preferred.into_iter().zip(default_addresses(0)) {
+        let listener = preferred.and_then(|address| listen_on(swarm, &address).ok());
+        match listener.map_or_else(|| listen_on(swarm, &any), Ok) {
+            Ok(listener) => waiting.push(listener),
+            Err(error) => failure = Some(error),
         }
     }
     match failure {
         Some(error) if waiting.is_empty() => Err(error),
-        _ => Ok(Listeners { waiting, asked_for }),
+        _ => Ok(waiting),
     }
+}
+
+fn listen_on(
+    swarm: &mut Swarm<Behaviour>,
+    address: &Multiaddr,
+) -> Result<(ListenerId, Multiaddr), StartError> {
+    let listener = swarm.listen_on(address.clone());
+    let listener = listener.map_err(|error| StartError::Listen {
+        address: address.to_string(),
+        reason: error.to_string(),
+    })?;
+    Ok((listener, address.clone()))
 }
 
 /// libp2p lets several processes of one person share a TCP port, and the system then deals connections
