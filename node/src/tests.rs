@@ -265,3 +265,46 @@ fn an_account_is_made_once_and_only_with_a_good_name() {
         ErrorCode::Exists
     );
 }
+
+/// What a node answers to these bytes on a fresh connection, until it ends the connection.
+fn answers(dir: &Path, bytes: &[u8]) -> Vec<alloquy_api::rpc::Response> {
+    use std::io::{Read, Write};
+    let mut stream = std::os::unix::net::UnixStream::connect(dir.join("node.sock")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // A node that has seen enough may end the connection while we still write.
+    let _written = stream.write_all(bytes);
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_that_are_none_end_the_connection_with_a_reason() {
+    use alloquy_api::rpc::{REQUEST_LINE_BYTES_MAX, Response};
+    let outer = tempfile::tempdir().unwrap();
+    let dir = outer.path().join("ana");
+    let ana = made(&dir, "Ana").await;
+    let checked = tokio::task::spawn_blocking(move || {
+        let hello = b"{\"hello\":{\"version\":1}}\n".to_vec();
+        let code_of = |bytes: &[u8]| match answers(&dir, bytes).pop() {
+            Some(Response::Error(error)) => error.code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            code_of(b"{\"hello\":{\"version\":99}}\n"),
+            ErrorCode::Version
+        );
+        assert_eq!(code_of(b"\"status\"\n"), ErrorCode::Parse);
+        assert_eq!(code_of(b"nonsense\n"), ErrorCode::Parse);
+        assert_eq!(
+            code_of(&[&hello, &b"nonsense\n"[..]].concat()),
+            ErrorCode::Parse
+        );
+        let long = vec![b' '; REQUEST_LINE_BYTES_MAX + 1];
+        assert_eq!(code_of(&[&hello, &long[..]].concat()), ErrorCode::Limit);
+    });
+    checked.await.unwrap();
+    ana.shutdown().await.unwrap();
+}
