@@ -129,7 +129,10 @@ fn a_commitment_of_another_position_is_refused() {
     let secret = key(1).secret();
     let padded = pad(b"hello");
     let own = header(&secret, &padded);
-    let log = LogId { device: DeviceId([9; 32]), ..own.log() };
+    let log = LogId {
+        device: DeviceId([9; 32]),
+        ..own.log()
+    };
     let commits = [
         secret.body_commit(&own.log(), own.seq + 1, &padded),
         secret.body_commit(&log, own.seq, &padded),
@@ -138,8 +141,14 @@ fn a_commitment_of_another_position_is_refused() {
     ];
     for body_commit in commits {
         // The ciphertext is made for this very header, so that only the commitment is wrong.
-        let header = Header { body_commit, ..own.clone() };
-        assert_eq!(secret.open_body(&header, &secret.seal_body(&header, &padded)), None);
+        let header = Header {
+            body_commit,
+            ..own.clone()
+        };
+        assert_eq!(
+            secret.open_body(&header, &secret.seal_body(&header, &padded)),
+            None
+        );
     }
 }
 
@@ -150,17 +159,30 @@ fn a_body_whose_padding_is_not_canonical_is_refused() {
     long.resize(64, 0);
     let mut unmarked = pad(b"hello");
     unmarked[5] = 0x81;
-    let paddings = [long, unmarked, vec![0; 32], Vec::new(), b"hello\x80".to_vec(), pad(&[0; 40])[..41].to_vec()];
+    let paddings = [
+        long,
+        unmarked,
+        vec![0; 32],
+        Vec::new(),
+        b"hello\x80".to_vec(),
+        pad(&[0; 40])[..41].to_vec(),
+    ];
     for padded in paddings {
         let header = header(&secret, &padded);
-        assert_eq!(secret.open_body(&header, &secret.seal_body(&header, &padded)), None, "{padded:?}");
+        assert_eq!(
+            secret.open_body(&header, &secret.seal_body(&header, &padded)),
+            None,
+            "{padded:?}"
+        );
     }
 }
 
 #[test]
 fn padded_lengths_go_in_few_steps_and_every_body_fits_its_limit() {
     let steps: std::collections::BTreeSet<_> = (0..56 * 1024).map(padded_len).collect();
-    let expected = [32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 40960, 49152, 57344];
+    let expected = [
+        32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 40960, 49152, 57344,
+    ];
     assert!(steps.into_iter().eq(expected));
     assert_eq!((padded_len(31), padded_len(32)), (32, 64));
     // A body's tag and the marks of a message (length, reply, thread) come on top of its text.
@@ -174,20 +196,38 @@ fn key_material_is_that_of_one_announcement() {
     let commit = key(1).secret().commit(scope, &parents);
     assert!(key(1).verify_commit(&commit, scope, &parents));
     assert!(key(1).secret_only().verify_commit(&commit, scope, &parents));
-    assert!(!key(2).verify_commit(&commit, scope, &parents), "another secret");
-    assert!(!key(1).verify_commit(&commit, ScopeId([2; 32]), &parents), "another scope");
-    assert!(!key(1).verify_commit(&commit, scope, &parents[..1]), "other parents");
-    assert!(!key(1).verify_commit(&commit, scope, &[epoch(2), epoch(1)]), "parents in another order");
-    let EpochKey::Link(link) = key(1).clone() else { panic!("generate gives a link key") };
-    assert!(!EpochKey::Secret(link).verify_commit(&commit, scope, &parents), "a link key passed off as the secret");
+    assert!(
+        !key(2).verify_commit(&commit, scope, &parents),
+        "another secret"
+    );
+    assert!(
+        !key(1).verify_commit(&commit, ScopeId([2; 32]), &parents),
+        "another scope"
+    );
+    assert!(
+        !key(1).verify_commit(&commit, scope, &parents[..1]),
+        "other parents"
+    );
+    assert!(
+        !key(1).verify_commit(&commit, scope, &[epoch(2), epoch(1)]),
+        "parents in another order"
+    );
+    let EpochKey::Link(link) = key(1).clone() else {
+        panic!("generate gives a link key")
+    };
+    assert!(
+        !EpochKey::Secret(link).verify_commit(&commit, scope, &parents),
+        "a link key passed off as the secret"
+    );
 }
 
 #[test]
 fn links_lead_back_through_all_epochs_and_only_with_link_keys() {
     let keys: Vec<_> = (0..5).map(key).collect();
     let commits: Vec<_> = (0..5_u8).map(|byte| [byte; 32]).collect();
-    let links: Vec<_> =
-        (1..5).map(|child| seal_link(&keys[child], &commits[child], &keys[child - 1]).unwrap()).collect();
+    let links: Vec<_> = (1..5)
+        .map(|child| seal_link(&keys[child], &commits[child], &keys[child - 1]).unwrap())
+        .collect();
     let mut held = keys[4].clone();
     for child in (1..5).rev() {
         held = open_link(&held, &commits[child], &links[child - 1]).unwrap();
@@ -196,12 +236,28 @@ fn links_lead_back_through_all_epochs_and_only_with_link_keys() {
 
     let (child, commit, link) = (&keys[4], &commits[4], &links[3]);
     assert_eq!(link.len(), LINK_BYTES);
-    assert_eq!(open_link(&child.secret_only(), commit, link), None, "the secret alone opens no link");
+    assert_eq!(
+        open_link(&child.secret_only(), commit, link),
+        None,
+        "the secret alone opens no link"
+    );
     assert_eq!(seal_link(&child.secret_only(), commit, &keys[3]), None);
-    assert_eq!(open_link(&keys[3], commit, link), None, "another epoch's link key");
-    assert_eq!(open_link(child, &commits[3], link), None, "another announcement");
+    assert_eq!(
+        open_link(&keys[3], commit, link),
+        None,
+        "another epoch's link key"
+    );
+    assert_eq!(
+        open_link(child, &commits[3], link),
+        None,
+        "another announcement"
+    );
     for bit in 0..link.len() * 8 {
-        assert_eq!(open_link(child, commit, &flipped(link, bit)), None, "bit {bit}");
+        assert_eq!(
+            open_link(child, commit, &flipped(link, bit)),
+            None,
+            "bit {bit}"
+        );
     }
 }
 
@@ -211,7 +267,11 @@ fn a_parent_of_which_only_the_secret_is_held_is_linked_as_that() {
     let opened = open_link(&key(1), &[1; 32], &sealed).unwrap();
     assert_eq!(opened, key(2).secret_only());
     let other = seal_link(&key(1), &[1; 32], &key(3)).unwrap();
-    assert_ne!(sealed[..NONCE_BYTES], other[..NONCE_BYTES], "two parents under one key never share a nonce");
+    assert_ne!(
+        sealed[..NONCE_BYTES],
+        other[..NONCE_BYTES],
+        "two parents under one key never share a nonce"
+    );
 }
 
 #[test]
@@ -220,11 +280,24 @@ fn a_weak_key_gets_a_wrap_that_holds_nothing_and_a_weak_encapsulation_opens_noth
     one[0] = 1;
     for weak in [[0; 32], one] {
         let empty = wrap(epoch(1), &key(1), &weak, &mut rng(1));
-        assert_eq!((empty.enc, empty.sealed.as_slice()), ([0; 32], [].as_slice()));
+        assert_eq!(
+            (empty.enc, empty.sealed.as_slice()),
+            ([0; 32], [].as_slice())
+        );
         assert_eq!(unwrap(epoch(1), &empty, &[11; 32]), None);
     }
     let good = wrap(epoch(1), &key(1), &x25519_public(&[11; 32]), &mut rng(1));
-    assert_eq!(unwrap(epoch(1), &Wrap { enc: [0; 32], ..good }, &[11; 32]), None);
+    assert_eq!(
+        unwrap(
+            epoch(1),
+            &Wrap {
+                enc: [0; 32],
+                ..good
+            },
+            &[11; 32]
+        ),
+        None
+    );
 }
 
 #[test]
@@ -234,9 +307,15 @@ fn a_stored_key_comes_back_and_nothing_else_does() {
         assert_eq!(bytes.len(), EPOCH_KEY_BYTES);
         assert_eq!(EpochKey::from_bytes(&bytes), Some(material));
         assert_eq!(EpochKey::from_bytes(&bytes[..32]), None);
-        assert_eq!(EpochKey::from_bytes(&[bytes.as_slice(), &[0]].concat()), None);
+        assert_eq!(
+            EpochKey::from_bytes(&[bytes.as_slice(), &[0]].concat()),
+            None
+        );
         for tag in [0, 3, 0xff] {
-            assert_eq!(EpochKey::from_bytes(&[[tag].as_slice(), &bytes[1..]].concat()), None);
+            assert_eq!(
+                EpochKey::from_bytes(&[[tag].as_slice(), &bytes[1..]].concat()),
+                None
+            );
         }
     }
     assert_eq!(EpochKey::from_bytes(&[]), None);
@@ -245,8 +324,16 @@ fn a_stored_key_comes_back_and_nothing_else_does() {
 #[test]
 fn nothing_secret_is_printed() {
     let key = key(1);
-    let printed = format!("{key:?} {:?} {:?} {:?}", key.secret_only(), key.secret(), key.secret().gossip_key());
-    assert_eq!(printed, "EpochKey::Link(..) EpochKey::Secret(..) EpochSecret(..) GossipKey(..)");
+    let printed = format!(
+        "{key:?} {:?} {:?} {:?}",
+        key.secret_only(),
+        key.secret(),
+        key.secret().gossip_key()
+    );
+    assert_eq!(
+        printed,
+        "EpochKey::Link(..) EpochKey::Secret(..) EpochSecret(..) GossipKey(..)"
+    );
 }
 
 /// The derivations are part of the protocol: a change of one is a change of the wire format.
@@ -256,17 +343,31 @@ fn derivations_are_those_of_the_protocol() {
     let secret = link.secret();
     let padded = pad(b"hello");
     let header = header(&secret, &padded);
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
     let lines = [
         ("secret", hex(&secret.0)),
-        ("commit", hex(&secret.commit(ScopeId([1; 32]), &[epoch(1), epoch(2)]))),
+        (
+            "commit",
+            hex(&secret.commit(ScopeId([1; 32]), &[epoch(1), epoch(2)])),
+        ),
         ("body commit", hex(&header.body_commit)),
         ("sealed body", hex(&secret.seal_body(&header, &padded))),
         ("sealed block", hex(&secret.seal_block(b"block"))),
         ("topic", hex(&secret.gossip_key().topic())),
-        ("link", hex(&seal_link(&link, &[1; 32], &EpochKey::Secret([2; 32])).unwrap())),
+        (
+            "link",
+            hex(&seal_link(&link, &[1; 32], &EpochKey::Secret([2; 32])).unwrap()),
+        ),
     ];
-    let text: String = lines.into_iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    let text: String = lines
+        .into_iter()
+        .map(|(name, value)| format!("{name}: {value}\n"))
+        .collect();
     expect![[r#"
         secret: 0c8200e3c0c53af1bc33b9cff748d0249c8df6a525658a17a4906ec0db534dff
         commit: 083faf4d897d777d76051bd2e1603c719f1fc61c0f493213f9b626dc0c0ea95a

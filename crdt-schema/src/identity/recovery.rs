@@ -42,7 +42,8 @@ impl RecoveryKeys {
     /// Whether these are the recovery keys of the account.
     #[must_use]
     pub fn belong_to(&self, identity: &Identity) -> bool {
-        self.commitment() == identity.recovery_commitment && self.wrap_key() == identity.recovery_wrap_key
+        self.commitment() == identity.recovery_commitment
+            && self.wrap_key() == identity.recovery_wrap_key
     }
 
     fn of_entropy(entropy: &[u8]) -> Self {
@@ -76,7 +77,9 @@ pub enum RecoveryError {
         position: usize,
     },
     /// All words are in the list, but they do not belong together.
-    #[error("the checksum of the recovery words does not hold: a word is wrong, or two are in the wrong order")]
+    #[error(
+        "the checksum of the recovery words does not hold: a word is wrong, or two are in the wrong order"
+    )]
     Checksum,
 }
 
@@ -89,12 +92,21 @@ pub fn restore_keys(words: &str) -> Result<RecoveryKeys, RecoveryError> {
     if count != RECOVERY_WORDS {
         return Err(RecoveryError::Count { count });
     }
-    let normal = Zeroizing::new(words.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase());
-    let mnemonic = Mnemonic::parse_in_normalized(Language::English, &normal).map_err(|error| match error {
-        bip39::Error::UnknownWord(index) => RecoveryError::Word { position: index + 1 },
-        bip39::Error::BadWordCount(count) => RecoveryError::Count { count },
-        _ => RecoveryError::Checksum,
-    })?;
+    let normal = Zeroizing::new(
+        words
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .to_lowercase(),
+    );
+    let mnemonic =
+        Mnemonic::parse_in_normalized(Language::English, &normal).map_err(|error| match error {
+            bip39::Error::UnknownWord(index) => RecoveryError::Word {
+                position: index + 1,
+            },
+            bip39::Error::BadWordCount(count) => RecoveryError::Count { count },
+            _ => RecoveryError::Checksum,
+        })?;
     let entropy = Zeroizing::new(mnemonic.to_entropy());
     Ok(RecoveryKeys::of_entropy(&entropy))
 }
@@ -103,6 +115,10 @@ pub fn restore_keys(words: &str) -> Result<RecoveryKeys, RecoveryError> {
 pub(super) fn generate(rng: &mut impl CryptoRng) -> (Zeroizing<String>, RecoveryKeys) {
     let mut entropy = Zeroizing::new([0; ENTROPY_BYTES]);
     rng.fill_bytes(&mut *entropy);
-    let mnemonic = Mnemonic::from_entropy_in(Language::English, &*entropy).expect("16 bytes make 12 words");
-    (Zeroizing::new(mnemonic.to_string()), RecoveryKeys::of_entropy(&*entropy))
+    let mnemonic =
+        Mnemonic::from_entropy_in(Language::English, &*entropy).expect("16 bytes make 12 words");
+    (
+        Zeroizing::new(mnemonic.to_string()),
+        RecoveryKeys::of_entropy(&*entropy),
+    )
 }

@@ -31,15 +31,26 @@ fn genesis_op() -> IdentityOp {
 
 /// An operation of a later level that follows the genesis of account 1.
 fn later(tag: u8) -> SignedEvent {
-    let NewAccount { device, genesis, .. } = account(1);
+    let NewAccount {
+        device, genesis, ..
+    } = account(1);
     let id = genesis.header.id();
-    event(&device, &IdentityOp::Unknown { tag, bytes: vec![1, 2, 3] }, |header| {
-        (header.scope, header.prev, header.seq, header.lamport) = (ScopeId(id.0), id, 1, 2);
-    })
+    event(
+        &device,
+        &IdentityOp::Unknown {
+            tag,
+            bytes: vec![1, 2, 3],
+        },
+        |header| {
+            (header.scope, header.prev, header.seq, header.lamport) = (ScopeId(id.0), id, 1, 2);
+        },
+    )
 }
 
 fn reason(chain: &[SignedEvent]) -> String {
-    evaluate(chain).expect_err("the chain does not hold").to_string()
+    evaluate(chain)
+        .expect_err("the chain does not hold")
+        .to_string()
 }
 
 #[test]
@@ -48,10 +59,17 @@ fn a_new_account_is_what_its_genesis_says() {
     let identity = evaluate(std::slice::from_ref(&new.genesis)).unwrap();
     assert_eq!(identity.account, AccountId::from(new.genesis.header.id()));
     let network = NetworkKey(DeviceKey::from_seed(&new.network_seed).public());
-    assert_eq!(identity.devices, BTreeMap::from([(new.device.id(), vec![network])]));
+    assert_eq!(
+        identity.devices,
+        BTreeMap::from([(new.device.id(), vec![network])])
+    );
     let wire = SignedEvent::from_bytes(&new.genesis.to_bytes()).unwrap();
     assert_eq!(evaluate(&[wire]), Ok(identity));
-    assert_eq!(account(1).genesis, new.genesis, "same randomness, same account");
+    assert_eq!(
+        account(1).genesis,
+        new.genesis,
+        "same randomness, same account"
+    );
     assert_ne!(account(2).genesis.header.id(), new.genesis.header.id());
 }
 
@@ -61,14 +79,24 @@ fn recovery_words_open_what_is_wrapped_to_the_account() {
     let identity = evaluate(std::slice::from_ref(&new.genesis)).unwrap();
     let recovery = restore_keys(&new.recovery_words).unwrap();
     assert!(recovery.belong_to(&identity));
-    assert!(!restore_keys(&account(2).recovery_words).unwrap().belong_to(&identity));
+    assert!(
+        !restore_keys(&account(2).recovery_words)
+            .unwrap()
+            .belong_to(&identity)
+    );
 
     let (epoch, key) = (EpochId([1; 32]), EpochKey::generate(&mut rng(9)));
     let sealed = wrap(epoch, &key, &identity.recovery_wrap_key, &mut rng(8));
     assert_eq!(unwrap(epoch, &sealed, &recovery.wrap_secret), Some(key));
 
-    let shouted = format!("  {}\n", new.recovery_words.to_uppercase().replace(' ', " \t "));
-    assert!(restore_keys(&shouted).unwrap().belong_to(&identity), "case and white space do not matter");
+    let shouted = format!(
+        "  {}\n",
+        new.recovery_words.to_uppercase().replace(' ', " \t ")
+    );
+    assert!(
+        restore_keys(&shouted).unwrap().belong_to(&identity),
+        "case and white space do not matter"
+    );
 }
 
 #[test]
@@ -76,8 +104,14 @@ fn wrong_recovery_words_are_told_apart_without_naming_them() {
     let words = account(1).recovery_words;
     let mut list: Vec<_> = words.split(' ').collect();
     assert_eq!(list.len(), 12);
-    assert_eq!(restore_keys(&list[1..].join(" ")).unwrap_err(), RecoveryError::Count { count: 11 });
-    assert_eq!(restore_keys("").unwrap_err(), RecoveryError::Count { count: 0 });
+    assert_eq!(
+        restore_keys(&list[1..].join(" ")).unwrap_err(),
+        RecoveryError::Count { count: 11 }
+    );
+    assert_eq!(
+        restore_keys("").unwrap_err(),
+        RecoveryError::Count { count: 0 }
+    );
     list[4] = "hunter2";
     let error = restore_keys(&list.join(" ")).unwrap_err();
     assert_eq!(error, RecoveryError::Word { position: 5 });
@@ -91,12 +125,22 @@ fn wrong_recovery_words_are_told_apart_without_naming_them() {
 #[test]
 fn the_keys_of_known_words_are_those_of_the_protocol() {
     let recovery = restore_keys(&format!("{}about", "abandon ".repeat(11))).unwrap();
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let text = format!("{}\n{}\n", hex(&recovery.commitment()), hex(&recovery.wrap_key()));
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let text = format!(
+        "{}\n{}\n",
+        hex(&recovery.commitment()),
+        hex(&recovery.wrap_key())
+    );
     expect_test::expect![[r#"
         cb2a2dbb191071f5b5679814607ca99c7a5c21e51d23d468d61df0e191d5e075
         2ecd743bcb504a610bb9fd2e62a7d52590efdbd93f355c8cbe00b69c912ee134
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
@@ -108,21 +152,43 @@ fn operations_of_a_later_level_are_kept_without_effect() {
 
 #[test]
 fn a_chain_that_does_not_hold_is_refused_with_the_place() {
-    let NewAccount { device, genesis, .. } = account(1);
+    let NewAccount {
+        device, genesis, ..
+    } = account(1);
     let id = genesis.header.id();
     assert_eq!(evaluate(&[]), Err(IdentityError::NoGenesis));
     let many = vec![genesis.clone(); IDENTITY_CHAIN_MAX + 1];
-    assert_eq!(evaluate(&many), Err(IdentityError::TooMany { count: 33, limit: 32 }));
+    assert_eq!(
+        evaluate(&many),
+        Err(IdentityError::TooMany {
+            count: 33,
+            limit: 32
+        })
+    );
 
     let second = event(&device, &genesis_op(), |header| {
         (header.scope, header.prev, header.seq, header.lamport) = (ScopeId(id.0), id, 1, 2);
     });
-    let rootless = event(&device, &IdentityOp::Unknown { tag: 9, bytes: Vec::new() }, |header| {
-        header.scope = ScopeId(id.0);
-    });
-    let elsewhere = event(&device, &IdentityOp::Unknown { tag: 9, bytes: Vec::new() }, |header| {
-        (header.scope, header.prev, header.seq, header.lamport) = (ScopeId([9; 32]), id, 1, 2);
-    });
+    let rootless = event(
+        &device,
+        &IdentityOp::Unknown {
+            tag: 9,
+            bytes: Vec::new(),
+        },
+        |header| {
+            header.scope = ScopeId(id.0);
+        },
+    );
+    let elsewhere = event(
+        &device,
+        &IdentityOp::Unknown {
+            tag: 9,
+            bytes: Vec::new(),
+        },
+        |header| {
+            (header.scope, header.prev, header.seq, header.lamport) = (ScopeId([9; 32]), id, 1, 2);
+        },
+    );
     let mut forged = later(200);
     forged.signature[3] ^= 1;
     let mut changed = later(200);
@@ -140,14 +206,27 @@ fn a_chain_that_does_not_hold_is_refused_with_the_place() {
     ];
     for (chain, position, part) in cases {
         let text = reason(&chain);
-        assert!(text.starts_with(&format!("identity event {position} ")) && text.contains(part), "{text}: {part}");
+        assert!(
+            text.starts_with(&format!("identity event {position} ")) && text.contains(part),
+            "{text}: {part}"
+        );
     }
 }
 
 #[test]
 fn a_genesis_that_does_not_hold_is_refused() {
-    let NewAccount { device, network_seed, .. } = account(1);
-    let IdentityOp::Genesis { nonce, network, recovery_commitment, recovery_wrap_key } = genesis_op() else {
+    let NewAccount {
+        device,
+        network_seed,
+        ..
+    } = account(1);
+    let IdentityOp::Genesis {
+        nonce,
+        network,
+        recovery_commitment,
+        recovery_wrap_key,
+    } = genesis_op()
+    else {
         panic!("the first operation is a genesis")
     };
     let genesis = |network, recovery_wrap_key| IdentityOp::Genesis {
@@ -158,21 +237,53 @@ fn a_genesis_that_does_not_hold_is_refused() {
     };
     let sound = genesis(network.clone(), recovery_wrap_key);
     let stolen = NetworkCertificate::sign(&network_seed, DeviceId([9; 32]));
-    let weak_network = NetworkCertificate { key: NetworkKey([0; 32]), signature: [0; 64] };
-    let unknown = IdentityOp::Unknown { tag: 9, bytes: vec![0; 8] };
+    let weak_network = NetworkCertificate {
+        key: NetworkKey([0; 32]),
+        signature: [0; 64],
+    };
+    let unknown = IdentityOp::Unknown {
+        tag: 9,
+        bytes: vec![0; 8],
+    };
     let auth = |header: &mut Header| header.auth = vec![EventId([1; 32])];
     let cases = [
-        (event(&device, &genesis(stolen, recovery_wrap_key), |_| ()), "network key"),
-        (event(&device, &genesis(weak_network, recovery_wrap_key), |_| ()), "network key"),
+        (
+            event(&device, &genesis(stolen, recovery_wrap_key), |_| ()),
+            "network key",
+        ),
+        (
+            event(&device, &genesis(weak_network, recovery_wrap_key), |_| ()),
+            "network key",
+        ),
         (event(&device, &genesis(network, [0; 32]), |_| ()), "weak"),
         (event(&device, &unknown, |_| ()), "starts with a genesis"),
-        (event(&device, &sound, |header| header.kind = Kind::Authority), "not an identity event"),
-        (event(&device, &sound, |header| header.kind = Kind::Deletion), "not an identity event"),
+        (
+            event(&device, &sound, |header| header.kind = Kind::Authority),
+            "not an identity event",
+        ),
+        (
+            event(&device, &sound, |header| header.kind = Kind::Deletion),
+            "not an identity event",
+        ),
         (event(&device, &sound, auth), "not an identity event"),
-        (event(&device, &sound, |header| header.scope = ScopeId([1; 32])), "scope zero"),
-        (event(&device, &sound, |header| header.deps = vec![EventId([1; 32])]), "nothing before"),
-        (event(&device, &sound, |header| header.lamport = 2), "lamport"),
-        (event(&device, &sound, |header| header.epoch = EpochId([1; 32])), "body"),
+        (
+            event(&device, &sound, |header| header.scope = ScopeId([1; 32])),
+            "scope zero",
+        ),
+        (
+            event(&device, &sound, |header| {
+                header.deps = vec![EventId([1; 32])]
+            }),
+            "nothing before",
+        ),
+        (
+            event(&device, &sound, |header| header.lamport = 2),
+            "lamport",
+        ),
+        (
+            event(&device, &sound, |header| header.epoch = EpochId([1; 32])),
+            "body",
+        ),
         (event(&account(2).device, &sound, |_| ()), "network key"),
     ];
     for (genesis, part) in cases {
@@ -189,8 +300,13 @@ fn a_genesis_that_does_not_hold_is_refused() {
 
 #[test]
 fn an_operation_over_its_limit_is_refused() {
-    let long = IdentityOp::Unknown { tag: 9, bytes: vec![0; IDENTITY_BODY_BYTES_MAX] };
-    let error = IdentityOp::from_bytes(&long.to_bytes()).unwrap_err().to_string();
+    let long = IdentityOp::Unknown {
+        tag: 9,
+        bytes: vec![0; IDENTITY_BODY_BYTES_MAX],
+    };
+    let error = IdentityOp::from_bytes(&long.to_bytes())
+        .unwrap_err()
+        .to_string();
     assert_eq!(error, "identity operation is 1025, the limit is 1024");
     assert_eq!(genesis_op().to_bytes().len(), 177);
 }
@@ -205,20 +321,35 @@ fn a_prekey_record_is_signed_and_can_be_wrapped_to() {
     let sealed = wrap(EpochId([1; 32]), &key, &record.key, &mut rng(5));
     assert_eq!(unwrap(EpochId([1; 32]), &sealed, &secret), Some(key));
 
-    let mut weak = PrekeyRecord { key: [0; 32], ..record };
+    let mut weak = PrekeyRecord {
+        key: [0; 32],
+        ..record
+    };
     weak.signature = device.sign(&weak.message());
-    assert!(!weak.verify(), "a weak prekey is refused however it is signed");
+    assert!(
+        !weak.verify(),
+        "a weak prekey is refused however it is signed"
+    );
 }
 
 #[test]
 fn what_one_statement_signs_is_no_other_statement() {
     let device = account(1).device;
     let (record, _) = new_prekey(&device, 5, &mut rng(3));
-    let certificate = NetworkCertificate { key: NetworkKey(device.public()), signature: record.signature };
+    let certificate = NetworkCertificate {
+        key: NetworkKey(device.public()),
+        signature: record.signature,
+    };
     assert!(!certificate.verify(device.id()));
     let certificate = NetworkCertificate::sign(&device.seed(), device.id());
     assert!(certificate.verify(device.id()));
-    assert!(!PrekeyRecord { signature: certificate.signature, ..record }.verify());
+    assert!(
+        !PrekeyRecord {
+            signature: certificate.signature,
+            ..record
+        }
+        .verify()
+    );
     assert!(!certificate.verify(account(2).device.id()));
 }
 
@@ -227,7 +358,13 @@ fn nothing_secret_is_printed() {
     let new = account(1);
     let recovery = restore_keys(&new.recovery_words).unwrap();
     let printed = format!("{new:?} {recovery:?}");
-    assert_eq!(printed, format!("NewAccount {{ device: DeviceKey({}), .. }} RecoveryKeys(..)", new.device.id().short()));
+    assert_eq!(
+        printed,
+        format!(
+            "NewAccount {{ device: DeviceKey({}), .. }} RecoveryKeys(..)",
+            new.device.id().short()
+        )
+    );
 }
 
 proptest! {
