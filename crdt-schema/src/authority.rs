@@ -1,151 +1,327 @@
 //! Who may do what: a community's state as a pure function of its set of valid operations.
+//!
+//! [`AuthorityLog`] holds every valid operation of one community and answers what they come to: now, or at
+//! any heads (`E(H)`, the closure of `H` alone, which never changes). The rules are those of docs/protocol.md,
+//! "Authority"; in short, operations are weighed by the rank that their author held in their own past, so
+//! that nobody weaker can undo somebody stronger by dating things back, and nothing depends on the order of
+//! arrival.
+//!
+//! Parts: [`op`] what is signed, `codec` its bytes, [`join`] what is signed outside the envelope, `unit` what
+//! is decided on, `graph` who precedes whom, `permit` rule 1, `decide` and `weigh` rule 2, `write` the state
+//! rule, `store` what is remembered, [`state`] the result, `explain` and `denials` its reasons.
+//!
+//! Invariants: equal sets give equal states and digests; an evaluation in steps equals one from scratch;
+//! nothing recurses; nothing here reads a clock: expiry and use counts of invites are for the admitting
+//! member. Not done here: whether an event of a timeline counts (`timeline`), and what is refused for its
+//! rate.
 
+mod codec;
+mod decide;
+mod denials;
+mod digest;
+mod draft;
+mod explain;
+mod graph;
+pub mod join;
 pub mod op;
+mod permit;
+pub mod state;
+mod store;
+mod unit;
+mod weigh;
+mod write;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, InviteId, NetworkKey, RoleId, ScopeId, UnixMs};
+use alloquy_ids::{AccountId, CommunityId, EventId, ScopeId};
 
+use crate::codec::Canonical;
 use crate::dag::{Dag, InsertError};
-use crate::event::VerifiedEvent;
-use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
-use op::{AuthorityOp, OverwriteTarget};
+use crate::event::{Kind, VerifiedEvent};
+use crate::identity::Identity;
+use crate::limits::{AUTHORITY_BODY_BYTES_MAX, LEVEL_SUPPORTED};
+use crate::permissions::Rank;
+
+pub use denials::Denial;
+pub use explain::{Verdict, Why};
+pub use join::JoinError;
+use op::AuthorityOp;
+pub use state::{Channel, Epoch, Invite, Loss, Map, Member, Role, Set, State};
+use store::{Evaluated, Store};
+use unit::{Facts, Seen, Unit, UnitIx};
 
 /// All valid operations of one community, always held whole, and their evaluation.
 #[derive(Debug)]
 pub struct AuthorityLog {
-    // owner decides
+    dag: Dag,
+    store: Store,
+    entries: BTreeMap<EventId, Entry>,
+    /// Last units of the operations that nothing follows.
+    heads: BTreeSet<UnitIx>,
+    current: RefCell<Option<Evaluated>>,
+    /// Units that may take writing rights, by the account that they name.
+    against: BTreeMap<AccountId, Vec<UnitIx>>,
+    /// Units that may take writing rights from all who hold a role.
+    against_roles: Vec<UnitIx>,
+}
+
+/// The units of one operation.
+#[derive(Debug)]
+struct Entry {
+    first: UnitIx,
+    last: UnitIx,
+    facts: Arc<Facts>,
 }
 
 impl AuthorityLog {
     /// Starts from a verified genesis event.
-    pub fn new(genesis: VerifiedEvent) -> Result<Self, InsertError> { todo!() }
+    pub fn new(genesis: VerifiedEvent) -> Result<Self, InsertError> {
+        let id = genesis.id();
+        if genesis.header().scope != ScopeId::ZERO {
+            return Err(InsertError::invalid(id, "it is no genesis: its scope is not zero"));
+        }
+        let mut log = Self {
+            dag: Dag::new(ScopeId(id.0)),
+            store: Store::default(),
+            entries: BTreeMap::new(),
+            heads: BTreeSet::new(),
+            current: RefCell::new(None),
+            against: BTreeMap::new(),
+            against_roles: Vec::new(),
+        };
+        log.insert(genesis)?;
+        Ok(log)
+    }
+
     /// Adds an operation; parents must be present. Idempotent.
-    pub fn insert(&mut self, event: VerifiedEvent) -> Result<(), InsertError> { todo!() }
+    ///
+    /// Refuses what is not valid: form, structure, embedded chains and signatures. Whether the operation is
+    /// permitted is no matter of validity: it is kept either way.
+    pub fn insert(&mut self, event: VerifiedEvent) -> Result<(), InsertError> {
+        let id = event.id();
+        if self.entries.contains_key(&id) {
+            return self.dag.insert(event).map(|_| ());
+        }
+        self.dag.check(&event)?;
+        let Some(body) = event.body() else { return Err(InsertError::MissingParents(vec![id])) };
+        check_envelope(&event, body)?;
+        let parents: BTreeSet<UnitIx> = event.header().parents().map(|parent| self.entries[&parent].last).collect();
+        let heads = self.store.graph.reduced(parents.iter().copied());
+        let past = self.store.evaluated(&heads);
+        let facts = Arc::new(self.facts(id, body, &past.state)?);
+        self.add_units(&event, &facts, heads, past);
+        for parent in parents {
+            self.heads.remove(&parent);
+        }
+        self.heads.insert(self.entries[&id].last);
+        *self.current.borrow_mut() = None;
+        self.dag.insert(event).map(|_| ())
+    }
+
     /// The community.
-    pub fn community(&self) -> CommunityId { todo!() }
+    #[must_use]
+    pub fn community(&self) -> CommunityId {
+        CommunityId(self.dag.scope().0)
+    }
+
     /// Chains, heads, heights: what sync needs.
-    pub fn dag(&self) -> &Dag { todo!() }
+    #[must_use]
+    pub const fn dag(&self) -> &Dag {
+        &self.dag
+    }
+
     /// The decoded operation of an event.
-    pub fn op(&self, id: EventId) -> Option<&AuthorityOp> { todo!() }
+    #[must_use]
+    pub fn op(&self, id: EventId) -> Option<&AuthorityOp> {
+        self.entries.get(&id).map(|entry| &entry.facts.op)
+    }
+
     /// State of everything held.
-    pub fn state(&self) -> Arc<State> { todo!() }
+    #[must_use]
+    pub fn state(&self) -> Arc<State> {
+        self.evaluated().state
+    }
+
     /// `E(H)`: the rule applied to the closure of `heads` alone. `None` if a head is not held.
-    pub fn state_at(&self, heads: &[EventId]) -> Option<Arc<State>> { todo!() }
+    #[must_use]
+    pub fn state_at(&self, heads: &[EventId]) -> Option<Arc<State>> {
+        let heads = self.units_of(heads)?;
+        Some(self.store.evaluated(&heads).state)
+    }
+
+    /// `E(H)` less what was found ineffective in everything held: what still stands of a right that
+    /// an event had at its `auth`. `None` if a head is not held.
+    #[must_use]
+    pub fn standing_at(&self, heads: &[EventId]) -> Option<Arc<State>> {
+        let heads = self.units_of(heads)?;
+        Some(self.store.standing(&heads, &self.evaluated()))
+    }
+
     /// Whether `op` is in the closure of `heads` (a head is in its own closure).
-    pub fn in_closure(&self, heads: &[EventId], op: EventId) -> bool { todo!() }
-    /// Whether the operation is effective in everything held, and if not, which operations decided.
-    pub fn verdict(&self, op: EventId) -> Option<Verdict> { todo!() }
-    /// Effective denials that may limit events of `device` in `scope` (rule 3), with the ids that they list.
-    pub fn denials(&self, device: DeviceId) -> Vec<Denial> { todo!() }
-    /// Ids accepted by effective `accept_late` operations, and ids purged by effective `purge` operations.
-    pub fn accepted_late(&self) -> BTreeSet<EventId> { todo!() }
-    /// NEEDED BY CORE: whether `account` may issue `op` now (on everything held); the plain sentence of what lacks if not.
-    pub fn permits(&self, account: AccountId, op: &AuthorityOp) -> Result<(), String> { todo!() }
-    /// NEEDED BY CORE: effective operations that ended this account's membership (kick, ban, leave, fallen admission's cause).
-    pub fn removals(&self, account: AccountId) -> Vec<EventId> { todo!() }
-    /// NEEDED BY CORE: signatures of owners for exactly this proposal, from votes held; one per device.
-    pub fn votes_for(&self, p: &op::OwnersProposal) -> Vec<(DeviceId,[u8;64])> { todo!() }
-    pub fn purged(&self) -> BTreeSet<EventId> { todo!() }
-    /// Explains a right: the bits and the operations that gave or took them.
-    pub fn why(&self, account: AccountId, right: Permissions, channel: Option<ChannelId>) -> Why { todo!() }
+    #[must_use]
+    pub fn in_closure(&self, heads: &[EventId], op: EventId) -> bool {
+        let Some(op) = self.entries.get(&op) else { return false };
+        let mut heads = heads.iter().filter_map(|head| self.entries.get(head));
+        heads.any(|head| self.store.graph.holds(head.last, op.last))
+    }
+
+    fn units_of(&self, heads: &[EventId]) -> Option<Vec<UnitIx>> {
+        let units: Option<Vec<_>> = heads.iter().map(|head| self.entries.get(head).map(|entry| entry.last)).collect();
+        Some(self.store.graph.reduced(units?))
+    }
+
+    fn evaluated(&self) -> Evaluated {
+        if let Some(current) = &*self.current.borrow() {
+            return current.clone();
+        }
+        let heads: Vec<_> = self.heads.iter().copied().collect();
+        let evaluated = self.store.evaluated(&heads);
+        *self.current.borrow_mut() = Some(evaluated.clone());
+        evaluated
+    }
+
+    /// Decodes a body and checks what is embedded. Behind a level that this release does not know, nothing is read.
+    fn facts(&self, id: EventId, body: &[u8], past: &State) -> Result<Facts, InsertError> {
+        let invalid = |reason: String| InsertError::invalid(id, reason);
+        let op = if past.level > LEVEL_SUPPORTED { AuthorityOp::opaque(body) } else { AuthorityOp::from_bytes(body) };
+        let op = op.map_err(|error| invalid(error.to_string()))?;
+        let is_genesis = matches!(op, AuthorityOp::Genesis(_));
+        if is_genesis != self.dag.is_empty() {
+            return Err(invalid("a log has one genesis, its first operation".to_owned()));
+        }
+        let identity = embedded(&op).map_err(invalid)?;
+        if let AuthorityOp::Admit(join) = &op
+            && join.community != self.community()
+        {
+            return Err(invalid("the join is for another community".to_owned()));
+        }
+        let signers = match &op {
+            AuthorityOp::OwnersCertificate { proposal, signatures } => {
+                let holds = signatures.iter().all(|(device, signature)| proposal.signed_by(*device, signature));
+                if !holds || proposal.community != self.community() {
+                    return Err(invalid("a signature of the owners' certificate does not hold".to_owned()));
+                }
+                signatures.iter().map(|(device, _)| *device).collect()
+            }
+            _ => BTreeSet::new(),
+        };
+        Ok(Facts { op, identity, signers })
+    }
+
+    fn add_units(&mut self, event: &VerifiedEvent, facts: &Arc<Facts>, heads: Vec<UnitIx>, past: Evaluated) {
+        let acts = self.acts(event.id(), facts, &heads);
+        let (mut parents, mut past) = (heads, past);
+        let mut range = None;
+        for (part, (origin, facts)) in (0_u16..).zip(acts) {
+            let unit = unit_of(event, part, origin, facts, &past);
+            let (account, by_role) = denials::limits(&unit);
+            let (ix, after) = self.store.push(unit, parents, &past);
+            if let Some(account) = account {
+                self.against.entry(account).or_default().push(ix);
+            }
+            if by_role {
+                self.against_roles.push(ix);
+            }
+            let first = range.map_or(ix, |(first, _)| first);
+            range = Some((first, ix));
+            (parents, past) = (vec![ix], after);
+        }
+        let (first, last) = range.expect("every operation has at least one unit");
+        self.entries.insert(event.id(), Entry { first, last, facts: facts.clone() });
+    }
+
+    /// What an operation does: itself, or for a reaffirmation the operations that it names.
+    fn acts(&self, id: EventId, facts: &Arc<Facts>, heads: &[UnitIx]) -> Vec<(EventId, Arc<Facts>)> {
+        let AuthorityOp::Reaffirm { ops } = &facts.op else { return vec![(id, facts.clone())] };
+        let act = |named: &EventId| {
+            let entry = self.entries.get(named).filter(|entry| self.store.graph.closure_holds(heads, entry.last));
+            match entry.filter(|entry| may_be_repeated(&entry.facts.op)) {
+                Some(entry) => (*named, entry.facts.clone()),
+                None => (id, facts.clone()),
+            }
+        };
+        if ops.is_empty() { vec![(id, facts.clone())] } else { ops.iter().map(act).collect() }
+    }
 }
 
-/// Whether and why an operation counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Effective,
-    /// `by`: the operations that took away what it rested on; `reason`: one plain sentence.
-    Ineffective { by: Vec<EventId>, reason: String },
+/// The parts of the envelope that are fixed for authority operations.
+fn check_envelope(event: &VerifiedEvent, body: &[u8]) -> Result<(), InsertError> {
+    let (id, header) = (event.id(), event.header());
+    if header.kind != Kind::Authority {
+        return Err(InsertError::invalid(id, "its kind is not authority"));
+    }
+    if !header.auth.is_empty() {
+        return Err(InsertError::invalid(id, "an authority operation has its past in prev and deps, not in auth"));
+    }
+    if body.len() > AUTHORITY_BODY_BYTES_MAX {
+        let reason = format!("its body has {} bytes, the limit is {AUTHORITY_BODY_BYTES_MAX}", body.len());
+        return Err(InsertError::invalid(id, reason));
+    }
+    Ok(())
 }
 
-/// An effective operation that takes a writing right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    pub op: EventId,
-    pub author: AccountId,
-    /// `None`: the whole community.
-    pub channel: Option<ChannelId>,
-    /// The rights taken; events that need none of them are not limited.
-    pub rights: Permissions,
-    /// The last events accepted, per log of the target.
-    pub last: Vec<EventId>,
+/// The identity that an operation embeds, verified.
+fn embedded(op: &AuthorityOp) -> Result<Option<Identity>, String> {
+    let (account, chain) = match op {
+        AuthorityOp::Admit(join) => return join.check().map(Some).map_err(|error| error.to_string()),
+        AuthorityOp::Genesis(genesis) if genesis.level == 0 => return Err("the first level is 1".to_owned()),
+        AuthorityOp::Genesis(genesis) => (None, &genesis.founder),
+        AuthorityOp::DeviceAdd { account, chain } | AuthorityOp::DeviceRevoke { account, chain, .. } => (Some(account), chain),
+        _ => return Ok(None),
+    };
+    let identity = crate::identity::evaluate(chain).map_err(|error| error.to_string())?;
+    match account {
+        Some(account) if *account != identity.account => Err("the identity chain is another account's".to_owned()),
+        _ => Ok(Some(identity)),
+    }
 }
 
-/// An explained right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Why { pub granted: bool, pub sentences: Vec<String>, pub ops: Vec<EventId> }
-
-/// Evaluated state. Two replicas with the same operations have equal values (`Eq`) and equal `digest`s.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
-    pub level: u16,
-    pub founder: AccountId,
-    pub owners: BTreeSet<AccountId>,
-    /// The operation that made the present owner set.
-    pub owners_version: EventId,
-    pub members: BTreeMap<AccountId, Member>,
-    pub banned: BTreeMap<AccountId, EventId>,
-    /// [`RoleId::ZERO`] is everyone.
-    pub roles: BTreeMap<RoleId, Role>,
-    pub channels: BTreeMap<ChannelId, Channel>,
-    pub invites: BTreeMap<InviteId, Invite>,
-    pub timeouts: BTreeMap<AccountId, (EventId, UnixMs)>,
-    pub history: HistoryPolicy,
-    /// All announced epochs with their announcement's content.
-    pub epochs: BTreeMap<EpochId, Epoch>,
-    /// Effective operations that took an entitlement, by key scope: what `usable` asks for.
-    pub losses: Vec<Loss>,
+const fn may_be_repeated(op: &AuthorityOp) -> bool {
+    !matches!(
+        op,
+        AuthorityOp::Genesis(_)
+            | AuthorityOp::Merge
+            | AuthorityOp::Leave
+            | AuthorityOp::DeviceRevoke { .. }
+            | AuthorityOp::Reaffirm { .. }
+            | AuthorityOp::OwnersVote { .. }
+            | AuthorityOp::OwnersCertificate { .. }
+            | AuthorityOp::SetLevel { .. }
+            | AuthorityOp::AnnounceEpoch(_)
+            | AuthorityOp::LinkEpoch { .. }
+            | AuthorityOp::Unknown { .. }
+    )
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    pub roles: BTreeSet<RoleId>,
-    /// Devices that may act, with their network keys.
-    pub devices: BTreeMap<DeviceId, Vec<NetworkKey>>,
-    pub prekey: Option<crate::identity::PrekeyRecord>,
-    pub recovery_wrap_key: [u8; 32],
-    /// The operation that admitted the account (genesis for the founder).
-    pub admitted: EventId,
-    pub invite: Option<InviteId>,
+/// A unit with everything that `E` of its past says about it.
+fn unit_of(event: &VerifiedEvent, part: u16, origin: EventId, facts: Arc<Facts>, past: &Evaluated) -> Unit {
+    let header = event.header();
+    let state = &past.state;
+    let author = match &facts.op {
+        AuthorityOp::Genesis(_) => facts.identity.as_ref().map(|identity| identity.account),
+        _ => state.account_ever(header.device),
+    };
+    let certificate = matches!(facts.op, AuthorityOp::OwnersCertificate { .. });
+    let rank = author.map_or(Rank::MEMBER, |author| state.rank(author));
+    let mut unit = Unit {
+        id: event.id(),
+        origin,
+        part,
+        lamport: header.lamport,
+        repeated: origin != event.id(),
+        device: header.device,
+        author,
+        strength: if certificate { Rank::CERTIFICATE } else { rank },
+        own: Ok(()),
+        past_flips: past.flips.clone(),
+        seen: Seen::default(),
+        losses: Vec::new(),
+        facts,
+    };
+    unit.own = permit::permit(&unit, permit::Views::one(state));
+    unit.seen = denials::seen(&unit, state);
+    unit.losses = denials::losses(&unit, state);
+    unit
 }
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Role { pub rank: Rank, pub permissions: Permissions }
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Channel {
-    pub kind: ChannelKind,
-    pub private: bool,
-    pub overwrites: BTreeMap<OverwriteTarget, (Permissions, Permissions)>,
-    pub slow_mode_ms: u32,
-    pub history: HistoryPolicy,
-}
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invite { pub creator: AccountId, pub key: [u8; 32], pub expires: Option<UnixMs>, pub uses: Option<u32>, pub used: u32, pub revoked: bool }
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Epoch { pub channel: Option<ChannelId>, pub parents: Vec<EpochId>, pub commit: [u8; 32], pub depth: u32 }
-/// `op` took `account`'s (or one `device`'s) entitlement to the key scope of `channel` (`None`: all).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss { pub op: EventId, pub account: AccountId, pub device: Option<DeviceId>, pub channel: Option<ChannelId> }
-
-impl State {
-    pub fn rank(&self, account: AccountId) -> Rank { todo!() }
-    /// NEEDED BY CORE: votes that these owners' signatures weigh now, and how many are needed (more than half).
-    pub fn votes(&self, s: &[(DeviceId,[u8;64])]) -> (u32,u32) { todo!() }
-    /// Rights of an account, in a channel or (None) in the community. Not a member: none.
-    pub fn permissions(&self, account: AccountId, channel: Option<ChannelId>) -> Permissions { todo!() }
-    /// The member whose device it is, if it may act.
-    pub fn account_of(&self, device: DeviceId) -> Option<AccountId> { todo!() }
-    pub fn is_member(&self, account: AccountId) -> bool { todo!() }
-    /// Derived hash of the whole state in canonical form.
-    pub fn digest(&self) -> [u8; 32] { todo!() }
-}
-
-impl op::Join {
-    pub fn sign(community: CommunityId, invite: Option<(InviteId, &crate::keys::DeviceKey)>, chain: Vec<crate::event::SignedEvent>, device: &crate::keys::DeviceKey, prekey: crate::identity::PrekeyRecord) -> Self { todo!() }
-    pub fn check(&self) -> Result<crate::identity::Identity, InsertError> { todo!() }
-    pub fn invited_by(&self, k: &[u8;32]) -> bool { todo!() }
-}
-impl op::OwnersProposal { pub fn sign(&self, d: &crate::keys::DeviceKey) -> [u8;64] { todo!() } }
-impl crate::codec::Canonical for op::Join { fn write(&self, w: &mut crate::codec::Writer) { todo!() } fn read(r: &mut crate::codec::Reader<'_>) -> Result<Self, crate::codec::DecodeError> { todo!() } }
-impl crate::codec::Canonical for AuthorityOp { fn write(&self, w: &mut crate::codec::Writer) { todo!() } fn read(r: &mut crate::codec::Reader<'_>) -> Result<Self, crate::codec::DecodeError> { todo!() } }

@@ -224,6 +224,8 @@ pub fn sign_prekey(device: &DeviceKey, counter: u64, secret: &[u8; 32]) -> Preke
 pub struct Identity {
     /// The account: the id of its genesis.
     pub account: AccountId,
+    /// Devices that the chain revokes.
+    pub revoked: std::collections::BTreeSet<DeviceId>,
     /// Devices that may act: (device, network keys).
     pub devices: BTreeMap<DeviceId, Vec<NetworkKey>>,
     /// Derived hash of the recovery signing key.
@@ -315,6 +317,7 @@ fn found(event: &VerifiedEvent) -> Result<Identity, String> {
         return Err("the recovery wrap key is weak".to_owned());
     }
     Ok(Identity {
+        revoked: std::collections::BTreeSet::new(),
         account: event.id().into(),
         devices: BTreeMap::from([(header.device, vec![network.key])]),
         recovery_commitment,

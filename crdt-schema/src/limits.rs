@@ -56,3 +56,13 @@ pub const EPOCH_PARENTS_MAX: usize = 8;
 pub const ABOUT_BYTES_MAX: usize = 2048;
 /// Bytes of one account's events in one scope that are kept although they do not count: some 2,000 messages.
 pub const LATE_BYTES_MAX: u64 = 1024 * 1024;
+/// Owners in one proposal: every one of them can be asked for a signature by hand.
+pub const OWNERS_MAX: usize = 64;
+/// Signatures in one owners' certificate: two devices for each owner.
+pub const OWNER_SIGNATURES_MAX: usize = 2 * OWNERS_MAX;
+/// Bytes of one sealed link between epochs: nonce, 33 bytes of key material, tag, and room for a hybrid suite.
+pub const EPOCH_LINK_BYTES_MAX: usize = 256;
+/// Bytes of an operation of a kind that this release does not know; it is kept and relayed.
+pub const UNKNOWN_OP_BYTES_MAX: usize = AUTHORITY_BODY_BYTES_MAX;
+/// The greatest level of rules that this release applies.
+pub const LEVEL_SUPPORTED: u16 = 1;

@@ -1,0 +1,114 @@
+//! What a writer asks before it signs: is this permitted now, whose votes are in, what ended a membership.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use alloquy_ids::{AccountId, DeviceId, EventId};
+
+use super::AuthorityLog;
+use super::op::{AuthorityOp, OwnersProposal};
+use super::permit::{Views, permit, weigh_votes};
+use super::state::State;
+use super::unit::{Facts, Flips, Seen, Unit, UnitIx};
+use crate::permissions::Rank;
+
+impl AuthorityLog {
+    /// Whether `account` may issue `op` now, on everything held.
+    ///
+    /// # Errors
+    /// One plain sentence of what lacks. A reaffirmation is refused if none of its operations may be repeated.
+    pub fn permits(&self, account: AccountId, op: &AuthorityOp) -> Result<(), String> {
+        let state = self.state();
+        let member = state.members.get(&account).ok_or("the account is not a member")?;
+        let device = *member.devices.keys().next().ok_or("the account has no device that may act")?;
+        let heads: Vec<_> = self.heads.iter().copied().collect();
+        let facts = Arc::new(facts_of(op)?);
+        let mut refused = Ok(());
+        for (origin, facts) in self.acts(EventId::ZERO, &facts, &heads) {
+            let unit = hypothetical(origin, facts, account, device);
+            match permit(&unit, Views::one(&state)) {
+                Ok(()) => return Ok(()),
+                Err(refusal) => refused = Err(refusal.to_string()),
+            }
+        }
+        refused
+    }
+
+    /// Effective operations that ended this account's membership; of a fallen admission, what made it fall.
+    /// Empty for members and for accounts that never came in.
+    #[must_use]
+    pub fn removals(&self, account: AccountId) -> Vec<EventId> {
+        let evaluated = self.evaluated();
+        let state = &evaluated.state;
+        if state.is_member(account) {
+            return Vec::new();
+        }
+        let ended = state.record(account).filter(|(_, standing)| !standing).map(|(member, _)| member.standing_by);
+        let ends = |id: &EventId| matches!(self.op(*id), Some(AuthorityOp::Kick { .. } | AuthorityOp::Leave | AuthorityOp::Reaffirm { .. }));
+        let mut found: BTreeSet<_> = state.banned.get(&account).copied().into_iter().chain(ended.filter(ends)).collect();
+        let admission = |ix: &UnitIx| {
+            let unit = self.store.unit(*ix);
+            unit.own.is_ok() && unit.is_admit() && unit.target() == Some(account)
+        };
+        for (_, flip) in evaluated.flips.iter().filter(|(ix, _)| admission(ix)) {
+            found.extend(flip.by.iter().map(|by| self.store.unit(*by).id));
+        }
+        found.into_iter().collect()
+    }
+
+    /// Owners' signatures for exactly this proposal, from the votes held; one per device, ascending.
+    #[must_use]
+    pub fn votes_for(&self, proposal: &OwnersProposal) -> Vec<(DeviceId, [u8; 64])> {
+        let state = self.state();
+        let mut found = BTreeMap::new();
+        for (id, entry) in &self.entries {
+            let AuthorityOp::OwnersVote { proposal: held, signature } = &entry.facts.op else { continue };
+            let Some(device) = self.dag.get(*id).map(|event| event.header().device) else { continue };
+            let owner = state.account_of(device).is_some_and(|account| state.is_owner(account));
+            if owner && held == proposal && proposal.signed_by(device, signature) {
+                found.insert(device, *signature);
+            }
+        }
+        found.into_iter().collect()
+    }
+}
+
+impl State {
+    /// Votes that these devices' signatures weigh now, and how many are needed: more than half.
+    #[must_use]
+    pub fn votes(&self, signatures: &[(DeviceId, [u8; 64])]) -> (u32, u32) {
+        let signers = signatures.iter().map(|(device, _)| *device).collect();
+        let (given, of) = weigh_votes(&signers, self);
+        (given, of / 2 + 1)
+    }
+}
+
+fn facts_of(op: &AuthorityOp) -> Result<Facts, String> {
+    let identity = super::embedded(op)?;
+    let signers = match op {
+        AuthorityOp::OwnersCertificate { proposal, signatures } => {
+            let holds = |(device, signature): &&(DeviceId, [u8; 64])| proposal.signed_by(*device, signature);
+            signatures.iter().filter(holds).map(|(device, _)| *device).collect()
+        }
+        _ => BTreeSet::new(),
+    };
+    Ok(Facts { op: op.clone(), identity, signers })
+}
+
+fn hypothetical(origin: EventId, facts: Arc<Facts>, account: AccountId, device: DeviceId) -> Unit {
+    Unit {
+        id: EventId::ZERO,
+        origin,
+        part: 0,
+        lamport: 0,
+        repeated: origin != EventId::ZERO,
+        facts,
+        device,
+        author: Some(account),
+        strength: Rank::MEMBER,
+        own: Ok(()),
+        past_flips: Flips::new(),
+        seen: Seen::default(),
+        losses: Vec::new(),
+    }
+}

@@ -1,0 +1,5 @@
+//! Behaviour of the authority evaluator at its boundary: scripted cases and laws over random histories.
+
+mod cases;
+mod club;
+mod laws;
