@@ -6,7 +6,8 @@
 //! `encode(decode(b)) != b`. See docs/protocol.md, "Encoding".
 
 use alloquy_ids::{
-    AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, InviteId, NetworkKey, RoleId, ScopeId, UnixMs,
+    AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, InviteId, NetworkKey, RoleId,
+    ScopeId, UnixMs,
 };
 
 /// The bytes are not the canonical form of the value that was expected.
@@ -166,14 +167,20 @@ impl<'a> Reader<'a> {
 
     /// The next `len` bytes.
     pub fn raw(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], DecodeError> {
-        let (head, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::Truncated { what })?;
+        let (head, rest) = self
+            .rest
+            .split_at_checked(len)
+            .ok_or(DecodeError::Truncated { what })?;
         self.rest = rest;
         Ok(head)
     }
 
     /// The next `N` bytes.
     pub fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N], DecodeError> {
-        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeError::Truncated { what })?;
+        let (head, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or(DecodeError::Truncated { what })?;
         self.rest = rest;
         Ok(*head)
     }
@@ -210,7 +217,11 @@ impl<'a> Reader<'a> {
             value |= part << shift;
             if byte & 0x80 == 0 {
                 let padded = byte == 0 && shift > 0;
-                return if padded { Err(DecodeError::NotCanonical { what }) } else { Ok(value) };
+                return if padded {
+                    Err(DecodeError::NotCanonical { what })
+                } else {
+                    Ok(value)
+                };
             }
         }
         Err(DecodeError::NotCanonical { what })
@@ -227,7 +238,11 @@ impl<'a> Reader<'a> {
         let value = self.varint(what)?;
         match usize::try_from(value) {
             Ok(len) if len <= limit => Ok(len),
-            _ => Err(DecodeError::Limit { what, value, limit: limit as u64 }),
+            _ => Err(DecodeError::Limit {
+                what,
+                value,
+                limit: limit as u64,
+            }),
         }
     }
 
@@ -240,7 +255,8 @@ impl<'a> Reader<'a> {
     /// A UTF-8 text of at most `limit` bytes.
     pub fn text(&mut self, limit: usize, what: &'static str) -> Result<String, DecodeError> {
         let bytes = self.bytes(limit, what)?;
-        let text = std::str::from_utf8(bytes).map_err(|_invalid| DecodeError::NotCanonical { what })?;
+        let text =
+            std::str::from_utf8(bytes).map_err(|_invalid| DecodeError::NotCanonical { what })?;
         Ok(text.to_owned())
     }
 
@@ -249,12 +265,19 @@ impl<'a> Reader<'a> {
         match self.u8(what)? {
             0 => Ok(None),
             1 => T::read(self).map(Some),
-            value => Err(DecodeError::Unknown { what, value: u64::from(value) }),
+            value => Err(DecodeError::Unknown {
+                what,
+                value: u64::from(value),
+            }),
         }
     }
 
     /// A list of at most `limit` items. Memory grows with the input, not with the declared length.
-    pub fn list<T: Canonical>(&mut self, limit: usize, what: &'static str) -> Result<Vec<T>, DecodeError> {
+    pub fn list<T: Canonical>(
+        &mut self,
+        limit: usize,
+        what: &'static str,
+    ) -> Result<Vec<T>, DecodeError> {
         let len = self.len(limit, what)?;
         let mut items = Vec::with_capacity(len.min(self.remaining()));
         for _ in 0..len {
@@ -311,7 +334,18 @@ macro_rules! canonical_id {
         }
     )*};
 }
-canonical_id!(AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, InviteId, NetworkKey, RoleId, ScopeId);
+canonical_id!(
+    AccountId,
+    ChannelId,
+    CommunityId,
+    DeviceId,
+    EpochId,
+    EventId,
+    InviteId,
+    NetworkKey,
+    RoleId,
+    ScopeId
+);
 
 impl Canonical for UnixMs {
     fn write(&self, w: &mut Writer) {
@@ -328,8 +362,11 @@ impl Canonical for u32 {
     }
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let value = r.varint("number")?;
-        Self::try_from(value)
-            .map_err(|_over| DecodeError::Limit { what: "number", value, limit: u64::from(Self::MAX) })
+        Self::try_from(value).map_err(|_over| DecodeError::Limit {
+            what: "number",
+            value,
+            limit: u64::from(Self::MAX),
+        })
     }
 }
 

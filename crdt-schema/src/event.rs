@@ -74,18 +74,28 @@ impl Header {
     /// The log that the event is in.
     #[must_use]
     pub const fn log(&self) -> LogId {
-        LogId { scope: self.scope, device: self.device, incarnation: self.incarnation }
+        LogId {
+            scope: self.scope,
+            device: self.device,
+            incarnation: self.incarnation,
+        }
     }
 
     /// The event's id: derived hash of the canonical header.
     #[must_use]
     pub fn id(&self) -> EventId {
-        EventId(crate::hash::derive("alloquy event id v1", &[&self.to_bytes()]))
+        EventId(crate::hash::derive(
+            "alloquy event id v1",
+            &[&self.to_bytes()],
+        ))
     }
 
     /// `prev` (unless zero), then `deps`.
     pub fn parents(&self) -> impl Iterator<Item = EventId> + '_ {
-        (self.prev != EventId::ZERO).then_some(self.prev).into_iter().chain(self.deps.iter().copied())
+        (self.prev != EventId::ZERO)
+            .then_some(self.prev)
+            .into_iter()
+            .chain(self.deps.iter().copied())
     }
 
     /// Orders events as they are shown: (lamport, device, incarnation, seq, id).
@@ -248,7 +258,11 @@ impl SignedEvent {
     pub fn sign(header: Header, body: Vec<u8>, key: &DeviceKey) -> Self {
         let message = signed_message(header.kind, header.id(), &crate::hash::plain(&body));
         let signature = key.sign(&message);
-        Self { header, body, signature }
+        Self {
+            header,
+            body,
+            signature,
+        }
     }
 
     /// Checks signature (strictly), body length and, for clear kinds, the commitment.
@@ -257,7 +271,8 @@ impl SignedEvent {
         let clear = self.header.kind != Kind::Sealed;
         let wrong_epoch = clear != (self.header.epoch == EpochId::ZERO);
         let wrong_commit = clear && clear_commit(&self.body) != self.header.body_commit;
-        if self.body.len() as u64 != u64::from(self.header.body_len) || wrong_epoch || wrong_commit {
+        if self.body.len() as u64 != u64::from(self.header.body_len) || wrong_epoch || wrong_commit
+        {
             return Err(VerifyError::Body(id));
         }
         let carrier = crate::hash::plain(&self.body);
@@ -282,10 +297,18 @@ impl SignedEvent {
 
 impl Kind {
     pub(crate) fn from_byte(value: u8) -> Result<Self, DecodeError> {
-        [Self::Sealed, Self::Authority, Self::Identity, Self::Deletion]
-            .into_iter()
-            .find(|kind| *kind as u8 == value)
-            .ok_or(DecodeError::Unknown { what: "event kind", value: u64::from(value) })
+        [
+            Self::Sealed,
+            Self::Authority,
+            Self::Identity,
+            Self::Deletion,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == value)
+        .ok_or(DecodeError::Unknown {
+            what: "event kind",
+            value: u64::from(value),
+        })
     }
 }
 
@@ -295,7 +318,13 @@ fn carrier_of(body: Option<&[u8]>) -> Option<[u8; 32]> {
 
 /// What the device signs: `"ALLOQUY" | kind | version | id | carrier`.
 pub(crate) fn signed_message(kind: Kind, id: EventId, carrier: &[u8; 32]) -> Vec<u8> {
-    [b"ALLOQUY".as_slice(), &[kind as u8, ENVELOPE_VERSION], &id.0, carrier].concat()
+    [
+        b"ALLOQUY".as_slice(),
+        &[kind as u8, ENVELOPE_VERSION],
+        &id.0,
+        carrier,
+    ]
+    .concat()
 }
 
 impl Canonical for Header {
@@ -320,7 +349,10 @@ impl Canonical for Header {
         let kind = Kind::from_byte(r.u8("event kind")?)?;
         let version = r.u8("envelope version")?;
         if version != ENVELOPE_VERSION {
-            return Err(DecodeError::Unknown { what: "envelope version", value: u64::from(version) });
+            return Err(DecodeError::Unknown {
+                what: "envelope version",
+                value: u64::from(version),
+            });
         }
         let header = Self {
             kind,
@@ -338,7 +370,11 @@ impl Canonical for Header {
             body_commit: r.array("body commitment")?,
         };
         if header.lamport > LAMPORT_MAX {
-            return Err(DecodeError::Limit { what: "lamport time", value: header.lamport, limit: LAMPORT_MAX });
+            return Err(DecodeError::Limit {
+                what: "lamport time",
+                value: header.lamport,
+                limit: LAMPORT_MAX,
+            });
         }
         Ok(header)
     }

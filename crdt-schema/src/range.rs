@@ -137,11 +137,16 @@ impl SignedRange {
 
     /// Epochs of the sealed events, and whether their secret is needed to verify (bodies are packed open).
     pub fn epochs(&self) -> impl Iterator<Item = (EpochId, bool)> + '_ {
-        self.sealed.iter().map(|bodies| (bodies.epoch, !bodies.bytes.is_empty()))
+        self.sealed
+            .iter()
+            .map(|bodies| (bodies.epoch, !bodies.bytes.is_empty()))
     }
 
     /// Recomputes every commitment, header and id and checks every signature.
-    pub fn verify(&self, secret: &dyn Fn(EpochId) -> Option<EpochSecret>) -> Result<VerifiedRange, RangeError> {
+    pub fn verify(
+        &self,
+        secret: &dyn Fn(EpochId) -> Option<EpochSecret>,
+    ) -> Result<VerifiedRange, RangeError> {
         verify::verify(self, secret)
     }
 }
@@ -160,11 +165,18 @@ impl Canonical for SignedRange {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let version = r.u8("range version")?;
         if version != RANGE_VERSION {
-            return Err(DecodeError::Unknown { what: "range version", value: u64::from(version) });
+            return Err(DecodeError::Unknown {
+                what: "range version",
+                value: u64::from(version),
+            });
         }
         if r.remaining() > RANGE_BYTES_MAX {
             let (value, limit) = (r.remaining() as u64, RANGE_BYTES_MAX as u64);
-            return Err(DecodeError::Limit { what: "bytes of a range", value, limit });
+            return Err(DecodeError::Limit {
+                what: "bytes of a range",
+                value,
+                limit,
+            });
         }
         let range = Self {
             scope: ScopeId::read(r)?,
@@ -175,7 +187,9 @@ impl Canonical for SignedRange {
             carried: Block::read(r)?,
         };
         if range.scope == ScopeId::ZERO || range.count == 0 {
-            return Err(DecodeError::NotCanonical { what: "a range without scope or events" });
+            return Err(DecodeError::NotCanonical {
+                what: "a range without scope or events",
+            });
         }
         Ok(range)
     }
@@ -188,7 +202,10 @@ impl Canonical for SealedBodies {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { epoch: EpochId::read(r)?, bytes: r.bytes(RANGE_BYTES_MAX, "sealed bodies")?.to_vec() })
+        Ok(Self {
+            epoch: EpochId::read(r)?,
+            bytes: r.bytes(RANGE_BYTES_MAX, "sealed bodies")?.to_vec(),
+        })
     }
 }
 

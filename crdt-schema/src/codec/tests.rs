@@ -18,12 +18,22 @@ fn numbers_are_written_as_the_protocol_says() {
         (127, vec![0x7f]),
         (128, vec![0x80, 1]),
         (300, vec![0xac, 2]),
-        (u64::MAX, vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+        (
+            u64::MAX,
+            vec![0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+        ),
     ] {
         assert_eq!(written(|w| w.varint(value)), bytes);
         assert_eq!(Reader::new(&bytes).varint("number"), Ok(value));
     }
-    for (value, byte) in [(0_i64, 0_u8), (-1, 1), (1, 2), (-2, 3), (63, 126), (-64, 127)] {
+    for (value, byte) in [
+        (0_i64, 0_u8),
+        (-1, 1),
+        (1, 2),
+        (-2, 3),
+        (63, 126),
+        (-64, 127),
+    ] {
         assert_eq!(written(|w| w.zigzag(value)), [byte]);
     }
     assert_eq!(written(|w| w.u16(0x0102)), [2, 1]);
@@ -38,7 +48,9 @@ fn longer_forms_of_a_number_are_refused() {
         &[0xff, 0x80, 0],
         // 2^64, and eleven bytes.
         &[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2],
-        &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x81, 0],
+        &[
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x81, 0,
+        ],
         &[0x80],
     ];
     for bytes in forms {
@@ -49,19 +61,37 @@ fn longer_forms_of_a_number_are_refused() {
 #[test]
 fn a_declared_length_takes_no_memory() {
     let bytes = written(|w| w.varint(1 << 40));
-    assert!(matches!(Reader::new(&bytes).bytes(100, "bytes"), Err(DecodeError::Limit { limit: 100, .. })));
-    assert!(matches!(Reader::new(&bytes).list::<EventId>(usize::MAX, "ids"), Err(DecodeError::Truncated { .. })));
+    assert!(matches!(
+        Reader::new(&bytes).bytes(100, "bytes"),
+        Err(DecodeError::Limit { limit: 100, .. })
+    ));
+    assert!(matches!(
+        Reader::new(&bytes).list::<EventId>(usize::MAX, "ids"),
+        Err(DecodeError::Truncated { .. })
+    ));
 }
 
 #[test]
 fn texts_options_and_the_end_are_strict() {
     let not_utf8 = written(|w| w.bytes(&[0xff, 0xfe]));
-    assert_eq!(Reader::new(&not_utf8).text(10, "text"), Err(DecodeError::NotCanonical { what: "text" }));
+    assert_eq!(
+        Reader::new(&not_utf8).text(10, "text"),
+        Err(DecodeError::NotCanonical { what: "text" })
+    );
     let two = [2; 40];
-    let unknown = DecodeError::Unknown { what: "option", value: 2 };
+    let unknown = DecodeError::Unknown {
+        what: "option",
+        value: 2,
+    };
     assert_eq!(Reader::new(&two).option::<EventId>("option"), Err(unknown));
-    assert_eq!(EventId::from_bytes(&[0; 33]), Err(DecodeError::Trailing { count: 1 }));
-    assert_eq!(EventId::from_bytes(&[0; 31]), Err(DecodeError::Truncated { what: "EventId" }));
+    assert_eq!(
+        EventId::from_bytes(&[0; 33]),
+        Err(DecodeError::Trailing { count: 1 })
+    );
+    assert_eq!(
+        EventId::from_bytes(&[0; 31]),
+        Err(DecodeError::Truncated { what: "EventId" })
+    );
 }
 
 proptest! {

@@ -26,7 +26,11 @@ fn event(kind: Kind, body: &[u8]) -> SignedEvent {
         auth: vec![EventId([7; 32]), EventId([8; 32])],
         lamport: 9,
         wall: UnixMs(10),
-        epoch: if clear { EpochId::ZERO } else { EpochId([11; 32]) },
+        epoch: if clear {
+            EpochId::ZERO
+        } else {
+            EpochId([11; 32])
+        },
         body_len: body.len() as u32,
         body_commit: if clear { clear_commit(body) } else { [12; 32] },
     };
@@ -40,7 +44,12 @@ fn signed_again(mut event: SignedEvent, change: impl FnOnce(&mut SignedEvent)) -
 
 #[test]
 fn a_signed_event_verifies_and_comes_back() {
-    for kind in [Kind::Sealed, Kind::Authority, Kind::Identity, Kind::Deletion] {
+    for kind in [
+        Kind::Sealed,
+        Kind::Authority,
+        Kind::Identity,
+        Kind::Deletion,
+    ] {
         let signed = event(kind, b"body");
         let verified = SignedEvent::from_wire(&signed.to_bytes()).expect("verifies");
         assert_eq!(verified.id(), signed.header.id());
@@ -54,9 +63,13 @@ type Replay = (&'static str, fn(&mut SignedEvent));
 #[test]
 fn a_signature_holds_for_nothing_else() {
     let replays: [Replay; 12] = [
-        ("another scope", |event| event.header.scope = ScopeId([3; 32])),
+        ("another scope", |event| {
+            event.header.scope = ScopeId([3; 32])
+        }),
         ("another kind", |event| event.header.kind = Kind::Authority),
-        ("another device", |event| event.header.device = DeviceKey::from_seed(&[2; 32]).id()),
+        ("another device", |event| {
+            event.header.device = DeviceKey::from_seed(&[2; 32]).id()
+        }),
         ("another log", |event| event.header.incarnation += 1),
         ("another place", |event| event.header.seq += 1),
         ("another past", |event| event.header.prev = EventId([9; 32])),
@@ -73,19 +86,31 @@ fn a_signature_holds_for_nothing_else() {
     for (name, change) in replays {
         let mut replayed = event(Kind::Deletion, b"body");
         change(&mut replayed);
-        assert!(matches!(replayed.verify(), Err(VerifyError::Signature(_))), "{name}");
+        assert!(
+            matches!(replayed.verify(), Err(VerifyError::Signature(_))),
+            "{name}"
+        );
     }
     let mut other_ciphertext = event(Kind::Sealed, b"ciphertext");
     other_ciphertext.body[0] ^= 1;
-    assert!(matches!(other_ciphertext.verify(), Err(VerifyError::Signature(_))));
+    assert!(matches!(
+        other_ciphertext.verify(),
+        Err(VerifyError::Signature(_))
+    ));
 }
 
 #[test]
 fn a_body_that_does_not_fit_its_header_is_refused() {
-    let clear_under_an_epoch = signed_again(event(Kind::Deletion, b"body"), |e| e.header.epoch = EpochId([1; 32]));
-    let sealed_under_none = signed_again(event(Kind::Sealed, b"body"), |e| e.header.epoch = EpochId::ZERO);
+    let clear_under_an_epoch = signed_again(event(Kind::Deletion, b"body"), |e| {
+        e.header.epoch = EpochId([1; 32])
+    });
+    let sealed_under_none = signed_again(event(Kind::Sealed, b"body"), |e| {
+        e.header.epoch = EpochId::ZERO
+    });
     let longer = signed_again(event(Kind::Sealed, b"body"), |e| e.header.body_len += 1);
-    let uncommitted = signed_again(event(Kind::Deletion, b"body"), |e| e.header.body_commit = [0; 32]);
+    let uncommitted = signed_again(event(Kind::Deletion, b"body"), |e| {
+        e.header.body_commit = [0; 32]
+    });
     for event in [clear_under_an_epoch, sealed_under_none, longer, uncommitted] {
         assert!(matches!(event.verify(), Err(VerifyError::Body(_))));
     }
@@ -112,8 +137,8 @@ fn weak_keys_never_verify() {
 #[test]
 fn a_signature_has_one_form() {
     const ORDER: [u8; 32] = [
-        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 0, 0, 0, 0, 0,
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
     ];
     let mut malleable = event(Kind::Deletion, b"body");
     let mut carry = 0;
@@ -128,15 +153,31 @@ fn a_signature_has_one_form() {
 
 #[test]
 fn what_is_over_a_limit_is_refused_when_it_is_read() {
-    let deps = signed_again(event(Kind::Sealed, b""), |e| e.header.deps = vec![EventId([1; 32]); DEPS_MAX + 1]);
-    let auth = signed_again(event(Kind::Sealed, b""), |e| e.header.auth = vec![EventId([1; 32]); AUTH_HEADS_MAX + 1]);
-    let lamport = signed_again(event(Kind::Sealed, b""), |e| e.header.lamport = LAMPORT_MAX + 1);
+    let deps = signed_again(event(Kind::Sealed, b""), |e| {
+        e.header.deps = vec![EventId([1; 32]); DEPS_MAX + 1]
+    });
+    let auth = signed_again(event(Kind::Sealed, b""), |e| {
+        e.header.auth = vec![EventId([1; 32]); AUTH_HEADS_MAX + 1]
+    });
+    let lamport = signed_again(event(Kind::Sealed, b""), |e| {
+        e.header.lamport = LAMPORT_MAX + 1
+    });
     let body = event(Kind::Sealed, &vec![0; BODY_BYTES_MAX + 1]);
-    for (event, what) in [(deps, "deps"), (auth, "auth heads"), (lamport, "lamport time"), (body, "body")] {
+    for (event, what) in [
+        (deps, "deps"),
+        (auth, "auth heads"),
+        (lamport, "lamport time"),
+        (body, "body"),
+    ] {
         let error = SignedEvent::from_bytes(&event.to_bytes()).expect_err(what);
-        assert!(matches!(error, DecodeError::Limit { what: named, .. } if named == what), "{what}: {error}");
+        assert!(
+            matches!(error, DecodeError::Limit { what: named, .. } if named == what),
+            "{what}: {error}"
+        );
     }
-    let most = signed_again(event(Kind::Sealed, b""), |e| e.header.deps = vec![EventId([1; 32]); DEPS_MAX]);
+    let most = signed_again(event(Kind::Sealed, b""), |e| {
+        e.header.deps = vec![EventId([1; 32]); DEPS_MAX]
+    });
     assert_eq!(SignedEvent::from_bytes(&most.to_bytes()), Ok(most));
 }
 
@@ -146,10 +187,16 @@ fn other_versions_and_kinds_are_refused() {
     for (place, value) in [(0, 0), (0, 5), (1, 0), (1, 2)] {
         let mut changed = bytes.clone();
         changed[place] = value;
-        assert!(matches!(SignedEvent::from_bytes(&changed), Err(DecodeError::Unknown { .. })));
+        assert!(matches!(
+            SignedEvent::from_bytes(&changed),
+            Err(DecodeError::Unknown { .. })
+        ));
     }
     let longer = [bytes.as_slice(), &[0]].concat();
-    assert_eq!(SignedEvent::from_bytes(&longer), Err(DecodeError::Trailing { count: 1 }));
+    assert_eq!(
+        SignedEvent::from_bytes(&longer),
+        Err(DecodeError::Trailing { count: 1 })
+    );
 }
 
 #[test]
@@ -157,37 +204,49 @@ fn a_live_frame_is_given_only_with_the_body_that_was_signed() {
     let verified = event(Kind::Sealed, b"one").verify().expect("verifies");
     // The author signed the same header over a second ciphertext.
     let first = event(Kind::Sealed, b"one");
-    let second = SignedEvent::sign(first.header.clone(), b"two".to_vec(), &key()).verify().expect("verifies");
+    let second = SignedEvent::sign(first.header.clone(), b"two".to_vec(), &key())
+        .verify()
+        .expect("verifies");
     assert_eq!(verified.id(), second.id());
     assert_eq!(verified.without_body().to_signed(), None);
     let merged = verified.without_body().merged_with(&second);
     assert_eq!(merged.body(), Some(b"two".as_slice()));
-    let frame = merged.to_signed().expect("a signature over this body is held");
+    let frame = merged
+        .to_signed()
+        .expect("a signature over this body is held");
     assert!(frame.verify().is_ok());
     assert_eq!(verified.merged_with(&second).to_signed(), Some(first));
 }
 
 fn headers() -> impl Strategy<Value = Header> {
     let hash = || any::<u8>().prop_map(|byte| [byte; 32]);
-    let ids = |most| prop::collection::vec(any::<u8>().prop_map(|byte| EventId([byte; 32])), 0..=most);
-    let kind = prop::sample::select(vec![Kind::Sealed, Kind::Authority, Kind::Identity, Kind::Deletion]);
+    let ids =
+        |most| prop::collection::vec(any::<u8>().prop_map(|byte| EventId([byte; 32])), 0..=most);
+    let kind = prop::sample::select(vec![
+        Kind::Sealed,
+        Kind::Authority,
+        Kind::Identity,
+        Kind::Deletion,
+    ]);
     let log = (hash(), hash(), any::<u32>(), any::<u64>(), hash());
     let rest = (0..=LAMPORT_MAX, any::<u64>(), hash(), any::<u32>(), hash());
-    (kind, log, ids(DEPS_MAX), ids(AUTH_HEADS_MAX), rest).prop_map(|(kind, log, deps, auth, rest)| Header {
-        kind,
-        scope: ScopeId(log.0),
-        device: DeviceId(log.1),
-        incarnation: log.2,
-        seq: log.3,
-        prev: EventId(log.4),
-        deps,
-        auth,
-        lamport: rest.0,
-        wall: UnixMs(rest.1),
-        epoch: EpochId(rest.2),
-        body_len: rest.3,
-        body_commit: rest.4,
-    })
+    (kind, log, ids(DEPS_MAX), ids(AUTH_HEADS_MAX), rest).prop_map(
+        |(kind, log, deps, auth, rest)| Header {
+            kind,
+            scope: ScopeId(log.0),
+            device: DeviceId(log.1),
+            incarnation: log.2,
+            seq: log.3,
+            prev: EventId(log.4),
+            deps,
+            auth,
+            lamport: rest.0,
+            wall: UnixMs(rest.1),
+            epoch: EpochId(rest.2),
+            body_len: rest.3,
+            body_commit: rest.4,
+        },
+    )
 }
 
 proptest! {

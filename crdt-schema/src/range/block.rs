@@ -25,7 +25,10 @@ impl Block {
     /// The shorter of the two forms.
     pub(super) fn of(bytes: Vec<u8>) -> Self {
         match zstd::bulk::compress(&bytes, COMPRESSION_LEVEL) {
-            Ok(frame) if frame.len() + 4 < bytes.len() => Self::Zstd { len: bytes.len(), frame },
+            Ok(frame) if frame.len() + 4 < bytes.len() => Self::Zstd {
+                len: bytes.len(),
+                frame,
+            },
             _ => Self::Plain(bytes),
         }
     }
@@ -42,20 +45,26 @@ impl Block {
     pub(super) fn open(&self, what: &'static str) -> Result<Cow<'_, [u8]>, DecodeError> {
         match self {
             Self::Plain(bytes) => Ok(Cow::Borrowed(bytes)),
-            Self::Zstd { len, frame } => {
-                decompress(frame, *len).map(Cow::Owned).ok_or(DecodeError::NotCanonical { what })
-            }
+            Self::Zstd { len, frame } => decompress(frame, *len)
+                .map(Cow::Owned)
+                .ok_or(DecodeError::NotCanonical { what }),
         }
     }
 }
 
 /// `None` unless `frame` is one zstd frame of exactly `len` bytes.
 fn decompress(frame: &[u8], len: usize) -> Option<Vec<u8>> {
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(frame).ok()?.single_frame();
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(frame)
+        .ok()?
+        .single_frame();
     decoder.window_log_max(WINDOW_LOG_MAX).ok()?;
     let mut bytes = Vec::new();
     // One byte more than declared is asked for, so that a longer content shows.
-    decoder.by_ref().take(len as u64 + 1).read_to_end(&mut bytes).ok()?;
+    decoder
+        .by_ref()
+        .take(len as u64 + 1)
+        .read_to_end(&mut bytes)
+        .ok()?;
     (bytes.len() == len && decoder.finish().is_empty()).then_some(bytes)
 }
 
@@ -81,7 +90,10 @@ impl Canonical for Block {
                 len: r.len(RANGE_BYTES_MAX, "length of a block")?,
                 frame: r.bytes(RANGE_BYTES_MAX, "block")?.to_vec(),
             }),
-            value => Err(DecodeError::Unknown { what: "form of a block", value: u64::from(value) }),
+            value => Err(DecodeError::Unknown {
+                what: "form of a block",
+                value: u64::from(value),
+            }),
         }
     }
 }

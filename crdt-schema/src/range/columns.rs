@@ -42,11 +42,17 @@ pub(super) struct Tag {
 
 impl Tag {
     pub(super) fn to_number(self) -> u64 {
-        self.kind as u64 | (self.form as u64) << 3 | (self.proof as u64) << 5 | u64::from(self.genesis) << 7
+        self.kind as u64
+            | (self.form as u64) << 3
+            | (self.proof as u64) << 5
+            | u64::from(self.genesis) << 7
     }
 
     pub(super) fn from_number(value: u64) -> Result<Self, DecodeError> {
-        let unknown = DecodeError::Unknown { what: "event tag", value };
+        let unknown = DecodeError::Unknown {
+            what: "event tag",
+            value,
+        };
         if value > 0xff {
             return Err(unknown);
         }
@@ -63,7 +69,12 @@ impl Tag {
             2 => Proof::Carrier,
             _ => return Err(unknown),
         };
-        Ok(Self { kind, form, proof, genesis: value & 0x80 != 0 })
+        Ok(Self {
+            kind,
+            form,
+            proof,
+            genesis: value & 0x80 != 0,
+        })
     }
 }
 
@@ -113,7 +124,12 @@ pub(super) struct Columns {
 impl Columns {
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let mut w = Writer::new();
-        for count in [self.devices, self.ids, self.chain_device.len(), self.auth_len.len()] {
+        for count in [
+            self.devices,
+            self.ids,
+            self.chain_device.len(),
+            self.auth_len.len(),
+        ] {
             w.varint(count as u64);
         }
         w.varint(self.lamport_base);
@@ -154,7 +170,11 @@ impl Columns {
         let chain_seq = read_column(&mut r, chains, "seq of a chain")?;
         let chain_prev = read_column(&mut r, chains, "prev of a chain")?;
         let auth_len = read_column(&mut r, auth_sets, "auth heads")?;
-        let auth_refs = read_column(&mut r, sum(&auth_len, AUTH_HEADS_MAX, "auth heads")?, "auth heads")?;
+        let auth_refs = read_column(
+            &mut r,
+            sum(&auth_len, AUTH_HEADS_MAX, "auth heads")?,
+            "auth heads",
+        )?;
         let chain = read_column(&mut r, events, "chain of an event")?;
         let tag = read_column(&mut r, events, "event tag")?;
         let epoch = read_column(&mut r, events, "epoch of an event")?;
@@ -198,7 +218,11 @@ fn sum(lengths: &[u64], limit: usize, what: &'static str) -> Result<usize, Decod
     let mut total = 0;
     for &value in lengths {
         if value > limit as u64 {
-            return Err(DecodeError::Limit { what, value, limit: limit as u64 });
+            return Err(DecodeError::Limit {
+                what,
+                value,
+                limit: limit as u64,
+            });
         }
         total += value as usize;
     }
@@ -226,10 +250,17 @@ pub(super) fn write_column(w: &mut Writer, values: &[u64]) {
     }
 }
 
-pub(super) fn read_column(r: &mut Reader<'_>, len: usize, what: &'static str) -> Result<Vec<u64>, DecodeError> {
+pub(super) fn read_column(
+    r: &mut Reader<'_>,
+    len: usize,
+    what: &'static str,
+) -> Result<Vec<u64>, DecodeError> {
     let width = r.u8(what)?;
     if width > 8 {
-        return Err(DecodeError::Unknown { what, value: u64::from(width) });
+        return Err(DecodeError::Unknown {
+            what,
+            value: u64::from(width),
+        });
     }
     let planes = r.raw(usize::from(width) * len, what)?;
     let mut values = vec![0_u64; len];
@@ -244,6 +275,13 @@ pub(super) fn read_column(r: &mut Reader<'_>, len: usize, what: &'static str) ->
             *value |= u64::from(*byte) << (8 * plane);
         }
     }
-    let top = planes.chunks_exact(len).next_back().is_some_and(|plane| plane.iter().any(|byte| *byte != 0));
-    if top { Ok(values) } else { Err(DecodeError::NotCanonical { what }) }
+    let top = planes
+        .chunks_exact(len)
+        .next_back()
+        .is_some_and(|plane| plane.iter().any(|byte| *byte != 0));
+    if top {
+        Ok(values)
+    } else {
+        Err(DecodeError::NotCanonical { what })
+    }
 }

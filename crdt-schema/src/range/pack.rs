@@ -10,7 +10,9 @@ use super::{BodyMode, Packing, SealedBodies, SignedRange};
 use crate::codec::{Canonical, Writer};
 use crate::epoch::EpochSecret;
 use crate::event::{Kind, LogId, VerifiedEvent};
-use crate::limits::{RANGE_BYTES_MAX, RANGE_EPOCHS_MAX, RANGE_EVENTS_MAX, RANGE_SIGNATURE_SPACING_MAX};
+use crate::limits::{
+    RANGE_BYTES_MAX, RANGE_EPOCHS_MAX, RANGE_EVENTS_MAX, RANGE_SIGNATURE_SPACING_MAX,
+};
 
 /// Bytes that a range may always have: an event of the greatest size and all its tables fit.
 const RANGE_BYTES_MIN: usize = 128 * 1024;
@@ -19,9 +21,15 @@ const EVENT_COST: usize = 192;
 /// Upper bound of one id that an event names: the id and its references.
 const ID_COST: usize = 40;
 
-pub(super) fn pack(scope: ScopeId, events: &[VerifiedEvent], packing: &Packing<'_>) -> Vec<SignedRange> {
+pub(super) fn pack(
+    scope: ScopeId,
+    events: &[VerifiedEvent],
+    packing: &Packing<'_>,
+) -> Vec<SignedRange> {
     let events = in_order(scope, events);
-    let bytes_max = packing.range_bytes_max.clamp(RANGE_BYTES_MIN, RANGE_BYTES_MAX);
+    let bytes_max = packing
+        .range_bytes_max
+        .clamp(RANGE_BYTES_MIN, RANGE_BYTES_MAX);
     let mut ranges = Vec::new();
     let mut chosen = Vec::new();
     let mut budget = Budget::default();
@@ -46,7 +54,11 @@ fn in_order(scope: ScopeId, events: &[VerifiedEvent]) -> Vec<&VerifiedEvent> {
         let own = event.header().scope;
         own == scope || (own == ScopeId::ZERO && event.id().0 == scope.0)
     };
-    let mut keyed: Vec<_> = events.iter().filter(of_scope).map(|event| (event.order_key(), event)).collect();
+    let mut keyed: Vec<_> = events
+        .iter()
+        .filter(of_scope)
+        .map(|event| (event.order_key(), event))
+        .collect();
     keyed.sort_by_key(|(key, _)| *key);
     keyed.dedup_by_key(|(key, _)| *key);
     keyed.into_iter().map(|(_, event)| event).collect()
@@ -104,7 +116,11 @@ impl Budget {
             if self.logs.insert(header.log()) {
                 self.bytes += 3 * ID_COST;
             }
-            let new_heads = header.auth.iter().filter(|head| self.auth.insert(**head)).count();
+            let new_heads = header
+                .auth
+                .iter()
+                .filter(|head| self.auth.insert(**head))
+                .count();
             self.bytes += ID_COST * new_heads + 2 * header.auth.len();
             if self.epochs.insert(header.epoch) {
                 self.bytes += 3 * ID_COST;
@@ -113,7 +129,9 @@ impl Budget {
     }
 
     fn fits(&self, bytes_max: usize) -> bool {
-        self.bytes <= bytes_max && self.events <= RANGE_EVENTS_MAX && self.epochs.len() <= RANGE_EPOCHS_MAX
+        self.bytes <= bytes_max
+            && self.events <= RANGE_EVENTS_MAX
+            && self.epochs.len() <= RANGE_EPOCHS_MAX
     }
 }
 
@@ -140,7 +158,14 @@ fn build(
     for (place, event) in events.iter().enumerate() {
         let chain = chain_of[place];
         let first = chains[chain].places[0] == place;
-        builder.add(event, &Placed { chain, first, signed: signed[place] });
+        builder.add(
+            event,
+            &Placed {
+                chain,
+                first,
+                signed: signed[place],
+            },
+        );
     }
     builder.finish()
 }
@@ -163,7 +188,9 @@ fn chains(events: &[&VerifiedEvent]) -> (Vec<Chain>, Vec<usize>) {
                 chain
             }
             None => {
-                chains.push(Chain { places: vec![place] });
+                chains.push(Chain {
+                    places: vec![place],
+                });
                 chains.len() - 1
             }
         };
@@ -220,7 +247,10 @@ struct Table<T> {
 
 impl<T: Ord + Clone> Table<T> {
     const fn new() -> Self {
-        Self { rows: Vec::new(), places: BTreeMap::new() }
+        Self {
+            rows: Vec::new(),
+            places: BTreeMap::new(),
+        }
     }
 
     fn place(&mut self, value: T) -> u64 {
@@ -284,8 +314,12 @@ impl<'a> Builder<'a> {
             EventId::ZERO => 0,
             prev => 1 + self.ids.place(prev),
         };
-        self.columns.chain_device.push(self.devices.place(header.device));
-        self.columns.chain_incarnation.push(u64::from(header.incarnation));
+        self.columns
+            .chain_device
+            .push(self.devices.place(header.device));
+        self.columns
+            .chain_incarnation
+            .push(u64::from(header.incarnation));
         self.columns.chain_seq.push(header.seq);
         self.columns.chain_prev.push(prev);
     }
@@ -302,8 +336,17 @@ impl<'a> Builder<'a> {
         let (form, carrier) = self.add_body(event, group);
         let proof = self.add_proof(event, placed.signed, carrier);
         let genesis = header.scope != self.scope;
-        self.columns.tag.push(Tag { kind: header.kind, form, proof, genesis }.to_number());
-        self.places.insert(event.id(), (self.places.len(), header.lamport));
+        self.columns.tag.push(
+            Tag {
+                kind: header.kind,
+                form,
+                proof,
+                genesis,
+            }
+            .to_number(),
+        );
+        self.places
+            .insert(event.id(), (self.places.len(), header.lamport));
     }
 
     fn add_time(&mut self, event: &VerifiedEvent, first: bool) {
@@ -315,10 +358,21 @@ impl<'a> Builder<'a> {
         let (lamport_before, wall_before) = self.before.unwrap_or((header.lamport, header.wall.0));
         // The receiver knows the times of `deps` in the range, and of `prev` if it is in the same chain.
         let prev = (!first).then_some(&header.prev);
-        let parents = header.deps.iter().chain(prev).filter_map(|parent| self.places.get(parent));
-        let expected = parents.map(|(_, lamport)| *lamport).max().map_or(lamport_before, |above| above + 1);
-        self.columns.lamport.push(zigzag(header.lamport.wrapping_sub(expected) as i64));
-        self.columns.wall.push(zigzag(header.wall.0.wrapping_sub(wall_before) as i64));
+        let parents = header
+            .deps
+            .iter()
+            .chain(prev)
+            .filter_map(|parent| self.places.get(parent));
+        let expected = parents
+            .map(|(_, lamport)| *lamport)
+            .max()
+            .map_or(lamport_before, |above| above + 1);
+        self.columns
+            .lamport
+            .push(zigzag(header.lamport.wrapping_sub(expected) as i64));
+        self.columns
+            .wall
+            .push(zigzag(header.wall.0.wrapping_sub(wall_before) as i64));
         self.before = Some((header.lamport, header.wall.0));
     }
 
@@ -354,14 +408,23 @@ impl<'a> Builder<'a> {
                 BodyMode::Member => (self.packing.secret)(epoch),
                 BodyMode::Blind => None,
             };
-            self.groups.push(Group { epoch, secret, lengths: Vec::new(), bodies: Vec::new() });
+            self.groups.push(Group {
+                epoch,
+                secret,
+                lengths: Vec::new(),
+                bodies: Vec::new(),
+            });
             self.groups.len() - 1
         })
     }
 
     /// Puts the body where the receiver finds it. Returns the form, and the body as carried if the
     /// receiver will have it.
-    fn add_body(&mut self, event: &VerifiedEvent, group: Option<usize>) -> (Form, Option<[u8; 32]>) {
+    fn add_body(
+        &mut self,
+        event: &VerifiedEvent,
+        group: Option<usize>,
+    ) -> (Form, Option<[u8; 32]>) {
         let header = event.header();
         if let Some(group) = group.map(|group| &mut self.groups[group])
             && let Some(secret) = &group.secret
@@ -369,7 +432,9 @@ impl<'a> Builder<'a> {
             if let Some((plaintext, padded)) = plaintext(event, secret, self.packing) {
                 group.lengths.push(plaintext.len() as u64);
                 group.bodies.extend_from_slice(&plaintext);
-                let carrier = event.signature().map(|_| crate::hash::plain(&secret.seal_body(header, &padded)));
+                let carrier = event
+                    .signature()
+                    .map(|_| crate::hash::plain(&secret.seal_body(header, &padded)));
                 return (Form::Open, carrier);
             }
             // What does not open under its epoch is of no use to anybody: the body is missing.
@@ -386,11 +451,21 @@ impl<'a> Builder<'a> {
             self.commits.extend_from_slice(&header.body_commit);
         }
         self.carried.extend_from_slice(body);
-        (Form::Carried, event.signature().map(|_| crate::hash::plain(body)))
+        (
+            Form::Carried,
+            event.signature().map(|_| crate::hash::plain(body)),
+        )
     }
 
-    fn add_proof(&mut self, event: &VerifiedEvent, signed: Signed, given: Option<[u8; 32]>) -> Proof {
-        let (Some(signature), Some(carrier)) = (event.signature(), event.carrier()) else { return Proof::Place };
+    fn add_proof(
+        &mut self,
+        event: &VerifiedEvent,
+        signed: Signed,
+        given: Option<[u8; 32]>,
+    ) -> Proof {
+        let (Some(signature), Some(carrier)) = (event.signature(), event.carrier()) else {
+            return Proof::Place;
+        };
         if signed == Signed::No {
             return Proof::Place;
         }
@@ -399,7 +474,11 @@ impl<'a> Builder<'a> {
             self.carriers.extend_from_slice(carrier);
             return Proof::Carrier;
         }
-        if signed == Signed::Last { Proof::Place } else { Proof::Signature }
+        if signed == Signed::Last {
+            Proof::Place
+        } else {
+            Proof::Signature
+        }
     }
 
     fn finish(mut self) -> SignedRange {
@@ -425,7 +504,10 @@ impl<'a> Builder<'a> {
 impl Group {
     fn seal(self) -> SealedBodies {
         let (Some(secret), false) = (&self.secret, self.lengths.is_empty()) else {
-            return SealedBodies { epoch: self.epoch, bytes: Vec::new() };
+            return SealedBodies {
+                epoch: self.epoch,
+                bytes: Vec::new(),
+            };
         };
         let mut w = Writer::new();
         write_column(&mut w, &self.lengths);
@@ -433,20 +515,33 @@ impl Group {
         // Sealed after compression: the nonce is a hash of the very bytes that are encrypted, so two
         // compressors that differ never meet with two texts under one nonce.
         let bytes = secret.seal_block(&Block::of(w.into_bytes()).to_bytes());
-        SealedBodies { epoch: self.epoch, bytes }
+        SealedBodies {
+            epoch: self.epoch,
+            bytes,
+        }
     }
 }
 
 /// The plaintext of a sealed event, without and with its padding, if it matches the commitment.
-fn plaintext(event: &VerifiedEvent, secret: &EpochSecret, packing: &Packing<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+fn plaintext(
+    event: &VerifiedEvent,
+    secret: &EpochSecret,
+    packing: &Packing<'_>,
+) -> Option<(Vec<u8>, Vec<u8>)> {
     let header = event.header();
     let matches = |plaintext: Vec<u8>| {
         let padded = crate::epoch::pad(&plaintext);
         let commit = secret.body_commit(&header.log(), header.seq, &padded);
-        (commit == header.body_commit && crate::epoch::sealed_len(padded.len()) == header.body_len as usize)
+        (commit == header.body_commit
+            && crate::epoch::sealed_len(padded.len()) == header.body_len as usize)
             .then_some((plaintext, padded))
     };
     (packing.plaintext)(event.id())
         .and_then(matches)
-        .or_else(|| event.body().and_then(|body| secret.open_body(header, body)).and_then(matches))
+        .or_else(|| {
+            event
+                .body()
+                .and_then(|body| secret.open_body(header, body))
+                .and_then(matches)
+        })
 }

@@ -15,8 +15,12 @@ use proptest::prelude::*;
 
 /// Packs with all secrets and without plaintexts at hand.
 fn pack(events: &[VerifiedEvent], mode: BodyMode) -> Vec<SignedRange> {
-    let packing =
-        Packing { mode, range_bytes_max: RANGE_BYTES_MAX, plaintext: &|_| None, secret: &|epoch| secret_of(epoch) };
+    let packing = Packing {
+        mode,
+        range_bytes_max: RANGE_BYTES_MAX,
+        plaintext: &|_| None,
+        secret: &|epoch| secret_of(epoch),
+    };
     SignedRange::pack(history::SCOPE, events, &packing)
 }
 
@@ -34,11 +38,24 @@ fn verify(range: &SignedRange) -> Result<VerifiedRange, RangeError> {
 fn content(events: &[VerifiedEvent]) -> Vec<(EventId, Vec<u8>, Option<Vec<u8>>)> {
     let mut sorted: Vec<_> = events.iter().collect();
     sorted.sort_by_key(|event| event.order_key());
-    sorted.iter().map(|event| (event.id(), event.header().to_bytes(), event.body().map(<[u8]>::to_vec))).collect()
+    sorted
+        .iter()
+        .map(|event| {
+            (
+                event.id(),
+                event.header().to_bytes(),
+                event.body().map(<[u8]>::to_vec),
+            )
+        })
+        .collect()
 }
 
 fn events_of(range: VerifiedRange) -> Vec<VerifiedEvent> {
-    range.into_events().into_iter().map(|(event, _)| event).collect()
+    range
+        .into_events()
+        .into_iter()
+        .map(|(event, _)| event)
+        .collect()
 }
 
 proptest! {
@@ -112,12 +129,16 @@ proptest! {
 
 /// Ids and headers: all that is proved for a blind node; ciphertexts between signatures are not.
 fn headers(events: &[VerifiedEvent]) -> Vec<(EventId, Vec<u8>)> {
-    content(events).into_iter().map(|(id, header, _)| (id, header)).collect()
+    content(events)
+        .into_iter()
+        .map(|(id, header, _)| (id, header))
+        .collect()
 }
 
 /// A chat in which `devices` write in turn, `count` messages of `text`.
 fn chat(devices: u8, count: usize, text: &str) -> History {
-    let specs = (0..count).map(|n| Spec::message((n % usize::from(devices)) as u8, &format!("{text} {n}")));
+    let specs =
+        (0..count).map(|n| Spec::message((n % usize::from(devices)) as u8, &format!("{text} {n}")));
     History::of(&specs.collect::<Vec<_>>())
 }
 
@@ -127,8 +148,14 @@ fn a_range_keeps_one_signature_in_64_and_the_last_of_each_log() {
     let verified = verify(&pack_one(&history.events, BodyMode::Member)).expect("verifies");
     for device in [0, 1] {
         let id = history::device(device).id();
-        let own: Vec<_> = verified.events().iter().filter(|(event, _)| event.header().device == id).collect();
-        let signed: Vec<_> = (0..own.len()).filter(|place| own[*place].0.signature().is_some()).collect();
+        let own: Vec<_> = verified
+            .events()
+            .iter()
+            .filter(|(event, _)| event.header().device == id)
+            .collect();
+        let signed: Vec<_> = (0..own.len())
+            .filter(|place| own[*place].0.signature().is_some())
+            .collect();
         assert_eq!(signed, [63, 127, 191, 199]);
     }
 }
@@ -136,14 +163,18 @@ fn a_range_keeps_one_signature_in_64_and_the_last_of_each_log() {
 #[test]
 fn events_that_no_signature_follows_are_left_out() {
     let history = chat(1, 10, "hello");
-    let mut events = events_of(verify(&pack_one(&history.events, BodyMode::Member)).expect("verifies"));
+    let mut events =
+        events_of(verify(&pack_one(&history.events, BodyMode::Member)).expect("verifies"));
     events.truncate(7);
     assert_eq!(pack(&events, BodyMode::Member), []);
     events.extend(history.events[..3].iter().cloned());
     // The live copies of the first three come first; the ones of the range prove nothing.
     events.rotate_right(3);
     let range = pack_one(&events, BodyMode::Member);
-    assert_eq!(content(&events_of(verify(&range).expect("verifies"))), content(&history.events[..3]));
+    assert_eq!(
+        content(&events_of(verify(&range).expect("verifies"))),
+        content(&history.events[..3])
+    );
 }
 
 #[test]
@@ -173,7 +204,9 @@ fn the_wrong_keys_are_told_from_the_wrong_bytes() {
     let epoch = history.events[0].header().epoch;
     let missing = range.verify(&|_| None).expect_err("no secret");
     assert_eq!(missing, RangeError::SecretNotHeld(epoch));
-    let other = range.verify(&|_| secret_of(EpochId([77; 32]))).expect_err("another secret");
+    let other = range
+        .verify(&|_| secret_of(EpochId([77; 32])))
+        .expect_err("another secret");
     assert_eq!(other, RangeError::BodiesDoNotOpen(epoch));
     assert!(!missing.is_fault() && !other.is_fault());
     assert_eq!(range.epochs().collect::<Vec<_>>(), [(epoch, true)]);
@@ -205,9 +238,16 @@ fn a_wrong_plaintext_at_hand_is_not_packed() {
     };
     let ranges = SignedRange::pack(history::SCOPE, &history.events, &packing);
     assert_eq!(ranges, pack(&history.events, BodyMode::Member));
-    let dropped: Vec<_> = history.events.iter().map(VerifiedEvent::without_body).collect();
+    let dropped: Vec<_> = history
+        .events
+        .iter()
+        .map(VerifiedEvent::without_body)
+        .collect();
     let ranges = SignedRange::pack(history::SCOPE, &dropped, &packing);
-    assert_eq!(content(&events_of(verify(&ranges[0]).expect("verifies"))), content(&dropped));
+    assert_eq!(
+        content(&events_of(verify(&ranges[0]).expect("verifies"))),
+        content(&dropped)
+    );
 }
 
 #[test]
@@ -225,8 +265,14 @@ fn a_genesis_is_in_the_range_of_its_own_id() {
     assert_eq!(content(&events_of(verified)), content(&events));
     // Under another name it is no genesis, and without the rest nothing is left.
     assert_eq!(SignedRange::pack(ScopeId([9; 32]), &events, &packing), []);
-    let renamed = SignedRange { scope: ScopeId([9; 32]), ..ranges[0].clone() };
-    assert!(matches!(renamed.verify(&|_| None), Err(RangeError::Malformed(_))));
+    let renamed = SignedRange {
+        scope: ScopeId([9; 32]),
+        ..ranges[0].clone()
+    };
+    assert!(matches!(
+        renamed.verify(&|_| None),
+        Err(RangeError::Malformed(_))
+    ));
 }
 
 #[test]
@@ -241,19 +287,32 @@ fn a_body_that_was_signed_wrongly_is_missing_and_the_event_stands() {
     let blind = pack_one(&history.events, BodyMode::Blind);
     let events = events_of(blind.verify(&|_| None).expect("verifies"));
     assert_eq!(content(&events), content(&history.events));
-    assert_eq!(content(&events_of(verify(&pack_one(&events, BodyMode::Blind)).expect("verifies"))), content(&events));
+    assert_eq!(
+        content(&events_of(
+            verify(&pack_one(&events, BodyMode::Blind)).expect("verifies")
+        )),
+        content(&events)
+    );
 }
 
 #[test]
 fn forms_follow_mode_and_kind() {
-    let specs = [Spec::message(0, "hi"), Spec::deletion(0), Spec::message(1, "dropped").without_body()];
+    let specs = [
+        Spec::message(0, "hi"),
+        Spec::deletion(0),
+        Spec::message(1, "dropped").without_body(),
+    ];
     let history = History::of(&specs);
     for (mode, expected) in [
         (BodyMode::Member, [Form::Open, Form::Carried, Form::Absent]),
-        (BodyMode::Blind, [Form::Carried, Form::Carried, Form::Absent]),
+        (
+            BodyMode::Blind,
+            [Form::Carried, Form::Carried, Form::Absent],
+        ),
     ] {
         let range = pack_one(&history.events, mode);
-        let columns = super::columns::Columns::from_bytes(&range.columns.open("columns").expect("opens"), 3);
+        let columns =
+            super::columns::Columns::from_bytes(&range.columns.open("columns").expect("opens"), 3);
         let mut forms = [Form::Absent; 3];
         for (place, tag) in columns.expect("reads").tag.iter().enumerate() {
             forms[place] = Tag::from_number(*tag).expect("known").form;
@@ -270,9 +329,14 @@ fn a_thousand_messages_fit_the_byte_budget() {
     let newest = &history.events[9_000..];
     let raw: usize = newest.iter().map(|event| history.texts[&event.id()]).sum();
     for (mode, limit) in [(BodyMode::Member, 130), (BodyMode::Blind, 170)] {
-        let bytes: usize = pack(newest, mode).iter().map(|range| range.to_bytes().len()).sum();
-        println!("{mode:?}: {} bytes per message of {} of text", bytes as f64 / 1e3, raw as f64 / 1e3);
-        assert!(bytes <= limit * 1000, "{mode:?}: {bytes} bytes for 1,000 messages");
+        let bytes: usize = pack(newest, mode)
+            .iter()
+            .map(|range| range.to_bytes().len())
+            .sum();
+        assert!(
+            bytes <= limit * 1000,
+            "{mode:?}: {bytes} bytes for 1,000 messages of {raw} bytes of text"
+        );
     }
 }
 
@@ -284,5 +348,8 @@ fn one_range_holds_at_most_64_events_between_signatures() {
     assert!(verify(&range).is_ok());
     let stretched = bytes::without_first_signature(&range);
     let error = verify(&stretched).expect_err("65 events with one signature");
-    assert!(error.is_fault() && error.to_string().contains("between signatures"), "{error}");
+    assert!(
+        error.is_fault() && error.to_string().contains("between signatures"),
+        "{error}"
+    );
 }

@@ -1,6 +1,5 @@
 //! Verifying: recomputes every header from the columns, chains the ids, and checks the signatures.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use alloquy_ids::{DeviceId, EpochId, EventId, ScopeId, UnixMs};
@@ -20,28 +19,50 @@ pub(super) fn verify(
     check_declared(range.columns.declared_len() + range.carried.declared_len())?;
     let columns_bytes = range.columns.open("columns of a range")?;
     let columns = Columns::from_bytes(&columns_bytes, range.count)?;
-    let tags = columns.tag.iter().map(|tag| Tag::from_number(*tag)).collect::<Result<Vec<_>, _>>()?;
+    let tags = columns
+        .tag
+        .iter()
+        .map(|tag| Tag::from_number(*tag))
+        .collect::<Result<Vec<_>, _>>()?;
     let carried = range.carried.open("carried bodies")?;
     let blocks = open_blocks(range, secret)?;
     let mut groups = Vec::with_capacity(blocks.len());
     for (place, (sealed, opened)) in range.sealed.iter().zip(&blocks).enumerate() {
         let open = |(tag, row): (&Tag, &u64)| tag.form == Form::Open && *row == place as u64;
-        let count = tags.iter().zip(&columns.epoch).filter(|pair| open(*pair)).count();
+        let count = tags
+            .iter()
+            .zip(&columns.epoch)
+            .filter(|pair| open(*pair))
+            .count();
         groups.push(Group::new(sealed.epoch, opened.as_ref(), count)?);
     }
-    let mut walk = Walk::new(range.scope, &columns, &tags, &range.hashes, &carried, groups)?;
+    let mut walk = Walk::new(
+        range.scope,
+        &columns,
+        &tags,
+        &range.hashes,
+        &carried,
+        groups,
+    )?;
     let mut events = Vec::with_capacity(range.count);
     for (place, tag) in tags.iter().enumerate() {
         events.push(walk.event(place, *tag)?);
     }
     walk.end()?;
-    Ok(VerifiedRange { scope: range.scope, events })
+    Ok(VerifiedRange {
+        scope: range.scope,
+        events,
+    })
 }
 
 fn check_declared(value: usize) -> Result<(), DecodeError> {
     if value > RANGE_BYTES_MAX {
         let (value, limit) = (value as u64, RANGE_BYTES_MAX as u64);
-        return Err(DecodeError::Limit { what: "declared bytes of a range", value, limit });
+        return Err(DecodeError::Limit {
+            what: "declared bytes of a range",
+            value,
+            limit,
+        });
     }
     Ok(())
 }
@@ -62,7 +83,9 @@ fn open_blocks(
             continue;
         }
         let secret = secret(bodies.epoch).ok_or(RangeError::SecretNotHeld(bodies.epoch))?;
-        let bytes = secret.open_block(&bodies.bytes).ok_or(RangeError::BodiesDoNotOpen(bodies.epoch))?;
+        let bytes = secret
+            .open_block(&bodies.bytes)
+            .ok_or(RangeError::BodiesDoNotOpen(bodies.epoch))?;
         let block = Block::from_bytes(&bytes)?;
         declared += block.declared_len();
         check_declared(declared)?;
@@ -82,20 +105,41 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     /// `count`: how many events of the range say that their body is in the block.
     fn new(epoch: EpochId, opened: Option<&'a Opened>, count: usize) -> Result<Self, DecodeError> {
-        let (secret, bytes) = opened.map_or((None, &[][..]), |(secret, bytes)| (Some(secret), bytes.as_slice()));
+        let (secret, bytes) = opened.map_or((None, &[][..]), |(secret, bytes)| {
+            (Some(secret), bytes.as_slice())
+        });
         if epoch == EpochId::ZERO || secret.is_some() != (count > 0) {
-            return Err(DecodeError::NotCanonical { what: "epochs of a range" });
+            return Err(DecodeError::NotCanonical {
+                what: "epochs of a range",
+            });
         }
         let mut bodies = Reader::new(bytes);
-        let lengths = if count > 0 { read_column(&mut bodies, count, "length of a body")? } else { Vec::new() };
-        Ok(Self { epoch, secret, lengths: lengths.into_iter(), bodies })
+        let lengths = if count > 0 {
+            read_column(&mut bodies, count, "length of a body")?
+        } else {
+            Vec::new()
+        };
+        Ok(Self {
+            epoch,
+            secret,
+            lengths: lengths.into_iter(),
+            bodies,
+        })
     }
 
     fn next(&mut self) -> Result<(&'a EpochSecret, &'a [u8]), DecodeError> {
-        let truncated = DecodeError::Truncated { what: "open bodies" };
-        let (Some(secret), Some(len)) = (self.secret, self.lengths.next()) else { return Err(truncated) };
+        let truncated = DecodeError::Truncated {
+            what: "open bodies",
+        };
+        let (Some(secret), Some(len)) = (self.secret, self.lengths.next()) else {
+            return Err(truncated);
+        };
         if len > BODY_BYTES_MAX as u64 {
-            return Err(DecodeError::Limit { what: "body length", value: len, limit: BODY_BYTES_MAX as u64 });
+            return Err(DecodeError::Limit {
+                what: "body length",
+                value: len,
+                limit: BODY_BYTES_MAX as u64,
+            });
         }
         Ok((secret, self.bodies.raw(len as usize, "open bodies")?))
     }
@@ -116,8 +160,14 @@ struct Chain {
 enum Body<'a> {
     Absent,
     Carried(&'a [u8]),
-    Open { secret: &'a EpochSecret, plaintext: &'a [u8], padded: Vec<u8> },
+    Open {
+        secret: &'a EpochSecret,
+        plaintext: &'a [u8],
+        padded: Vec<u8>,
+    },
 }
+
+type SignatureAndCarrier = ([u8; 64], [u8; 32]);
 
 /// Walks the events of a range in order and uses up its tables.
 struct Walk<'a> {
@@ -147,7 +197,7 @@ impl<'a> Walk<'a> {
         columns: &'a Columns,
         tags: &[Tag],
         hashes: &'a [u8],
-        carried: &'a Cow<'_, [u8]>,
+        carried: &'a [u8],
         groups: Vec<Group<'a>>,
     ) -> Result<Self, DecodeError> {
         let mut hashes = Reader::new(hashes);
@@ -160,7 +210,10 @@ impl<'a> Walk<'a> {
             Form::Open => false,
         };
         let commits = tags.iter().filter(with_commit).count();
-        let carriers = tags.iter().filter(|tag| tag.proof == Proof::Carrier).count();
+        let carriers = tags
+            .iter()
+            .filter(|tag| tag.proof == Proof::Carrier)
+            .count();
         Ok(Self {
             scope,
             columns,
@@ -183,27 +236,51 @@ impl<'a> Walk<'a> {
     }
 
     /// The event at `place`, and its plaintext if it was open.
-    fn event(&mut self, place: usize, tag: Tag) -> Result<(VerifiedEvent, Option<Vec<u8>>), RangeError> {
+    fn event(
+        &mut self,
+        place: usize,
+        tag: Tag,
+    ) -> Result<(VerifiedEvent, Option<Vec<u8>>), RangeError> {
         let (mut header, chain) = self.header(place, tag)?;
         let body = self.body(place, tag, &mut header)?;
         self.scratch.clear();
         header.write(&mut self.scratch);
-        let id = EventId(crate::hash::derive("alloquy event id v1", &[self.scratch.as_bytes()]));
+        let id = EventId(crate::hash::derive(
+            "alloquy event id v1",
+            &[self.scratch.as_bytes()],
+        ));
         if tag.genesis && id.0 != self.scope.0 {
-            return Err(DecodeError::NotCanonical { what: "genesis of a range" }.into());
+            return Err(DecodeError::NotCanonical {
+                what: "genesis of a range",
+            }
+            .into());
         }
         self.check_order(&header, id)?;
         let (body, plaintext) = match body {
             Body::Absent => (None, None),
             Body::Carried(bytes) => (Some(bytes.to_vec()), None),
-            Body::Open { secret, plaintext, padded } => {
-                (Some(secret.seal_body(&header, &padded)), Some(plaintext.to_vec()))
-            }
+            Body::Open {
+                secret,
+                plaintext,
+                padded,
+            } => (
+                Some(secret.seal_body(&header, &padded)),
+                Some(plaintext.to_vec()),
+            ),
         };
         let (signature, carrier) = self.proof(chain, tag, id, body.as_deref())?.unzip();
         self.chains[chain].advance(id, &header);
         self.walked.push((id, header.lamport));
-        Ok((VerifiedEvent(Arc::new(VerifiedInner { id, header, body, signature, carrier })), plaintext))
+        Ok((
+            VerifiedEvent(Arc::new(VerifiedInner {
+                id,
+                header,
+                body,
+                signature,
+                carrier,
+            })),
+            plaintext,
+        ))
     }
 
     /// Everything of the header but the body's length and commitment.
@@ -212,32 +289,60 @@ impl<'a> Walk<'a> {
         let deps = self.deps(place)?;
         let number = columns.chain[place] as usize;
         if number > self.chains_seen || number >= self.chains.len() {
-            return Err(DecodeError::NotCanonical { what: "chain of an event" });
+            return Err(DecodeError::NotCanonical {
+                what: "chain of an event",
+            });
         }
         self.chains_seen += usize::from(number == self.chains_seen);
         let chain = &self.chains[number];
-        let above = deps.iter().filter_map(|(_, lamport)| *lamport).max().max(chain.lamport);
-        let before = self.walked.last().map_or(columns.lamport_base, |(_, lamport)| *lamport);
+        let above = deps
+            .iter()
+            .filter_map(|(_, lamport)| *lamport)
+            .max()
+            .max(chain.lamport);
+        let before = self
+            .walked
+            .last()
+            .map_or(columns.lamport_base, |(_, lamport)| *lamport);
         let expected = above.map_or(before, |above| above + 1);
         let lamport = expected.wrapping_add_signed(unzigzag(columns.lamport[place]));
         if lamport > LAMPORT_MAX {
-            return Err(DecodeError::Limit { what: "lamport time", value: lamport, limit: LAMPORT_MAX });
+            return Err(DecodeError::Limit {
+                what: "lamport time",
+                value: lamport,
+                limit: LAMPORT_MAX,
+            });
         }
         self.wall = self.wall.wrapping_add_signed(unzigzag(columns.wall[place]));
         let epoch = match (tag.kind, columns.epoch[place]) {
             (Kind::Sealed, row) => row_of(&self.groups, row, "epoch of an event")?.epoch,
             (_, 0) => EpochId::ZERO,
-            (_, _) => return Err(DecodeError::NotCanonical { what: "epoch of an event" }),
+            (_, _) => {
+                return Err(DecodeError::NotCanonical {
+                    what: "epoch of an event",
+                });
+            }
         };
         let header = Header {
             kind: tag.kind,
-            scope: if tag.genesis { ScopeId::ZERO } else { self.scope },
+            scope: if tag.genesis {
+                ScopeId::ZERO
+            } else {
+                self.scope
+            },
             device: chain.device,
             incarnation: chain.incarnation,
-            seq: chain.next_seq.ok_or(DecodeError::NotCanonical { what: "seq of a chain" })?,
+            seq: chain.next_seq.ok_or(DecodeError::NotCanonical {
+                what: "seq of a chain",
+            })?,
             prev: chain.last,
             deps: deps.into_iter().map(|(id, _)| id).collect(),
-            auth: row_of(&self.auth_sets, columns.auth[place], "auth heads of an event")?.clone(),
+            auth: row_of(
+                &self.auth_sets,
+                columns.auth[place],
+                "auth heads of an event",
+            )?
+            .clone(),
             lamport,
             wall: UnixMs(self.wall),
             epoch,
@@ -251,7 +356,10 @@ impl<'a> Walk<'a> {
     fn deps(&mut self, place: usize) -> Result<Vec<(EventId, Option<u64>)>, DecodeError> {
         let mut deps = Vec::with_capacity(self.columns.dep_len[place] as usize);
         for _ in 0..self.columns.dep_len[place] {
-            let reference = *self.dep_refs.next().ok_or(DecodeError::Truncated { what: "deps" })?;
+            let reference = *self
+                .dep_refs
+                .next()
+                .ok_or(DecodeError::Truncated { what: "deps" })?;
             let dep = if reference & 1 == 1 {
                 (*row_of(&self.ids, reference >> 1, "deps")?, None)
             } else {
@@ -267,19 +375,33 @@ impl<'a> Walk<'a> {
     }
 
     /// Finds the body and completes the header with its length and commitment.
-    fn body(&mut self, place: usize, tag: Tag, header: &mut Header) -> Result<Body<'a>, DecodeError> {
+    fn body(
+        &mut self,
+        place: usize,
+        tag: Tag,
+        header: &mut Header,
+    ) -> Result<Body<'a>, DecodeError> {
         let body = if tag.form == Form::Open {
             let row = self.columns.epoch[place] as usize;
             let (secret, plaintext) = self.groups[row].next()?;
             let padded = crate::epoch::pad(plaintext);
             header.body_len = crate::epoch::sealed_len(padded.len()) as u32;
             header.body_commit = secret.body_commit(&header.log(), header.seq, &padded);
-            Body::Open { secret, plaintext, padded }
+            Body::Open {
+                secret,
+                plaintext,
+                padded,
+            }
         } else {
-            let value = *self.body_lens.next().ok_or(DecodeError::Truncated { what: "body length" })?;
+            let value = *self.body_lens.next().ok_or(DecodeError::Truncated {
+                what: "body length",
+            })?;
             header.body_len = value.min(u64::from(u32::MAX)) as u32;
             match tag.form {
-                Form::Carried => Body::Carried(self.carried.raw(header.body_len as usize, "carried bodies")?),
+                Form::Carried => Body::Carried(
+                    self.carried
+                        .raw(header.body_len as usize, "carried bodies")?,
+                ),
                 _ => Body::Absent,
             }
         };
@@ -292,17 +414,35 @@ impl<'a> Walk<'a> {
         }
         if header.body_len as usize > BODY_BYTES_MAX {
             let (value, limit) = (u64::from(header.body_len), BODY_BYTES_MAX as u64);
-            return Err(DecodeError::Limit { what: "body length", value, limit });
+            return Err(DecodeError::Limit {
+                what: "body length",
+                value,
+                limit,
+            });
         }
         Ok(body)
     }
 
     /// Refuses events that are not in the order shown, or twice in the range.
     fn check_order(&mut self, header: &Header, id: EventId) -> Result<(), DecodeError> {
-        let Header { lamport, device, incarnation, seq, .. } = *header;
-        let key = OrderKey { lamport, device, incarnation, seq, id };
+        let Header {
+            lamport,
+            device,
+            incarnation,
+            seq,
+            ..
+        } = *header;
+        let key = OrderKey {
+            lamport,
+            device,
+            incarnation,
+            seq,
+            id,
+        };
         if self.before.replace(key).is_some_and(|before| before >= key) {
-            return Err(DecodeError::NotCanonical { what: "order of events" });
+            return Err(DecodeError::NotCanonical {
+                what: "order of events",
+            });
         }
         Ok(())
     }
@@ -314,29 +454,48 @@ impl<'a> Walk<'a> {
         tag: Tag,
         id: EventId,
         body: Option<&[u8]>,
-    ) -> Result<Option<([u8; 64], [u8; 32])>, RangeError> {
+    ) -> Result<Option<SignatureAndCarrier>, RangeError> {
         let chain = &mut self.chains[chain];
         let last = chain.left == 1;
         if tag.proof == Proof::Place && !last {
             chain.unsigned += 1;
             if chain.unsigned >= RANGE_SIGNATURE_SPACING_MAX {
-                let (value, limit) = (chain.unsigned as u64, RANGE_SIGNATURE_SPACING_MAX as u64 - 1);
-                return Err(DecodeError::Limit { what: "events between signatures", value, limit }.into());
+                let (value, limit) = (
+                    chain.unsigned as u64,
+                    RANGE_SIGNATURE_SPACING_MAX as u64 - 1,
+                );
+                return Err(DecodeError::Limit {
+                    what: "events between signatures",
+                    value,
+                    limit,
+                }
+                .into());
             }
             return Ok(None);
         }
         if tag.proof == Proof::Signature && last {
-            return Err(DecodeError::NotCanonical { what: "proof of an event" }.into());
+            return Err(DecodeError::NotCanonical {
+                what: "proof of an event",
+            }
+            .into());
         }
         chain.unsigned = 0;
         let given = body.map(crate::hash::plain);
         let carrier = match tag.proof {
-            Proof::Carrier => Some(self.carriers.array("carrier")?).filter(|carrier| Some(*carrier) != given),
+            Proof::Carrier => {
+                Some(self.carriers.array("carrier")?).filter(|carrier| Some(*carrier) != given)
+            }
             Proof::Place | Proof::Signature => given,
         };
-        let carrier = carrier.ok_or(DecodeError::NotCanonical { what: "carrier of an event" })?;
+        let carrier = carrier.ok_or(DecodeError::NotCanonical {
+            what: "carrier of an event",
+        })?;
         let signature = self.signatures.array("signature")?;
-        if !crate::keys::verify(&chain.device.0, &signed_message(tag.kind, id, &carrier), &signature) {
+        if !crate::keys::verify(
+            &chain.device.0,
+            &signed_message(tag.kind, id, &carrier),
+            &signature,
+        ) {
             return Err(RangeError::Signature(id));
         }
         Ok(Some((signature, carrier)))
@@ -344,7 +503,12 @@ impl<'a> Walk<'a> {
 
     /// Refuses what no event used.
     fn end(&self) -> Result<(), DecodeError> {
-        for reader in [&self.commits, &self.carriers, &self.signatures, &self.carried] {
+        for reader in [
+            &self.commits,
+            &self.carriers,
+            &self.signatures,
+            &self.carried,
+        ] {
             reader.end()?;
         }
         for group in &self.groups {
@@ -365,16 +529,28 @@ impl Chain {
 
 fn row_of<'t, T>(table: &'t [T], row: u64, what: &'static str) -> Result<&'t T, DecodeError> {
     let found = usize::try_from(row).ok().and_then(|row| table.get(row));
-    found.ok_or(DecodeError::Limit { what, value: row, limit: table.len() as u64 })
+    found.ok_or(DecodeError::Limit {
+        what,
+        value: row,
+        limit: table.len() as u64,
+    })
 }
 
-fn read_ids<T>(r: &mut Reader<'_>, count: usize, id: impl Fn([u8; 32]) -> T) -> Result<Vec<T>, DecodeError> {
+fn read_ids<T>(
+    r: &mut Reader<'_>,
+    count: usize,
+    id: impl Fn([u8; 32]) -> T,
+) -> Result<Vec<T>, DecodeError> {
     let bytes = r.raw(count * 32, "ids of a range")?;
     Ok(bytes.as_chunks().0.iter().map(|bytes| id(*bytes)).collect())
 }
 
 /// The chains of a range. Every one of them has events: its number is used at least once.
-fn read_chains(columns: &Columns, devices: &[DeviceId], ids: &[EventId]) -> Result<Vec<Chain>, DecodeError> {
+fn read_chains(
+    columns: &Columns,
+    devices: &[DeviceId],
+    ids: &[EventId],
+) -> Result<Vec<Chain>, DecodeError> {
     let mut chains = Vec::with_capacity(columns.chain_device.len());
     for (number, device) in columns.chain_device.iter().enumerate() {
         let value = columns.chain_incarnation[number];
@@ -398,12 +574,22 @@ fn read_chains(columns: &Columns, devices: &[DeviceId], ids: &[EventId]) -> Resu
     }
     for chain in &columns.chain {
         let count = chains.len() as u64;
-        let place = usize::try_from(*chain).ok().and_then(|chain| chains.get_mut(chain));
+        let place = usize::try_from(*chain)
+            .ok()
+            .and_then(|chain| chains.get_mut(chain));
         let what = "chain of an event";
-        place.ok_or(DecodeError::Limit { what, value: *chain, limit: count })?.left += 1;
+        place
+            .ok_or(DecodeError::Limit {
+                what,
+                value: *chain,
+                limit: count,
+            })?
+            .left += 1;
     }
     if chains.iter().any(|chain| chain.left == 0) {
-        return Err(DecodeError::NotCanonical { what: "chains of a range" });
+        return Err(DecodeError::NotCanonical {
+            what: "chains of a range",
+        });
     }
     Ok(chains)
 }
@@ -413,7 +599,11 @@ fn read_auth_sets(columns: &Columns, ids: &[EventId]) -> Result<Vec<Vec<EventId>
     let mut sets = Vec::with_capacity(columns.auth_len.len());
     for len in &columns.auth_len {
         let heads = refs.by_ref().take(*len as usize);
-        sets.push(heads.map(|row| row_of(ids, *row, "auth heads").copied()).collect::<Result<_, _>>()?);
+        sets.push(
+            heads
+                .map(|row| row_of(ids, *row, "auth heads").copied())
+                .collect::<Result<_, _>>()?,
+        );
     }
     Ok(sets)
 }

@@ -15,8 +15,11 @@ use crate::{golden, hex, seed};
 fn epochs() {
     let parent = EpochKey::Link(seed("parent link key"));
     let child = EpochKey::Link(seed("child link key"));
-    let (scope, parent_id, child_id) =
-        (ScopeId(seed("community")), EpochId(seed("parent epoch")), EpochId(seed("child epoch")));
+    let (scope, parent_id, child_id) = (
+        ScopeId(seed("community")),
+        EpochId(seed("parent epoch")),
+        EpochId(seed("child epoch")),
+    );
     let secret = child.secret();
     let commit = secret.commit(scope, &[parent_id]);
     let gossip = secret.gossip_key();
@@ -29,20 +32,23 @@ fn epochs() {
         json!({"name": name, "wrap": hex(wrapped.to_bytes()), "key": hex(key.to_bytes())})
     });
     let frame = b"a frame of gossip";
-    golden("epochs.json", &json!({
-        "key_scope": hex(scope.0),
-        "epoch": hex(child_id.0),
-        "parents": [hex(parent_id.0)],
-        "link_key": hex(&child.to_bytes()[1..]),
-        "secret": hex(&child.secret_only().to_bytes()[1..]),
-        "commit": hex(commit),
-        "gossip_topic": hex(gossip.topic()),
-        "gossip_frame": hex(frame),
-        "gossip_sealed": hex(gossip.seal(frame, &mut rng)),
-        "link_parent": hex(parent.to_bytes()),
-        "link": hex(seal_link(&child, &commit, &parent).expect("a link key is held")),
-        "recipient_secret": hex(recipient),
-        "recipient": hex(to),
-        "wraps": wraps,
-    }));
+    golden(
+        "epochs.json",
+        &json!({
+            "key_scope": hex(scope.0),
+            "epoch": hex(child_id.0),
+            "parents": [hex(parent_id.0)],
+            "link_key": hex(&child.to_bytes()[1..]),
+            "secret": hex(&child.secret_only().to_bytes()[1..]),
+            "commit": hex(commit),
+            "gossip_topic": hex(gossip.topic()),
+            "gossip_frame": hex(frame),
+            "gossip_sealed": hex(gossip.seal(frame, &mut rng)),
+            "link_parent": hex(parent.to_bytes()),
+            "link": hex(seal_link(&child, &commit, &parent).expect("a link key is held")),
+            "recipient_secret": hex(recipient),
+            "recipient": hex(to),
+            "wraps": wraps,
+        }),
+    );
 }

@@ -36,7 +36,12 @@ pub(crate) fn clear(mut header: Header, body: &[u8], device: &DeviceKey) -> Sign
 }
 
 /// Signs an event with a body sealed under an epoch.
-pub(crate) fn sealed(mut header: Header, key: &EpochKey, body: &Body, device: &DeviceKey) -> SignedEvent {
+pub(crate) fn sealed(
+    mut header: Header,
+    key: &EpochKey,
+    body: &Body,
+    device: &DeviceKey,
+) -> SignedEvent {
     let secret = key.secret();
     let padded = pad(&body.to_bytes());
     header.body_len = sealed_len(padded.len()) as u32;
@@ -46,7 +51,10 @@ pub(crate) fn sealed(mut header: Header, key: &EpochKey, body: &Body, device: &D
 }
 
 pub(crate) fn message(text: &str) -> Body {
-    Body::Message(MessageBody { text: text.to_owned(), ..MessageBody::default() })
+    Body::Message(MessageBody {
+        text: text.to_owned(),
+        ..MessageBody::default()
+    })
 }
 
 fn vector(name: &str, event: &SignedEvent) -> Value {
@@ -83,7 +91,10 @@ fn vector(name: &str, event: &SignedEvent) -> Value {
 fn events() {
     let device = DeviceKey::from_seed(&seed("device"));
     let key = EpochKey::Link(seed("link key"));
-    let genesis = Header { scope: ScopeId::ZERO, ..header(Kind::Authority, &device) };
+    let genesis = Header {
+        scope: ScopeId::ZERO,
+        ..header(Kind::Authority, &device)
+    };
     let authority = clear(genesis, &[2], &device);
     let deletion = Header {
         seq: 7,
@@ -94,20 +105,57 @@ fn events() {
         ..header(Kind::Deletion, &device)
     };
     let target = EventId(seed("target"));
-    let deleted = clear(deletion.clone(), &[[1].as_slice(), &target.0].concat(), &device);
+    let deleted = clear(
+        deletion.clone(),
+        &[[1].as_slice(), &target.0].concat(),
+        &device,
+    );
     let identity = clear(header(Kind::Identity, &device), &[200, 1, 2, 3], &device);
-    let sealed_header =
-        Header { kind: Kind::Sealed, epoch: EpochId(seed("epoch")), ..deletion };
+    let sealed_header = Header {
+        kind: Kind::Sealed,
+        epoch: EpochId(seed("epoch")),
+        ..deletion
+    };
     let bodies = [
         ("message", message("Hello, Ben!")),
         (
             "reply in a thread",
-            Body::Message(MessageBody { text: "Sí".to_owned(), reply_to: Some(target), thread: Some(target) }),
+            Body::Message(MessageBody {
+                text: "Sí".to_owned(),
+                reply_to: Some(target),
+                thread: Some(target),
+            }),
         ),
-        ("edit", Body::Edit { target, text: "Hello, Eva!".to_owned() }),
-        ("reaction", Body::React { target, emoji: "👍".to_owned(), on: true }),
-        ("reaction taken back", Body::React { target, emoji: "👍".to_owned(), on: false }),
-        ("unknown body", Body::Unknown { tag: 200, bytes: vec![1, 2, 3] }),
+        (
+            "edit",
+            Body::Edit {
+                target,
+                text: "Hello, Eva!".to_owned(),
+            },
+        ),
+        (
+            "reaction",
+            Body::React {
+                target,
+                emoji: "👍".to_owned(),
+                on: true,
+            },
+        ),
+        (
+            "reaction taken back",
+            Body::React {
+                target,
+                emoji: "👍".to_owned(),
+                on: false,
+            },
+        ),
+        (
+            "unknown body",
+            Body::Unknown {
+                tag: 200,
+                bytes: vec![1, 2, 3],
+            },
+        ),
         ("long message", message(&"all work and no play ".repeat(20))),
     ];
     let sealed_vector = |(name, body): &(&str, Body)| {
@@ -117,10 +165,13 @@ fn events() {
         vector["padded"] = hex(pad(&body.to_bytes())).into();
         vector
     };
-    golden("events.json", &json!({
-        "device_seed": hex(seed("device")),
-        "epoch_secret": hex(&key.secret_only().to_bytes()[1..]),
-        "clear": [vector("authority", &authority), vector("deletion", &deleted), vector("identity", &identity)],
-        "sealed": bodies.iter().map(sealed_vector).collect::<Vec<_>>(),
-    }));
+    golden(
+        "events.json",
+        &json!({
+            "device_seed": hex(seed("device")),
+            "epoch_secret": hex(&key.secret_only().to_bytes()[1..]),
+            "clear": [vector("authority", &authority), vector("deletion", &deleted), vector("identity", &identity)],
+            "sealed": bodies.iter().map(sealed_vector).collect::<Vec<_>>(),
+        }),
+    );
 }

@@ -19,7 +19,10 @@ fn key(epoch: &str) -> EpochKey {
 }
 
 fn secret_of(id: EpochId) -> Option<EpochSecret> {
-    EPOCHS.into_iter().find(|name| seed(name) == id.0).map(|name| key(name).secret())
+    EPOCHS
+        .into_iter()
+        .find(|name| seed(name) == id.0)
+        .map(|name| key(name).secret())
 }
 
 /// A chat of three devices with a deletion, two epochs, a fork, and one body that was dropped.
@@ -33,8 +36,15 @@ fn history() -> Vec<VerifiedEvent> {
         let newest = events.last().map(|event| event.header.clone());
         let dep = newest.filter(|newest| prev.is_none_or(|prev| prev.id() != newest.id()));
         let outside = (n == 0).then(|| EventId(seed("event outside")));
-        let above = prev.into_iter().chain(dep.as_ref()).map(|parent| parent.lamport).max();
-        let mut next = header(if n == 9 { Kind::Deletion } else { Kind::Sealed }, &devices[writer]);
+        let above = prev
+            .into_iter()
+            .chain(dep.as_ref())
+            .map(|parent| parent.lamport)
+            .max();
+        let mut next = header(
+            if n == 9 { Kind::Deletion } else { Kind::Sealed },
+            &devices[writer],
+        );
         next.incarnation = 100 + writer as u32;
         next.seq = prev.map_or(0, |prev| prev.seq + 1);
         next.prev = prev.map_or(EventId::ZERO, Header::id);
@@ -43,11 +53,20 @@ fn history() -> Vec<VerifiedEvent> {
         next.lamport = above.map_or(41, |above| above + 1);
         next.wall.0 += 1000 * n as u64;
         let event = if n == 9 {
-            clear(next, &[[1].as_slice(), &events[2].header.id().0].concat(), &devices[writer])
+            clear(
+                next,
+                &[[1].as_slice(), &events[2].header.id().0].concat(),
+                &devices[writer],
+            )
         } else {
             let epoch = EPOCHS[usize::from(n >= 12)];
             next.epoch = EpochId(seed(epoch));
-            sealed(next, &key(epoch), &message(&format!("message number {n} of this channel")), &devices[writer])
+            sealed(
+                next,
+                &key(epoch),
+                &message(&format!("message number {n} of this channel")),
+                &devices[writer],
+            )
         };
         // Ben's device was copied: event 19 does not know event 16.
         if n != 16 {
@@ -55,8 +74,13 @@ fn history() -> Vec<VerifiedEvent> {
         }
         events.push(event);
     }
-    let verified = events.into_iter().map(|event| event.verify().expect("signed by its own device"));
-    verified.enumerate().map(|(n, event)| if n == 2 { event.without_body() } else { event }).collect()
+    let verified = events
+        .into_iter()
+        .map(|event| event.verify().expect("signed by its own device"));
+    verified
+        .enumerate()
+        .map(|(n, event)| if n == 2 { event.without_body() } else { event })
+        .collect()
 }
 
 fn vector(name: &str, range: &SignedRange) -> Value {
@@ -96,7 +120,14 @@ fn pack(scope: ScopeId, events: &[VerifiedEvent], mode: BodyMode) -> SignedRange
 /// A founding event and two more of its log.
 fn authority() -> (ScopeId, Vec<VerifiedEvent>) {
     let device = DeviceKey::from_seed(&seed("Ana"));
-    let genesis = clear(Header { scope: ScopeId::ZERO, ..header(Kind::Authority, &device) }, &[2], &device);
+    let genesis = clear(
+        Header {
+            scope: ScopeId::ZERO,
+            ..header(Kind::Authority, &device)
+        },
+        &[2],
+        &device,
+    );
     let scope = ScopeId(genesis.header.id().0);
     let mut events = vec![genesis];
     for lamport in [2, 3] {
@@ -105,7 +136,13 @@ fn authority() -> (ScopeId, Vec<VerifiedEvent>) {
         next.prev = events[events.len() - 1].header.id();
         events.push(clear(next, &[2], &device));
     }
-    (scope, events.into_iter().map(|event| event.verify().expect("signed by its own device")).collect())
+    (
+        scope,
+        events
+            .into_iter()
+            .map(|event| event.verify().expect("signed by its own device"))
+            .collect(),
+    )
 }
 
 #[test]
@@ -113,16 +150,17 @@ fn ranges() {
     let events = history();
     let (founded, operations) = authority();
     let scope = ScopeId(seed("scope"));
-    let epoch = |name: &str| {
-        json!({"epoch": hex(seed(name)), "secret": hex(&key(name).secret_only().to_bytes()[1..])})
-    };
-    golden("ranges.json", &json!({
-        "epochs": EPOCHS.map(epoch),
-        "ranges": [
-            vector("member", &pack(scope, &events, BodyMode::Member)),
-            vector("blind", &pack(scope, &events, BodyMode::Blind)),
-            vector("one event", &pack(scope, &events[..1], BodyMode::Member)),
-            vector("authority", &pack(founded, &operations, BodyMode::Member)),
-        ],
-    }));
+    let epoch = |name: &str| json!({"epoch": hex(seed(name)), "secret": hex(&key(name).secret_only().to_bytes()[1..])});
+    golden(
+        "ranges.json",
+        &json!({
+            "epochs": EPOCHS.map(epoch),
+            "ranges": [
+                vector("member", &pack(scope, &events, BodyMode::Member)),
+                vector("blind", &pack(scope, &events, BodyMode::Blind)),
+                vector("one event", &pack(scope, &events[..1], BodyMode::Member)),
+                vector("authority", &pack(founded, &operations, BodyMode::Member)),
+            ],
+        }),
+    );
 }

@@ -12,7 +12,10 @@ fn columns_of(range: &SignedRange) -> Columns {
 }
 
 fn with_columns(range: &SignedRange, columns: &Columns) -> SignedRange {
-    SignedRange { columns: Block::of(columns.to_bytes()), ..range.clone() }
+    SignedRange {
+        columns: Block::of(columns.to_bytes()),
+        ..range.clone()
+    }
 }
 
 /// Takes the signature of the first event that is signed between others.
@@ -21,7 +24,11 @@ pub(super) fn without_first_signature(range: &SignedRange) -> SignedRange {
     for tag in &mut columns.tag {
         let known = Tag::from_number(*tag).expect("packed by us");
         if known.proof == Proof::Signature {
-            *tag = Tag { proof: Proof::Place, ..known }.to_number();
+            *tag = Tag {
+                proof: Proof::Place,
+                ..known
+            }
+            .to_number();
             break;
         }
     }
@@ -36,7 +43,9 @@ type Change = (&'static str, fn(&mut Columns));
 
 #[test]
 fn no_number_of_a_range_can_be_changed() {
-    let specs: Vec<_> = (0..30).map(|n| Spec::message(n % 3, "words and words")).collect();
+    let specs: Vec<_> = (0..30)
+        .map(|n| Spec::message(n % 3, "words and words"))
+        .collect();
     let history = History::of(&specs);
     let changes: [Change; 12] = [
         ("incarnation", |columns| columns.chain_incarnation[1] += 1),
@@ -79,7 +88,10 @@ fn tables_with_rows_that_nothing_uses_are_refused() {
     assert!(verify(&epoch_twice).is_err());
     let mut chains = columns_of(&range);
     chains.chain = vec![1; 6];
-    assert!(matches!(verify(&with_columns(&range, &chains)), Err(RangeError::Malformed(_))));
+    assert!(matches!(
+        verify(&with_columns(&range, &chains)),
+        Err(RangeError::Malformed(_))
+    ));
 }
 
 #[test]
@@ -87,19 +99,46 @@ fn bombs_are_refused_before_they_take_memory() {
     let range = pack_one(&chat(2, 6, "hello").events, BodyMode::Blind);
     let zeros = |len: usize| zstd::bulk::compress(&vec![0; len], 3).expect("compresses");
     // More comes out than was declared.
-    let more = Block::Zstd { len: 1000, frame: zeros(RANGE_BYTES_MAX) };
+    let more = Block::Zstd {
+        len: 1000,
+        frame: zeros(RANGE_BYTES_MAX),
+    };
     assert!(more.open("test").is_err());
     // Less comes out.
-    assert!(Block::Zstd { len: 1000, frame: zeros(999) }.open("test").is_err());
+    assert!(
+        Block::Zstd {
+            len: 1000,
+            frame: zeros(999)
+        }
+        .open("test")
+        .is_err()
+    );
     // A second frame or rubbish follows.
     let twice = [zeros(500), zeros(500)].concat();
-    assert!(Block::Zstd { len: 1000, frame: twice }.open("test").is_err());
+    assert!(
+        Block::Zstd {
+            len: 1000,
+            frame: twice
+        }
+        .open("test")
+        .is_err()
+    );
     // More is declared than one range may hold: refused as soon as it is read.
-    let over = Block::Zstd { len: RANGE_BYTES_MAX + 1, frame: zeros(RANGE_BYTES_MAX + 1) };
+    let over = Block::Zstd {
+        len: RANGE_BYTES_MAX + 1,
+        frame: zeros(RANGE_BYTES_MAX + 1),
+    };
     assert!(Block::from_bytes(&over.to_bytes()).is_err());
     // Each within the limit, together above it.
-    let half = Block::Zstd { len: RANGE_BYTES_MAX / 2 + 1, frame: zeros(RANGE_BYTES_MAX / 2 + 1) };
-    let both = SignedRange { columns: half.clone(), carried: half, ..range };
+    let half = Block::Zstd {
+        len: RANGE_BYTES_MAX / 2 + 1,
+        frame: zeros(RANGE_BYTES_MAX / 2 + 1),
+    };
+    let both = SignedRange {
+        columns: half.clone(),
+        carried: half,
+        ..range
+    };
     let error = verify(&both).expect_err("over the limit");
     assert!(error.to_string().contains("declared"), "{error}");
 }
@@ -116,6 +155,9 @@ fn a_window_above_the_limit_is_refused() {
 #[test]
 fn the_declared_length_of_a_whole_range_is_limited() {
     let range = pack_one(&chat(2, 6, "hello").events, BodyMode::Blind);
-    let huge = SignedRange { hashes: vec![0; RANGE_BYTES_MAX], ..range };
+    let huge = SignedRange {
+        hashes: vec![0; RANGE_BYTES_MAX],
+        ..range
+    };
     assert!(SignedRange::from_bytes(&huge.to_bytes()).is_err());
 }

@@ -54,16 +54,27 @@ impl Spec {
     }
 
     pub(super) fn deletion(device: u8) -> Self {
-        Self { epoch: 0, body: vec![1; 33], ..Self::message(device, "") }
+        Self {
+            epoch: 0,
+            body: vec![1; 33],
+            ..Self::message(device, "")
+        }
     }
 
     pub(super) fn without_body(self) -> Self {
-        Self { keep_body: false, ..self }
+        Self {
+            keep_body: false,
+            ..self
+        }
     }
 }
 
 fn message_body(text: &str) -> Vec<u8> {
-    Body::Message(MessageBody { text: text.to_owned(), ..MessageBody::default() }).to_bytes()
+    Body::Message(MessageBody {
+        text: text.to_owned(),
+        ..MessageBody::default()
+    })
+    .to_bytes()
 }
 
 /// Events and what their bodies hold.
@@ -87,7 +98,10 @@ impl History {
     }
 
     fn header(&mut self, spec: &Spec) -> Header {
-        let log = self.logs.entry((spec.device, spec.incarnation)).or_default();
+        let log = self
+            .logs
+            .entry((spec.device, spec.incarnation))
+            .or_default();
         if spec.fork {
             log.pop();
         }
@@ -95,18 +109,36 @@ impl History {
         let newest = self.events.len();
         let mut deps = Vec::new();
         for back in &spec.deps {
-            if let Some(dep) = newest.checked_sub(back + 1).map(|place| self.events[place].id())
+            if let Some(dep) = newest
+                .checked_sub(back + 1)
+                .map(|place| self.events[place].id())
                 && !deps.contains(&dep)
                 && prev.is_none_or(|prev| prev.id() != dep)
             {
                 deps.push(dep);
             }
         }
-        let lamport = |id: &EventId| self.events.iter().find(|event| event.id() == *id).map(|e| e.header().lamport);
-        let above = deps.iter().filter_map(lamport).max().max(prev.map(|prev| prev.header().lamport));
-        let wall = self.events.last().map_or(1_700_000_000_000, |event| event.header().wall.0);
+        let lamport = |id: &EventId| {
+            self.events
+                .iter()
+                .find(|event| event.id() == *id)
+                .map(|e| e.header().lamport)
+        };
+        let above = deps
+            .iter()
+            .filter_map(lamport)
+            .max()
+            .max(prev.map(|prev| prev.header().lamport));
+        let wall = self
+            .events
+            .last()
+            .map_or(1_700_000_000_000, |event| event.header().wall.0);
         Header {
-            kind: if spec.epoch == 0 { Kind::Deletion } else { Kind::Sealed },
+            kind: if spec.epoch == 0 {
+                Kind::Deletion
+            } else {
+                Kind::Sealed
+            },
             scope: SCOPE,
             device: device(spec.device).id(),
             incarnation: spec.incarnation,
@@ -116,7 +148,11 @@ impl History {
             auth: (0..spec.auth).map(|n| EventId([100 + n; 32])).collect(),
             lamport: above.unwrap_or(0) + 1,
             wall: UnixMs(wall.wrapping_add_signed(spec.wall_step)),
-            epoch: if spec.epoch == 0 { EpochId::ZERO } else { EpochId([spec.epoch; 32]) },
+            epoch: if spec.epoch == 0 {
+                EpochId::ZERO
+            } else {
+                EpochId([spec.epoch; 32])
+            },
             body_len: 0,
             body_commit: [0; 32],
         }
@@ -128,8 +164,15 @@ impl History {
             self.plaintexts.insert(event.id(), spec.body.clone());
         }
         self.texts.insert(event.id(), spec.body.len() - 2);
-        self.logs.entry((spec.device, spec.incarnation)).or_default().push(self.events.len());
-        self.events.push(if spec.keep_body { event } else { event.without_body() });
+        self.logs
+            .entry((spec.device, spec.incarnation))
+            .or_default()
+            .push(self.events.len());
+        self.events.push(if spec.keep_body {
+            event
+        } else {
+            event.without_body()
+        });
     }
 }
 
@@ -148,7 +191,9 @@ fn signed(mut header: Header, body: &[u8], key: &DeviceKey) -> VerifiedEvent {
             body.to_vec()
         }
     };
-    SignedEvent::sign(header, carried, key).verify().expect("made by its own device")
+    SignedEvent::sign(header, carried, key)
+        .verify()
+        .expect("made by its own device")
 }
 
 /// An event of device 0 after the last one of the history, with a ciphertext that opens for nobody.
@@ -160,13 +205,18 @@ pub(super) fn with_poisoned_body(history: &History) -> VerifiedEvent {
     header.prev = last.id();
     header.deps = Vec::new();
     let body = vec![3; header.body_len as usize];
-    SignedEvent::sign(header, body, &device(0)).verify().expect("made by its own device")
+    SignedEvent::sign(header, body, &device(0))
+        .verify()
+        .expect("made by its own device")
 }
 
 /// A scope whose first event founds it, and one event after it.
 pub(super) fn founded() -> (ScopeId, Vec<VerifiedEvent>) {
     let mut history = History::default();
-    let spec = Spec { auth: 0, ..Spec::deletion(0) };
+    let spec = Spec {
+        auth: 0,
+        ..Spec::deletion(0)
+    };
     let mut header = history.header(&spec);
     (header.scope, header.kind) = (ScopeId::ZERO, Kind::Authority);
     let genesis = signed(header.clone(), b"genesis", &device(0));
@@ -179,13 +229,21 @@ pub(super) fn founded() -> (ScopeId, Vec<VerifiedEvent>) {
 
 /// Sentences of this project's own documentation, one message each, by devices in no particular order.
 pub(super) fn conversation(devices: u8, count: usize) -> History {
-    let text = concat!(include_str!("../../../../docs/protocol.md"), include_str!("../../../../ARCHITECTURE.md"));
-    let words: Vec<&str> = text.split_whitespace().filter(|word| !word.contains(['|', '#'])).collect();
+    let text = concat!(
+        include_str!("../../../../docs/protocol.md"),
+        include_str!("../../../../ARCHITECTURE.md")
+    );
+    let words: Vec<&str> = text
+        .split_whitespace()
+        .filter(|word| !word.contains(['|', '#']))
+        .collect();
     let mut history = History::default();
     let mut at = 0_usize;
     let mut state = 1_u64;
     for n in 0..count {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let random = (state >> 33) as usize;
         // Lengths from 15 to 95 bytes, 55 in the mean.
         let mut sentence = String::new();
@@ -200,7 +258,10 @@ pub(super) fn conversation(devices: u8, count: usize) -> History {
             wall_step: (random % 60_000) as i64,
             ..Spec::message((random >> 8) as u8 % devices, sentence.trim_end())
         };
-        let spec = Spec { incarnation: u32::from(spec.device) * 7_919, ..spec };
+        let spec = Spec {
+            incarnation: u32::from(spec.device) * 7_919,
+            ..spec
+        };
         // Only the newest events are packed: the others need no bodies.
         history.append(&spec, n + 1000 >= count);
     }
@@ -210,7 +271,14 @@ pub(super) fn conversation(devices: u8, count: usize) -> History {
 impl History {
     fn append(&mut self, spec: &Spec, sealed: bool) {
         let header = self.header(spec);
-        let spec = if sealed { spec.clone() } else { Spec { body: message_body(""), ..spec.clone() } };
+        let spec = if sealed {
+            spec.clone()
+        } else {
+            Spec {
+                body: message_body(""),
+                ..spec.clone()
+            }
+        };
         self.write(&spec, header);
     }
 }
@@ -223,7 +291,17 @@ fn specs() -> impl Strategy<Value = Spec> {
     let odds = (prop::bool::weighted(0.05), prop::bool::weighted(0.9));
     (place, deps, body, step, odds).prop_map(|(place, deps, body, wall_step, (fork, keep_body))| {
         let (device, incarnation, epoch, auth) = place;
-        Spec { device, incarnation, epoch, body, deps, auth, wall_step, fork, keep_body }
+        Spec {
+            device,
+            incarnation,
+            epoch,
+            body,
+            deps,
+            auth,
+            wall_step,
+            fork,
+            keep_body,
+        }
     })
 }
 
