@@ -1,0 +1,662 @@
+#!/usr/bin/env python3
+"""Reads the golden vectors of crdt-schema/vectors/ and recomputes what they say.
+
+Written from docs/protocol.md, not from the Rust code: where this and the Rust code agree, the document is
+complete. Prints what failed and `N passed, N failed`; ends with 1 if anything failed.
+
+Needs the packages of tests/requirements.txt.
+"""
+
+import base64
+import hmac
+import json
+import sys
+from pathlib import Path
+
+import nacl.bindings
+import nacl.exceptions
+import nacl.signing
+import zstandard
+from blake3 import blake3
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+VECTORS = Path(__file__).resolve().parent.parent / "crdt-schema" / "vectors"
+RANGE_BYTES_MAX = 8 * 1024 * 1024
+BODY_BYTES_MAX = 60 * 1024
+SEALED, AUTHORITY, IDENTITY, DELETION = 1, 2, 3, 4
+ZERO = bytes(32)
+
+
+class Malformed(Exception):
+    """The bytes are not the canonical form of a value."""
+
+
+class Checks:
+    """Counts what holds and names what does not."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def equal(self, name, found, expected):
+        if found == expected:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"FAILED {name}: found {shown(found)}, expected {shown(expected)}")
+
+    def refused(self, name, read):
+        try:
+            found = read()
+        except Malformed:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"FAILED {name}: {shown(found)} was taken")
+
+
+def shown(value):
+    text = value.hex() if isinstance(value, bytes) else repr(value)
+    return text if len(text) <= 200 else text[:200] + ".."
+
+
+# Encoding
+
+
+class Reader:
+    """Reads values from the front of a byte string."""
+
+    def __init__(self, data):
+        self.data = data
+        self.at = 0
+
+    def raw(self, count):
+        if count > len(self.data) - self.at:
+            raise Malformed("the input ends early")
+        self.at += count
+        return self.data[self.at - count : self.at]
+
+    def number(self, width):
+        return int.from_bytes(self.raw(width), "little")
+
+    def varint(self):
+        value = 0
+        for place in range(10):
+            byte = self.number(1)
+            value |= (byte & 0x7F) << (7 * place)
+            if byte < 0x80:
+                if (byte == 0 and place > 0) or value >= 1 << 64:
+                    raise Malformed("not the shortest form of a number")
+                return value
+        raise Malformed("a number of over ten bytes")
+
+    def zigzag(self):
+        return unzigzag(self.varint())
+
+    def count(self, most):
+        value = self.varint()
+        if value > most:
+            raise Malformed(f"{value} is over the limit of {most}")
+        return value
+
+    def bytes(self, most=RANGE_BYTES_MAX):
+        return self.raw(self.count(most))
+
+    def ids(self, most):
+        return [self.raw(32) for _ in range(self.count(most))]
+
+    def option(self, read):
+        flag = self.number(1)
+        if flag > 1:
+            raise Malformed("neither there nor not there")
+        return read() if flag else None
+
+    def end(self):
+        if self.at != len(self.data):
+            raise Malformed(f"{len(self.data) - self.at} bytes are left over")
+
+
+def unzigzag(value):
+    return (value >> 1) ^ -(value & 1)
+
+
+def varint(value):
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes(out) + bytes([value])
+
+
+def text_of_id(raw):
+    return base64.b32encode(raw).decode().rstrip("=").lower()
+
+
+# Hashes, signatures, ciphers
+
+
+def derive(context, *parts):
+    return blake3(b"".join(parts), derive_key_context=context).digest()
+
+
+def keyed(key, data):
+    return blake3(data, key=key).digest()
+
+
+def signature_holds(public, message, signature):
+    try:
+        nacl.signing.VerifyKey(public).verify(message, signature)
+    except nacl.exceptions.BadSignatureError:
+        return False
+    return True
+
+
+def encrypt(key, nonce, plaintext, associated=b""):
+    return nacl.bindings.crypto_aead_xchacha20poly1305_ietf_encrypt(plaintext, associated, nonce, key)
+
+
+def decrypt(key, sealed, associated=b""):
+    """The plaintext of a nonce of 24 bytes and a ciphertext."""
+    nonce, ciphertext = sealed[:24], sealed[24:]
+    try:
+        return nacl.bindings.crypto_aead_xchacha20poly1305_ietf_decrypt(ciphertext, associated, nonce, key)
+    except nacl.exceptions.CryptoError as error:
+        raise Malformed("does not open") from error
+
+
+# Envelope
+
+
+def read_header(r):
+    start = r.at
+    header = {"kind": r.number(1)}
+    if header["kind"] not in (SEALED, AUTHORITY, IDENTITY, DELETION) or r.number(1) != 1:
+        raise Malformed("another kind or version")
+    header |= {"scope": r.raw(32), "device": r.raw(32), "incarnation": r.number(4), "seq": r.number(8)}
+    header |= {"prev": r.raw(32), "deps": r.ids(16), "auth": r.ids(8), "lamport": r.number(8)}
+    header |= {"wall_ms": r.number(8), "epoch": r.raw(32), "body_len": r.number(4), "body_commit": r.raw(32)}
+    if header["lamport"] >= 1 << 48:
+        raise Malformed("lamport time over its limit")
+    return header, r.data[start : r.at]
+
+
+def write_header(header):
+    ids = b"".join(varint(len(header[list_])) + b"".join(header[list_]) for list_ in ("deps", "auth"))
+    return b"".join((
+        bytes([header["kind"], 1]),
+        header["scope"],
+        header["device"],
+        header["incarnation"].to_bytes(4, "little"),
+        header["seq"].to_bytes(8, "little"),
+        header["prev"],
+        ids,
+        header["lamport"].to_bytes(8, "little"),
+        header["wall_ms"].to_bytes(8, "little"),
+        header["epoch"],
+        header["body_len"].to_bytes(4, "little"),
+        header["body_commit"],
+    ))
+
+
+def id_of(header_bytes):
+    return derive("alloquy event id v1", header_bytes)
+
+
+def event_signature_holds(header, event_id, carrier, signature):
+    message = b"ALLOQUY" + bytes([header["kind"], 1]) + event_id + carrier
+    return signature_holds(header["device"], message, signature)
+
+
+def read_event(r):
+    """A verified event: header, id, body, signature."""
+    header, raw = read_header(r)
+    body, signature = r.bytes(BODY_BYTES_MAX), r.raw(64)
+    event_id = id_of(raw)
+    clear = header["kind"] != SEALED
+    if header["body_len"] != len(body) or clear != (header["epoch"] == ZERO):
+        raise Malformed("the body does not fit the header")
+    if clear and header["body_commit"] != derive("alloquy clear body v1", body):
+        raise Malformed("the commitment does not fit the body")
+    if not event_signature_holds(header, event_id, blake3(body).digest(), signature):
+        raise Malformed("the signature does not hold")
+    return header, event_id, body, signature
+
+
+def whole(read, data):
+    r = Reader(data)
+    value = read(r)
+    r.end()
+    return value
+
+
+# Bodies under an epoch
+
+
+def pad(body):
+    least = len(body) + 1
+    if least <= 32 * 1024:
+        length = 32
+        while length < least:
+            length *= 2
+    else:
+        length = -(-least // 8192) * 8192
+    return body + b"\x80" + bytes(length - least)
+
+
+def log_bytes(header):
+    return header["scope"] + header["device"] + header["incarnation"].to_bytes(4, "little")
+
+
+def body_commit(secret, header, padded):
+    position = log_bytes(header) + header["seq"].to_bytes(8, "little")
+    return keyed(derive("alloquy body commit v1", secret, position), padded)
+
+
+def seal_body(secret, header, event_id, padded):
+    key = derive("alloquy body key v1", secret, log_bytes(header))
+    return encrypt(key, derive("alloquy body nonce v1", event_id)[:24], padded, event_id)
+
+
+# Ranges
+
+
+def read_block(r):
+    form = r.number(1)
+    if form == 0:
+        return r.bytes()
+    if form != 1:
+        raise Malformed("another form of a block")
+    length, frame = r.count(RANGE_BYTES_MAX), r.bytes()
+    stream = zstandard.ZstdDecompressor(max_window_size=RANGE_BYTES_MAX).decompressobj()
+    try:
+        data = stream.decompress(frame)
+    except zstandard.ZstdError as error:
+        raise Malformed("not a zstd frame") from error
+    if not stream.eof or stream.unused_data or len(data) != length:
+        raise Malformed("not the declared length")
+    return data
+
+
+def read_column(r, count):
+    width = r.number(1)
+    if width > 8:
+        raise Malformed("a column of over eight bytes")
+    planes = [r.raw(count) for _ in range(width)]
+    if width and not any(planes[-1]):
+        raise Malformed("a column wider than it needs")
+    return [sum(plane[row] << (8 * place) for place, plane in enumerate(planes)) for row in range(count)]
+
+
+def split(column, lengths):
+    """Cuts a column into pieces of the given lengths."""
+    pieces, at = [], 0
+    for length in lengths:
+        pieces.append(column[at : at + length])
+        at += length
+    return pieces
+
+
+def read_columns(data, count):
+    r = Reader(data)
+    rows = {name: r.varint() for name in ("devices", "ids", "chains", "auth_sets")}
+    columns = {"rows": rows, "first_lamport": r.varint(), "first_wall": r.varint()}
+    for name in ("chain_device", "chain_incarnation", "chain_seq", "chain_prev"):
+        columns[name] = read_column(r, rows["chains"])
+    lengths = read_column(r, rows["auth_sets"])
+    columns["auth_sets"] = split(read_column(r, sum(lengths)), lengths)
+    for name in ("chain", "tag", "epoch", "lamport", "wall", "auth"):
+        columns[name] = read_column(r, count)
+    lengths = read_column(r, count)
+    columns["deps"] = split(read_column(r, sum(lengths)), lengths)
+    carried_or_absent = sum((tag >> 3 & 3) != 2 for tag in columns["tag"])
+    columns["body_len"] = iter(read_column(r, carried_or_absent))
+    r.end()
+    return columns
+
+
+def read_range(data):
+    r = Reader(data)
+    if r.number(1) != 1:
+        raise Malformed("another version")
+    packed = {"scope": r.raw(32), "count": r.varint()}
+    packed["columns"] = read_columns(read_block(r), packed["count"])
+    packed["hashes"] = Reader(r.bytes())
+    packed["sealed"] = [(r.raw(32), r.bytes()) for _ in range(r.count(64))]
+    packed["carried"] = Reader(read_block(r))
+    r.end()
+    return packed
+
+
+class Walk:
+    """Recomputes the events of a range, in order."""
+
+    def __init__(self, data, secrets):
+        self.packed = packed = read_range(data)
+        self.columns = columns = packed["columns"]
+        hashes, rows = packed["hashes"], columns["rows"]
+        self.secrets = secrets
+        self.devices = [hashes.raw(32) for _ in range(rows["devices"])]
+        self.ids = [hashes.raw(32) for _ in range(rows["ids"])]
+        forms = [(tag & 7, tag >> 3 & 3) for tag in columns["tag"]]
+        commits = sum(form == 0 or (form == 1 and kind == SEALED) for kind, form in forms)
+        self.commits = iter([hashes.raw(32) for _ in range(commits)])
+        self.carriers = iter([hashes.raw(32) for tag in columns["tag"] if tag >> 5 & 3 == 2])
+        self.open = [self.open_bodies(row, *sealed) for row, sealed in enumerate(packed["sealed"])]
+        self.chains = [
+            {"seq": seq, "prev": self.ids[prev - 1] if prev else ZERO, "lamport": None, "unsigned": 0}
+            for seq, prev in zip(columns["chain_seq"], columns["chain_prev"])
+        ]
+        self.left = [columns["chain"].count(chain) for chain in range(rows["chains"])]
+        self.events = []
+        self.wall = columns["first_wall"]
+        while len(self.events) < packed["count"]:
+            self.events.append(self.event(len(self.events)))
+        for rest in (hashes, packed["carried"]):
+            rest.end()
+
+    def open_bodies(self, row, epoch, sealed):
+        if not sealed:
+            return iter(())
+        block = decrypt(derive("alloquy range key v1", self.secrets[epoch]), sealed)
+        nonce_key = derive("alloquy range nonce v1", self.secrets[epoch])
+        if keyed(nonce_key, block)[:24] != sealed[:24]:
+            raise Malformed("the nonce is not that of the block")
+        bodies = Reader(whole(read_block, block))
+        where = zip(self.columns["tag"], self.columns["epoch"])
+        count = sum(tag >> 3 & 3 == 2 and of == row for tag, of in where)
+        texts = [bodies.raw(length) for length in read_column(bodies, count)]
+        bodies.end()
+        return iter(texts)
+
+    def event(self, place):
+        columns = self.columns
+        tag, chain_number = columns["tag"][place], columns["chain"][place]
+        kind, form, proof, genesis = tag & 7, tag >> 3 & 3, tag >> 5 & 3, tag >> 7
+        chain = self.chains[chain_number]
+        deps, times = self.deps(place)
+        above = [time for time in [*times, chain["lamport"]] if time is not None]
+        before = self.events[-1]["header"]["lamport"] if self.events else columns["first_lamport"]
+        expected = 1 + max(above) if above else before
+        self.wall = (self.wall + unzigzag(columns["wall"][place])) % (1 << 64)
+        header = {
+            "kind": kind,
+            "scope": ZERO if genesis else self.packed["scope"],
+            "device": self.devices[columns["chain_device"][chain_number]],
+            "incarnation": columns["chain_incarnation"][chain_number],
+            "seq": chain["seq"],
+            "prev": chain["prev"],
+            "deps": deps,
+            "auth": [self.ids[row] for row in columns["auth_sets"][columns["auth"][place]]],
+            "lamport": expected + unzigzag(columns["lamport"][place]),
+            "wall_ms": self.wall,
+            "epoch": self.packed["sealed"][columns["epoch"][place]][0] if kind == SEALED else ZERO,
+        }
+        event = {"header": header, "plaintext": None, "body": None, "signature": None, "carrier": None}
+        self.body(event, form, columns["epoch"][place])
+        event["id"] = id_of(write_header(header))
+        if genesis and event["id"] != self.packed["scope"]:
+            raise Malformed("a genesis of another scope")
+        if form == 2:
+            padded = pad(event["plaintext"])
+            event["body"] = seal_body(self.secrets[header["epoch"]], header, event["id"], padded)
+        self.check_order(event)
+        self.prove(event, chain, proof, last=self.left[chain_number] == 1)
+        self.left[chain_number] -= 1
+        chain |= {"seq": chain["seq"] + 1, "prev": event["id"], "lamport": header["lamport"]}
+        return event
+
+    def deps(self, place):
+        deps, times = [], []
+        for reference in self.columns["deps"][place]:
+            if reference & 1:
+                deps.append(self.ids[reference >> 1])
+            else:
+                event = self.events[place - 1 - (reference >> 1)]
+                deps.append(event["id"])
+                times.append(event["header"]["lamport"])
+        return deps, times
+
+    def body(self, event, form, row):
+        header = event["header"]
+        if form == 2:
+            event["plaintext"] = next(self.open[row])
+            padded = pad(event["plaintext"])
+            header["body_len"] = len(padded) + 16
+            header["body_commit"] = body_commit(self.secrets[header["epoch"]], header, padded)
+            return
+        header["body_len"] = next(self.columns["body_len"])
+        if form == 1:
+            event["body"] = self.packed["carried"].raw(header["body_len"])
+        if form == 1 and header["kind"] != SEALED:
+            header["body_commit"] = derive("alloquy clear body v1", event["body"])
+        else:
+            header["body_commit"] = next(self.commits)
+
+    def check_order(self, event):
+        def key(event):
+            header = event["header"]
+            return [header[field] for field in ("lamport", "device", "incarnation", "seq")] + [event["id"]]
+
+        if self.events and key(self.events[-1]) >= key(event):
+            raise Malformed("events out of order")
+
+    def prove(self, event, chain, proof, last):
+        if proof == 0 and not last:
+            chain["unsigned"] += 1
+            if chain["unsigned"] > 63:
+                raise Malformed("too few signatures")
+            return
+        chain["unsigned"] = 0
+        given = None if event["body"] is None else blake3(event["body"]).digest()
+        carrier = next(self.carriers) if proof == 2 else given
+        signature = self.packed["hashes"].raw(64)
+        if carrier is None or not event_signature_holds(event["header"], event["id"], carrier, signature):
+            raise Malformed("the signature does not hold")
+        event |= {"carrier": carrier, "signature": signature}
+
+
+# Epochs: HPKE (RFC 9180) with DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and ChaCha20-Poly1305, base mode
+
+
+def extract(salt, data):
+    return hmac.digest(salt or bytes(32), data, "sha256")
+
+
+def expand(key, info, length):
+    out, block = b"", b""
+    for counter in range(1, -(-length // 32) + 1):
+        block = hmac.digest(key, block + info + bytes([counter]), "sha256")
+        out += block
+    return out[:length]
+
+
+def labeled_extract(suite, salt, label, data):
+    return extract(salt, b"HPKE-v1" + suite + label + data)
+
+
+def labeled_expand(suite, key, label, info, length):
+    return expand(key, length.to_bytes(2, "big") + b"HPKE-v1" + suite + label + info, length)
+
+
+def hpke_open(enc, secret, info, ciphertext):
+    private = X25519PrivateKey.from_private_bytes(secret)
+    kem = b"KEM" + (0x20).to_bytes(2, "big")
+    shared_point = private.exchange(X25519PublicKey.from_public_bytes(enc))
+    eae = labeled_extract(kem, b"", b"eae_prk", shared_point)
+    shared = labeled_expand(kem, eae, b"shared_secret", enc + private.public_key().public_bytes_raw(), 32)
+    suite = b"HPKE" + b"".join(number.to_bytes(2, "big") for number in (0x20, 1, 3))
+    context = b"\x00" + labeled_extract(suite, b"", b"psk_id_hash", b"")
+    context += labeled_extract(suite, b"", b"info_hash", info)
+    secret = labeled_extract(suite, shared, b"secret", b"")
+    key = labeled_expand(suite, secret, b"key", context, 32)
+    nonce = labeled_expand(suite, secret, b"base_nonce", context, 12)
+    try:
+        return ChaCha20Poly1305(key).decrypt(nonce, ciphertext, b"")
+    except InvalidTag as error:
+        raise Malformed("the wrap does not open") from error
+
+
+# The files
+
+
+def unhex(value):
+    return bytes.fromhex(value)
+
+
+def load(name):
+    return json.loads((VECTORS / name).read_text(encoding="utf-8"))
+
+
+def check_encoding(checks):
+    vectors = load("encoding.json")
+    for vector in vectors["varint"]:
+        checks.equal("varint", whole(Reader.varint, unhex(vector["bytes"])), int(vector["value"]))
+        checks.equal("varint written", varint(int(vector["value"])), unhex(vector["bytes"]))
+    for vector in vectors["zigzag"]:
+        checks.equal("zigzag", whole(Reader.zigzag, unhex(vector["bytes"])), int(vector["value"]))
+    for refused in vectors["varint_refused"]:
+        checks.refused(f"varint {refused}", lambda: whole(Reader.varint, unhex(refused)))
+    for name, width in (("u16", 2), ("u32", 4), ("u64", 8)):
+        vector = vectors[name]
+        checks.equal(name, whole(lambda r: r.number(width), unhex(vector["bytes"])), int(vector["value"]))
+    checks.equal("text", whole(Reader.bytes, unhex(vectors["text"]["bytes"])).decode(), vectors["text"]["value"])
+    option = lambda r: r.option(lambda: r.raw(32))
+    checks.equal("none", whole(option, unhex(vectors["none"]["bytes"])), None)
+    checks.equal("some", whole(option, unhex(vectors["some"]["bytes"])).hex(), vectors["some"]["value"])
+    ids = whole(lambda r: r.ids(10), unhex(vectors["list"]["bytes"]))
+    checks.equal("list", [item.hex() for item in ids], vectors["list"]["value"])
+    for vector in vectors["id_text"]:
+        checks.equal("text of an id", text_of_id(unhex(vector["id"])), vector["text"])
+
+
+def check_events(checks):
+    vectors = load("events.json")
+    secret = unhex(vectors["epoch_secret"])
+    signing = nacl.signing.SigningKey(unhex(vectors["device_seed"]))
+    for vector in vectors["clear"] + vectors["sealed"]:
+        name = vector["name"]
+        header, event_id, body, signature = whole(read_event, unhex(vector["event"]))
+        plain = {
+            field: value.hex() if isinstance(value, bytes) else value
+            for field, value in header.items()
+            if not isinstance(value, list)
+        }
+        plain |= {list_: [item.hex() for item in header[list_]] for list_ in ("deps", "auth")}
+        checks.equal(f"{name}: fields", plain, vector["fields"])
+        checks.equal(f"{name}: header", write_header(header), unhex(vector["header"]))
+        checks.equal(f"{name}: id", event_id.hex(), vector["id"])
+        checks.equal(f"{name}: body", body.hex(), vector["body"])
+        carrier = blake3(body).digest()
+        checks.equal(f"{name}: carrier", carrier.hex(), vector["carrier"])
+        checks.equal(f"{name}: signature", signature.hex(), vector["signature"])
+        message = b"ALLOQUY" + bytes([header["kind"], 1]) + event_id + carrier
+        checks.equal(f"{name}: signed again", signing.sign(message).signature, signature)
+        for place in (0, 40, len(unhex(vector["event"])) - 1):
+            damaged = bytearray(unhex(vector["event"]))
+            damaged[place] ^= 1
+            checks.refused(f"{name}: damaged at {place}", lambda: whole(read_event, bytes(damaged)))
+        if "plaintext" in vector:
+            padded = pad(unhex(vector["plaintext"]))
+            checks.equal(f"{name}: padded", padded.hex(), vector["padded"])
+            checks.equal(f"{name}: commitment", body_commit(secret, header, padded), header["body_commit"])
+            checks.equal(f"{name}: ciphertext", seal_body(secret, header, event_id, padded), body)
+
+
+def check_ranges(checks):
+    vectors = load("ranges.json")
+    secrets = {unhex(epoch["epoch"]): unhex(epoch["secret"]) for epoch in vectors["epochs"]}
+    for vector in vectors["ranges"]:
+        name = vector["name"]
+        data = unhex(vector["range"])
+        walk = Walk(data, {} if name == "blind" else secrets)
+        checks.equal(f"{name}: scope", walk.packed["scope"].hex(), vector["scope"])
+        checks.equal(f"{name}: events", len(walk.events), len(vector["events"]))
+        for place, (event, expected) in enumerate(zip(walk.events, vector["events"])):
+            found = {
+                field: None if event[field] is None else event[field].hex()
+                for field in ("id", "body", "plaintext", "signature", "carrier")
+            }
+            found["header"] = write_header(event["header"]).hex()
+            checks.equal(f"{name}: event {place}", found, expected)
+        damaged = bytearray(data)
+        damaged[-1] ^= 1
+        damaged[60] ^= 1
+        checks.refused(f"{name}: damaged", lambda: Walk(bytes(damaged), secrets))
+
+
+def check_epochs(checks):
+    vectors = load("epochs.json")
+    link_key, epoch, commit = (unhex(vectors[name]) for name in ("link_key", "epoch", "commit"))
+    secret = derive("alloquy epoch secret v1", link_key)
+    checks.equal("epoch secret", secret.hex(), vectors["secret"])
+    parents = varint(len(vectors["parents"])) + b"".join(map(unhex, vectors["parents"]))
+    scope = unhex(vectors["key_scope"])
+    checks.equal("epoch commitment", derive("alloquy epoch commit v1", secret, scope, parents), commit)
+    gossip = derive("alloquy gossip key v1", secret)
+    checks.equal("gossip topic", derive("alloquy gossip topic v1", gossip).hex(), vectors["gossip_topic"])
+    frame = decrypt(derive("alloquy gossip frame key v1", gossip), unhex(vectors["gossip_sealed"]))
+    checks.equal("gossip frame", frame.hex(), vectors["gossip_frame"])
+    parent = decrypt(derive("alloquy epoch link key v1", link_key, commit), unhex(vectors["link"]), commit)
+    checks.equal("link", parent.hex(), vectors["link_parent"])
+    nonce_key = derive("alloquy epoch link nonce v1", link_key, commit)
+    checks.equal("nonce of the link", keyed(nonce_key, parent)[:24], unhex(vectors["link"])[:24])
+    recipient = unhex(vectors["recipient_secret"])
+    public = X25519PrivateKey.from_private_bytes(recipient).public_key().public_bytes_raw()
+    checks.equal("recipient", public.hex(), vectors["recipient"])
+    for vector in vectors["wraps"]:
+        r = Reader(unhex(vector["wrap"]))
+        to, enc, ciphertext = r.raw(32), r.raw(32), r.bytes(49)
+        r.end()
+        checks.equal("wrap: recipient", to, public)
+        opened = hpke_open(enc, recipient, b"alloquy epoch wrap v1" + epoch, ciphertext)
+        checks.equal(f"wrap: {vector['name']}", opened.hex(), vector["key"])
+
+
+def check_accounts(checks):
+    vectors = load("accounts.json")
+    header, account, body, _ = whole(read_event, unhex(vectors["genesis"]))
+    checks.equal("account", account.hex(), vectors["account"])
+    checks.equal("account in text", text_of_id(account), vectors["account_text"])
+    device = nacl.signing.SigningKey(unhex(vectors["device_seed"])).verify_key.encode()
+    network = nacl.signing.SigningKey(unhex(vectors["network_seed"])).verify_key.encode()
+    founding = [header[field] for field in ("kind", "scope", "device", "seq", "prev", "lamport")]
+    checks.equal("genesis", founding, [IDENTITY, ZERO, device, 0, ZERO, 1])
+    r = Reader(body)
+    checks.equal("genesis: tag", r.number(1), 1)
+    r.raw(16)
+    checks.equal("network key", r.raw(32), network)
+    message = b"alloquy network key v1" + device
+    checks.equal("network key certifies", signature_holds(network, message, r.raw(64)), True)
+    checks.equal("recovery commitment", r.raw(32).hex(), vectors["recovery_commitment"])
+    checks.equal("recovery wrap key", r.raw(32).hex(), vectors["recovery_wrap_key"])
+    r.end()
+    check_prekey(checks, vectors, device)
+
+
+def check_prekey(checks, vectors, device):
+    r = Reader(unhex(vectors["prekey"]))
+    owner, counter, key, signature = r.raw(32), r.varint(), r.raw(32), r.raw(64)
+    r.end()
+    secret = X25519PrivateKey.from_private_bytes(unhex(vectors["prekey_secret"]))
+    checks.equal("prekey", key, secret.public_key().public_bytes_raw())
+    checks.equal("prekey: device", (owner, counter), (device, 300))
+    message = b"alloquy prekey v1" + owner + counter.to_bytes(8, "little") + key
+    checks.equal("prekey: signature", signature_holds(owner, message, signature), True)
+
+
+def main():
+    checks = Checks()
+    for check in (check_encoding, check_events, check_ranges, check_epochs, check_accounts):
+        try:
+            check(checks)
+        except (Malformed, KeyError, IndexError, StopIteration, RuntimeError) as error:
+            checks.failed += 1
+            print(f"FAILED {check.__name__}: {type(error).__name__}: {error}")
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed or not checks.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
