@@ -12,10 +12,7 @@ use std::path::{Path, PathBuf};
 ///
 /// An id is hashed from a header, and again from the bytes of one that a range has rebuilt. A scope's digest is
 /// that of the authority log's heads in the machine, and of counting events in timelines.
-const SHARED: [(&str, usize); 2] = [
-    ("alloquy event id v1", 2),
-    ("alloquy scope digest v1", 2),
-];
+const SHARED: [(&str, usize); 2] = [("alloquy event id v1", 2), ("alloquy scope digest v1", 2)];
 
 /// Rust files below a folder, without tests.
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -43,7 +40,9 @@ fn contexts(path: &Path) -> Vec<(String, String)> {
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split('"').skip(1).step_by(2))
-        .filter(|literal| literal.to_lowercase().starts_with("alloquy ") && literal.ends_with(" v1"))
+        .filter(|literal| {
+            literal.to_lowercase().starts_with("alloquy ") && literal.ends_with(" v1")
+        })
         .map(|literal| (literal.to_owned(), name.clone()))
         .collect()
 }
