@@ -13,7 +13,7 @@ use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, StreamProtocol, Swarm, SwarmBuilder};
 
 use crate::corpus;
-use crate::report::{Line, percentile};
+use crate::report::{Line, Rival, percentile};
 
 /// Messages timed.
 pub(crate) const MESSAGES: usize = 300;
@@ -46,15 +46,15 @@ pub(crate) fn keypress_to_friend(count: usize) -> anyhow::Result<Vec<Line>> {
         line(
             "keypress_to_friend_p50",
             percentile(&mut messages, 0.5),
-            Some(("echo over QUIC and one fsync, p50", rival)),
+            Rival::measured("echo over QUIC and one fsync, p50", rival),
         ),
         line(
             "keypress_to_friend_p99",
             percentile(&mut messages, 0.99),
-            None,
+            Rival::NONE,
         ),
-        line("echo_p50", percentile(&mut echoes, 0.5), None),
-        line("fsync_p50", percentile(&mut syncs, 0.5), None),
+        line("echo_p50", percentile(&mut echoes, 0.5), Rival::NONE),
+        line("fsync_p50", percentile(&mut syncs, 0.5), Rival::NONE),
     ])
 }
 

@@ -7,9 +7,13 @@
 
 mod catch_up;
 mod corpus;
+mod crowd;
+mod disk;
 mod latency;
+mod nothing_new;
 mod ranges;
 mod report;
+mod rival;
 mod table;
 
 use report::Line;
@@ -18,9 +22,13 @@ use report::Line;
 type Bench = fn() -> anyhow::Result<Vec<Line>>;
 
 const BENCHES: &[(&str, Bench)] = &[
-    ("catch-up", || catch_up::missed(catch_up::Missed::REAL)),
-    ("nothing-new", || catch_up::nothing_new(catch_up::CHANNELS)),
-    ("ranges", || ranges::verify_and_write(ranges::EVENTS)),
+    ("catch-up", || catch_up::missed(catch_up::REAL)),
+    ("nothing-new", || {
+        nothing_new::nothing_new(nothing_new::CHANNELS)
+    }),
+    ("ranges", || {
+        ranges::verify_and_write(ranges::EVENTS, ranges::DEVICES)
+    }),
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
 ];
 
@@ -30,7 +38,7 @@ fn main() -> anyhow::Result<()> {
         anyhow::ensure!(
             BENCHES.iter().any(|(known, _)| known == name),
             "{name} is none of {:?}",
-            BENCHES.map_names()
+            BENCHES.iter().map(|(name, _)| *name).collect::<Vec<_>>()
         );
     }
     for (name, bench) in BENCHES {
@@ -41,15 +49,4 @@ fn main() -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Names of benchmarks, for messages.
-trait Names {
-    fn map_names(&self) -> Vec<&str>;
-}
-
-impl Names for [(&'static str, Bench)] {
-    fn map_names(&self) -> Vec<&str> {
-        self.iter().map(|(name, _)| *name).collect()
-    }
 }

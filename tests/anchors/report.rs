@@ -4,6 +4,19 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+/// What a quantity is compared with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rival(Option<(&'static str, f64)>);
+
+impl Rival {
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Measured in the same run.
+    pub(crate) const fn measured(name: &'static str, value: f64) -> Self {
+        Self(Some((name, value)))
+    }
+}
+
 /// A quantity, and what the best known other way needs for the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
@@ -12,13 +25,12 @@ pub(crate) struct Line {
     pub(crate) unit: &'static str,
     /// How many were measured.
     pub(crate) n: usize,
-    /// What it is compared with, and its value; measured in the same run unless the name says otherwise.
-    pub(crate) rival: Option<(&'static str, f64)>,
+    pub(crate) rival: Rival,
 }
 
 impl Line {
     fn to_json(&self) -> Value {
-        let (rival, rival_value) = self.rival.unzip();
+        let (rival, rival_value) = self.rival.0.unzip();
         let ratio = rival_value.map(|other| round(self.value / other));
         json!({
             "name": self.name, "value": round(self.value), "unit": self.unit, "n": self.n,
@@ -45,4 +57,12 @@ pub(crate) fn percentile(samples: &mut [f64], part: f64) -> f64 {
         .get((last as f64 * part).round() as usize)
         .copied()
         .unwrap_or(f64::NAN)
+}
+
+/// The value of a line, by its name.
+#[cfg(test)]
+pub(crate) fn value(lines: &[Line], name: &str) -> f64 {
+    let line = lines.iter().find(|line| line.name == name);
+    line.unwrap_or_else(|| panic!("{name} is not in {lines:#?}"))
+        .value
 }

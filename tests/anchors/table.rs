@@ -1,47 +1,68 @@
-//! Some nodes of the real core around a table: no sockets, no disk, one clock, everything counted.
+//! Some nodes of the real core around a table: no sockets, one clock, everything counted; a disk for whom is
+//! given one.
 //!
-//! Frames travel in *turns*: what is sent in one turn arrives in the next. Two turns are one round trip.
+//! Frames travel in *turns*: what is sent in one turn arrives in the next. Two turns are one round trip. A node
+//! that sleeps is a process that is stopped: it has no connection, and its timers do not run.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
 
-use alloquy_api::{Command, CommandId, Event, Reply};
-use alloquy_core::{GossipId, Input, Node, Now, Origin, Output, Write};
+use alloquy_api::{Command, CommandError, CommandId, Event, Reply};
+use alloquy_core::{GossipId, Input, Node, Now, Origin, Output, TaskId, Write};
 use alloquy_ids::{MonoMs, NetworkKey, UnixMs};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use crate::disk::Disk;
+
 /// When the clock starts: some day of 2026.
 const START_MS: u64 = 1_790_000_000_000;
 /// Turns within which any exchange ends; more is a loop.
 const TURNS_MAX: usize = 100_000;
+/// Tag of a frame that says "here, under these addresses": presence, not catching up (docs/protocol.md).
+const TAG_SIGNAL: u8 = 13;
 
 struct Seat {
     node: Node<ChaCha20Rng>,
     key: NetworkKey,
-    records: BTreeMap<Bytes, Bytes>,
-    done: BTreeMap<CommandId, Result<Reply, alloquy_api::CommandError>>,
+    awake: bool,
+    done: BTreeMap<CommandId, Result<Reply, CommandError>>,
     /// Messages that appeared here.
     shown: usize,
+    disk: Option<Disk>,
+    spent: Spent,
+}
+
+/// Time that a seat has used, since it was given a disk.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// In the machine.
+    pub(crate) handling: Duration,
+    /// Waiting for commits.
+    pub(crate) storing: Duration,
 }
 
 /// What went over the wire since the last [`Table::count_from_here`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counted {
-    /// Bytes of stream frames, all directions.
+    /// Bytes of stream frames, all directions, presence apart.
     pub(crate) stream_bytes: usize,
+    /// Bytes of stream frames that tell presence.
+    pub(crate) presence_bytes: usize,
     pub(crate) frames: usize,
-    /// Turns in which something travelled.
+    /// Turns in which something travelled, presence apart.
     pub(crate) turns: usize,
 }
 
 /// The nodes, and what is under way between them.
 pub(crate) struct Table {
     seats: Vec<Seat>,
+    seat_of: BTreeMap<NetworkKey, usize>,
     now_ms: u64,
-    /// Pairs that are connected, the smaller seat first.
-    connected: Vec<(usize, usize)>,
+    /// Pairs that are connected, both ways round.
+    connected: BTreeSet<(usize, usize)>,
     /// What arrives in the next turn: to whom, and what.
     under_way: VecDeque<(usize, Input)>,
     counted: Counted,
@@ -50,35 +71,41 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Accounts named `0`, `1`, .., none connected.
+    /// Accounts named `member 0`, `member 1`, .., all awake, none connected.
     pub(crate) fn new(count: usize) -> anyhow::Result<Self> {
         let now = Now {
             mono: MonoMs(0),
             wall: UnixMs(START_MS),
         };
-        let mut seats = Vec::new();
+        let mut seats = Vec::with_capacity(count);
         for seat in 0..count {
             let mut rng = ChaCha20Rng::seed_from_u64(seat as u64);
             let founded = alloquy_core::found(&format!("member {seat}"), now, &mut rng)?;
             let mut records = BTreeMap::new();
-            apply(&mut records, founded.writes);
-            let all = records.clone().into_iter();
-            let node = Node::restore(all, [seat as u8; 32], now, rng)?;
-            let key = NetworkKey(
-                alloquy_schema::keys::DeviceKey::from_seed(&founded.network_seed).public(),
-            );
+            for write in founded.writes {
+                match write {
+                    Write::Put(key, value) => drop(records.insert(key, value)),
+                    Write::Delete(key) => drop(records.remove(&key)),
+                }
+            }
+            let node = Node::restore(records.into_iter(), [seat as u8; 32], now, rng)?;
+            let key = alloquy_schema::keys::DeviceKey::from_seed(&founded.network_seed).public();
             seats.push(Seat {
                 node,
-                key,
-                records,
+                key: NetworkKey(key),
+                awake: true,
                 done: BTreeMap::new(),
                 shown: 0,
+                disk: None,
+                spent: Spent::default(),
             });
         }
+        let seat_of = seats.iter().map(|seat| seat.key).zip(0..).collect();
         let mut table = Self {
             seats,
+            seat_of,
             now_ms: 0,
-            connected: Vec::new(),
+            connected: BTreeSet::new(),
             under_way: VecDeque::new(),
             counted: Counted::default(),
             next_command: 0,
@@ -98,64 +125,76 @@ impl Table {
         }
     }
 
+    /// One input, and everything that comes of it.
     fn give(&mut self, seat: usize, input: Input) {
         let now = self.now();
+        let started = Instant::now();
         self.seats[seat].node.handle(now, input);
-        self.drain(seat);
-    }
-
-    fn drain(&mut self, seat: usize) {
-        while let Some(output) = self.seats[seat].node.poll_output() {
-            match output {
-                Output::Store(task, writes) => {
-                    apply(&mut self.seats[seat].records, writes);
-                    self.under_way
-                        .push_back((seat, Input::Storage(task, Ok(()))));
-                }
-                Output::Send(to, frame) => self.send(seat, to, frame),
-                Output::Publish(topic, frame) => {
-                    for other in self.neighbours(seat) {
-                        self.next_gossip += 1;
-                        let from = self.seats[seat].key;
-                        self.under_way.push_back((
-                            other,
-                            Input::Gossip(GossipId(self.next_gossip), topic, from, frame.clone()),
-                        ));
-                    }
-                }
-                Output::Event(_, Event::Done { id, result }) => {
-                    self.seats[seat].done.insert(id, result);
-                }
-                Output::Event(_, Event::MessageAdded { .. }) => self.seats[seat].shown += 1,
-                _ => {}
-            }
+        let outputs: Vec<Output> =
+            std::iter::from_fn(|| self.seats[seat].node.poll_output()).collect();
+        self.seats[seat].spent.handling += started.elapsed();
+        for output in outputs {
+            self.carry_out(seat, output);
         }
     }
 
+    fn carry_out(&mut self, seat: usize, output: Output) {
+        match output {
+            Output::Store(task, writes) => self.store(seat, task, writes),
+            Output::Send(to, frame) => self.send(seat, to, frame),
+            Output::Publish(topic, frame) => {
+                let from = self.seats[seat].key;
+                for other in self.neighbours(seat) {
+                    self.next_gossip += 1;
+                    let id = GossipId(self.next_gossip);
+                    let input = Input::Gossip(id, topic, from, frame.clone());
+                    self.under_way.push_back((other, input));
+                }
+            }
+            Output::Event(_, Event::Done { id, result }) => {
+                self.seats[seat].done.insert(id, result);
+            }
+            Output::Event(_, Event::MessageAdded { .. }) => self.seats[seat].shown += 1,
+            _ => {}
+        }
+    }
+
+    fn store(&mut self, seat: usize, task: TaskId, writes: Vec<Write>) {
+        let started = Instant::now();
+        let outcome = match &mut self.seats[seat].disk {
+            Some(disk) => disk.commit(task, writes),
+            None => Ok(()),
+        };
+        self.seats[seat].spent.storing += started.elapsed();
+        self.under_way
+            .push_back((seat, Input::Storage(task, outcome)));
+    }
+
     fn send(&mut self, from: usize, to: NetworkKey, frame: Bytes) {
-        let Some(seat) = self.seats.iter().position(|seat| seat.key == to) else {
+        let Some(&seat) = self.seat_of.get(&to) else {
             return;
         };
-        if self.connected.contains(&(from.min(seat), from.max(seat))) {
-            self.counted.stream_bytes += frame.len();
+        if self.connected.contains(&(from, seat)) {
+            match is_presence(&frame) {
+                true => self.counted.presence_bytes += frame.len(),
+                false => self.counted.stream_bytes += frame.len(),
+            }
             self.counted.frames += 1;
-            self.under_way
-                .push_back((seat, Input::Frame(self.seats[from].key, frame)));
+            let input = Input::Frame(self.seats[from].key, frame);
+            self.under_way.push_back((seat, input));
         }
     }
 
     fn neighbours(&self, seat: usize) -> Vec<usize> {
-        let other = |pair: &(usize, usize)| match *pair {
-            (a, b) if a == seat => Some(b),
-            (a, b) if b == seat => Some(a),
-            _ => None,
-        };
-        self.connected.iter().filter_map(other).collect()
+        let pairs = self.connected.range((seat, 0)..=(seat, usize::MAX));
+        pairs.map(|(_, other)| *other).collect()
     }
 
-    /// Connects two seats.
+    /// Connects two seats and wakes them.
     pub(crate) fn connect(&mut self, a: usize, b: usize) {
-        self.connected.push((a.min(b), a.max(b)));
+        self.connected.extend([(a, b), (b, a)]);
+        self.seats[a].awake = true;
+        self.seats[b].awake = true;
         let (key_a, key_b) = (self.seats[a].key, self.seats[b].key);
         self.give(a, Input::PeerUp(key_b));
         self.give(b, Input::PeerUp(key_a));
@@ -163,10 +202,19 @@ impl Table {
 
     /// Parts two seats; what is under way still arrives.
     pub(crate) fn part(&mut self, a: usize, b: usize) {
-        self.connected.retain(|pair| *pair != (a.min(b), a.max(b)));
+        self.connected.remove(&(a, b));
+        self.connected.remove(&(b, a));
         let (key_a, key_b) = (self.seats[a].key, self.seats[b].key);
         self.give(a, Input::PeerDown(key_b));
         self.give(b, Input::PeerDown(key_a));
+    }
+
+    /// Parts a seat from all others and stops it until somebody connects to it.
+    pub(crate) fn sleep(&mut self, seat: usize) {
+        for other in self.neighbours(seat) {
+            self.part(seat, other);
+        }
+        self.seats[seat].awake = false;
     }
 
     /// One turn: everything under way arrives. `false` when nothing was.
@@ -174,7 +222,7 @@ impl Table {
         let arriving = std::mem::take(&mut self.under_way);
         let travelled = arriving
             .iter()
-            .any(|(_, input)| matches!(input, Input::Frame(..)));
+            .any(|(_, input)| matches!(input, Input::Frame(_, frame) if !is_presence(frame)));
         self.counted.turns += usize::from(travelled);
         let any = !arriving.is_empty();
         for (seat, input) in arriving {
@@ -190,9 +238,8 @@ impl Table {
             if self.turn() {
                 continue;
             }
-            let next = self
-                .seats
-                .iter()
+            let awake = self.seats.iter().filter(|seat| seat.awake);
+            let next = awake
                 .filter_map(|seat| seat.node.poll_timeout())
                 .map(|at| at.0)
                 .min();
@@ -212,11 +259,8 @@ impl Table {
 
     fn time_out(&mut self) {
         for seat in 0..self.seats.len() {
-            if self.seats[seat]
-                .node
-                .poll_timeout()
-                .is_some_and(|at| at.0 <= self.now_ms)
-            {
+            let at = self.seats[seat].node.poll_timeout();
+            if self.seats[seat].awake && at.is_some_and(|at| at.0 <= self.now_ms) {
                 self.give(seat, Input::Timeout);
             }
         }
@@ -227,16 +271,11 @@ impl Table {
         self.next_command += 1;
         let id = CommandId(self.next_command);
         let name = format!("{command:?}");
-        self.give(
-            seat,
-            Input::Command(
-                Origin {
-                    client: 1,
-                    command: id,
-                },
-                command,
-            ),
-        );
+        let origin = Origin {
+            client: 1,
+            command: id,
+        };
+        self.give(seat, Input::Command(origin, command));
         for _ in 0..600 {
             while self.turn() {}
             if let Some(result) = self.seats[seat].done.remove(&id) {
@@ -257,6 +296,17 @@ impl Table {
         self.seats[seat].shown
     }
 
+    /// From now on the seat's writes go to a disk, one commit per task, and its time is measured anew.
+    pub(crate) fn give_disk(&mut self, seat: usize, disk: Disk) {
+        self.seats[seat].disk = Some(disk);
+        self.seats[seat].spent = Spent::default();
+    }
+
+    /// Time that the seat has used.
+    pub(crate) fn spent(&self, seat: usize) -> Spent {
+        self.seats[seat].spent
+    }
+
     /// Begins to count anew.
     pub(crate) fn count_from_here(&mut self) {
         self.counted = Counted::default();
@@ -267,11 +317,7 @@ impl Table {
     }
 }
 
-fn apply(records: &mut BTreeMap<Bytes, Bytes>, writes: Vec<Write>) {
-    for write in writes {
-        match write {
-            Write::Put(key, value) => drop(records.insert(key, value)),
-            Write::Delete(key) => drop(records.remove(&key)),
-        }
-    }
+/// A frame is its version, its tag, and what belongs to it.
+fn is_presence(frame: &[u8]) -> bool {
+    frame.get(1) == Some(&TAG_SIGNAL)
 }
