@@ -11,6 +11,8 @@
 
 #[path = "vectors/accounts.rs"]
 mod accounts;
+#[path = "vectors/authority.rs"]
+mod authority;
 #[path = "vectors/encoding.rs"]
 mod encoding;
 #[path = "vectors/epochs.rs"]
