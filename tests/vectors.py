@@ -646,9 +646,84 @@ def check_prekey(checks, vectors, device):
     checks.equal("prekey: signature", signature_holds(owner, message, signature), True)
 
 
+# Authority: the operations that the vectors hold, by their tags
+
+
+def read_join(r):
+    start = r.at
+    join = {"community": r.raw(32), "invite": r.option(lambda: r.raw(32)), "account": r.raw(32)}
+    join["chain"] = [read_event(r) for _ in range(r.count(32))]
+    join |= {"device": r.raw(32), "prekey": (r.raw(32), r.varint(), r.raw(32), r.raw(64))}
+    join["signed"] = b"alloquy join v1" + r.data[start : r.at]
+    return join | {"invite_signature": r.raw(64), "device_signature": r.raw(64)}
+
+
+def read_operation(r):
+    tag = r.number(1)
+    if tag == 1:
+        op = {"level": r.number(2), "nonce": r.raw(16)}
+        op["founder"] = [read_event(r) for _ in range(r.count(32))]
+        return tag, op | {"history": r.number(1), "everyone": r.number(8)}
+    if tag == 5:
+        return tag, read_join(r)
+    if tag == 20:
+        return tag, {"key": r.raw(32), "expires": r.option(r.varint), "uses": r.option(r.varint)}
+    if tag == 29:
+        op = {"channel": r.option(lambda: r.raw(32)), "parents": r.ids(8), "commit": r.raw(32)}
+        return tag, op | {"links": [(r.raw(32), r.bytes()) for _ in range(r.count(8))]}
+    raise Malformed(f"no vector has operation {tag}")
+
+
+def check_authority(checks):
+    vectors = load("authority.json")
+    founder = nacl.signing.SigningKey(unhex(vectors["founder_seed"])).verify_key.encode()
+    prev, community, operations = ZERO, ZERO, []
+    for seq, vector in enumerate(vectors["operations"]):
+        name = vector["name"]
+        header, event_id, body, _ = whole(read_event, unhex(vector["event"]))
+        checks.equal(f"{name}: id", event_id.hex(), vector["id"])
+        checks.equal(f"{name}: body", body.hex(), vector["op"])
+        place = [header[field] for field in ("kind", "scope", "device", "seq", "prev", "lamport")]
+        checks.equal(f"{name}: place", place, [AUTHORITY, community, founder, seq, prev, seq + 1])
+        community = community if seq else event_id
+        prev = event_id
+        operations.append((event_id, *whole(read_operation, body)))
+    genesis, invite, admit, first, second = operations
+    checks.equal("genesis", [genesis[2][field] for field in ("level", "history", "everyone")], [1, 1, 1 | 1 << 2])
+    checks.equal("founder", genesis[2]["founder"][0][0]["device"], founder)
+    uses = (invite[2]["key"].hex(), invite[2]["expires"], invite[2]["uses"])
+    checks.equal("invite", uses, (vectors["invite_public"], 1767229200000, 300))
+    check_join(checks, admit[2], community, invite)
+    check_announcements(checks, [unhex(key) for key in vectors["link_keys"]], community, first, second)
+
+
+def check_join(checks, join, community, invite):
+    checks.equal("join: community and invite", (join["community"], join["invite"]), (community, invite[0]))
+    checks.equal("join: account", join["account"], join["chain"][0][1])
+    checks.equal("join: device", join["device"], join["chain"][0][0]["device"])
+    by_invite = signature_holds(invite[2]["key"], join["signed"], join["invite_signature"])
+    by_device = signature_holds(join["device"], join["signed"], join["device_signature"])
+    checks.equal("join: signatures", (by_invite, by_device), (True, True))
+    owner, counter, key, signature = join["prekey"]
+    message = b"alloquy prekey v1" + owner + counter.to_bytes(8, "little") + key
+    checks.equal("join: prekey", signature_holds(owner, message, signature), True)
+
+
+def check_announcements(checks, keys, community, first, second):
+    for key, (_, _, op), parents in zip(keys, (first, second), ([], [first[0]])):
+        checks.equal("epoch: parents", op["parents"], parents)
+        secret = derive("alloquy epoch secret v1", key)
+        listed = varint(len(parents)) + b"".join(parents)
+        commit = derive("alloquy epoch commit v1", secret, community, listed)
+        checks.equal("epoch: commitment", op["commit"], commit)
+    (parent, link), commit = second[2]["links"][0], second[2]["commit"]
+    opened = decrypt(derive("alloquy epoch link key v1", keys[1], commit), link, commit)
+    checks.equal("epoch: link", (parent, opened), (first[0], b"\x01" + keys[0]))
+
+
 def main():
     checks = Checks()
-    for check in (check_encoding, check_events, check_ranges, check_epochs, check_accounts):
+    for check in (check_encoding, check_events, check_ranges, check_epochs, check_accounts, check_authority):
         try:
             check(checks)
         except (Malformed, KeyError, IndexError, StopIteration, RuntimeError) as error:
