@@ -25,28 +25,48 @@ struct Chat {
 }
 
 fn text(text: &str) -> Body {
-    Body::Message(MessageBody { text: text.to_owned(), reply_to: None, thread: None })
+    Body::Message(MessageBody {
+        text: text.to_owned(),
+        reply_to: None,
+        thread: None,
+    })
 }
 
 fn react(target: EventId, emoji: &str, on: bool) -> Body {
-    Body::React { target, emoji: emoji.to_owned(), on }
+    Body::React {
+        target,
+        emoji: emoji.to_owned(),
+        on,
+    }
 }
 
 fn edit(target: EventId, text: &str) -> Body {
-    Body::Edit { target, text: text.to_owned() }
+    Body::Edit {
+        target,
+        text: text.to_owned(),
+    }
 }
 
 impl Chat {
     fn new(members: usize) -> Self {
         let world = World::new(members);
         let timeline = Timeline::new(world.channel);
-        Self { world, timeline, events: Vec::new(), wall: 1_000 }
+        Self {
+            world,
+            timeline,
+            events: Vec::new(),
+            wall: 1_000,
+        }
     }
 
     /// What a writer who holds everything refers to.
     fn now(&mut self) -> Past {
         self.wall += 10;
-        Past { deps: self.timeline.counting_heads(), auth: self.world.heads(), wall: self.wall }
+        Past {
+            deps: self.timeline.counting_heads(),
+            auth: self.world.heads(),
+            wall: self.wall,
+        }
     }
 
     fn say(&mut self, pen: &mut Pen, body: Body) -> EventId {
@@ -81,10 +101,18 @@ impl Chat {
         texts(&self.timeline)
     }
 
-    fn everyone(&mut self, permissions: Permissions) {
+    fn everyone(&mut self, permissions: Permissions, last: EventId) {
         let rank = crate::permissions::Rank::MEMBER;
         let role = alloquy_ids::RoleId::ZERO;
-        self.operate(0, AuthorityOp::RoleEdit { role, rank, permissions, last: Vec::new() });
+        self.operate(
+            0,
+            AuthorityOp::RoleEdit {
+                role,
+                rank,
+                permissions,
+                last: vec![last],
+            },
+        );
     }
 }
 
@@ -100,11 +128,18 @@ fn texts(timeline: &Timeline) -> Vec<String> {
             (None, false, true) => "(missing)".to_owned(),
             other => panic!("{other:?}"),
         };
-        let reactions = message.reactions.iter().map(|(emoji, accounts)| format!(" {emoji}{}", accounts.len()));
+        let reactions = message
+            .reactions
+            .iter()
+            .map(|(emoji, accounts)| format!(" {emoji}{}", accounts.len()));
         let edited = if message.edited { "*" } else { "" };
         format!("{text}{edited}{}", reactions.collect::<String>())
     };
-    timeline.messages(None, usize::MAX).into_iter().map(line).collect()
+    timeline
+        .messages(None, usize::MAX)
+        .into_iter()
+        .map(line)
+        .collect()
 }
 
 #[test]
@@ -113,23 +148,40 @@ fn messages_are_edited_answered_and_reacted_to() {
     let (mut ana, mut ben) = (chat.world.pen(1), chat.world.pen(2));
     let hello = chat.say(&mut ana, text("hello"));
     chat.say(&mut ben, edit(hello, "not his"));
-    assert_eq!(chat.texts(), ["hello"], "another account's edit changes nothing");
+    assert_eq!(
+        chat.texts(),
+        ["hello"],
+        "another account's edit changes nothing"
+    );
     chat.say(&mut ana, edit(hello, "hi"));
     chat.say(&mut ana, edit(hello, "hi there"));
     chat.say(&mut ben, react(hello, "+", true));
     chat.say(&mut ana, react(hello, "+", true));
     chat.say(&mut ana, react(hello, "-", true));
     chat.say(&mut ana, react(hello, "-", false));
-    let reply = MessageBody { text: "yes".to_owned(), reply_to: Some(hello), thread: Some(hello) };
+    let reply = MessageBody {
+        text: "yes".to_owned(),
+        reply_to: Some(hello),
+        thread: Some(hello),
+    };
     let reply = chat.say(&mut ben, Body::Message(reply));
     assert_eq!(chat.texts(), ["hi there* +2", "yes"]);
     let shown = chat.timeline.message(reply).unwrap();
-    assert_eq!((shown.reply_to, shown.thread, shown.author), (Some(hello), Some(hello), chat.world.account(2)));
+    assert_eq!(
+        (shown.reply_to, shown.thread, shown.author),
+        (Some(hello), Some(hello), chat.world.account(2))
+    );
     assert_eq!(chat.timeline.thread(hello, None, 9), [shown.clone()]);
     assert_eq!(chat.timeline.threads().collect::<Vec<_>>(), [(hello, 1)]);
     assert_eq!(chat.timeline.messages(Some(shown.order), 9)[0].id, hello);
     let first = chat.timeline.message(hello).unwrap().order;
-    assert_eq!((chat.timeline.count_after(None, 9), chat.timeline.count_after(Some(first), 9)), (2, 1));
+    assert_eq!(
+        (
+            chat.timeline.count_after(None, 9),
+            chat.timeline.count_after(Some(first), 9)
+        ),
+        (2, 1)
+    );
 }
 
 #[test]
@@ -139,7 +191,13 @@ fn own_deletions_drop_the_body_and_its_edits_for_good() {
     let secret = chat.say(&mut ana, text("secret"));
     let fix = chat.say(&mut ana, edit(secret, "secret!"));
     let deletion = chat.timeline.deletion_of(&[secret]);
-    assert_eq!(deletion, Deletion { messages: [secret].into(), silent: [fix].into() });
+    assert_eq!(
+        deletion,
+        Deletion {
+            messages: [secret].into(),
+            silent: [fix].into()
+        }
+    );
     let changes = chat.delete(&mut ana, &deletion);
     assert_eq!(changes.changed, [secret]);
     assert_eq!(changes.dropped_bodies, [secret, fix]);
@@ -149,7 +207,10 @@ fn own_deletions_drop_the_body_and_its_edits_for_good() {
         chat.take(event, body).unwrap();
     }
     assert_eq!(chat.texts(), ["(deleted)"]);
-    assert!(chat.timeline.dag().get(secret).unwrap().body().is_none(), "it does not come back with a copy");
+    assert!(
+        chat.timeline.dag().get(secret).unwrap().body().is_none(),
+        "it does not come back with a copy"
+    );
     assert!(chat.timeline.missing_bodies().is_empty());
 }
 
@@ -160,9 +221,18 @@ fn a_deletion_that_comes_first_drops_the_body_when_it_comes() {
     let past = chat.now();
     let event = chat.world.write(&mut ana, &past, 32);
     let id = event.id();
-    chat.delete(&mut phone, &Deletion { messages: [id].into(), silent: [].into() });
+    chat.delete(
+        &mut phone,
+        &Deletion {
+            messages: [id].into(),
+            silent: [].into(),
+        },
+    );
     let changes = chat.take(event, Some(text("late body"))).unwrap();
-    assert_eq!((changes.added, changes.dropped_bodies), (vec![id], vec![id]));
+    assert_eq!(
+        (changes.added, changes.dropped_bodies),
+        (vec![id], vec![id])
+    );
     assert_eq!(chat.texts(), ["(deleted)"]);
 }
 
@@ -175,9 +245,15 @@ fn others_messages_are_hidden_only_by_moderators() {
     chat.delete(&mut ben, &deletion);
     assert_eq!(chat.texts(), ["rude"]);
     let changes = chat.delete(&mut owner, &deletion);
-    assert_eq!((changes.changed, changes.dropped_bodies), (vec![rude], vec![]));
+    assert_eq!(
+        (changes.changed, changes.dropped_bodies),
+        (vec![rude], vec![])
+    );
     assert_eq!(chat.texts(), ["(deleted)"]);
-    assert!(chat.timeline.dag().get(rude).unwrap().body().is_some(), "kept until the store's timer");
+    assert!(
+        chat.timeline.dag().get(rude).unwrap().body().is_some(),
+        "kept until the store's timer"
+    );
     chat.timeline.drop_body(rude);
     assert!(chat.timeline.dag().get(rude).unwrap().body().is_none());
     assert_eq!(chat.texts(), ["(deleted)"]);
@@ -192,10 +268,16 @@ fn missing_bodies_are_shown_as_such_and_asked_for() {
     chat.take(event, None).unwrap();
     assert_eq!(chat.texts(), ["(missing)"]);
     assert_eq!(chat.timeline.missing_bodies(), [id]);
-    let changes = chat.timeline.set_body(id, text("here"), &chat.world.authority);
+    let changes = chat
+        .timeline
+        .set_body(id, text("here"), &chat.world.authority);
     assert_eq!(changes.changed, [id]);
     assert_eq!(chat.texts(), ["here"]);
-    assert_eq!(chat.timeline.set_body(id, text("other"), &chat.world.authority), Changes::default());
+    assert_eq!(
+        chat.timeline
+            .set_body(id, text("other"), &chat.world.authority),
+        Changes::default()
+    );
 }
 
 #[test]
@@ -204,18 +286,25 @@ fn rights_decide_what_a_body_does() {
     let mut ana = chat.world.pen(1);
     let before = chat.say(&mut ana, text("before"));
     let no_send = Permissions::MEMBER & !Permissions::SEND;
-    chat.everyone(no_send);
+    chat.everyone(no_send, before);
     chat.say(&mut ana, text("without SEND"));
     chat.say(&mut ana, react(before, "+", true));
-    let thread = MessageBody { text: "in the thread".to_owned(), reply_to: None, thread: Some(before) };
-    chat.say(&mut ana, Body::Message(thread));
+    let thread = MessageBody {
+        text: "in the thread".to_owned(),
+        reply_to: None,
+        thread: Some(before),
+    };
+    let thread = chat.say(&mut ana, Body::Message(thread));
     assert_eq!(chat.texts(), ["before +1", "in the thread"]);
-    chat.everyone(Permissions::VIEW);
+    chat.everyone(Permissions::VIEW, thread);
     let silent = chat.say(&mut ana, text("nothing may be written"));
-    assert!(matches!(chat.timeline.standing(silent), Some(Standing::NotPermitted { .. })));
+    assert!(matches!(
+        chat.timeline.standing(silent),
+        Some(Standing::NotPermitted { .. })
+    ));
     assert!(!chat.timeline.counting_heads().contains(&silent));
     assert_eq!(chat.timeline.author(silent), Some(chat.world.account(1)));
-    chat.everyone(Permissions::MEMBER);
+    chat.everyone(Permissions::MEMBER, thread);
     chat.say(&mut ana, text("after"));
     assert_eq!(chat.texts(), ["before +1", "in the thread", "after"]);
 }
@@ -227,9 +316,21 @@ fn an_overwrite_closes_one_channel() {
     let target = OverwriteTarget::Role(alloquy_ids::RoleId::ZERO);
     let (allow, deny) = (Permissions::NONE, Permissions::VIEW);
     let channel = chat.world.channel;
-    chat.operate(0, AuthorityOp::Overwrite { channel, target, allow, deny, last: Vec::new() });
+    chat.operate(
+        0,
+        AuthorityOp::Overwrite {
+            channel,
+            target,
+            allow,
+            deny,
+            last: Vec::new(),
+        },
+    );
     let refused = chat.say(&mut ana, text("unseen"));
-    assert!(matches!(chat.timeline.standing(refused), Some(Standing::NotPermitted { .. })));
+    assert!(matches!(
+        chat.timeline.standing(refused),
+        Some(Standing::NotPermitted { .. })
+    ));
 }
 
 #[test]
@@ -237,7 +338,14 @@ fn time_outs_and_slow_mode_compare_signed_times() {
     let mut chat = Chat::new(2);
     let (mut ana, account) = (chat.world.pen(1), chat.world.account(1));
     let until = UnixMs(5_000);
-    chat.operate(0, AuthorityOp::TimeOut { account, until, last: Vec::new() });
+    chat.operate(
+        0,
+        AuthorityOp::TimeOut {
+            account,
+            until,
+            last: Vec::new(),
+        },
+    );
     let mut past = chat.now();
     for (wall, body) in [(4_999, "too early"), (5_000, "in time")] {
         past.wall = wall;
@@ -245,17 +353,28 @@ fn time_outs_and_slow_mode_compare_signed_times() {
     }
     assert_eq!(chat.texts(), ["in time"]);
     let channel = chat.world.channel;
-    chat.operate(0, AuthorityOp::SlowMode { channel, interval_ms: 1_000 });
+    chat.operate(
+        0,
+        AuthorityOp::SlowMode {
+            channel,
+            interval_ms: 1_000,
+        },
+    );
     let mut phone = chat.world.pen(1);
-    for (pen, wall, body) in [
-        (&mut ana, 5_999, "too soon"),
-        (&mut ana, 6_998, "too soon after one that does not count"),
-        (&mut phone, 7_000, "too soon on the phone"),
-        (&mut ana, 9_000, "slowly"),
+    for (own, wall, body) in [
+        (true, 5_999, "too soon"),
+        (true, 6_998, "too soon after one that does not count"),
+        (false, 7_000, "too soon on the phone"),
+        (true, 9_000, "slowly"),
     ] {
+        let pen = if own { &mut ana } else { &mut phone };
         // The past is named in full, whether it counts or not.
         let deps = chat.timeline.dag().heads().iter().copied().collect();
-        let past = Past { deps, auth: chat.world.heads(), wall };
+        let past = Past {
+            deps,
+            auth: chat.world.heads(),
+            wall,
+        };
         chat.say_at(pen, &past, text(body));
     }
     assert_eq!(chat.texts(), ["in time", "slowly"]);
@@ -270,28 +389,56 @@ fn authority_goes_forward_along_a_log_and_is_waited_for() {
     let first = chat.world.write(&mut ana, &new, 32);
     let behind = chat.world.authority_of(chat.world.operations.len() - 1);
     assert_eq!(
-        chat.timeline.insert(first.clone(), Some(text("a")), &behind),
+        chat.timeline
+            .insert(first.clone(), Some(text("a")), &behind),
         Err(InsertError::MissingAuthority(vec![missing]))
     );
     chat.take(first, Some(text("a"))).unwrap();
-    let second = chat.world.write(&mut ana, &Past { deps: Vec::new(), ..old }, 32);
-    assert!(matches!(chat.take(second, Some(text("b"))), Err(InsertError::Invalid { .. })));
+    let second = chat.world.write(
+        &mut ana,
+        &Past {
+            deps: Vec::new(),
+            ..old
+        },
+        32,
+    );
+    assert!(matches!(
+        chat.take(second, Some(text("b"))),
+        Err(InsertError::Invalid { .. })
+    ));
 }
 
 #[test]
 fn what_does_not_count_is_bounded_until_somebody_builds_on_it() {
     let mut chat = Chat::new(3);
-    let (mut mallory, account, stale) = (chat.world.pen(1), chat.world.account(1), chat.world.heads());
-    chat.operate(0, AuthorityOp::Kick { account, last: Vec::new() });
+    let (mut mallory, account, stale) =
+        (chat.world.pen(1), chat.world.account(1), chat.world.heads());
+    chat.operate(
+        0,
+        AuthorityOp::Kick {
+            account,
+            last: Vec::new(),
+        },
+    );
     let bytes = 16 * 1024;
     let mut kept = 0;
     let refused = loop {
-        let past = Past { deps: Vec::new(), auth: stale.clone(), wall: 1 };
+        let past = Past {
+            deps: Vec::new(),
+            auth: stale.clone(),
+            wall: 1,
+        };
         let event = chat.world.write(&mut mallory, &past, bytes);
         match chat.take(event.clone(), Some(text("flood"))) {
             Ok(_) => kept += bytes as u64,
             Err(error) => {
-                assert_eq!(error, InsertError::LateBound { event: event.id(), account });
+                assert_eq!(
+                    error,
+                    InsertError::LateBound {
+                        event: event.id(),
+                        account
+                    }
+                );
                 break event;
             }
         }
@@ -299,9 +446,15 @@ fn what_does_not_count_is_bounded_until_somebody_builds_on_it() {
     assert!(kept <= LATE_BYTES_MAX && kept > LATE_BYTES_MAX / 2);
     assert!(chat.texts().is_empty());
     // Ben did not know of the removal and answered.
-    chat.timeline.insert_wanted(refused.clone(), Some(text("flood")), &chat.world.authority).unwrap();
+    chat.timeline
+        .insert_wanted(refused.clone(), Some(text("flood")), &chat.world.authority)
+        .unwrap();
     let mut ben = chat.world.pen(2);
-    let past = Past { deps: vec![refused.id()], auth: stale, wall: 2 };
+    let past = Past {
+        deps: vec![refused.id()],
+        auth: stale,
+        wall: 2,
+    };
     chat.say_at(&mut ben, &past, text("why?"));
     assert_eq!(chat.texts().len() as u64, kept / bytes as u64 + 2);
 }
@@ -311,7 +464,14 @@ fn twenty_thousand_events_are_taken_in_a_few_seconds() {
     let mut chat = Chat::new(8);
     let mut pens: Vec<_> = (0..8).map(|member| chat.world.pen(member)).collect();
     let account = chat.world.account(7);
-    chat.operate(0, AuthorityOp::TimeOut { account, until: UnixMs(1), last: Vec::new() });
+    chat.operate(
+        0,
+        AuthorityOp::TimeOut {
+            account,
+            until: UnixMs(1),
+            last: Vec::new(),
+        },
+    );
     for n in 0..20_000_usize {
         chat.say(&mut pens[n % 8], text("hello"));
     }
@@ -320,6 +480,16 @@ fn twenty_thousand_events_are_taken_in_a_few_seconds() {
     assert_eq!(chat.timeline.count_after(None, usize::MAX), 20_000);
     // Deciding everything again is one pass.
     let account = chat.world.account(1);
-    chat.operate(0, AuthorityOp::Kick { account, last: Vec::new() });
-    assert_eq!(chat.timeline.count_after(None, usize::MAX), 20_000, "others have built on what it wrote");
+    chat.operate(
+        0,
+        AuthorityOp::Kick {
+            account,
+            last: Vec::new(),
+        },
+    );
+    assert_eq!(
+        chat.timeline.count_after(None, usize::MAX),
+        20_000,
+        "others have built on what it wrote"
+    );
 }

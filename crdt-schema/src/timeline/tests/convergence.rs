@@ -37,7 +37,11 @@ fn body(what: u8, target: EventId) -> Body {
     match what % 8 {
         0 => edit(target, &format!("edit {what}")),
         1 | 2 => react(target, "+", what.is_multiple_of(16)),
-        3 => Body::Message(MessageBody { text: format!("t{what}"), reply_to: Some(target), thread: Some(target) }),
+        3 => Body::Message(MessageBody {
+            text: format!("t{what}"),
+            reply_to: Some(target),
+            thread: Some(target),
+        }),
         _ => text(&format!("m{what}")),
     }
 }
@@ -46,10 +50,17 @@ fn operation(world: &World, what: u8, member: usize, last: Vec<EventId>) -> Auth
     let account = world.account(member);
     match what % 6 {
         0 => AuthorityOp::Kick { account, last },
-        1 => AuthorityOp::TimeOut { account, until: UnixMs(u64::from(what)), last },
+        1 => AuthorityOp::TimeOut {
+            account,
+            until: UnixMs(u64::from(what)),
+            last,
+        },
         2 => AuthorityOp::AcceptLate { events: last },
         3 => AuthorityOp::Purge { events: last },
-        4 => AuthorityOp::SlowMode { channel: world.channel, interval_ms: u32::from(what) % 20 },
+        4 => AuthorityOp::SlowMode {
+            channel: world.channel,
+            interval_ms: u32::from(what) % 20,
+        },
         _ => AuthorityOp::Overwrite {
             channel: world.channel,
             target: OverwriteTarget::Member(account),
@@ -62,25 +73,42 @@ fn operation(world: &World, what: u8, member: usize, last: Vec<EventId>) -> Auth
 
 fn history(steps: &[Step]) -> History {
     let mut world = World::new(4);
-    let mut pens: Vec<Vec<Pen>> = (0..4).map(|member| (0..2).map(|_| world.pen(member)).collect()).collect();
+    let mut pens: Vec<Vec<Pen>> = (0..4)
+        .map(|member| (0..2).map(|_| world.pen(member)).collect())
+        .collect();
     let mut events: Vec<(VerifiedEvent, Option<Body>)> = Vec::new();
     let mut heads_then = vec![world.heads()];
     let mut auth_of: BTreeMap<EventId, usize> = BTreeMap::new();
     for step in steps {
         match step {
             Step::Write(member, log, what, target, (stale_deps, stale_auth)) => {
-                let pen = &mut pens[*member][*log % pens[*member].len()];
+                let logs = &mut pens[*member];
+                let log = log % logs.len();
+                let pen = &mut logs[log];
                 // Authority never goes back along a log.
                 let floor = auth_of.get(&pen.head()).copied().unwrap_or(0);
                 let auth = heads_then.len().saturating_sub(1 + stale_auth).max(floor);
                 let recent = events.iter().rev().skip(*stale_deps).take(2);
                 let deps: Vec<_> = recent.map(|(event, _)| event.id()).collect();
-                let past = Past { deps, auth: heads_then[auth].clone(), wall: events.len() as u64 * 7 };
-                let target = events.get(target % events.len().max(1)).map_or(EventId::ZERO, |(event, _)| event.id());
+                let past = Past {
+                    deps,
+                    auth: heads_then[auth].clone(),
+                    wall: events.len() as u64 * 7,
+                };
+                let target = events
+                    .get(target % events.len().max(1))
+                    .map_or(EventId::ZERO, |(event, _)| event.id());
                 let written = if what % 11 == 0 {
                     let lists = [BTreeSet::from([target]), BTreeSet::new()];
-                    let [messages, silent] = if what % 2 == 0 { lists } else { [lists[1].clone(), lists[0].clone()] };
-                    (world.delete(pen, &past, &Deletion { messages, silent }), None)
+                    let [messages, silent] = if what % 2 == 0 {
+                        lists
+                    } else {
+                        [lists[1].clone(), lists[0].clone()]
+                    };
+                    (
+                        world.delete(pen, &past, &Deletion { messages, silent }),
+                        None,
+                    )
                 } else {
                     (world.write(pen, &past, 32), Some(body(*what, target)))
                 };
@@ -88,13 +116,15 @@ fn history(steps: &[Step]) -> History {
                 events.push(written);
             }
             Step::Operate(what, member, list) => {
-                let listed = events.get(list % (events.len() * 2).max(1)).map(|(event, _)| event.id());
+                let listed = events
+                    .get(list % (events.len() * 2).max(1))
+                    .map(|(event, _)| event.id());
                 let op = operation(&world, *what, *member, listed.into_iter().collect());
                 world.operate(0, op);
                 heads_then.push(world.heads());
             }
             Step::Fork(member, log) => {
-                let copy = pens[*member][*log].clone();
+                let copy: Pen = pens[*member][*log].clone();
                 pens[*member].push(copy);
             }
         }
@@ -102,20 +132,33 @@ fn history(steps: &[Step]) -> History {
     History { world, events }
 }
 
-
 /// What two replicas compare.
-fn shown(timeline: &Timeline) -> (Vec<crate::timeline::Message>, Vec<EventId>, [u8; 32], Vec<Option<Standing>>) {
+fn shown(
+    timeline: &Timeline,
+) -> (
+    Vec<crate::timeline::Message>,
+    Vec<EventId>,
+    [u8; 32],
+    Vec<Option<Standing>>,
+) {
     let mut ids: Vec<_> = timeline.dag().iter().map(VerifiedEvent::id).collect();
     ids.sort_unstable();
     let standings = ids.into_iter().map(|id| timeline.standing(id)).collect();
-    (timeline.messages(None, usize::MAX), timeline.counting_heads(), timeline.digest(), standings)
+    (
+        timeline.messages(None, usize::MAX),
+        timeline.counting_heads(),
+        timeline.digest(),
+        standings,
+    )
 }
 
 /// Everything in the order written, with the whole authority log.
 fn in_order(history: &History) -> Timeline {
     let mut timeline = Timeline::new(history.world.channel);
     for (event, body) in &history.events {
-        timeline.insert_wanted(event.clone(), body.clone(), &history.world.authority).unwrap();
+        timeline
+            .insert_wanted(event.clone(), body.clone(), &history.world.authority)
+            .unwrap();
     }
     resupply(&mut timeline, history);
     timeline
@@ -123,7 +166,11 @@ fn in_order(history: &History) -> Timeline {
 
 /// A replica that dropped a body asks others for it when the deletion turns out to have no effect.
 fn resupply(timeline: &mut Timeline, history: &History) {
-    let bodies: BTreeMap<_, _> = history.events.iter().map(|(event, body)| (event.id(), body.clone())).collect();
+    let bodies: BTreeMap<_, _> = history
+        .events
+        .iter()
+        .map(|(event, body)| (event.id(), body.clone()))
+        .collect();
     for id in timeline.missing_bodies() {
         if let Some(Some(body)) = bodies.get(&id) {
             timeline.set_body(id, body.clone(), &history.world.authority);
@@ -151,8 +198,11 @@ fn shuffled(history: &History, draws: &[u32]) -> Timeline {
             }
         }
         let at = (draw / 7) % waiting.len().max(1);
-        let Some((event, body)) = waiting.get(at).cloned() else { continue };
+        let Some((event, body)) = waiting.get(at).cloned() else {
+            continue;
+        };
         let withheld = draw % 3 == 0;
+        let again = body.clone();
         let given = if withheld { None } else { body.clone() };
         match timeline.insert_wanted(event.clone(), given, &authority) {
             Ok(_) => {
@@ -161,7 +211,7 @@ fn shuffled(history: &History, draws: &[u32]) -> Timeline {
                 if let (true, Some(body)) = (withheld, body) {
                     later.push((event.id(), body));
                 } else if draw % 2 == 0 {
-                    timeline.insert_wanted(event, body, &authority).unwrap();
+                    timeline.insert_wanted(event, again, &authority).unwrap();
                 }
             }
             Err(InsertError::MissingParents(_) | InsertError::MissingAuthority(_)) => idle += 1,
@@ -212,7 +262,10 @@ fn a_fork_shown_to_two_halves_converges_and_kills_nobody() {
     let base = chat.events.clone();
     let replica = |order: [&[(VerifiedEvent, Body)]; 2]| {
         let mut timeline = Timeline::new(chat.world.channel);
-        let halves = order.into_iter().flatten().map(|(event, body)| (event.clone(), Some(body.clone())));
+        let halves = order
+            .into_iter()
+            .flatten()
+            .map(|(event, body)| (event.clone(), Some(body.clone())));
         for (event, body) in base.iter().cloned().chain(halves) {
             timeline.insert(event, body, &chat.world.authority).unwrap();
         }

@@ -81,7 +81,9 @@ impl World {
             body_len: u32::try_from(body.len()).unwrap(),
             body_commit: clear_commit(&body),
         };
-        let event = SignedEvent::sign(header, body, &people[0].device).verify().unwrap();
+        let event = SignedEvent::sign(header, body, &people[0].device)
+            .verify()
+            .unwrap();
         let mut world = Self {
             people,
             authority: AuthorityLog::new(event.clone()).unwrap(),
@@ -93,7 +95,10 @@ impl World {
         for member in 1..members {
             world.admit(0, member, &mut rng);
         }
-        let create = AuthorityOp::ChannelCreate { kind: ChannelKind::Text, private: false };
+        let create = AuthorityOp::ChannelCreate {
+            kind: ChannelKind::Text,
+            private: false,
+        };
         world.channel = world.operate(0, create).into();
         world
     }
@@ -102,7 +107,13 @@ impl World {
         let person = &self.people[member];
         let (prekey, _) = new_prekey(&person.device, 1, rng);
         let community = self.authority.community();
-        let join = Join::sign(community, None, vec![person.genesis.clone()], &person.device, prekey);
+        let join = Join::sign(
+            community,
+            None,
+            vec![person.genesis.clone()],
+            &person.device,
+            prekey,
+        );
         self.operate(by, AuthorityOp::Admit(join));
     }
 
@@ -121,7 +132,12 @@ impl World {
     }
 
     /// An operation on these heads.
-    pub(crate) fn operate_at(&mut self, member: usize, op: AuthorityOp, deps: Vec<EventId>) -> EventId {
+    pub(crate) fn operate_at(
+        &mut self,
+        member: usize,
+        op: AuthorityOp,
+        deps: Vec<EventId>,
+    ) -> EventId {
         let body = op.to_bytes();
         let header = Header {
             kind: Kind::Authority,
@@ -140,7 +156,9 @@ impl World {
         };
         self.next_incarnation += 1;
         let lamport = header.lamport;
-        let event = SignedEvent::sign(header, body, &self.people[member].device).verify().unwrap();
+        let event = SignedEvent::sign(header, body, &self.people[member].device)
+            .verify()
+            .unwrap();
         let id = event.id();
         self.lamports.insert(id, lamport);
         self.authority.insert(event.clone()).unwrap();
@@ -163,7 +181,13 @@ impl World {
 
     pub(crate) fn pen_in(&mut self, member: usize, scope: ScopeId) -> Pen {
         self.next_incarnation += 1;
-        Pen { member, scope, incarnation: self.next_incarnation, seq: 0, prev: EventId::ZERO }
+        Pen {
+            member,
+            scope,
+            incarnation: self.next_incarnation,
+            seq: 0,
+            prev: EventId::ZERO,
+        }
     }
 
     /// The next sealed event of a log. Its ciphertext is of no interest here.
@@ -171,17 +195,34 @@ impl World {
         self.append(pen, past, Kind::Sealed, vec![0x5e; body_len])
     }
 
-    pub(crate) fn delete(&mut self, pen: &mut Pen, past: &Past, deletion: &Deletion) -> VerifiedEvent {
+    pub(crate) fn delete(
+        &mut self,
+        pen: &mut Pen,
+        past: &Past,
+        deletion: &Deletion,
+    ) -> VerifiedEvent {
         self.append(pen, past, Kind::Deletion, deletion.to_bytes())
     }
 
     /// Made without a signature, as the events inside a verified range are.
     fn append(&mut self, pen: &mut Pen, past: &Past, kind: Kind, body: Vec<u8>) -> VerifiedEvent {
         let sealed = kind == Kind::Sealed;
-        let deps: Vec<_> = past.deps.iter().copied().filter(|id| *id != pen.prev).collect();
+        let deps: Vec<_> = past
+            .deps
+            .iter()
+            .copied()
+            .filter(|id| *id != pen.prev)
+            .collect();
         let parents = deps.iter().chain((pen.seq > 0).then_some(&pen.prev));
         let mut auth = past.auth.clone();
         auth.sort_unstable();
+        // Sealed commitments are checked with the epoch's secret, before events come here: any that differ will do.
+        let count = self.lamports.len() as u64;
+        let commit = if sealed {
+            crate::hash::plain(&count.to_le_bytes())
+        } else {
+            clear_commit(&body)
+        };
         let header = Header {
             kind,
             scope: pen.scope,
@@ -193,15 +234,24 @@ impl World {
             deps,
             auth,
             wall: UnixMs(past.wall),
-            epoch: if sealed { EpochId([1; 32]) } else { EpochId::ZERO },
+            epoch: if sealed {
+                EpochId([1; 32])
+            } else {
+                EpochId::ZERO
+            },
             body_len: u32::try_from(body.len()).unwrap(),
-            // Sealed commitments are checked with the epoch's secret, before events come here.
-            body_commit: if sealed { [pen.member as u8; 32] } else { clear_commit(&body) },
+            body_commit: commit,
         };
         let id = header.id();
         self.lamports.insert(id, header.lamport);
         pen.seq += 1;
         pen.prev = id;
-        VerifiedEvent(Arc::new(VerifiedInner { id, header, body: Some(body), signature: None, carrier: None }))
+        VerifiedEvent(Arc::new(VerifiedInner {
+            id,
+            header,
+            body: Some(body),
+            signature: None,
+            carrier: None,
+        }))
     }
 }
