@@ -46,7 +46,13 @@ fn sign_clear(me: &Me, mut header: Header, body: Vec<u8>) -> SignedEvent {
 }
 
 /// Signs a sealed event.
-fn sign_sealed(me: &Me, mut header: Header, epoch: EpochId, key: &EpochKey, plaintext: &[u8]) -> SignedEvent {
+fn sign_sealed(
+    me: &Me,
+    mut header: Header,
+    epoch: EpochId,
+    key: &EpochKey,
+    plaintext: &[u8],
+) -> SignedEvent {
     let secret = key.secret();
     let padded = pad(plaintext);
     header.epoch = epoch;
@@ -57,7 +63,12 @@ fn sign_sealed(me: &Me, mut header: Header, epoch: EpochId, key: &EpochKey, plai
 }
 
 /// The genesis of a community, whose scope is zero.
-pub(crate) fn sign_genesis(me: &Me, op: &AuthorityOp, incarnation: u32, wall: UnixMs) -> SignedEvent {
+pub(crate) fn sign_genesis(
+    me: &Me,
+    op: &AuthorityOp,
+    incarnation: u32,
+    wall: UnixMs,
+) -> SignedEvent {
     let header = Header {
         kind: Kind::Authority,
         scope: ScopeId::ZERO,
@@ -86,17 +97,38 @@ fn next_header(me: &Me, community: &Community, place: Place, kind: Kind, wall: U
     let heads = match place {
         Place::Authority => community.authority.dag().heads_newest_first(),
         Place::Content => community.content.counting_heads(),
-        Place::Channel(channel) => {
-            community.timelines.get(&channel).map(alloquy_schema::timeline::Timeline::counting_heads).unwrap_or_default()
-        }
+        Place::Channel(channel) => community
+            .timelines
+            .get(&channel)
+            .map(alloquy_schema::timeline::Timeline::counting_heads)
+            .unwrap_or_default(),
     };
-    let deps: Vec<_> = heads.into_iter().filter(|head| *head != prev).take(DEPS_MAX).collect();
+    let deps: Vec<_> = heads
+        .into_iter()
+        .filter(|head| *head != prev)
+        .take(DEPS_MAX)
+        .collect();
     let auth = match place {
         Place::Authority => Vec::new(),
-        _ => community.authority.dag().heads().iter().copied().take(AUTH_HEADS_MAX).collect(),
+        _ => community
+            .authority
+            .dag()
+            .heads()
+            .iter()
+            .copied()
+            .take(AUTH_HEADS_MAX)
+            .collect(),
     };
-    let lamport_of = |id: &EventId| dag.and_then(|dag| dag.get(*id)).map_or(0, |event| event.header().lamport);
-    let above = deps.iter().chain([&prev]).map(lamport_of).max().unwrap_or(0);
+    let lamport_of = |id: &EventId| {
+        dag.and_then(|dag| dag.get(*id))
+            .map_or(0, |event| event.header().lamport)
+    };
+    let above = deps
+        .iter()
+        .chain([&prev])
+        .map(lamport_of)
+        .max()
+        .unwrap_or(0);
     Header {
         kind,
         scope: community.scope(place),
@@ -115,23 +147,40 @@ fn next_header(me: &Me, community: &Community, place: Place, kind: Kind, wall: U
 }
 
 /// Makes, verifies and applies one own event. `None`: the model refused it, which is a fault of this program.
-fn author(me: &Me, community: &mut Community, draft: &Draft, wall: UnixMs) -> Option<(VerifiedEvent, Applied)> {
+fn author(
+    me: &Me,
+    community: &mut Community,
+    draft: &Draft,
+    wall: UnixMs,
+) -> Option<(VerifiedEvent, Applied)> {
     let place = draft.place();
     let header = |kind| next_header(me, community, place, kind, wall);
     let (signed, plaintext) = match draft {
         Draft::Op(op) => (sign_clear(me, header(Kind::Authority), op.to_bytes()), None),
         Draft::Delete(channel, ids) => {
             let deletion = community.timelines.get(channel)?.deletion_of(ids);
-            (sign_clear(me, header(Kind::Deletion), deletion.to_bytes()), None)
+            (
+                sign_clear(me, header(Kind::Deletion), deletion.to_bytes()),
+                None,
+            )
         }
         Draft::Content(body) | Draft::Message(_, body) => {
             let epoch = community.writing_epoch(community.key_channel(place))?;
             let plaintext = body.to_bytes();
-            let signed = sign_sealed(me, header(Kind::Sealed), epoch, community.keys.get(&epoch)?, &plaintext);
+            let signed = sign_sealed(
+                me,
+                header(Kind::Sealed),
+                epoch,
+                community.keys.get(&epoch)?,
+                &plaintext,
+            );
             (signed, Some(plaintext))
         }
     };
-    let event = signed.verify().inspect_err(|error| tracing::error!(%error, "own event does not verify")).ok()?;
+    let event = signed
+        .verify()
+        .inspect_err(|error| tracing::error!(%error, "own event does not verify"))
+        .ok()?;
     match community.apply(&event, plaintext.as_deref()) {
         Ok(applied) => Some((event, applied)),
         Err(error) => {
@@ -150,34 +199,70 @@ impl<R: CryptoRng> Node<R> {
         drafts: &[Draft],
         answer: impl FnOnce(&[EventId]) -> Option<(Origin, Reply)>,
     ) -> Vec<EventId> {
+        self.write_with(id, drafts, answer, |_, _| Vec::new())
+    }
+
+    /// The same, with further records that become durable together with the events: all or nothing.
+    pub(crate) fn write_with(
+        &mut self,
+        id: CommunityId,
+        drafts: &[Draft],
+        answer: impl FnOnce(&[EventId]) -> Option<(Origin, Reply)>,
+        records: impl FnOnce(&mut Self, &[EventId]) -> Vec<Write>,
+    ) -> Vec<EventId> {
         let wall = self.wall();
-        let Some(community) = self.communities.get_mut(&id) else { return Vec::new() };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return Vec::new();
+        };
         let mut events = Vec::new();
         for draft in drafts {
             // More heads than an event may name are joined first.
             while community.authority.dag().heads().len() > AUTH_HEADS_MAX {
-                let Some(merge) = author(&self.me, community, &Draft::Op(AuthorityOp::Merge), wall) else { break };
+                let Some(merge) = author(&self.me, community, &Draft::Op(AuthorityOp::Merge), wall)
+                else {
+                    break;
+                };
                 events.push(merge);
             }
             events.extend(author(&self.me, community, draft, wall));
         }
-        let (events, changes): (Vec<_>, Vec<_>) =
-            events.into_iter().map(|(event, applied)| (event, (applied.place, applied.changes))).unzip();
+        let (events, changes): (Vec<_>, Vec<_>) = events
+            .into_iter()
+            .map(|(event, applied)| (event, (applied.place, applied.changes)))
+            .unzip();
         let ids: Vec<_> = events.iter().map(VerifiedEvent::id).collect();
-        let own = Own { community: id, events: ids.clone(), answer: answer(&ids) };
-        self.commit_own(id, &events, Vec::new(), own);
+        let own = Own {
+            community: id,
+            events: ids.clone(),
+            answer: answer(&ids),
+        };
+        let writes = records(self, &ids);
+        self.commit_own(id, &events, writes, own);
         self.tell_changes(id, changes);
         ids
     }
 
     /// Stores own events that are applied already, with further records, as one task.
-    pub(crate) fn commit_own(&mut self, id: CommunityId, events: &[VerifiedEvent], mut writes: Vec<Write>, own: Own) {
+    pub(crate) fn commit_own(
+        &mut self,
+        id: CommunityId,
+        events: &[VerifiedEvent],
+        mut writes: Vec<Write>,
+        own: Own,
+    ) {
         let arrived = self.wall();
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         community.own_logs_checked = true;
         for event in events {
-            let Some(signed) = event.to_signed() else { continue };
-            let row = Row { arrived, events: RowEvents::Live(Box::new(signed)) };
+            let Some(signed) = event.to_signed() else {
+                continue;
+            };
+            let row = Row {
+                arrived,
+                events: RowEvents::Live(Box::new(signed)),
+            };
             let number = community.next_row;
             community.note_row(number, vec![event.id()]);
             community.unstored.insert(event.id());
@@ -189,7 +274,9 @@ impl<R: CryptoRng> Node<R> {
 
     /// Own events are durable: answer, show, publish.
     pub(crate) fn own_stored(&mut self, own: Own) {
-        let Some(community) = self.communities.get_mut(&own.community) else { return };
+        let Some(community) = self.communities.get_mut(&own.community) else {
+            return;
+        };
         for event in &own.events {
             community.unstored.remove(event);
         }
@@ -211,7 +298,9 @@ impl<R: CryptoRng> Node<R> {
     /// Takes own events back that could not be stored: they were never public. The log goes on under a new
     /// incarnation, because a store that reports a failure may have kept the events all the same.
     pub(crate) fn take_back(&mut self, id: CommunityId, events: &[EventId]) {
-        let Some(community) = self.communities.remove(&id) else { return };
+        let Some(community) = self.communities.remove(&id) else {
+            return;
+        };
         let incarnation = self.rng.next_u32();
         match community.rebuilt_without(events, incarnation) {
             Some(rebuilt) => {
@@ -221,7 +310,10 @@ impl<R: CryptoRng> Node<R> {
                 let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
                 self.timers.set_earlier(crate::node::Timer::Unwritten, at);
             }
-            None => self.outbox.tell(Event::CommunityLeft { community: id, by: None }),
+            None => self.outbox.tell(Event::CommunityLeft {
+                community: id,
+                by: None,
+            }),
         }
         self.views.community_changed(id);
     }

@@ -37,18 +37,27 @@ pub(crate) fn error(code: ErrorCode, message: impl Into<String>) -> CommandError
 /// Names are 1 to 100 bytes, without control characters and without `/`, which separates names in lines.
 pub(crate) fn check_name(what: &str, name: &str) -> Outcome {
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
-        let message = format!("the {what} has {} bytes, 1 to {NAME_BYTES_MAX} are allowed", name.len());
+        let message = format!(
+            "the {what} has {} bytes, 1 to {NAME_BYTES_MAX} are allowed",
+            name.len()
+        );
         return Err(error(ErrorCode::Limit, message));
     }
     match name.chars().find(|c| c.is_control() || *c == '/') {
-        Some(c) => Err(error(ErrorCode::Parse, format!("the {what} holds the character {c:?}, which names can not have"))),
+        Some(c) => Err(error(
+            ErrorCode::Parse,
+            format!("the {what} holds the character {c:?}, which names can not have"),
+        )),
         None => Ok(()),
     }
 }
 
 pub(crate) fn check_text(what: &str, text: &str, limit: usize) -> Outcome {
     if text.len() > limit {
-        return Err(error(ErrorCode::Limit, format!("the {what} has {} bytes, the limit is {limit}", text.len())));
+        return Err(error(
+            ErrorCode::Limit,
+            format!("the {what} has {} bytes, the limit is {limit}", text.len()),
+        ));
     }
     Ok(())
 }
@@ -90,7 +99,10 @@ impl<R: CryptoRng> Node<R> {
             // One write is let through to find out whether the store has recovered.
             let probing = !self.outbox.tasks.is_empty();
             if probing {
-                return Err(error(ErrorCode::Storage, format!("{fault}; nothing was written, nothing was sent")));
+                return Err(error(
+                    ErrorCode::Storage,
+                    format!("{fault}; nothing was written, nothing was sent"),
+                ));
             }
         }
         match command {
@@ -98,7 +110,10 @@ impl<R: CryptoRng> Node<R> {
             Command::Watch { window } => {
                 if !self.views.watch(window) {
                     let limit = crate::limits::WINDOWS_MAX;
-                    return Err(error(ErrorCode::Limit, format!("{limit} windows are watched, which is the limit")));
+                    return Err(error(
+                        ErrorCode::Limit,
+                        format!("{limit} windows are watched, which is the limit"),
+                    ));
                 }
                 self.answer(origin, Reply::Ok { ok: true })
             }
@@ -143,7 +158,10 @@ impl<R: CryptoRng> Node<R> {
             reply(ids).map(|reply| (origin, reply))
         });
         if ids.is_empty() || expected > 0 {
-            return Err(error(ErrorCode::Internal, "the event could not be made; see the log"));
+            return Err(error(
+                ErrorCode::Internal,
+                "the event could not be made; see the log",
+            ));
         }
         Ok(())
     }
@@ -155,19 +173,33 @@ impl<R: CryptoRng> Node<R> {
         if !writes(command) {
             return Ok(None);
         }
-        let Some((id, place)) = self.target(command)? else { return Ok(None) };
-        let Some(community) = self.communities.get(&id) else { return Ok(None) };
-        let recent = |peer: &crate::peers::Peer| self.now.mono.0 < peer.since.0.saturating_add(FIRST_WRITE_WAIT_MS);
-        let silent = self
-            .connected_members(id)
-            .iter()
-            .any(|key| self.peers.get(key).is_some_and(|peer| recent(peer) && peer.sessions.get(&id).is_none_or(|session| session.seen.is_none())));
+        let Some((id, place)) = self.target(command)? else {
+            return Ok(None);
+        };
+        let Some(community) = self.communities.get(&id) else {
+            return Ok(None);
+        };
+        let recent = |peer: &crate::peers::Peer| {
+            self.now.mono.0 < peer.since.0.saturating_add(FIRST_WRITE_WAIT_MS)
+        };
+        let silent = self.connected_members(id).iter().any(|key| {
+            self.peers.get(key).is_some_and(|peer| {
+                recent(peer)
+                    && peer
+                        .sessions
+                        .get(&id)
+                        .is_none_or(|session| session.seen.is_none())
+            })
+        });
         if !community.own_logs_checked && silent {
             return Ok(Some(Wait::Peer(id)));
         }
         let channel = community.key_channel(place);
         let me = self.me.account();
-        if community.active && community.writing_epoch(channel).is_none() && community.is_entitled(me, channel) {
+        if community.active
+            && community.writing_epoch(channel).is_none()
+            && community.is_entitled(me, channel)
+        {
             return Ok(Some(Wait::Epoch(id, channel)));
         }
         Ok(None)
@@ -175,12 +207,17 @@ impl<R: CryptoRng> Node<R> {
 
     fn defer(&mut self, origin: Origin, command: Command, wait: &Wait, due: alloquy_ids::MonoMs) {
         if due <= self.now.mono {
-            let message = "no key to write with could be had: nobody who holds it is connected".to_owned();
-            return self.outbox.done(origin, Err(error(ErrorCode::Timeout, message)));
+            let message =
+                "no key to write with could be had: nobody who holds it is connected".to_owned();
+            return self
+                .outbox
+                .done(origin, Err(error(ErrorCode::Timeout, message)));
         }
         if self.deferred.len() >= DEFERRED_MAX {
             let message = format!("{DEFERRED_MAX} commands wait, which is the limit");
-            return self.outbox.done(origin, Err(error(ErrorCode::Busy, message)));
+            return self
+                .outbox
+                .done(origin, Err(error(ErrorCode::Busy, message)));
         }
         let community = match *wait {
             Wait::Peer(id) => {
@@ -194,7 +231,12 @@ impl<R: CryptoRng> Node<R> {
                 id
             }
         };
-        self.deferred.push_back(Deferred { origin, command, due, community });
+        self.deferred.push_back(Deferred {
+            origin,
+            command,
+            due,
+            community,
+        });
     }
 
     /// Looks at waiting commands again, in their order.
@@ -207,37 +249,80 @@ impl<R: CryptoRng> Node<R> {
     /// The community and place that a writing command is about, if its names resolve.
     fn target(&self, command: &Command) -> Result<Option<(CommunityId, Place)>, CommandError> {
         use Command as C;
-        let community = |reference: &CommunityRef| self.community_named(&reference.0).map(|id| Some((id, Place::Content)));
+        let community = |reference: &CommunityRef| {
+            self.community_named(&reference.0)
+                .map(|id| Some((id, Place::Content)))
+        };
         let channel = |reference: &ChannelRef| {
-            self.channel_named(&reference.0).map(|(id, channel)| Some((id, Place::Channel(channel))))
+            self.channel_named(&reference.0)
+                .map(|(id, channel)| Some((id, Place::Channel(channel))))
         };
         match command {
-            C::Send { channel: reference, .. } => channel(reference),
+            C::Send {
+                channel: reference, ..
+            } => channel(reference),
             C::Reply { message, .. }
             | C::Thread { message, .. }
             | C::Edit { message, .. }
             | C::Delete { message }
             | C::React { message, .. }
-            | C::Unreact { message, .. } => {
-                Ok(self.message_named(*message).ok().map(|(id, channel)| (id, Place::Channel(channel))))
+            | C::Unreact { message, .. } => Ok(self
+                .message_named(*message)
+                .ok()
+                .map(|(id, channel)| (id, Place::Channel(channel)))),
+            C::Pin { message } | C::Unpin { message } => Ok(self
+                .message_named(*message)
+                .ok()
+                .map(|(id, _)| (id, Place::Content))),
+            C::CreateChannel {
+                community: reference,
+                ..
             }
-            C::Pin { message } | C::Unpin { message } => {
-                Ok(self.message_named(*message).ok().map(|(id, _)| (id, Place::Content)))
+            | C::CreateCategory {
+                community: reference,
+                ..
             }
-            C::CreateChannel { community: reference, .. }
-            | C::CreateCategory { community: reference, .. }
-            | C::Icon { community: reference, .. }
-            | C::Note { community: reference, .. }
-            | C::RoleCreate { community: reference, .. }
-            | C::RoleEdit { community: reference, .. }
-            | C::Kick { community: reference, .. }
-            | C::Ban { community: reference, .. }
-            | C::Unban { community: reference, .. }
-            | C::Timeout { community: reference, .. } => community(reference),
-            C::Rename { target, .. } | C::Topic { target, .. } => match self.channel_named(target) {
-                Ok((id, _)) => Ok(Some((id, Place::Content))),
-                Err(_not_a_channel) => Ok(self.community_named(target).ok().map(|id| (id, Place::Content))),
-            },
+            | C::Icon {
+                community: reference,
+                ..
+            }
+            | C::Note {
+                community: reference,
+                ..
+            }
+            | C::RoleCreate {
+                community: reference,
+                ..
+            }
+            | C::RoleEdit {
+                community: reference,
+                ..
+            }
+            | C::Kick {
+                community: reference,
+                ..
+            }
+            | C::Ban {
+                community: reference,
+                ..
+            }
+            | C::Unban {
+                community: reference,
+                ..
+            }
+            | C::Timeout {
+                community: reference,
+                ..
+            } => community(reference),
+            C::Rename { target, .. } | C::Topic { target, .. } => {
+                match self.channel_named(target) {
+                    Ok((id, _)) => Ok(Some((id, Place::Content))),
+                    Err(_not_a_channel) => Ok(self
+                        .community_named(target)
+                        .ok()
+                        .map(|id| (id, Place::Content))),
+                }
+            }
             _ => Ok(None),
         }
     }
@@ -248,80 +333,161 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn community_named(&self, text: &str) -> Result<CommunityId, CommandError> {
         if let Ok(id) = text.parse::<CommunityId>() {
             let Some(community) = self.communities.get(&id) else {
-                return Err(error(ErrorCode::UnknownName, format!("no community has the id {text}")));
+                return Err(error(
+                    ErrorCode::UnknownName,
+                    format!("no community has the id {text}"),
+                ));
             };
             if !community.active {
-                let message = format!("this account is not a member of the community {}", community.name());
+                let message = format!(
+                    "this account is not a member of the community {}",
+                    community.name()
+                );
                 return Err(error(ErrorCode::NotMember, message));
             }
             return Ok(id);
         }
         let named = |community: &&Community| community.name() == text;
-        let (active, former): (Vec<_>, Vec<_>) =
-            self.communities.values().filter(named).partition(|community| community.active);
+        let (active, former): (Vec<_>, Vec<_>) = self
+            .communities
+            .values()
+            .filter(named)
+            .partition(|community| community.active);
         match active.as_slice() {
             [one] => Ok(one.id),
-            [] if former.is_empty() => Err(error(ErrorCode::UnknownName, format!("no community is named {text:?}"))),
-            [] => Err(error(ErrorCode::NotMember, format!("this account is not a member of the community {text:?}"))),
-            many => Err(ambiguous("communities", text, many.iter().map(|community| community.id.to_string()))),
+            [] if former.is_empty() => Err(error(
+                ErrorCode::UnknownName,
+                format!("no community is named {text:?}"),
+            )),
+            [] => Err(error(
+                ErrorCode::NotMember,
+                format!("this account is not a member of the community {text:?}"),
+            )),
+            many => Err(ambiguous(
+                "communities",
+                text,
+                many.iter().map(|community| community.id.to_string()),
+            )),
         }
     }
 
     /// The channel of an id or `community/channel`.
-    pub(crate) fn channel_named(&self, text: &str) -> Result<(CommunityId, ChannelId), CommandError> {
+    pub(crate) fn channel_named(
+        &self,
+        text: &str,
+    ) -> Result<(CommunityId, ChannelId), CommandError> {
         let me = self.me.account();
         if let Ok(channel) = text.parse::<ChannelId>() {
-            let unknown = || error(ErrorCode::UnknownName, format!("no channel has the id {text}"));
+            let unknown = || {
+                error(
+                    ErrorCode::UnknownName,
+                    format!("no channel has the id {text}"),
+                )
+            };
             let id = self.community_of(channel).ok_or_else(unknown)?;
             let community = self.communities.get(&id).ok_or_else(unknown)?;
             if !community.active {
-                let message = format!("this account is not a member of the community {}", community.name());
+                let message = format!(
+                    "this account is not a member of the community {}",
+                    community.name()
+                );
                 return Err(error(ErrorCode::NotMember, message));
             }
-            return if community.is_entitled(me, Some(channel)) { Ok((id, channel)) } else { Err(unknown()) };
+            return if community.is_entitled(me, Some(channel)) {
+                Ok((id, channel))
+            } else {
+                Err(unknown())
+            };
         }
         let Some((community, name)) = text.split_once('/') else {
-            return Err(error(ErrorCode::UnknownName, format!("{text:?} is no channel: an id or community/channel is expected")));
+            return Err(error(
+                ErrorCode::UnknownName,
+                format!("{text:?} is no channel: an id or community/channel is expected"),
+            ));
         };
         let id = self.community_named(community)?;
-        let views = self.communities.get(&id).map(|community| community.channel_views(me, "")).unwrap_or_default();
+        let views = self
+            .communities
+            .get(&id)
+            .map(|community| community.channel_views(me, ""))
+            .unwrap_or_default();
         let named: Vec<_> = views.iter().filter(|view| view.name == name).collect();
         match named.as_slice() {
             [one] => Ok((id, one.channel)),
-            [] => Err(error(ErrorCode::UnknownName, format!("the community {community:?} has no channel {name:?}"))),
-            many => Err(ambiguous("channels", text, many.iter().map(|view| view.channel.to_string()))),
+            [] => Err(error(
+                ErrorCode::UnknownName,
+                format!("the community {community:?} has no channel {name:?}"),
+            )),
+            many => Err(ambiguous(
+                "channels",
+                text,
+                many.iter().map(|view| view.channel.to_string()),
+            )),
         }
     }
 
     /// Community and channel of a message that is shown here.
-    pub(crate) fn message_named(&self, message: EventId) -> Result<(CommunityId, ChannelId), CommandError> {
-        for community in self.communities.values().filter(|community| community.active) {
+    pub(crate) fn message_named(
+        &self,
+        message: EventId,
+    ) -> Result<(CommunityId, ChannelId), CommandError> {
+        for community in self
+            .communities
+            .values()
+            .filter(|community| community.active)
+        {
             for (channel, timeline) in &community.timelines {
                 if timeline.message(message).is_some() {
                     return Ok((community.id, *channel));
                 }
             }
         }
-        Err(error(ErrorCode::UnknownName, format!("no message has the id {message}")))
+        Err(error(
+            ErrorCode::UnknownName,
+            format!("no message has the id {message}"),
+        ))
     }
 
     /// The account of an id or of a member's display name; a banned account by its id.
-    pub(crate) fn account_named(&self, community: &Community, text: &str) -> Result<AccountId, CommandError> {
+    pub(crate) fn account_named(
+        &self,
+        community: &Community,
+        text: &str,
+    ) -> Result<AccountId, CommandError> {
         if let Ok(account) = text.parse::<AccountId>() {
             return Ok(account);
         }
         let state = community.state();
-        let accounts: std::collections::BTreeSet<_> = state.members.keys().chain(state.banned.keys()).copied().collect();
-        let named: Vec<_> = accounts.into_iter().filter(|account| community.member_name(*account) == text).collect();
+        let accounts: std::collections::BTreeSet<_> = state
+            .members
+            .keys()
+            .chain(state.banned.keys())
+            .copied()
+            .collect();
+        let named: Vec<_> = accounts
+            .into_iter()
+            .filter(|account| community.member_name(*account) == text)
+            .collect();
         match named.as_slice() {
             [one] => Ok(*one),
-            [] => Err(error(ErrorCode::UnknownName, format!("no member is named {text:?}"))),
-            many => Err(ambiguous("members", text, many.iter().map(ToString::to_string))),
+            [] => Err(error(
+                ErrorCode::UnknownName,
+                format!("no member is named {text:?}"),
+            )),
+            many => Err(ambiguous(
+                "members",
+                text,
+                many.iter().map(ToString::to_string),
+            )),
         }
     }
 
     /// The role of an id, a name, or `everyone`.
-    pub(crate) fn role_named(&self, community: &Community, text: &str) -> Result<RoleId, CommandError> {
+    pub(crate) fn role_named(
+        &self,
+        community: &Community,
+        text: &str,
+    ) -> Result<RoleId, CommandError> {
         let state = community.state();
         if text == "everyone" {
             return Ok(RoleId::ZERO);
@@ -331,11 +497,22 @@ impl<R: CryptoRng> Node<R> {
         {
             return Ok(role);
         }
-        let named: Vec<_> = state.roles.keys().filter(|role| community.role_name(**role) == text).collect();
+        let named: Vec<_> = state
+            .roles
+            .keys()
+            .filter(|role| community.role_name(**role) == text)
+            .collect();
         match named.as_slice() {
             [one] => Ok(**one),
-            [] => Err(error(ErrorCode::UnknownName, format!("no role is named {text:?}"))),
-            many => Err(ambiguous("roles", text, many.iter().map(ToString::to_string))),
+            [] => Err(error(
+                ErrorCode::UnknownName,
+                format!("no role is named {text:?}"),
+            )),
+            many => Err(ambiguous(
+                "roles",
+                text,
+                many.iter().map(ToString::to_string),
+            )),
         }
     }
 
@@ -343,7 +520,12 @@ impl<R: CryptoRng> Node<R> {
         self.communities
             .get(&id)
             .filter(|community| community.active)
-            .ok_or_else(|| error(ErrorCode::NotMember, "this account is not a member of the community"))
+            .ok_or_else(|| {
+                error(
+                    ErrorCode::NotMember,
+                    "this account is not a member of the community",
+                )
+            })
     }
 
     /// Whether this account may issue an operation now; the evaluator's own reason if not.
@@ -358,7 +540,14 @@ impl<R: CryptoRng> Node<R> {
 
 fn ambiguous(what: &str, text: &str, ids: impl Iterator<Item = String>) -> CommandError {
     let ids: Vec<_> = ids.collect();
-    error(ErrorCode::AmbiguousName, format!("{} {what} are named {text:?}: {}", ids.len(), ids.join(", ")))
+    error(
+        ErrorCode::AmbiguousName,
+        format!(
+            "{} {what} are named {text:?}: {}",
+            ids.len(),
+            ids.join(", ")
+        ),
+    )
 }
 
 /// A content draft of single operations.
@@ -371,7 +560,10 @@ pub(crate) fn set_text(field: Field, text: &str) -> ContentOp {
     if text.is_empty() {
         ContentOp::Clear { field }
     } else {
-        ContentOp::Set { field, value: Value::Text(text.to_owned()) }
+        ContentOp::Set {
+            field,
+            value: Value::Text(text.to_owned()),
+        }
     }
 }
 

@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, MonoMs, NetworkKey, ScopeId, UnixMs};
+use alloquy_ids::{
+    AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, MonoMs, NetworkKey, ScopeId,
+    UnixMs,
+};
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::authority::{AuthorityLog, State};
 use alloquy_schema::body::Body;
@@ -67,7 +70,10 @@ pub(crate) struct TopicState {
 
 impl std::fmt::Debug for TopicState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TopicState").field("channel", &self.channel).field("until", &self.until).finish_non_exhaustive()
+        f.debug_struct("TopicState")
+            .field("channel", &self.channel)
+            .field("until", &self.until)
+            .finish_non_exhaustive()
     }
 }
 
@@ -125,7 +131,11 @@ pub(crate) struct Community {
 }
 
 impl Community {
-    pub(crate) fn new(authority: AuthorityLog, membership: Membership, own_device: DeviceId) -> Self {
+    pub(crate) fn new(
+        authority: AuthorityLog,
+        membership: Membership,
+        own_device: DeviceId,
+    ) -> Self {
         let id = authority.community();
         Self {
             id,
@@ -175,9 +185,14 @@ impl Community {
             Some(AuthorityOp::DeviceAdd { chain, .. }) => chain,
             _ => return,
         };
-        let Ok(identity) = alloquy_schema::identity::evaluate(chain) else { return };
+        let Ok(identity) = alloquy_schema::identity::evaluate(chain) else {
+            return;
+        };
         if let Some(AuthorityOp::Admit(join)) = self.authority.op(id) {
-            let newer = self.prekeys.get(&join.device).is_none_or(|held| held.counter < join.prekey.counter);
+            let newer = self
+                .prekeys
+                .get(&join.device)
+                .is_none_or(|held| held.counter < join.prekey.counter);
             if newer {
                 self.prekeys.insert(join.device, join.prekey.clone());
             }
@@ -195,14 +210,17 @@ impl Community {
 
     /// Where events of this scope belong; `None` while the channel's operation is not held.
     pub(crate) fn place(&self, scope: ScopeId, event: EventId) -> Option<Place> {
-        if scope == ScopeId::from(self.id) || (scope == ScopeId::ZERO && event == EventId::from(self.id)) {
+        if scope == ScopeId::from(self.id)
+            || (scope == ScopeId::ZERO && event == EventId::from(self.id))
+        {
             return Some(Place::Authority);
         }
         if scope == content::scope(self.id) {
             return Some(Place::Content);
         }
         let op = self.authority.op(EventId(scope.0))?;
-        matches!(op, AuthorityOp::ChannelCreate { .. }).then_some(Place::Channel(ChannelId(scope.0)))
+        matches!(op, AuthorityOp::ChannelCreate { .. })
+            .then_some(Place::Channel(ChannelId(scope.0)))
     }
 
     /// The scope of a place.
@@ -226,9 +244,12 @@ impl Community {
     /// The epoch scope (private channel, or the community) that events of a place are sealed under.
     pub(crate) fn key_channel(&self, place: Place) -> Option<ChannelId> {
         match place {
-            Place::Channel(channel) => {
-                self.state().channels.get(&channel).is_some_and(|channel| channel.private).then_some(channel)
-            }
+            Place::Channel(channel) => self
+                .state()
+                .channels
+                .get(&channel)
+                .is_some_and(|channel| channel.private)
+                .then_some(channel),
             Place::Authority | Place::Content => None,
         }
     }
@@ -236,11 +257,18 @@ impl Community {
     /// The plaintext of a sealed body, if its key is held and it matches.
     pub(crate) fn open(&self, event: &VerifiedEvent) -> Option<Vec<u8>> {
         let header = event.header();
-        self.keys.get(&header.epoch)?.secret().open_body(header, event.body()?)
+        self.keys
+            .get(&header.epoch)?
+            .secret()
+            .open_body(header, event.body()?)
     }
 
     /// Applies an event whose past is held. `plaintext`: as a range brought it.
-    pub(crate) fn apply(&mut self, event: &VerifiedEvent, plaintext: Option<&[u8]>) -> Result<Applied, InsertError> {
+    pub(crate) fn apply(
+        &mut self,
+        event: &VerifiedEvent,
+        plaintext: Option<&[u8]>,
+    ) -> Result<Applied, InsertError> {
         let header = event.header();
         let place = self
             .place(header.scope, event.id())
@@ -281,9 +309,11 @@ impl Community {
                 self.content.set_body(id, ops, &self.authority);
                 Some(Changes::default())
             }
-            (Place::Channel(channel), body) => {
-                Some(self.timelines.get_mut(&channel)?.set_body(id, body, &self.authority))
-            }
+            (Place::Channel(channel), body) => Some(self.timelines.get_mut(&channel)?.set_body(
+                id,
+                body,
+                &self.authority,
+            )),
             _ => None,
         }
     }
@@ -292,11 +322,21 @@ impl Community {
     pub(crate) fn shared_places(&self, accounts: [AccountId; 2]) -> Vec<(ScopeId, Place)> {
         let state = self.state();
         let viewable = |channel: &ChannelId| {
-            accounts.iter().all(|account| state.permissions(*account, Some(*channel)).has(Permissions::VIEW))
+            accounts.iter().all(|account| {
+                state
+                    .permissions(*account, Some(*channel))
+                    .has(Permissions::VIEW)
+            })
         };
-        let channels = state.channels.keys().filter(|channel| viewable(channel)).map(|channel| Place::Channel(*channel));
-        let mut places: Vec<_> =
-            channels.chain([Place::Content]).map(|place| (self.scope(place), place)).collect();
+        let channels = state
+            .channels
+            .keys()
+            .filter(|channel| viewable(channel))
+            .map(|channel| Place::Channel(*channel));
+        let mut places: Vec<_> = channels
+            .chain([Place::Content])
+            .map(|place| (self.scope(place), place))
+            .collect();
         places.sort();
         places
     }
@@ -306,9 +346,10 @@ impl Community {
         match place {
             Place::Authority => authority_digest(self.authority.dag()),
             Place::Content => self.content.digest(),
-            Place::Channel(channel) => {
-                self.timelines.get(&channel).map_or([0; 32], Timeline::digest)
-            }
+            Place::Channel(channel) => self
+                .timelines
+                .get(&channel)
+                .map_or([0; 32], Timeline::digest),
         }
     }
 
@@ -339,7 +380,11 @@ impl Community {
     /// A member's display name: what it calls itself, else the start of its id.
     pub(crate) fn member_name(&self, account: AccountId) -> String {
         let names = [Field::MemberName(account), Field::IntroducedName(account)];
-        names.iter().map(|field| self.text(field)).find(|name| !name.is_empty()).unwrap_or_else(|| account.short())
+        names
+            .iter()
+            .map(|field| self.text(field))
+            .find(|name| !name.is_empty())
+            .unwrap_or_else(|| account.short())
     }
 
     /// Notes a row of events that is in the store.
@@ -353,21 +398,40 @@ impl Community {
 
     /// Counts messages of others after the read marker, and those among them that mention the account.
     pub(crate) fn unread(&self, channel: ChannelId, mention: &str) -> (u32, u32) {
-        let Some(arrivals) = self.arrivals.get(&channel) else { return (0, 0) };
-        let Some(timeline) = self.timelines.get(&channel) else { return (0, 0) };
+        let Some(arrivals) = self.arrivals.get(&channel) else {
+            return (0, 0);
+        };
+        let Some(timeline) = self.timelines.get(&channel) else {
+            return (0, 0);
+        };
         let read = self.read.get(&channel).copied().unwrap_or(0);
-        let unread = arrivals.iter().skip(usize::try_from(read).unwrap_or(usize::MAX));
-        let shown = unread.filter_map(|id| timeline.message(*id)).filter(|message| !message.deleted);
+        let unread = arrivals
+            .iter()
+            .skip(usize::try_from(read).unwrap_or(usize::MAX));
+        let shown = unread
+            .filter_map(|id| timeline.message(*id))
+            .filter(|message| !message.deleted);
         shown.fold((0, 0), |(count, mentions), message| {
-            let named = message.text.as_deref().is_some_and(|text| text.contains(mention) || text.contains("@everyone"));
+            let named = message
+                .text
+                .as_deref()
+                .is_some_and(|text| text.contains(mention) || text.contains("@everyone"));
             (count + 1, mentions + u32::from(named))
         })
     }
 
     /// Last accepted event of each log of an account's devices: what a denial lists.
-    pub(crate) fn accepted_ends(&self, accounts: &BTreeSet<AccountId>, channel: Option<ChannelId>) -> Vec<EventId> {
-        let devices: BTreeSet<DeviceId> =
-            self.devices.values().filter(|(account, _)| accounts.contains(account)).map(|(_, device)| *device).collect();
+    pub(crate) fn accepted_ends(
+        &self,
+        accounts: &BTreeSet<AccountId>,
+        channel: Option<ChannelId>,
+    ) -> Vec<EventId> {
+        let devices: BTreeSet<DeviceId> = self
+            .devices
+            .values()
+            .filter(|(account, _)| accounts.contains(account))
+            .map(|(_, device)| *device)
+            .collect();
         let places = self
             .timelines
             .keys()

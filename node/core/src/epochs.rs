@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, NetworkKey, ScopeId};
+use alloquy_ids::{
+    AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, NetworkKey, ScopeId,
+};
 use alloquy_schema::authority::State;
 use alloquy_schema::authority::op::{AuthorityOp, EpochAnnouncement};
 use alloquy_schema::codec::Writer;
@@ -37,8 +39,15 @@ impl Community {
 
     /// Epochs of a key scope that no other follows, with whether they may be written under.
     fn tips(&self, state: &State, channel: Option<ChannelId>) -> Vec<(EpochId, bool)> {
-        let of_scope = || state.epochs.iter().filter(move |(_, epoch)| epoch.channel == channel);
-        let followed: BTreeSet<EpochId> = of_scope().flat_map(|(_, epoch)| epoch.parents.iter().copied()).collect();
+        let of_scope = || {
+            state
+                .epochs
+                .iter()
+                .filter(move |(_, epoch)| epoch.channel == channel)
+        };
+        let followed: BTreeSet<EpochId> = of_scope()
+            .flat_map(|(_, epoch)| epoch.parents.iter().copied())
+            .collect();
         of_scope()
             .filter(|(id, _)| !followed.contains(id))
             .map(|(id, _)| (*id, self.is_usable(state, *id, channel)))
@@ -69,14 +78,21 @@ impl Community {
     /// Usable tips whose key is not here.
     fn locked_tips(&self, channel: Option<ChannelId>) -> Vec<EpochId> {
         let tips = self.tips(&self.state(), channel);
-        tips.into_iter().filter(|(id, usable)| *usable && !self.keys.contains_key(id)).map(|(id, _)| id).collect()
+        tips.into_iter()
+            .filter(|(id, usable)| *usable && !self.keys.contains_key(id))
+            .map(|(id, _)| id)
+            .collect()
     }
 
     /// Whether an account may be given keys of a scope.
     pub(crate) fn is_entitled(&self, account: AccountId, channel: Option<ChannelId>) -> bool {
         let state = self.state();
         state.is_member(account)
-            && channel.is_none_or(|channel| state.permissions(account, Some(channel)).has(Permissions::VIEW))
+            && channel.is_none_or(|channel| {
+                state
+                    .permissions(account, Some(channel))
+                    .has(Permissions::VIEW)
+            })
     }
 
     /// Prekeys and recovery keys of everybody who is entitled to a scope.
@@ -87,7 +103,10 @@ impl Community {
             if !self.is_entitled(*account, channel) {
                 continue;
             }
-            let prekeys = member.devices.keys().filter_map(|device| self.prekeys.get(device));
+            let prekeys = member
+                .devices
+                .keys()
+                .filter_map(|device| self.prekeys.get(device));
             recipients.extend(prekeys.map(|prekey| (*account, prekey.key)));
             recipients.push((*account, member.recovery_wrap_key));
         }
@@ -96,9 +115,19 @@ impl Community {
     }
 
     /// What an account is given of an epoch: the link key with READ_HISTORY, else the secret alone.
-    pub(crate) fn share(&self, account: AccountId, key: &EpochKey, channel: Option<ChannelId>) -> EpochKey {
+    pub(crate) fn share(
+        &self,
+        account: AccountId,
+        key: &EpochKey,
+        channel: Option<ChannelId>,
+    ) -> EpochKey {
         match key {
-            EpochKey::Link(_) if !self.state().permissions(account, channel).has(Permissions::READ_HISTORY) => {
+            EpochKey::Link(_)
+                if !self
+                    .state()
+                    .permissions(account, channel)
+                    .has(Permissions::READ_HISTORY) =>
+            {
                 key.secret_only()
             }
             _ => key.clone(),
@@ -112,7 +141,9 @@ impl Community {
         let mut learned = Vec::new();
         let mut queue = vec![(epoch, key)];
         while let Some((epoch, key)) = queue.pop() {
-            let Some(announced) = state.epochs.get(&epoch) else { continue };
+            let Some(announced) = state.epochs.get(&epoch) else {
+                continue;
+            };
             let better = match (self.keys.get(&epoch), &key) {
                 (None, _) => true,
                 (Some(EpochKey::Secret(_)), EpochKey::Link(_)) => true,
@@ -122,7 +153,9 @@ impl Community {
             if !better || key.secret().commit(scope, &announced.parents) != announced.commit {
                 continue;
             }
-            let Some(AuthorityOp::AnnounceEpoch(op)) = self.authority.op(epoch.into()) else { continue };
+            let Some(AuthorityOp::AnnounceEpoch(op)) = self.authority.op(epoch.into()) else {
+                continue;
+            };
             let parents = op.links.iter().filter_map(|(parent, sealed)| {
                 Some((*parent, epoch::open_link(&key, &announced.commit, sealed)?))
             });
@@ -137,21 +170,33 @@ impl Community {
     fn wanted_keys(&self, me: AccountId) -> BTreeSet<EpochId> {
         let state = self.state();
         let missing = |dag: &alloquy_schema::dag::Dag, ids: Vec<EventId>| -> Vec<EpochId> {
-            ids.into_iter().filter_map(|id| dag.get(id)).map(|event| event.header().epoch).collect()
+            ids.into_iter()
+                .filter_map(|id| dag.get(id))
+                .map(|event| event.header().epoch)
+                .collect()
         };
         let mut wanted: BTreeSet<EpochId> =
-            missing(self.content.dag(), self.content.missing_bodies()).into_iter().collect();
+            missing(self.content.dag(), self.content.missing_bodies())
+                .into_iter()
+                .collect();
         for timeline in self.timelines.values() {
             wanted.extend(missing(timeline.dag(), timeline.missing_bodies()));
         }
         wanted.extend(self.asked.keys().copied());
-        let scopes: BTreeSet<Option<ChannelId>> = state.epochs.values().map(|epoch| epoch.channel).collect();
-        for channel in scopes.into_iter().filter(|channel| self.is_entitled(me, *channel)) {
+        let scopes: BTreeSet<Option<ChannelId>> =
+            state.epochs.values().map(|epoch| epoch.channel).collect();
+        for channel in scopes
+            .into_iter()
+            .filter(|channel| self.is_entitled(me, *channel))
+        {
             wanted.extend(self.tips(&state, channel).into_iter().map(|(id, _)| id));
         }
         wanted.retain(|id| {
             !self.keys.contains_key(id)
-                && state.epochs.get(id).is_some_and(|epoch| self.is_entitled(me, epoch.channel))
+                && state
+                    .epochs
+                    .get(id)
+                    .is_some_and(|epoch| self.is_entitled(me, epoch.channel))
         });
         wanted
     }
@@ -159,31 +204,63 @@ impl Community {
 
 impl<R: CryptoRng> Node<R> {
     /// Makes the announcement of an epoch, keyed and linked. The caller writes it.
-    pub(crate) fn draft_epoch(&mut self, id: CommunityId, channel: Option<ChannelId>) -> Option<(Draft, EpochKey)> {
+    pub(crate) fn draft_epoch(
+        &mut self,
+        id: CommunityId,
+        channel: Option<ChannelId>,
+    ) -> Option<(Draft, EpochKey)> {
         let key = EpochKey::generate(&mut self.rng);
         let community = self.communities.get(&id)?;
         let state = community.state();
-        let mut parents: Vec<EpochId> = community.tips(&state, channel).into_iter().map(|(tip, _)| tip).collect();
+        let mut parents: Vec<EpochId> = community
+            .tips(&state, channel)
+            .into_iter()
+            .map(|(tip, _)| tip)
+            .collect();
         parents.retain(|parent| community.keys.contains_key(parent));
         parents.truncate(EPOCH_PARENTS_MAX);
         let commit = key.secret().commit(community.key_scope(channel), &parents);
         let links = parents
             .iter()
-            .filter_map(|parent| Some((*parent, epoch::seal_link(&key, &commit, community.keys.get(parent)?)?)))
+            .filter_map(|parent| {
+                Some((
+                    *parent,
+                    epoch::seal_link(&key, &commit, community.keys.get(parent)?)?,
+                ))
+            })
             .collect();
-        let op = AuthorityOp::AnnounceEpoch(EpochAnnouncement { channel, parents, commit, links });
+        let op = AuthorityOp::AnnounceEpoch(EpochAnnouncement {
+            channel,
+            parents,
+            commit,
+            links,
+        });
         Some((Draft::Op(op), key))
     }
 
-    /// Takes the key of an own announcement into use, stores it, and wraps it for everybody entitled.
-    pub(crate) fn adopt_own_epoch(&mut self, id: CommunityId, channel: Option<ChannelId>, event: EventId, key: EpochKey) {
+    /// Takes the key of an own announcement into use and wraps it for everybody entitled: the records to store
+    /// with the announcement, so that none is ever published whose key could be lost.
+    fn adopt_own_epoch(
+        &mut self,
+        id: CommunityId,
+        channel: Option<ChannelId>,
+        event: EventId,
+        key: EpochKey,
+    ) -> Vec<crate::io::Write> {
         let epoch = EpochId::from(event);
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return Vec::new();
+        };
         community.keys.insert(epoch, key.clone());
         let recipients = community.recipients(channel);
-        let shared: Vec<_> =
-            recipients.into_iter().map(|(account, to)| (community.share(account, &key, channel), to)).collect();
-        let wraps: Vec<Wrap> = shared.iter().map(|(key, to)| epoch::wrap(epoch, key, to, &mut self.rng)).collect();
+        let shared: Vec<_> = recipients
+            .into_iter()
+            .map(|(account, to)| (community.share(account, &key, channel), to))
+            .collect();
+        let wraps: Vec<Wrap> = shared
+            .iter()
+            .map(|(key, to)| epoch::wrap(epoch, key, to, &mut self.rng))
+            .collect();
         let mut list = Writer::new();
         list.list(&wraps);
         let writes = vec![
@@ -193,19 +270,40 @@ impl<R: CryptoRng> Node<R> {
         if let Some(community) = self.communities.get_mut(&id) {
             community.wraps.insert(epoch, wraps);
         }
-        self.outbox.store(writes, After::Nothing);
+        writes
     }
 
     /// Sends each connected member its own wrap of a stored epoch.
     pub(crate) fn hand_out(&mut self, id: CommunityId, epoch: EpochId) {
         for peer in self.connected_members(id) {
-            let Some(community) = self.communities.get(&id) else { return };
-            let Some((_, device)) = community.device_of(peer) else { continue };
-            let Some(prekey) = community.prekeys.get(&device) else { continue };
-            let wraps = community.wraps.get(&epoch).map(Vec::as_slice).unwrap_or_default();
-            let own: Vec<_> = wraps.iter().filter(|wrap| wrap.to == prekey.key).cloned().collect();
+            let Some(community) = self.communities.get(&id) else {
+                return;
+            };
+            let Some((_, device)) = community.device_of(peer) else {
+                continue;
+            };
+            let Some(prekey) = community.prekeys.get(&device) else {
+                continue;
+            };
+            let wraps = community
+                .wraps
+                .get(&epoch)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let own: Vec<_> = wraps
+                .iter()
+                .filter(|wrap| wrap.to == prekey.key)
+                .cloned()
+                .collect();
             if !own.is_empty() {
-                self.outbox.send(peer, &Frame::Keys { community: id, epoch, wraps: own });
+                self.outbox.send(
+                    peer,
+                    &Frame::Keys {
+                        community: id,
+                        epoch,
+                        wraps: own,
+                    },
+                );
             }
         }
     }
@@ -216,7 +314,9 @@ impl<R: CryptoRng> Node<R> {
         if self.timers.is_set(timer) {
             return;
         }
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let mut parts = Writer::new();
         parts.raw(&self.me.device().0);
         for (tip, _) in community.tips(&community.state(), channel) {
@@ -225,7 +325,11 @@ impl<R: CryptoRng> Node<R> {
         let spread = hash::derive("alloquy announce spread v1", &[&parts.into_bytes()]);
         let spread = u64::from(u16::from_le_bytes([spread[0], spread[1]])) % ANNOUNCE_SPREAD_MS;
         // A usable tip without its key: others are asked first.
-        let patience = if community.locked_tips(channel).is_empty() { 0 } else { KEY_PATIENCE_MS };
+        let patience = if community.locked_tips(channel).is_empty() {
+            0
+        } else {
+            KEY_PATIENCE_MS
+        };
         let at = self.now.mono.plus(patience + spread);
         self.timers.set(timer, at);
         self.ask_keys(id);
@@ -243,21 +347,40 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Announces an epoch now.
-    pub(crate) fn announce(&mut self, id: CommunityId, channel: Option<ChannelId>, origin: Option<crate::io::Origin>) {
-        let Some((draft, key)) = self.draft_epoch(id, channel) else { return };
-        let answer = |ids: &[EventId]| Some((origin?, alloquy_api::Reply::Epoch { epoch: *ids.last()? }));
-        let ids = self.write(id, &[draft], answer);
-        if let Some(event) = ids.last() {
-            self.adopt_own_epoch(id, channel, *event, key);
-            self.refresh_topics(id);
-        }
+    pub(crate) fn announce(
+        &mut self,
+        id: CommunityId,
+        channel: Option<ChannelId>,
+        origin: Option<crate::io::Origin>,
+    ) {
+        let Some((draft, key)) = self.draft_epoch(id, channel) else {
+            return;
+        };
+        let answer = |ids: &[EventId]| {
+            Some((
+                origin?,
+                alloquy_api::Reply::Epoch {
+                    epoch: *ids.last()?,
+                },
+            ))
+        };
+        let adopt = |node: &mut Self, ids: &[EventId]| {
+            ids.last()
+                .map(|event| node.adopt_own_epoch(id, channel, *event, key))
+                .unwrap_or_default()
+        };
+        self.write_with(id, &[draft], answer, adopt);
+        self.refresh_topics(id);
     }
 
     /// Notes an epoch whose key is needed to read something that came.
     pub(crate) fn want_key(&mut self, id: CommunityId, epoch: EpochId) {
         let mono = self.now.mono;
         if let Some(community) = self.communities.get_mut(&id) {
-            community.asked.entry(epoch).or_insert((mono, alloquy_ids::MonoMs(0)));
+            community
+                .asked
+                .entry(epoch)
+                .or_insert((mono, alloquy_ids::MonoMs(0)));
         }
         self.ask_keys(id);
     }
@@ -265,7 +388,10 @@ impl<R: CryptoRng> Node<R> {
     /// Asks for keys if some are lacking.
     pub(crate) fn note_missing_keys(&mut self, id: CommunityId) {
         let me = self.me.account();
-        let lacking = self.communities.get(&id).is_some_and(|community| !community.wanted_keys(me).is_empty());
+        let lacking = self
+            .communities
+            .get(&id)
+            .is_some_and(|community| !community.wanted_keys(me).is_empty());
         if lacking {
             self.ask_keys(id);
         }
@@ -274,7 +400,9 @@ impl<R: CryptoRng> Node<R> {
     /// Asks connected members for keys that are wanted, each at most every few seconds.
     pub(crate) fn ask_keys(&mut self, id: CommunityId) {
         let (me, mono) = (self.me.account(), self.now.mono);
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         let wanted = community.wanted_keys(me);
         community.asked.retain(|epoch, _| wanted.contains(epoch));
         if wanted.is_empty() {
@@ -282,17 +410,25 @@ impl<R: CryptoRng> Node<R> {
         }
         let mut epochs = Vec::new();
         for epoch in wanted.iter().take(EPOCHS_ASKED_MAX) {
-            let asked = community.asked.entry(*epoch).or_insert((mono, alloquy_ids::MonoMs(0)));
+            let asked = community
+                .asked
+                .entry(*epoch)
+                .or_insert((mono, alloquy_ids::MonoMs(0)));
             if asked.1.0 == 0 || mono.0 >= asked.1.0.saturating_add(KEY_REQUEST_EVERY_MS) {
                 asked.1 = mono;
                 epochs.push(*epoch);
             }
         }
-        self.timers.set_earlier(Timer::AskKeys(id), mono.plus(KEY_REQUEST_EVERY_MS));
+        self.timers
+            .set_earlier(Timer::AskKeys(id), mono.plus(KEY_REQUEST_EVERY_MS));
         if epochs.is_empty() {
             return;
         }
-        let frame = Frame::KeyRequest { community: id, prekey: self.me.prekey.clone(), epochs };
+        let frame = Frame::KeyRequest {
+            community: id,
+            prekey: self.me.prekey.clone(),
+            epochs,
+        };
         for peer in self.connected_members(id) {
             self.outbox.send(peer, &frame);
         }
@@ -309,12 +445,23 @@ impl<R: CryptoRng> Node<R> {
         epochs: &[EpochId],
     ) {
         if prekey.device != device || !prekey.verify() {
-            return self.outbox.penalize(from, "a prekey that its device did not sign");
+            return self
+                .outbox
+                .penalize(from, "a prekey that its device did not sign");
         }
         self.prekeys(id, vec![prekey.clone()]);
         for epoch in epochs {
-            let Some(community) = self.communities.get(&id) else { return };
-            let Some(channel) = community.state().epochs.get(epoch).map(|epoch| epoch.channel) else { continue };
+            let Some(community) = self.communities.get(&id) else {
+                return;
+            };
+            let Some(channel) = community
+                .state()
+                .epochs
+                .get(epoch)
+                .map(|epoch| epoch.channel)
+            else {
+                continue;
+            };
             if !community.is_entitled(account, channel) {
                 continue;
             }
@@ -324,12 +471,26 @@ impl<R: CryptoRng> Node<R> {
                     vec![epoch::wrap(*epoch, &shared, &prekey.key, &mut self.rng)]
                 }
                 None => {
-                    let held = community.wraps.get(epoch).map(Vec::as_slice).unwrap_or_default();
-                    held.iter().filter(|wrap| wrap.to == prekey.key).cloned().collect()
+                    let held = community
+                        .wraps
+                        .get(epoch)
+                        .map(Vec::as_slice)
+                        .unwrap_or_default();
+                    held.iter()
+                        .filter(|wrap| wrap.to == prekey.key)
+                        .cloned()
+                        .collect()
                 }
             };
             if !wraps.is_empty() {
-                self.outbox.send(from, &Frame::Keys { community: id, epoch: *epoch, wraps });
+                self.outbox.send(
+                    from,
+                    &Frame::Keys {
+                        community: id,
+                        epoch: *epoch,
+                        wraps,
+                    },
+                );
             }
         }
     }
@@ -338,14 +499,20 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn keys(&mut self, id: CommunityId, epoch: EpochId, wraps: Vec<Wrap>) {
         let own = |wrap: &Wrap| {
             let secrets = self.me.record.prekeys.iter().map(|(_, secret)| secret);
-            secrets.into_iter().find_map(|secret| epoch::unwrap(epoch, wrap, secret))
+            secrets
+                .into_iter()
+                .find_map(|secret| epoch::unwrap(epoch, wrap, secret))
         };
-        let Some(key) = wraps.iter().find_map(own) else { return };
+        let Some(key) = wraps.iter().find_map(own) else {
+            return;
+        };
         self.take_key(id, epoch, key);
     }
 
     fn take_key(&mut self, id: CommunityId, epoch: EpochId, key: EpochKey) {
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         if !community.state().epochs.contains_key(&epoch) {
             // The announcement has not come yet; the key is asked for again when it has.
             return;
@@ -357,7 +524,10 @@ impl<R: CryptoRng> Node<R> {
         let mut writes = Vec::new();
         for epoch in &learned {
             community.asked.remove(epoch);
-            writes.push(put_bytes(&Key::Epoch(id, *epoch), community.keys[epoch].to_bytes()));
+            writes.push(put_bytes(
+                &Key::Epoch(id, *epoch),
+                community.keys[epoch].to_bytes(),
+            ));
         }
         self.outbox.store(writes, After::Nothing);
         self.open_bodies(id, &learned);
@@ -370,16 +540,30 @@ impl<R: CryptoRng> Node<R> {
 
     /// Opens bodies that waited for keys.
     fn open_bodies(&mut self, id: CommunityId, epochs: &[EpochId]) {
-        let Some(community) = self.communities.get_mut(&id) else { return };
-        let mut missing: Vec<(Place, EventId)> =
-            community.content.missing_bodies().into_iter().map(|event| (Place::Content, event)).collect();
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let mut missing: Vec<(Place, EventId)> = community
+            .content
+            .missing_bodies()
+            .into_iter()
+            .map(|event| (Place::Content, event))
+            .collect();
         for (channel, timeline) in &community.timelines {
-            missing.extend(timeline.missing_bodies().into_iter().map(|event| (Place::Channel(*channel), event)));
+            missing.extend(
+                timeline
+                    .missing_bodies()
+                    .into_iter()
+                    .map(|event| (Place::Channel(*channel), event)),
+            );
         }
         let mut changes: Vec<(Place, Changes)> = Vec::new();
         let mut content = false;
         for (place, event) in missing {
-            let of = community.dag(place).and_then(|dag| dag.get(event)).map(|event| event.header().epoch);
+            let of = community
+                .dag(place)
+                .and_then(|dag| dag.get(event))
+                .map(|event| event.header().epoch);
             if !of.is_some_and(|epoch| epochs.contains(&epoch)) {
                 continue;
             }
@@ -390,7 +574,8 @@ impl<R: CryptoRng> Node<R> {
         }
         if content {
             self.views.community_changed(id);
-            self.outbox.tell(alloquy_api::Event::CommunityChanged { community: id });
+            self.outbox
+                .tell(alloquy_api::Event::CommunityChanged { community: id });
         }
         for (place, _) in &changes {
             if let Place::Channel(channel) = place {
@@ -402,12 +587,21 @@ impl<R: CryptoRng> Node<R> {
 
     /// Current prekeys of devices: the highest counter wins.
     pub(crate) fn prekeys(&mut self, id: CommunityId, records: Vec<PrekeyRecord>) {
-        let Some(community) = self.communities.get_mut(&id) else { return };
-        let known: BTreeSet<DeviceId> = community.devices.values().map(|(_, device)| *device).collect();
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let known: BTreeSet<DeviceId> = community
+            .devices
+            .values()
+            .map(|(_, device)| *device)
+            .collect();
         let mut writes = Vec::new();
         let mut newer: BTreeMap<DeviceId, PrekeyRecord> = BTreeMap::new();
         for record in records {
-            let held = community.prekeys.get(&record.device).map_or(0, |held| held.counter);
+            let held = community
+                .prekeys
+                .get(&record.device)
+                .map_or(0, |held| held.counter);
             if known.contains(&record.device) && record.counter > held && record.verify() {
                 newer.insert(record.device, record);
             }

@@ -13,7 +13,10 @@ use rand_core::CryptoRng;
 
 use crate::community::{Bucket, Community, Place, TopicState};
 use crate::io::{GossipId, Output, Topic, Verdict};
-use crate::limits::{GOSSIP_BYTES_MAX, HELD_GOSSIP_MAX, HELD_GOSSIP_MS, LIVE_BURST, LIVE_PER_SECOND, TOPIC_OVERLAP_MS};
+use crate::limits::{
+    GOSSIP_BYTES_MAX, HELD_GOSSIP_MAX, HELD_GOSSIP_MS, LIVE_BURST, LIVE_PER_SECOND,
+    TOPIC_OVERLAP_MS,
+};
 use crate::node::{Node, Timer};
 use crate::record::RowEvents;
 use crate::wire::{Broadcast, Signal};
@@ -31,13 +34,22 @@ pub(crate) struct HeldGossip {
 impl Community {
     /// Whether an account may send `count` more live events now.
     fn within_rate(&mut self, account: AccountId, count: usize, now: MonoMs) -> bool {
-        let bucket = self.buckets.entry(account).or_insert(Bucket { left: LIVE_BURST, filled: now });
+        let bucket = self.buckets.entry(account).or_insert(Bucket {
+            left: LIVE_BURST,
+            filled: now,
+        });
         let earned = now.0.saturating_sub(bucket.filled.0) * u64::from(LIVE_PER_SECOND) / 1000;
         if earned > 0 {
-            bucket.left = bucket.left.saturating_add(u32::try_from(earned).unwrap_or(u32::MAX)).min(LIVE_BURST);
+            bucket.left = bucket
+                .left
+                .saturating_add(u32::try_from(earned).unwrap_or(u32::MAX))
+                .min(LIVE_BURST);
             bucket.filled = now;
         }
-        match bucket.left.checked_sub(u32::try_from(count).unwrap_or(u32::MAX)) {
+        match bucket
+            .left
+            .checked_sub(u32::try_from(count).unwrap_or(u32::MAX))
+        {
             Some(left) => {
                 bucket.left = left;
                 true
@@ -52,26 +64,51 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn refresh_topics(&mut self, id: CommunityId) {
         let me = self.me.account();
         let mono = self.now.mono;
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         let mut wanted = std::collections::BTreeMap::new();
         if community.active {
             let state = community.state();
-            let private = state.channels.iter().filter(|(_, channel)| channel.private).map(|(id, _)| Some(*id));
+            let private = state
+                .channels
+                .iter()
+                .filter(|(_, channel)| channel.private)
+                .map(|(id, _)| Some(*id));
             for channel in std::iter::once(None).chain(private) {
                 if !community.is_entitled(me, channel) {
                     continue;
                 }
-                let Some(key) = community.writing_epoch(channel).and_then(|epoch| community.keys.get(&epoch)) else { continue };
+                let Some(key) = community
+                    .writing_epoch(channel)
+                    .and_then(|epoch| community.keys.get(&epoch))
+                else {
+                    continue;
+                };
                 let key = key.secret().gossip_key();
-                wanted.insert(Topic(key.topic()), TopicState { channel, key, until: None });
+                wanted.insert(
+                    Topic(key.topic()),
+                    TopicState {
+                        channel,
+                        key,
+                        until: None,
+                    },
+                );
             }
         }
         // While no epoch is usable (a removal has come, the next epoch has not), the newest topic stays.
-        let covered: Vec<_> = wanted.values().map(|topic: &TopicState| topic.channel).collect();
+        let covered: Vec<_> = wanted
+            .values()
+            .map(|topic: &TopicState| topic.channel)
+            .collect();
         for (topic, state) in &mut community.topics {
             let replaced = !community.active || covered.contains(&state.channel);
             if replaced && !wanted.contains_key(topic) && state.until.is_none() {
-                state.until = Some(mono.plus(if community.active { TOPIC_OVERLAP_MS } else { 0 }));
+                state.until = Some(mono.plus(if community.active {
+                    TOPIC_OVERLAP_MS
+                } else {
+                    0
+                }));
             }
         }
         let mut outputs = Vec::new();
@@ -91,7 +128,12 @@ impl<R: CryptoRng> Node<R> {
             community.topics.remove(&topic);
             outputs.push(Output::Unsubscribe(topic));
         }
-        if let Some(until) = community.topics.values().filter_map(|state| state.until).min() {
+        if let Some(until) = community
+            .topics
+            .values()
+            .filter_map(|state| state.until)
+            .min()
+        {
             self.timers.set(Timer::Topics(id), until);
         }
         for output in outputs {
@@ -101,9 +143,22 @@ impl<R: CryptoRng> Node<R> {
 
     /// Publishes own events that are durable, each on the topic of its key scope.
     pub(crate) fn publish_events(&mut self, id: CommunityId, events: &[EventId]) {
-        let Some(community) = self.communities.get(&id) else { return };
-        let newcomer = self.now.wall.0 < community.membership.joined.0.saturating_add(crate::limits::NEWCOMER_MS);
-        let admit = newcomer.then(|| community.state().members.get(&self.me.account()).map(|member| member.admitted));
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let newcomer = self.now.wall.0
+            < community
+                .membership
+                .joined
+                .0
+                .saturating_add(crate::limits::NEWCOMER_MS);
+        let admit = newcomer.then(|| {
+            community
+                .state()
+                .members
+                .get(&self.me.account())
+                .map(|member| member.admitted)
+        });
         let admit = admit
             .flatten()
             .filter(|admit| *admit != EventId::from(id))
@@ -111,21 +166,32 @@ impl<R: CryptoRng> Node<R> {
         let mut epochs = Vec::new();
         let mut frames: Vec<(Option<ChannelId>, bool, Vec<SignedEvent>)> = Vec::new();
         for event in events {
-            let Some((place, event)) = community.find(*event) else { continue };
-            let Some(signed) = event.to_signed() else { continue };
+            let Some((place, event)) = community.find(*event) else {
+                continue;
+            };
+            let Some(signed) = event.to_signed() else {
+                continue;
+            };
             let everywhere = event.header().kind == Kind::Authority;
             if let Some(AuthorityOp::AnnounceEpoch(_)) = community.authority.op(event.id()) {
                 epochs.push(alloquy_ids::EpochId::from(event.id()));
             }
             let channel = community.key_channel(place);
             match frames.last_mut() {
-                Some((of, all, list)) if *of == channel && *all == everywhere && list.len() < 8 => list.push(signed),
+                Some((of, all, list)) if *of == channel && *all == everywhere && list.len() < 8 => {
+                    list.push(signed)
+                }
                 _ => frames.push((channel, everywhere, vec![signed])),
             }
         }
         for (channel, everywhere, events) in frames {
             let admit = admit.clone().map(Box::new);
-            self.broadcast(id, channel, everywhere, &Broadcast::Events { admit, events });
+            self.broadcast(
+                id,
+                channel,
+                everywhere,
+                &Broadcast::Events { admit, events },
+            );
         }
         for epoch in epochs {
             self.hand_out(id, epoch);
@@ -133,9 +199,17 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Seals and publishes a frame on the current topic of a key scope, or on all of its topics.
-    pub(crate) fn broadcast(&mut self, id: CommunityId, channel: Option<ChannelId>, all: bool, frame: &Broadcast) {
+    pub(crate) fn broadcast(
+        &mut self,
+        id: CommunityId,
+        channel: Option<ChannelId>,
+        all: bool,
+        frame: &Broadcast,
+    ) {
         let bytes = frame.to_bytes();
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let topics: Vec<_> = community
             .topics
             .iter()
@@ -151,33 +225,60 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// One gossip frame: decides whether it is forwarded, and applies what it holds.
-    pub(crate) fn gossip(&mut self, gossip: GossipId, topic: Topic, from: NetworkKey, bytes: &Bytes) {
+    pub(crate) fn gossip(
+        &mut self,
+        gossip: GossipId,
+        topic: Topic,
+        from: NetworkKey,
+        bytes: &Bytes,
+    ) {
         let verdict = self.judge(gossip, topic, from, bytes);
         if let Some(verdict) = verdict {
             self.outbox.push(Output::Verdict(gossip, verdict));
         }
     }
 
-    fn judge(&mut self, gossip: GossipId, topic: Topic, from: NetworkKey, bytes: &Bytes) -> Option<Verdict> {
-        let found = self.communities.iter().find_map(|(id, community)| Some((*id, community.topics.get(&topic)?.clone())));
-        let Some((id, state)) = found else { return Some(Verdict::Ignore) };
+    fn judge(
+        &mut self,
+        gossip: GossipId,
+        topic: Topic,
+        from: NetworkKey,
+        bytes: &Bytes,
+    ) -> Option<Verdict> {
+        let found = self
+            .communities
+            .iter()
+            .find_map(|(id, community)| Some((*id, community.topics.get(&topic)?.clone())));
+        let Some((id, state)) = found else {
+            return Some(Verdict::Ignore);
+        };
         if bytes.len() > GOSSIP_BYTES_MAX {
             return Some(Verdict::Reject);
         }
-        let Some(frame) = state.key.open(bytes) else { return Some(Verdict::Reject) };
+        let Some(frame) = state.key.open(bytes) else {
+            return Some(Verdict::Reject);
+        };
         match Broadcast::from_bytes(&frame) {
             Ok(Broadcast::Signal(signal)) => Some(self.judge_signal(id, signal)),
-            Ok(Broadcast::Events { admit, events }) => self.judge_events(gossip, id, from, admit, events),
+            Ok(Broadcast::Events { admit, events }) => {
+                self.judge_events(gossip, id, from, admit, events)
+            }
             Err(_malformed) => Some(Verdict::Reject),
         }
     }
 
     fn judge_signal(&mut self, id: CommunityId, signal: Signal) -> Verdict {
-        if signal.community != id || !keys::verify(&signal.device.0, &signal.message(), &signal.signature) {
+        if signal.community != id
+            || !keys::verify(&signal.device.0, &signal.message(), &signal.signature)
+        {
             return Verdict::Reject;
         }
-        let Some(community) = self.communities.get(&id) else { return Verdict::Ignore };
-        let Some(account) = community.state().account_of(signal.device) else { return Verdict::Ignore };
+        let Some(community) = self.communities.get(&id) else {
+            return Verdict::Ignore;
+        };
+        let Some(account) = community.state().account_of(signal.device) else {
+            return Verdict::Ignore;
+        };
         self.signal(id, account, signal);
         Verdict::Accept
     }
@@ -194,13 +295,20 @@ impl<R: CryptoRng> Node<R> {
             Ok(admit) => admit,
             Err(_forged) => return Some(Verdict::Reject),
         };
-        let Ok(events) = events.into_iter().map(SignedEvent::verify).collect::<Result<Vec<_>, _>>() else {
+        let Ok(events) = events
+            .into_iter()
+            .map(SignedEvent::verify)
+            .collect::<Result<Vec<_>, _>>()
+        else {
             return Some(Verdict::Reject);
         };
         if let Some(admit) = admit
             && let Some(community) = self.communities.get(&id)
             && !community.authority.dag().contains(admit.id())
-            && matches!(community.place(admit.header().scope, admit.id()), Some(Place::Authority))
+            && matches!(
+                community.place(admit.header().scope, admit.id()),
+                Some(Place::Authority)
+            )
         {
             self.ingest(id, vec![(admit, None)], None, from);
         }
@@ -213,7 +321,13 @@ impl<R: CryptoRng> Node<R> {
                 if self.held_gossip.len() >= HELD_GOSSIP_MAX {
                     return Some(Verdict::Ignore);
                 }
-                self.held_gossip.push(HeldGossip { id: gossip, community: id, from, events, until });
+                self.held_gossip.push(HeldGossip {
+                    id: gossip,
+                    community: id,
+                    from,
+                    events,
+                    until,
+                });
                 self.timers.set_earlier(Timer::HeldGossip, until);
                 self.ask_for(id, &[Place::Authority], from);
                 None
@@ -231,7 +345,11 @@ impl<R: CryptoRng> Node<R> {
             if state.account_of(device).is_some() {
                 continue;
             }
-            if !community.devices.values().any(|(_, known)| *known == device) {
+            if !community
+                .devices
+                .values()
+                .any(|(_, known)| *known == device)
+            {
                 return None;
             }
             removed = true;
@@ -239,19 +357,35 @@ impl<R: CryptoRng> Node<R> {
         Some(!removed)
     }
 
-    fn take_live(&mut self, id: CommunityId, from: NetworkKey, events: Vec<VerifiedEvent>) -> Verdict {
+    fn take_live(
+        &mut self,
+        id: CommunityId,
+        from: NetworkKey,
+        events: Vec<VerifiedEvent>,
+    ) -> Verdict {
         let mono = self.now.mono;
-        let Some(community) = self.communities.get_mut(&id) else { return Verdict::Ignore };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return Verdict::Ignore;
+        };
         let state = community.state();
         for event in &events {
-            let Some(account) = state.account_of(event.header().device) else { return Verdict::Ignore };
+            let Some(account) = state.account_of(event.header().device) else {
+                return Verdict::Ignore;
+            };
             if !community.within_rate(account, 1, mono) {
                 return Verdict::Ignore;
             }
         }
         for event in events {
-            let Some(signed) = event.to_signed() else { continue };
-            self.ingest(id, vec![(event, None)], Some(RowEvents::Live(Box::new(signed))), from);
+            let Some(signed) = event.to_signed() else {
+                continue;
+            };
+            self.ingest(
+                id,
+                vec![(event, None)],
+                Some(RowEvents::Live(Box::new(signed))),
+                from,
+            );
         }
         Verdict::Accept
     }

@@ -39,7 +39,12 @@ impl Community {
             self.take_one(event, plaintext, &mut batch, &mut changes);
         }
         loop {
-            let ready: Vec<_> = self.waiting.keys().copied().filter(|id| self.past_is_here(*id)).collect();
+            let ready: Vec<_> = self
+                .waiting
+                .keys()
+                .copied()
+                .filter(|id| self.past_is_here(*id))
+                .collect();
             if ready.is_empty() {
                 return (batch, changes);
             }
@@ -52,12 +57,18 @@ impl Community {
     }
 
     fn past_is_here(&self, id: EventId) -> bool {
-        let Some(waiting) = self.waiting.get(&id) else { return false };
+        let Some(waiting) = self.waiting.get(&id) else {
+            return false;
+        };
         let header = waiting.event.header();
-        let Some(place) = self.place(header.scope, id) else { return false };
+        let Some(place) = self.place(header.scope, id) else {
+            return false;
+        };
         let authority = self.authority.dag();
         header.auth.iter().all(|head| authority.contains(*head))
-            && header.parents().all(|parent| self.dag(place).is_some_and(|dag| dag.contains(parent)))
+            && header
+                .parents()
+                .all(|parent| self.dag(place).is_some_and(|dag| dag.contains(parent)))
     }
 
     fn take_one(
@@ -71,25 +82,41 @@ impl Community {
         let known = self
             .place(header.scope, event.id())
             .and_then(|place| self.dag(place))
-            .is_some_and(|dag| dag.get(event.id()).is_some_and(|held| held.body().is_some() || event.body().is_none()));
+            .is_some_and(|dag| {
+                dag.get(event.id())
+                    .is_some_and(|held| held.body().is_some() || event.body().is_none())
+            });
         if known {
             return;
         }
         match self.apply(&event, plaintext.as_deref()) {
-            Ok(Applied { place, changes: changed }) => {
+            Ok(Applied {
+                place,
+                changes: changed,
+            }) => {
                 changes.push((place, changed));
                 batch.new.push(event);
             }
             Err(InsertError::MissingParents(_) | InsertError::MissingAuthority(_)) => {
-                batch.lacks.push(self.place(header.scope, event.id()).unwrap_or(Place::Authority));
-                if header.auth.iter().any(|head| !self.authority.dag().contains(*head)) {
+                batch.lacks.push(
+                    self.place(header.scope, event.id())
+                        .unwrap_or(Place::Authority),
+                );
+                if header
+                    .auth
+                    .iter()
+                    .any(|head| !self.authority.dag().contains(*head))
+                {
                     batch.lacks.push(Place::Authority);
                 }
                 if self.waiting.len() < WAITING_MAX {
-                    self.waiting.insert(event.id(), Waiting { event, plaintext });
+                    self.waiting
+                        .insert(event.id(), Waiting { event, plaintext });
                 }
             }
-            Err(error @ (InsertError::Invalid { .. } | InsertError::LateBound { .. })) => tracing::debug!(%error, "event refused"),
+            Err(error @ (InsertError::Invalid { .. } | InsertError::LateBound { .. })) => {
+                tracing::debug!(%error, "event refused")
+            }
         }
     }
 
@@ -98,11 +125,20 @@ impl Community {
     pub(crate) fn rebuilt_without(self, without: &[EventId], incarnation: u32) -> Option<Self> {
         let mut events: Vec<VerifiedEvent> = self.authority.dag().iter().cloned().collect();
         events.extend(self.content.dag().iter().cloned());
-        events.extend(self.timelines.values().flat_map(|timeline| timeline.dag().iter().cloned()));
+        events.extend(
+            self.timelines
+                .values()
+                .flat_map(|timeline| timeline.dag().iter().cloned()),
+        );
         events.retain(|event| !without.contains(&event.id()));
-        let genesis = events.iter().position(|event| event.id() == EventId::from(self.id))?;
+        let genesis = events
+            .iter()
+            .position(|event| event.id() == EventId::from(self.id))?;
         let authority = AuthorityLog::new(events.swap_remove(genesis)).ok()?;
-        let membership = Membership { incarnation, ..self.membership };
+        let membership = Membership {
+            incarnation,
+            ..self.membership
+        };
         let mut rebuilt = Self::new(authority, membership, self.own_device);
         rebuilt.known_members = self.known_members;
         rebuilt.keys = self.keys;
@@ -117,7 +153,11 @@ impl Community {
         rebuilt.topics = self.topics;
         rebuilt.active = self.active;
         rebuilt.own_logs_checked = true;
-        rebuilt.unstored = self.unstored.into_iter().filter(|id| !without.contains(id)).collect();
+        rebuilt.unstored = self
+            .unstored
+            .into_iter()
+            .filter(|id| !without.contains(id))
+            .collect();
         for (row, ids) in self.rows {
             if !ids.iter().any(|id| without.contains(id)) {
                 rebuilt.note_row(row, ids);
@@ -133,8 +173,16 @@ impl Community {
 
 impl<R: CryptoRng> Node<R> {
     /// Applies events of others, stores what is new as `row` says, and asks `from` for what is lacking.
-    pub(crate) fn ingest(&mut self, id: CommunityId, incoming: Vec<Incoming>, row: Option<RowEvents>, from: NetworkKey) -> usize {
-        let Some(community) = self.communities.get_mut(&id) else { return 0 };
+    pub(crate) fn ingest(
+        &mut self,
+        id: CommunityId,
+        incoming: Vec<Incoming>,
+        row: Option<RowEvents>,
+        from: NetworkKey,
+    ) -> usize {
+        let Some(community) = self.communities.get_mut(&id) else {
+            return 0;
+        };
         let came: BTreeSet<_> = incoming.iter().map(|(event, _)| event.id()).collect();
         let (mut batch, changes) = community.take(incoming);
         batch.lacks.sort();
@@ -152,10 +200,20 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Stores new events: those that came in `row` as it came, others (they waited, or came in a proof) packed.
-    fn store_received(&mut self, id: CommunityId, new: &[EventId], row: Option<RowEvents>, came: &BTreeSet<EventId>) {
+    fn store_received(
+        &mut self,
+        id: CommunityId,
+        new: &[EventId],
+        row: Option<RowEvents>,
+        came: &BTreeSet<EventId>,
+    ) {
         let arrived = self.wall();
-        let Some(community) = self.communities.get_mut(&id) else { return };
-        let (in_row, rest): (Vec<_>, Vec<_>) = new.iter().partition(|id| row.is_some() && came.contains(id));
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let (in_row, rest): (Vec<_>, Vec<_>) = new
+            .iter()
+            .partition(|id| row.is_some() && came.contains(id));
         let mut writes = Vec::new();
         let mut add = |community: &mut Community, ids: Vec<EventId>, events: RowEvents| {
             let number = community.next_row;
@@ -168,31 +226,57 @@ impl<R: CryptoRng> Node<R> {
         if let Some(packed) = community.pack_events(&rest).filter(|_| !rest.is_empty()) {
             add(community, rest, RowEvents::Ranges(packed));
         }
-        self.outbox.store(writes, After::Received { community: id, events: new.to_vec() });
+        self.outbox.store(
+            writes,
+            After::Received {
+                community: id,
+                events: new.to_vec(),
+            },
+        );
     }
 
     /// Events of others are durable: tell authors that are connected.
     pub(crate) fn received_stored(&mut self, id: CommunityId, events: &[EventId]) {
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let mut acks = std::collections::BTreeMap::new();
         for event in events {
-            let Some((place, event)) = community.find(*event) else { continue };
+            let Some((place, event)) = community.find(*event) else {
+                continue;
+            };
             let header = event.header();
             let opened = header.kind != Kind::Sealed || community.is_open(place, event.id());
-            let ack = acks.entry((header.device, header.scope, header.incarnation)).or_insert((0, true));
+            let ack = acks
+                .entry((header.device, header.scope, header.incarnation))
+                .or_insert((0, true));
             *ack = (header.seq.saturating_add(1).max(ack.0), ack.1 && opened);
         }
         for ((device, scope, incarnation), (height, opened)) in acks {
-            let authors = community.devices.iter().filter(|(_, (_, of))| *of == device).map(|(key, _)| *key);
-            let Some(peer) = authors.into_iter().find(|key| self.peers.contains_key(key)) else { continue };
-            let frame = Frame::Ack { community: id, scope, incarnation, height, opened };
+            let authors = community
+                .devices
+                .iter()
+                .filter(|(_, (_, of))| *of == device)
+                .map(|(key, _)| *key);
+            let Some(peer) = authors.into_iter().find(|key| self.peers.contains_key(key)) else {
+                continue;
+            };
+            let frame = Frame::Ack {
+                community: id,
+                scope,
+                incarnation,
+                height,
+                opened,
+            };
             self.outbox.send(peer, &frame);
         }
     }
 
     /// What follows from newly applied events, own or others': membership, keys, topics, views, deletions.
     pub(crate) fn after_apply(&mut self, id: CommunityId, events: &[VerifiedEvent]) {
-        let authority = events.iter().any(|event| event.header().kind == Kind::Authority);
+        let authority = events
+            .iter()
+            .any(|event| event.header().kind == Kind::Authority);
         let content = events.iter().any(|event| {
             self.communities.get(&id).is_some_and(|community| {
                 community.place(event.header().scope, event.id()) == Some(Place::Content)
@@ -214,21 +298,33 @@ impl<R: CryptoRng> Node<R> {
     fn note_arrival(&mut self, id: CommunityId, event: &VerifiedEvent) {
         let own = self.me.device();
         let wall = self.wall();
-        let Some(community) = self.communities.get_mut(&id) else { return };
-        let Some(Place::Channel(channel)) = community.place(event.header().scope, event.id()) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let Some(Place::Channel(channel)) = community.place(event.header().scope, event.id())
+        else {
+            return;
+        };
         self.views.channel_changed(channel);
-        let shown = community.timelines.get(&channel).and_then(|timeline| timeline.message(event.id()));
+        let shown = community
+            .timelines
+            .get(&channel)
+            .and_then(|timeline| timeline.message(event.id()));
         if shown.is_none() || event.header().device == own {
             return;
         }
         let claimed = event.header().wall;
-        if wall.0 > claimed.0.saturating_add(ARRIVED_LATER_MS) && claimed >= community.membership.joined {
+        if wall.0 > claimed.0.saturating_add(ARRIVED_LATER_MS)
+            && claimed >= community.membership.joined
+        {
             community.arrived_later.insert(event.id());
         }
         let arrivals = community.arrivals.entry(channel).or_default();
         arrivals.push(event.id());
         let count = arrivals.len() as u64;
-        if claimed < community.membership.joined && community.read.get(&channel).copied().unwrap_or(0) + 1 == count {
+        if claimed < community.membership.joined
+            && community.read.get(&channel).copied().unwrap_or(0) + 1 == count
+        {
             // What was written before this device joined does not count as unread.
             community.read.insert(channel, count);
         } else {
@@ -239,19 +335,33 @@ impl<R: CryptoRng> Node<R> {
     /// Tells faces what changed in channels, and drops bodies that their authors deleted.
     pub(crate) fn tell_changes(&mut self, id: CommunityId, changes: Vec<(Place, Changes)>) {
         for (place, changes) in changes {
-            let Place::Channel(channel) = place else { continue };
+            let Place::Channel(channel) = place else {
+                continue;
+            };
             for message in changes.added {
                 if let Some(message) = self.message_view(id, channel, message) {
-                    self.outbox.tell(Event::MessageAdded { community: id, channel, message });
+                    self.outbox.tell(Event::MessageAdded {
+                        community: id,
+                        channel,
+                        message,
+                    });
                 }
             }
             for message in changes.changed {
                 if let Some(message) = self.message_view(id, channel, message) {
-                    self.outbox.tell(Event::MessageChanged { community: id, channel, message });
+                    self.outbox.tell(Event::MessageChanged {
+                        community: id,
+                        channel,
+                        message,
+                    });
                 }
             }
             for message in changes.removed {
-                self.outbox.tell(Event::MessageRemoved { community: id, channel, message });
+                self.outbox.tell(Event::MessageRemoved {
+                    community: id,
+                    channel,
+                    message,
+                });
             }
             self.drop_bodies(id, &changes.dropped_bodies);
         }
@@ -259,7 +369,9 @@ impl<R: CryptoRng> Node<R> {
 
     /// Removes bodies from the store (the timeline has dropped them); what is left of a row is packed again.
     fn drop_bodies(&mut self, id: CommunityId, ids: &[EventId]) {
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         let mut rows = BTreeSet::new();
         for event in ids {
             rows.extend(community.row_of.get(event).copied());
@@ -267,8 +379,20 @@ impl<R: CryptoRng> Node<R> {
         let arrived = self.now.wall;
         let mut writes = Vec::new();
         for row in rows {
-            let Some(packed) = community.rows.get(&row).and_then(|ids| community.pack_events(ids)) else { continue };
-            writes.push(put(&Key::Events(id, row), &Row { arrived, events: RowEvents::Ranges(packed) }));
+            let Some(packed) = community
+                .rows
+                .get(&row)
+                .and_then(|ids| community.pack_events(ids))
+            else {
+                continue;
+            };
+            writes.push(put(
+                &Key::Events(id, row),
+                &Row {
+                    arrived,
+                    events: RowEvents::Ranges(packed),
+                },
+            ));
         }
         if !writes.is_empty() {
             self.outbox.store(writes, After::Nothing);
@@ -280,8 +404,14 @@ impl Community {
     /// An event by its id, wherever it stands.
     pub(crate) fn find(&self, id: EventId) -> Option<(Place, &VerifiedEvent)> {
         let places = [Place::Authority, Place::Content].into_iter();
-        let places = places.chain(self.timelines.keys().map(|channel| Place::Channel(*channel)));
-        places.into_iter().find_map(|place| Some((place, self.dag(place)?.get(id)?)))
+        let places = places.chain(
+            self.timelines
+                .keys()
+                .map(|channel| Place::Channel(*channel)),
+        );
+        places
+            .into_iter()
+            .find_map(|place| Some((place, self.dag(place)?.get(id)?)))
     }
 
     /// Whether the body of a sealed event is readable here.
@@ -289,19 +419,24 @@ impl Community {
         match place {
             Place::Authority => true,
             Place::Content => !self.content.missing_bodies().contains(&id),
-            Place::Channel(channel) => {
-                self.timelines.get(&channel).is_some_and(|timeline| !timeline.missing_bodies().contains(&id))
-            }
+            Place::Channel(channel) => self
+                .timelines
+                .get(&channel)
+                .is_some_and(|timeline| !timeline.missing_bodies().contains(&id)),
         }
     }
 
     /// Events as ranges with their ciphertexts: the form that needs no key to be read back.
     pub(crate) fn pack_events(&self, ids: &[EventId]) -> Option<Vec<Vec<u8>>> {
         use alloquy_schema::codec::Canonical;
-        let mut by_scope: std::collections::BTreeMap<_, Vec<VerifiedEvent>> = std::collections::BTreeMap::new();
+        let mut by_scope: std::collections::BTreeMap<_, Vec<VerifiedEvent>> =
+            std::collections::BTreeMap::new();
         for id in ids {
             let (place, event) = self.find(*id)?;
-            by_scope.entry(self.scope(place)).or_default().push(event.clone());
+            by_scope
+                .entry(self.scope(place))
+                .or_default()
+                .push(event.clone());
         }
         let mut packed = Vec::new();
         for (scope, mut events) in by_scope {

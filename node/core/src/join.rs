@@ -20,7 +20,9 @@ use crate::author::Draft;
 use crate::community::{Community, Place};
 use crate::ingest::Incoming;
 use crate::io::Origin;
-use crate::limits::{COMMUNITIES_MAX, JOIN_RETRY_MS, JOIN_TIMEOUT_MS, PREKEYS_MAX, RANGES_PER_FRAME_MAX};
+use crate::limits::{
+    COMMUNITIES_MAX, JOIN_RETRY_MS, JOIN_TIMEOUT_MS, PREKEYS_MAX, RANGES_PER_FRAME_MAX,
+};
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::{Key, Membership, Row, RowEvents};
@@ -58,11 +60,26 @@ impl JoinAttempt {
 
 fn refusal_error(refusal: Refusal) -> CommandError {
     let (code, message) = match refusal {
-        Refusal::Invalid => (ErrorCode::InviteInvalid, "the invite is not valid any more: it was revoked, or its creator may not invite"),
-        Refusal::Expired => (ErrorCode::InviteExpired, "the invite's time is over: ask for a new one"),
-        Refusal::UsedUp => (ErrorCode::InviteUsedUp, "all uses of the invite are spent: ask for a new one"),
-        Refusal::Banned => (ErrorCode::NotPermitted, "this account is banned from the community"),
-        Refusal::Busy => (ErrorCode::Busy, "the member that was asked can not admit anybody now"),
+        Refusal::Invalid => (
+            ErrorCode::InviteInvalid,
+            "the invite is not valid any more: it was revoked, or its creator may not invite",
+        ),
+        Refusal::Expired => (
+            ErrorCode::InviteExpired,
+            "the invite's time is over: ask for a new one",
+        ),
+        Refusal::UsedUp => (
+            ErrorCode::InviteUsedUp,
+            "all uses of the invite are spent: ask for a new one",
+        ),
+        Refusal::Banned => (
+            ErrorCode::NotPermitted,
+            "this account is banned from the community",
+        ),
+        Refusal::Busy => (
+            ErrorCode::Busy,
+            "the member that was asked can not admit anybody now",
+        ),
     };
     CommandError::new(code, message)
 }
@@ -73,15 +90,27 @@ impl<R: CryptoRng> Node<R> {
         let link = InviteLink::parse(text)
             .map_err(|error| CommandError::new(ErrorCode::InviteInvalid, error.to_string()))?;
         let id = link.community;
-        if self.communities.get(&id).is_some_and(|community| community.active) {
-            self.outbox.done(origin, Ok(Reply::Community { community: id }));
+        if self
+            .communities
+            .get(&id)
+            .is_some_and(|community| community.active)
+        {
+            self.outbox
+                .done(origin, Ok(Reply::Community { community: id }));
             return Ok(());
         }
         if self.communities.len() >= COMMUNITIES_MAX {
-            let message = format!("{} communities are joined, the limit is {COMMUNITIES_MAX}", self.communities.len());
+            let message = format!(
+                "{} communities are joined, the limit is {COMMUNITIES_MAX}",
+                self.communities.len()
+            );
             return Err(CommandError::new(ErrorCode::Limit, message));
         }
-        if let Some(attempt) = self.joins.get_mut(&id).filter(|attempt| attempt.link == link) {
+        if let Some(attempt) = self
+            .joins
+            .get_mut(&id)
+            .filter(|attempt| attempt.link == link)
+        {
             attempt.origins.push(origin);
             return Ok(());
         }
@@ -110,7 +139,9 @@ impl<R: CryptoRng> Node<R> {
     }
 
     pub(crate) fn join_peer_up(&mut self, id: CommunityId, key: NetworkKey) {
-        let Some(attempt) = self.joins.get_mut(&id) else { return };
+        let Some(attempt) = self.joins.get_mut(&id) else {
+            return;
+        };
         if attempt.names(key) && !attempt.admitted {
             attempt.asked.remove(&key);
             self.join_next(id);
@@ -121,7 +152,9 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn join_next(&mut self, id: CommunityId) {
         let mono = self.now.mono;
         let name = self.me.record.name.clone();
-        let Some(attempt) = self.joins.get_mut(&id) else { return };
+        let Some(attempt) = self.joins.get_mut(&id) else {
+            return;
+        };
         if attempt.until <= mono {
             let message = "no member that the invite names answered".to_owned();
             return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
@@ -129,13 +162,24 @@ impl<R: CryptoRng> Node<R> {
         if attempt.admitted {
             return;
         }
-        let connected: Vec<_> =
-            attempt.link.peers.iter().map(|(key, _)| *key).filter(|key| self.peers.contains_key(key)).collect();
-        let next = connected.iter().copied().find(|key| !attempt.asked.contains(key));
+        let connected: Vec<_> = attempt
+            .link
+            .peers
+            .iter()
+            .map(|(key, _)| *key)
+            .filter(|key| self.peers.contains_key(key))
+            .collect();
+        let next = connected
+            .iter()
+            .copied()
+            .find(|key| !attempt.asked.contains(key));
         match next {
             Some(key) => {
                 attempt.asked.insert(key);
-                let frame = Frame::JoinRequest { join: Box::new(attempt.join.clone()), name };
+                let frame = Frame::JoinRequest {
+                    join: Box::new(attempt.join.clone()),
+                    name,
+                };
                 self.outbox.send(key, &frame);
             }
             None => attempt.asked.clear(),
@@ -144,7 +188,9 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn join_failed(&mut self, id: CommunityId, error: CommandError) {
-        let Some(attempt) = self.joins.remove(&id) else { return };
+        let Some(attempt) = self.joins.remove(&id) else {
+            return;
+        };
         self.timers.clear(Timer::Join(id));
         for origin in attempt.origins {
             self.outbox.done(origin, Err(error.clone()));
@@ -153,7 +199,9 @@ impl<R: CryptoRng> Node<R> {
     }
 
     pub(crate) fn join_refused(&mut self, from: NetworkKey, id: CommunityId, refusal: Refusal) {
-        let Some(attempt) = self.joins.get_mut(&id) else { return };
+        let Some(attempt) = self.joins.get_mut(&id) else {
+            return;
+        };
         if !attempt.asked.contains(&from) {
             return;
         }
@@ -168,7 +216,13 @@ impl<R: CryptoRng> Node<R> {
         let id = join.community;
         match self.admission(from, join) {
             None => {}
-            Some(Err(refusal)) => self.outbox.send(from, &Frame::JoinRefused { community: id, refusal }),
+            Some(Err(refusal)) => self.outbox.send(
+                from,
+                &Frame::JoinRefused {
+                    community: id,
+                    refusal,
+                },
+            ),
             Some(Ok(Admission::Member)) => self.welcome(from, id),
             Some(Ok(Admission::Admit)) => self.admit(from, join, name),
         }
@@ -176,44 +230,64 @@ impl<R: CryptoRng> Node<R> {
 
     /// Admission rules of this member, now. `None`: not a member here, nothing is said.
     fn admission(&self, from: NetworkKey, join: &Join) -> Option<Result<Admission, Refusal>> {
-        let community = self.communities.get(&join.community).filter(|community| community.active)?;
+        let community = self
+            .communities
+            .get(&join.community)
+            .filter(|community| community.active)?;
         let state = community.state();
-        let Ok(identity) = join.check() else { return Some(Err(Refusal::Invalid)) };
-        let bound = identity.devices.get(&join.device).is_some_and(|keys| keys.contains(&from));
+        let Ok(identity) = join.check() else {
+            return Some(Err(Refusal::Invalid));
+        };
+        let bound = identity
+            .devices
+            .get(&join.device)
+            .is_some_and(|keys| keys.contains(&from));
         let Some(invite) = join.invite.and_then(|invite| state.invites.get(&invite)) else {
             return Some(Err(Refusal::Invalid));
         };
         let may_invite = state
             .permissions(invite.creator, None)
             .has(alloquy_schema::permissions::Permissions::INVITE);
-        Some(if !bound || invite.revoked || !may_invite || !join.invited_by(&invite.key) {
-            Err(Refusal::Invalid)
-        } else if state.banned.contains_key(&join.account) {
-            Err(Refusal::Banned)
-        } else if state.account_of(join.device) == Some(join.account) {
-            Ok(Admission::Member)
-        } else if invite.expires.is_some_and(|expires| self.now.wall >= expires) {
-            Err(Refusal::Expired)
-        } else if invite.uses.is_some_and(|uses| invite.used >= uses) {
-            Err(Refusal::UsedUp)
-        } else if self.store_fault.is_some() {
-            Err(Refusal::Busy)
-        } else {
-            Ok(Admission::Admit)
-        })
+        Some(
+            if !bound || invite.revoked || !may_invite || !join.invited_by(&invite.key) {
+                Err(Refusal::Invalid)
+            } else if state.banned.contains_key(&join.account) {
+                Err(Refusal::Banned)
+            } else if state.account_of(join.device) == Some(join.account) {
+                Ok(Admission::Member)
+            } else if invite
+                .expires
+                .is_some_and(|expires| self.now.wall >= expires)
+            {
+                Err(Refusal::Expired)
+            } else if invite.uses.is_some_and(|uses| invite.used >= uses) {
+                Err(Refusal::UsedUp)
+            } else if self.store_fault.is_some() {
+                Err(Refusal::Busy)
+            } else {
+                Ok(Admission::Admit)
+            },
+        )
     }
 
     fn admit(&mut self, from: NetworkKey, join: &Join, name: &str) {
         let id = join.community;
         let mut drafts = vec![Draft::Op(AuthorityOp::Admit(join.clone()))];
         let known = self.communities.get(&id).is_some_and(|community| {
-            community.writing_epoch(None).is_some() && !community.text(&Field::MemberName(join.account)).is_empty()
+            community.writing_epoch(None).is_some()
+                && !community.text(&Field::MemberName(join.account)).is_empty()
         });
-        let writable = self.communities.get(&id).is_some_and(|community| community.writing_epoch(None).is_some());
+        let writable = self
+            .communities
+            .get(&id)
+            .is_some_and(|community| community.writing_epoch(None).is_some());
         if writable && !known && crate::command::check_name("name", name).is_ok() {
             // The newcomer has no key yet: whoever admits it says its name, so that it is known at once.
             let field = Field::IntroducedName(join.account);
-            let op = ContentOp::Set { field, value: Value::Text(name.to_owned()) };
+            let op = ContentOp::Set {
+                field,
+                value: Value::Text(name.to_owned()),
+            };
             drafts.push(Draft::Content(Body::Content(vec![op])));
         }
         let ids = self.write(id, &drafts, |_| None);
@@ -229,39 +303,75 @@ impl<R: CryptoRng> Node<R> {
 
     /// Gives an admitted newcomer what it needs to begin: authority, prekeys, keys.
     pub(crate) fn welcome(&mut self, to: NetworkKey, id: CommunityId) {
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let events: Vec<_> = community.authority.dag().iter().cloned().collect();
         let mut events = events;
         events.sort_by_key(alloquy_schema::event::VerifiedEvent::order_key);
-        let ranges: Vec<_> = community.pack_for_member(id.into(), &events).iter().map(Canonical::to_bytes).collect();
-        let prekeys: Vec<_> =
-            community.prekeys.values().cloned().chain([self.me.prekey.clone()]).take(PREKEYS_MAX).collect();
+        let ranges: Vec<_> = community
+            .pack_for_member(id.into(), &events)
+            .iter()
+            .map(Canonical::to_bytes)
+            .collect();
+        let prekeys: Vec<_> = community
+            .prekeys
+            .values()
+            .cloned()
+            .chain([self.me.prekey.clone()])
+            .take(PREKEYS_MAX)
+            .collect();
         let last = ranges.chunks(RANGES_PER_FRAME_MAX).count();
         for (at, ranges) in ranges.chunks(RANGES_PER_FRAME_MAX).enumerate() {
-            let frame = Frame::Ranges { community: id, ranges: ranges.to_vec(), more: at + 1 < last };
+            let frame = Frame::Ranges {
+                community: id,
+                ranges: ranges.to_vec(),
+                more: at + 1 < last,
+            };
             self.outbox.send(to, &frame);
         }
-        self.outbox.send(to, &Frame::Prekeys { community: id, records: prekeys });
+        self.outbox.send(
+            to,
+            &Frame::Prekeys {
+                community: id,
+                records: prekeys,
+            },
+        );
         self.give_current_keys(to, id);
         self.open_session(to, id);
     }
 
     /// Wraps the epochs that a writer would choose now for one connected member.
     fn give_current_keys(&mut self, to: NetworkKey, id: CommunityId) {
-        let Some(community) = self.communities.get(&id) else { return };
-        let Some((account, device)) = community.member_of(to) else { return };
-        let Some(prekey) = community.prekeys.get(&device).cloned() else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let Some((account, device)) = community.member_of(to) else {
+            return;
+        };
+        let Some(prekey) = community.prekeys.get(&device).cloned() else {
+            return;
+        };
         let state = community.state();
         let scopes: BTreeSet<_> = state.epochs.values().map(|epoch| epoch.channel).collect();
         let mut frames = Vec::new();
         for channel in scopes {
-            let Some(epoch) = community.writing_epoch(channel).filter(|_| community.is_entitled(account, channel)) else {
+            let Some(epoch) = community
+                .writing_epoch(channel)
+                .filter(|_| community.is_entitled(account, channel))
+            else {
                 continue;
             };
-            let Some(key) = community.keys.get(&epoch) else { continue };
+            let Some(key) = community.keys.get(&epoch) else {
+                continue;
+            };
             let shared = community.share(account, key, channel);
             let wraps = vec![epoch::wrap(epoch, &shared, &prekey.key, &mut self.rng)];
-            frames.push(Frame::Keys { community: id, epoch, wraps });
+            frames.push(Frame::Keys {
+                community: id,
+                epoch,
+                wraps,
+            });
         }
         for frame in frames {
             self.outbox.send(to, &frame);
@@ -269,12 +379,24 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// The authority log came from a member that was asked.
-    pub(crate) fn join_ranges(&mut self, from: NetworkKey, id: CommunityId, ranges: &[Vec<u8>], more: bool) {
-        if !self.joins.get(&id).is_some_and(|attempt| attempt.asked.contains(&from)) {
+    pub(crate) fn join_ranges(
+        &mut self,
+        from: NetworkKey,
+        id: CommunityId,
+        ranges: &[Vec<u8>],
+        more: bool,
+    ) {
+        if !self
+            .joins
+            .get(&id)
+            .is_some_and(|attempt| attempt.asked.contains(&from))
+        {
             return;
         }
         for bytes in ranges {
-            let Some(incoming) = self.verify_range(from, id, bytes) else { return };
+            let Some(incoming) = self.verify_range(from, id, bytes) else {
+                return;
+            };
             if let Some(attempt) = self.joins.get_mut(&id) {
                 attempt.came.push((bytes.clone(), incoming));
             }
@@ -286,25 +408,48 @@ impl<R: CryptoRng> Node<R> {
 
     /// All of the authority log is here: the community begins.
     fn enter(&mut self, from: NetworkKey, id: CommunityId) {
-        let Some(attempt) = self.joins.get_mut(&id) else { return };
+        let Some(attempt) = self.joins.get_mut(&id) else {
+            return;
+        };
         let came = std::mem::take(&mut attempt.came);
         if !self.communities.contains_key(&id) {
-            let genesis = came.iter().flat_map(|(_, events)| events).find(|(event, _)| event.id() == EventId::from(id));
-            let Some(authority) = genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok()) else {
-                return self.outbox.penalize(from, "a welcome without the community's genesis");
+            let genesis = came
+                .iter()
+                .flat_map(|(_, events)| events)
+                .find(|(event, _)| event.id() == EventId::from(id));
+            let Some(authority) =
+                genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok())
+            else {
+                return self
+                    .outbox
+                    .penalize(from, "a welcome without the community's genesis");
             };
-            let membership = Membership { incarnation: self.rng.next_u32(), joined: self.now.wall };
+            let membership = Membership {
+                incarnation: self.rng.next_u32(),
+                joined: self.now.wall,
+            };
             let mut community = Community::new(authority, membership.clone(), self.me.device());
-            let events: Vec<_> = came.iter().flat_map(|(_, events)| events.iter().cloned()).collect();
+            let events: Vec<_> = came
+                .iter()
+                .flat_map(|(_, events)| events.iter().cloned())
+                .collect();
             let ids: Vec<_> = events.iter().map(|(event, _)| event.id()).collect();
             let (batch, _) = community.take(events);
             if !community.state().is_member(self.me.account()) {
-                return self.outbox.penalize(from, "a welcome that does not admit this account");
+                return self
+                    .outbox
+                    .penalize(from, "a welcome that does not admit this account");
             }
             community.note_row(0, ids);
             let ranges = came.into_iter().map(|(bytes, _)| bytes).collect();
-            let row = Row { arrived: self.now.wall, events: RowEvents::Ranges(ranges) };
-            let writes = vec![put(&Key::Community(id), &membership), put(&Key::Events(id, 0), &row)];
+            let row = Row {
+                arrived: self.now.wall,
+                events: RowEvents::Ranges(ranges),
+            };
+            let writes = vec![
+                put(&Key::Community(id), &membership),
+                put(&Key::Events(id, 0), &row),
+            ];
             self.communities.insert(id, community);
             self.outbox.store(writes, After::Nothing);
             self.after_apply(id, &batch.new);
@@ -328,15 +473,21 @@ impl<R: CryptoRng> Node<R> {
 
     /// Everything that a connected member holds is here: the join is complete.
     pub(crate) fn join_caught_up(&mut self, id: CommunityId) {
-        let ready = self.communities.get(&id).is_some_and(|community| community.active && !community.name().is_empty());
+        let ready = self
+            .communities
+            .get(&id)
+            .is_some_and(|community| community.active && !community.name().is_empty());
         if !ready {
             return;
         }
         self.introduce(id);
-        let Some(attempt) = self.joins.remove(&id) else { return };
+        let Some(attempt) = self.joins.remove(&id) else {
+            return;
+        };
         self.timers.clear(Timer::Join(id));
         for origin in attempt.origins {
-            self.outbox.done(origin, Ok(Reply::Community { community: id }));
+            self.outbox
+                .done(origin, Ok(Reply::Community { community: id }));
         }
         self.keep_peers();
     }
@@ -344,15 +495,27 @@ impl<R: CryptoRng> Node<R> {
     /// Writes the own name and about text into the community's content where they differ.
     pub(crate) fn introduce(&mut self, id: CommunityId) {
         let me = self.me.account();
-        let Some(community) = self.communities.get(&id).filter(|community| community.active) else { return };
+        let Some(community) = self
+            .communities
+            .get(&id)
+            .filter(|community| community.active)
+        else {
+            return;
+        };
         if community.writing_epoch(None).is_none() || self.store_fault.is_some() {
             return;
         }
-        let fields = [(Field::MemberName(me), &self.me.record.name), (Field::MemberAbout(me), &self.me.record.about)];
+        let fields = [
+            (Field::MemberName(me), &self.me.record.name),
+            (Field::MemberAbout(me), &self.me.record.about),
+        ];
         let ops: Vec<_> = fields
             .into_iter()
             .filter(|(field, text)| community.text(field) != **text)
-            .map(|(field, text)| ContentOp::Set { field, value: Value::Text(text.clone()) })
+            .map(|(field, text)| ContentOp::Set {
+                field,
+                value: Value::Text(text.clone()),
+            })
             .collect();
         if !ops.is_empty() {
             self.write(id, &[Draft::Content(Body::Content(ops))], |_| None);

@@ -29,6 +29,8 @@ mod sync;
 mod views;
 mod wire;
 
-pub use io::{Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write};
+pub use io::{
+    Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,
+};
 pub use node::{Founded, Node, found};
 pub use restore::RestoreError;

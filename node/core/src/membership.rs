@@ -16,19 +16,29 @@ use crate::record::Key;
 impl<R: CryptoRng> Node<R> {
     /// Evaluates again what rests on authority, and draws the consequences.
     pub(crate) fn authority_changed(&mut self, id: CommunityId, events: &[VerifiedEvent]) {
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         let authority = &community.authority;
         let mut changes = Vec::new();
         for (channel, timeline) in &mut community.timelines {
-            changes.push((Place::Channel(*channel), timeline.authority_changed(authority)));
+            changes.push((
+                Place::Channel(*channel),
+                timeline.authority_changed(authority),
+            ));
         }
         community.content.authority_changed(authority);
         let state = community.state();
         let provisional = std::mem::take(&mut community.provisional);
-        community.provisional = provisional.into_iter().filter(|key| community.member_of(*key).is_none()).collect();
+        community.provisional = provisional
+            .into_iter()
+            .filter(|key| community.member_of(*key).is_none())
+            .collect();
         for (place, changed) in &changes {
             if let Place::Channel(channel) = place
-                && (!changed.added.is_empty() || !changed.changed.is_empty() || !changed.removed.is_empty())
+                && (!changed.added.is_empty()
+                    || !changed.changed.is_empty()
+                    || !changed.removed.is_empty())
             {
                 self.views.channel_changed(*channel);
             }
@@ -38,7 +48,11 @@ impl<R: CryptoRng> Node<R> {
         self.tell_own_membership(id, events);
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for key in peers {
-            if self.communities.get(&id).is_some_and(|community| community.member_of(key).is_some()) {
+            if self
+                .communities
+                .get(&id)
+                .is_some_and(|community| community.member_of(key).is_some())
+            {
                 self.open_session(key, id);
             }
         }
@@ -50,21 +64,36 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn tell_members(&mut self, id: CommunityId, now: &BTreeSet<alloquy_ids::AccountId>) {
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         let before = std::mem::replace(&mut community.known_members, now.clone());
         for account in now.difference(&before).copied().collect::<Vec<_>>() {
-            let name = self.communities.get(&id).map(|community| community.member_name(account)).unwrap_or_default();
-            self.outbox.tell(Event::MemberAdded { community: id, account, name });
+            let name = self
+                .communities
+                .get(&id)
+                .map(|community| community.member_name(account))
+                .unwrap_or_default();
+            self.outbox.tell(Event::MemberAdded {
+                community: id,
+                account,
+                name,
+            });
         }
         for account in before.difference(now) {
-            self.outbox.tell(Event::MemberRemoved { community: id, account: *account });
+            self.outbox.tell(Event::MemberRemoved {
+                community: id,
+                account: *account,
+            });
         }
     }
 
     /// This account came in or went out.
     fn tell_own_membership(&mut self, id: CommunityId, events: &[VerifiedEvent]) {
         let me = self.me.account();
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         let member = community.state().account_of(self.me.key.id()) == Some(me);
         if community.active == member {
             return;
@@ -73,12 +102,17 @@ impl<R: CryptoRng> Node<R> {
         if member {
             let mono = self.now.mono;
             self.timers.set(Timer::Presence(id), mono);
-            self.timers.set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
+            self.timers
+                .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
             return;
         }
         let author = |event: &VerifiedEvent| {
             let device = event.header().device;
-            community.devices.values().find(|(_, of)| *of == device).map(|(account, _)| *account)
+            community
+                .devices
+                .values()
+                .find(|(_, of)| *of == device)
+                .map(|(account, _)| *account)
         };
         let removal = |event: &&VerifiedEvent| {
             matches!(
@@ -95,7 +129,9 @@ impl<R: CryptoRng> Node<R> {
     /// Writes under a new incarnation from now on, and remembers it.
     pub(crate) fn start_incarnation(&mut self, id: CommunityId) {
         let incarnation = self.rng.next_u32();
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         community.membership.incarnation = incarnation;
         let write = put(&Key::Community(id), &community.membership);
         self.outbox.store(vec![write], After::Nothing);
@@ -103,13 +139,25 @@ impl<R: CryptoRng> Node<R> {
 
     /// Where an own event has got to: told to faces.
     pub(crate) fn tell_delivery(&mut self, id: CommunityId, event: EventId) {
-        let Some(community) = self.communities.get(&id) else { return };
-        let Some((Place::Channel(channel), _)) = community.find(event) else { return };
-        let shown = community.timelines.get(&channel).and_then(|timeline| timeline.message(event));
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let Some((Place::Channel(channel), _)) = community.find(event) else {
+            return;
+        };
+        let shown = community
+            .timelines
+            .get(&channel)
+            .and_then(|timeline| timeline.message(event));
         if shown.is_some() {
             let delivery = self.delivery_view(id, channel, event);
             self.views.channel_changed(channel);
-            self.outbox.tell(Event::DeliveryChanged { community: id, channel, message: event, delivery });
+            self.outbox.tell(Event::DeliveryChanged {
+                community: id,
+                channel,
+                message: event,
+                delivery,
+            });
         }
     }
 
@@ -123,18 +171,35 @@ impl<R: CryptoRng> Node<R> {
         opened: bool,
     ) {
         let own = self.me.device();
-        let Some(community) = self.communities.get_mut(&id) else { return };
-        let Some(place) = community.place(log.0, EventId(log.0.0)) else { return };
-        let last = community.dag(place).and_then(|dag| dag.log_head(own, log.1)).map_or(0, |event| event.header().seq + 1);
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let Some(place) = community.place(log.0, EventId(log.0.0)) else {
+            return;
+        };
+        let last = community
+            .dag(place)
+            .and_then(|dag| dag.log_head(own, log.1))
+            .map_or(0, |event| event.header().seq + 1);
         let height = height.min(last);
-        let held = community.held.entry(device).or_default().entry(log).or_insert((0, true));
+        let held = community
+            .held
+            .entry(device)
+            .or_default()
+            .entry(log)
+            .or_insert((0, true));
         let before = *held;
         if height <= before.0 && (before.1 || !opened) {
             return;
         }
         *held = (height.max(before.0), opened);
         let record = crate::record::HeldRecord(
-            community.held[&device].iter().map(|((scope, incarnation), (height, opened))| (*scope, *incarnation, *height, *opened)).collect(),
+            community.held[&device]
+                .iter()
+                .map(|((scope, incarnation), (height, opened))| {
+                    (*scope, *incarnation, *height, *opened)
+                })
+                .collect(),
         );
         let write = put(&Key::Held(id, device), &record);
         let newly = community.own_events(place, log.1, before.0..height);
@@ -147,8 +212,15 @@ impl<R: CryptoRng> Node<R> {
 
 impl crate::community::Community {
     /// Ids of the own events of one log with these positions, newest first, at most 64: faces are told of those.
-    fn own_events(&self, place: Place, incarnation: u32, seqs: std::ops::Range<u64>) -> Vec<EventId> {
-        let Some(dag) = self.dag(place) else { return Vec::new() };
+    fn own_events(
+        &self,
+        place: Place,
+        incarnation: u32,
+        seqs: std::ops::Range<u64>,
+    ) -> Vec<EventId> {
+        let Some(dag) = self.dag(place) else {
+            return Vec::new();
+        };
         let own = self.own_device;
         let mut next = dag.log_head(own, incarnation).map(VerifiedEvent::id);
         let mut found = Vec::new();

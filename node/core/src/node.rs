@@ -32,7 +32,12 @@ impl Me {
         let network = NetworkKey(DeviceKey::from_seed(&record.network_seed).public());
         let (counter, secret) = record.prekeys.last().copied().unwrap_or_default();
         let prekey = alloquy_schema::identity::sign_prekey(&key, counter, &secret);
-        Self { record, key, network, prekey }
+        Self {
+            record,
+            key,
+            network,
+            prekey,
+        }
     }
 
     pub(crate) fn device(&self) -> DeviceId {
@@ -138,7 +143,12 @@ impl Timers {
     }
 
     fn take_due(&mut self, now: MonoMs) -> Vec<Timer> {
-        let due: Vec<_> = self.0.iter().filter(|(_, at)| **at <= now).map(|(timer, at)| (*at, *timer)).collect();
+        let due: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(timer, at)| (*at, *timer))
+            .collect();
         for (_, timer) in &due {
             self.0.remove(timer);
         }
@@ -164,7 +174,10 @@ pub struct Founded {
 
 impl std::fmt::Debug for Founded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Founded").field("account", &self.account).field("device", &self.device).finish_non_exhaustive()
+        f.debug_struct("Founded")
+            .field("account", &self.account)
+            .field("device", &self.device)
+            .finish_non_exhaustive()
     }
 }
 
@@ -174,7 +187,12 @@ impl std::fmt::Debug for Founded {
 /// `limit` when the name is too long or empty, `parse` when it holds control characters.
 pub fn found(name: &str, now: Now, rng: &mut impl CryptoRng) -> Result<Founded, CommandError> {
     crate::command::check_name("name", name)?;
-    let NewAccount { device, network_seed, genesis, recovery_words } = alloquy_schema::identity::create(now.wall, rng);
+    let NewAccount {
+        device,
+        network_seed,
+        genesis,
+        recovery_words,
+    } = alloquy_schema::identity::create(now.wall, rng);
     let account = AccountId::from(genesis.header.id());
     let (_, prekey_secret) = alloquy_schema::identity::new_prekey(&device, 1, rng);
     let record = AccountRecord {
@@ -189,8 +207,17 @@ pub fn found(name: &str, now: Now, rng: &mut impl CryptoRng) -> Result<Founded, 
         availability: 1,
         nonce: [0; 32],
     };
-    let writes = vec![put_bytes(&Key::Format, FORMAT.to_le_bytes().to_vec()), put(&Key::Account, &record)];
-    Ok(Founded { writes, network_seed, account, device: device.id(), recovery_words: recovery_words.to_string() })
+    let writes = vec![
+        put_bytes(&Key::Format, FORMAT.to_le_bytes().to_vec()),
+        put(&Key::Account, &record),
+    ];
+    Ok(Founded {
+        writes,
+        network_seed,
+        account,
+        device: device.id(),
+        recovery_words: recovery_words.to_string(),
+    })
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -221,21 +248,29 @@ impl<R: CryptoRng> Node<R> {
     /// Communities that the account is a member of.
     #[must_use]
     pub fn community_count(&self) -> usize {
-        self.communities.values().filter(|community| community.active).count()
+        self.communities
+            .values()
+            .filter(|community| community.active)
+            .count()
     }
 
     /// The account behind a peer's network key, with its display name, if it is a co-member.
     #[must_use]
     pub fn account_of_peer(&self, key: NetworkKey) -> Option<(AccountId, String)> {
-        self.communities
-            .values()
-            .find_map(|community| community.member_of(key).map(|(account, _)| (account, community.member_name(account))))
+        self.communities.values().find_map(|community| {
+            community
+                .member_of(key)
+                .map(|(account, _)| (account, community.member_name(account)))
+        })
     }
 
     /// Takes one input. Infallible; drain [`Self::poll_output`] to `None` before the next call.
     pub fn handle(&mut self, now: Now, input: Input) {
         // A clock that goes back is taken as standing still: timers never fire early.
-        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        self.now = Now {
+            mono: now.mono.max(self.now.mono),
+            wall: now.wall,
+        };
         match input {
             Input::Command(origin, command) => self.command(origin, command),
             Input::PeerUp(key) => self.peer_up(key),
@@ -286,7 +321,9 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn stored(&mut self, task: TaskId, result: Result<(), StorageError>) {
-        let Some(ended) = self.outbox.tasks.remove(&task) else { return };
+        let Some(ended) = self.outbox.tasks.remove(&task) else {
+            return;
+        };
         match result {
             Ok(()) => {
                 if self.store_fault.take().is_some() {
@@ -311,9 +348,14 @@ impl<R: CryptoRng> Node<R> {
     fn store_failed(&mut self, writes: Vec<Write>, after: After, error: StorageError) {
         if self.store_fault.is_none() {
             tracing::error!(%error, "the store can not be written");
-            self.outbox.tell(Event::StorageFailed { message: error.to_string() });
+            self.outbox.tell(Event::StorageFailed {
+                message: error.to_string(),
+            });
         }
-        let refusal = CommandError::new(ErrorCode::Storage, format!("{error}; nothing was written, nothing was sent"));
+        let refusal = CommandError::new(
+            ErrorCode::Storage,
+            format!("{error}; nothing was written, nothing was sent"),
+        );
         self.store_fault = Some(error);
         match after {
             After::Own(own) => {
@@ -341,7 +383,9 @@ impl<R: CryptoRng> Node<R> {
     /// Writes the account's record; `answer` is given when it is durable.
     pub(crate) fn store_account(&mut self, answer: Option<(Origin, alloquy_api::Reply)>) {
         let write = put(&Key::Account, &self.me.record);
-        let after = answer.map_or(After::Nothing, |(origin, reply)| After::Answer(origin, reply));
+        let after = answer.map_or(After::Nothing, |(origin, reply)| {
+            After::Answer(origin, reply)
+        });
         self.outbox.store(vec![write], after);
     }
 
@@ -362,7 +406,10 @@ mod tests {
         timers.set(Timer::Topics(community), MonoMs(10));
         timers.set_earlier(Timer::Topics(community), MonoMs(15));
         assert_eq!(timers.next(), Some(MonoMs(10)));
-        assert_eq!(timers.take_due(MonoMs(30)), [Timer::Topics(community), Timer::Sweep(community)]);
+        assert_eq!(
+            timers.take_due(MonoMs(30)),
+            [Timer::Topics(community), Timer::Sweep(community)]
+        );
         assert_eq!(timers.next(), None);
     }
 }

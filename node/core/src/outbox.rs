@@ -19,7 +19,10 @@ pub(crate) enum After {
     /// Own events are durable: answer, show, publish.
     Own(Own),
     /// Others' events are durable: tell their authors.
-    Received { community: CommunityId, events: Vec<EventId> },
+    Received {
+        community: CommunityId,
+        events: Vec<EventId>,
+    },
     /// A change without events is durable: answer.
     Answer(Origin, Reply),
 }
@@ -66,8 +69,18 @@ impl Outbox {
     }
 
     /// Answers the command's client.
-    pub(crate) fn done(&mut self, origin: Origin, result: Result<Reply, alloquy_api::CommandError>) {
-        self.push(Output::Event(Some(origin.client), Event::Done { id: origin.command, result }));
+    pub(crate) fn done(
+        &mut self,
+        origin: Origin,
+        result: Result<Reply, alloquy_api::CommandError>,
+    ) {
+        self.push(Output::Event(
+            Some(origin.client),
+            Event::Done {
+                id: origin.command,
+                result,
+            },
+        ));
     }
 
     pub(crate) fn store(&mut self, writes: Vec<Write>, after: After) -> TaskId {
@@ -79,7 +92,12 @@ impl Outbox {
     }
 
     pub(crate) fn penalize(&mut self, peer: NetworkKey, reason: impl Into<String>) {
-        self.push(Output::Penalize(peer, Fault { reason: reason.into() }));
+        self.push(Output::Penalize(
+            peer,
+            Fault {
+                reason: reason.into(),
+            },
+        ));
     }
 }
 

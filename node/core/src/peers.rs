@@ -47,7 +47,12 @@ impl Book {
     /// Own addresses without `/p2p`, for invites and signals.
     pub(crate) fn own(&self) -> Vec<String> {
         let bare = |address: &String| address.split("/p2p/").next().unwrap_or(address).to_owned();
-        let mut own: Vec<_> = self.listen.iter().map(bare).filter(|text| text.len() <= ADDRESS_BYTES_MAX).collect();
+        let mut own: Vec<_> = self
+            .listen
+            .iter()
+            .map(bare)
+            .filter(|text| text.len() <= ADDRESS_BYTES_MAX)
+            .collect();
         own.dedup();
         own.truncate(ADDRESSES_MAX);
         own
@@ -56,7 +61,10 @@ impl Book {
     /// Merges newly heard addresses; the newest stand first. Returns whether anything changed.
     fn learn(&mut self, key: NetworkKey, addresses: Vec<String>) -> bool {
         let old = self.of.entry(key).or_default();
-        let mut merged: Vec<String> = addresses.into_iter().filter(|text| text.len() <= ADDRESS_BYTES_MAX).collect();
+        let mut merged: Vec<String> = addresses
+            .into_iter()
+            .filter(|text| text.len() <= ADDRESS_BYTES_MAX)
+            .collect();
         for address in old.iter() {
             if !merged.contains(address) {
                 merged.push(address.clone());
@@ -72,14 +80,23 @@ impl Book {
 impl<R: CryptoRng> Node<R> {
     pub(crate) fn peer_up(&mut self, key: NetworkKey) {
         let since = self.now.mono;
-        self.peers.insert(key, Peer { since, sessions: BTreeMap::new() });
+        self.peers.insert(
+            key,
+            Peer {
+                since,
+                sessions: BTreeMap::new(),
+            },
+        );
         self.open_sessions(key);
         for community in self.joins.keys().copied().collect::<Vec<_>>() {
             self.join_peer_up(community, key);
         }
         if let Some(account) = self.any_account_of(key) {
             self.views.peers_changed();
-            self.outbox.tell(Event::PeerChanged { account, connected: true });
+            self.outbox.tell(Event::PeerChanged {
+                account,
+                connected: true,
+            });
         }
     }
 
@@ -90,19 +107,27 @@ impl<R: CryptoRng> Node<R> {
         self.timers.clear_peer(key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
-            let member = self.communities.get(&id).and_then(|community| community.member_of(key));
+            let member = self
+                .communities
+                .get(&id)
+                .and_then(|community| community.member_of(key));
             if let Some((account, device)) = member {
                 self.device_lost(id, account, device);
             }
         }
         if let Some(account) = self.any_account_of(key) {
             self.views.peers_changed();
-            self.outbox.tell(Event::PeerChanged { account, connected: false });
+            self.outbox.tell(Event::PeerChanged {
+                account,
+                connected: false,
+            });
         }
     }
 
     pub(crate) fn any_account_of(&self, key: NetworkKey) -> Option<AccountId> {
-        self.communities.values().find_map(|community| community.member_of(key).map(|(account, _)| account))
+        self.communities
+            .values()
+            .find_map(|community| community.member_of(key).map(|(account, _)| account))
     }
 
     /// Starts a session with a connected peer for each community that both are in.
@@ -119,13 +144,22 @@ impl<R: CryptoRng> Node<R> {
     }
 
     pub(crate) fn open_session(&mut self, key: NetworkKey, id: CommunityId) {
-        let Some(peer) = self.peers.get_mut(&key) else { return };
+        let Some(peer) = self.peers.get_mut(&key) else {
+            return;
+        };
         if peer.sessions.contains_key(&id) {
             return;
         }
         peer.sessions.insert(id, Session::default());
-        let Some(community) = self.communities.get(&id) else { return };
-        let newcomer = self.now.wall.0 < community.membership.joined.0.saturating_add(crate::limits::NEWCOMER_MS);
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let newcomer = self.now.wall.0
+            < community
+                .membership
+                .joined
+                .0
+                .saturating_add(crate::limits::NEWCOMER_MS);
         if newcomer && community.active {
             self.prove(key, id);
         }
@@ -141,18 +175,26 @@ impl<R: CryptoRng> Node<R> {
 
     /// Peers connected now that are members of a community.
     pub(crate) fn connected_members(&self, id: CommunityId) -> Vec<NetworkKey> {
-        let Some(community) = self.communities.get(&id) else { return Vec::new() };
-        self.peers.keys().copied().filter(|key| community.member_of(*key).is_some()).collect()
+        let Some(community) = self.communities.get(&id) else {
+            return Vec::new();
+        };
+        self.peers
+            .keys()
+            .copied()
+            .filter(|key| community.member_of(*key).is_some())
+            .collect()
     }
 
     pub(crate) fn peer_addresses(&mut self, key: NetworkKey, addresses: Vec<String>) {
-        let known = self.any_account_of(key).is_some() || self.joins.values().any(|join| join.names(key));
+        let known =
+            self.any_account_of(key).is_some() || self.joins.values().any(|join| join.names(key));
         if !known || key == self.me.network {
             return;
         }
         if self.book.learn(key, addresses) {
             let record = AddressesRecord(self.book.of[&key].clone());
-            self.outbox.store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
+            self.outbox
+                .store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
         }
         self.keep_peers();
     }
@@ -164,7 +206,10 @@ impl<R: CryptoRng> Node<R> {
             wanted.extend(join.peers());
         }
         for (key, addresses) in &self.book.of {
-            let member = self.communities.values().any(|community| community.active && community.member_of(*key).is_some());
+            let member = self
+                .communities
+                .values()
+                .any(|community| community.active && community.member_of(*key).is_some());
             if member && !addresses.is_empty() && wanted.len() < KEPT_PEERS_MAX {
                 wanted.insert(*key, addresses.clone());
             }
@@ -174,7 +219,12 @@ impl<R: CryptoRng> Node<R> {
                 self.outbox.push(Output::Keep(*key, addresses.clone()));
             }
         }
-        for key in self.book.kept.keys().filter(|key| !wanted.contains_key(key)) {
+        for key in self
+            .book
+            .kept
+            .keys()
+            .filter(|key| !wanted.contains_key(key))
+        {
             self.outbox.push(Output::Release(*key));
         }
         self.book.kept = wanted;
@@ -189,10 +239,18 @@ mod tests {
     fn the_newest_addresses_come_first_and_old_ones_are_dropped_at_the_limit() {
         let mut book = Book::default();
         let key = NetworkKey([1; 32]);
-        let old: Vec<_> = (0..ADDRESSES_MAX).map(|port| format!("/ip4/127.0.0.1/tcp/{port}")).collect();
+        let old: Vec<_> = (0..ADDRESSES_MAX)
+            .map(|port| format!("/ip4/127.0.0.1/tcp/{port}"))
+            .collect();
         assert!(book.learn(key, old.clone()));
         assert!(!book.learn(key, old));
-        assert!(book.learn(key, vec!["/ip4/127.0.0.1/tcp/9999".to_owned(), "x".repeat(ADDRESS_BYTES_MAX + 1)]));
+        assert!(book.learn(
+            key,
+            vec![
+                "/ip4/127.0.0.1/tcp/9999".to_owned(),
+                "x".repeat(ADDRESS_BYTES_MAX + 1)
+            ]
+        ));
         assert_eq!(book.of[&key].len(), ADDRESSES_MAX);
         assert_eq!(book.of[&key][0], "/ip4/127.0.0.1/tcp/9999");
     }

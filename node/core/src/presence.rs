@@ -34,35 +34,57 @@ pub(crate) const fn availability_of(number: u8) -> Availability {
 
 impl Community {
     /// What an account's devices say, newest first among those that have not lapsed.
-    pub(crate) fn presence_of(&self, account: AccountId, now: Now) -> Option<(Availability, String)> {
+    pub(crate) fn presence_of(
+        &self,
+        account: AccountId,
+        now: Now,
+    ) -> Option<(Availability, String)> {
         let state = self.state();
         let member = state.members.get(&account)?;
-        let fresh = |seen: &&Seen| seen.availability != 0 && now.mono.0 < seen.heard.0.saturating_add(PRESENCE_LAPSE_MS);
-        let seen = member.devices.keys().filter_map(|device| self.seen.get(device)).filter(fresh).max_by_key(|seen| seen.heard)?;
+        let fresh = |seen: &&Seen| {
+            seen.availability != 0 && now.mono.0 < seen.heard.0.saturating_add(PRESENCE_LAPSE_MS)
+        };
+        let seen = member
+            .devices
+            .keys()
+            .filter_map(|device| self.seen.get(device))
+            .filter(fresh)
+            .max_by_key(|seen| seen.heard)?;
         Some((availability_of(seen.availability), seen.status.clone()))
     }
 }
 
 impl<R: CryptoRng> Node<R> {
     fn sign_signal(&self, community: CommunityId, what: SignalKind) -> Signal {
-        let mut signal =
-            Signal { community, device: self.me.device(), at: self.now.wall, what, signature: [0; 64] };
+        let mut signal = Signal {
+            community,
+            device: self.me.device(),
+            at: self.now.wall,
+            what,
+            signature: [0; 64],
+        };
         signal.signature = self.me.key.sign(&signal.message());
         signal
     }
 
     fn here(&self) -> Option<SignalKind> {
         let record = &self.me.record;
-        (availability_of(record.availability) != Availability::Invisible).then(|| SignalKind::Here {
-            availability: record.availability,
-            status: record.status.clone(),
-            addresses: self.book.own(),
+        (availability_of(record.availability) != Availability::Invisible).then(|| {
+            SignalKind::Here {
+                availability: record.availability,
+                status: record.status.clone(),
+                addresses: self.book.own(),
+            }
         })
     }
 
     /// Says "here" to everybody, notices who fell silent, and comes back in a while.
     pub(crate) fn presence_tick(&mut self, id: CommunityId) {
-        if !self.communities.get(&id).is_some_and(|community| community.active) {
+        if !self
+            .communities
+            .get(&id)
+            .is_some_and(|community| community.active)
+        {
             return;
         }
         if let Some(here) = self.here() {
@@ -76,7 +98,9 @@ impl<R: CryptoRng> Node<R> {
 
     fn lapse(&mut self, id: CommunityId) {
         let mono = self.now.mono;
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         community.typing.retain(|_, until| *until > mono);
         let state = community.state();
         let mut gone = Vec::new();
@@ -88,7 +112,11 @@ impl<R: CryptoRng> Node<R> {
         }
         for account in gone {
             self.views.community_changed(id);
-            self.outbox.tell(Event::PresenceChanged { community: id, account, online: false });
+            self.outbox.tell(Event::PresenceChanged {
+                community: id,
+                account,
+                online: false,
+            });
         }
     }
 
@@ -104,7 +132,10 @@ impl<R: CryptoRng> Node<R> {
 
     /// Tells one newly met member over the stream: gossip's mesh may take a second to form.
     pub(crate) fn send_signal_to(&mut self, peer: NetworkKey, id: CommunityId) {
-        let active = self.communities.get(&id).is_some_and(|community| community.active && community.member_of(peer).is_some());
+        let active = self
+            .communities
+            .get(&id)
+            .is_some_and(|community| community.active && community.member_of(peer).is_some());
         if let Some(here) = self.here().filter(|_| active) {
             let signal = self.sign_signal(id, here);
             self.outbox.send(peer, &Frame::Signal(Box::new(signal)));
@@ -115,49 +146,93 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn signal(&mut self, id: CommunityId, account: AccountId, signal: Signal) {
         let mono = self.now.mono;
         let me = self.me.account();
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         let before = community.presence_of(account, self.now);
         match signal.what {
             SignalKind::Typing { channel } => {
                 let viewable = community.is_entitled(account, Some(channel));
                 if viewable && account != me {
-                    community.typing.insert((channel, account), mono.plus(TYPING_LAPSE_MS));
+                    community
+                        .typing
+                        .insert((channel, account), mono.plus(TYPING_LAPSE_MS));
                     self.views.channel_changed(channel);
-                    self.outbox.tell(Event::Typing { community: id, channel, account });
+                    self.outbox.tell(Event::Typing {
+                        community: id,
+                        channel,
+                        account,
+                    });
                 }
                 return;
             }
-            SignalKind::Here { availability, status, addresses } => {
-                if community.seen.get(&signal.device).is_some_and(|seen| seen.at > signal.at) {
+            SignalKind::Here {
+                availability,
+                status,
+                addresses,
+            } => {
+                if community
+                    .seen
+                    .get(&signal.device)
+                    .is_some_and(|seen| seen.at > signal.at)
+                {
                     return;
                 }
-                let seen = Seen { at: signal.at, heard: mono, availability: availability.clamp(1, 3), status };
+                let seen = Seen {
+                    at: signal.at,
+                    heard: mono,
+                    availability: availability.clamp(1, 3),
+                    status,
+                };
                 community.seen.insert(signal.device, seen);
-                let key = community.devices.iter().find(|(_, (_, device))| *device == signal.device).map(|(key, _)| *key);
+                let key = community
+                    .devices
+                    .iter()
+                    .find(|(_, (_, device))| *device == signal.device)
+                    .map(|(key, _)| *key);
                 if let Some(key) = key.filter(|_| !addresses.is_empty() && account != me) {
                     self.peer_addresses(key, addresses);
                 }
             }
             SignalKind::Gone => {
-                let seen = Seen { at: signal.at, heard: mono, availability: 0, status: String::new() };
+                let seen = Seen {
+                    at: signal.at,
+                    heard: mono,
+                    availability: 0,
+                    status: String::new(),
+                };
                 community.seen.insert(signal.device, seen);
             }
         }
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let after = community.presence_of(account, self.now);
         if before != after && account != me {
             self.views.community_changed(id);
-            self.outbox.tell(Event::PresenceChanged { community: id, account, online: after.is_some() });
+            self.outbox.tell(Event::PresenceChanged {
+                community: id,
+                account,
+                online: after.is_some(),
+            });
         }
     }
 
     /// A device's last connection ended: it is gone unless it says otherwise.
     pub(crate) fn device_lost(&mut self, id: CommunityId, account: AccountId, device: DeviceId) {
-        let Some(community) = self.communities.get_mut(&id) else { return };
-        let Some(seen) = community.seen.get_mut(&device) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let Some(seen) = community.seen.get_mut(&device) else {
+            return;
+        };
         if std::mem::replace(&mut seen.availability, 0) != 0 {
             self.views.community_changed(id);
-            self.outbox.tell(Event::PresenceChanged { community: id, account, online: false });
+            self.outbox.tell(Event::PresenceChanged {
+                community: id,
+                account,
+                online: false,
+            });
         }
     }
 
@@ -165,7 +240,10 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn peer_said_bye(&mut self, from: NetworkKey) {
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
-            let member = self.communities.get(&id).and_then(|community| community.member_of(from));
+            let member = self
+                .communities
+                .get(&id)
+                .and_then(|community| community.member_of(from));
             if let Some((account, device)) = member {
                 self.device_lost(id, account, device);
             }
@@ -178,9 +256,10 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         let signal = self.sign_signal(id, SignalKind::Typing { channel });
-        let scope = self.communities.get(&id).and_then(|community| {
-            community.key_channel(crate::community::Place::Channel(channel))
-        });
+        let scope = self
+            .communities
+            .get(&id)
+            .and_then(|community| community.key_channel(crate::community::Place::Channel(channel)));
         self.broadcast(id, scope, false, &Broadcast::Signal(signal));
     }
 
@@ -195,7 +274,8 @@ impl<R: CryptoRng> Node<R> {
         }
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for peer in peers {
-            self.outbox.push(Output::Send(peer, Frame::Bye.to_bytes().into()));
+            self.outbox
+                .push(Output::Send(peer, Frame::Bye.to_bytes().into()));
         }
     }
 }

@@ -3,13 +3,15 @@
 //! The shell seals keys and values at rest. A record type is one byte; docs/protocol.md, "Local store",
 //! lists them. Rows of events stand in order of arrival, so parents come before what names them.
 
-use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, NetworkKey, ScopeId, UnixMs};
+use alloquy_ids::{
+    AccountId, ChannelId, CommunityId, DeviceId, EpochId, NetworkKey, ScopeId, UnixMs,
+};
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::event::SignedEvent;
 use bytes::Bytes;
 
-use crate::limits::ADDRESSES_MAX;
 use crate::limits::ADDRESS_BYTES_MAX;
+use crate::limits::ADDRESSES_MAX;
 
 /// Version of the record format.
 pub(crate) const FORMAT: u32 = 1;
@@ -81,14 +83,22 @@ impl Key {
             1 => Self::Format,
             2 => Self::Account,
             3 => Self::Community(Canonical::read(&mut r)?),
-            0x10 => Self::Events(Canonical::read(&mut r)?, u64::from_be_bytes(r.array("row")?)),
+            0x10 => Self::Events(
+                Canonical::read(&mut r)?,
+                u64::from_be_bytes(r.array("row")?),
+            ),
             0x11 => Self::Epoch(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x12 => Self::Wraps(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x13 => Self::Read(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x14 => Self::Prekey(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x15 => Self::Held(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x20 => Self::Addresses(Canonical::read(&mut r)?),
-            value => return Err(DecodeError::Unknown { what: "record type", value: u64::from(value) }),
+            value => {
+                return Err(DecodeError::Unknown {
+                    what: "record type",
+                    value: u64::from(value),
+                });
+            }
         };
         r.end()?;
         Ok(key)
@@ -119,7 +129,9 @@ pub(crate) struct AccountRecord {
 
 impl std::fmt::Debug for AccountRecord {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccountRecord").field("account", &self.account).finish_non_exhaustive()
+        f.debug_struct("AccountRecord")
+            .field("account", &self.account)
+            .finish_non_exhaustive()
     }
 }
 
@@ -177,7 +189,10 @@ impl Canonical for Membership {
         self.joined.write(w);
     }
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { incarnation: r.u32("incarnation")?, joined: UnixMs::read(r)? })
+        Ok(Self {
+            incarnation: r.u32("incarnation")?,
+            joined: UnixMs::read(r)?,
+        })
     }
 }
 
@@ -222,10 +237,18 @@ impl Canonical for Row {
             1 => RowEvents::Live(Box::new(SignedEvent::read(r)?)),
             2 => {
                 let count = r.len(crate::limits::RANGES_PER_FRAME_MAX, "ranges")?;
-                let range = |_| r.bytes(alloquy_schema::limits::RANGE_BYTES_MAX, "range").map(<[u8]>::to_vec);
+                let range = |_| {
+                    r.bytes(alloquy_schema::limits::RANGE_BYTES_MAX, "range")
+                        .map(<[u8]>::to_vec)
+                };
                 RowEvents::Ranges((0..count).map(range).collect::<Result<_, _>>()?)
             }
-            value => return Err(DecodeError::Unknown { what: "row form", value: u64::from(value) }),
+            value => {
+                return Err(DecodeError::Unknown {
+                    what: "row form",
+                    value: u64::from(value),
+                });
+            }
         };
         Ok(Self { arrived, events })
     }
@@ -247,8 +270,17 @@ impl Canonical for HeldRecord {
     }
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let count = r.len(crate::limits::HEIGHTS_MAX, "held logs")?;
-        let one = |_| Ok((ScopeId::read(r)?, r.u32("incarnation")?, r.varint("height")?, r.u8("opened")? == 1));
-        Ok(Self((0..count).map(one).collect::<Result<_, DecodeError>>()?))
+        let one = |_| {
+            Ok((
+                ScopeId::read(r)?,
+                r.u32("incarnation")?,
+                r.varint("height")?,
+                r.u8("opened")? == 1,
+            ))
+        };
+        Ok(Self(
+            (0..count).map(one).collect::<Result<_, DecodeError>>()?,
+        ))
     }
 }
 
@@ -265,6 +297,10 @@ impl Canonical for AddressesRecord {
     }
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let count = r.len(ADDRESSES_MAX, "addresses")?;
-        Ok(Self((0..count).map(|_| r.text(ADDRESS_BYTES_MAX, "address")).collect::<Result<_, _>>()?))
+        Ok(Self(
+            (0..count)
+                .map(|_| r.text(ADDRESS_BYTES_MAX, "address"))
+                .collect::<Result<_, _>>()?,
+        ))
     }
 }

@@ -22,7 +22,9 @@ use crate::limits::ARRIVED_LATER_MS;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::peers::Book;
-use crate::record::{AccountRecord, AddressesRecord, FORMAT, HeldRecord, Key, Membership, Row, RowEvents};
+use crate::record::{
+    AccountRecord, AddressesRecord, FORMAT, HeldRecord, Key, Membership, Row, RowEvents,
+};
 use crate::views::Views;
 
 /// The store holds something that this node can not start from.
@@ -55,12 +57,19 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Account => "account".to_owned(),
         Key::Community(id) => format!("community {}", id.short()),
         Key::Events(id, row) => format!("row {row} of community {}", id.short()),
-        Key::Epoch(id, epoch) | Key::Wraps(id, epoch) => format!("epoch {} of community {}", epoch.short(), id.short()),
+        Key::Epoch(id, epoch) | Key::Wraps(id, epoch) => {
+            format!("epoch {} of community {}", epoch.short(), id.short())
+        }
         Key::Read(id, _) => format!("a read marker of community {}", id.short()),
-        Key::Prekey(id, device) | Key::Held(id, device) => format!("device {} of community {}", device.short(), id.short()),
+        Key::Prekey(id, device) | Key::Held(id, device) => {
+            format!("device {} of community {}", device.short(), id.short())
+        }
         Key::Addresses(key) => format!("addresses of {}", key.short()),
     };
-    RestoreError::Damaged { key, reason: reason.to_string() }
+    RestoreError::Damaged {
+        key,
+        reason: reason.to_string(),
+    }
 }
 
 /// Records of one community, before it is built.
@@ -91,7 +100,9 @@ impl Records {
         }
         match &key {
             Key::Format => {
-                let bytes = value.try_into().map_err(|_length| damaged(&key, "not four bytes"))?;
+                let bytes = value
+                    .try_into()
+                    .map_err(|_length| damaged(&key, "not four bytes"))?;
                 self.format = Some(u32::from_le_bytes(bytes));
             }
             Key::Account => self.account = Some(decode(&key, value)?),
@@ -101,16 +112,22 @@ impl Records {
                 self.parts(*id).rows.insert(*row, decoded);
             }
             Key::Epoch(id, epoch) => {
-                let held = EpochKey::from_bytes(value).ok_or_else(|| damaged(&key, "not an epoch's key"))?;
+                let held = EpochKey::from_bytes(value)
+                    .ok_or_else(|| damaged(&key, "not an epoch's key"))?;
                 self.parts(*id).keys.insert(*epoch, held);
             }
             Key::Wraps(id, epoch) => {
-                let wraps = Node::<R>::read_wraps(value).ok_or_else(|| damaged(&key, "not a list of wraps"))?;
+                let wraps = Node::<R>::read_wraps(value)
+                    .ok_or_else(|| damaged(&key, "not a list of wraps"))?;
                 self.parts(*id).wraps.insert(*epoch, wraps);
             }
             Key::Read(id, channel) => {
-                let bytes = value.try_into().map_err(|_length| damaged(&key, "not eight bytes"))?;
-                self.parts(*id).read.insert(*channel, u64::from_le_bytes(bytes));
+                let bytes = value
+                    .try_into()
+                    .map_err(|_length| damaged(&key, "not eight bytes"))?;
+                self.parts(*id)
+                    .read
+                    .insert(*channel, u64::from_le_bytes(bytes));
             }
             Key::Prekey(id, _) => {
                 let record = decode(&key, value)?;
@@ -133,11 +150,20 @@ impl Records {
     }
 }
 
-fn row_events(id: CommunityId, number: u64, row: &Row, keys: &BTreeMap<EpochId, EpochKey>) -> Result<Vec<Incoming>, RestoreError> {
+fn row_events(
+    id: CommunityId,
+    number: u64,
+    row: &Row,
+    keys: &BTreeMap<EpochId, EpochKey>,
+) -> Result<Vec<Incoming>, RestoreError> {
     let fault = |error: &dyn std::fmt::Display| damaged(&Key::Events(id, number), error);
     match &row.events {
         RowEvents::Live(event) => {
-            let event = event.as_ref().clone().verify().map_err(|error| fault(&error))?;
+            let event = event
+                .as_ref()
+                .clone()
+                .verify()
+                .map_err(|error| fault(&error))?;
             Ok(vec![(event, None)])
         }
         RowEvents::Ranges(ranges) => {
@@ -145,7 +171,12 @@ fn row_events(id: CommunityId, number: u64, row: &Row, keys: &BTreeMap<EpochId, 
             let mut events = Vec::new();
             for bytes in ranges {
                 let range = SignedRange::from_bytes(bytes).map_err(|error| fault(&error))?;
-                events.extend(range.verify(&secret).map_err(|error| fault(&error))?.into_events());
+                events.extend(
+                    range
+                        .verify(&secret)
+                        .map_err(|error| fault(&error))?
+                        .into_events(),
+                );
             }
             Ok(events)
         }
@@ -154,14 +185,26 @@ fn row_events(id: CommunityId, number: u64, row: &Row, keys: &BTreeMap<EpochId, 
 
 /// Builds a community from its records. `None`: its first rows never became durable.
 fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, RestoreError> {
-    let Some(membership) = parts.membership else { return Ok(None) };
+    let Some(membership) = parts.membership else {
+        return Ok(None);
+    };
     let mut rows = Vec::new();
     for (number, row) in &parts.rows {
-        rows.push((*number, row.arrived, row_events(id, *number, row, &parts.keys)?));
+        rows.push((
+            *number,
+            row.arrived,
+            row_events(id, *number, row, &parts.keys)?,
+        ));
     }
-    let genesis = rows.iter().flat_map(|(_, _, events)| events).find(|(event, _)| event.id() == EventId::from(id));
-    let Some((genesis, _)) = genesis else { return Ok(None) };
-    let authority = AuthorityLog::new(genesis.clone()).map_err(|error| damaged(&Key::Community(id), error))?;
+    let genesis = rows
+        .iter()
+        .flat_map(|(_, _, events)| events)
+        .find(|(event, _)| event.id() == EventId::from(id));
+    let Some((genesis, _)) = genesis else {
+        return Ok(None);
+    };
+    let authority =
+        AuthorityLog::new(genesis.clone()).map_err(|error| damaged(&Key::Community(id), error))?;
     let mut community = Community::new(authority, membership, me.device());
     community.keys = parts.keys;
     community.wraps = parts.wraps;
@@ -180,13 +223,20 @@ fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, Re
     community.take(operations);
     let (batch, _) = community.take(rest);
     for event in &batch.new {
-        note_restored(&mut community, event, arrived.get(&event.id()).copied().unwrap_or_default());
+        note_restored(
+            &mut community,
+            event,
+            arrived.get(&event.id()).copied().unwrap_or_default(),
+        );
     }
     for record in parts.prekeys {
         community.prekeys.insert(record.device, record);
     }
     for (device, held) in parts.held {
-        let logs = held.0.into_iter().map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
+        let logs = held
+            .0
+            .into_iter()
+            .map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
         community.held.insert(device, logs.collect());
     }
     community.active = community.state().account_of(me.device()) == Some(me.account());
@@ -200,14 +250,27 @@ fn note_restored(community: &mut Community, event: &VerifiedEvent, arrived: allo
     if header.device == community.own_device {
         return;
     }
-    let Some(Place::Channel(channel)) = community.place(header.scope, event.id()) else { return };
-    if community.timelines.get(&channel).and_then(|timeline| timeline.message(event.id())).is_none() {
+    let Some(Place::Channel(channel)) = community.place(header.scope, event.id()) else {
+        return;
+    };
+    if community
+        .timelines
+        .get(&channel)
+        .and_then(|timeline| timeline.message(event.id()))
+        .is_none()
+    {
         return;
     }
-    if arrived.0 > header.wall.0.saturating_add(ARRIVED_LATER_MS) && header.wall >= community.membership.joined {
+    if arrived.0 > header.wall.0.saturating_add(ARRIVED_LATER_MS)
+        && header.wall >= community.membership.joined
+    {
         community.arrived_later.insert(event.id());
     }
-    community.arrivals.entry(channel).or_default().push(event.id());
+    community
+        .arrivals
+        .entry(channel)
+        .or_default()
+        .push(event.id());
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -233,7 +296,12 @@ impl<R: CryptoRng> Node<R> {
         match all.format {
             None => return Err(RestoreError::NoAccount),
             Some(FORMAT) => {}
-            Some(found) => return Err(RestoreError::Version { found, expected: FORMAT }),
+            Some(found) => {
+                return Err(RestoreError::Version {
+                    found,
+                    expected: FORMAT,
+                });
+            }
         }
         let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?);
         let mut communities = BTreeMap::new();
@@ -268,7 +336,8 @@ impl<R: CryptoRng> Node<R> {
         self.me.record.nonce = nonce;
         let ids: Vec<_> = self.communities.keys().copied().collect();
         if moved {
-            self.outbox.store(vec![put(&Key::Account, &self.me.record)], After::Nothing);
+            self.outbox
+                .store(vec![put(&Key::Account, &self.me.record)], After::Nothing);
             for id in &ids {
                 self.start_incarnation(*id);
             }
@@ -277,7 +346,8 @@ impl<R: CryptoRng> Node<R> {
         for id in ids {
             if self.communities[&id].active {
                 self.timers.set(Timer::Presence(id), mono);
-                self.timers.set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
+                self.timers
+                    .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
             }
             self.refresh_topics(id);
         }

@@ -13,13 +13,14 @@ use alloquy_schema::codec::Canonical;
 use alloquy_schema::dag::Height;
 use alloquy_schema::epoch::EpochSecret;
 use alloquy_schema::event::{Kind, SignedEvent, VerifiedEvent};
-use alloquy_schema::{hash, keys};
 use alloquy_schema::range::{BodyMode, Packing, RangeError, SignedRange};
+use alloquy_schema::{hash, keys};
 use rand_core::CryptoRng;
 
 use crate::community::{Community, Place};
 use crate::limits::{
-    ADMIT_CHAIN_MAX, CATCH_UP_BYTES_MAX, COMPARE_EVERY_MS, COMPARE_GAP_MS, RANGES_PER_FRAME_MAX, WANTED_MAX,
+    ADMIT_CHAIN_MAX, CATCH_UP_BYTES_MAX, COMPARE_EVERY_MS, COMPARE_GAP_MS, RANGES_PER_FRAME_MAX,
+    WANTED_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::record::RowEvents;
@@ -48,8 +49,16 @@ impl Community {
         (authority, short(key, &[&all]))
     }
 
-    pub(crate) fn pack_for_member(&self, scope: ScopeId, events: &[VerifiedEvent]) -> Vec<SignedRange> {
-        let secret = |epoch| self.keys.get(&epoch).map(alloquy_schema::epoch::EpochKey::secret);
+    pub(crate) fn pack_for_member(
+        &self,
+        scope: ScopeId,
+        events: &[VerifiedEvent],
+    ) -> Vec<SignedRange> {
+        let secret = |epoch| {
+            self.keys
+                .get(&epoch)
+                .map(alloquy_schema::epoch::EpochKey::secret)
+        };
         let packing = Packing {
             mode: BodyMode::Member,
             range_bytes_max: CATCH_UP_BYTES_MAX,
@@ -65,7 +74,11 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn frame(&mut self, from: NetworkKey, bytes: &[u8]) {
         let frame = match Frame::from_bytes(bytes) {
             Ok(frame) => frame,
-            Err(error) => return self.outbox.penalize(from, format!("frame of {} bytes: {error}", bytes.len())),
+            Err(error) => {
+                return self
+                    .outbox
+                    .penalize(from, format!("frame of {} bytes: {error}", bytes.len()));
+            }
         };
         let Some(id) = frame.community() else {
             return self.peer_said_bye(from);
@@ -73,13 +86,17 @@ impl<R: CryptoRng> Node<R> {
         match frame {
             Frame::JoinRequest { join, name } => return self.join_requested(from, &join, &name),
             Frame::JoinRefused { refusal, .. } => return self.join_refused(from, id, refusal),
-            Frame::Ranges { ranges, more, .. } if self.joins.contains_key(&id) && !self.is_active(id) => {
+            Frame::Ranges { ranges, more, .. }
+                if self.joins.contains_key(&id) && !self.is_active(id) =>
+            {
                 return self.join_ranges(from, id, &ranges, more);
             }
             Frame::Proof { admits, .. } => return self.proof(from, id, admits),
             _ => {}
         }
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         match community.device_of(from) {
             Some((account, device)) if community.state().account_of(device) == Some(account) => {
                 self.member_frame(from, account, device, id, frame);
@@ -91,86 +108,166 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn is_active(&self, id: CommunityId) -> bool {
-        self.communities.get(&id).is_some_and(|community| community.active)
+        self.communities
+            .get(&id)
+            .is_some_and(|community| community.active)
     }
 
-    fn member_frame(&mut self, from: NetworkKey, account: AccountId, device: DeviceId, id: CommunityId, frame: Frame) {
+    fn member_frame(
+        &mut self,
+        from: NetworkKey,
+        account: AccountId,
+        device: DeviceId,
+        id: CommunityId,
+        frame: Frame,
+    ) {
         self.open_session(from, id);
         self.timers.clear(Timer::Prove(from, id));
         match frame {
-            Frame::Digest { authority, scopes, .. } => self.digest(from, account, id, (authority, scopes)),
+            Frame::Digest {
+                authority, scopes, ..
+            } => self.digest(from, account, id, (authority, scopes)),
             Frame::Scopes { digests, .. } => self.scope_digests(from, account, id, &digests),
             Frame::Heights { scopes, .. } => self.heights(from, account, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
             Frame::Prekeys { records, .. } => self.prekeys(id, records),
-            Frame::KeyRequest { prekey, epochs, .. } => self.key_request(from, account, device, id, prekey, &epochs),
+            Frame::KeyRequest { prekey, epochs, .. } => {
+                self.key_request(from, account, device, id, prekey, &epochs)
+            }
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
-            Frame::Ack { scope, incarnation, height, opened, .. } => {
+            Frame::Ack {
+                scope,
+                incarnation,
+                height,
+                opened,
+                ..
+            } => {
                 self.held(id, device, (scope, incarnation), height, opened);
             }
             Frame::Signal(signal) => {
                 let signed = keys::verify(&signal.device.0, &signal.message(), &signal.signature);
                 if !signed || signal.device != device {
-                    return self.outbox.penalize(from, "a signal that its device did not sign");
+                    return self
+                        .outbox
+                        .penalize(from, "a signal that its device did not sign");
                 }
                 self.signal(id, account, *signal);
             }
-            Frame::Proof { .. } | Frame::JoinRequest { .. } | Frame::JoinRefused { .. } | Frame::Bye => {}
+            Frame::Proof { .. }
+            | Frame::JoinRequest { .. }
+            | Frame::JoinRefused { .. }
+            | Frame::Bye => {}
         }
     }
 
     /// A peer that has shown admissions may bring the authority operations that they rest on, nothing else.
     fn provisional_frame(&mut self, from: NetworkKey, id: CommunityId, frame: Frame) {
-        let Frame::Ranges { ranges, .. } = frame else { return };
+        let Frame::Ranges { ranges, .. } = frame else {
+            return;
+        };
         for bytes in ranges {
-            let Some(incoming) = self.verify_range(from, id, &bytes) else { continue };
-            if incoming.iter().all(|(event, _)| event.header().kind == Kind::Authority) {
+            let Some(incoming) = self.verify_range(from, id, &bytes) else {
+                continue;
+            };
+            if incoming
+                .iter()
+                .all(|(event, _)| event.header().kind == Kind::Authority)
+            {
                 self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
             }
         }
     }
 
     /// A removed account is told so: the authority log up to and including its removal.
-    fn former_member_frame(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, frame: &Frame) {
+    fn former_member_frame(
+        &mut self,
+        from: NetworkKey,
+        account: AccountId,
+        id: CommunityId,
+        frame: &Frame,
+    ) {
         let known = match frame {
             Frame::Digest { .. } => Vec::new(),
-            Frame::Heights { scopes, .. } => {
-                scopes.iter().find(|scope| scope.scope == id.into()).map(|scope| scope.heights.clone()).unwrap_or_default()
-            }
+            Frame::Heights { scopes, .. } => scopes
+                .iter()
+                .find(|scope| scope.scope == id.into())
+                .map(|scope| scope.heights.clone())
+                .unwrap_or_default(),
             _ => return,
         };
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let removals = community.authority.removals(account);
         if removals.is_empty() {
             return;
         }
         if matches!(frame, Frame::Digest { .. }) {
             // Asks where the account stands; its answer limits what is sent.
-            let scope = ScopeHeights { scope: id.into(), heights: Vec::new(), wanted: removals, answer: true };
-            return self.outbox.send(from, &Frame::Heights { community: id, scopes: vec![scope] });
+            let scope = ScopeHeights {
+                scope: id.into(),
+                heights: Vec::new(),
+                wanted: removals,
+                answer: true,
+            };
+            return self.outbox.send(
+                from,
+                &Frame::Heights {
+                    community: id,
+                    scopes: vec![scope],
+                },
+            );
         }
         let dag = community.authority.dag();
-        let events: Vec<_> =
-            dag.missing(&known, &[]).into_iter().filter(|event| dag.in_closure(&removals, event.id())).collect();
-        let ranges: Vec<_> = community.pack_for_member(id.into(), &events).iter().map(Canonical::to_bytes).collect();
+        let events: Vec<_> = dag
+            .missing(&known, &[])
+            .into_iter()
+            .filter(|event| dag.in_closure(&removals, event.id()))
+            .collect();
+        let ranges: Vec<_> = community
+            .pack_for_member(id.into(), &events)
+            .iter()
+            .map(Canonical::to_bytes)
+            .collect();
         if !ranges.is_empty() {
-            self.outbox.send(from, &Frame::Ranges { community: id, ranges, more: false });
+            self.outbox.send(
+                from,
+                &Frame::Ranges {
+                    community: id,
+                    ranges,
+                    more: false,
+                },
+            );
         }
     }
 
     /// Sends where this node stands. Both sides do so when they meet and when something changed.
     pub(crate) fn compare(&mut self, key: NetworkKey, id: CommunityId) {
-        let Some((authority, scopes)) = self.digests_with(key, id) else { return };
+        let Some((authority, scopes)) = self.digests_with(key, id) else {
+            return;
+        };
         let mono = self.now.mono;
-        let Some(session) = self.session(key, id) else { return };
+        let Some(session) = self.session(key, id) else {
+            return;
+        };
         session.sent = Some((authority, scopes, mono));
-        self.outbox.send(key, &Frame::Digest { community: id, authority, scopes });
+        self.outbox.send(
+            key,
+            &Frame::Digest {
+                community: id,
+                authority,
+                scopes,
+            },
+        );
     }
 
     fn digests_with(&self, key: NetworkKey, id: CommunityId) -> Option<(u64, u64)> {
         let community = self.communities.get(&id)?;
         let (account, _) = community.device_of(key)?;
-        Some(community.digests(&pair_key(self.me.network, key), [self.me.account(), account]))
+        Some(community.digests(
+            &pair_key(self.me.network, key),
+            [self.me.account(), account],
+        ))
     }
 
     /// Compares with connected members within `ms`.
@@ -187,28 +284,55 @@ impl<R: CryptoRng> Node<R> {
         let differing: Vec<_> = members
             .iter()
             .copied()
-            .filter(|key| !self.peers[key].sessions.get(&id).is_some_and(|session| session.equal))
+            .filter(|key| {
+                !self.peers[key]
+                    .sessions
+                    .get(&id)
+                    .is_some_and(|session| session.equal)
+            })
             .collect();
-        let from = if differing.is_empty() { members } else { differing };
+        let from = if differing.is_empty() {
+            members
+        } else {
+            differing
+        };
         if !from.is_empty() {
             let at = self.rng.next_u32() as usize % from.len();
             self.compare(from[at], id);
         }
-        if self.communities.get(&id).is_some_and(|community| community.active) {
+        if self
+            .communities
+            .get(&id)
+            .is_some_and(|community| community.active)
+        {
             let at = self.now.mono.plus(COMPARE_EVERY_MS);
             self.timers.set(Timer::Sweep(id), at);
         }
     }
 
-    fn digest(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, theirs: (u64, u64)) {
-        let Some(mine) = self.digests_with(from, id) else { return };
+    fn digest(
+        &mut self,
+        from: NetworkKey,
+        account: AccountId,
+        id: CommunityId,
+        theirs: (u64, u64),
+    ) {
+        let Some(mine) = self.digests_with(from, id) else {
+            return;
+        };
         let mono = self.now.mono;
         let first = self.me.network < from;
-        let Some(session) = self.session(from, id) else { return };
+        let Some(session) = self.session(from, id) else {
+            return;
+        };
         session.seen = Some(theirs);
         session.equal = theirs == mine;
-        let told = session.sent.is_some_and(|(authority, scopes, _)| (authority, scopes) == mine);
-        let crossing = session.sent.is_some_and(|(_, _, at)| mono.0 < at.0.saturating_add(COMPARE_GAP_MS));
+        let told = session
+            .sent
+            .is_some_and(|(authority, scopes, _)| (authority, scopes) == mine);
+        let crossing = session
+            .sent
+            .is_some_and(|(_, _, at)| mono.0 < at.0.saturating_add(COMPARE_GAP_MS));
         if theirs == mine {
             if !told {
                 self.compare(from, id);
@@ -222,25 +346,40 @@ impl<R: CryptoRng> Node<R> {
         if theirs.0 != mine.0 {
             return self.send_heights(from, id, &[Place::Authority], &[], true);
         }
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let key = pair_key(self.me.network, from);
         let digests = community
             .shared_places([self.me.account(), account])
             .into_iter()
             .map(|(scope, place)| short(&key, &[&scope.0, &community.scope_digest(place)]))
             .collect();
-        self.outbox.send(from, &Frame::Scopes { community: id, digests });
+        self.outbox.send(
+            from,
+            &Frame::Scopes {
+                community: id,
+                digests,
+            },
+        );
     }
 
     /// The peer holds everything that is held here.
     fn copies_equal(&mut self, from: NetworkKey, id: CommunityId) {
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         community.own_logs_checked = true;
         let me = self.me.device();
-        let Some((account, device)) = community.device_of(from) else { return };
+        let Some((account, device)) = community.device_of(from) else {
+            return;
+        };
         let mut logs = Vec::new();
         for (scope, place) in community.shared_places([self.me.account(), account]) {
-            let heights = community.dag(place).map(alloquy_schema::dag::Dag::heights).unwrap_or_default();
+            let heights = community
+                .dag(place)
+                .map(alloquy_schema::dag::Dag::heights)
+                .unwrap_or_default();
             let own = heights.into_iter().filter(|height| height.device == me);
             logs.extend(own.map(|height| ((scope, height.incarnation), height.height)));
         }
@@ -248,19 +387,32 @@ impl<R: CryptoRng> Node<R> {
             self.held(id, device, log, height, true);
         }
         let peers = self.equal_peers(id);
-        self.outbox.tell(Event::CaughtUp { community: id, peers });
+        self.outbox.tell(Event::CaughtUp {
+            community: id,
+            peers,
+        });
         self.join_caught_up(id);
         self.retry_deferred();
     }
 
     /// Connected members whose copy was found equal.
     pub(crate) fn equal_peers(&self, id: CommunityId) -> u32 {
-        let equal = |peer: &&crate::peers::Peer| peer.sessions.get(&id).is_some_and(|session| session.equal);
+        let equal = |peer: &&crate::peers::Peer| {
+            peer.sessions.get(&id).is_some_and(|session| session.equal)
+        };
         u32::try_from(self.peers.values().filter(equal).count()).unwrap_or(u32::MAX)
     }
 
-    fn scope_digests(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, digests: &[u64]) {
-        let Some(community) = self.communities.get(&id) else { return };
+    fn scope_digests(
+        &mut self,
+        from: NetworkKey,
+        account: AccountId,
+        id: CommunityId,
+        digests: &[u64],
+    ) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let places = community.shared_places([self.me.account(), account]);
         if places.len() != digests.len() {
             return self.send_heights(from, id, &[Place::Authority], &[], true);
@@ -269,7 +421,12 @@ impl<R: CryptoRng> Node<R> {
         let differ = |((scope, place), theirs): &(&(ScopeId, Place), &u64)| {
             short(&key, &[&scope.0, &community.scope_digest(*place)]) != **theirs
         };
-        let differing: Vec<_> = places.iter().zip(digests).filter(differ).map(|((_, place), _)| *place).collect();
+        let differing: Vec<_> = places
+            .iter()
+            .zip(digests)
+            .filter(differ)
+            .map(|((_, place), _)| *place)
+            .collect();
         self.send_heights(from, id, &differing, &[], true);
     }
 
@@ -278,37 +435,73 @@ impl<R: CryptoRng> Node<R> {
         self.send_heights(from, id, places, &[], true);
     }
 
-    fn send_heights(&mut self, to: NetworkKey, id: CommunityId, places: &[Place], wanted: &[EventId], answer: bool) {
-        let Some(community) = self.communities.get(&id) else { return };
+    fn send_heights(
+        &mut self,
+        to: NetworkKey,
+        id: CommunityId,
+        places: &[Place],
+        wanted: &[EventId],
+        answer: bool,
+    ) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let scopes: Vec<_> = places
             .iter()
             .map(|place| ScopeHeights {
                 scope: community.scope(*place),
-                heights: community.dag(*place).map(alloquy_schema::dag::Dag::heights).unwrap_or_default(),
+                heights: community
+                    .dag(*place)
+                    .map(alloquy_schema::dag::Dag::heights)
+                    .unwrap_or_default(),
                 wanted: wanted.to_vec(),
                 answer,
             })
             .collect();
         if !scopes.is_empty() {
-            self.outbox.send(to, &Frame::Heights { community: id, scopes });
+            self.outbox.send(
+                to,
+                &Frame::Heights {
+                    community: id,
+                    scopes,
+                },
+            );
         }
     }
 
-    fn heights(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, scopes: Vec<ScopeHeights>) {
+    fn heights(
+        &mut self,
+        from: NetworkKey,
+        account: AccountId,
+        id: CommunityId,
+        scopes: Vec<ScopeHeights>,
+    ) {
         let mut ranges = Vec::new();
         let mut bytes = 0;
         let mut more = false;
         for theirs in scopes {
-            let Some(community) = self.communities.get(&id) else { return };
-            let Some(place) = community.place(theirs.scope, EventId(theirs.scope.0)) else { continue };
+            let Some(community) = self.communities.get(&id) else {
+                return;
+            };
+            let Some(place) = community.place(theirs.scope, EventId(theirs.scope.0)) else {
+                continue;
+            };
             let viewable = place == Place::Authority
-                || community.shared_places([self.me.account(), account]).iter().any(|(_, shared)| *shared == place);
+                || community
+                    .shared_places([self.me.account(), account])
+                    .iter()
+                    .any(|(_, shared)| *shared == place);
             if !viewable {
                 continue;
             }
             self.note_own_heights(id, place, &theirs.heights);
-            let Some(community) = self.communities.get(&id) else { return };
-            let events = community.dag(place).map(|dag| dag.missing(&theirs.heights, &theirs.wanted)).unwrap_or_default();
+            let Some(community) = self.communities.get(&id) else {
+                return;
+            };
+            let events = community
+                .dag(place)
+                .map(|dag| dag.missing(&theirs.heights, &theirs.wanted))
+                .unwrap_or_default();
             for range in community.pack_for_member(theirs.scope, &events) {
                 if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
                     more = true;
@@ -323,32 +516,62 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         if !ranges.is_empty() {
-            self.outbox.send(from, &Frame::Ranges { community: id, ranges, more });
+            self.outbox.send(
+                from,
+                &Frame::Ranges {
+                    community: id,
+                    ranges,
+                    more,
+                },
+            );
         }
     }
 
     /// Says where this node stands if the peer holds events that it lacks; forked branches are asked for by name.
-    fn answer_heights(&mut self, from: NetworkKey, id: CommunityId, place: Place, theirs: &[Height]) {
-        let Some(community) = self.communities.get(&id) else { return };
+    fn answer_heights(
+        &mut self,
+        from: NetworkKey,
+        id: CommunityId,
+        place: Place,
+        theirs: &[Height],
+    ) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let dag = community.dag(place);
-        let unknown: Vec<_> =
-            theirs.iter().filter(|height| !dag.is_some_and(|dag| dag.contains(height.head))).collect();
+        let unknown: Vec<_> = theirs
+            .iter()
+            .filter(|height| !dag.is_some_and(|dag| dag.contains(height.head)))
+            .collect();
         if unknown.is_empty() {
             return;
         }
         let is_fork = |height: &&&Height| {
             let own = dag.and_then(|dag| dag.log_head(height.device, height.incarnation));
             own.is_some_and(|event| event.header().seq + 1 >= height.height)
-                || theirs.iter().filter(|other| (other.device, other.incarnation) == (height.device, height.incarnation)).count() > 1
+                || theirs
+                    .iter()
+                    .filter(|other| {
+                        (other.device, other.incarnation) == (height.device, height.incarnation)
+                    })
+                    .count()
+                    > 1
         };
-        let wanted: Vec<_> = unknown.iter().filter(is_fork).map(|height| height.head).take(WANTED_MAX).collect();
+        let wanted: Vec<_> = unknown
+            .iter()
+            .filter(is_fork)
+            .map(|height| height.head)
+            .take(WANTED_MAX)
+            .collect();
         self.send_heights(from, id, &[place], &wanted, false);
     }
 
     /// A peer that knows own events which the store lacks: the store is older than the device. Write elsewhere.
     fn note_own_heights(&mut self, id: CommunityId, place: Place, theirs: &[Height]) {
         let device = self.me.device();
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         let incarnation = community.membership.incarnation;
         let dag = community.dag(place);
         let lost = theirs.iter().any(|height| {
@@ -356,7 +579,9 @@ impl<R: CryptoRng> Node<R> {
                 && !dag.is_some_and(|dag| dag.contains(height.head))
         });
         if lost {
-            tracing::warn!("a peer holds events of this device that its store lacks: a new incarnation starts");
+            tracing::warn!(
+                "a peer holds events of this device that its store lacks: a new incarnation starts"
+            );
             self.start_incarnation(id);
         }
     }
@@ -365,14 +590,20 @@ impl<R: CryptoRng> Node<R> {
         let mut scopes = BTreeSet::new();
         let mut taken = 0;
         for bytes in ranges {
-            let Some(incoming) = self.verify_range(from, id, &bytes) else { continue };
+            let Some(incoming) = self.verify_range(from, id, &bytes) else {
+                continue;
+            };
             scopes.extend(incoming.iter().map(|(event, _)| event.header().scope));
             taken += self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
         }
         if more && taken > 0 {
-            let Some(community) = self.communities.get(&id) else { return };
-            let places: Vec<_> =
-                scopes.iter().filter_map(|scope| community.place(*scope, EventId(scope.0))).collect();
+            let Some(community) = self.communities.get(&id) else {
+                return;
+            };
+            let places: Vec<_> = scopes
+                .iter()
+                .filter_map(|scope| community.place(*scope, EventId(scope.0)))
+                .collect();
             self.send_heights(from, id, &places, &[], true);
         }
         if taken > 0 {
@@ -390,7 +621,9 @@ impl<R: CryptoRng> Node<R> {
     ) -> Option<Vec<crate::ingest::Incoming>> {
         let community = self.communities.get(&id);
         let secret = |epoch| -> Option<EpochSecret> { Some(community?.keys.get(&epoch)?.secret()) };
-        let verified = SignedRange::from_bytes(bytes).map_err(RangeError::from).and_then(|range| range.verify(&secret));
+        let verified = SignedRange::from_bytes(bytes)
+            .map_err(RangeError::from)
+            .and_then(|range| range.verify(&secret));
         match verified {
             Ok(verified) => Some(verified.into_events()),
             Err(RangeError::SecretNotHeld(epoch)) => {
@@ -399,7 +632,8 @@ impl<R: CryptoRng> Node<R> {
             }
             Err(error) => {
                 if error.is_fault() {
-                    self.outbox.penalize(from, format!("range of {} bytes: {error}", bytes.len()));
+                    self.outbox
+                        .penalize(from, format!("range of {} bytes: {error}", bytes.len()));
                 }
                 None
             }
@@ -409,11 +643,15 @@ impl<R: CryptoRng> Node<R> {
     /// Shows a peer the admissions that lead from a member that it knows to this account.
     pub(crate) fn prove(&mut self, key: NetworkKey, id: CommunityId) {
         let account = self.me.account();
-        let Some(session) = self.session(key, id) else { return };
+        let Some(session) = self.session(key, id) else {
+            return;
+        };
         if std::mem::replace(&mut session.proved, true) {
             return;
         }
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let mut admits: Vec<SignedEvent> = Vec::new();
         let mut next = Some(account);
         while let Some(account) = next
@@ -421,37 +659,62 @@ impl<R: CryptoRng> Node<R> {
         {
             let state = community.state();
             let admitted = state.members.get(&account).map(|member| member.admitted);
-            let Some(event) = admitted.and_then(|id| community.authority.dag().get(id)) else { break };
+            let Some(event) = admitted.and_then(|id| community.authority.dag().get(id)) else {
+                break;
+            };
             if event.id() == EventId::from(id) {
                 break;
             }
-            let Some(signed) = event.to_signed() else { break };
+            let Some(signed) = event.to_signed() else {
+                break;
+            };
             admits.push(signed);
-            next = community.devices.values().find(|(_, device)| *device == event.header().device).map(|(of, _)| *of);
+            next = community
+                .devices
+                .values()
+                .find(|(_, device)| *device == event.header().device)
+                .map(|(of, _)| *of);
         }
         admits.reverse();
         if !admits.is_empty() {
-            self.outbox.send(key, &Frame::Proof { community: id, admits });
+            self.outbox.send(
+                key,
+                &Frame::Proof {
+                    community: id,
+                    admits,
+                },
+            );
             self.compare(key, id);
         }
     }
 
     /// A stranger shows that it was admitted by a member: what it knows of the authority log is asked for.
     fn proof(&mut self, from: NetworkKey, id: CommunityId, admits: Vec<SignedEvent>) {
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         if community.member_of(from).is_some() {
             return;
         }
         let state = community.state();
-        let mut known: BTreeSet<DeviceId> =
-            state.members.values().flat_map(|member| member.devices.keys().copied()).collect();
+        let mut known: BTreeSet<DeviceId> = state
+            .members
+            .values()
+            .flat_map(|member| member.devices.keys().copied())
+            .collect();
         let mut proved = false;
         let mut incoming = Vec::new();
         for signed in admits {
             let Ok(event) = signed.verify() else {
-                return self.outbox.penalize(from, "a proof of membership that does not verify");
+                return self
+                    .outbox
+                    .penalize(from, "a proof of membership that does not verify");
             };
-            let Ok(AuthorityOp::Admit(join)) = AuthorityOp::from_bytes(event.body().unwrap_or_default()) else { return };
+            let Ok(AuthorityOp::Admit(join)) =
+                AuthorityOp::from_bytes(event.body().unwrap_or_default())
+            else {
+                return;
+            };
             let Ok(identity) = join.check() else { return };
             if !known.contains(&event.header().device) || join.community != id {
                 return;
@@ -464,7 +727,9 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         // The admissions wait for their past, which the newcomer holds; it is asked for that alone.
-        let Some(community) = self.communities.get_mut(&id) else { return };
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
         community.provisional.insert(from);
         self.ingest(id, incoming, None, from);
         self.send_heights(from, id, &[Place::Authority], &[], true);

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use alloquy_api::Event;
 use alloquy_api::command::{ChannelKind, Window};
 use alloquy_api::reply::{
     ChannelView, DeliveryState, DeliveryView, MemberView, MessageView, ReactionView, RoleView,
 };
 use alloquy_api::snapshot::{CommunitySnapshot, Snapshot, WindowSnapshot};
-use alloquy_api::Event;
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId, UnixMs};
 use alloquy_schema::content::{Field, Value};
 use alloquy_schema::permissions::{self, Permissions};
@@ -76,7 +76,9 @@ impl Community {
             _ => 0,
         };
         let category = match self.content.get(&Field::ChannelParent(id)) {
-            Some(Value::Channel(parent)) => Some(parent).filter(|parent| state.channels.contains_key(parent)),
+            Some(Value::Channel(parent)) => {
+                Some(parent).filter(|parent| state.channels.contains_key(parent))
+            }
             _ => None,
         };
         Some(ChannelView {
@@ -95,10 +97,17 @@ impl Community {
     /// Channels that an account may view, in the order shown.
     pub(crate) fn channel_views(&self, account: AccountId, mention: &str) -> Vec<ChannelView> {
         let state = self.state();
-        let viewable =
-            state.channels.keys().filter(|id| state.permissions(account, Some(**id)).has(Permissions::VIEW));
-        let mut views: Vec<_> = viewable.filter_map(|id| self.channel_view(*id, mention)).collect();
-        views.sort_by(|a, b| (a.position, &a.name, a.channel).cmp(&(b.position, &b.name, b.channel)));
+        let viewable = state.channels.keys().filter(|id| {
+            state
+                .permissions(account, Some(**id))
+                .has(Permissions::VIEW)
+        });
+        let mut views: Vec<_> = viewable
+            .filter_map(|id| self.channel_view(*id, mention))
+            .collect();
+        views.sort_by(|a, b| {
+            (a.position, &a.name, a.channel).cmp(&(b.position, &b.name, b.channel))
+        });
         views
     }
 
@@ -122,22 +131,42 @@ impl Community {
                 allow: role.permissions.names().map(str::to_owned).collect(),
             })
             .collect();
-        views.sort_by(|a, b| (std::cmp::Reverse(a.rank), &a.name, a.role).cmp(&(std::cmp::Reverse(b.rank), &b.name, b.role)));
+        views.sort_by(|a, b| {
+            (std::cmp::Reverse(a.rank), &a.name, a.role).cmp(&(
+                std::cmp::Reverse(b.rank),
+                &b.name,
+                b.role,
+            ))
+        });
         views
     }
 
     /// Whether two copies of one of the account's devices are writing.
     fn is_forked(&self, account: AccountId) -> bool {
-        let dags = [Some(self.authority.dag()), Some(self.content.dag())].into_iter().flatten();
-        let dags = dags.chain(self.timelines.values().map(alloquy_schema::timeline::Timeline::dag));
+        let dags = [Some(self.authority.dag()), Some(self.content.dag())]
+            .into_iter()
+            .flatten();
+        let dags = dags.chain(
+            self.timelines
+                .values()
+                .map(alloquy_schema::timeline::Timeline::dag),
+        );
         let mut forks = dags.flat_map(alloquy_schema::dag::Dag::forks);
-        forks.any(|(device, _)| self.devices.values().any(|(of, known)| *of == account && *known == device))
+        forks.any(|(device, _)| {
+            self.devices
+                .values()
+                .any(|(of, known)| *of == account && *known == device)
+        })
     }
 }
 
 impl<R: CryptoRng> Node<R> {
     /// Whether an account counts as online: it is this one, or one of its devices says so or is connected.
-    pub(crate) fn presence(&self, community: &Community, account: AccountId) -> Option<(alloquy_api::command::Availability, String)> {
+    pub(crate) fn presence(
+        &self,
+        community: &Community,
+        account: AccountId,
+    ) -> Option<(alloquy_api::command::Availability, String)> {
         if account == self.me.account() {
             let availability = crate::presence::availability_of(self.me.record.availability);
             return Some((availability, self.me.record.status.clone()));
@@ -156,11 +185,17 @@ impl<R: CryptoRng> Node<R> {
                 MemberView {
                     account: *account,
                     name: community.member_name(*account),
-                    roles: member.roles.iter().map(|role| community.role_name(*role)).collect(),
+                    roles: member
+                        .roles
+                        .iter()
+                        .map(|role| community.role_name(*role))
+                        .collect(),
                     online: presence.is_some(),
                     owner: state.owners.contains(account),
                     about: (!about.is_empty()).then_some(about),
-                    status: presence.map(|(_, status)| status).filter(|status| !status.is_empty()),
+                    status: presence
+                        .map(|(_, status)| status)
+                        .filter(|status| !status.is_empty()),
                     forked: community.is_forked(*account),
                 }
             })
@@ -170,13 +205,23 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// One message as faces show it; `None` if it is not shown.
-    pub(crate) fn message_view(&self, id: CommunityId, channel: ChannelId, message: EventId) -> Option<MessageView> {
+    pub(crate) fn message_view(
+        &self,
+        id: CommunityId,
+        channel: ChannelId,
+        message: EventId,
+    ) -> Option<MessageView> {
         let community = self.communities.get(&id)?;
         let message = community.timelines.get(&channel)?.message(message)?;
         Some(self.view_of(community, channel, message))
     }
 
-    pub(crate) fn view_of(&self, community: &Community, channel: ChannelId, message: Message) -> MessageView {
+    pub(crate) fn view_of(
+        &self,
+        community: &Community,
+        channel: ChannelId,
+        message: Message,
+    ) -> MessageView {
         let reaction = |(emoji, accounts): (String, BTreeSet<AccountId>)| ReactionView {
             emoji,
             accounts: accounts.into_iter().collect(),
@@ -184,7 +229,10 @@ impl<R: CryptoRng> Node<R> {
         MessageView {
             id: message.id,
             author: message.author,
-            pinned: community.content.get(&Field::Pin(channel, message.id)).is_some(),
+            pinned: community
+                .content
+                .get(&Field::Pin(channel, message.id))
+                .is_some(),
             waiting: message.body_missing,
             text: message.text.unwrap_or_default(),
             time: UnixMs(message.time.0.min(self.now.wall.0)),
@@ -199,10 +247,24 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Where a message has got to: how many other devices are known to hold it.
-    pub(crate) fn delivery_view(&self, id: CommunityId, channel: ChannelId, message: EventId) -> DeliveryView {
-        let delivered = DeliveryView { state: DeliveryState::Delivered, holders: 0 };
-        let Some(community) = self.communities.get(&id) else { return delivered };
-        let Some(event) = community.timelines.get(&channel).and_then(|timeline| timeline.dag().get(message)) else {
+    pub(crate) fn delivery_view(
+        &self,
+        id: CommunityId,
+        channel: ChannelId,
+        message: EventId,
+    ) -> DeliveryView {
+        let delivered = DeliveryView {
+            state: DeliveryState::Delivered,
+            holders: 0,
+        };
+        let Some(community) = self.communities.get(&id) else {
+            return delivered;
+        };
+        let Some(event) = community
+            .timelines
+            .get(&channel)
+            .and_then(|timeline| timeline.dag().get(message))
+        else {
             return delivered;
         };
         let header = event.header();
@@ -210,7 +272,10 @@ impl<R: CryptoRng> Node<R> {
             return delivered;
         }
         if community.unstored.contains(&message) {
-            return DeliveryView { state: DeliveryState::Pending, holders: 0 };
+            return DeliveryView {
+                state: DeliveryState::Pending,
+                holders: 0,
+            };
         }
         let log = (header.scope, header.incarnation);
         let holding = community.held.values().filter_map(|logs| logs.get(&log));
@@ -231,10 +296,17 @@ impl<R: CryptoRng> Node<R> {
 
     pub(crate) fn tell_unread(&mut self, id: CommunityId, channel: ChannelId) {
         let mention = self.mention();
-        let Some(community) = self.communities.get(&id) else { return };
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let (unread, mentions) = community.unread(channel, &mention);
         self.views.channel_changed(channel);
-        self.outbox.tell(Event::UnreadChanged { community: id, channel, unread, mentions });
+        self.outbox.tell(Event::UnreadChanged {
+            community: id,
+            channel,
+            unread,
+            mentions,
+        });
     }
 
     /// How this account is mentioned in a text.
@@ -244,7 +316,10 @@ impl<R: CryptoRng> Node<R> {
 
     /// Whether, as far as connected peers say, nothing is missing from a channel.
     pub(crate) fn is_complete(&self, community: &Community, channel: ChannelId) -> bool {
-        let bodies = community.timelines.get(&channel).is_none_or(|timeline| timeline.missing_bodies().is_empty());
+        let bodies = community
+            .timelines
+            .get(&channel)
+            .is_none_or(|timeline| timeline.missing_bodies().is_empty());
         bodies && community.waiting.is_empty() && self.equal_peers(community.id) > 0
     }
 
@@ -264,21 +339,44 @@ impl<R: CryptoRng> Node<R> {
         next.version += 1;
         next.account = Some(self.me.account());
         next.name.clone_from(&self.me.record.name);
-        next.peers = u32::try_from(self.peers.keys().filter(|key| self.any_account_of(**key).is_some()).count()).unwrap_or(u32::MAX);
-        next.communities.retain(|id, _| self.communities.get(id).is_some_and(|community| community.active));
-        for (id, community) in self.communities.iter().filter(|(_, community)| community.active) {
-            let touched = channels.iter().any(|channel| community.timelines.contains_key(channel));
+        next.peers = u32::try_from(
+            self.peers
+                .keys()
+                .filter(|key| self.any_account_of(**key).is_some())
+                .count(),
+        )
+        .unwrap_or(u32::MAX);
+        next.communities.retain(|id, _| {
+            self.communities
+                .get(id)
+                .is_some_and(|community| community.active)
+        });
+        for (id, community) in self
+            .communities
+            .iter()
+            .filter(|(_, community)| community.active)
+        {
+            let touched = channels
+                .iter()
+                .any(|channel| community.timelines.contains_key(channel));
             if first || touched || communities.contains(id) || !next.communities.contains_key(id) {
-                next.communities.insert(*id, Arc::new(self.community_snapshot(community)));
+                next.communities
+                    .insert(*id, Arc::new(self.community_snapshot(community)));
             }
         }
         let windows = &self.views.windows;
-        next.windows.retain(|channel, _| windows.contains_key(channel));
+        next.windows
+            .retain(|channel, _| windows.contains_key(channel));
         for (channel, window) in windows {
-            let of = self.community_of(*channel).and_then(|id| self.communities.get(&id));
-            let stale = first || channels.contains(channel) || of.is_some_and(|community| communities.contains(&community.id));
+            let of = self
+                .community_of(*channel)
+                .and_then(|id| self.communities.get(&id));
+            let stale = first
+                || channels.contains(channel)
+                || of.is_some_and(|community| communities.contains(&community.id));
             if let Some(community) = of.filter(|_| stale || !next.windows.contains_key(channel)) {
-                next.windows.insert(*channel, Arc::new(self.window_snapshot(community, window)));
+                next.windows
+                    .insert(*channel, Arc::new(self.window_snapshot(community, window)));
             }
         }
         self.views.current = Arc::new(next);
@@ -288,7 +386,10 @@ impl<R: CryptoRng> Node<R> {
     /// The community that a channel belongs to.
     pub(crate) fn community_of(&self, channel: ChannelId) -> Option<CommunityId> {
         let holds = |community: &&Community| community.state().channels.contains_key(&channel);
-        self.communities.values().find(holds).map(|community| community.id)
+        self.communities
+            .values()
+            .find(holds)
+            .map(|community| community.id)
     }
 
     fn community_snapshot(&self, community: &Community) -> CommunitySnapshot {
@@ -299,24 +400,46 @@ impl<R: CryptoRng> Node<R> {
             channels: community.channel_views(me, &self.mention()),
             members: self.member_views(community),
             roles: community.role_views(),
-            rights: community.state().permissions(me, None).names().map(str::to_owned).collect(),
+            rights: community
+                .state()
+                .permissions(me, None)
+                .names()
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
     fn window_snapshot(&self, community: &Community, window: &Window) -> WindowSnapshot {
         let limit = window.limit.min(WINDOW_MAX) as usize;
         let Some(timeline) = community.timelines.get(&window.channel) else {
-            return WindowSnapshot { at_start: true, ..WindowSnapshot::default() };
+            return WindowSnapshot {
+                at_start: true,
+                ..WindowSnapshot::default()
+            };
         };
-        let before = window.before.and_then(|id| timeline.message(id)).map(|message| message.order);
+        let before = window
+            .before
+            .and_then(|id| timeline.message(id))
+            .map(|message| message.order);
         let messages = timeline.messages(before, limit);
-        let at_start = messages.first().is_none_or(|first| timeline.messages(Some(first.order), 1).is_empty());
+        let at_start = messages
+            .first()
+            .is_none_or(|first| timeline.messages(Some(first.order), 1).is_empty());
         let read = community.read.get(&window.channel).copied().unwrap_or(0);
         let arrivals = community.arrivals.get(&window.channel);
-        let last_read = usize::try_from(read).ok().and_then(|read| arrivals?.get(read.checked_sub(1)?)).copied();
-        let typing = community.typing.iter().filter(|((channel, _), until)| *channel == window.channel && **until > self.now.mono);
+        let last_read = usize::try_from(read)
+            .ok()
+            .and_then(|read| arrivals?.get(read.checked_sub(1)?))
+            .copied();
+        let typing = community
+            .typing
+            .iter()
+            .filter(|((channel, _), until)| *channel == window.channel && **until > self.now.mono);
         WindowSnapshot {
-            messages: messages.into_iter().map(|message| self.view_of(community, window.channel, message)).collect(),
+            messages: messages
+                .into_iter()
+                .map(|message| self.view_of(community, window.channel, message))
+                .collect(),
             at_start,
             complete: self.is_complete(community, window.channel),
             read: last_read,

@@ -15,8 +15,9 @@ use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
 
 use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX, LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX,
-    STATUS_BYTES_MAX, WANTED_MAX, WRAPS_MAX,
+    ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX,
+    LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX, WANTED_MAX,
+    WRAPS_MAX,
 };
 
 /// Version of the stream protocol; the first byte of every frame.
@@ -26,27 +27,64 @@ pub(crate) const WIRE_VERSION: u8 = 1;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// Where the sender stands: 8-byte digests of authority and of all other scopes that both may view.
-    Digest { community: CommunityId, authority: u64, scopes: u64 },
+    Digest {
+        community: CommunityId,
+        authority: u64,
+        scopes: u64,
+    },
     /// One digest per shared scope, in the order of the scopes' ids; authority views are equal.
-    Scopes { community: CommunityId, digests: Vec<u64> },
+    Scopes {
+        community: CommunityId,
+        digests: Vec<u64>,
+    },
     /// What the sender holds of some scopes, and which heads it asks for by name.
-    Heights { community: CommunityId, scopes: Vec<ScopeHeights> },
+    Heights {
+        community: CommunityId,
+        scopes: Vec<ScopeHeights>,
+    },
     /// Events that the receiver lacks. `more`: say again where you stand, there is more.
-    Ranges { community: CommunityId, ranges: Vec<Vec<u8>>, more: bool },
+    Ranges {
+        community: CommunityId,
+        ranges: Vec<Vec<u8>>,
+        more: bool,
+    },
     /// Proof of membership for a peer that does not know the sender: admissions up to one that it knows.
-    Proof { community: CommunityId, admits: Vec<SignedEvent> },
+    Proof {
+        community: CommunityId,
+        admits: Vec<SignedEvent>,
+    },
     /// Asks to be admitted, and says under what name.
     JoinRequest { join: Box<Join>, name: String },
     /// The join was not admitted.
-    JoinRefused { community: CommunityId, refusal: Refusal },
+    JoinRefused {
+        community: CommunityId,
+        refusal: Refusal,
+    },
     /// Current prekeys of devices.
-    Prekeys { community: CommunityId, records: Vec<PrekeyRecord> },
+    Prekeys {
+        community: CommunityId,
+        records: Vec<PrekeyRecord>,
+    },
     /// Asks for keys of epochs, for the sender's prekey.
-    KeyRequest { community: CommunityId, prekey: PrekeyRecord, epochs: Vec<EpochId> },
+    KeyRequest {
+        community: CommunityId,
+        prekey: PrekeyRecord,
+        epochs: Vec<EpochId>,
+    },
     /// Wraps of one epoch, the receiver's among them.
-    Keys { community: CommunityId, epoch: EpochId, wraps: Vec<Wrap> },
+    Keys {
+        community: CommunityId,
+        epoch: EpochId,
+        wraps: Vec<Wrap>,
+    },
     /// The receiver's log in `scope` is durable here up to `height`; `opened`: and readable.
-    Ack { community: CommunityId, scope: ScopeId, incarnation: u32, height: u64, opened: bool },
+    Ack {
+        community: CommunityId,
+        scope: ScopeId,
+        incarnation: u32,
+        height: u64,
+        opened: bool,
+    },
     /// The sender's word about itself.
     Signal(Box<Signal>),
     /// The sender ends.
@@ -79,7 +117,10 @@ pub(crate) enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Broadcast {
     /// Live events; a newcomer's `Admit` goes with its first ones.
-    Events { admit: Option<Box<SignedEvent>>, events: Vec<SignedEvent> },
+    Events {
+        admit: Option<Box<SignedEvent>>,
+        events: Vec<SignedEvent>,
+    },
     /// Presence or typing, signed by the device.
     Signal(Signal),
 }
@@ -99,7 +140,11 @@ pub(crate) struct Signal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SignalKind {
     /// Here, idle, or not to be disturbed, with a status line and the device's addresses as multiaddr text.
-    Here { availability: u8, status: String, addresses: Vec<String> },
+    Here {
+        availability: u8,
+        status: String,
+        addresses: Vec<String>,
+    },
     /// Gone.
     Gone,
     /// Typing in a channel.
@@ -120,7 +165,11 @@ impl Signal {
         self.device.write(w);
         self.at.write(w);
         match &self.what {
-            SignalKind::Here { availability, status, addresses } => {
+            SignalKind::Here {
+                availability,
+                status,
+                addresses,
+            } => {
                 w.u8(1);
                 w.u8(*availability);
                 w.text(status);
@@ -155,12 +204,21 @@ impl Canonical for Signal {
                     status: r.text(STATUS_BYTES_MAX, "status")?,
                     addresses: {
                         let count = r.len(ADDRESSES_MAX, "addresses")?;
-                        (0..count).map(|_| r.text(ADDRESS_BYTES_MAX, "address")).collect::<Result<_, _>>()?
+                        (0..count)
+                            .map(|_| r.text(ADDRESS_BYTES_MAX, "address"))
+                            .collect::<Result<_, _>>()?
                     },
                 },
                 2 => SignalKind::Gone,
-                3 => SignalKind::Typing { channel: ChannelId::read(r)? },
-                value => return Err(DecodeError::Unknown { what: "signal", value: u64::from(value) }),
+                3 => SignalKind::Typing {
+                    channel: ChannelId::read(r)?,
+                },
+                value => {
+                    return Err(DecodeError::Unknown {
+                        what: "signal",
+                        value: u64::from(value),
+                    });
+                }
             },
             signature: r.array("signature")?,
         })
@@ -191,7 +249,10 @@ impl Canonical for Broadcast {
                 events: r.list(LIVE_EVENTS_MAX, "live events")?,
             }),
             2 => Signal::read(r).map(Self::Signal),
-            value => Err(DecodeError::Unknown { what: "broadcast", value: u64::from(value) }),
+            value => Err(DecodeError::Unknown {
+                what: "broadcast",
+                value: u64::from(value),
+            }),
         }
     }
 }
@@ -199,7 +260,10 @@ impl Canonical for Broadcast {
 fn read_version(r: &mut Reader<'_>) -> Result<(), DecodeError> {
     match r.u8("wire version")? {
         WIRE_VERSION => Ok(()),
-        value => Err(DecodeError::Unknown { what: "wire version", value: u64::from(value) }),
+        value => Err(DecodeError::Unknown {
+            what: "wire version",
+            value: u64::from(value),
+        }),
     }
 }
 
@@ -225,7 +289,10 @@ fn read_flag(r: &mut Reader<'_>, what: &'static str) -> Result<bool, DecodeError
     match r.u8(what)? {
         0 => Ok(false),
         1 => Ok(true),
-        value => Err(DecodeError::Unknown { what, value: u64::from(value) }),
+        value => Err(DecodeError::Unknown {
+            what,
+            value: u64::from(value),
+        }),
     }
 }
 
@@ -257,7 +324,9 @@ impl Frame {
 
     fn write_fields(&self, w: &mut Writer) {
         match self {
-            Self::Digest { authority, scopes, .. } => {
+            Self::Digest {
+                authority, scopes, ..
+            } => {
                 w.u64(*authority);
                 w.u64(*scopes);
             }
@@ -286,7 +355,13 @@ impl Frame {
                 epoch.write(w);
                 w.list(wraps);
             }
-            Self::Ack { scope, incarnation, height, opened, .. } => {
+            Self::Ack {
+                scope,
+                incarnation,
+                height,
+                opened,
+                ..
+            } => {
                 scope.write(w);
                 w.u32(*incarnation);
                 w.varint(*height);
@@ -333,7 +408,10 @@ impl Canonical for Frame {
         match tag {
             6 => {
                 let join = Box::new(Join::read(r)?);
-                return Ok(Self::JoinRequest { join, name: r.text(NAME_BYTES_MAX, "name")? });
+                return Ok(Self::JoinRequest {
+                    join,
+                    name: r.text(NAME_BYTES_MAX, "name")?,
+                });
             }
             12 => return Ok(Self::Bye),
             13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
@@ -346,28 +424,54 @@ impl Canonical for Frame {
 fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeError> {
     let community = CommunityId::read(r)?;
     Ok(match tag {
-        1 => Frame::Digest { community, authority: r.u64("authority digest")?, scopes: r.u64("scopes digest")? },
+        1 => Frame::Digest {
+            community,
+            authority: r.u64("authority digest")?,
+            scopes: r.u64("scopes digest")?,
+        },
         2 => {
             let count = r.len(SCOPES_MAX, "scope digests")?;
-            let digests = (0..count).map(|_| r.u64("scope digest")).collect::<Result<_, _>>()?;
+            let digests = (0..count)
+                .map(|_| r.u64("scope digest"))
+                .collect::<Result<_, _>>()?;
             Frame::Scopes { community, digests }
         }
-        3 => Frame::Heights { community, scopes: r.list(SCOPES_MAX, "scopes")? },
+        3 => Frame::Heights {
+            community,
+            scopes: r.list(SCOPES_MAX, "scopes")?,
+        },
         4 => {
             let count = r.len(RANGES_PER_FRAME_MAX, "ranges")?;
             let range = |_| r.bytes(RANGE_BYTES_MAX, "range").map(<[u8]>::to_vec);
             let ranges = (0..count).map(range).collect::<Result<_, _>>()?;
-            Frame::Ranges { community, ranges, more: read_flag(r, "more")? }
+            Frame::Ranges {
+                community,
+                ranges,
+                more: read_flag(r, "more")?,
+            }
         }
-        5 => Frame::Proof { community, admits: r.list(ADMIT_CHAIN_MAX, "admissions")? },
-        7 => Frame::JoinRefused { community, refusal: Refusal::read(r)? },
-        8 => Frame::Prekeys { community, records: r.list(PREKEYS_MAX, "prekeys")? },
+        5 => Frame::Proof {
+            community,
+            admits: r.list(ADMIT_CHAIN_MAX, "admissions")?,
+        },
+        7 => Frame::JoinRefused {
+            community,
+            refusal: Refusal::read(r)?,
+        },
+        8 => Frame::Prekeys {
+            community,
+            records: r.list(PREKEYS_MAX, "prekeys")?,
+        },
         9 => Frame::KeyRequest {
             community,
             prekey: PrekeyRecord::read(r)?,
             epochs: r.list(EPOCHS_ASKED_MAX, "epochs asked for")?,
         },
-        10 => Frame::Keys { community, epoch: EpochId::read(r)?, wraps: r.list(WRAPS_MAX, "wraps")? },
+        10 => Frame::Keys {
+            community,
+            epoch: EpochId::read(r)?,
+            wraps: r.list(WRAPS_MAX, "wraps")?,
+        },
         11 => Frame::Ack {
             community,
             scope: ScopeId::read(r)?,
@@ -375,16 +479,30 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             height: r.varint("height")?,
             opened: read_flag(r, "opened")?,
         },
-        value => return Err(DecodeError::Unknown { what: "frame", value: u64::from(value) }),
+        value => {
+            return Err(DecodeError::Unknown {
+                what: "frame",
+                value: u64::from(value),
+            });
+        }
     })
 }
 
 impl Refusal {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let value = r.u8("refusal")?;
-        [Self::Invalid, Self::Expired, Self::UsedUp, Self::Banned, Self::Busy]
-            .into_iter()
-            .find(|refusal| *refusal as u8 == value)
-            .ok_or(DecodeError::Unknown { what: "refusal", value: u64::from(value) })
+        [
+            Self::Invalid,
+            Self::Expired,
+            Self::UsedUp,
+            Self::Banned,
+            Self::Busy,
+        ]
+        .into_iter()
+        .find(|refusal| *refusal as u8 == value)
+        .ok_or(DecodeError::Unknown {
+            what: "refusal",
+            value: u64::from(value),
+        })
     }
 }

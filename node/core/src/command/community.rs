@@ -71,7 +71,13 @@ impl<R: CryptoRng> Node<R> {
         use Command as C;
         match command {
             C::CreateCommunity { name } => self.create_community(origin, &name),
-            C::CreateChannel { community, kind, name, private, category } => {
+            C::CreateChannel {
+                community,
+                kind,
+                name,
+                private,
+                category,
+            } => {
                 let id = self.community_named(&community.0)?;
                 let kind = match kind {
                     alloquy_api::command::ChannelKind::Text => ChannelKind::Text,
@@ -91,11 +97,19 @@ impl<R: CryptoRng> Node<R> {
             C::Rename { target, name } => self.rename(origin, &target, &name),
             C::Topic { target, text } => self.topic(origin, &target, &text),
             C::Icon { community, image } => self.icon(origin, &community.0, image.as_deref()),
-            C::MoveChannel { channel, position, category } => {
+            C::MoveChannel {
+                channel,
+                position,
+                category,
+            } => {
                 let (id, channel) = self.channel_named(&channel.0)?;
                 self.move_channel(origin, id, channel, position, category.as_deref())
             }
-            C::Invite { community, uses, expires_ms } => {
+            C::Invite {
+                community,
+                uses,
+                expires_ms,
+            } => {
                 let id = self.community_named(&community.0)?;
                 self.invite(origin, id, uses, expires_ms)
             }
@@ -107,20 +121,29 @@ impl<R: CryptoRng> Node<R> {
                 let id = self.community_named(&community.0)?;
                 self.operate(origin, id, AuthorityOp::Leave, None)
             }
-            C::Note { community, splice: Some(splice) } => {
+            C::Note {
+                community,
+                splice: Some(splice),
+            } => {
                 let id = self.community_named(&community.0)?;
                 self.splice_note(origin, id, splice)
             }
             C::Profile { change } => self.profile(origin, change),
             C::Rekey { target } => self.rekey(origin, &target),
-            other => Err(error(ErrorCode::Internal, format!("no machine takes {other:?}"))),
+            other => Err(error(
+                ErrorCode::Internal,
+                format!("no machine takes {other:?}"),
+            )),
         }
     }
 
     fn create_community(&mut self, origin: Origin, name: &str) -> Outcome {
         check_name("name", name)?;
         if self.communities.len() >= COMMUNITIES_MAX {
-            let message = format!("{} communities are joined, the limit is {COMMUNITIES_MAX}", self.communities.len());
+            let message = format!(
+                "{} communities are joined, the limit is {COMMUNITIES_MAX}",
+                self.communities.len()
+            );
             return Err(error(ErrorCode::Limit, message));
         }
         let incarnation = self.rng.next_u32();
@@ -133,33 +156,77 @@ impl<R: CryptoRng> Node<R> {
             history: HistoryPolicy::All,
             everyone: Permissions::MEMBER,
         });
-        let refused = |reason: String| error(ErrorCode::Internal, format!("the community could not be founded: {reason}"));
+        let refused = |reason: String| {
+            error(
+                ErrorCode::Internal,
+                format!("the community could not be founded: {reason}"),
+            )
+        };
         let event = sign_genesis(&self.me, &genesis, incarnation, self.wall());
-        let event = event.verify().map_err(|reason| refused(reason.to_string()))?;
-        let authority = AuthorityLog::new(event.clone()).map_err(|reason| refused(reason.to_string()))?;
-        let membership = Membership { incarnation, joined: self.wall() };
+        let event = event
+            .verify()
+            .map_err(|reason| refused(reason.to_string()))?;
+        let authority =
+            AuthorityLog::new(event.clone()).map_err(|reason| refused(reason.to_string()))?;
+        let membership = Membership {
+            incarnation,
+            joined: self.wall(),
+        };
         let id = authority.community();
-        self.communities.insert(id, Community::new(authority, membership.clone(), self.me.device()));
+        self.communities.insert(
+            id,
+            Community::new(authority, membership.clone(), self.me.device()),
+        );
         let writes = vec![put(&Key::Community(id), &membership)];
-        let own = crate::outbox::Own { community: id, events: vec![event.id()], answer: None };
+        let own = crate::outbox::Own {
+            community: id,
+            events: vec![event.id()],
+            answer: None,
+        };
         self.commit_own(id, &[event], writes, own);
         self.announce(id, None, None);
         let fields = vec![
             set_text(Field::Name, name),
-            set_text(Field::MemberName(self.me.account()), &self.me.record.name.clone()),
+            set_text(
+                Field::MemberName(self.me.account()),
+                &self.me.record.name.clone(),
+            ),
         ];
-        self.write_answered(origin, id, &[content(fields)], |_| Some(Reply::Community { community: id }))
+        self.write_answered(origin, id, &[content(fields)], |_| {
+            Some(Reply::Community { community: id })
+        })
     }
 
     /// Writes one operation, with a reason for the audit log if one is given.
-    pub(super) fn operate(&mut self, origin: Origin, id: CommunityId, op: AuthorityOp, reason: Option<&str>) -> Outcome {
+    pub(super) fn operate(
+        &mut self,
+        origin: Origin,
+        id: CommunityId,
+        op: AuthorityOp,
+        reason: Option<&str>,
+    ) -> Outcome {
         self.check_op(id, &op)?;
         let ids = self.write(id, &[Draft::Op(op)], |ids| {
             // With a reason, the answer waits for it.
-            reason.is_none().then(|| ids.last().map(|operation| (origin, Reply::Operation { operation: *operation }))).flatten()
+            reason
+                .is_none()
+                .then(|| {
+                    ids.last().map(|operation| {
+                        (
+                            origin,
+                            Reply::Operation {
+                                operation: *operation,
+                            },
+                        )
+                    })
+                })
+                .flatten()
         });
         let Some(operation) = ids.last().copied() else {
-            return Err(error(ErrorCode::Internal, "the operation could not be made; see the log"));
+            return Err(error(
+                ErrorCode::Internal,
+                "the operation could not be made; see the log",
+            ));
         };
         if let Some(reason) = reason {
             let op = set_text(Field::Reason(operation), reason);
@@ -187,15 +254,27 @@ impl<R: CryptoRng> Node<R> {
         let community = self.active(id)?;
         let views = community.channel_views(me, "");
         if let Some(view) = views.iter().find(|view| view.name == name) {
-            return Err(error(ErrorCode::Exists, format!("a channel named {name:?} is there: {}", view.channel)));
+            return Err(error(
+                ErrorCode::Exists,
+                format!("a channel named {name:?} is there: {}", view.channel),
+            ));
         }
-        let parent = category.map(|name| self.category_named(id, name)).transpose()?;
+        let parent = category
+            .map(|name| self.category_named(id, name))
+            .transpose()?;
         let op = AuthorityOp::ChannelCreate { kind, private };
         self.check_op(id, &op)?;
-        let position = views.iter().map(|view| view.position).max().map_or(0, |last| last.saturating_add(1));
+        let position = views
+            .iter()
+            .map(|view| view.position)
+            .max()
+            .map_or(0, |last| last.saturating_add(1));
         let ids = self.write(id, &[Draft::Op(op)], |_| None);
         let Some(event) = ids.last().copied() else {
-            return Err(error(ErrorCode::Internal, "the channel could not be made; see the log"));
+            return Err(error(
+                ErrorCode::Internal,
+                "the channel could not be made; see the log",
+            ));
         };
         let channel = ChannelId::from(event);
         if private {
@@ -203,43 +282,78 @@ impl<R: CryptoRng> Node<R> {
         }
         let mut fields = vec![
             set_text(Field::ChannelName(channel), name),
-            ContentOp::Set { field: Field::ChannelPosition(channel), value: Value::Number(position) },
+            ContentOp::Set {
+                field: Field::ChannelPosition(channel),
+                value: Value::Number(position),
+            },
         ];
         if let Some(parent) = parent {
-            fields.push(ContentOp::Set { field: Field::ChannelParent(channel), value: Value::Channel(parent) });
+            fields.push(ContentOp::Set {
+                field: Field::ChannelParent(channel),
+                value: Value::Channel(parent),
+            });
         }
-        self.write_answered(origin, id, &[content(fields)], |_| Some(Reply::Channel { channel }))
+        self.write_answered(origin, id, &[content(fields)], |_| {
+            Some(Reply::Channel { channel })
+        })
     }
 
     fn category_named(&self, id: CommunityId, name: &str) -> Result<ChannelId, CommandError> {
         let views = self.active(id)?.channel_views(self.me.account(), "");
         let is_category = |view: &&alloquy_api::reply::ChannelView| {
-            view.kind == alloquy_api::command::ChannelKind::Category && (view.name == name || view.channel.to_string() == name)
+            view.kind == alloquy_api::command::ChannelKind::Category
+                && (view.name == name || view.channel.to_string() == name)
         };
         views
             .iter()
             .find(is_category)
             .map(|view| view.channel)
-            .ok_or_else(|| error(ErrorCode::UnknownName, format!("no category is named {name:?}")))
+            .ok_or_else(|| {
+                error(
+                    ErrorCode::UnknownName,
+                    format!("no category is named {name:?}"),
+                )
+            })
     }
 
-    fn require(&self, id: CommunityId, channel: Option<ChannelId>, rights: &[Permissions]) -> Outcome {
-        let held = self.active(id)?.state().permissions(self.me.account(), channel);
+    fn require(
+        &self,
+        id: CommunityId,
+        channel: Option<ChannelId>,
+        rights: &[Permissions],
+    ) -> Outcome {
+        let held = self
+            .active(id)?
+            .state()
+            .permissions(self.me.account(), channel);
         if rights.iter().any(|right| held.has(*right)) {
             return Ok(());
         }
         let names: Vec<_> = rights.iter().flat_map(|right| right.names()).collect();
-        Err(error(ErrorCode::NotPermitted, format!("this account lacks the right {}", names.join(" or "))))
+        Err(error(
+            ErrorCode::NotPermitted,
+            format!("this account lacks the right {}", names.join(" or ")),
+        ))
     }
 
     fn rename(&mut self, origin: Origin, target: &str, name: &str) -> Outcome {
         check_name("name", name)?;
         let (id, field) = match self.channel_named(target) {
             Ok((id, channel)) => {
-                self.require(id, Some(channel), &[Permissions::MANAGE_CHANNELS, Permissions::MANAGE_CONTENT])?;
+                self.require(
+                    id,
+                    Some(channel),
+                    &[Permissions::MANAGE_CHANNELS, Permissions::MANAGE_CONTENT],
+                )?;
                 let views = self.active(id)?.channel_views(self.me.account(), "");
-                if views.iter().any(|view| view.name == name && view.channel != channel) {
-                    return Err(error(ErrorCode::Exists, format!("a channel named {name:?} is there")));
+                if views
+                    .iter()
+                    .any(|view| view.name == name && view.channel != channel)
+                {
+                    return Err(error(
+                        ErrorCode::Exists,
+                        format!("a channel named {name:?} is there"),
+                    ));
                 }
                 (id, Field::ChannelName(channel))
             }
@@ -256,7 +370,11 @@ impl<R: CryptoRng> Node<R> {
         check_text("topic", text, TOPIC_BYTES_MAX)?;
         let (id, field) = match self.channel_named(target) {
             Ok((id, channel)) => {
-                self.require(id, Some(channel), &[Permissions::MANAGE_CHANNELS, Permissions::MANAGE_CONTENT])?;
+                self.require(
+                    id,
+                    Some(channel),
+                    &[Permissions::MANAGE_CHANNELS, Permissions::MANAGE_CONTENT],
+                )?;
                 (id, Field::ChannelTopic(channel))
             }
             Err(_not_a_channel) => {
@@ -269,7 +387,11 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn set_content(&mut self, origin: Origin, id: CommunityId, ops: Vec<ContentOp>) -> Outcome {
-        self.write_answered(origin, id, &[content(ops)], |ids| Some(Reply::Operation { operation: *ids.last()? }))
+        self.write_answered(origin, id, &[content(ops)], |ids| {
+            Some(Reply::Operation {
+                operation: *ids.last()?,
+            })
+        })
     }
 
     fn icon(&mut self, origin: Origin, community: &str, image: Option<&str>) -> Outcome {
@@ -282,9 +404,18 @@ impl<R: CryptoRng> Node<R> {
                 check_text("icon in base64", text, limit)?;
                 let bytes = data_encoding::BASE64
                     .decode(text.as_bytes())
-                    .map_err(|reason| error(ErrorCode::Parse, format!("the icon is not base64: {reason}")))?;
-                let op = ContentOp::Set { field: Field::Icon, value: Value::Bytes(bytes) };
-                op.check().map_err(|reason| error(ErrorCode::Limit, reason.to_string()))?;
+                    .map_err(|reason| {
+                        error(
+                            ErrorCode::Parse,
+                            format!("the icon is not base64: {reason}"),
+                        )
+                    })?;
+                let op = ContentOp::Set {
+                    field: Field::Icon,
+                    value: Value::Bytes(bytes),
+                };
+                op.check()
+                    .map_err(|reason| error(ErrorCode::Limit, reason.to_string()))?;
                 op
             }
         };
@@ -299,31 +430,61 @@ impl<R: CryptoRng> Node<R> {
         position: u32,
         category: Option<&str>,
     ) -> Outcome {
-        self.require(id, Some(channel), &[Permissions::MANAGE_CHANNELS, Permissions::MANAGE_CONTENT])?;
+        self.require(
+            id,
+            Some(channel),
+            &[Permissions::MANAGE_CHANNELS, Permissions::MANAGE_CONTENT],
+        )?;
         let position = Value::Number(i64::from(position));
-        let mut ops = vec![ContentOp::Set { field: Field::ChannelPosition(channel), value: position }];
+        let mut ops = vec![ContentOp::Set {
+            field: Field::ChannelPosition(channel),
+            value: position,
+        }];
         match category {
             None => {}
-            Some("none") => ops.push(ContentOp::Clear { field: Field::ChannelParent(channel) }),
+            Some("none") => ops.push(ContentOp::Clear {
+                field: Field::ChannelParent(channel),
+            }),
             Some(name) => {
                 let parent = self.category_named(id, name)?;
-                ops.push(ContentOp::Set { field: Field::ChannelParent(channel), value: Value::Channel(parent) });
+                ops.push(ContentOp::Set {
+                    field: Field::ChannelParent(channel),
+                    value: Value::Channel(parent),
+                });
             }
         }
         self.set_content(origin, id, ops)
     }
 
-    fn invite(&mut self, origin: Origin, id: CommunityId, uses: Option<u32>, expires_ms: Option<u64>) -> Outcome {
+    fn invite(
+        &mut self,
+        origin: Origin,
+        id: CommunityId,
+        uses: Option<u32>,
+        expires_ms: Option<u64>,
+    ) -> Outcome {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
         let expires = expires_ms.map(|ms| UnixMs(self.wall().0.saturating_add(ms)));
-        let op = AuthorityOp::InviteCreate { key: DeviceKey::from_seed(&seed).public(), expires, uses };
+        let op = AuthorityOp::InviteCreate {
+            key: DeviceKey::from_seed(&seed).public(),
+            expires,
+            uses,
+        };
         self.check_op(id, &op)?;
         let peers = self.invite_peers(id);
         self.write_answered(origin, id, &[Draft::Op(op)], |ids| {
             let invite = InviteId::from(*ids.last()?);
-            let link = InviteLink { community: id, invite, seed, peers };
-            Some(Reply::Invite { invite: link.print(), id: invite })
+            let link = InviteLink {
+                community: id,
+                invite,
+                seed,
+                peers,
+            };
+            Some(Reply::Invite {
+                invite: link.print(),
+                id: invite,
+            })
         })
     }
 
@@ -331,8 +492,12 @@ impl<R: CryptoRng> Node<R> {
     fn invite_peers(&self, id: CommunityId) -> Vec<(alloquy_ids::NetworkKey, Vec<String>)> {
         let mut peers = vec![(self.me.network, self.book.own())];
         for key in self.connected_members(id) {
-            let addresses: Vec<_> =
-                self.book.of.get(&key).map(|of| of.iter().take(ADDRESSES_MAX).cloned().collect()).unwrap_or_default();
+            let addresses: Vec<_> = self
+                .book
+                .of
+                .get(&key)
+                .map(|of| of.iter().take(ADDRESSES_MAX).cloned().collect())
+                .unwrap_or_default();
             if !addresses.is_empty() && peers.len() < INVITE_PEERS_MAX {
                 peers.push((key, addresses));
             }
@@ -343,10 +508,16 @@ impl<R: CryptoRng> Node<R> {
     fn revoke_invite(&mut self, origin: Origin, id: CommunityId, invite: InviteId) -> Outcome {
         let state = self.active(id)?.state();
         let Some(of) = state.invites.get(&invite) else {
-            return Err(error(ErrorCode::UnknownName, format!("no invite has the id {invite}")));
+            return Err(error(
+                ErrorCode::UnknownName,
+                format!("no invite has the id {invite}"),
+            ));
         };
         if of.revoked {
-            return Err(error(ErrorCode::InviteInvalid, format!("the invite {invite} is revoked already")));
+            return Err(error(
+                ErrorCode::InviteInvalid,
+                format!("the invite {invite} is revoked already"),
+            ));
         }
         self.operate(origin, id, AuthorityOp::InviteRevoke { invite }, None)
     }
@@ -362,11 +533,22 @@ impl<R: CryptoRng> Node<R> {
         }
         let size = note.len() + splice.insert.len();
         if size > NOTE_BYTES_MAX {
-            return Err(error(ErrorCode::Limit, format!("the note would have {size} bytes, the limit is {NOTE_BYTES_MAX}")));
+            return Err(error(
+                ErrorCode::Limit,
+                format!("the note would have {size} bytes, the limit is {NOTE_BYTES_MAX}"),
+            ));
         }
-        check_text("inserted text", &splice.insert, alloquy_schema::limits::CONTENT_BYTES_MAX - 64)?;
+        check_text(
+            "inserted text",
+            &splice.insert,
+            alloquy_schema::limits::CONTENT_BYTES_MAX - 64,
+        )?;
         self.require(id, None, &[Permissions::SEND])?;
-        let op = ContentOp::SpliceNote { at: splice.at, remove: splice.remove, insert: splice.insert };
+        let op = ContentOp::SpliceNote {
+            at: splice.at,
+            remove: splice.remove,
+            insert: splice.insert,
+        };
         self.set_content(origin, id, vec![op])
     }
 
@@ -385,7 +567,9 @@ impl<R: CryptoRng> Node<R> {
                 check_text("status", &status, STATUS_BYTES_MAX)?;
                 record.status = status;
             }
-            ProfileChange::Availability(availability) => record.availability = availability_number(availability),
+            ProfileChange::Availability(availability) => {
+                record.availability = availability_number(availability)
+            }
         }
         self.store_account(Some((origin, Reply::Ok { ok: true })));
         let communities: Vec<_> = self.communities.keys().copied().collect();

@@ -19,18 +19,44 @@ impl<R: CryptoRng> Node<R> {
         match command {
             Command::Send { channel, text } => {
                 let (id, channel) = self.channel_named(&channel.0)?;
-                self.post(origin, id, channel, MessageBody { text, ..MessageBody::default() })
+                self.post(
+                    origin,
+                    id,
+                    channel,
+                    MessageBody {
+                        text,
+                        ..MessageBody::default()
+                    },
+                )
             }
             Command::Reply { message, text } => {
                 let (id, channel) = self.message_named(message)?;
                 // An answer to a message of a thread stays in the thread.
                 let thread = self.shown(id, channel, message)?.thread;
-                self.post(origin, id, channel, MessageBody { text, reply_to: Some(message), thread })
+                self.post(
+                    origin,
+                    id,
+                    channel,
+                    MessageBody {
+                        text,
+                        reply_to: Some(message),
+                        thread,
+                    },
+                )
             }
             Command::Thread { message, text } => {
                 let (id, channel) = self.message_named(message)?;
                 let root = self.shown(id, channel, message)?.thread.unwrap_or(message);
-                self.post(origin, id, channel, MessageBody { text, reply_to: None, thread: Some(root) })
+                self.post(
+                    origin,
+                    id,
+                    channel,
+                    MessageBody {
+                        text,
+                        reply_to: None,
+                        thread: Some(root),
+                    },
+                )
             }
             Command::Edit { message, text } => self.edit(origin, message, text),
             Command::Delete { message } => self.delete(origin, message),
@@ -48,15 +74,31 @@ impl<R: CryptoRng> Node<R> {
                 let (id, channel) = self.channel_named(&channel.0)?;
                 self.mark_read(origin, id, channel, message)
             }
-            other => Err(error(ErrorCode::Internal, format!("no machine takes {other:?}"))),
+            other => Err(error(
+                ErrorCode::Internal,
+                format!("no machine takes {other:?}"),
+            )),
         }
     }
 
-    fn shown(&self, id: CommunityId, channel: ChannelId, message: EventId) -> Result<alloquy_schema::timeline::Message, CommandError> {
-        let timeline = self.communities.get(&id).and_then(|community| community.timelines.get(&channel));
+    fn shown(
+        &self,
+        id: CommunityId,
+        channel: ChannelId,
+        message: EventId,
+    ) -> Result<alloquy_schema::timeline::Message, CommandError> {
+        let timeline = self
+            .communities
+            .get(&id)
+            .and_then(|community| community.timelines.get(&channel));
         timeline
             .and_then(|timeline| timeline.message(message))
-            .ok_or_else(|| error(ErrorCode::UnknownName, format!("no message has the id {message}")))
+            .ok_or_else(|| {
+                error(
+                    ErrorCode::UnknownName,
+                    format!("no message has the id {message}"),
+                )
+            })
     }
 
     /// Rights, time-out and slow mode, as other members will judge them.
@@ -66,41 +108,78 @@ impl<R: CryptoRng> Node<R> {
         let me = self.me.account();
         if !state.permissions(me, Some(channel)).has(right) {
             let names: Vec<_> = right.names().collect();
-            return Err(error(ErrorCode::NotPermitted, format!("this account lacks the right {}", names.join(" and "))));
+            return Err(error(
+                ErrorCode::NotPermitted,
+                format!("this account lacks the right {}", names.join(" and ")),
+            ));
         }
-        let Some(of) = state.channels.get(&channel) else { return Ok(()) };
+        let Some(of) = state.channels.get(&channel) else {
+            return Ok(());
+        };
         if of.kind == ChannelKind::Category {
-            return Err(error(ErrorCode::NotPermitted, "a category holds no messages"));
+            return Err(error(
+                ErrorCode::NotPermitted,
+                "a category holds no messages",
+            ));
         }
         let wall = self.now.wall;
         if let Some((_, until)) = state.timeouts.get(&me)
             && wall < *until
         {
             let seconds = (until.0 - wall.0).div_ceil(1000);
-            return Err(error(ErrorCode::NotPermitted, format!("this account is timed out for another {seconds} s")));
+            return Err(error(
+                ErrorCode::NotPermitted,
+                format!("this account is timed out for another {seconds} s"),
+            ));
         }
         let slow = u64::from(of.slow_mode_ms);
         let own = |event: &&alloquy_schema::event::VerifiedEvent| {
-            community.devices.values().any(|(account, device)| *account == me && *device == event.header().device)
+            community
+                .devices
+                .values()
+                .any(|(account, device)| *account == me && *device == event.header().device)
         };
-        let last = community.timelines.get(&channel).and_then(|timeline| timeline.dag().iter().rev().find(own));
+        let last = community
+            .timelines
+            .get(&channel)
+            .and_then(|timeline| timeline.dag().iter().rev().find(own));
         let next = last.map_or(0, |event| event.header().wall.0.saturating_add(slow));
         if slow > 0 && wall.0 < next {
             let seconds = (next - wall.0).div_ceil(1000);
-            return Err(error(ErrorCode::NotPermitted, format!("slow mode: this account may write again in {seconds} s")));
+            return Err(error(
+                ErrorCode::NotPermitted,
+                format!("slow mode: this account may write again in {seconds} s"),
+            ));
         }
         Ok(())
     }
 
-    fn post(&mut self, origin: Origin, id: CommunityId, channel: ChannelId, body: MessageBody) -> Outcome {
+    fn post(
+        &mut self,
+        origin: Origin,
+        id: CommunityId,
+        channel: ChannelId,
+        body: MessageBody,
+    ) -> Outcome {
         check_text("message", &body.text, TEXT_BYTES_MAX)?;
         if body.text.is_empty() {
-            return Err(error(ErrorCode::Limit, "the message has 0 bytes, 1 at least is needed"));
+            return Err(error(
+                ErrorCode::Limit,
+                "the message has 0 bytes, 1 at least is needed",
+            ));
         }
-        let right = if body.thread.is_some() { Permissions::SEND_THREADS } else { Permissions::SEND };
+        let right = if body.thread.is_some() {
+            Permissions::SEND_THREADS
+        } else {
+            Permissions::SEND
+        };
         self.may_write(id, channel, right)?;
         let draft = Draft::Message(channel, Body::Message(body));
-        self.write_answered(origin, id, &[draft], |ids| Some(Reply::Message { message: *ids.last()? }))
+        self.write_answered(origin, id, &[draft], |ids| {
+            Some(Reply::Message {
+                message: *ids.last()?,
+            })
+        })
     }
 
     fn edit(&mut self, origin: Origin, message: EventId, text: String) -> Outcome {
@@ -108,13 +187,25 @@ impl<R: CryptoRng> Node<R> {
         let (id, channel) = self.message_named(message)?;
         let shown = self.shown(id, channel, message)?;
         if shown.author != self.me.account() {
-            return Err(error(ErrorCode::NotPermitted, "only the author edits a message"));
+            return Err(error(
+                ErrorCode::NotPermitted,
+                "only the author edits a message",
+            ));
         }
         if shown.deleted || text.is_empty() {
-            return Err(error(ErrorCode::NotPermitted, "a deleted message, or one without text, can not be edited: use delete"));
+            return Err(error(
+                ErrorCode::NotPermitted,
+                "a deleted message, or one without text, can not be edited: use delete",
+            ));
         }
         self.may_write(id, channel, Permissions::SEND)?;
-        let draft = Draft::Message(channel, Body::Edit { target: message, text });
+        let draft = Draft::Message(
+            channel,
+            Body::Edit {
+                target: message,
+                text,
+            },
+        );
         self.write_answered(origin, id, &[draft], |_| Some(Reply::Message { message }))
     }
 
@@ -122,7 +213,9 @@ impl<R: CryptoRng> Node<R> {
         let (id, channel) = self.message_named(message)?;
         let shown = self.shown(id, channel, message)?;
         let community = self.active(id)?;
-        let rights = community.state().permissions(self.me.account(), Some(channel));
+        let rights = community
+            .state()
+            .permissions(self.me.account(), Some(channel));
         if shown.author != self.me.account() && !rights.has(Permissions::MANAGE_MESSAGES) {
             let message = "only the author, or a holder of manage-messages, deletes a message";
             return Err(error(ErrorCode::NotPermitted, message));
@@ -134,11 +227,21 @@ impl<R: CryptoRng> Node<R> {
     fn react(&mut self, origin: Origin, message: EventId, emoji: String, on: bool) -> Outcome {
         check_text("emoji", &emoji, EMOJI_BYTES_MAX)?;
         if emoji.is_empty() || emoji.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err(error(ErrorCode::Parse, format!("{emoji:?} is not an emoji")));
+            return Err(error(
+                ErrorCode::Parse,
+                format!("{emoji:?} is not an emoji"),
+            ));
         }
         let (id, channel) = self.message_named(message)?;
         self.may_write(id, channel, Permissions::REACT)?;
-        let draft = Draft::Message(channel, Body::React { target: message, emoji, on });
+        let draft = Draft::Message(
+            channel,
+            Body::React {
+                target: message,
+                emoji,
+                on,
+            },
+        );
         self.write_answered(origin, id, &[draft], |_| Some(Reply::Message { message }))
     }
 
@@ -146,31 +249,58 @@ impl<R: CryptoRng> Node<R> {
         let (id, channel) = self.message_named(message)?;
         self.may_write(id, channel, Permissions::MANAGE_MESSAGES)?;
         let field = Field::Pin(channel, message);
-        let op = if on { ContentOp::Set { field, value: Value::Present } } else { ContentOp::Clear { field } };
+        let op = if on {
+            ContentOp::Set {
+                field,
+                value: Value::Present,
+            }
+        } else {
+            ContentOp::Clear { field }
+        };
         self.views.channel_changed(channel);
-        self.write_answered(origin, id, &[content(vec![op])], |_| Some(Reply::Message { message }))
+        self.write_answered(origin, id, &[content(vec![op])], |_| {
+            Some(Reply::Message { message })
+        })
     }
 
     /// Everything up to a message (or to the newest) is read.
-    fn mark_read(&mut self, origin: Origin, id: CommunityId, channel: ChannelId, message: Option<EventId>) -> Outcome {
-        let Some(community) = self.communities.get_mut(&id) else { return Ok(()) };
-        let arrivals = community.arrivals.get(&channel).map(Vec::as_slice).unwrap_or_default();
+    fn mark_read(
+        &mut self,
+        origin: Origin,
+        id: CommunityId,
+        channel: ChannelId,
+        message: Option<EventId>,
+    ) -> Outcome {
+        let Some(community) = self.communities.get_mut(&id) else {
+            return Ok(());
+        };
+        let arrivals = community
+            .arrivals
+            .get(&channel)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let count = match message {
             None => arrivals.len(),
             Some(message) => {
                 let timeline = community.timelines.get(&channel);
                 let Some(shown) = timeline.and_then(|timeline| timeline.message(message)) else {
-                    return Err(error(ErrorCode::UnknownName, format!("the channel has no message {message}")));
+                    return Err(error(
+                        ErrorCode::UnknownName,
+                        format!("the channel has no message {message}"),
+                    ));
                 };
                 let upto = |id: &EventId| {
-                    timeline.and_then(|timeline| timeline.message(*id)).is_none_or(|other| other.order <= shown.order)
+                    timeline
+                        .and_then(|timeline| timeline.message(*id))
+                        .is_none_or(|other| other.order <= shown.order)
                 };
                 arrivals.iter().rposition(upto).map_or(0, |at| at + 1)
             }
         } as u64;
         community.read.insert(channel, count);
         let write = read_marker(id, channel, count);
-        self.outbox.store(vec![write], After::Answer(origin, Reply::Ok { ok: true }));
+        self.outbox
+            .store(vec![write], After::Answer(origin, Reply::Ok { ok: true }));
         self.tell_unread(id, channel);
         Ok(())
     }

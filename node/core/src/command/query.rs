@@ -20,24 +20,56 @@ impl<R: CryptoRng> Node<R> {
         use Command as C;
         Some(match command {
             C::Communities => Ok(self.communities_reply()),
-            C::Channels { community } => self.community_named(&community.0).and_then(|id| self.channels_reply(id)),
-            C::Invites { community } => self.community_named(&community.0).and_then(|id| self.invites_reply(id)),
-            C::Note { community, splice: None } => self
+            C::Channels { community } => self
                 .community_named(&community.0)
-                .and_then(|id| Ok(Reply::Note { note: self.active(id)?.content.note() })),
-            C::History { channel, last, before, thread } => self.history(&channel.0, *last, *before, *thread),
-            C::Members { community } => self.community_named(&community.0).and_then(|id| {
-                Ok(Reply::Members { members: self.member_views(self.active(id)?) })
+                .and_then(|id| self.channels_reply(id)),
+            C::Invites { community } => self
+                .community_named(&community.0)
+                .and_then(|id| self.invites_reply(id)),
+            C::Note {
+                community,
+                splice: None,
+            } => self.community_named(&community.0).and_then(|id| {
+                Ok(Reply::Note {
+                    note: self.active(id)?.content.note(),
+                })
             }),
-            C::Roles { community } => self
+            C::History {
+                channel,
+                last,
+                before,
+                thread,
+            } => self.history(&channel.0, *last, *before, *thread),
+            C::Members { community } => self.community_named(&community.0).and_then(|id| {
+                Ok(Reply::Members {
+                    members: self.member_views(self.active(id)?),
+                })
+            }),
+            C::Roles { community } => self.community_named(&community.0).and_then(|id| {
+                Ok(Reply::Roles {
+                    roles: self.active(id)?.role_views(),
+                })
+            }),
+            C::Audit { community, last } => self
                 .community_named(&community.0)
-                .and_then(|id| Ok(Reply::Roles { roles: self.active(id)?.role_views() })),
-            C::Audit { community, last } => self.community_named(&community.0).and_then(|id| self.audit(id, *last)),
-            C::Why { community, account, right, channel } => {
-                self.why(&community.0, &account.0, right, channel.as_ref().map(|channel| channel.0.as_str()))
+                .and_then(|id| self.audit(id, *last)),
+            C::Why {
+                community,
+                account,
+                right,
+                channel,
+            } => self.why(
+                &community.0,
+                &account.0,
+                right,
+                channel.as_ref().map(|channel| channel.0.as_str()),
+            ),
+            C::Unread { community } => {
+                self.unread_reply(community.as_ref().map(|community| community.0.as_str()))
             }
-            C::Unread { community } => self.unread_reply(community.as_ref().map(|community| community.0.as_str())),
-            C::Presence { community } => self.community_named(&community.0).and_then(|id| self.presence_reply(id)),
+            C::Presence { community } => self
+                .community_named(&community.0)
+                .and_then(|id| self.presence_reply(id)),
             _ => return None,
         })
     }
@@ -54,11 +86,22 @@ impl<R: CryptoRng> Node<R> {
                 online: u32::try_from(online).unwrap_or(u32::MAX),
             }
         };
-        Reply::Communities { communities: self.communities.values().filter(|community| community.active).map(view).collect() }
+        Reply::Communities {
+            communities: self
+                .communities
+                .values()
+                .filter(|community| community.active)
+                .map(view)
+                .collect(),
+        }
     }
 
     fn channels_reply(&self, id: CommunityId) -> Answer {
-        Ok(Reply::Channels { channels: self.active(id)?.channel_views(self.me.account(), &self.mention()) })
+        Ok(Reply::Channels {
+            channels: self
+                .active(id)?
+                .channel_views(self.me.account(), &self.mention()),
+        })
     }
 
     fn invites_reply(&self, id: CommunityId) -> Answer {
@@ -78,20 +121,35 @@ impl<R: CryptoRng> Node<R> {
         Ok(Reply::Invites { invites })
     }
 
-    fn history(&self, channel: &str, last: u32, before: Option<EventId>, thread: Option<EventId>) -> Answer {
+    fn history(
+        &self,
+        channel: &str,
+        last: u32,
+        before: Option<EventId>,
+        thread: Option<EventId>,
+    ) -> Answer {
         let (id, channel) = self.channel_named(channel)?;
         let community = self.active(id)?;
         let limit = last.min(HISTORY_MAX) as usize;
         let Some(timeline) = community.timelines.get(&channel) else {
             let complete = self.is_complete(community, channel);
-            return Ok(Reply::History { messages: Vec::new(), complete, complete_since: None });
+            return Ok(Reply::History {
+                messages: Vec::new(),
+                complete,
+                complete_since: None,
+            });
         };
         let before = match before {
             None => None,
             Some(id) => Some(
                 timeline
                     .message(id)
-                    .ok_or_else(|| error(ErrorCode::UnknownName, format!("the channel has no message {id}")))?
+                    .ok_or_else(|| {
+                        error(
+                            ErrorCode::UnknownName,
+                            format!("the channel has no message {id}"),
+                        )
+                    })?
                     .order,
             ),
         };
@@ -100,9 +158,19 @@ impl<R: CryptoRng> Node<R> {
             Some(root) => timeline.thread(root, before, limit),
         };
         let complete = self.is_complete(community, channel);
-        let since = timeline.messages(None, 1).last().map(|newest| UnixMs(newest.time.0.min(self.now.wall.0)));
-        let messages = messages.into_iter().map(|message| self.view_of(community, channel, message)).collect();
-        Ok(Reply::History { messages, complete, complete_since: since.filter(|_| complete) })
+        let since = timeline
+            .messages(None, 1)
+            .last()
+            .map(|newest| UnixMs(newest.time.0.min(self.now.wall.0)));
+        let messages = messages
+            .into_iter()
+            .map(|message| self.view_of(community, channel, message))
+            .collect();
+        Ok(Reply::History {
+            messages,
+            complete,
+            complete_since: since.filter(|_| complete),
+        })
     }
 
     fn audit(&self, id: CommunityId, last: u32) -> Answer {
@@ -111,7 +179,11 @@ impl<R: CryptoRng> Node<R> {
         let mut events: Vec<_> = dag.iter().collect();
         events.sort_by_key(|event| event.order_key());
         let skip = events.len().saturating_sub(last as usize);
-        let operations = events.into_iter().skip(skip).map(|event| self.audit_view(community, event)).collect();
+        let operations = events
+            .into_iter()
+            .skip(skip)
+            .map(|event| self.audit_view(community, event))
+            .collect();
         Ok(Reply::Audit { operations })
     }
 
@@ -122,13 +194,21 @@ impl<R: CryptoRng> Node<R> {
     ) -> AuditView {
         let operation = event.id();
         let device = event.header().device;
-        let author = community.devices.values().find(|(_, of)| *of == device).map(|(account, _)| *account);
+        let author = community
+            .devices
+            .values()
+            .find(|(_, of)| *of == device)
+            .map(|(account, _)| *account);
         let reason = community.text(&Field::Reason(operation));
         let (effective, because) = match community.authority.verdict(operation) {
             Some(Verdict::Ineffective { reason, .. }) => (false, Some(reason)),
             Some(Verdict::Effective) | None => (true, None),
         };
-        let what = community.authority.op(operation).map(|op| describe(community, op)).unwrap_or_default();
+        let what = community
+            .authority
+            .op(operation)
+            .map(|op| describe(community, op))
+            .unwrap_or_default();
         AuditView {
             operation,
             author: author.unwrap_or(alloquy_ids::AccountId::ZERO),
@@ -145,22 +225,40 @@ impl<R: CryptoRng> Node<R> {
         let community = self.active(id)?;
         let account = self.account_named(community, account)?;
         let right = super::moderation::rights(&[right.to_owned()])?;
-        let channel = channel.map(|channel| self.channel_named(channel)).transpose()?.map(|(_, channel)| channel);
+        let channel = channel
+            .map(|channel| self.channel_named(channel))
+            .transpose()?
+            .map(|(_, channel)| channel);
         let why = community.authority.why(account, right, channel);
-        Ok(Reply::Why { granted: why.granted, because: why.sentences, operations: why.ops })
+        Ok(Reply::Why {
+            granted: why.granted,
+            because: why.sentences,
+            operations: why.ops,
+        })
     }
 
     fn unread_reply(&self, community: Option<&str>) -> Answer {
-        let only = community.map(|text| self.community_named(text)).transpose()?;
+        let only = community
+            .map(|text| self.community_named(text))
+            .transpose()?;
         let (me, mention) = (self.me.account(), self.mention());
         let mut channels = Vec::new();
-        let shown = self.communities.values().filter(|of| of.active && only.is_none_or(|only| only == of.id));
+        let shown = self
+            .communities
+            .values()
+            .filter(|of| of.active && only.is_none_or(|only| only == of.id));
         for community in shown {
             for view in community.channel_views(me, &mention) {
                 let (unread, mentions) = community.unread(view.channel, &mention);
                 if unread > 0 {
                     let (community, channel, name) = (community.id, view.channel, view.name);
-                    channels.push(UnreadView { community, channel, name, unread, mentions });
+                    channels.push(UnreadView {
+                        community,
+                        channel,
+                        name,
+                        unread,
+                        mentions,
+                    });
                 }
             }
         }
@@ -175,7 +273,12 @@ impl<R: CryptoRng> Node<R> {
             .keys()
             .filter_map(|account| {
                 let (availability, status) = self.presence(community, *account)?;
-                Some(PresenceView { account: *account, name: community.member_name(*account), availability, status })
+                Some(PresenceView {
+                    account: *account,
+                    name: community.member_name(*account),
+                    availability,
+                    status,
+                })
             })
             .collect();
         Ok(Reply::Presence { online })
@@ -183,7 +286,10 @@ impl<R: CryptoRng> Node<R> {
 }
 
 /// One operation in plain words, for the audit log.
-fn describe(community: &crate::community::Community, op: &alloquy_schema::authority::op::AuthorityOp) -> String {
+fn describe(
+    community: &crate::community::Community,
+    op: &alloquy_schema::authority::op::AuthorityOp,
+) -> String {
     use alloquy_schema::authority::op::{AuthorityOp as O, OverwriteTarget};
     let member = |account: &alloquy_ids::AccountId| community.member_name(*account);
     let role = |role: &alloquy_ids::RoleId| community.role_name(*role);
@@ -193,30 +299,65 @@ fn describe(community: &crate::community::Community, op: &alloquy_schema::author
         O::Genesis(_) => "founded the community".to_owned(),
         O::Merge => "joined heads".to_owned(),
         O::DeviceAdd { account, .. } => format!("brought in a device of {}", member(account)),
-        O::DeviceRevoke { account, .. } => format!("brought in the revocation of a device of {}", member(account)),
+        O::DeviceRevoke { account, .. } => format!(
+            "brought in the revocation of a device of {}",
+            member(account)
+        ),
         O::Admit(join) => format!("admitted {}", member(&join.account)),
         O::Leave => "left".to_owned(),
-        O::RoleCreate { rank, permissions } => format!("made a role of rank {}: {}", rank.0, list(*permissions)),
-        O::RoleEdit { role: of, rank, permissions, .. } => {
-            format!("changed the role {} to rank {}: {}", role(of), rank.0, list(*permissions))
+        O::RoleCreate { rank, permissions } => {
+            format!("made a role of rank {}: {}", rank.0, list(*permissions))
+        }
+        O::RoleEdit {
+            role: of,
+            rank,
+            permissions,
+            ..
+        } => {
+            format!(
+                "changed the role {} to rank {}: {}",
+                role(of),
+                rank.0,
+                list(*permissions)
+            )
         }
         O::RoleDelete { role: of, .. } => format!("deleted the role {}", role(of)),
         O::Grant { account, role: of } => format!("gave {} the role {}", member(account), role(of)),
-        O::Revoke { account, role: of, .. } => format!("took the role {} from {}", role(of), member(account)),
-        O::ChannelCreate { private, .. } => format!("made a {}channel", if *private { "private " } else { "" }),
+        O::Revoke {
+            account, role: of, ..
+        } => format!("took the role {} from {}", role(of), member(account)),
+        O::ChannelCreate { private, .. } => {
+            format!("made a {}channel", if *private { "private " } else { "" })
+        }
         O::ChannelDelete { channel: of } => format!("deleted the channel {}", channel(of)),
-        O::Overwrite { channel: of, target, allow, deny, .. } => {
+        O::Overwrite {
+            channel: of,
+            target,
+            allow,
+            deny,
+            ..
+        } => {
             let whom = match target {
                 OverwriteTarget::Role(of) => role(of),
                 OverwriteTarget::Member(account) => member(account),
             };
-            format!("set for {whom} in {}: allow {}, deny {}", channel(of), list(*allow), list(*deny))
+            format!(
+                "set for {whom} in {}: allow {}, deny {}",
+                channel(of),
+                list(*allow),
+                list(*deny)
+            )
         }
         O::Kick { account, .. } => format!("kicked {}", member(account)),
         O::Ban { account, .. } => format!("banned {}", member(account)),
         O::Unban { account } => format!("lifted the ban of {}", member(account)),
-        O::TimeOut { account, until, .. } => format!("timed {} out until {}", member(account), until.0),
-        O::SlowMode { channel: of, interval_ms } => format!("set slow mode of {} to {interval_ms} ms", channel(of)),
+        O::TimeOut { account, until, .. } => {
+            format!("timed {} out until {}", member(account), until.0)
+        }
+        O::SlowMode {
+            channel: of,
+            interval_ms,
+        } => format!("set slow mode of {} to {interval_ms} ms", channel(of)),
         O::InviteCreate { uses, .. } => match uses {
             Some(uses) => format!("made an invite for {uses} uses"),
             None => "made an invite".to_owned(),

@@ -37,7 +37,10 @@ impl InviteLink {
         let word = text.strip_prefix(PREFIX).ok_or(LinkError::Prefix)?;
         let limit = INVITE_BYTES_MAX * 8 / 5;
         if word.len() > limit {
-            return Err(LinkError::TooLong { len: word.len(), limit });
+            return Err(LinkError::TooLong {
+                len: word.len(),
+                limit,
+            });
         }
         let bytes = from_base32(word).ok_or(LinkError::Base32)?;
         Ok(Self::from_bytes(&bytes)?)
@@ -67,7 +70,12 @@ impl Canonical for InviteLink {
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match r.u8("invite version")? {
             VERSION => {}
-            value => return Err(DecodeError::Unknown { what: "invite version", value: u64::from(value) }),
+            value => {
+                return Err(DecodeError::Unknown {
+                    what: "invite version",
+                    value: u64::from(value),
+                });
+            }
         }
         let (community, invite) = (CommunityId::read(r)?, InviteId::read(r)?);
         let seed = r.array("invite key")?;
@@ -79,7 +87,12 @@ impl Canonical for InviteLink {
             let address = |_| r.text(ADDRESS_BYTES_MAX, "address");
             peers.push((peer, (0..addresses).map(address).collect::<Result<_, _>>()?));
         }
-        Ok(Self { community, invite, seed, peers })
+        Ok(Self {
+            community,
+            invite,
+            seed,
+            peers,
+        })
     }
 }
 
@@ -92,7 +105,10 @@ mod tests {
             community: CommunityId([1; 32]),
             invite: InviteId([2; 32]),
             seed: [3; 32],
-            peers: vec![(NetworkKey([4; 32]), vec!["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()])],
+            peers: vec![(
+                NetworkKey([4; 32]),
+                vec!["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()],
+            )],
         }
     }
 
@@ -110,7 +126,10 @@ mod tests {
             ("https://example.org".to_owned(), "starts with"),
             (text[..text.len() - 9].to_owned(), "cut off"),
             (text[..text.len() - 8].to_owned(), "ends early"),
-            (text.to_uppercase().replace("ALLOQUY://JOIN/", PREFIX), "not in a-z"),
+            (
+                text.to_uppercase().replace("ALLOQUY://JOIN/", PREFIX),
+                "not in a-z",
+            ),
             (format!("{text}aaaaaaaa"), "follow the value"),
             (format!("{PREFIX}{}", "a".repeat(100_000)), "the limit is"),
         ] {

@@ -24,9 +24,17 @@ fn nothing_that_travels_can_be_read_without_its_key() {
     world.ok(0, "kick canary-club ben-canary \"canary reason\"");
     world.pass(5_000);
     assert!(world.wire.len() > 10, "something travelled");
-    let joins = world.wire.iter().filter(|frame| frame.windows(10).any(|part| part == b"ben-canary")).count();
+    let joins = world
+        .wire
+        .iter()
+        .filter(|frame| frame.windows(10).any(|part| part == b"ben-canary"))
+        .count();
     // The newcomer tells its own name to the member that it asks, over the authenticated stream, and nobody else.
-    let readable = world.wire.iter().filter(|frame| frame.windows(6).any(|part| part == b"canary")).count();
+    let readable = world
+        .wire
+        .iter()
+        .filter(|frame| frame.windows(6).any(|part| part == b"canary"))
+        .count();
     assert_eq!(readable, joins);
     assert!(joins <= 2, "{joins} frames name the newcomer");
 }
@@ -42,7 +50,10 @@ fn a_changed_ciphertext_that_comes_first_by_gossip_does_no_harm() {
             let mut changed = bytes.to_vec();
             let last = changed.len() - 1;
             changed[last] ^= 1;
-            vec![Packet::Gossip(topic, changed.into()), Packet::Gossip(topic, bytes)]
+            vec![
+                Packet::Gossip(topic, changed.into()),
+                Packet::Gossip(topic, bytes),
+            ]
         }
         frame => vec![frame],
     }));
@@ -50,7 +61,10 @@ fn a_changed_ciphertext_that_comes_first_by_gossip_does_no_harm() {
     world.pass(3_000);
     assert!(spoiled.get() > 0, "gossip was used");
     assert_eq!(world.texts(1, "club/general"), ["true"]);
-    assert!(world.peers[1].verdicts.contains(&Verdict::Reject), "the changed frame is not forwarded");
+    assert!(
+        world.peers[1].verdicts.contains(&Verdict::Reject),
+        "the changed frame is not forwarded"
+    );
 }
 
 #[test]
@@ -115,13 +129,22 @@ fn malformed_frames_are_named_and_blamed() {
         (vec![1, 99], "ends early"),
         (vec![1, 1, 2, 3], "ends early"),
         ([vec![1, 12], vec![0; 5]].concat(), "5 bytes follow"),
-        ([vec![1, 99], vec![0; 40]].concat(), "frame has the unknown value 99"),
-        ([vec![1, 2], vec![0; 32], vec![0xff, 0xff, 0xff, 0xff, 0x0f]].concat(), "the limit is 2048"),
+        (
+            [vec![1, 99], vec![0; 40]].concat(),
+            "frame has the unknown value 99",
+        ),
+        (
+            [vec![1, 2], vec![0; 32], vec![0xff, 0xff, 0xff, 0xff, 0x0f]].concat(),
+            "the limit is 2048",
+        ),
     ] {
         world.peers[0].faults.clear();
         world.arrive(1, 0, Packet::Frame(frame.into()));
         let faults = &world.peers[0].faults;
-        assert!(faults.iter().any(|fault| fault.contains(says)), "{faults:?} should say {says:?}");
+        assert!(
+            faults.iter().any(|fault| fault.contains(says)),
+            "{faults:?} should say {says:?}"
+        );
     }
     world.ok(1, "send club/general \"all is well\"");
     world.pass(2_000);

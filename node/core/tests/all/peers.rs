@@ -13,19 +13,34 @@ fn two_nodes_join_by_link_and_talk_both_ways() {
     world.ok(1, "send club/general \"hello ana\"");
     world.pass(2_000);
     for node in [0, 1] {
-        assert_eq!(world.texts(node, "club/general"), ["hello ben", "hello ana"]);
+        assert_eq!(
+            world.texts(node, "club/general"),
+            ["hello ben", "hello ana"]
+        );
     }
     let sent = &world.history(0, "club/general")[0];
-    assert_eq!((sent.delivery.state, sent.delivery.holders), (DeliveryState::Delivered, 1));
-    let faults: Vec<_> = world.peers.iter().flat_map(|peer| peer.faults.clone()).collect();
+    assert_eq!(
+        (sent.delivery.state, sent.delivery.holders),
+        (DeliveryState::Delivered, 1)
+    );
+    let faults: Vec<_> = world
+        .peers
+        .iter()
+        .flat_map(|peer| peer.faults.clone())
+        .collect();
     assert!(faults.is_empty(), "{faults:?}");
 }
 
 #[test]
 fn a_newcomers_name_is_known_with_its_membership() {
     let (mut world, _) = World::club(&["ana", "ben"]);
-    let Reply::Members { members } = world.ok(0, "members club") else { panic!("members") };
-    let names: Vec<_> = members.iter().map(|member| (member.name.as_str(), member.online)).collect();
+    let Reply::Members { members } = world.ok(0, "members club") else {
+        panic!("members")
+    };
+    let names: Vec<_> = members
+        .iter()
+        .map(|member| (member.name.as_str(), member.online))
+        .collect();
     assert_eq!(names, [("ana", true), ("ben", true)]);
     let added = world.peers[0].events.iter().find_map(|event| match event {
         Event::MemberAdded { name, .. } if name != "ana" => Some(name.clone()),
@@ -62,14 +77,26 @@ fn a_partition_of_five_merges_to_one_history() {
         world.ok(node, &format!("send club/general \"from {name}\""));
     }
     world.pass(12_000);
-    assert_eq!(world.texts(2, "club/general").len(), 3, "the second half has talked among itself");
+    assert_eq!(
+        world.texts(2, "club/general").len(),
+        3,
+        "the second half has talked among itself"
+    );
     world.connect(1, 2);
     world.pass(30_000);
     let first = world.history(0, "club/general");
     assert_eq!(first.len(), 5);
     for node in 1..5 {
-        let ids: Vec<_> = world.history(node, "club/general").into_iter().map(|message| message.id).collect();
-        assert_eq!(ids, first.iter().map(|message| message.id).collect::<Vec<_>>(), "node {node}");
+        let ids: Vec<_> = world
+            .history(node, "club/general")
+            .into_iter()
+            .map(|message| message.id)
+            .collect();
+        assert_eq!(
+            ids,
+            first.iter().map(|message| message.id).collect::<Vec<_>>(),
+            "node {node}"
+        );
     }
 }
 
@@ -88,16 +115,34 @@ fn edits_reactions_replies_threads_pins_and_deletions_reach_the_other_side() {
     world.pass(2_000);
     for node in [0, 1] {
         let history = world.history(node, "club/general");
-        let find = |id: &str| history.iter().find(|message| message.id.to_string() == id).expect("is shown");
+        let find = |id: &str| {
+            history
+                .iter()
+                .find(|message| message.id.to_string() == id)
+                .expect("is shown")
+        };
         let first = find(&one);
-        assert_eq!((first.text.as_str(), first.edited, first.pinned), ("one, mended", true, true));
+        assert_eq!(
+            (first.text.as_str(), first.edited, first.pinned),
+            ("one, mended", true, true)
+        );
         assert_eq!(first.reactions[0].emoji, "👍");
         assert!(find(&two).deleted);
-        assert!(history.iter().any(|message| message.reply_to.is_some_and(|id| id.to_string() == one)));
-        assert!(history.iter().any(|message| message.thread.is_some_and(|id| id.to_string() == one)));
+        assert!(
+            history
+                .iter()
+                .any(|message| message.reply_to.is_some_and(|id| id.to_string() == one))
+        );
+        assert!(
+            history
+                .iter()
+                .any(|message| message.thread.is_some_and(|id| id.to_string() == one))
+        );
     }
     // The deleted text is in no record of either store, and not even under its key.
-    assert!(matches!(world.line(1, &format!("edit {one} \"not mine\"")), Err(error) if error.code == ErrorCode::NotPermitted));
+    assert!(
+        matches!(world.line(1, &format!("edit {one} \"not mine\"")), Err(error) if error.code == ErrorCode::NotPermitted)
+    );
 }
 
 #[test]
@@ -110,16 +155,29 @@ fn a_removed_member_reads_nothing_that_is_written_afterwards() {
     world.ok(0, "send club/general \"after\"");
     world.pass(20_000);
     assert_eq!(world.texts(2, "club/general"), ["before", "after"]);
-    let error = world.line(1, "history club/general").expect_err("ben is out");
+    let error = world
+        .line(1, "history club/general")
+        .expect_err("ben is out");
     assert_eq!(error.code, ErrorCode::NotMember);
-    assert!(world.peers[1].events.iter().any(|event| matches!(event, Event::CommunityLeft { .. })));
-    let Reply::Members { members } = world.ok(2, "members club") else { panic!("members") };
+    assert!(
+        world.peers[1]
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::CommunityLeft { .. }))
+    );
+    let Reply::Members { members } = world.ok(2, "members club") else {
+        panic!("members")
+    };
     assert_eq!(members.len(), 2);
     // KICK lets the account join again.
     let invite = world.word(0, "invite club", "invite");
     world.ok(1, &format!("join {invite}"));
     world.pass(5_000);
-    assert_eq!(world.texts(1, "club/general"), ["before", "after"], "under `all` everything can be read again");
+    assert_eq!(
+        world.texts(1, "club/general"),
+        ["before", "after"],
+        "under `all` everything can be read again"
+    );
 }
 
 #[test]
@@ -127,12 +185,17 @@ fn a_private_channel_is_invisible_to_others() {
     let (mut world, _) = World::club(&["ana", "ben", "cem"]);
     world.ok(0, "create-channel club text secret --private");
     let ben = world.peers[1].node.account();
-    world.ok(0, &format!("overwrite club/secret member {ben} --allow view,send"));
+    world.ok(
+        0,
+        &format!("overwrite club/secret member {ben} --allow view,send"),
+    );
     world.pass(3_000);
     world.ok(0, "send club/secret \"psst\"");
     world.pass(3_000);
     assert_eq!(world.texts(1, "club/secret"), ["psst"]);
-    let error = world.line(2, "history club/secret").expect_err("cem does not see it");
+    let error = world
+        .line(2, "history club/secret")
+        .expect_err("cem does not see it");
     assert_eq!(error.code, ErrorCode::UnknownName);
 }
 
@@ -143,8 +206,14 @@ fn invites_that_do_not_hold_are_refused_by_name() {
     let once = world.word(0, "invite club --uses 1", "invite");
     let short = world.word(0, "invite club --expires 1s", "invite");
     let revoked = world.word(0, "invite club", "invite");
-    let Reply::Invites { invites } = world.ok(0, "invites club") else { panic!("invites") };
-    let id = invites.iter().find(|invite| invite.uses.is_none() && invite.expires.is_none()).expect("is listed").id;
+    let Reply::Invites { invites } = world.ok(0, "invites club") else {
+        panic!("invites")
+    };
+    let id = invites
+        .iter()
+        .find(|invite| invite.uses.is_none() && invite.expires.is_none())
+        .expect("is listed")
+        .id;
     world.ok(0, &format!("revoke-invite club {id}"));
     world.connect(0, 1);
     world.connect(0, 2);
@@ -166,7 +235,9 @@ fn a_full_disk_is_an_error_and_nothing_is_sent_or_lost() {
     let (mut world, _) = World::club(&["ana", "ben"]);
     world.ok(0, "send club/general \"kept\"");
     world.peers[0].disk = Some(StorageError::Full("no space left".to_owned()));
-    let error = world.line(0, "send club/general \"refused\"").expect_err("no space");
+    let error = world
+        .line(0, "send club/general \"refused\"")
+        .expect_err("no space");
     assert_eq!(error.code, ErrorCode::Storage);
     world.ok(1, "send club/general \"heard\"");
     world.pass(3_000);
@@ -175,7 +246,11 @@ fn a_full_disk_is_an_error_and_nothing_is_sent_or_lost() {
     world.ok(0, "send club/general \"again\"");
     world.pass(3_000);
     for node in [0, 1] {
-        assert_eq!(world.texts(node, "club/general"), ["kept", "heard", "again"], "node {node}");
+        assert_eq!(
+            world.texts(node, "club/general"),
+            ["kept", "heard", "again"],
+            "node {node}"
+        );
     }
     world.restart(0, 1);
     world.connect(0, 1);
@@ -197,9 +272,15 @@ fn two_starts_of_one_backup_fork_nothing_that_was_acknowledged() {
     world.ok(0, "send club/general \"from the backup\"");
     world.pass(12_000);
     for node in [0, 1] {
-        assert_eq!(world.texts(node, "club/general"), ["after the backup", "from the backup"], "node {node}");
+        assert_eq!(
+            world.texts(node, "club/general"),
+            ["after the backup", "from the backup"],
+            "node {node}"
+        );
     }
-    let Reply::Members { members } = world.ok(1, "members club") else { panic!("members") };
+    let Reply::Members { members } = world.ok(1, "members club") else {
+        panic!("members")
+    };
     assert!(members.iter().all(|member| !member.forked));
 }
 
@@ -209,12 +290,18 @@ fn unread_counts_follow_arrival_and_markers() {
     world.ok(0, "send club/general \"one\"");
     world.ok(0, "send club/general \"two @ben\"");
     world.pass(2_000);
-    let Reply::Unread { unread } = world.ok(1, "unread") else { panic!("unread") };
+    let Reply::Unread { unread } = world.ok(1, "unread") else {
+        panic!("unread")
+    };
     assert_eq!((unread[0].unread, unread[0].mentions), (2, 1));
     world.ok(1, "mark-read club/general");
-    let Reply::Unread { unread } = world.ok(1, "unread club") else { panic!("unread") };
+    let Reply::Unread { unread } = world.ok(1, "unread club") else {
+        panic!("unread")
+    };
     assert!(unread.is_empty());
     world.restart(1, 1);
-    let Reply::Unread { unread } = world.ok(1, "unread club") else { panic!("unread") };
+    let Reply::Unread { unread } = world.ok(1, "unread club") else {
+        panic!("unread")
+    };
     assert!(unread.is_empty(), "the marker is kept");
 }

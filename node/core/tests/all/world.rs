@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloquy_api::command::CommandId;
 use alloquy_api::reply::MessageView;
 use alloquy_api::{Command, CommandError, Event, Reply};
-use alloquy_core::{GossipId, Input, Node, Now, Origin, Output, StorageError, Topic, Verdict, Write, found};
+use alloquy_core::{
+    GossipId, Input, Node, Now, Origin, Output, StorageError, Topic, Verdict, Write, found,
+};
 use alloquy_ids::{CommunityId, MonoMs, NetworkKey, UnixMs};
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
@@ -53,7 +55,10 @@ const START: u64 = 1_800_000_000_000;
 impl World {
     /// Nodes with these names, nobody connected.
     pub(crate) fn new(names: &[&str]) -> Self {
-        let now = Now { mono: MonoMs(1_000), wall: UnixMs(START) };
+        let now = Now {
+            mono: MonoMs(1_000),
+            wall: UnixMs(START),
+        };
         let mut world = Self {
             peers: Vec::new(),
             now,
@@ -76,7 +81,12 @@ impl World {
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
     pub(crate) fn restart(&mut self, at: usize, nonce: u8) {
-        let linked: Vec<_> = self.links.iter().copied().filter(|(a, b)| *a == at || *b == at).collect();
+        let linked: Vec<_> = self
+            .links
+            .iter()
+            .copied()
+            .filter(|(a, b)| *a == at || *b == at)
+            .collect();
         for (a, b) in &linked {
             self.disconnect(*a, *b);
         }
@@ -147,7 +157,8 @@ impl World {
     fn flood(&mut self, from: usize, not: usize, topic: Topic, frame: &Bytes) {
         for to in 0..self.peers.len() {
             if to != not && self.linked(from, to) && self.peers[to].topics.contains(&topic) {
-                self.queue.push_back((from, to, Packet::Gossip(topic, frame.clone())));
+                self.queue
+                    .push_back((from, to, Packet::Gossip(topic, frame.clone())));
             }
         }
     }
@@ -179,13 +190,22 @@ impl World {
                 self.wire.push(bytes.clone());
                 self.gossip_count += 1;
                 let before = self.peers[to].verdicts.len();
-                self.input(to, Input::Gossip(GossipId(self.gossip_count), topic, key, bytes.clone()));
+                self.input(
+                    to,
+                    Input::Gossip(GossipId(self.gossip_count), topic, key, bytes.clone()),
+                );
                 // What is accepted goes on; peers that have it ignore it.
-                if self.peers[to].verdicts[before..].contains(&Verdict::Accept) && self.peers.len() > 2 {
+                if self.peers[to].verdicts[before..].contains(&Verdict::Accept)
+                    && self.peers.len() > 2
+                {
                     for next in 0..self.peers.len() {
-                        let fresh = next != from && next != to && self.linked(to, next) && !self.linked(from, next);
+                        let fresh = next != from
+                            && next != to
+                            && self.linked(to, next)
+                            && !self.linked(from, next);
                         if fresh && self.peers[next].topics.contains(&topic) {
-                            self.queue.push_back((to, next, Packet::Gossip(topic, bytes.clone())));
+                            self.queue
+                                .push_back((to, next, Packet::Gossip(topic, bytes.clone())));
                         }
                     }
                 }
@@ -198,31 +218,58 @@ impl World {
         let end = self.now.mono.plus(ms);
         self.settle();
         loop {
-            let next = self.peers.iter().filter_map(|peer| peer.node.poll_timeout()).min();
-            let Some(at) = next.filter(|at| *at <= end) else { break };
+            let next = self
+                .peers
+                .iter()
+                .filter_map(|peer| peer.node.poll_timeout())
+                .min();
+            let Some(at) = next.filter(|at| *at <= end) else {
+                break;
+            };
             let step = at.0.saturating_sub(self.now.mono.0);
-            self.now = Now { mono: MonoMs(self.now.mono.0 + step), wall: UnixMs(self.now.wall.0 + step) };
+            self.now = Now {
+                mono: MonoMs(self.now.mono.0 + step),
+                wall: UnixMs(self.now.wall.0 + step),
+            };
             for peer in 0..self.peers.len() {
-                if self.peers[peer].node.poll_timeout().is_some_and(|due| due <= self.now.mono) {
+                if self.peers[peer]
+                    .node
+                    .poll_timeout()
+                    .is_some_and(|due| due <= self.now.mono)
+                {
                     self.input(peer, Input::Timeout);
                 }
             }
             self.settle();
         }
         let rest = end.0 - self.now.mono.0;
-        self.now = Now { mono: end, wall: UnixMs(self.now.wall.0 + rest) };
+        self.now = Now {
+            mono: end,
+            wall: UnixMs(self.now.wall.0 + rest),
+        };
     }
 
     /// Types a line at a node and waits for its answer, at most a simulated minute.
     pub(crate) fn line(&mut self, at: usize, line: &str) -> Result<Reply, CommandError> {
-        let command: Command = line.parse().unwrap_or_else(|error| panic!("{line}: {error}"));
+        let command: Command = line
+            .parse()
+            .unwrap_or_else(|error| panic!("{line}: {error}"));
         self.submit(at, command)
     }
 
     pub(crate) fn submit(&mut self, at: usize, command: Command) -> Result<Reply, CommandError> {
         self.peers[at].next_command += 1;
         let id = CommandId(self.peers[at].next_command);
-        self.input(at, Input::Command(Origin { client: 1, command: id }, command.clone()));
+        self.input(
+            at,
+            Input::Command(
+                Origin {
+                    client: 1,
+                    command: id,
+                },
+                command.clone(),
+            ),
+        );
         self.settle();
         for _ in 0..600 {
             let done = self.peers[at].events.iter().find_map(|event| match event {
@@ -238,14 +285,18 @@ impl World {
     }
 
     pub(crate) fn ok(&mut self, at: usize, line: &str) -> Reply {
-        self.line(at, line).unwrap_or_else(|error| panic!("{line}: {error:?}"))
+        self.line(at, line)
+            .unwrap_or_else(|error| panic!("{line}: {error:?}"))
     }
 
     /// The word in a reply's JSON at this field: ids and links.
     pub(crate) fn word(&mut self, at: usize, line: &str, field: &str) -> String {
         let reply = self.ok(at, line);
         let json = serde_json::to_value(&reply).expect("replies are plain data");
-        json[field].as_str().unwrap_or_else(|| panic!("{line}: {json} has no {field}")).to_owned()
+        json[field]
+            .as_str()
+            .unwrap_or_else(|| panic!("{line}: {json} has no {field}"))
+            .to_owned()
     }
 
     pub(crate) fn history(&mut self, at: usize, channel: &str) -> Vec<MessageView> {
@@ -256,13 +307,19 @@ impl World {
     }
 
     pub(crate) fn texts(&mut self, at: usize, channel: &str) -> Vec<String> {
-        self.history(at, channel).into_iter().map(|message| message.text).collect()
+        self.history(at, channel)
+            .into_iter()
+            .map(|message| message.text)
+            .collect()
     }
 
     /// A community "club" with a channel "general" of the first node, joined by all others.
     pub(crate) fn club(names: &[&str]) -> (Self, CommunityId) {
         let mut world = Self::new(names);
-        let id = world.word(0, "create-community club", "community").parse().expect("an id");
+        let id = world
+            .word(0, "create-community club", "community")
+            .parse()
+            .expect("an id");
         world.ok(0, "create-channel club text general");
         for at in 1..names.len() {
             let invite = world.word(0, "invite club", "invite");
