@@ -20,6 +20,10 @@ use crate::record::{Key, Row, RowEvents};
 const TAG_BYTES: usize = 16;
 
 /// Something that this device is about to write.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "drafts live for one call; boxes would only add noise"
+)]
 #[derive(Clone, Debug)]
 pub(crate) enum Draft {
     Op(AuthorityOp),

@@ -65,7 +65,7 @@ pub(crate) fn check_text(what: &str, text: &str, limit: usize) -> Outcome {
 /// Why a command can not be handled yet.
 enum Wait {
     /// The first word of a connected peer about own logs.
-    Peer(CommunityId),
+    Peer,
     /// A usable epoch of a key scope.
     Epoch(CommunityId, Option<ChannelId>),
 }
@@ -192,7 +192,7 @@ impl<R: CryptoRng> Node<R> {
             })
         });
         if !community.own_logs_checked && silent {
-            return Ok(Some(Wait::Peer(id)));
+            return Ok(Some(Wait::Peer));
         }
         let channel = community.key_channel(place);
         let me = self.me.account();
@@ -219,23 +219,20 @@ impl<R: CryptoRng> Node<R> {
                 .outbox
                 .done(origin, Err(error(ErrorCode::Busy, message)));
         }
-        let community = match *wait {
-            Wait::Peer(id) => {
+        match *wait {
+            Wait::Peer => {
                 let at = self.now.mono.plus(FIRST_WRITE_WAIT_MS);
                 self.timers.set_earlier(Timer::Deferred, at);
-                id
             }
             Wait::Epoch(id, channel) => {
                 self.arrange_epoch(id, channel);
                 self.timers.set_earlier(Timer::Deferred, due);
-                id
             }
-        };
+        }
         self.deferred.push_back(Deferred {
             origin,
             command,
             due,
-            community,
         });
     }
 

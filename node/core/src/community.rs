@@ -77,6 +77,9 @@ impl std::fmt::Debug for TopicState {
     }
 }
 
+/// Own logs that a device holds: (scope, incarnation) to height, and whether it could read all of it.
+pub(crate) type HeldLogs = BTreeMap<(ScopeId, u32), (u64, bool)>;
+
 /// Live events that an account may still send by gossip.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
@@ -103,7 +106,7 @@ pub(crate) struct Community {
     pub(crate) rows: BTreeMap<u64, Vec<EventId>>,
     pub(crate) waiting: BTreeMap<EventId, Waiting>,
     /// Heights of own logs that other devices hold, and whether they could read them.
-    pub(crate) held: BTreeMap<DeviceId, BTreeMap<(ScopeId, u32), (u64, bool)>>,
+    pub(crate) held: BTreeMap<DeviceId, HeldLogs>,
     /// Others' messages of each channel in order of arrival.
     pub(crate) arrivals: BTreeMap<ChannelId, Vec<EventId>>,
     /// How many of them were read.

@@ -22,7 +22,9 @@ use rand_core::CryptoRng;
 
 use crate::author::Draft;
 use crate::community::{Community, Place};
-use crate::limits::{EPOCHS_ASKED_MAX, KEY_PATIENCE_MS, KEY_REQUEST_EVERY_MS, WRAPS_MAX};
+use crate::limits::{
+    EPOCH_AGE_MAX_MS, EPOCHS_ASKED_MAX, KEY_PATIENCE_MS, KEY_REQUEST_EVERY_MS, WRAPS_MAX,
+};
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put, put_bytes};
 use crate::record::Key;
@@ -344,6 +346,23 @@ impl<R: CryptoRng> Node<R> {
             self.announce(id, channel, None);
         }
         self.retry_deferred();
+    }
+
+    /// Replaces the epoch of a channel before the next message if it is over 7 days old by this device's clock.
+    pub(crate) fn renew_old_epoch(&mut self, id: CommunityId, channel: ChannelId) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let key_channel = community.key_channel(Place::Channel(channel));
+        let announced = community
+            .writing_epoch(key_channel)
+            .and_then(|epoch| community.authority.dag().get(epoch.into()))
+            .map(|event| event.header().wall);
+        let old =
+            announced.is_some_and(|at| self.now.wall.0 > at.0.saturating_add(EPOCH_AGE_MAX_MS));
+        if old && self.store_fault.is_none() {
+            self.announce(id, key_channel, None);
+        }
     }
 
     /// Announces an epoch now.

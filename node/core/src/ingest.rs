@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::Event;
-use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey};
+use alloquy_ids::{CommunityId, EventId, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::dag::InsertError;
 use alloquy_schema::event::{Kind, VerifiedEvent};

@@ -87,6 +87,10 @@ pub enum Write {
 }
 
 /// Something that the shell must do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "outputs are moved once, from the machine's queue to the shell"
+)]
 #[derive(Clone, Debug)]
 pub enum Output {
     /// Tell faces. `None`: all clients; `Some`: the client that asked.

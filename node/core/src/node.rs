@@ -81,7 +81,6 @@ pub(crate) struct Deferred {
     pub(crate) command: Command,
     /// Handled then at the latest, or answered with an error.
     pub(crate) due: MonoMs,
-    pub(crate) community: CommunityId,
 }
 
 /// Deadlines, by what they are for.

@@ -174,6 +174,7 @@ impl<R: CryptoRng> Node<R> {
             Permissions::SEND
         };
         self.may_write(id, channel, right)?;
+        self.renew_old_epoch(id, channel);
         let draft = Draft::Message(channel, Body::Message(body));
         self.write_answered(origin, id, &[draft], |ids| {
             Some(Reply::Message {

@@ -121,6 +121,13 @@ impl<R: CryptoRng> Node<R> {
                     rights(&deny)?,
                 )
             }
+            other => self.message_moderation(origin, other),
+        }
+    }
+
+    fn message_moderation(&mut self, origin: Origin, command: Command) -> Outcome {
+        use Command as C;
+        match command {
             C::SlowMode {
                 channel,
                 interval_ms,

@@ -30,7 +30,7 @@ fn what_a_line_may_hold_an_event_can_hold() {
         line::ICON_BASE64_MAX,
         format::ICON_BYTES_MAX.div_ceil(3) * 4
     );
-    assert!(line::NOTE_INSERT_BYTES_MAX < format::CONTENT_BYTES_MAX);
+    const { assert!(line::NOTE_INSERT_BYTES_MAX < format::CONTENT_BYTES_MAX) };
     assert_eq!(
         usize::try_from(line::NOTE_POSITION_MAX),
         Ok(format::NOTE_BYTES_MAX)
