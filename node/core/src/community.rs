@@ -380,14 +380,18 @@ impl Community {
         }
     }
 
-    /// A member's display name: what it calls itself, else the start of its id.
+    /// A member's display name: what it calls itself, else what it was introduced as, else the start of its id.
     pub(crate) fn member_name(&self, account: AccountId) -> String {
+        self.given_name(account).unwrap_or_else(|| account.short())
+    }
+
+    /// The name that a member was given, if it is known.
+    pub(crate) fn given_name(&self, account: AccountId) -> Option<String> {
         let names = [Field::MemberName(account), Field::IntroducedName(account)];
         names
             .iter()
             .map(|field| self.text(field))
             .find(|name| !name.is_empty())
-            .unwrap_or_else(|| account.short())
     }
 
     /// Notes a row of events that is in the store.

@@ -592,6 +592,7 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         if content {
+            self.tell_members(id);
             self.views.community_changed(id);
             self.outbox
                 .tell(alloquy_api::Event::CommunityChanged { community: id });

@@ -288,6 +288,9 @@ impl<R: CryptoRng> Node<R> {
         if authority {
             self.authority_changed(id, events);
         }
+        if content && !authority {
+            self.tell_members(id);
+        }
         if authority || content {
             self.views.community_changed(id);
             self.outbox.tell(Event::CommunityChanged { community: id });

@@ -28,7 +28,6 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         community.content.authority_changed(authority);
-        let state = community.state();
         let provisional = std::mem::take(&mut community.provisional);
         community.provisional = provisional
             .into_iter()
@@ -44,7 +43,7 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         self.tell_changes(id, changes);
-        self.tell_members(id, &state.members.keys().copied().collect());
+        self.tell_members(id);
         self.tell_own_membership(id, events);
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for key in peers {
@@ -63,27 +62,35 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn tell_members(&mut self, id: CommunityId, now: &BTreeSet<alloquy_ids::AccountId>) {
+    /// Tells who came and who went since the last look. A member is told of when its name can be said.
+    pub(crate) fn tell_members(&mut self, id: CommunityId) {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
-        let before = std::mem::replace(&mut community.known_members, now.clone());
-        for account in now.difference(&before).copied().collect::<Vec<_>>() {
-            let name = self
-                .communities
-                .get(&id)
-                .map(|community| community.member_name(account))
-                .unwrap_or_default();
+        let state = community.state();
+        let now: BTreeSet<_> = state.members.keys().copied().collect();
+        let gone: Vec<_> = community.known_members.difference(&now).copied().collect();
+        let added: Vec<_> = now
+            .difference(&community.known_members)
+            .filter_map(|account| Some((*account, community.given_name(*account)?)))
+            .collect();
+        for account in &gone {
+            community.known_members.remove(account);
+        }
+        community
+            .known_members
+            .extend(added.iter().map(|(account, _)| *account));
+        for (account, name) in added {
             self.outbox.tell(Event::MemberAdded {
                 community: id,
                 account,
                 name,
             });
         }
-        for account in before.difference(now) {
+        for account in gone {
             self.outbox.tell(Event::MemberRemoved {
                 community: id,
-                account: *account,
+                account,
             });
         }
     }

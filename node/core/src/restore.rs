@@ -240,7 +240,12 @@ fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, Re
         community.held.insert(device, logs.collect());
     }
     community.active = community.state().account_of(me.device()) == Some(me.account());
-    community.known_members = community.state().members.keys().copied().collect();
+    let members = community.state();
+    let named = members
+        .members
+        .keys()
+        .filter(|account| community.given_name(**account).is_some());
+    community.known_members = named.copied().collect();
     Ok(Some(community))
 }
 

@@ -522,7 +522,7 @@ impl<R: CryptoRng> Node<R> {
         let (id, account) = self.member_ref(community, account)?;
         let community = self.active(id)?;
         let state = community.state();
-        let mut owners = state.owners.clone();
+        let mut owners: BTreeSet<_> = state.owners.iter().copied().collect();
         let changes = if add {
             owners.insert(account)
         } else {
