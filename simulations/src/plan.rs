@@ -172,7 +172,11 @@ impl Trouble {
                 world.set_disk_full(seat, true);
                 // A disk that is full only for a moment fails one task and takes the next.
                 let moment = self.draw.chance(300);
-                let until = if moment { world.now() + self.draw.between(5, 600) } else { until };
+                let until = if moment {
+                    world.now() + self.draw.between(5, 600)
+                } else {
+                    until
+                };
                 self.full.push((until, seat));
             }
             Fault::Clock if !self.timed => {

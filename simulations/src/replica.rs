@@ -161,8 +161,13 @@ fn read_channel(
             messages: thread, ..
         } = world.ask(seat, history(Some(root)))?
         {
-            // The root may head its own thread; it is counted once.
-            messages.extend(thread.into_iter().filter(|message| message.id != root));
+            // A channel's history holds its threads' messages too, each with its root.
+            let listed: BTreeSet<_> = messages.iter().map(|message| message.id).collect();
+            messages.extend(
+                thread
+                    .into_iter()
+                    .filter(|message| !listed.contains(&message.id)),
+            );
         }
     }
     Ok(messages)

@@ -165,7 +165,8 @@ impl Workload {
         match self.draw.below(4) {
             0 => ProfileChange::Name(self.name("name")),
             1 => ProfileChange::About(self.text(40)),
-            2 => ProfileChange::Status(self.text(20)),
+            // Presence is a signal between connected peers, sealed by the transport alone: no canary.
+            2 => ProfileChange::Status("away from the keyboard".to_owned()),
             _ => ProfileChange::Availability(Availability::Dnd),
         }
     }

@@ -12,6 +12,9 @@ use super::state::State;
 use super::unit::{Facts, Flips, Seen, Unit, UnitIx};
 use crate::permissions::Rank;
 
+/// Stands for the id that an operation will have once it is signed: zero would be the role "everyone".
+const UNSIGNED: EventId = EventId([0xff; 32]);
+
 impl AuthorityLog {
     /// Whether `account` may issue `op` now, on everything held.
     ///
@@ -24,7 +27,7 @@ impl AuthorityLog {
         let heads: Vec<_> = self.heads.iter().copied().collect();
         let facts = Arc::new(facts_of(op)?);
         let mut refused = Ok(());
-        for (origin, facts) in self.acts(EventId::ZERO, &facts, &heads) {
+        for (origin, facts) in self.acts(UNSIGNED, &facts, &heads) {
             let unit = hypothetical(origin, facts, account, device);
             match permit(&unit, Views::one(&state)) {
                 Ok(()) => return Ok(()),

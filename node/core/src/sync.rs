@@ -101,7 +101,10 @@ impl<R: CryptoRng> Node<R> {
             Some((account, device)) if community.state().account_of(device) == Some(account) => {
                 self.member_frame(from, account, device, id, frame);
             }
-            _ if community.provisional.contains(&from) => self.provisional_frame(from, id, frame),
+            // Whoever was removed may show an old admission and still has to hear of its removal.
+            _ if community.provisional.contains(&from) && matches!(frame, Frame::Ranges { .. }) => {
+                self.provisional_frame(from, id, frame);
+            }
             Some((account, _)) => self.former_member_frame(from, account, id, &frame),
             None => {}
         }
