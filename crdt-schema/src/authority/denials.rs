@@ -73,6 +73,15 @@ impl AuthorityLog {
         }
     }
 
+    /// Operations that were effective in their own past and are not in everything held: what rested on them
+    /// is taken away, see [`AuthorityLog::standing_at`].
+    #[must_use]
+    pub fn fallen(&self) -> std::collections::BTreeSet<EventId> {
+        let evaluated = self.evaluated();
+        let units = evaluated.flips.keys().map(|ix| self.store.unit(*ix));
+        units.filter(|unit| unit.own.is_ok()).map(|unit| unit.id).collect()
+    }
+
     /// Ids accepted by effective `accept_late` operations.
     #[must_use]
     pub fn accepted_late(&self) -> std::collections::BTreeSet<EventId> {

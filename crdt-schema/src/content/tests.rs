@@ -301,8 +301,12 @@ proptest! {
         let mut waiting = desk.events.clone();
         let mut draws = draws.into_iter().cycle();
         let half = waiting.len() / 2;
+        let mut idle = 0;
         while !waiting.is_empty() {
-            let at = draws.next().unwrap() as usize % waiting.len();
+            // The draws repeat: after a while every event is tried in turn.
+            let draw = draws.next().unwrap() as usize;
+            let at = if idle > waiting.len() { idle } else { draw } % waiting.len();
+            idle += 1;
             let knows = waiting.len() <= half;
             let authority = if knows { &desk.world.authority } else { &early };
             if waiting.len() == half {
@@ -311,6 +315,7 @@ proptest! {
             let (event, ops) = waiting[at].clone();
             if other.insert_wanted(event, Some(ops), authority).is_ok() {
                 waiting.remove(at);
+                idle = 0;
             }
         }
         other.authority_changed(&desk.world.authority);

@@ -119,7 +119,7 @@ impl Ledger {
             dag: Dag::new(scope),
             nodes: Vec::new(),
             index: BTreeMap::new(),
-            denials: Denials::default(),
+            denials: Denials::new(ground),
             authors: BTreeMap::new(),
             pending: Vec::new(),
             heads: BTreeSet::new(),
@@ -143,7 +143,7 @@ impl Ledger {
         }
         self.check(&event, authority)?;
         if self.nodes.is_empty() {
-            self.denials.reload(authority);
+            self.denials.reload(std::iter::empty(), authority);
         }
         let (node, fresh) = self.node(&event, authority);
         for id in fresh {
@@ -164,7 +164,10 @@ impl Ledger {
 
     /// Evaluates again if the change of the authority log concerns this scope. Returns what became (un)purged.
     pub(crate) fn authority_changed(&mut self, authority: &AuthorityLog) -> BTreeSet<EventId> {
-        let Reloaded { counting, purges } = self.denials.reload(authority);
+        let authors = self.authors.iter();
+        let authors = authors
+            .filter_map(|((past, device), author)| Some((*past, *device, author.ok()?.account)));
+        let Reloaded { counting, purges } = self.denials.reload(authors, authority);
         if counting {
             self.evaluate(authority);
         }
@@ -337,12 +340,10 @@ impl Ledger {
         };
         let fresh = self
             .denials
-            .learn(header.device, author.admitted, authority);
+            .learn(header.device, past, author.account, authority);
         node.refusal = self.refusal(&node, header, authority);
         if node.refusal.is_none() {
-            node.limits = self
-                .denials
-                .limits(header.device, past, author.admitted, authority);
+            node.limits = self.denials.limits(header.device, past, authority);
         }
         (node, fresh)
     }
@@ -357,16 +358,11 @@ impl Ledger {
         let find = || {
             let state = authority.state_at(&header.auth).ok_or(Refusal::NoMember)?;
             let account = state.account_of(header.device).ok_or(Refusal::NoMember)?;
-            let member = state.members.get(&account).ok_or(Refusal::NoMember)?;
             let rights = match ground {
                 Ground::Channel(channel) => state.permissions(account, Some(channel)),
                 Ground::Content => state.permissions(account, None),
             };
-            Ok(Author {
-                account,
-                admitted: member.admitted,
-                rights,
-            })
+            Ok(Author { account, rights })
         };
         *self
             .authors
@@ -516,10 +512,8 @@ impl Ledger {
             (node.counts, node.followed, node.log_followed, node.listed) =
                 (false, false, false, false);
             node.anchors.clear();
-            if let (Some(author), None) = (node.author, node.refusal) {
-                node.limits =
-                    self.denials
-                        .limits(node.key.device, node.past, author.admitted, authority);
+            if node.refusal.is_none() {
+                node.limits = self.denials.limits(node.key.device, node.past, authority);
             }
             let node = &self.nodes[at as usize];
             let account = node.author.map_or(AccountId::ZERO, |author| author.account);

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId};
 
-use crate::authority::{AuthorityLog, Denial, Verdict};
+use super::counting::Ground;
+use crate::authority::op::AuthorityOp;
+use crate::authority::{AuthorityLog, Denial, State, Verdict};
 use crate::permissions::Permissions;
 
 /// A denial as it limits one device.
@@ -34,20 +36,20 @@ struct Past {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Author {
     pub(crate) account: AccountId,
-    /// The operation that admitted the account, as `E(auth)` says.
-    pub(crate) admitted: EventId,
     /// Rights in the scope.
     pub(crate) rights: Permissions,
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Denials {
+    ground: Ground,
     columns: Vec<EventId>,
     by_op: BTreeMap<EventId, u32>,
     devices: BTreeMap<DeviceId, Vec<Denial>>,
-    /// Operations that made an admission ineffective, for admissions that events here rest on.
-    admissions: BTreeMap<EventId, Vec<EventId>>,
+    /// Operations that fell in everything held, and what authors lost with them.
+    fallen: BTreeSet<EventId>,
+    lost: BTreeMap<(u32, DeviceId), Vec<Lost>>,
     accepted: BTreeSet<EventId>,
     listed: BTreeSet<EventId>,
     purged: BTreeSet<EventId>,
@@ -55,7 +57,32 @@ pub(crate) struct Denials {
     past_ids: BTreeMap<Vec<EventId>, u32>,
 }
 
+/// A right that rested on an operation which fell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lost {
+    /// What made it fall; zero if that can not be named.
+    by: EventId,
+    rights: Permissions,
+    channel: Option<ChannelId>,
+}
+
 impl Denials {
+    pub(crate) fn new(ground: Ground) -> Self {
+        Self {
+            ground,
+            columns: Vec::new(),
+            by_op: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            fallen: BTreeSet::new(),
+            lost: BTreeMap::new(),
+            accepted: BTreeSet::new(),
+            listed: BTreeSet::new(),
+            purged: BTreeSet::new(),
+            pasts: Vec::new(),
+            past_ids: BTreeMap::new(),
+        }
+    }
+
     /// Number of a set of authority heads.
     pub(crate) fn past(&mut self, heads: &[EventId]) -> u32 {
         if let Some(past) = self.past_ids.get(heads) {
@@ -90,45 +117,40 @@ impl Denials {
             .or_insert_with(|| past.heads.contains(&op) || authority.in_closure(&past.heads, op))
     }
 
-    /// Denials that limit events of `device` with this authority past and this admission.
+    /// Denials that limit events of `device` with this authority past.
     pub(crate) fn limits(
         &mut self,
         device: DeviceId,
         past: u32,
-        admitted: EventId,
         authority: &AuthorityLog,
     ) -> Vec<Limit> {
-        let mut limits = Vec::new();
-        for denial in self.devices.get(&device).cloned().unwrap_or_default() {
-            let column = self.column(denial.op);
-            limits.push(Limit {
-                column,
-                rights: denial.rights,
-                channel: denial.channel,
-            });
-        }
-        for op in self.admissions.get(&admitted).cloned().unwrap_or_default() {
-            let column = self.column(op);
-            limits.push(Limit {
-                column,
-                rights: Permissions::ALL,
-                channel: None,
-            });
-        }
+        let denials = self.devices.get(&device).into_iter().flatten();
+        let denials = denials.map(|denial| (denial.op, denial.rights, denial.channel));
+        let lost = self.lost.get(&(past, device)).into_iter().flatten();
+        let lost = lost.map(|lost| (lost.by, lost.rights, lost.channel));
+        let all: Vec<_> = denials.chain(lost).collect();
+        let limits = all.into_iter().map(|(op, rights, channel)| Limit {
+            column: self.column(op),
+            rights,
+            channel,
+        });
+        let mut limits: Vec<_> = limits.collect();
         limits.retain(|limit| !self.sees(past, limit.column, authority));
         limits
     }
 
-    /// Takes in what concerns a device and an admission. Returns ids that are listed now and were not before.
+    /// Takes in what concerns an author. Returns ids that are listed now and were not before.
     pub(crate) fn learn(
         &mut self,
         device: DeviceId,
-        admitted: EventId,
+        past: u32,
+        account: AccountId,
         authority: &AuthorityLog,
     ) -> Vec<EventId> {
-        self.admissions
-            .entry(admitted)
-            .or_insert_with(|| undoing(admitted, authority));
+        if !self.fallen.is_empty() && !self.lost.contains_key(&(past, device)) {
+            let lost = self.lost(device, past, account, authority);
+            self.lost.insert((past, device), lost);
+        }
         if self.devices.contains_key(&device) {
             return Vec::new();
         }
@@ -141,36 +163,123 @@ impl Denials {
         fresh
     }
 
-    /// Asks for everything again; whether anything differs.
-    pub(crate) fn reload(&mut self, authority: &AuthorityLog) -> Reloaded {
+    /// Asks for everything again, for these authors; whether anything differs.
+    pub(crate) fn reload(
+        &mut self,
+        authors: impl Iterator<Item = (u32, DeviceId, AccountId)>,
+        authority: &AuthorityLog,
+    ) -> Reloaded {
         let devices: BTreeMap<_, _> = self
             .devices
             .keys()
             .map(|device| (*device, authority.denials(*device)))
             .collect();
-        let admissions: BTreeMap<_, _> = self
-            .admissions
-            .keys()
-            .map(|op| (*op, undoing(*op, authority)))
-            .collect();
+        let fallen = authority.fallen();
         let accepted = authority.accepted_late();
         let purged = authority.purged();
-        let unhidden = self.purged.symmetric_difference(&purged).copied().collect();
-        let counting =
-            devices != self.devices || admissions != self.admissions || accepted != self.accepted;
+        let purges = self.purged.symmetric_difference(&purged).copied().collect();
+        let fell = fallen != self.fallen;
+        let counting = devices != self.devices || fell || accepted != self.accepted;
         let lists = devices
             .values()
             .flatten()
             .flat_map(|denial| denial.last.iter().copied());
         self.listed = lists.chain(accepted.iter().copied()).collect();
-        self.devices = devices;
-        self.admissions = admissions;
-        self.accepted = accepted;
-        self.purged = purged;
-        Reloaded {
-            counting,
-            purges: unhidden,
+        (self.devices, self.fallen, self.accepted, self.purged) =
+            (devices, fallen, accepted, purged);
+        if fell {
+            self.lost = authors
+                .map(|(past, device, account)| {
+                    ((past, device), self.lost(device, past, account, authority))
+                })
+                .collect();
         }
+        Reloaded { counting, purges }
+    }
+
+    /// Rights of an author that rested on what fell in everything held.
+    fn lost(
+        &self,
+        device: DeviceId,
+        past: u32,
+        account: AccountId,
+        authority: &AuthorityLog,
+    ) -> Vec<Lost> {
+        let heads = &self.pasts[past as usize].heads;
+        let (Some(before), Some(after)) = (authority.state_at(heads), authority.standing_at(heads))
+        else {
+            return Vec::new();
+        };
+        let acts = after.account_of(device) == Some(account);
+        let rights = |channel| {
+            let kept = if acts {
+                after.permissions(account, channel)
+            } else {
+                Permissions::NONE
+            };
+            before.permissions(account, channel) & !kept
+        };
+        let taken: Vec<_> = self
+            .places(&before)
+            .into_iter()
+            .map(|place| (place, rights(place)))
+            .collect();
+        let taken = taken
+            .into_iter()
+            .filter(|(_, rights)| *rights != Permissions::NONE);
+        let taken: Vec<_> = taken.collect();
+        if taken.is_empty() {
+            return Vec::new();
+        }
+        let mut by = self.undoing(heads, account, authority);
+        if by.is_empty() {
+            by.insert(EventId::ZERO);
+        }
+        let each = by.into_iter().flat_map(|by| {
+            taken
+                .iter()
+                .map(move |(channel, rights)| (by, *rights, *channel))
+        });
+        each.map(|(by, rights, channel)| Lost {
+            by,
+            rights,
+            channel,
+        })
+        .collect()
+    }
+
+    /// Where rights are looked at.
+    fn places(&self, state: &State) -> Vec<Option<ChannelId>> {
+        match self.ground {
+            Ground::Channel(channel) => vec![Some(channel)],
+            Ground::Content => std::iter::once(None)
+                .chain(state.channels.keys().copied().map(Some))
+                .collect(),
+        }
+    }
+
+    /// What made those operations fall on which an account's rights may have rested.
+    fn undoing(
+        &self,
+        heads: &[EventId],
+        account: AccountId,
+        authority: &AuthorityLog,
+    ) -> BTreeSet<EventId> {
+        let concerns = |op: &EventId| match authority.op(*op) {
+            Some(AuthorityOp::Admit(join)) => join.account == account,
+            Some(AuthorityOp::Grant {
+                account: target, ..
+            }) => *target == account,
+            _ => true,
+        };
+        let held = |op: &EventId| heads.contains(op) || authority.in_closure(heads, *op);
+        let ops = self.fallen.iter().filter(|op| concerns(op) && held(op));
+        let verdicts = ops.filter_map(|op| authority.verdict(*op));
+        let by = verdicts.flat_map(|verdict| match verdict {
+            Verdict::Ineffective { by, .. } => by,
+            Verdict::Effective => Vec::new(),
+        });
+        by.collect()
     }
 
     /// Whether a denial or an `accept_late` lists the event.
@@ -212,14 +321,4 @@ pub(crate) struct Reloaded {
     pub(crate) counting: bool,
     /// Events purged now and not before, or the other way round.
     pub(crate) purges: BTreeSet<EventId>,
-}
-
-/// Operations that made an admission ineffective in everything held. An admission that fell without a cause
-/// that can be named is limited by itself: nothing has it both in its past and resting on it.
-fn undoing(admitted: EventId, authority: &AuthorityLog) -> Vec<EventId> {
-    match authority.verdict(admitted) {
-        Some(Verdict::Ineffective { by, .. }) if by.is_empty() => vec![EventId::ZERO],
-        Some(Verdict::Ineffective { by, .. }) => by,
-        Some(Verdict::Effective) | None => Vec::new(),
-    }
 }

@@ -171,7 +171,10 @@ fn messages_are_edited_answered_and_reacted_to() {
         (shown.reply_to, shown.thread, shown.author),
         (Some(hello), Some(hello), chat.world.account(2))
     );
-    assert_eq!(chat.timeline.thread(hello, None, 9), [shown.clone()]);
+    assert_eq!(
+        chat.timeline.thread(hello, None, 9),
+        std::slice::from_ref(&shown)
+    );
     assert_eq!(chat.timeline.threads().collect::<Vec<_>>(), [(hello, 1)]);
     assert_eq!(chat.timeline.messages(Some(shown.order), 9)[0].id, hello);
     let first = chat.timeline.message(hello).unwrap().order;

@@ -189,7 +189,7 @@ fn shuffled(history: &History, draws: &[u32]) -> Timeline {
     let mut idle = 0;
     while !waiting.is_empty() || operations.len() > 0 {
         let draw = draws.next().unwrap() as usize;
-        if draw % 5 == 0 || waiting.is_empty() || idle > waiting.len() * 8 {
+        if draw.is_multiple_of(5) || waiting.is_empty() || idle > waiting.len() * 8 {
             if let Some(operation) = operations.next() {
                 authority.insert(operation.clone()).unwrap();
                 timeline.authority_changed(&authority);
@@ -197,11 +197,13 @@ fn shuffled(history: &History, draws: &[u32]) -> Timeline {
                 continue;
             }
         }
-        let at = (draw / 7) % waiting.len().max(1);
+        // The draws repeat: after a while every event is tried in turn.
+        let drawn = if idle > waiting.len() { idle } else { draw / 7 };
+        let at = drawn % waiting.len().max(1);
         let Some((event, body)) = waiting.get(at).cloned() else {
             continue;
         };
-        let withheld = draw % 3 == 0;
+        let withheld = draw.is_multiple_of(3);
         let again = body.clone();
         let given = if withheld { None } else { body.clone() };
         match timeline.insert_wanted(event.clone(), given, &authority) {
@@ -210,7 +212,7 @@ fn shuffled(history: &History, draws: &[u32]) -> Timeline {
                 waiting.remove(at);
                 if let (true, Some(body)) = (withheld, body) {
                     later.push((event.id(), body));
-                } else if draw % 2 == 0 {
+                } else if draw.is_multiple_of(2) {
                     timeline.insert_wanted(event, again, &authority).unwrap();
                 }
             }

@@ -247,3 +247,99 @@ fn a_moderators_deletion_that_falls_shows_the_message_again() {
     assert_eq!(chat.texts(), ["a0", "a1", "a2"]);
     assert!(chat.timeline.missing_bodies().is_empty());
 }
+
+#[test]
+fn a_sock_puppet_admitted_with_old_heads_falls_with_its_admission() {
+    let mut chat = Chat::new(3);
+    let mut ben = chat.world.pen(2);
+    chat.say(&mut ben, text("hello"));
+    let stale = chat.world.heads();
+    let admission = chat.world.admit_at(1, 3, stale.clone());
+    chat.timeline.authority_changed(&chat.world.authority);
+    let mut sock = chat.world.pen(3);
+    let first = chat.say(&mut sock, text("I am new"));
+    let answer = chat.say(&mut ben, text("welcome"));
+    chat.say(&mut sock, text("thanks"));
+    assert_eq!(chat.texts(), ["hello", "I am new", "welcome", "thanks"]);
+    let account = chat.world.account(1);
+    let kick = AuthorityOp::Kick {
+        account,
+        last: Vec::new(),
+    };
+    let kick = chat.world.operate_at(0, kick, stale);
+    chat.timeline.authority_changed(&chat.world.authority);
+    assert!(chat.world.authority.fallen().contains(&admission));
+    assert_eq!(chat.texts(), ["hello", "I am new", "welcome"]);
+    assert_eq!(chat.timeline.counting_heads(), [answer]);
+    let late = chat.events.last().unwrap().0.id();
+    assert_eq!(
+        chat.timeline.standing(late),
+        Some(Standing::Late { by: vec![kick] })
+    );
+    // The same from the beginning, by somebody who holds the whole authority log.
+    let mut newcomer = Timeline::new(chat.world.channel);
+    for (event, body) in &chat.events {
+        newcomer
+            .insert(event.clone(), body.clone(), &chat.world.authority)
+            .unwrap();
+    }
+    assert_eq!(texts(&newcomer), chat.texts());
+    assert_eq!(newcomer.digest(), chat.timeline.digest());
+    assert!(newcomer.message(first).is_some());
+}
+
+#[test]
+fn rights_that_rested_on_a_fallen_grant_are_gone() {
+    let mut chat = Chat::new(4);
+    let (mut ana, mut helper) = (chat.world.pen(1), chat.world.pen(3));
+    let rank = crate::permissions::Rank;
+    let permissions =
+        Permissions::MEMBER | Permissions::MANAGE_ROLES | Permissions::MANAGE_MESSAGES;
+    let chief = chat.operate(
+        0,
+        AuthorityOp::RoleCreate {
+            rank: rank(9),
+            permissions,
+        },
+    );
+    let permissions = Permissions::MEMBER | Permissions::MANAGE_MESSAGES;
+    let role = chat.operate(
+        0,
+        AuthorityOp::RoleCreate {
+            rank: rank(5),
+            permissions,
+        },
+    );
+    let account = chat.world.account(2);
+    chat.operate(
+        0,
+        AuthorityOp::Grant {
+            account,
+            role: chief.into(),
+        },
+    );
+    let stale = chat.world.heads();
+    let said = chat.say(&mut ana, text("said"));
+    let grant = AuthorityOp::Grant {
+        account: chat.world.account(3),
+        role: role.into(),
+    };
+    chat.world.operate_at(2, grant, stale.clone());
+    chat.timeline.authority_changed(&chat.world.authority);
+    let deletion = chat.timeline.deletion_of(&[said]);
+    chat.delete(&mut helper, &deletion);
+    chat.say(&mut helper, text("deleted it"));
+    chat.say(&mut ana, text("why?"));
+    assert_eq!(chat.texts(), ["(deleted)", "deleted it", "why?"]);
+    let revoke = AuthorityOp::Revoke {
+        account,
+        role: chief.into(),
+        last: Vec::new(),
+    };
+    chat.world.operate_at(0, revoke, stale);
+    chat.timeline.authority_changed(&chat.world.authority);
+    // Ana built on the deletion without knowing better: by rule 3 (c) it keeps its effect.
+    assert_eq!(chat.texts(), ["(deleted)", "deleted it", "why?"]);
+    let again = chat.say(&mut ana, text("again"));
+    assert!(chat.timeline.message(again).is_some());
+}

@@ -57,7 +57,8 @@ impl World {
     /// members usually may.
     pub(crate) fn new(members: usize) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(7);
-        let people: Vec<_> = (0..members).map(|_| create(UnixMs(1), &mut rng)).collect();
+        // One more than there are members: somebody who may still come.
+        let people: Vec<_> = (0..=members).map(|_| create(UnixMs(1), &mut rng)).collect();
         let genesis = Genesis {
             level: 1,
             nonce: [3; 16],
@@ -93,7 +94,7 @@ impl World {
             next_incarnation: 1,
         };
         for member in 1..members {
-            world.admit(0, member, &mut rng);
+            world.admit_at(0, member, world.heads());
         }
         let create = AuthorityOp::ChannelCreate {
             kind: ChannelKind::Text,
@@ -103,9 +104,10 @@ impl World {
         world
     }
 
-    fn admit(&mut self, by: usize, member: usize, rng: &mut ChaCha20Rng) {
+    pub(crate) fn admit_at(&mut self, by: usize, member: usize, heads: Vec<EventId>) -> EventId {
         let person = &self.people[member];
-        let (prekey, _) = new_prekey(&person.device, 1, rng);
+        let mut rng = ChaCha20Rng::seed_from_u64(member as u64);
+        let (prekey, _) = new_prekey(&person.device, 1, &mut rng);
         let community = self.authority.community();
         let join = Join::sign(
             community,
@@ -114,7 +116,7 @@ impl World {
             &person.device,
             prekey,
         );
-        self.operate(by, AuthorityOp::Admit(join));
+        self.operate_at(by, AuthorityOp::Admit(join), heads)
     }
 
     pub(crate) fn account(&self, member: usize) -> AccountId {
