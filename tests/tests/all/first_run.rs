@@ -97,9 +97,8 @@ fn the_demo_moves_within_ten_seconds_takes_the_lines_it_printed_and_leaves_nothi
         .env("ALLOQUY_PROFILE", "dev")
         .env("TMPDIR", elsewhere.path());
     let mut demo = Started::new(command);
-    let first = demo
-        .lines
-        .find("its first line", |line| line.contains("three processes"));
+    let first = demo.lines.after_building().unwrap();
+    assert!(first.contains("three processes"), "{first}");
     let folder = first.rsplit(' ').next().unwrap().to_owned();
     let built = Instant::now();
     demo.lines.find("a message that came to the third", |line| {

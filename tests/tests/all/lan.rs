@@ -20,12 +20,16 @@ impl Namespace {
             return None;
         }
         let namespace = Self { name };
+        // The two ends of a cable; the nodes are at one of them.
         let made = namespace.ip(&["link", "set", "lo", "up"])
-            && namespace.ip(&["link", "add", "lan0", "type", "dummy"])
+            && namespace.ip(&[
+                "link", "add", "lan0", "type", "veth", "peer", "name", "lan1",
+            ])
             && namespace.ip(&["addr", "add", "10.83.0.1/24", "dev", "lan0"])
-            && namespace.ip(&["link", "set", "lan0", "up", "multicast", "on"]);
+            && namespace.ip(&["link", "set", "lan0", "up", "multicast", "on"])
+            && namespace.ip(&["link", "set", "lan1", "up"]);
         if !made {
-            skip(test, "the kernel has no dummy interfaces");
+            skip(test, "the kernel has no virtual cables (veth)");
             return None;
         }
         Some(namespace)
@@ -44,9 +48,9 @@ impl Namespace {
     }
 
     fn peer(&self, root: &Path, name: &str) -> Peer {
-        // mDNS on, free ports of all interfaces: what a node does by itself.
+        // mDNS on, and another port at every start.
         Peer::init(root, name)
-            .with_arguments(&[])
+            .with_arguments(&["--listen", "/ip4/0.0.0.0/udp/0/quic-v1"])
             .behind(&["ip", "netns", "exec", &self.name])
     }
 }

@@ -33,13 +33,17 @@ fn invites_that_do_not_hold_are_refused_by_name() {
         );
     }
     let link = ana.invite("Home");
-    let last = link.chars().last().unwrap();
-    let bent = format!(
-        "{}{}",
-        &link[..link.len() - 1],
-        if last == 'a' { 'b' } else { 'a' }
-    );
+    // The middle of the invite's secret, and the link's end.
+    let place = "alloquy://join/".len() + 130;
+    let other = if link.as_bytes()[place] == b'a' {
+        "b"
+    } else {
+        "a"
+    };
+    let bent = format!("{}{other}{}", &link[..place], &link[place + 1..]);
     assert_eq!(ben.refused(&format!("join {bent}")), "invite_invalid");
+    let cut = &link[..link.len() - 20];
+    assert_eq!(ben.refused(&format!("join {cut}")), "invite_invalid");
 
     let once = ana.line("invite Home --uses 1")["invite"]
         .as_str()
@@ -257,8 +261,6 @@ fn a_torn_store_is_named_and_left_as_it_is() {
         );
         assert!(!refused.stderr.contains("panicked"), "{refused:?}");
         assert_eq!(std::fs::read(&store).unwrap(), torn, "left as it is");
-        let doctor = run_node(["doctor", "--data", &data, "--json"]).told();
-        assert_eq!(doctor.code, Some(1), "{}", doctor.value);
     }
 
     std::fs::write(&store, &whole).unwrap();

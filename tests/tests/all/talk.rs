@@ -9,7 +9,11 @@ use tempfile::tempdir;
 
 /// A community `Home` with the channel `general` and these members; the first founded it.
 fn community<const N: usize>(root: &Path, names: [&str; N]) -> [Peer; N] {
-    let peers = names.map(|name| Peer::started(root, name));
+    members(names.map(|name| Peer::started(root, name)))
+}
+
+/// The same of peers that run already.
+fn members<const N: usize>(peers: [Peer; N]) -> [Peer; N] {
     peers[0].line("create-community Home");
     peers[0].line("create-channel Home text general");
     for peer in &peers[1..] {
@@ -17,6 +21,15 @@ fn community<const N: usize>(root: &Path, names: [&str; N]) -> [Peer; N] {
         peer.line(&format!("join {link}"));
     }
     peers
+}
+
+/// A UDP port that nobody uses at this moment.
+fn free_port() -> u16 {
+    std::net::UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 fn texts(prefix: &str, numbers: std::ops::Range<usize>) -> Vec<String> {
@@ -164,7 +177,14 @@ fn a_third_member_carries_what_two_others_said_when_they_never_met() {
 #[test]
 fn three_processes_that_were_apart_merge_to_one_history() {
     let root = tempdir().unwrap();
-    let mut peers = community(root.path(), ["ana", "ben", "cyn"]);
+    // Ports that stay: without mDNS, peers that all moved while apart could not find each other.
+    let mut peers = members(["ana", "ben", "cyn"].map(|name| {
+        let udp = format!("/ip4/127.0.0.1/udp/{}/quic-v1", free_port());
+        let mut peer =
+            Peer::init(root.path(), name).with_arguments(&["--no-mdns", "--listen", &udp]);
+        peer.start();
+        peer
+    }));
     say(&peers[0], &texts("start", 0..1));
     for peer in &peers {
         peer.reads("Home/general", &texts("start", 0..1));
