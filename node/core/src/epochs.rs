@@ -168,6 +168,41 @@ impl Community {
         learned
     }
 
+    /// Whether a member may be given the key of an epoch (docs/protocol.md, "Encryption"): it is entitled to the
+    /// scope now, and was so when the epoch was announced, or may read history, or the epoch is current.
+    pub(crate) fn may_be_given(&self, account: AccountId, epoch: EpochId) -> bool {
+        let state = self.state();
+        let Some(announced) = state.epochs.get(&epoch) else {
+            return false;
+        };
+        let channel = announced.channel;
+        if !self.is_entitled(account, channel) {
+            return false;
+        }
+        let history = state
+            .permissions(account, channel)
+            .has(Permissions::READ_HISTORY);
+        let current = || {
+            self.tips(&state, channel)
+                .iter()
+                .any(|(tip, _)| *tip == epoch)
+        };
+        let first_recipient = || {
+            let event = self.authority.dag().get(epoch.into());
+            let past: Vec<_> = event
+                .map(|event| event.header().parents().collect())
+                .unwrap_or_default();
+            self.authority.state_at(&past).is_some_and(|then| {
+                then.is_member(account)
+                    && channel.is_none_or(|channel| {
+                        then.permissions(account, Some(channel))
+                            .has(Permissions::VIEW)
+                    })
+            })
+        };
+        history || current() || first_recipient()
+    }
+
     /// Epochs whose key is not here though an event, or a writer, needs it.
     fn wanted_keys(&self, me: AccountId) -> BTreeSet<EpochId> {
         let state = self.state();
@@ -481,7 +516,7 @@ impl<R: CryptoRng> Node<R> {
             else {
                 continue;
             };
-            if !community.is_entitled(account, channel) {
+            if !community.may_be_given(account, *epoch) {
                 continue;
             }
             let wraps = match community.keys.get(epoch) {

@@ -306,11 +306,14 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        let Some((account, _)) = community.device_of(to) else {
+            return;
+        };
         let events: Vec<_> = community.authority.dag().iter().cloned().collect();
         let mut events = events;
         events.sort_by_key(alloquy_schema::event::VerifiedEvent::order_key);
         let ranges: Vec<_> = community
-            .pack_for_member(id.into(), &events)
+            .pack_for_member(account, id.into(), &events)
             .iter()
             .map(Canonical::to_bytes)
             .collect();
@@ -339,6 +342,9 @@ impl<R: CryptoRng> Node<R> {
         );
         self.give_current_keys(to, id);
         self.open_session(to, id);
+        // The session may have begun when the admission was applied, before the newcomer could understand it.
+        self.compare(to, id);
+        self.send_signal_to(to, id);
     }
 
     /// Wraps the epochs that a writer would choose now for one connected member.

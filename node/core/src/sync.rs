@@ -49,15 +49,21 @@ impl Community {
         (authority, short(key, &[&all]))
     }
 
+    /// Events as ranges for a member: open where it may be given the epoch's key, else with their ciphertexts.
     pub(crate) fn pack_for_member(
         &self,
+        account: AccountId,
         scope: ScopeId,
         events: &[VerifiedEvent],
     ) -> Vec<SignedRange> {
+        let named: BTreeSet<_> = events.iter().map(|event| event.header().epoch).collect();
+        let given: BTreeSet<_> = named
+            .into_iter()
+            .filter(|epoch| self.may_be_given(account, *epoch))
+            .collect();
         let secret = |epoch| {
-            self.keys
-                .get(&epoch)
-                .map(alloquy_schema::epoch::EpochKey::secret)
+            let key = self.keys.get(&epoch).filter(|_| given.contains(&epoch));
+            key.map(alloquy_schema::epoch::EpochKey::secret)
         };
         let packing = Packing {
             mode: BodyMode::Member,
@@ -228,7 +234,7 @@ impl<R: CryptoRng> Node<R> {
             .filter(|event| dag.in_closure(&removals, event.id()))
             .collect();
         let ranges: Vec<_> = community
-            .pack_for_member(id.into(), &events)
+            .pack_for_member(account, id.into(), &events)
             .iter()
             .map(Canonical::to_bytes)
             .collect();
@@ -505,7 +511,7 @@ impl<R: CryptoRng> Node<R> {
                 .dag(place)
                 .map(|dag| dag.missing(&theirs.heights, &theirs.wanted))
                 .unwrap_or_default();
-            for range in community.pack_for_member(theirs.scope, &events) {
+            for range in community.pack_for_member(account, theirs.scope, &events) {
                 if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
                     more = true;
                     break;

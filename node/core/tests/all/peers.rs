@@ -305,3 +305,47 @@ fn unread_counts_follow_arrival_and_markers() {
     };
     assert!(unread.is_empty(), "the marker is kept");
 }
+
+#[test]
+fn a_member_without_read_history_is_given_no_older_epoch() {
+    let mut world = World::new(&["ana", "ben"]);
+    world.ok(0, "create-community club");
+    world.ok(0, "create-channel club text general");
+    world.ok(0, "role edit club everyone --allow view,send,react,invite");
+    world.ok(0, "send club/general \"before the rekey\"");
+    world.ok(0, "rekey club");
+    world.ok(0, "send club/general \"after the rekey\"");
+    let invite = world.word(0, "invite club", "invite");
+    world.connect(0, 1);
+    // The names of community and channel were written under the older epoch.
+    world.ok(0, "rename club/general general");
+    world.ok(0, "rename club club");
+    world.ok(1, &format!("join {invite}"));
+    world.pass(10_000);
+    let texts = world.texts(1, "club/general");
+    assert!(texts.contains(&"after the rekey".to_owned()), "{texts:?}");
+    assert!(!texts.contains(&"before the rekey".to_owned()), "{texts:?}");
+    // The right is given: what is older can be read now.
+    world.ok(
+        0,
+        "role edit club everyone --allow view,read-history,send,react,invite",
+    );
+    world.pass(10_000);
+    let texts = world.texts(1, "club/general");
+    assert!(texts.contains(&"before the rekey".to_owned()), "{texts:?}");
+}
+
+#[test]
+fn members_see_each_other_online_at_once_and_gone_after_a_goodbye() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    let online = |world: &mut World, at| {
+        let Reply::Members { members } = world.ok(at, "members club") else {
+            panic!("members")
+        };
+        members.iter().filter(|member| member.online).count()
+    };
+    assert_eq!((online(&mut world, 0), online(&mut world, 1)), (2, 2));
+    world.input(1, alloquy_core::Input::Shutdown);
+    world.settle();
+    assert_eq!(online(&mut world, 0), 1);
+}
