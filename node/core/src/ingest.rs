@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::Event;
-use alloquy_ids::{CommunityId, EventId, NetworkKey};
+use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::dag::InsertError;
 use alloquy_schema::event::{Kind, VerifiedEvent};
@@ -282,8 +282,12 @@ impl<R: CryptoRng> Node<R> {
                 community.place(event.header().scope, event.id()) == Some(Place::Content)
             })
         });
-        for event in events {
-            self.note_arrival(id, event);
+        let unread: BTreeSet<_> = events
+            .iter()
+            .filter_map(|event| self.note_arrival(id, event))
+            .collect();
+        for channel in unread {
+            self.tell_unread(id, channel);
         }
         if authority {
             self.authority_changed(id, events);
@@ -298,15 +302,14 @@ impl<R: CryptoRng> Node<R> {
         self.note_missing_keys(id);
     }
 
-    fn note_arrival(&mut self, id: CommunityId, event: &VerifiedEvent) {
+    /// The channel whose count of unread messages has changed.
+    fn note_arrival(&mut self, id: CommunityId, event: &VerifiedEvent) -> Option<ChannelId> {
         let own = self.me.device();
         let wall = self.wall();
-        let Some(community) = self.communities.get_mut(&id) else {
-            return;
-        };
+        let community = self.communities.get_mut(&id)?;
         let Some(Place::Channel(channel)) = community.place(event.header().scope, event.id())
         else {
-            return;
+            return None;
         };
         self.views.channel_changed(channel);
         let shown = community
@@ -314,7 +317,7 @@ impl<R: CryptoRng> Node<R> {
             .get(&channel)
             .and_then(|timeline| timeline.message(event.id()));
         if shown.is_none() || event.header().device == own {
-            return;
+            return None;
         }
         let claimed = event.header().wall;
         if wall.0 > claimed.0.saturating_add(ARRIVED_LATER_MS)
@@ -330,9 +333,9 @@ impl<R: CryptoRng> Node<R> {
         {
             // What was written before this device joined does not count as unread.
             community.read.insert(channel, count);
-        } else {
-            self.tell_unread(id, channel);
+            return None;
         }
+        Some(channel)
     }
 
     /// Tells faces what changed in channels, and drops bodies that their authors deleted.

@@ -19,13 +19,31 @@ pub(crate) struct Peer {
     pub(crate) sessions: BTreeMap<CommunityId, Session>,
 }
 
+/// Where a node says that it stands, to one peer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    /// Digest of the authority log.
+    pub(crate) authority: u64,
+    /// Digest of all other scopes that both may view.
+    pub(crate) scopes: u64,
+    /// Events held in all of these, counting or not.
+    pub(crate) events: u64,
+}
+
+impl Standing {
+    /// Whether both copies are equal: hidden events do not matter.
+    pub(crate) const fn agrees(&self, other: &Self) -> bool {
+        self.authority == other.authority && self.scopes == other.scopes
+    }
+}
+
 /// What is known of a peer's copy of one community.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Session {
-    /// The last digest that was sent: authority, other scopes, when.
-    pub(crate) sent: Option<(u64, u64, MonoMs)>,
+    /// The last digest that was sent, and when.
+    pub(crate) sent: Option<(Standing, MonoMs)>,
     /// The last digest that the peer sent.
-    pub(crate) seen: Option<(u64, u64)>,
+    pub(crate) seen: Option<Standing>,
     /// Whether the last comparison found both copies equal.
     pub(crate) equal: bool,
     /// Whether a proof of membership was sent over this connection.

@@ -4,13 +4,14 @@
 //! so lost, doubled or reordered frames cost time and nothing else. A peer is given only scopes that its
 //! account may view; a removed account gets the authority log up to its removal; a stranger gets nothing.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use alloquy_api::Event;
 use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey, ScopeId};
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
-use alloquy_schema::dag::Height;
+use alloquy_schema::dag::{Dag, Height};
 use alloquy_schema::epoch::EpochSecret;
 use alloquy_schema::event::{Kind, SignedEvent, VerifiedEvent};
 use alloquy_schema::range::{BodyMode, Packing, RangeError, SignedRange};
@@ -23,6 +24,7 @@ use crate::limits::{
     WANTED_MAX,
 };
 use crate::node::{Node, Timer};
+use crate::peers::Standing;
 use crate::record::RowEvents;
 use crate::wire::{Frame, ScopeHeights};
 
@@ -32,6 +34,21 @@ fn pair_key(a: NetworkKey, b: NetworkKey) -> [u8; 32] {
     hash::derive("alloquy session digest v1", &[&low.0, &high.0])
 }
 
+/// Whether this side answers when both digests crossed on the wire: one answer is enough. Whoever holds fewer
+/// events is the one to state its heights first, so that what it lacks comes with the second round trip: it
+/// does so at once where authority differs, and after the other side's scope digests elsewhere.
+fn answers(
+    mine: (NetworkKey, Standing),
+    theirs: (NetworkKey, Standing),
+    differs_in_authority: bool,
+) -> bool {
+    match mine.1.events.cmp(&theirs.1.events) {
+        Ordering::Less => differs_in_authority,
+        Ordering::Greater => !differs_in_authority,
+        Ordering::Equal => mine.0 < theirs.0,
+    }
+}
+
 fn short(key: &[u8; 32], parts: &[&[u8]]) -> u64 {
     let digest = hash::keyed(key, parts);
     u64::from_le_bytes(digest[..8].try_into().expect("a hash has 32 bytes"))
@@ -39,14 +56,20 @@ fn short(key: &[u8; 32], parts: &[&[u8]]) -> u64 {
 
 impl Community {
     /// Digests of authority and of all other scopes that both accounts may view, for one pair of peers.
-    fn digests(&self, key: &[u8; 32], accounts: [AccountId; 2]) -> (u64, u64) {
+    fn standing(&self, key: &[u8; 32], accounts: [AccountId; 2]) -> Standing {
         let authority = short(key, &[&self.scope_digest(Place::Authority)]);
+        let mut events = self.authority.dag().len();
         let mut all = Vec::new();
         for (scope, place) in self.shared_places(accounts) {
             all.extend_from_slice(&scope.0);
             all.extend_from_slice(&self.scope_digest(place));
+            events += self.dag(place).map_or(0, Dag::len);
         }
-        (authority, short(key, &[&all]))
+        Standing {
+            authority,
+            scopes: short(key, &[&all]),
+            events: events as u64,
+        }
     }
 
     /// Events as ranges for a member: open where it may be given the epoch's key, else with their ciphertexts.
@@ -134,8 +157,22 @@ impl<R: CryptoRng> Node<R> {
         self.timers.clear(Timer::Prove(from, id));
         match frame {
             Frame::Digest {
-                authority, scopes, ..
-            } => self.digest(from, account, id, (authority, scopes)),
+                authority,
+                scopes,
+                events,
+                ..
+            } => {
+                self.digest(
+                    from,
+                    account,
+                    id,
+                    Standing {
+                        authority,
+                        scopes,
+                        events,
+                    },
+                );
+            }
             Frame::Scopes { digests, .. } => self.scope_digests(from, account, id, &digests),
             Frame::Heights { scopes, .. } => self.heights(from, account, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
@@ -252,28 +289,34 @@ impl<R: CryptoRng> Node<R> {
 
     /// Sends where this node stands. Both sides do so when they meet and when something changed.
     pub(crate) fn compare(&mut self, key: NetworkKey, id: CommunityId) {
-        let Some((authority, scopes)) = self.digests_with(key, id) else {
+        let Some(mine) = self.standing_with(key, id) else {
             return;
         };
         let mono = self.now.mono;
         let Some(session) = self.session(key, id) else {
             return;
         };
-        session.sent = Some((authority, scopes, mono));
+        session.sent = Some((mine, mono));
+        let Standing {
+            authority,
+            scopes,
+            events,
+        } = mine;
         self.outbox.send(
             key,
             &Frame::Digest {
                 community: id,
                 authority,
                 scopes,
+                events,
             },
         );
     }
 
-    fn digests_with(&self, key: NetworkKey, id: CommunityId) -> Option<(u64, u64)> {
+    fn standing_with(&self, key: NetworkKey, id: CommunityId) -> Option<Standing> {
         let community = self.communities.get(&id)?;
         let (account, _) = community.device_of(key)?;
-        Some(community.digests(
+        Some(community.standing(
             &pair_key(self.me.network, key),
             [self.me.account(), account],
         ))
@@ -319,40 +362,32 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn digest(
-        &mut self,
-        from: NetworkKey,
-        account: AccountId,
-        id: CommunityId,
-        theirs: (u64, u64),
-    ) {
-        let Some(mine) = self.digests_with(from, id) else {
+    fn digest(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, theirs: Standing) {
+        let Some(mine) = self.standing_with(from, id) else {
             return;
         };
         let mono = self.now.mono;
-        let first = self.me.network < from;
+        let me = self.me.network;
         let Some(session) = self.session(from, id) else {
             return;
         };
         session.seen = Some(theirs);
-        session.equal = theirs == mine;
-        let told = session
-            .sent
-            .is_some_and(|(authority, scopes, _)| (authority, scopes) == mine);
-        let crossing = session
-            .sent
-            .is_some_and(|(_, _, at)| mono.0 < at.0.saturating_add(COMPARE_GAP_MS));
-        if theirs == mine {
-            if !told {
+        session.equal = theirs.agrees(&mine);
+        let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
+        if theirs.agrees(&mine) {
+            if told.is_none() {
                 self.compare(from, id);
             }
             return self.copies_equal(from, id);
         }
-        // When both digests crossed on the wire, one side acts: the other's answer would be the same.
-        if told && crossing && !first {
+        let differs_in_authority = theirs.authority != mine.authority;
+        if let Some((sent, at)) = told
+            && mono.0 < at.0.saturating_add(COMPARE_GAP_MS)
+            && !answers((me, sent), (from, theirs), differs_in_authority)
+        {
             return;
         }
-        if theirs.0 != mine.0 {
+        if differs_in_authority {
             return self.send_heights(from, id, &[Place::Authority], &[], true);
         }
         let Some(community) = self.communities.get(&id) else {
@@ -742,5 +777,30 @@ impl<R: CryptoRng> Node<R> {
         community.provisional.insert(from);
         self.ingest(id, incoming, None, from);
         self.send_heights(from, id, &[Place::Authority], &[], true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_one_side_answers_when_digests_cross_and_it_lets_the_one_that_lacks_more_ask() {
+        let at = |events| Standing {
+            authority: 1,
+            scopes: 2,
+            events,
+        };
+        let (small, great) = (NetworkKey([1; 32]), NetworkKey([2; 32]));
+        for (mine, theirs) in [(3, 7), (7, 3), (5, 5)] {
+            for differs_in_authority in [true, false] {
+                let here = answers((small, at(mine)), (great, at(theirs)), differs_in_authority);
+                let there = answers((great, at(theirs)), (small, at(mine)), differs_in_authority);
+                assert_ne!(here, there, "{mine} and {theirs} events");
+                // Heights of authority are stated at once, those of other scopes after the other side's digests.
+                let lacks_more = mine < theirs;
+                assert!(mine == theirs || here == (lacks_more == differs_in_authority));
+            }
+        }
     }
 }

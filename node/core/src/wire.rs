@@ -26,11 +26,13 @@ pub(crate) const WIRE_VERSION: u8 = 1;
 /// One message of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
-    /// Where the sender stands: 8-byte digests of authority and of all other scopes that both may view.
+    /// Where the sender stands: 8-byte digests of authority and of all other scopes that both may view, and
+    /// how many events it holds in all of them.
     Digest {
         community: CommunityId,
         authority: u64,
         scopes: u64,
+        events: u64,
     },
     /// One digest per shared scope, in the order of the scopes' ids; authority views are equal.
     Scopes {
@@ -325,10 +327,14 @@ impl Frame {
     fn write_fields(&self, w: &mut Writer) {
         match self {
             Self::Digest {
-                authority, scopes, ..
+                authority,
+                scopes,
+                events,
+                ..
             } => {
                 w.u64(*authority);
                 w.u64(*scopes);
+                w.varint(*events);
             }
             Self::Scopes { digests, .. } => write_digests(w, digests),
             Self::Heights { scopes, .. } => w.list(scopes),
@@ -428,6 +434,7 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             community,
             authority: r.u64("authority digest")?,
             scopes: r.u64("scopes digest")?,
+            events: r.varint("events held")?,
         },
         2 => {
             let count = r.len(SCOPES_MAX, "scope digests")?;
