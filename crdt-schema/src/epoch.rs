@@ -17,7 +17,7 @@ mod tests;
 
 use std::fmt;
 
-use alloquy_ids::{EpochId, ScopeId};
+use alloquy_ids::{EpochId, EventId, ScopeId};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hpke::aead::ChaCha20Poly1305;
@@ -166,8 +166,12 @@ impl EpochSecret {
     /// The header is final: its `body_commit` is that of `padded` and its `body_len` is [`sealed_len`] of it.
     #[must_use]
     pub fn seal_body(&self, header: &Header, padded: &[u8]) -> Vec<u8> {
-        let id = header.id();
-        self.body_cipher(&header.log())
+        self.seal_body_of(header.id(), &header.log(), padded)
+    }
+
+    /// The same for a header whose id is known already.
+    pub(crate) fn seal_body_of(&self, id: EventId, log: &LogId, padded: &[u8]) -> Vec<u8> {
+        self.body_cipher(log)
             .encrypt(
                 &body_nonce(&id.0),
                 Payload {

@@ -12,6 +12,7 @@
 mod block;
 mod columns;
 mod pack;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod verify;

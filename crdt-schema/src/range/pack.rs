@@ -263,6 +263,28 @@ impl<T: Ord + Clone> Table<T> {
     }
 }
 
+/// What the receiver will have of an event's body.
+enum Given {
+    Nothing,
+    Carried,
+    /// The padded plaintext, and the secret under which the receiver seals it again.
+    Open(EpochSecret, Vec<u8>),
+}
+
+impl Given {
+    /// Hash of the body as carried, as the receiver computes it. Asked for signed events only: it is costly.
+    fn carrier(&self, event: &VerifiedEvent) -> Option<[u8; 32]> {
+        match self {
+            Self::Nothing => None,
+            Self::Carried => event.body().map(crate::hash::plain),
+            Self::Open(secret, padded) => {
+                let sealed = secret.seal_body_of(event.id(), &event.header().log(), padded);
+                Some(crate::hash::plain(&sealed))
+            }
+        }
+    }
+}
+
 /// Open bodies of one epoch.
 struct Group {
     epoch: EpochId,
@@ -333,8 +355,8 @@ impl<'a> Builder<'a> {
         self.columns.chain.push(placed.chain as u64);
         let group = (header.kind == Kind::Sealed).then(|| self.group(header.epoch));
         self.columns.epoch.push(group.unwrap_or(0) as u64);
-        let (form, carrier) = self.add_body(event, group);
-        let proof = self.add_proof(event, placed.signed, carrier);
+        let (form, given) = self.add_body(event, group);
+        let proof = self.add_proof(event, placed.signed, &given);
         let genesis = header.scope != self.scope;
         self.columns.tag.push(
             Tag {
@@ -418,13 +440,8 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Puts the body where the receiver finds it. Returns the form, and the body as carried if the
-    /// receiver will have it.
-    fn add_body(
-        &mut self,
-        event: &VerifiedEvent,
-        group: Option<usize>,
-    ) -> (Form, Option<[u8; 32]>) {
+    /// Puts the body where the receiver finds it.
+    fn add_body(&mut self, event: &VerifiedEvent, group: Option<usize>) -> (Form, Given) {
         let header = event.header();
         if let Some(group) = group.map(|group| &mut self.groups[group])
             && let Some(secret) = &group.secret
@@ -432,37 +449,26 @@ impl<'a> Builder<'a> {
             if let Some((plaintext, padded)) = plaintext(event, secret, self.packing) {
                 group.lengths.push(plaintext.len() as u64);
                 group.bodies.extend_from_slice(&plaintext);
-                let carrier = event
-                    .signature()
-                    .map(|_| crate::hash::plain(&secret.seal_body(header, &padded)));
-                return (Form::Open, carrier);
+                return (Form::Open, Given::Open(secret.clone(), padded));
             }
             // What does not open under its epoch is of no use to anybody: the body is missing.
             self.columns.body_len.push(u64::from(header.body_len));
             self.commits.extend_from_slice(&header.body_commit);
-            return (Form::Absent, None);
+            return (Form::Absent, Given::Nothing);
         }
         self.columns.body_len.push(u64::from(header.body_len));
         let Some(body) = event.body() else {
             self.commits.extend_from_slice(&header.body_commit);
-            return (Form::Absent, None);
+            return (Form::Absent, Given::Nothing);
         };
         if header.kind == Kind::Sealed {
             self.commits.extend_from_slice(&header.body_commit);
         }
         self.carried.extend_from_slice(body);
-        (
-            Form::Carried,
-            event.signature().map(|_| crate::hash::plain(body)),
-        )
+        (Form::Carried, Given::Carried)
     }
 
-    fn add_proof(
-        &mut self,
-        event: &VerifiedEvent,
-        signed: Signed,
-        given: Option<[u8; 32]>,
-    ) -> Proof {
+    fn add_proof(&mut self, event: &VerifiedEvent, signed: Signed, given: &Given) -> Proof {
         let (Some(signature), Some(carrier)) = (event.signature(), event.carrier()) else {
             return Proof::Place;
         };
@@ -470,7 +476,7 @@ impl<'a> Builder<'a> {
             return Proof::Place;
         }
         self.signatures.extend_from_slice(signature);
-        if given != Some(*carrier) {
+        if given.carrier(event) != Some(*carrier) {
             self.carriers.extend_from_slice(carrier);
             return Proof::Carrier;
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use alloquy_ids::{DeviceId, EpochId, EventId, ScopeId, UnixMs};
 
 use super::block::Block;
-use super::columns::{Columns, Form, Proof, Tag, read_column, unzigzag};
+use super::columns::{Columns, Form, Proof, Tag, unzigzag};
+use super::tables::{Chain, Group, Opened, read_auth_sets, read_chains, read_ids, row_of};
 use super::{RangeError, SignedRange, VerifiedRange};
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::epoch::EpochSecret;
@@ -67,9 +68,6 @@ fn check_declared(value: usize) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// A secret and the plaintext of the block that it opened.
-type Opened = (EpochSecret, Vec<u8>);
-
 /// Opens the sealed blocks; what they hold together is within the limit of one range.
 fn open_blocks(
     range: &SignedRange,
@@ -92,68 +90,6 @@ fn open_blocks(
         blocks.push(Some((secret, block.open("open bodies")?.into_owned())));
     }
     Ok(blocks)
-}
-
-/// Open bodies of one epoch, as they are used up.
-struct Group<'a> {
-    epoch: EpochId,
-    secret: Option<&'a EpochSecret>,
-    lengths: std::vec::IntoIter<u64>,
-    bodies: Reader<'a>,
-}
-
-impl<'a> Group<'a> {
-    /// `count`: how many events of the range say that their body is in the block.
-    fn new(epoch: EpochId, opened: Option<&'a Opened>, count: usize) -> Result<Self, DecodeError> {
-        let (secret, bytes) = opened.map_or((None, &[][..]), |(secret, bytes)| {
-            (Some(secret), bytes.as_slice())
-        });
-        if epoch == EpochId::ZERO || secret.is_some() != (count > 0) {
-            return Err(DecodeError::NotCanonical {
-                what: "epochs of a range",
-            });
-        }
-        let mut bodies = Reader::new(bytes);
-        let lengths = if count > 0 {
-            read_column(&mut bodies, count, "length of a body")?
-        } else {
-            Vec::new()
-        };
-        Ok(Self {
-            epoch,
-            secret,
-            lengths: lengths.into_iter(),
-            bodies,
-        })
-    }
-
-    fn next(&mut self) -> Result<(&'a EpochSecret, &'a [u8]), DecodeError> {
-        let truncated = DecodeError::Truncated {
-            what: "open bodies",
-        };
-        let (Some(secret), Some(len)) = (self.secret, self.lengths.next()) else {
-            return Err(truncated);
-        };
-        if len > BODY_BYTES_MAX as u64 {
-            return Err(DecodeError::Limit {
-                what: "body length",
-                value: len,
-                limit: BODY_BYTES_MAX as u64,
-            });
-        }
-        Ok((secret, self.bodies.raw(len as usize, "open bodies")?))
-    }
-}
-
-/// A piece of a log, as far as it was walked.
-struct Chain {
-    device: DeviceId,
-    incarnation: u32,
-    next_seq: Option<u64>,
-    last: EventId,
-    lamport: Option<u64>,
-    left: usize,
-    unsigned: usize,
 }
 
 /// What is known of the body of an event before its id is.
@@ -264,7 +200,7 @@ impl<'a> Walk<'a> {
                 plaintext,
                 padded,
             } => (
-                Some(secret.seal_body(&header, &padded)),
+                Some(secret.seal_body_of(id, &header.log(), &padded)),
                 Some(plaintext.to_vec()),
             ),
         };
@@ -286,7 +222,7 @@ impl<'a> Walk<'a> {
     /// Everything of the header but the body's length and commitment.
     fn header(&mut self, place: usize, tag: Tag) -> Result<(Header, usize), DecodeError> {
         let columns = self.columns;
-        let deps = self.deps(place)?;
+        let (deps, above) = self.deps(place)?;
         let number = columns.chain[place] as usize;
         if number > self.chains_seen || number >= self.chains.len() {
             return Err(DecodeError::NotCanonical {
@@ -295,11 +231,7 @@ impl<'a> Walk<'a> {
         }
         self.chains_seen += usize::from(number == self.chains_seen);
         let chain = &self.chains[number];
-        let above = deps
-            .iter()
-            .filter_map(|(_, lamport)| *lamport)
-            .max()
-            .max(chain.lamport);
+        let above = above.max(chain.lamport);
         let before = self
             .walked
             .last()
@@ -336,7 +268,7 @@ impl<'a> Walk<'a> {
                 what: "seq of a chain",
             })?,
             prev: chain.last,
-            deps: deps.into_iter().map(|(id, _)| id).collect(),
+            deps,
             auth: row_of(
                 &self.auth_sets,
                 columns.auth[place],
@@ -352,26 +284,27 @@ impl<'a> Walk<'a> {
         Ok((header, number))
     }
 
-    /// Ids of the event's `deps`, with the Lamport times of those in the range.
-    fn deps(&mut self, place: usize) -> Result<Vec<(EventId, Option<u64>)>, DecodeError> {
+    /// Ids of the event's `deps`, and the greatest Lamport time of those in the range.
+    fn deps(&mut self, place: usize) -> Result<(Vec<EventId>, Option<u64>), DecodeError> {
+        let mut above = None;
         let mut deps = Vec::with_capacity(self.columns.dep_len[place] as usize);
         for _ in 0..self.columns.dep_len[place] {
             let reference = *self
                 .dep_refs
                 .next()
                 .ok_or(DecodeError::Truncated { what: "deps" })?;
-            let dep = if reference & 1 == 1 {
-                (*row_of(&self.ids, reference >> 1, "deps")?, None)
-            } else {
-                let back = (reference >> 1) as usize;
-                let earlier = self.walked.len().checked_sub(back + 1);
-                let earlier = earlier.ok_or(DecodeError::NotCanonical { what: "deps" })?;
-                let (id, lamport) = self.walked[earlier];
-                (id, Some(lamport))
-            };
-            deps.push(dep);
+            if reference & 1 == 1 {
+                deps.push(*row_of(&self.ids, reference >> 1, "deps")?);
+                continue;
+            }
+            let back = (reference >> 1) as usize;
+            let earlier = self.walked.len().checked_sub(back + 1);
+            let (id, lamport) =
+                self.walked[earlier.ok_or(DecodeError::NotCanonical { what: "deps" })?];
+            deps.push(id);
+            above = above.max(Some(lamport));
         }
-        Ok(deps)
+        Ok((deps, above))
     }
 
     /// Finds the body and completes the header with its length and commitment.
@@ -512,98 +445,8 @@ impl<'a> Walk<'a> {
             reader.end()?;
         }
         for group in &self.groups {
-            group.bodies.end()?;
+            group.end()?;
         }
         Ok(())
     }
-}
-
-impl Chain {
-    fn advance(&mut self, id: EventId, header: &Header) {
-        self.last = id;
-        self.lamport = Some(header.lamport);
-        self.next_seq = header.seq.checked_add(1);
-        self.left -= 1;
-    }
-}
-
-fn row_of<'t, T>(table: &'t [T], row: u64, what: &'static str) -> Result<&'t T, DecodeError> {
-    let found = usize::try_from(row).ok().and_then(|row| table.get(row));
-    found.ok_or(DecodeError::Limit {
-        what,
-        value: row,
-        limit: table.len() as u64,
-    })
-}
-
-fn read_ids<T>(
-    r: &mut Reader<'_>,
-    count: usize,
-    id: impl Fn([u8; 32]) -> T,
-) -> Result<Vec<T>, DecodeError> {
-    let bytes = r.raw(count * 32, "ids of a range")?;
-    Ok(bytes.as_chunks().0.iter().map(|bytes| id(*bytes)).collect())
-}
-
-/// The chains of a range. Every one of them has events: its number is used at least once.
-fn read_chains(
-    columns: &Columns,
-    devices: &[DeviceId],
-    ids: &[EventId],
-) -> Result<Vec<Chain>, DecodeError> {
-    let mut chains = Vec::with_capacity(columns.chain_device.len());
-    for (number, device) in columns.chain_device.iter().enumerate() {
-        let value = columns.chain_incarnation[number];
-        let incarnation = u32::try_from(value).map_err(|_over| DecodeError::Limit {
-            what: "incarnation of a chain",
-            value,
-            limit: u64::from(u32::MAX),
-        })?;
-        chains.push(Chain {
-            device: *row_of(devices, *device, "device of a chain")?,
-            incarnation,
-            next_seq: Some(columns.chain_seq[number]),
-            last: match columns.chain_prev[number] {
-                0 => EventId::ZERO,
-                row => *row_of(ids, row - 1, "prev of a chain")?,
-            },
-            lamport: None,
-            left: 0,
-            unsigned: 0,
-        });
-    }
-    for chain in &columns.chain {
-        let count = chains.len() as u64;
-        let place = usize::try_from(*chain)
-            .ok()
-            .and_then(|chain| chains.get_mut(chain));
-        let what = "chain of an event";
-        place
-            .ok_or(DecodeError::Limit {
-                what,
-                value: *chain,
-                limit: count,
-            })?
-            .left += 1;
-    }
-    if chains.iter().any(|chain| chain.left == 0) {
-        return Err(DecodeError::NotCanonical {
-            what: "chains of a range",
-        });
-    }
-    Ok(chains)
-}
-
-fn read_auth_sets(columns: &Columns, ids: &[EventId]) -> Result<Vec<Vec<EventId>>, DecodeError> {
-    let mut refs = columns.auth_refs.iter();
-    let mut sets = Vec::with_capacity(columns.auth_len.len());
-    for len in &columns.auth_len {
-        let heads = refs.by_ref().take(*len as usize);
-        sets.push(
-            heads
-                .map(|row| row_of(ids, *row, "auth heads").copied())
-                .collect::<Result<_, _>>()?,
-        );
-    }
-    Ok(sets)
 }
