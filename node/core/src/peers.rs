@@ -11,30 +11,13 @@ use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, KEPT_PEERS_MAX};
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::{AddressesRecord, Key};
+use crate::sync::Standing;
 
 /// A connected peer.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) since: MonoMs,
     pub(crate) sessions: BTreeMap<CommunityId, Session>,
-}
-
-/// Where a node says that it stands, to one peer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
-    /// Digest of the authority log.
-    pub(crate) authority: u64,
-    /// Digest of all other scopes that both may view.
-    pub(crate) scopes: u64,
-    /// Events held in all of these, counting or not.
-    pub(crate) events: u64,
-}
-
-impl Standing {
-    /// Whether both copies are equal: hidden events do not matter.
-    pub(crate) const fn agrees(&self, other: &Self) -> bool {
-        self.authority == other.authority && self.scopes == other.scopes
-    }
 }
 
 /// What is known of a peer's copy of one community.
