@@ -121,6 +121,7 @@ impl History {
         let lamport = |id: &EventId| {
             self.events
                 .iter()
+                .rev()
                 .find(|event| event.id() == *id)
                 .map(|e| e.header().lamport)
         };
