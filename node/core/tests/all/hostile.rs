@@ -112,8 +112,8 @@ fn a_stranger_learns_nothing_and_changes_nothing() {
     world.peers.push(mallory);
     world.connect(0, 2);
     let before = world.wire.len();
-    // A digest frame about the community, made by hand: wire version, tag, id, two digests.
-    let frame = [&[1, 1], id.as_bytes().as_slice(), &[0; 16]].concat();
+    // A digest frame about the community, made by hand: wire version, tag, id, two digests, a count.
+    let frame = [&[1, 1], id.as_bytes().as_slice(), &[0; 17]].concat();
     world.arrive(2, 0, Packet::Frame(frame.into()));
     world.settle();
     assert_eq!(world.wire.len(), before + 1, "no answer");
