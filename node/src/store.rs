@@ -11,7 +11,8 @@
 //! - **Failure is not the end.** A full disk or a read-only medium fails tasks; the file is opened anew for
 //!   the next commit, which succeeds once there is space.
 //! - **Nothing damaged is repaired in silence.** redb falls back to its last complete commit after a crash;
-//!   a file that is torn in any other way is named, left as it is, and not opened.
+//!   a file that is torn in any other way is named and not opened. Where only redb's own lists of free pages are
+//!   wrong, they are made anew, and the store counts as restored.
 //!
 //! Deliberately not here: what records mean, reading single records, compaction while running.
 
@@ -66,7 +67,7 @@ pub enum OpenError {
         holder: Option<u32>,
     },
     /// The file is torn or not a store; it was left as it is.
-    #[error("{} is damaged: {reason}. Nothing was changed; put back a copy of the file", path.display())]
+    #[error("{} is damaged: {reason}. It was not opened; put back a copy of the file", path.display())]
     Damaged {
         /// The store's file.
         path: PathBuf,
@@ -178,16 +179,7 @@ impl Store {
         };
         let mut rng = crate::entropy::seeded().map_err(failed)?;
         let sealer = Sealer::new(key);
-        let (database, records, era) = guarded(&path, || {
-            let database = open_file(&path)?;
-            let (records, era) = read_all(&path, &database, &sealer)?;
-            Ok((database, records, era))
-        })?;
-        let outside = nonce::outside(dir).map_err(failed)?;
-        let era = era.next(outside.as_deref(), &mut rng);
-        write_shell(&database, &era).map_err(|error| failed(storage_io(error)))?;
-        nonce::set_outside(dir, &era).map_err(failed)?;
-        let nonce = nonce::restore_nonce(dir, &era, &mut rng).map_err(failed)?;
+        let (database, records, nonce) = guarded(&path, || begin(dir, &path, &sealer, &mut rng))?;
         let reopen_path = path.clone();
         let writer = Writer::new(
             database,
@@ -357,6 +349,34 @@ fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, OpenError>) -> Resul
             reason: "its inner structure does not fit together".to_owned(),
         })
     })
+}
+
+/// Opens the file, reads it, and begins a new generation in it.
+fn begin(
+    dir: &DataDir,
+    path: &Path,
+    sealer: &Sealer,
+    rng: &mut StoreRng,
+) -> Result<(Database, Vec<(Bytes, Bytes)>, [u8; 32]), OpenError> {
+    let failed = |error| OpenError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    let mut database = open_file(path)?;
+    // Whether the lists of free pages fit what is in use: were they wrong, later commits would overwrite records.
+    let whole = database
+        .check_integrity()
+        .map_err(|error| open_error(path, error))?;
+    if !whole {
+        tracing::warn!("the store was repaired; it is taken as restored from a copy");
+    }
+    let (records, era) = read_all(path, &database, sealer)?;
+    let outside = nonce::outside(dir).map_err(failed)?;
+    let era = era.next(outside.as_deref().filter(|_| whole), rng);
+    write_shell(&database, &era).map_err(|error| failed(storage_io(error)))?;
+    nonce::set_outside(dir, &era).map_err(failed)?;
+    let nonce = nonce::restore_nonce(dir, &era, rng).map_err(failed)?;
+    Ok((database, records, nonce))
 }
 
 fn open_file(path: &Path) -> Result<Database, OpenError> {

@@ -252,7 +252,7 @@ fn a_torn_file_is_named_and_left_as_it_is() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(10))]
 
     #[test]
     fn a_file_with_changed_bytes_is_refused_or_reads_as_before(at in 0.0..1.0_f64, mask in 1..=255_u8, length in 1..64_usize) {
