@@ -2,7 +2,7 @@
 
 use crate::draw::Draw;
 use crate::net::Weather;
-use crate::workload::Temper;
+use crate::workload::{Temper, Workload};
 use crate::world::World;
 
 /// Two years, the farthest that a clock is off.
@@ -145,7 +145,7 @@ impl Trouble {
     }
 
     /// One fault.
-    pub fn strike(&mut self, world: &mut World<'_>) {
+    pub fn strike(&mut self, world: &mut World<'_>, workload: &mut Workload) {
         let seats = world.seats();
         let seat = self.draw.index(seats);
         let until = world.now() + self.draw.between(300, 15_000);
@@ -159,6 +159,11 @@ impl Trouble {
             }
             Fault::Heal => world.heal(),
             Fault::Crash if world.is_up(seat) => {
+                // The moment that matters is while something is being written.
+                for _ in 0..self.draw.below(4) {
+                    workload.act(world, seat);
+                }
+                world.run_for(self.draw.below(8));
                 world.crash(seat);
                 self.down.push((until, seat));
             }

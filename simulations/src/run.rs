@@ -15,7 +15,7 @@ use crate::replica;
 use crate::report::{Outcome, Violation};
 use crate::trace::Trace;
 use crate::workload::Workload;
-use crate::world::{CANARY, World};
+use crate::world::{NAME_CANARY, World};
 
 /// A command of the calm beginning ends in this time.
 const CALM_WAIT_MS: u64 = 30_000;
@@ -115,14 +115,14 @@ impl Run<'_> {
         for (seat, offset) in self.plan.offsets_ms.clone().into_iter().enumerate() {
             self.world.add_node(&format!("n{seat}"), offset)?;
         }
-        let name = format!("{CANARY}-first");
+        let name = format!("{NAME_CANARY}-first");
         let Reply::Community { community } =
             self.must(0, None, Command::CreateCommunity { name })?
         else {
             return Err("create-community: a reply of another shape".to_owned());
         };
         let reference = CommunityRef(community.to_string());
-        let name = format!("{CANARY}-general");
+        let name = format!("{NAME_CANARY}-general");
         let channel = Command::CreateChannel {
             community: reference.clone(),
             kind: ChannelKind::Text,
@@ -186,7 +186,7 @@ impl Run<'_> {
                 self.check_own_log(seat);
             }
             if self.world.now() >= fault_at {
-                trouble.strike(&mut self.world);
+                trouble.strike(&mut self.world, workload);
                 fault_at = self.world.now() + pace.between(1, 2 * self.plan.fault_gap_ms);
             }
             if self.world.now() >= command_at {

@@ -13,7 +13,7 @@ use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId};
 
 use crate::draw::Draw;
-use crate::world::{CANARY, World};
+use crate::world::{CANARY, NAME_CANARY, World};
 use deed::{Deed, PEACEFUL, QUARREL, TIMED};
 
 /// How much the people of a run quarrel.
@@ -80,9 +80,12 @@ impl Workload {
         let running: Vec<_> = (0..world.seats())
             .filter(|seat| world.is_up(*seat))
             .collect();
-        let Some(seat) = self.draw.pick(&running).copied() else {
-            return false;
-        };
+        let seat = self.draw.pick(&running).copied();
+        seat.is_some_and(|seat| self.act(world, seat))
+    }
+
+    /// The person at a running node does one thing. `false`: nothing could be done.
+    pub fn act(&mut self, world: &mut World<'_>, seat: usize) -> bool {
         let mut deeds = PEACEFUL.to_vec();
         if self.temper == Temper::Quarrelsome {
             deeds.extend(QUARREL);
@@ -158,7 +161,7 @@ impl Workload {
 
     fn name(&mut self, what: &str) -> String {
         self.texts += 1;
-        format!("{CANARY}-{what}-{}", self.texts)
+        format!("{NAME_CANARY}-{what}-{}", self.texts)
     }
 
     fn profile(&mut self) -> ProfileChange {

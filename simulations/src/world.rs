@@ -25,6 +25,8 @@ use crate::trace::Trace;
 
 /// What every text of a simulation holds, so that plaintext is found wherever it leaks.
 pub const CANARY: &str = "kQ7canary";
+/// The same for names. A joiner tells its own to the member that it asks, over their encrypted stream.
+pub const NAME_CANARY: &str = "kQ7named";
 
 /// Wall time at the virtual clock's zero: 2026-01-01 UTC.
 const WALL_START_MS: u64 = 1_767_225_600_000;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::Reply;
 use alloquy_api::command::Command;
-use alloquy_ids::{AccountId, CommunityId, EventId};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId};
 
 use super::{Replicas, is_denial, may_have_acted};
 use crate::replica::{Replica, View};
@@ -30,6 +30,17 @@ fn contested(acts: &[Act]) -> BTreeSet<CommunityId> {
     denials.filter_map(|act| act.community).collect()
 }
 
+/// Messages that somebody may have taken away on purpose: they may be gone or leave a mark.
+fn deleted(acts: &[Act]) -> BTreeSet<EventId> {
+    let done = acts.iter().filter(|act| may_have_acted(act));
+    done.flat_map(|act| match &act.command {
+        Command::Delete { message } => vec![*message],
+        Command::Purge { messages, .. } => messages.clone(),
+        _ => Vec::new(),
+    })
+    .collect()
+}
+
 /// Everything acknowledged is on every member exactly once, and no log is forked.
 pub fn durability(
     world: &World<'_>,
@@ -37,6 +48,7 @@ pub fn durability(
     founders: &BTreeSet<AccountId>,
 ) -> Vec<(usize, String)> {
     let contested = contested(world.acts());
+    let deleted = deleted(world.acts());
     let mut faults = Vec::new();
     for (seat, replica) in replicas {
         for (community, view) in &replica.communities {
@@ -64,7 +76,11 @@ pub fn durability(
                 let author = world.account(act.seat);
                 let undisputed = !contested.contains(community)
                     || is_untouched(world, *community, author, founders);
-                act.community == Some(*community) && undisputed && !counts.contains_key(id)
+                act.community == Some(*community)
+                    && undisputed
+                    && !deleted.contains(id)
+                    && !counts.contains_key(id)
+                    && may_view(view, act.seat == *seat, home(*id, act, replicas))
             });
             if let Some((id, act)) = lost {
                 let author = world.name(act.seat);
@@ -79,6 +95,22 @@ pub fn durability(
         }
     }
     faults
+}
+
+/// The channel of a message: as its command says, or where somebody shows it.
+fn home(id: EventId, act: &Act, replicas: &Replicas) -> Option<ChannelId> {
+    if let Command::Send { channel, .. } = &act.command {
+        return channel.0.parse().ok();
+    }
+    let views = replicas.values().flat_map(|one| one.communities.values());
+    let mut channels = views.flat_map(|view| &view.messages);
+    let found = channels.find(|(_, messages)| messages.iter().any(|message| message.id == id));
+    found.map(|(channel, _)| *channel)
+}
+
+/// Whether a node should show what is in a channel; one that nobody knows is looked for at the author's only.
+fn may_view(view: &View, is_author: bool, channel: Option<ChannelId>) -> bool {
+    channel.map_or(is_author, |channel| view.messages.contains_key(&channel))
 }
 
 /// Whether nothing that was done could hide the account's messages: it was there from the start, nobody
@@ -118,8 +150,9 @@ fn counts(view: &View) -> BTreeMap<EventId, usize> {
 #[must_use]
 pub fn own_log(world: &World<'_>, seat: usize, replica: &Replica) -> Option<String> {
     let contested = contested(world.acts());
+    let deleted = deleted(world.acts());
     let (id, _) = acknowledged(world.acts())
-        .filter(|(_, act)| act.seat == seat)
+        .filter(|(id, act)| act.seat == seat && !deleted.contains(id))
         .find(|(id, act)| {
             let Some(community) = act
                 .community

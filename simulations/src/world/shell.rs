@@ -1,10 +1,10 @@
 //! The shell's part: feeds inputs, drains outputs, runs the store and the timers.
 
-use alloquy_api::Event;
+use alloquy_api::{Command, Event};
 use alloquy_core::{Input, Now, Output, TaskId, Verdict, Write};
 use alloquy_ids::MonoMs;
 
-use super::{CANARY, Due, PERSON, READER, World, wall_at};
+use super::{CANARY, Due, NAME_CANARY, PERSON, READER, World, wall_at};
 
 /// Outputs of one input. The largest honest case is a caught-up channel of a few hundred messages.
 const OUTPUTS_MAX: usize = 5_000;
@@ -163,18 +163,25 @@ impl World<'_> {
             carried => {
                 if let Output::Send(_, bytes) | Output::Publish(_, bytes) = &carried {
                     self.seats[seat].frames += 1;
-                    if holds(bytes, CANARY.as_bytes()) {
+                    if self.tells(seat, bytes) {
                         let size = bytes.len();
-                        self.violation(
-                            "confidentiality",
-                            Some(seat),
-                            format!("plaintext in a frame of {size} B"),
-                        );
+                        let text = format!("plaintext in a frame of {size} B");
+                        self.violation("confidentiality", Some(seat), text);
                     }
                 }
                 self.net.put(self.now, seat, carried);
             }
         }
+    }
+
+    /// Whether a frame holds text or names that only members may read.
+    fn tells(&self, seat: usize, bytes: &[u8]) -> bool {
+        let joins = || {
+            self.waiting
+                .range((seat, 0)..=(seat, u64::MAX))
+                .any(|(_, act)| matches!(self.acts[*act].command, Command::Join { .. }))
+        };
+        holds(bytes, CANARY.as_bytes()) || (holds(bytes, NAME_CANARY.as_bytes()) && !joins())
     }
 
     fn store(&mut self, seat: usize, task: TaskId, writes: Vec<Write>) {
