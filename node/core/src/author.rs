@@ -1,5 +1,7 @@
 //! Own events: from a draft to a signed, sealed, applied and stored event; public only when durable (I8).
 
+use std::collections::BTreeMap;
+
 use alloquy_api::{Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::authority::op::AuthorityOp;
@@ -219,7 +221,13 @@ impl<R: CryptoRng> Node<R> {
             return Vec::new();
         };
         let mut events = Vec::new();
+        let mut bodies = BTreeMap::new();
         for draft in drafts {
+            if let Draft::Delete(..) = draft
+                && let Some(dag) = community.dag(draft.place())
+            {
+                bodies.extend(dag.iter().map(|event| (event.id(), event.clone())));
+            }
             // More heads than an event may name are joined first.
             while community.authority.dag().heads().len() > AUTH_HEADS_MAX {
                 let Some(merge) = author(&self.me, community, &Draft::Op(AuthorityOp::Merge), wall)
@@ -230,14 +238,20 @@ impl<R: CryptoRng> Node<R> {
             }
             events.extend(author(&self.me, community, draft, wall));
         }
-        let (events, changes): (Vec<_>, Vec<_>) = events
+        let (events, mut changes): (Vec<_>, Vec<_>) = events
             .into_iter()
             .map(|(event, applied)| (event, (applied.place, applied.changes)))
             .unzip();
+        let emptied = changes
+            .iter_mut()
+            .flat_map(|(_, changes)| std::mem::take(&mut changes.dropped_bodies))
+            .filter_map(|id| bodies.remove(&id))
+            .collect();
         let ids: Vec<_> = events.iter().map(VerifiedEvent::id).collect();
         let own = Own {
             community: id,
             events: ids.clone(),
+            emptied,
             answer: answer(&ids),
         };
         let writes = records(self, &ids);
@@ -290,6 +304,8 @@ impl<R: CryptoRng> Node<R> {
         for event in &own.events {
             self.tell_delivery(own.community, *event);
         }
+        let emptied: Vec<_> = own.emptied.iter().map(VerifiedEvent::id).collect();
+        self.drop_bodies(own.community, &emptied);
         self.publish_events(own.community, &own.events);
         for event in &own.events {
             if let Some(newcomer) = self.welcomes.remove(event) {
@@ -299,14 +315,28 @@ impl<R: CryptoRng> Node<R> {
         self.compare_soon(own.community, crate::limits::OWN_COMPARE_MS);
     }
 
-    /// Takes own events back that could not be stored: they were never public. The log goes on under a new
-    /// incarnation, because a store that reports a failure may have kept the events all the same.
-    pub(crate) fn take_back(&mut self, id: CommunityId, events: &[EventId]) {
+    /// Takes own events back that could not be stored, with those written after them, which rest on them: none
+    /// was ever public. The log goes on under a new incarnation, because a store that reports a failure may
+    /// have kept the events all the same.
+    pub(crate) fn take_back(&mut self, own: Own) {
+        let id = own.community;
         let Some(community) = self.communities.remove(&id) else {
             return;
         };
+        let (mut events, mut emptied) = (own.events, own.emptied);
+        for task in self.outbox.tasks.values_mut() {
+            let After::Own(later) = &mut task.after else {
+                continue;
+            };
+            if later.community == id {
+                events.append(&mut later.events);
+                // What an earlier deletion emptied is empty for the later ones: the earlier copy stands.
+                emptied.append(&mut later.emptied);
+                task.after = After::TakenBack(later.answer.take().map(|(origin, _)| origin));
+            }
+        }
         let incarnation = self.rng.next_u32();
-        match community.rebuilt_without(events, incarnation) {
+        match community.rebuilt_without(&events, &emptied, incarnation) {
             Some(rebuilt) => {
                 let membership = rebuilt.membership.clone();
                 self.communities.insert(id, rebuilt);

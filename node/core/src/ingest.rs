@@ -120,9 +120,14 @@ impl Community {
         }
     }
 
-    /// The same community without some of its events, writing under another incarnation.
-    /// `None`: its genesis is among them.
-    pub(crate) fn rebuilt_without(self, without: &[EventId], incarnation: u32) -> Option<Self> {
+    /// The same community without some of its events, writing under another incarnation. `emptied`: events that
+    /// had lost their bodies to what is left out, as they were. `None`: its genesis is left out.
+    pub(crate) fn rebuilt_without(
+        self,
+        without: &[EventId],
+        emptied: &[VerifiedEvent],
+        incarnation: u32,
+    ) -> Option<Self> {
         let mut events: Vec<VerifiedEvent> = self.authority.dag().iter().cloned().collect();
         events.extend(self.content.dag().iter().cloned());
         events.extend(
@@ -131,6 +136,11 @@ impl Community {
                 .flat_map(|timeline| timeline.dag().iter().cloned()),
         );
         events.retain(|event| !without.contains(&event.id()));
+        for full in emptied {
+            for event in events.iter_mut().filter(|event| event.id() == full.id()) {
+                *event = full.clone();
+            }
+        }
         let genesis = events
             .iter()
             .position(|event| event.id() == EventId::from(self.id))?;
@@ -374,7 +384,7 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Removes bodies from the store (the timeline has dropped them); what is left of a row is packed again.
-    fn drop_bodies(&mut self, id: CommunityId, ids: &[EventId]) {
+    pub(crate) fn drop_bodies(&mut self, id: CommunityId, ids: &[EventId]) {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };

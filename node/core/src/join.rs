@@ -122,8 +122,12 @@ impl<R: CryptoRng> Node<R> {
             self.me.prekey.clone(),
         );
         let until = self.now.mono.plus(JOIN_TIMEOUT_MS);
+        // An attempt by another link ends here; who waits for it waits for this one.
+        let earlier = self.joins.remove(&id);
+        let mut origins = earlier.map(|attempt| attempt.origins).unwrap_or_default();
+        origins.push(origin);
         let attempt = JoinAttempt {
-            origins: vec![origin],
+            origins,
             link,
             join,
             asked: BTreeSet::new(),

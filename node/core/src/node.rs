@@ -328,19 +328,39 @@ impl<R: CryptoRng> Node<R> {
                 if self.store_fault.take().is_some() {
                     tracing::info!("the store can be written again");
                 }
-                self.after_store(ended.after);
+                self.after_store(ended.after, &ended.writes);
             }
             Err(error) => self.store_failed(ended.writes, ended.after, error),
         }
     }
 
-    fn after_store(&mut self, after: After) {
+    fn after_store(&mut self, after: After, writes: &[Write]) {
         match after {
             After::Nothing => {}
             After::Own(own) => self.own_stored(own),
             After::Received { community, events } => self.received_stored(community, &events),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
+            After::TakenBack(origin) => {
+                let text = "a write before it could not be stored; nothing was written, nothing was sent";
+                let refusal = CommandError::new(ErrorCode::Storage, text);
+                if let Some(origin) = origin {
+                    self.outbox.done(origin, Err(refusal));
+                }
+                self.remove_rows(writes);
+            }
         }
+    }
+
+    /// Removes events from the store that were taken back after their task had begun.
+    fn remove_rows(&mut self, writes: &[Write]) {
+        let row = |write: &Write| match write {
+            Write::Put(key, _) if matches!(Key::from_key(key), Ok(Key::Events(..))) => {
+                Some(Write::Delete(key.clone()))
+            }
+            _ => None,
+        };
+        let rows = writes.iter().filter_map(row).collect();
+        self.outbox.store(rows, After::Nothing);
     }
 
     /// Nothing that failed to be stored was made public: own events are taken back, others' are written later.
@@ -358,10 +378,15 @@ impl<R: CryptoRng> Node<R> {
         self.store_fault = Some(error);
         match after {
             After::Own(own) => {
-                if let Some((origin, _)) = own.answer {
+                if let Some((origin, _)) = &own.answer {
+                    self.outbox.done(*origin, Err(refusal));
+                }
+                self.take_back(own);
+            }
+            After::TakenBack(origin) => {
+                if let Some(origin) = origin {
                     self.outbox.done(origin, Err(refusal));
                 }
-                self.take_back(own.community, &own.events);
             }
             After::Answer(origin, _) => self.outbox.done(origin, Err(refusal)),
             After::Nothing | After::Received { .. } => {

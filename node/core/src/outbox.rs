@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use alloquy_api::{Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey};
 use alloquy_schema::codec::Canonical;
+use alloquy_schema::event::VerifiedEvent;
 use bytes::Bytes;
 
 use crate::io::{Fault, Origin, Output, TaskId, Write};
@@ -25,6 +26,8 @@ pub(crate) enum After {
     },
     /// A change without events is durable: answer.
     Answer(Origin, Reply),
+    /// Own events that rest on some that could not be stored: refuse, and remove them.
+    TakenBack(Option<Origin>),
 }
 
 /// Own events of one command.
@@ -32,6 +35,9 @@ pub(crate) enum After {
 pub(crate) struct Own {
     pub(crate) community: CommunityId,
     pub(crate) events: Vec<EventId>,
+    /// What a deletion among the events emptied, as it was: given back if the deletion can not be stored,
+    /// removed from the store when it is durable.
+    pub(crate) emptied: Vec<VerifiedEvent>,
     pub(crate) answer: Option<(Origin, Reply)>,
 }
 

@@ -181,6 +181,7 @@ impl<R: CryptoRng> Node<R> {
         let own = crate::outbox::Own {
             community: id,
             events: vec![event.id()],
+            emptied: Vec::new(),
             answer: None,
         };
         self.commit_own(id, &[event], writes, own);
