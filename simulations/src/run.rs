@@ -24,6 +24,8 @@ const CALM_WAIT_MS: u64 = 30_000;
 const SETTLE_MS_MAX: u64 = 240_000;
 /// How often that is looked at.
 const SETTLE_STEP_MS: u64 = 10_000;
+/// A join that nobody answers is given up within this time.
+const JOIN_MS_MAX: u64 = 660_000;
 /// Quiet time over which frames are counted.
 const QUIET_MS: u64 = 30_000;
 /// Frames that a settled node may send to each other node in a second: digests, presence, acknowledgements.
@@ -86,6 +88,7 @@ impl Run<'_> {
         }
         if self.world.violations.is_empty() {
             self.watch_quiet();
+            self.await_joins();
             self.restart_all();
         }
         Ok(())
@@ -247,7 +250,9 @@ impl Run<'_> {
     fn unsettled(&self, replicas: &Replicas) -> Option<String> {
         let world = &self.world;
         let pending = || {
-            let act = world.pending().next()?;
+            // A join goes on asking until its own time is over: nobody may be there whom its link names.
+            let mut acts = world.pending();
+            let act = acts.find(|act| !matches!(act.command, Command::Join { .. }))?;
             Some(format!(
                 "`{}` of {} has not ended",
                 act.command,
@@ -328,6 +333,22 @@ impl Run<'_> {
                     format!("a gossip frame waits for {owed} ms"),
                 );
             }
+        }
+    }
+
+    /// A join that leads nowhere ends by itself.
+    fn await_joins(&mut self) {
+        let ended = |world: &World<'_>| world.pending().next().is_none();
+        if !self.world.run_until(JOIN_MS_MAX, ended) {
+            let act = self.world.pending().next().cloned();
+            let text = act.map_or_else(String::new, |act| {
+                format!(
+                    "`{}` of {} has not ended",
+                    act.command,
+                    self.world.name(act.seat)
+                )
+            });
+            self.world.violation("termination", None, text);
         }
     }
 

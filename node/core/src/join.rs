@@ -464,15 +464,21 @@ impl<R: CryptoRng> Node<R> {
             self.outbox.store(writes, After::Nothing);
             self.after_apply(id, &batch.new);
         } else {
-            let joined = self.now.wall;
-            if let Some(community) = self.communities.get_mut(&id) {
-                community.membership.joined = joined;
-                let write = put(&Key::Community(id), &community.membership);
-                self.outbox.store(vec![write], After::Nothing);
-            }
             for (bytes, incoming) in came {
                 self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
             }
+            let joined = self.now.wall;
+            let Some(community) = self.communities.get_mut(&id) else {
+                return;
+            };
+            if !community.active {
+                // The admission did not hold: whoever gave it did not know of this account's leave, say, and
+                // has heard of it by now. It is asked again in its turn.
+                return;
+            }
+            community.membership.joined = joined;
+            let write = put(&Key::Community(id), &community.membership);
+            self.outbox.store(vec![write], After::Nothing);
         }
         if let Some(attempt) = self.joins.get_mut(&id) {
             attempt.admitted = true;
