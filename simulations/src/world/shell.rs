@@ -10,6 +10,8 @@ use super::{CANARY, Due, NAME_CANARY, PERSON, READER, World, wall_at};
 const OUTPUTS_MAX: usize = 5_000;
 /// Time-outs at one instant: each tick of the core may set the next deadline to now a few times.
 const SPINS_MAX: u32 = 50;
+/// How long a node rests that has spun that often.
+const SPIN_PAUSE_MS: u64 = 1_000;
 
 impl World<'_> {
     /// Does the next thing due at `until` or before.
@@ -121,7 +123,8 @@ impl World<'_> {
             return;
         }
         let spinning = place.spins.0 == self.now && place.spins.1 >= SPINS_MAX;
-        let soonest = self.now + u64::from(spinning);
+        // What was reported need not be shown at every instant.
+        let soonest = self.now + if spinning { SPIN_PAUSE_MS } else { 0 };
         let at = deadline.map(|mono| mono.0.saturating_sub(place.mono_base).max(soonest));
         if at != place.timer {
             place.timer = at;
