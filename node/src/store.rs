@@ -104,13 +104,16 @@ impl OpenError {
     }
 }
 
+/// Keys and values.
+pub type Records = Vec<(Bytes, Bytes)>;
+
 /// A store that was opened, and all that it holds.
 #[derive(Debug)]
 pub struct Opened {
     /// For writing.
     pub store: Store,
     /// All records, sorted by key.
-    pub records: Vec<(Bytes, Bytes)>,
+    pub records: Records,
     /// Differs when the store was copied or restored since the last start.
     pub nonce: [u8; 32],
 }
@@ -357,7 +360,7 @@ fn begin(
     path: &Path,
     sealer: &Sealer,
     rng: &mut StoreRng,
-) -> Result<(Database, Vec<(Bytes, Bytes)>, [u8; 32]), OpenError> {
+) -> Result<(Database, Records, [u8; 32]), OpenError> {
     let failed = |error| OpenError::Io {
         path: path.to_owned(),
         error,
@@ -425,7 +428,7 @@ fn read_all(
     path: &Path,
     database: &Database,
     sealer: &Sealer,
-) -> Result<(Vec<(Bytes, Bytes)>, Era), OpenError> {
+) -> Result<(Records, Era), OpenError> {
     let damaged = |reason: String| OpenError::Damaged {
         path: path.to_owned(),
         reason,
