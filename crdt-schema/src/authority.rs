@@ -49,6 +49,7 @@ pub use explain::{Verdict, Why};
 pub use join::JoinError;
 use op::AuthorityOp;
 pub use state::{Channel, Epoch, Invite, Loss, Map, Member, Role, Set, State};
+pub use store::Effort;
 use store::{Evaluated, Store};
 use unit::{Facts, Seen, Unit, UnitIx};
 
@@ -165,6 +166,12 @@ impl AuthorityLog {
         let Some(op) = self.entries.get(&op) else { return false };
         let mut heads = heads.iter().filter_map(|head| self.entries.get(head));
         heads.any(|head| self.store.graph.holds(head.last, op.last))
+    }
+
+    /// Work done so far, for tests and benchmarks.
+    #[must_use]
+    pub fn effort(&self) -> Effort {
+        self.store.effort()
     }
 
     fn units_of(&self, heads: &[EventId]) -> Option<Vec<UnitIx>> {

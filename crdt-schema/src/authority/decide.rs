@@ -145,6 +145,7 @@ impl Decision<'_> {
         let mut state = (*self.base.state).clone();
         let region = self.store.graph.region(self.store.graph.parents(ix), self.gate);
         let units: Vec<_> = region.into_iter().filter(counts).map(|other| (other, self.store.unit(other))).collect();
+        self.store.count(1, units.len());
         add_region(&mut state, &units, self.reach);
         state
     }
@@ -172,6 +173,7 @@ impl Decision<'_> {
     }
 
     fn takes(&self, ix: UnitIx, state: &State, others: &[UnitIx]) -> bool {
+        self.store.count(1, 0);
         let unit = self.store.unit(ix);
         let among = |reaches: &dyn Fn(&Unit) -> bool| -> Vec<&Unit> {
             others.iter().map(|other| self.store.unit(*other)).filter(|other| reaches(other)).collect()
@@ -266,6 +268,7 @@ impl Decision<'_> {
             .filter(|ix| self.effective.contains(ix))
             .map(|ix| (*ix, self.store.unit(*ix)))
             .collect();
+        self.store.count(0, effective.len());
         add_region(&mut state, &effective, self.reach);
         let mut flips = self.base.flips.clone();
         add_losses_of_falls(self.store, &mut state, self.flips.iter());

@@ -4,7 +4,7 @@
 //! is replayed from the nearest of these with the verdicts that the units themselves remember, so that
 //! nothing is ever decided twice and nothing recurses.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -38,6 +38,16 @@ pub(super) struct Store {
     memo: RefCell<Memo>,
     /// Units that their own past refuses and that some later past found effective.
     revived: BTreeSet<UnitIx>,
+    effort: Cell<Effort>,
+}
+
+/// Work done since the log was opened: what tests gate instead of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Operations judged against a state.
+    pub judged: u64,
+    /// Operations applied to a state.
+    pub written: u64,
 }
 
 #[derive(Debug, Default)]
@@ -64,8 +74,13 @@ impl Store {
         &self.units[ix as usize]
     }
 
-    pub(super) fn units(&self) -> &[Unit] {
-        &self.units
+    pub(super) fn effort(&self) -> Effort {
+        self.effort.get()
+    }
+
+    pub(super) fn count(&self, judged: usize, written: usize) {
+        let Effort { judged: before, written: old } = self.effort.get();
+        self.effort.set(Effort { judged: before + judged as u64, written: old + written as u64 });
     }
 
     /// A causal order that is the same on all replicas.
@@ -86,6 +101,7 @@ impl Store {
             self.revived.extend(revived);
         }
         let ix = self.graph.push(parents);
+        self.count(1, 1);
         let after = followed(past, &unit);
         self.units.push(unit);
         if self.graph.depth(ix).is_multiple_of(KEPT_EVERY) {
@@ -123,6 +139,7 @@ impl Store {
             at = self.graph.gate(at);
         };
         while let Some(next) = path.pop() {
+            self.count(0, 1);
             found = followed(&self.joined(next, found), self.unit(next));
         }
         self.memo.borrow_mut().put(vec![ix], found.clone());
@@ -184,6 +201,7 @@ impl Store {
         let effective = |other: &UnitIx| self.unit(*other).own.is_ok() != flips.contains_key(other);
         let units: Vec<_> = region.iter().copied().filter(effective).map(|other| (other, self.unit(other))).collect();
         let mut state = (*gate.state).clone();
+        self.count(0, units.len());
         add_region(&mut state, &units, &reach);
         decide::add_losses_of_falls(self, &mut state, region.iter().filter_map(|ix| flips.get_key_value(ix)));
         Evaluated { state: Arc::new(state), flips: flips.clone() }

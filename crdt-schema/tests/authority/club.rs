@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use alloquy_ids::{AccountId, CommunityId, DeviceId, EpochId, EventId, RoleId, ScopeId, UnixMs};
-use alloquy_schema::authority::op::{AuthorityOp, Genesis, Join};
+use alloquy_schema::authority::op::{AuthorityOp, Genesis, Join, OwnersProposal};
 use alloquy_schema::authority::{AuthorityLog, State, Verdict};
 use alloquy_schema::codec::Canonical;
+use alloquy_schema::dag::InsertError;
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::identity::{NewAccount, create, new_prekey};
 use alloquy_schema::keys::DeviceKey;
@@ -100,6 +101,25 @@ impl Club {
         self.log.insert(event.clone()).unwrap();
         self.events.push(event);
         id
+    }
+
+    /// As [`Club::at`], for what is not valid.
+    pub(crate) fn try_at(&mut self, who: &str, heads: &[EventId], op: &AuthorityOp) -> Result<(), InsertError> {
+        let lamport = |id: &EventId| self.log.dag().get(*id).map_or(1, |event| event.header().lamport);
+        let above = heads.iter().map(lamport).max().unwrap();
+        let key = self.key(who);
+        self.log.insert(event(&key, self.community.into(), u32::MAX, heads, above, op))
+    }
+
+    /// A certificate that replaces the owner set made by `replaces`, signed by `signers`.
+    pub(crate) fn certificate(&mut self, replaces: EventId, owners: &[&str], signers: &[&str]) -> AuthorityOp {
+        let mut owners: Vec<_> = owners.iter().map(|name| self.id(name)).collect();
+        owners.sort_unstable();
+        let proposal = OwnersProposal { community: self.community, replaces, owners };
+        let keys = signers.iter().map(|name| self.key(name));
+        let mut signatures: Vec<_> = keys.map(|key| (key.id(), proposal.sign(&key))).collect();
+        signatures.sort();
+        AuthorityOp::OwnersCertificate { proposal, signatures }
     }
 
     pub(crate) fn join(&mut self, name: &str, invite: Option<(EventId, &DeviceKey)>) -> Join {

@@ -2,4 +2,6 @@
 
 mod cases;
 mod club;
+mod cost;
 mod laws;
+mod views;
