@@ -66,7 +66,12 @@ pub struct AuthorityLog {
     against: BTreeMap<AccountId, Vec<UnitIx>>,
     /// Units that may take writing rights from all who hold a role.
     against_roles: Vec<UnitIx>,
+    /// Units that hold on to the state before them.
+    held_before: usize,
 }
+
+/// Denials by role whose state before is held: some kilobytes each. For later ones it is replayed.
+const HELD_BEFORE_MAX: usize = 4096;
 
 /// The units of one operation.
 #[derive(Debug)]
@@ -81,7 +86,10 @@ impl AuthorityLog {
     pub fn new(genesis: VerifiedEvent) -> Result<Self, InsertError> {
         let id = genesis.id();
         if genesis.header().scope != ScopeId::ZERO {
-            return Err(InsertError::invalid(id, "it is no genesis: its scope is not zero"));
+            return Err(InsertError::invalid(
+                id,
+                "it is no genesis: its scope is not zero",
+            ));
         }
         let mut log = Self {
             dag: Dag::new(ScopeId(id.0)),
@@ -91,6 +99,7 @@ impl AuthorityLog {
             current: RefCell::new(None),
             against: BTreeMap::new(),
             against_roles: Vec::new(),
+            held_before: 0,
         };
         log.insert(genesis)?;
         Ok(log)
@@ -106,9 +115,15 @@ impl AuthorityLog {
             return self.dag.insert(event).map(|_| ());
         }
         self.dag.check(&event)?;
-        let Some(body) = event.body() else { return Err(InsertError::MissingParents(vec![id])) };
+        let Some(body) = event.body() else {
+            return Err(InsertError::MissingParents(vec![id]));
+        };
         check_envelope(&event, body)?;
-        let parents: BTreeSet<UnitIx> = event.header().parents().map(|parent| self.entries[&parent].last).collect();
+        let parents: BTreeSet<UnitIx> = event
+            .header()
+            .parents()
+            .map(|parent| self.entries[&parent].last)
+            .collect();
         let heads = self.store.graph.reduced(parents.iter().copied());
         let past = self.store.evaluated(&heads);
         let facts = Arc::new(self.facts(id, body, &past.state)?);
@@ -163,7 +178,9 @@ impl AuthorityLog {
     /// Whether `op` is in the closure of `heads` (a head is in its own closure).
     #[must_use]
     pub fn in_closure(&self, heads: &[EventId], op: EventId) -> bool {
-        let Some(op) = self.entries.get(&op) else { return false };
+        let Some(op) = self.entries.get(&op) else {
+            return false;
+        };
         let mut heads = heads.iter().filter_map(|head| self.entries.get(head));
         heads.any(|head| self.store.graph.holds(head.last, op.last))
     }
@@ -175,7 +192,10 @@ impl AuthorityLog {
     }
 
     fn units_of(&self, heads: &[EventId]) -> Option<Vec<UnitIx>> {
-        let units: Option<Vec<_>> = heads.iter().map(|head| self.entries.get(head).map(|entry| entry.last)).collect();
+        let units: Option<Vec<_>> = heads
+            .iter()
+            .map(|head| self.entries.get(head).map(|entry| entry.last))
+            .collect();
         Some(self.store.graph.reduced(units?))
     }
 
@@ -192,11 +212,17 @@ impl AuthorityLog {
     /// Decodes a body and checks what is embedded. Behind a level that this release does not know, nothing is read.
     fn facts(&self, id: EventId, body: &[u8], past: &State) -> Result<Facts, InsertError> {
         let invalid = |reason: String| InsertError::invalid(id, reason);
-        let op = if past.level > LEVEL_SUPPORTED { AuthorityOp::opaque(body) } else { AuthorityOp::from_bytes(body) };
+        let op = if past.level > LEVEL_SUPPORTED {
+            AuthorityOp::opaque(body)
+        } else {
+            AuthorityOp::from_bytes(body)
+        };
         let op = op.map_err(|error| invalid(error.to_string()))?;
         let is_genesis = matches!(op, AuthorityOp::Genesis(_));
         if is_genesis != self.dag.is_empty() {
-            return Err(invalid("a log has one genesis, its first operation".to_owned()));
+            return Err(invalid(
+                "a log has one genesis, its first operation".to_owned(),
+            ));
         }
         let identity = embedded(&op).map_err(invalid)?;
         if let AuthorityOp::Admit(join) = &op
@@ -205,24 +231,45 @@ impl AuthorityLog {
             return Err(invalid("the join is for another community".to_owned()));
         }
         let signers = match &op {
-            AuthorityOp::OwnersCertificate { proposal, signatures } => {
-                let holds = signatures.iter().all(|(device, signature)| proposal.signed_by(*device, signature));
+            AuthorityOp::OwnersCertificate {
+                proposal,
+                signatures,
+            } => {
+                let holds = signatures
+                    .iter()
+                    .all(|(device, signature)| proposal.signed_by(*device, signature));
                 if !holds || proposal.community != self.community() {
-                    return Err(invalid("a signature of the owners' certificate does not hold".to_owned()));
+                    return Err(invalid(
+                        "a signature of the owners' certificate does not hold".to_owned(),
+                    ));
                 }
                 signatures.iter().map(|(device, _)| *device).collect()
             }
             _ => BTreeSet::new(),
         };
-        Ok(Facts { op, identity, signers })
+        Ok(Facts {
+            op,
+            identity,
+            signers,
+        })
     }
 
-    fn add_units(&mut self, event: &VerifiedEvent, facts: &Arc<Facts>, heads: Vec<UnitIx>, past: Evaluated) {
+    fn add_units(
+        &mut self,
+        event: &VerifiedEvent,
+        facts: &Arc<Facts>,
+        heads: Vec<UnitIx>,
+        past: Evaluated,
+    ) {
         let acts = self.acts(event.id(), facts, &heads);
         let (mut parents, mut past) = (heads, past);
         let mut range = None;
         for (part, (origin, facts)) in (0_u16..).zip(acts) {
-            let unit = unit_of(event, part, origin, facts, &past);
+            let mut unit = unit_of(event, part, origin, facts, &past);
+            if denials::asks_for_before(&unit) && self.held_before < HELD_BEFORE_MAX {
+                self.held_before += 1;
+                unit.seen.before = Some(past.state.clone());
+            }
             let (account, by_role) = denials::limits(&unit);
             let (ix, after) = self.store.push(unit, parents, &past);
             if let Some(account) = account {
@@ -236,20 +283,41 @@ impl AuthorityLog {
             (parents, past) = (vec![ix], after);
         }
         let (first, last) = range.expect("every operation has at least one unit");
-        self.entries.insert(event.id(), Entry { first, last, facts: facts.clone() });
+        self.entries.insert(
+            event.id(),
+            Entry {
+                first,
+                last,
+                facts: facts.clone(),
+            },
+        );
     }
 
     /// What an operation does: itself, or for a reaffirmation the operations that it names.
-    fn acts(&self, id: EventId, facts: &Arc<Facts>, heads: &[UnitIx]) -> Vec<(EventId, Arc<Facts>)> {
-        let AuthorityOp::Reaffirm { ops } = &facts.op else { return vec![(id, facts.clone())] };
+    fn acts(
+        &self,
+        id: EventId,
+        facts: &Arc<Facts>,
+        heads: &[UnitIx],
+    ) -> Vec<(EventId, Arc<Facts>)> {
+        let AuthorityOp::Reaffirm { ops } = &facts.op else {
+            return vec![(id, facts.clone())];
+        };
         let act = |named: &EventId| {
-            let entry = self.entries.get(named).filter(|entry| self.store.graph.closure_holds(heads, entry.last));
+            let entry = self
+                .entries
+                .get(named)
+                .filter(|entry| self.store.graph.closure_holds(heads, entry.last));
             match entry.filter(|entry| may_be_repeated(&entry.facts.op)) {
                 Some(entry) => (*named, entry.facts.clone()),
                 None => (id, facts.clone()),
             }
         };
-        if ops.is_empty() { vec![(id, facts.clone())] } else { ops.iter().map(act).collect() }
+        if ops.is_empty() {
+            vec![(id, facts.clone())]
+        } else {
+            ops.iter().map(act).collect()
+        }
     }
 }
 
@@ -260,10 +328,16 @@ fn check_envelope(event: &VerifiedEvent, body: &[u8]) -> Result<(), InsertError>
         return Err(InsertError::invalid(id, "its kind is not authority"));
     }
     if !header.auth.is_empty() {
-        return Err(InsertError::invalid(id, "an authority operation has its past in prev and deps, not in auth"));
+        return Err(InsertError::invalid(
+            id,
+            "an authority operation has its past in prev and deps, not in auth",
+        ));
     }
     if body.len() > AUTHORITY_BODY_BYTES_MAX {
-        let reason = format!("its body has {} bytes, the limit is {AUTHORITY_BODY_BYTES_MAX}", body.len());
+        let reason = format!(
+            "its body has {} bytes, the limit is {AUTHORITY_BODY_BYTES_MAX}",
+            body.len()
+        );
         return Err(InsertError::invalid(id, reason));
     }
     Ok(())
@@ -272,15 +346,22 @@ fn check_envelope(event: &VerifiedEvent, body: &[u8]) -> Result<(), InsertError>
 /// The identity that an operation embeds, verified.
 fn embedded(op: &AuthorityOp) -> Result<Option<Identity>, String> {
     let (account, chain) = match op {
-        AuthorityOp::Admit(join) => return join.check().map(Some).map_err(|error| error.to_string()),
-        AuthorityOp::Genesis(genesis) if genesis.level == 0 => return Err("the first level is 1".to_owned()),
+        AuthorityOp::Admit(join) => {
+            return join.check().map(Some).map_err(|error| error.to_string());
+        }
+        AuthorityOp::Genesis(genesis) if genesis.level == 0 => {
+            return Err("the first level is 1".to_owned());
+        }
         AuthorityOp::Genesis(genesis) => (None, &genesis.founder),
-        AuthorityOp::DeviceAdd { account, chain } | AuthorityOp::DeviceRevoke { account, chain, .. } => (Some(account), chain),
+        AuthorityOp::DeviceAdd { account, chain }
+        | AuthorityOp::DeviceRevoke { account, chain, .. } => (Some(account), chain),
         _ => return Ok(None),
     };
     let identity = crate::identity::evaluate(chain).map_err(|error| error.to_string())?;
     match account {
-        Some(account) if *account != identity.account => Err("the identity chain is another account's".to_owned()),
+        Some(account) if *account != identity.account => {
+            Err("the identity chain is another account's".to_owned())
+        }
         _ => Ok(Some(identity)),
     }
 }
@@ -303,7 +384,13 @@ const fn may_be_repeated(op: &AuthorityOp) -> bool {
 }
 
 /// A unit with everything that `E` of its past says about it.
-fn unit_of(event: &VerifiedEvent, part: u16, origin: EventId, facts: Arc<Facts>, past: &Evaluated) -> Unit {
+fn unit_of(
+    event: &VerifiedEvent,
+    part: u16,
+    origin: EventId,
+    facts: Arc<Facts>,
+    past: &Evaluated,
+) -> Unit {
     let header = event.header();
     let state = &past.state;
     let author = match &facts.op {

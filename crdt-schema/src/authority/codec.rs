@@ -11,8 +11,8 @@ use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::event::SignedEvent;
 use crate::identity::PrekeyRecord;
 use crate::limits::{
-    EPOCH_LINK_BYTES_MAX, EPOCH_PARENTS_MAX, IDENTITY_CHAIN_MAX, IDS_LISTED_MAX, OWNERS_MAX,
-    OWNER_SIGNATURES_MAX, UNKNOWN_OP_BYTES_MAX,
+    EPOCH_LINK_BYTES_MAX, EPOCH_PARENTS_MAX, IDENTITY_CHAIN_MAX, IDS_LISTED_MAX,
+    OWNER_SIGNATURES_MAX, OWNERS_MAX, UNKNOWN_OP_BYTES_MAX,
 };
 use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
 
@@ -82,19 +82,29 @@ impl Canonical for AuthorityOp {
             | Self::Overwrite { .. }
             | Self::SlowMode { .. }
             | Self::SetHistory { .. } => write_channel(self, w),
-            Self::Kick { .. } | Self::Ban { .. } | Self::Unban { .. } | Self::TimeOut { .. } => write_removal(self, w),
+            Self::Kick { .. } | Self::Ban { .. } | Self::Unban { .. } | Self::TimeOut { .. } => {
+                write_removal(self, w)
+            }
             Self::InviteCreate { key, expires, uses } => {
                 w.raw(key);
                 w.option(expires.as_ref());
                 w.option(uses.as_ref());
             }
             Self::InviteRevoke { invite } => invite.write(w),
-            Self::Reaffirm { ops: ids } | Self::AcceptLate { events: ids } | Self::Purge { events: ids } => w.list(ids),
-            Self::OwnersVote { proposal, signature } => {
+            Self::Reaffirm { ops: ids }
+            | Self::AcceptLate { events: ids }
+            | Self::Purge { events: ids } => w.list(ids),
+            Self::OwnersVote {
+                proposal,
+                signature,
+            } => {
                 proposal.write(w);
                 w.raw(signature);
             }
-            Self::OwnersCertificate { proposal, signatures } => {
+            Self::OwnersCertificate {
+                proposal,
+                signatures,
+            } => {
                 proposal.write(w);
                 w.varint(signatures.len() as u64);
                 for (device, signature) in signatures {
@@ -104,7 +114,11 @@ impl Canonical for AuthorityOp {
             }
             Self::SetLevel { level } => w.u16(*level),
             Self::AnnounceEpoch(announcement) => announcement.write(w),
-            Self::LinkEpoch { epoch, parent, sealed } => {
+            Self::LinkEpoch {
+                epoch,
+                parent,
+                sealed,
+            } => {
                 epoch.write(w);
                 parent.write(w);
                 w.bytes(sealed);
@@ -129,13 +143,26 @@ impl Canonical for AuthorityOp {
                 expires: r.option("expiry")?,
                 uses: r.option("uses")?,
             },
-            21 => Self::InviteRevoke { invite: InviteId::read(r)? },
-            22 => Self::Reaffirm { ops: ids(r, "operations reaffirmed")? },
-            23 => Self::AcceptLate { events: ids(r, "events accepted")? },
-            24 => Self::Purge { events: ids(r, "events purged")? },
-            25 => Self::OwnersVote { proposal: OwnersProposal::read(r)?, signature: r.array("signature")? },
+            21 => Self::InviteRevoke {
+                invite: InviteId::read(r)?,
+            },
+            22 => Self::Reaffirm {
+                ops: ids(r, "operations reaffirmed")?,
+            },
+            23 => Self::AcceptLate {
+                events: ids(r, "events accepted")?,
+            },
+            24 => Self::Purge {
+                events: ids(r, "events purged")?,
+            },
+            25 => Self::OwnersVote {
+                proposal: OwnersProposal::read(r)?,
+                signature: r.array("signature")?,
+            },
             26 => read_certificate(r)?,
-            27 => Self::SetLevel { level: r.u16("level")? },
+            27 => Self::SetLevel {
+                level: r.u16("level")?,
+            },
             29 => Self::AnnounceEpoch(EpochAnnouncement::read(r)?),
             30 => Self::LinkEpoch {
                 epoch: EpochId::read(r)?,
@@ -146,9 +173,16 @@ impl Canonical for AuthorityOp {
                 let len = r.remaining();
                 if len > UNKNOWN_OP_BYTES_MAX {
                     let (value, limit) = (len as u64, UNKNOWN_OP_BYTES_MAX as u64);
-                    return Err(DecodeError::Limit { what: "unknown operation", value, limit });
+                    return Err(DecodeError::Limit {
+                        what: "unknown operation",
+                        value,
+                        limit,
+                    });
                 }
-                Self::Unknown { tag, bytes: r.raw(len, "unknown operation")?.to_vec() }
+                Self::Unknown {
+                    tag,
+                    bytes: r.raw(len, "unknown operation")?.to_vec(),
+                }
             }
         })
     }
@@ -164,7 +198,12 @@ fn write_device(op: &AuthorityOp, w: &mut Writer) {
             account.write(w);
             w.list(chain);
         }
-        AuthorityOp::DeviceRevoke { account, device, chain, last } => {
+        AuthorityOp::DeviceRevoke {
+            account,
+            device,
+            chain,
+            last,
+        } => {
             account.write(w);
             device.write(w);
             w.list(chain);
@@ -177,10 +216,18 @@ fn write_device(op: &AuthorityOp, w: &mut Writer) {
 fn read_device(tag: u8, r: &mut Reader<'_>) -> Result<AuthorityOp, DecodeError> {
     let account = AccountId::read(r)?;
     if tag == 3 {
-        return Ok(AuthorityOp::DeviceAdd { account, chain: chain(r)? });
+        return Ok(AuthorityOp::DeviceAdd {
+            account,
+            chain: chain(r)?,
+        });
     }
     let device = alloquy_ids::DeviceId::read(r)?;
-    Ok(AuthorityOp::DeviceRevoke { account, device, chain: chain(r)?, last: ids(r, "last events")? })
+    Ok(AuthorityOp::DeviceRevoke {
+        account,
+        device,
+        chain: chain(r)?,
+        last: ids(r, "last events")?,
+    })
 }
 
 fn chain(r: &mut Reader<'_>) -> Result<Vec<SignedEvent>, DecodeError> {
@@ -193,7 +240,12 @@ fn write_role(op: &AuthorityOp, w: &mut Writer) {
             rank.write(w);
             permissions.write(w);
         }
-        AuthorityOp::RoleEdit { role, rank, permissions, last } => {
+        AuthorityOp::RoleEdit {
+            role,
+            rank,
+            permissions,
+            last,
+        } => {
             role.write(w);
             rank.write(w);
             permissions.write(w);
@@ -207,7 +259,11 @@ fn write_role(op: &AuthorityOp, w: &mut Writer) {
             account.write(w);
             role.write(w);
         }
-        AuthorityOp::Revoke { account, role, last } => {
+        AuthorityOp::Revoke {
+            account,
+            role,
+            last,
+        } => {
             account.write(w);
             role.write(w);
             w.list(last);
@@ -218,15 +274,24 @@ fn write_role(op: &AuthorityOp, w: &mut Writer) {
 
 fn read_role(tag: u8, r: &mut Reader<'_>) -> Result<AuthorityOp, DecodeError> {
     Ok(match tag {
-        7 => AuthorityOp::RoleCreate { rank: Rank::read(r)?, permissions: Permissions::read(r)? },
+        7 => AuthorityOp::RoleCreate {
+            rank: Rank::read(r)?,
+            permissions: Permissions::read(r)?,
+        },
         8 => AuthorityOp::RoleEdit {
             role: RoleId::read(r)?,
             rank: Rank::read(r)?,
             permissions: Permissions::read(r)?,
             last: ids(r, "last events")?,
         },
-        9 => AuthorityOp::RoleDelete { role: RoleId::read(r)?, last: ids(r, "last events")? },
-        10 => AuthorityOp::Grant { account: AccountId::read(r)?, role: RoleId::read(r)? },
+        9 => AuthorityOp::RoleDelete {
+            role: RoleId::read(r)?,
+            last: ids(r, "last events")?,
+        },
+        10 => AuthorityOp::Grant {
+            account: AccountId::read(r)?,
+            role: RoleId::read(r)?,
+        },
         _ => AuthorityOp::Revoke {
             account: AccountId::read(r)?,
             role: RoleId::read(r)?,
@@ -242,14 +307,23 @@ fn write_channel(op: &AuthorityOp, w: &mut Writer) {
             w.u8(u8::from(*private));
         }
         AuthorityOp::ChannelDelete { channel } => channel.write(w),
-        AuthorityOp::Overwrite { channel, target, allow, deny, last } => {
+        AuthorityOp::Overwrite {
+            channel,
+            target,
+            allow,
+            deny,
+            last,
+        } => {
             channel.write(w);
             target.write(w);
             allow.write(w);
             deny.write(w);
             w.list(last);
         }
-        AuthorityOp::SlowMode { channel, interval_ms } => {
+        AuthorityOp::SlowMode {
+            channel,
+            interval_ms,
+        } => {
             channel.write(w);
             w.u32(*interval_ms);
         }
@@ -263,8 +337,13 @@ fn write_channel(op: &AuthorityOp, w: &mut Writer) {
 
 fn read_channel(tag: u8, r: &mut Reader<'_>) -> Result<AuthorityOp, DecodeError> {
     Ok(match tag {
-        12 => AuthorityOp::ChannelCreate { kind: channel_kind(r)?, private: flag(r, "private")? },
-        13 => AuthorityOp::ChannelDelete { channel: ChannelId::read(r)? },
+        12 => AuthorityOp::ChannelCreate {
+            kind: channel_kind(r)?,
+            private: flag(r, "private")?,
+        },
+        13 => AuthorityOp::ChannelDelete {
+            channel: ChannelId::read(r)?,
+        },
         14 => AuthorityOp::Overwrite {
             channel: ChannelId::read(r)?,
             target: OverwriteTarget::read(r)?,
@@ -272,8 +351,14 @@ fn read_channel(tag: u8, r: &mut Reader<'_>) -> Result<AuthorityOp, DecodeError>
             deny: Permissions::read(r)?,
             last: ids(r, "last events")?,
         },
-        19 => AuthorityOp::SlowMode { channel: ChannelId::read(r)?, interval_ms: r.u32("interval")? },
-        _ => AuthorityOp::SetHistory { channel: r.option("channel")?, policy: policy(r)? },
+        19 => AuthorityOp::SlowMode {
+            channel: ChannelId::read(r)?,
+            interval_ms: r.u32("interval")?,
+        },
+        _ => AuthorityOp::SetHistory {
+            channel: r.option("channel")?,
+            policy: policy(r)?,
+        },
     })
 }
 
@@ -284,7 +369,11 @@ fn write_removal(op: &AuthorityOp, w: &mut Writer) {
             w.list(last);
         }
         AuthorityOp::Unban { account } => account.write(w),
-        AuthorityOp::TimeOut { account, until, last } => {
+        AuthorityOp::TimeOut {
+            account,
+            until,
+            last,
+        } => {
             account.write(w);
             until.write(w);
             w.list(last);
@@ -296,10 +385,20 @@ fn write_removal(op: &AuthorityOp, w: &mut Writer) {
 fn read_removal(tag: u8, r: &mut Reader<'_>) -> Result<AuthorityOp, DecodeError> {
     let account = AccountId::read(r)?;
     Ok(match tag {
-        15 => AuthorityOp::Kick { account, last: ids(r, "last events")? },
-        16 => AuthorityOp::Ban { account, last: ids(r, "last events")? },
+        15 => AuthorityOp::Kick {
+            account,
+            last: ids(r, "last events")?,
+        },
+        16 => AuthorityOp::Ban {
+            account,
+            last: ids(r, "last events")?,
+        },
         17 => AuthorityOp::Unban { account },
-        _ => AuthorityOp::TimeOut { account, until: UnixMs::read(r)?, last: ids(r, "last events")? },
+        _ => AuthorityOp::TimeOut {
+            account,
+            until: UnixMs::read(r)?,
+            last: ids(r, "last events")?,
+        },
     })
 }
 
@@ -311,16 +410,24 @@ fn read_certificate(r: &mut Reader<'_>) -> Result<AuthorityOp, DecodeError> {
         signatures.push((alloquy_ids::DeviceId::read(r)?, r.array("signature")?));
     }
     if !signatures.is_sorted_by(|a, b| a.0 < b.0) {
-        return Err(DecodeError::NotCanonical { what: "owners' signatures" });
+        return Err(DecodeError::NotCanonical {
+            what: "owners' signatures",
+        });
     }
-    Ok(AuthorityOp::OwnersCertificate { proposal, signatures })
+    Ok(AuthorityOp::OwnersCertificate {
+        proposal,
+        signatures,
+    })
 }
 
 fn flag(r: &mut Reader<'_>, what: &'static str) -> Result<bool, DecodeError> {
     match r.u8(what)? {
         0 => Ok(false),
         1 => Ok(true),
-        value => Err(DecodeError::Unknown { what, value: u64::from(value) }),
+        value => Err(DecodeError::Unknown {
+            what,
+            value: u64::from(value),
+        }),
     }
 }
 
@@ -329,7 +436,10 @@ fn channel_kind(r: &mut Reader<'_>) -> Result<ChannelKind, DecodeError> {
     [ChannelKind::Text, ChannelKind::Voice, ChannelKind::Category]
         .into_iter()
         .find(|kind| *kind as u8 == value)
-        .ok_or(DecodeError::Unknown { what: "channel kind", value: u64::from(value) })
+        .ok_or(DecodeError::Unknown {
+            what: "channel kind",
+            value: u64::from(value),
+        })
 }
 
 fn policy(r: &mut Reader<'_>) -> Result<HistoryPolicy, DecodeError> {
@@ -337,7 +447,10 @@ fn policy(r: &mut Reader<'_>) -> Result<HistoryPolicy, DecodeError> {
     [HistoryPolicy::All, HistoryPolicy::SinceJoin]
         .into_iter()
         .find(|policy| *policy as u8 == value)
-        .ok_or(DecodeError::Unknown { what: "history policy", value: u64::from(value) })
+        .ok_or(DecodeError::Unknown {
+            what: "history policy",
+            value: u64::from(value),
+        })
 }
 
 impl Canonical for Permissions {
@@ -375,7 +488,10 @@ impl Canonical for OverwriteTarget {
         match r.u8("overwrite target")? {
             1 => RoleId::read(r).map(Self::Role),
             2 => AccountId::read(r).map(Self::Member),
-            value => Err(DecodeError::Unknown { what: "overwrite target", value: u64::from(value) }),
+            value => Err(DecodeError::Unknown {
+                what: "overwrite target",
+                value: u64::from(value),
+            }),
         }
     }
 }
@@ -468,8 +584,16 @@ impl Canonical for EpochAnnouncement {
         let count = r.len(EPOCH_PARENTS_MAX, "epoch links")?;
         let mut links = Vec::with_capacity(count);
         for _ in 0..count {
-            links.push((EpochId::read(r)?, r.bytes(EPOCH_LINK_BYTES_MAX, "epoch link")?.to_vec()));
+            links.push((
+                EpochId::read(r)?,
+                r.bytes(EPOCH_LINK_BYTES_MAX, "epoch link")?.to_vec(),
+            ));
         }
-        Ok(Self { channel, parents, commit, links })
+        Ok(Self {
+            channel,
+            parents,
+            commit,
+            links,
+        })
     }
 }

@@ -62,10 +62,18 @@ fn schedule(store: &Store, region: &[UnitIx]) -> Vec<UnitIx> {
             _ if unit.strength > Rank::MEMBER || revokes_invite => 1,
             _ => 3,
         };
-        let strength = if stage == 1 { unit.strength } else { Rank::MEMBER };
+        let strength = if stage == 1 {
+            unit.strength
+        } else {
+            Rank::MEMBER
+        };
         (stage, std::cmp::Reverse(strength), store.order(*ix))
     };
-    let mut order: Vec<_> = region.iter().copied().filter(|ix| !store.unit(*ix).is_certificate()).collect();
+    let mut order: Vec<_> = region
+        .iter()
+        .copied()
+        .filter(|ix| !store.unit(*ix).is_certificate())
+        .collect();
     order.sort_by_cached_key(stage);
     order
 }
@@ -79,10 +87,19 @@ struct Decision<'a> {
     effective: BTreeSet<UnitIx>,
     ineffective: BTreeSet<UnitIx>,
     /// Effective units by what they change.
-    acting: BTreeMap<Subject, Vec<UnitIx>>,
+    acting: BTreeMap<Subject, Acting>,
     /// Units that their own past permits and that were found ineffective, by what they change.
     fallen: BTreeMap<Subject, Vec<UnitIx>>,
     flips: Flips,
+}
+
+/// Effective units that change one thing.
+#[derive(Default)]
+struct Acting {
+    /// Judged in their own past only.
+    before: Vec<UnitIx>,
+    /// The others, from the greatest strength down.
+    weighed: Vec<UnitIx>,
 }
 
 impl Decision<'_> {
@@ -113,22 +130,37 @@ impl Decision<'_> {
 
     fn settle(&mut self, ix: UnitIx, effective: bool, by: Vec<UnitIx>) {
         let unit = self.store.unit(ix);
-        let decided = if effective { &mut self.effective } else { &mut self.ineffective };
+        let decided = if effective {
+            &mut self.effective
+        } else {
+            &mut self.ineffective
+        };
         decided.insert(ix);
         if effective != unit.own.is_ok() {
             self.flips.insert(ix, Arc::new(Flip { by }));
         }
-        let index = if effective { &mut self.acting } else { &mut self.fallen };
         let counted = effective || unit.own.is_ok() || self.store.was_revived(ix);
-        if let Some(subject) = unit.touches().filter(|_| counted) {
-            index.entry(subject).or_default().push(ix);
-        }
+        let Some(subject) = unit.touches().filter(|_| counted) else {
+            return;
+        };
+        let index = match (effective, unit.is_decided_before()) {
+            (true, true) => &mut self.acting.entry(subject).or_default().before,
+            (true, false) => &mut self.acting.entry(subject).or_default().weighed,
+            (false, _) => self.fallen.entry(subject).or_default(),
+        };
+        index.push(ix);
     }
 
     /// Units that are effective in `E` of `ix`'s own past, matter to it, and were found ineffective.
     fn missing(&self, ix: UnitIx, rests_on: &BTreeSet<Subject>) -> Vec<UnitIx> {
-        let fallen = rests_on.iter().filter_map(|subject| self.fallen.get(subject)).flatten().copied();
-        let mut found: Vec<_> = fallen.filter(|other| self.reach.precedes(*other, ix) && self.held_by_past(*other, ix)).collect();
+        let fallen = rests_on
+            .iter()
+            .filter_map(|subject| self.fallen.get(subject))
+            .flatten()
+            .copied();
+        let mut found: Vec<_> = fallen
+            .filter(|other| self.reach.precedes(*other, ix) && self.held_by_past(*other, ix))
+            .collect();
         found.sort_by_key(|other| self.store.order(*other));
         found.dedup();
         found
@@ -141,10 +173,18 @@ impl Decision<'_> {
 
     /// The state of what is effective in `E` of `ix`'s own past, less what was found ineffective.
     fn stripped(&self, ix: UnitIx) -> State {
-        let counts = |other: &UnitIx| self.held_by_past(*other, ix) && !self.ineffective.contains(other);
+        let counts =
+            |other: &UnitIx| self.held_by_past(*other, ix) && !self.ineffective.contains(other);
         let mut state = (*self.base.state).clone();
-        let region = self.store.graph.region(self.store.graph.parents(ix), self.gate);
-        let units: Vec<_> = region.into_iter().filter(counts).map(|other| (other, self.store.unit(other))).collect();
+        let region = self
+            .store
+            .graph
+            .region(self.store.graph.parents(ix), self.gate);
+        let units: Vec<_> = region
+            .into_iter()
+            .filter(counts)
+            .map(|other| (other, self.store.unit(other)))
+            .collect();
         self.store.count(1, units.len());
         add_region(&mut state, &units, self.reach);
         state
@@ -153,9 +193,21 @@ impl Decision<'_> {
     /// Effective concurrent units that could take away what `ix` rests on.
     fn against(&self, ix: UnitIx, rests_on: &BTreeSet<Subject>) -> Vec<UnitIx> {
         let unit = self.store.unit(ix);
-        let acting = rests_on.iter().filter_map(|subject| self.acting.get(subject)).flatten().copied();
-        let could = |other: &UnitIx| unit.is_admit() || reaches(self.store.unit(*other), unit);
-        let mut found: Vec<_> = acting.filter(|other| could(other) && self.reach.concurrent(*other, ix)).collect();
+        let mut found = Vec::new();
+        for subject in rests_on {
+            let [before, weighed] = self.acting.get(subject).map_or([&[][..]; 2], |acting| {
+                [&acting.before[..], &acting.weighed[..]]
+            });
+            // These were decided from the greatest strength down: the first that does not reach ends the walk.
+            let stronger = weighed
+                .iter()
+                .take_while(|other| unit.is_admit() || reaches(self.store.unit(**other), unit));
+            let given_up = before
+                .iter()
+                .filter(|other| reaches(self.store.unit(**other), unit));
+            let concurrent = |other: &&UnitIx| self.reach.concurrent(**other, ix);
+            found.extend(given_up.chain(stronger).filter(concurrent).copied());
+        }
         found.sort_by_key(|other| self.store.order(*other));
         found.dedup();
         found
@@ -168,7 +220,10 @@ impl Decision<'_> {
             return Vec::new();
         }
         let named = &against[..against.len().min(NAMED_MAX)];
-        let alone = named.iter().copied().find(|other| self.takes(ix, state, &[*other]));
+        let alone = named
+            .iter()
+            .copied()
+            .find(|other| self.takes(ix, state, &[*other]));
         alone.map_or_else(|| named.to_vec(), |other| vec![other])
     }
 
@@ -176,25 +231,45 @@ impl Decision<'_> {
         self.store.count(1, 0);
         let unit = self.store.unit(ix);
         let among = |reaches: &dyn Fn(&Unit) -> bool| -> Vec<&Unit> {
-            others.iter().map(|other| self.store.unit(*other)).filter(|other| reaches(other)).collect()
+            others
+                .iter()
+                .map(|other| self.store.unit(*other))
+                .filter(|other| reaches(other))
+                .collect()
         };
         let stronger = among(&|other| reaches(other, unit));
         let author = reduced(state, &stronger);
         let targets = raised(state, &stronger);
-        let inviter = unit.seen.creator.as_ref().map(|(account, _)| state.rank(*account));
+        let inviter = unit
+            .seen
+            .creator
+            .as_ref()
+            .map(|(account, _)| state.rank(*account));
         let over_creator = among(&|other| inviter.is_some_and(|rank| other.strength > rank));
-        let creator = if over_creator.is_empty() { None } else { Some(reduced(state, &over_creator)) };
-        let views = Views { author: &author, targets: &targets, creator: creator.as_ref().unwrap_or(state) };
+        let creator = if over_creator.is_empty() {
+            None
+        } else {
+            Some(reduced(state, &over_creator))
+        };
+        let views = Views {
+            author: &author,
+            targets: &targets,
+            creator: creator.as_ref().unwrap_or(state),
+        };
         if permit(unit, views).is_err() {
             return true;
         }
-        unit.is_admit() && (demoted(unit, state, &author) || others.iter().any(|other| self.ends_invite(unit, *other)))
+        unit.is_admit()
+            && (demoted(unit, state, &author)
+                || others.iter().any(|other| self.ends_invite(unit, *other)))
     }
 
     /// A revocation of the invite that an admission used.
     fn ends_invite(&self, unit: &Unit, other: UnitIx) -> bool {
         let other = self.store.unit(other);
-        let (AuthorityOp::Admit(join), AuthorityOp::InviteRevoke { invite }) = (unit.op(), other.op()) else {
+        let (AuthorityOp::Admit(join), AuthorityOp::InviteRevoke { invite }) =
+            (unit.op(), other.op())
+        else {
             return false;
         };
         !unit.repeated && join.invite == Some(*invite) && other.seen.binds_concurrent
@@ -203,11 +278,17 @@ impl Decision<'_> {
     /// Orders the certificates: of those over one version the one with more votes, then more endorsements,
     /// then the smaller id. The walk starts at the version in force behind the region.
     fn certificates(&mut self, region: &[UnitIx]) {
-        let held: Vec<_> = region.iter().copied().filter(|ix| self.store.unit(*ix).is_certificate()).collect();
+        let held: Vec<_> = region
+            .iter()
+            .copied()
+            .filter(|ix| self.store.unit(*ix).is_certificate())
+            .collect();
         let mut over: BTreeMap<EventId, Vec<UnitIx>> = BTreeMap::new();
         for ix in &held {
             let unit = self.store.unit(*ix);
-            if let (AuthorityOp::OwnersCertificate { proposal, .. }, Ok(())) = (unit.op(), &unit.own) {
+            if let (AuthorityOp::OwnersCertificate { proposal, .. }, Ok(())) =
+                (unit.op(), &unit.own)
+            {
                 over.entry(proposal.replaces).or_default().push(*ix);
             }
         }
@@ -232,28 +313,51 @@ impl Decision<'_> {
     }
 
     fn best_certificate(&self, rivals: &[UnitIx], region: &[UnitIx]) -> UnitIx {
-        let [first, rest @ ..] = rivals else { unreachable!("a version is listed with a certificate over it") };
+        let [first, rest @ ..] = rivals else {
+            unreachable!("a version is listed with a certificate over it")
+        };
         if rest.is_empty() {
             return *first;
         }
         let endorsed = self.endorsements(rivals, region);
         let standing = |ix: &UnitIx| {
             let unit = self.store.unit(*ix);
-            (unit.seen.votes, endorsed.get(ix).map_or(0, BTreeSet::len), std::cmp::Reverse(unit.id))
+            (
+                unit.seen.votes,
+                endorsed.get(ix).map_or(0, BTreeSet::len),
+                std::cmp::Reverse(unit.id),
+            )
         };
-        *rivals.iter().max_by_key(|ix| standing(ix)).expect("there are rivals")
+        *rivals
+            .iter()
+            .max_by_key(|ix| standing(ix))
+            .expect("there are rivals")
     }
 
     /// Owners of the replaced version who wrote something with exactly this one of the rivals in its past.
     ///
     /// What has two rivals in its past prefers neither; not counting it keeps the outcome once everybody
     /// has seen both.
-    fn endorsements(&self, rivals: &[UnitIx], region: &[UnitIx]) -> BTreeMap<UnitIx, BTreeSet<AccountId>> {
+    fn endorsements(
+        &self,
+        rivals: &[UnitIx],
+        region: &[UnitIx],
+    ) -> BTreeMap<UnitIx, BTreeSet<AccountId>> {
         let owners = &self.store.past_of(rivals[0]).state.owners;
         let mut found: BTreeMap<UnitIx, BTreeSet<AccountId>> = BTreeMap::new();
         for ix in region {
-            let Some(author) = self.store.unit(*ix).author.filter(|author| owners.contains(author)) else { continue };
-            let behind: Vec<_> = rivals.iter().filter(|rival| self.reach.precedes(**rival, *ix)).collect();
+            let Some(author) = self
+                .store
+                .unit(*ix)
+                .author
+                .filter(|author| owners.contains(author))
+            else {
+                continue;
+            };
+            let behind: Vec<_> = rivals
+                .iter()
+                .filter(|rival| self.reach.precedes(**rival, *ix))
+                .collect();
             if let [only] = behind[..] {
                 found.entry(*only).or_default().insert(author);
             }
@@ -275,7 +379,10 @@ impl Decision<'_> {
         for (ix, flip) in &self.flips {
             flips.insert(*ix, flip.clone());
         }
-        Evaluated { state: Arc::new(state), flips }
+        Evaluated {
+            state: Arc::new(state),
+            flips,
+        }
     }
 }
 
@@ -288,8 +395,15 @@ pub(super) fn add_losses_of_falls<'a>(
     for (ix, flip) in flips {
         let unit = store.unit(*ix);
         let fell = unit.own.is_ok() && gives_entitlement(unit.op());
-        let Some(account) = unit.target().or(unit.author).filter(|_| fell) else { continue };
-        let loss = |by: &UnitIx| Loss { op: store.unit(*by).id, account, device: None, channel: None };
+        let Some(account) = unit.target().or(unit.author).filter(|_| fell) else {
+            continue;
+        };
+        let loss = |by: &UnitIx| Loss {
+            op: store.unit(*by).id,
+            account,
+            device: None,
+            channel: None,
+        };
         state.losses.extend(flip.by.iter().map(loss));
     }
 }
@@ -313,7 +427,9 @@ fn gives_entitlement(op: &AuthorityOp) -> bool {
 fn reaches(other: &Unit, unit: &Unit) -> bool {
     match other.op() {
         // Brought in by a device of the account that is not revoked there, it reaches what is concurrent.
-        AuthorityOp::DeviceRevoke { account, .. } => other.author == Some(*account) && other.seen.binds_concurrent,
+        AuthorityOp::DeviceRevoke { account, .. } => {
+            other.author == Some(*account) && other.seen.binds_concurrent
+        }
         _ if other.is_renunciation() => other.author == unit.author && other.author.is_some(),
         _ => other.strength > unit.strength,
     }
@@ -321,10 +437,15 @@ fn reaches(other: &Unit, unit: &Unit) -> bool {
 
 /// Whether the admitting member is lower in `now` than in `before`.
 fn demoted(unit: &Unit, before: &State, now: &State) -> bool {
-    unit.author.is_some_and(|author| now.rank(author) < before.rank(author))
+    unit.author
+        .is_some_and(|author| now.rank(author) < before.rank(author))
 }
 
 /// Votes of a certificate in the state of its past.
 pub(super) fn votes_of(unit: &Unit, state: &State) -> u32 {
-    if unit.is_certificate() { count_votes(unit, state).0 } else { 0 }
+    if unit.is_certificate() {
+        count_votes(unit, state).0
+    } else {
+        0
+    }
 }

@@ -35,7 +35,9 @@ impl AuthorityLog {
     #[must_use]
     pub fn denials(&self, device: DeviceId) -> Vec<Denial> {
         let evaluated = self.evaluated();
-        let Some(account) = evaluated.state.account_ever(device) else { return Vec::new() };
+        let Some(account) = evaluated.state.account_ever(device) else {
+            return Vec::new();
+        };
         let named = self.against.get(&account).into_iter().flatten();
         let mut found = Vec::new();
         for ix in named.chain(&self.against_roles) {
@@ -48,23 +50,45 @@ impl AuthorityLog {
         found
     }
 
-    fn push_denials(&self, ix: UnitIx, account: AccountId, device: DeviceId, found: &mut Vec<Denial>) {
+    fn push_denials(
+        &self,
+        ix: UnitIx,
+        account: AccountId,
+        device: DeviceId,
+        found: &mut Vec<Denial>,
+    ) {
         let unit = self.store.unit(ix);
         let mut push = |channel, rights: Permissions, last: &[EventId]| {
             let author = unit.author.filter(|_| rights != Permissions::NONE);
-            found.extend(author.map(|author| Denial { op: unit.id, author, channel, rights, last: last.to_vec() }));
+            found.extend(author.map(|author| Denial {
+                op: unit.id,
+                author,
+                channel,
+                rights,
+                last: last.to_vec(),
+            }));
         };
         match unit.op() {
-            AuthorityOp::Kick { last, .. } | AuthorityOp::Ban { last, .. } => push(None, Permissions::ALL, last),
+            AuthorityOp::Kick { last, .. } | AuthorityOp::Ban { last, .. } => {
+                push(None, Permissions::ALL, last)
+            }
             AuthorityOp::TimeOut { last, .. } => push(None, Permissions::WRITING, last),
-            AuthorityOp::DeviceRevoke { device: revoked, last, .. } if *revoked == device => {
+            AuthorityOp::DeviceRevoke {
+                device: revoked,
+                last,
+                ..
+            } if *revoked == device => {
                 push(None, Permissions::ALL, last);
             }
             AuthorityOp::Revoke { last, .. }
             | AuthorityOp::RoleEdit { last, .. }
             | AuthorityOp::RoleDelete { last, .. }
             | AuthorityOp::Overwrite { last, .. } => {
-                let before = unit.seen.before.clone().unwrap_or_else(|| self.store.past_of(ix).state);
+                let before = unit
+                    .seen
+                    .before
+                    .clone()
+                    .unwrap_or_else(|| self.store.past_of(ix).state);
                 for (channel, rights) in taken(unit, &before, account) {
                     push(channel, rights, last);
                 }
@@ -79,7 +103,10 @@ impl AuthorityLog {
     pub fn fallen(&self) -> std::collections::BTreeSet<EventId> {
         let evaluated = self.evaluated();
         let units = evaluated.flips.keys().map(|ix| self.store.unit(*ix));
-        units.filter(|unit| unit.own.is_ok()).map(|unit| unit.id).collect()
+        units
+            .filter(|unit| unit.own.is_ok())
+            .map(|unit| unit.id)
+            .collect()
     }
 
     /// Ids accepted by effective `accept_late` operations.
@@ -97,15 +124,26 @@ impl AuthorityLog {
 
 /// Writing rights that a change of roles or overwrites takes from an account: everywhere, then by channel.
 fn taken(unit: &Unit, before: &State, account: AccountId) -> Vec<(Option<ChannelId>, Permissions)> {
-    if !before.is_member(account) {
+    let Some(member) = before.members.get(&account) else {
+        return Vec::new();
+    };
+    if role_changed(unit.op())
+        .is_some_and(|role| role != RoleId::ZERO && !member.roles.contains(&role))
+    {
         return Vec::new();
     }
     let after = after(unit, before);
     let lost = |channel| {
-        before.permissions(account, channel) & !after.permissions(account, channel) & Permissions::WRITING
+        before.permissions(account, channel)
+            & !after.permissions(account, channel)
+            & Permissions::WRITING
     };
     let everywhere = lost(None);
-    let named = before.channels.iter().filter(|(_, channel)| !channel.overwrites.is_empty()).map(|(id, _)| *id);
+    let named = before
+        .channels
+        .iter()
+        .filter(|(_, channel)| !channel.overwrites.is_empty())
+        .map(|(id, _)| *id);
     let changed = match unit.op() {
         AuthorityOp::Overwrite { channel, .. } => Some(*channel),
         _ => None,
@@ -113,9 +151,26 @@ fn taken(unit: &Unit, before: &State, account: AccountId) -> Vec<(Option<Channel
     let mut channels: Vec<_> = named.chain(changed).collect();
     channels.sort_unstable();
     channels.dedup();
-    let by_channel = channels.into_iter().map(|channel| (Some(channel), lost(Some(channel)) & !everywhere));
+    let by_channel = channels
+        .into_iter()
+        .map(|channel| (Some(channel), lost(Some(channel)) & !everywhere));
     let all = std::iter::once((None, everywhere)).chain(by_channel);
-    all.filter(|(_, rights)| *rights != Permissions::NONE).collect()
+    all.filter(|(_, rights)| *rights != Permissions::NONE)
+        .collect()
+}
+
+/// The role whose holders a change touches.
+const fn role_changed(op: &AuthorityOp) -> Option<RoleId> {
+    match op {
+        AuthorityOp::RoleEdit { role, .. }
+        | AuthorityOp::RoleDelete { role, .. }
+        | AuthorityOp::Revoke { role, .. }
+        | AuthorityOp::Overwrite {
+            target: OverwriteTarget::Role(role),
+            ..
+        } => Some(*role),
+        _ => None,
+    }
 }
 
 fn after(unit: &Unit, before: &State) -> State {
@@ -131,13 +186,14 @@ pub(super) fn limits(unit: &Unit) -> (Option<AccountId>, bool) {
         | AuthorityOp::Ban { account, .. }
         | AuthorityOp::DeviceRevoke { account, .. }
         | AuthorityOp::Revoke { account, .. }
-        | AuthorityOp::Overwrite { target: OverwriteTarget::Member(account), .. } => {
-            (unit.seen.denial.then_some(*account), false)
-        }
+        | AuthorityOp::Overwrite {
+            target: OverwriteTarget::Member(account),
+            ..
+        } => (unit.seen.denial.then_some(*account), false),
         AuthorityOp::TimeOut { account, until, .. } => ((until.0 > 0).then_some(*account), false),
-        AuthorityOp::RoleEdit { .. } | AuthorityOp::RoleDelete { .. } | AuthorityOp::Overwrite { .. } => {
-            (None, unit.seen.denial)
-        }
+        AuthorityOp::RoleEdit { .. }
+        | AuthorityOp::RoleDelete { .. }
+        | AuthorityOp::Overwrite { .. } => (None, unit.seen.denial),
         _ => (None, false),
     }
 }
@@ -145,17 +201,15 @@ pub(super) fn limits(unit: &Unit) -> (Option<AccountId>, bool) {
 /// What the past of a unit knew about the things that it names.
 pub(super) fn seen(unit: &Unit, state: &State) -> Seen {
     let record = |account: AccountId| -> Option<Arc<Member>> {
-        let former = || state.former.get(&account).map(|former| Arc::new(former.member.clone()));
+        let former = || {
+            state
+                .former
+                .get(&account)
+                .map(|former| Arc::new(former.member.clone()))
+        };
         state.members.get(&account).cloned().or_else(former)
     };
     let denial = is_denial(unit.op(), state);
-    let by_role = matches!(
-        unit.op(),
-        AuthorityOp::Revoke { .. }
-            | AuthorityOp::RoleEdit { .. }
-            | AuthorityOp::RoleDelete { .. }
-            | AuthorityOp::Overwrite { .. }
-    );
     let invite = match unit.op() {
         AuthorityOp::Admit(join) => join.invite.and_then(|id| state.invites.get(&id)),
         _ => None,
@@ -172,26 +226,50 @@ pub(super) fn seen(unit: &Unit, state: &State) -> Seen {
         votes: votes_of(unit, state),
         depth: depth(unit, state),
         binds_concurrent: binds_concurrent(unit, state),
-        before: (denial && by_role && unit.own.is_ok()).then(|| Arc::new(state.clone())),
+        before: None,
     }
 }
 
+/// Whether the state before a unit is asked for again with every account that it may deny something.
+pub(super) fn asks_for_before(unit: &Unit) -> bool {
+    let by_role = matches!(
+        unit.op(),
+        AuthorityOp::Revoke { .. }
+            | AuthorityOp::RoleEdit { .. }
+            | AuthorityOp::RoleDelete { .. }
+            | AuthorityOp::Overwrite { .. }
+    );
+    by_role && unit.seen.denial && unit.own.is_ok()
+}
+
 fn depth(unit: &Unit, state: &State) -> u32 {
-    let AuthorityOp::AnnounceEpoch(announcement) = unit.op() else { return 0 };
-    let parents = announcement.parents.iter().filter_map(|parent| state.epochs.get(parent));
-    parents.map(|epoch| epoch.depth.saturating_add(1)).max().unwrap_or(0)
+    let AuthorityOp::AnnounceEpoch(announcement) = unit.op() else {
+        return 0;
+    };
+    let parents = announcement
+        .parents
+        .iter()
+        .filter_map(|parent| state.epochs.get(parent));
+    parents
+        .map(|epoch| epoch.depth.saturating_add(1))
+        .max()
+        .unwrap_or(0)
 }
 
 /// Whether a revocation reaches what is concurrent with it, and not only what has it in its past.
 fn binds_concurrent(unit: &Unit, state: &State) -> bool {
     match unit.op() {
         // By a creator without KICK it binds only what has it in its past.
-        AuthorityOp::InviteRevoke { .. } => {
-            unit.author.is_some_and(|author| state.permissions(author, None).has(Permissions::KICK))
-        }
+        AuthorityOp::InviteRevoke { .. } => unit
+            .author
+            .is_some_and(|author| state.permissions(author, None).has(Permissions::KICK)),
         // Brought in by a device of the account that is not itself revoked there.
         AuthorityOp::DeviceRevoke { account, .. } => {
-            let revoked = unit.facts.identity.iter().any(|identity| identity.revoked.contains(&unit.device));
+            let revoked = unit
+                .facts
+                .identity
+                .iter()
+                .any(|identity| identity.revoked.contains(&unit.device));
             !revoked && state.account_of(unit.device) == Some(*account)
         }
         _ => false,
@@ -200,7 +278,12 @@ fn binds_concurrent(unit: &Unit, state: &State) -> bool {
 
 /// Entitlements to keys that a unit takes, if it is effective.
 pub(super) fn losses(unit: &Unit, state: &State) -> Vec<Loss> {
-    let loss = |account, device, channel| Loss { op: unit.id, account, device, channel };
+    let loss = |account, device, channel| Loss {
+        op: unit.id,
+        account,
+        device,
+        channel,
+    };
     let changes_roles = matches!(
         unit.op(),
         AuthorityOp::Revoke { .. }
@@ -210,20 +293,38 @@ pub(super) fn losses(unit: &Unit, state: &State) -> Vec<Loss> {
             | AuthorityOp::OwnersCertificate { .. }
     );
     match unit.op() {
-        AuthorityOp::Kick { account, .. } | AuthorityOp::Ban { account, .. } => vec![loss(*account, None, None)],
-        AuthorityOp::Leave => unit.author.map(|author| loss(author, None, None)).into_iter().collect(),
-        AuthorityOp::DeviceRevoke { account, device, .. } => vec![loss(*account, Some(*device), None)],
+        AuthorityOp::Kick { account, .. } | AuthorityOp::Ban { account, .. } => {
+            vec![loss(*account, None, None)]
+        }
+        AuthorityOp::Leave => unit
+            .author
+            .map(|author| loss(author, None, None))
+            .into_iter()
+            .collect(),
+        AuthorityOp::DeviceRevoke {
+            account, device, ..
+        } => vec![loss(*account, Some(*device), None)],
         // Refused by its own past, it may still count where what forbade it falls: then it is not told who lost what.
         _ if changes_roles && unit.own.is_err() => {
             let account = unit.target().or(unit.author);
-            account.map(|account| loss(account, None, None)).into_iter().collect()
+            account
+                .map(|account| loss(account, None, None))
+                .into_iter()
+                .collect()
         }
         _ if changes_roles && takes_view(unit, state) => {
             let after = after(unit, state);
             let mut found = Vec::new();
             for account in affected(unit, state) {
-                let lost = |scope: &Option<ChannelId>| state.may_view(account, *scope) && !after.may_view(account, *scope);
-                found.extend(state.key_scopes().filter(lost).map(|scope| loss(account, None, scope)));
+                let lost = |scope: &Option<ChannelId>| {
+                    state.may_view(account, *scope) && !after.may_view(account, *scope)
+                };
+                found.extend(
+                    state
+                        .key_scopes()
+                        .filter(lost)
+                        .map(|scope| loss(account, None, scope)),
+                );
             }
             found
         }
@@ -234,15 +335,27 @@ pub(super) fn losses(unit: &Unit, state: &State) -> Vec<Loss> {
 /// Whether a change of roles, overwrites or owners can take VIEW from anybody: most do not, and are cheap.
 fn takes_view(unit: &Unit, state: &State) -> bool {
     let named = |target: OverwriteTarget| {
-        state.channels.values().any(|channel| channel.private && channel.overwrites.contains_key(&target))
+        state
+            .channels
+            .values()
+            .any(|channel| channel.private && channel.overwrites.contains_key(&target))
     };
-    let gives_view = |role: &RoleId| state.roles.get(role).is_some_and(|role| role.permissions.has(Permissions::VIEW));
+    let gives_view = |role: &RoleId| {
+        state
+            .roles
+            .get(role)
+            .is_some_and(|role| role.permissions.has(Permissions::VIEW))
+    };
     match unit.op() {
-        AuthorityOp::RoleEdit { role, permissions, .. } => gives_view(role) && !permissions.has(Permissions::VIEW),
+        AuthorityOp::RoleEdit {
+            role, permissions, ..
+        } => gives_view(role) && !permissions.has(Permissions::VIEW),
         AuthorityOp::Revoke { role, .. } | AuthorityOp::RoleDelete { role, .. } => {
             gives_view(role) || named(OverwriteTarget::Role(*role))
         }
-        AuthorityOp::Overwrite { channel, .. } => unit.seen.denial && state.key_scope(*channel).is_some(),
+        AuthorityOp::Overwrite { channel, .. } => {
+            unit.seen.denial && state.key_scope(*channel).is_some()
+        }
         AuthorityOp::OwnersCertificate { .. } => true,
         _ => false,
     }
@@ -252,12 +365,20 @@ fn takes_view(unit: &Unit, state: &State) -> bool {
 fn affected(unit: &Unit, state: &State) -> Vec<AccountId> {
     let holders = |role: RoleId| -> Vec<AccountId> {
         let holds = |member: &Member| role == RoleId::ZERO || member.roles.contains(&role);
-        state.members.iter().filter(|(_, member)| holds(member)).map(|(account, _)| *account).collect()
+        state
+            .members
+            .iter()
+            .filter(|(_, member)| holds(member))
+            .map(|(account, _)| *account)
+            .collect()
     };
     match unit.op() {
         AuthorityOp::RoleEdit { role, .. }
         | AuthorityOp::RoleDelete { role, .. }
-        | AuthorityOp::Overwrite { target: OverwriteTarget::Role(role), .. } => holders(*role),
+        | AuthorityOp::Overwrite {
+            target: OverwriteTarget::Role(role),
+            ..
+        } => holders(*role),
         AuthorityOp::OwnersCertificate { .. } => state.owners.iter().copied().collect(),
         _ => unit.target().into_iter().collect(),
     }

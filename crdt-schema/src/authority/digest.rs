@@ -24,7 +24,9 @@ impl State {
             role.permissions.write(w);
             role.by.write(w);
         });
-        map(&mut w, &self.channels, |w, channel| write_channel(w, channel));
+        map(&mut w, &self.channels, |w, channel| {
+            write_channel(w, channel)
+        });
         map(&mut w, &self.closed, |w, channel| write_channel(w, channel));
         map(&mut w, &self.invites, write_invite);
         map(&mut w, &self.timeouts, |w, (op, until)| {
@@ -43,7 +45,11 @@ impl State {
     }
 }
 
-fn list<'a, T: 'a>(w: &mut Writer, items: impl ExactSizeIterator<Item = &'a T>, each: impl Fn(&mut Writer, &T)) {
+fn list<'a, T: 'a>(
+    w: &mut Writer,
+    items: impl ExactSizeIterator<Item = &'a T>,
+    each: impl Fn(&mut Writer, &T),
+) {
     w.varint(items.len() as u64);
     for item in items {
         each(w, item);

@@ -22,8 +22,15 @@ impl AuthorityLog {
     /// One plain sentence of what lacks. A reaffirmation is refused if none of its operations may be repeated.
     pub fn permits(&self, account: AccountId, op: &AuthorityOp) -> Result<(), String> {
         let state = self.state();
-        let member = state.members.get(&account).ok_or("the account is not a member")?;
-        let device = *member.devices.keys().next().ok_or("the account has no device that may act")?;
+        let member = state
+            .members
+            .get(&account)
+            .ok_or("the account is not a member")?;
+        let device = *member
+            .devices
+            .keys()
+            .next()
+            .ok_or("the account has no device that may act")?;
         let heads: Vec<_> = self.heads.iter().copied().collect();
         let facts = Arc::new(facts_of(op)?);
         let mut refused = Ok(());
@@ -46,9 +53,23 @@ impl AuthorityLog {
         if state.is_member(account) {
             return Vec::new();
         }
-        let ended = state.record(account).filter(|(_, standing)| !standing).map(|(member, _)| member.standing_by);
-        let ends = |id: &EventId| matches!(self.op(*id), Some(AuthorityOp::Kick { .. } | AuthorityOp::Leave | AuthorityOp::Reaffirm { .. }));
-        let mut found: BTreeSet<_> = state.banned.get(&account).copied().into_iter().chain(ended.filter(ends)).collect();
+        let ended = state
+            .record(account)
+            .filter(|(_, standing)| !standing)
+            .map(|(member, _)| member.standing_by);
+        let ends = |id: &EventId| {
+            matches!(
+                self.op(*id),
+                Some(AuthorityOp::Kick { .. } | AuthorityOp::Leave | AuthorityOp::Reaffirm { .. })
+            )
+        };
+        let mut found: BTreeSet<_> = state
+            .banned
+            .get(&account)
+            .copied()
+            .into_iter()
+            .chain(ended.filter(ends))
+            .collect();
         let admission = |ix: &UnitIx| {
             let unit = self.store.unit(*ix);
             unit.own.is_ok() && unit.is_admit() && unit.target() == Some(account)
@@ -65,9 +86,19 @@ impl AuthorityLog {
         let state = self.state();
         let mut found = BTreeMap::new();
         for (id, entry) in &self.entries {
-            let AuthorityOp::OwnersVote { proposal: held, signature } = &entry.facts.op else { continue };
-            let Some(device) = self.dag.get(*id).map(|event| event.header().device) else { continue };
-            let owner = state.account_of(device).is_some_and(|account| state.is_owner(account));
+            let AuthorityOp::OwnersVote {
+                proposal: held,
+                signature,
+            } = &entry.facts.op
+            else {
+                continue;
+            };
+            let Some(device) = self.dag.get(*id).map(|event| event.header().device) else {
+                continue;
+            };
+            let owner = state
+                .account_of(device)
+                .is_some_and(|account| state.is_owner(account));
             if owner && held == proposal && proposal.signed_by(device, signature) {
                 found.insert(device, *signature);
             }
@@ -89,13 +120,26 @@ impl State {
 fn facts_of(op: &AuthorityOp) -> Result<Facts, String> {
     let identity = super::embedded(op)?;
     let signers = match op {
-        AuthorityOp::OwnersCertificate { proposal, signatures } => {
-            let holds = |(device, signature): &&(DeviceId, [u8; 64])| proposal.signed_by(*device, signature);
-            signatures.iter().filter(holds).map(|(device, _)| *device).collect()
+        AuthorityOp::OwnersCertificate {
+            proposal,
+            signatures,
+        } => {
+            let holds = |(device, signature): &&(DeviceId, [u8; 64])| {
+                proposal.signed_by(*device, signature)
+            };
+            signatures
+                .iter()
+                .filter(holds)
+                .map(|(device, _)| *device)
+                .collect()
         }
         _ => BTreeSet::new(),
     };
-    Ok(Facts { op: op.clone(), identity, signers })
+    Ok(Facts {
+        op: op.clone(),
+        identity,
+        signers,
+    })
 }
 
 fn hypothetical(origin: EventId, facts: Arc<Facts>, account: AccountId, device: DeviceId) -> Unit {

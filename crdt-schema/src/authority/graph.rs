@@ -36,11 +36,17 @@ impl Graph {
             None => (0, 0),
             Some(up) => {
                 let further = &self.nodes[up.jump as usize];
-                let even = up.depth - further.depth == further.depth - self.nodes[further.jump as usize].depth;
+                let even = up.depth - further.depth
+                    == further.depth - self.nodes[further.jump as usize].depth;
                 (up.depth + 1, if even { further.jump } else { gate })
             }
         };
-        self.nodes.push(Node { parents, gate, depth, jump });
+        self.nodes.push(Node {
+            parents,
+            gate,
+            depth,
+            jump,
+        });
         ix
     }
 
@@ -67,11 +73,19 @@ impl Graph {
         }
         while self.depth(a) > self.depth(b) {
             let jump = self.nodes[a as usize].jump;
-            a = if self.depth(jump) >= self.depth(b) { jump } else { self.gate(a) };
+            a = if self.depth(jump) >= self.depth(b) {
+                jump
+            } else {
+                self.gate(a)
+            };
         }
         while a != b {
             let (jump_a, jump_b) = (self.nodes[a as usize].jump, self.nodes[b as usize].jump);
-            (a, b) = if jump_a == jump_b { (self.gate(a), self.gate(b)) } else { (jump_a, jump_b) };
+            (a, b) = if jump_a == jump_b {
+                (self.gate(a), self.gate(b))
+            } else {
+                (jump_a, jump_b)
+            };
         }
         a
     }
@@ -159,7 +173,11 @@ impl Reach {
         let mut ends: Vec<u32> = Vec::new();
         for unit in region {
             let place = {
-                let within: Vec<&Place> = graph.parents(*unit).iter().filter_map(|parent| places.get(parent)).collect();
+                let within: Vec<&Place> = graph
+                    .parents(*unit)
+                    .iter()
+                    .filter_map(|parent| places.get(parent))
+                    .collect();
                 place_after(&within, &mut ends)
             };
             places.insert(*unit, place);
@@ -169,11 +187,16 @@ impl Reach {
 
     /// Whether `a` is in the past of `b`. A unit is not in its own past.
     pub(super) fn precedes(&self, a: UnitIx, b: UnitIx) -> bool {
-        let (Some(first), Some(second)) = (self.places.get(&a), self.places.get(&b)) else { return false };
+        let (Some(first), Some(second)) = (self.places.get(&a), self.places.get(&b)) else {
+            return false;
+        };
         if first.chain == second.chain {
             return first.at < second.at;
         }
-        second.before.get(&first.chain).is_some_and(|at| *at >= first.at)
+        second
+            .before
+            .get(&first.chain)
+            .is_some_and(|at| *at >= first.at)
     }
 
     pub(super) fn concurrent(&self, a: UnitIx, b: UnitIx) -> bool {
@@ -183,7 +206,9 @@ impl Reach {
 
 /// The place of a unit with these parents: it continues the chain of one whose chain ends with it.
 fn place_after(parents: &[&Place], ends: &mut Vec<u32>) -> Place {
-    let goes_on = parents.iter().find(|parent| ends[parent.chain as usize] == parent.at);
+    let goes_on = parents
+        .iter()
+        .find(|parent| ends[parent.chain as usize] == parent.at);
     let (chain, at) = match goes_on {
         Some(parent) => (parent.chain, parent.at + 1),
         None => {
@@ -198,7 +223,11 @@ fn place_after(parents: &[&Place], ends: &mut Vec<u32>) -> Place {
         _ => {
             let mut all = (*parents[0].before).clone();
             let own = parents.iter().map(|parent| (parent.chain, parent.at));
-            for (other, last) in parents.iter().flat_map(|parent| parent.before.iter().map(|(a, b)| (*a, *b))).chain(own) {
+            for (other, last) in parents
+                .iter()
+                .flat_map(|parent| parent.before.iter().map(|(a, b)| (*a, *b)))
+                .chain(own)
+            {
                 let known = all.entry(other).or_insert(last);
                 *known = (*known).max(last);
             }

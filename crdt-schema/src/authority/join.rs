@@ -45,7 +45,9 @@ impl Join {
         device: &DeviceKey,
         prekey: PrekeyRecord,
     ) -> Self {
-        let account = chain.first().map_or(EventId::ZERO, |genesis| genesis.header.id());
+        let account = chain
+            .first()
+            .map_or(EventId::ZERO, |genesis| genesis.header.id());
         let mut join = Self {
             community,
             invite: invite.map(|(id, _)| id),

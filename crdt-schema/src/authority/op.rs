@@ -1,75 +1,219 @@
 //! Authority operations: the clear bodies of [`Kind::Authority`](crate::event::Kind) events.
 
-use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, InviteId, RoleId, UnixMs};
+use alloquy_ids::{
+    AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, InviteId, RoleId, UnixMs,
+};
 
 use crate::event::SignedEvent;
 use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
 
 /// One operation on a community's authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "each is held once, behind a shared pointer"
+)]
 pub enum AuthorityOp {
     /// Founds the community; its event's id is the community's id, its scope is zero.
     Genesis(Genesis),
     /// Joins more heads than one event may name. No effect.
     Merge,
-    /// Brings a member's further devices in: the account's identity events that the community lacks.
-    DeviceAdd { account: AccountId, chain: Vec<SignedEvent> },
-    /// Brings a revocation in. `last`: per log of the device, the last event accepted.
-    DeviceRevoke { account: AccountId, device: DeviceId, chain: Vec<SignedEvent>, last: Vec<EventId> },
+    /// Brings a member's further devices in.
+    DeviceAdd {
+        /// The account.
+        account: AccountId,
+        /// The account's identity events, genesis first.
+        chain: Vec<SignedEvent>,
+    },
+    /// Brings a revocation in.
+    DeviceRevoke {
+        /// The account.
+        account: AccountId,
+        /// The device.
+        device: DeviceId,
+        /// The account's identity events, genesis first.
+        chain: Vec<SignedEvent>,
+        /// Per log of those who lose a right, the last event accepted.
+        last: Vec<EventId>,
+    },
     /// Admits the account that signed the join.
     Admit(Join),
     /// The author's account leaves.
     Leave,
     /// Makes a role; the event's id is the role's.
-    RoleCreate { rank: Rank, permissions: Permissions },
+    RoleCreate {
+        /// How high it stands.
+        rank: Rank,
+        /// What it allows.
+        permissions: Permissions,
+    },
     /// Changes rank and rights of a role ([`RoleId::ZERO`]: everyone, rank 0).
-    RoleEdit { role: RoleId, rank: Rank, permissions: Permissions, last: Vec<EventId> },
+    RoleEdit {
+        /// The role.
+        role: RoleId,
+        /// How high it stands.
+        rank: Rank,
+        /// What it allows.
+        permissions: Permissions,
+        /// Per log of those who lose a right, the last event accepted.
+        last: Vec<EventId>,
+    },
     /// Removes a role.
-    RoleDelete { role: RoleId, last: Vec<EventId> },
+    RoleDelete {
+        /// The role.
+        role: RoleId,
+        /// Per log of those who lose a right, the last event accepted.
+        last: Vec<EventId>,
+    },
     /// Gives a role; confirms membership.
-    Grant { account: AccountId, role: RoleId },
+    Grant {
+        /// The account.
+        account: AccountId,
+        /// The role.
+        role: RoleId,
+    },
     /// Takes a role.
-    Revoke { account: AccountId, role: RoleId, last: Vec<EventId> },
+    Revoke {
+        /// The account.
+        account: AccountId,
+        /// The role.
+        role: RoleId,
+        /// Per log of those who lose a right, the last event accepted.
+        last: Vec<EventId>,
+    },
     /// Makes a channel; the event's id is the channel's. `private`: own key scope, nobody views it but by overwrite.
-    ChannelCreate { kind: ChannelKind, private: bool },
+    ChannelCreate {
+        /// What it is for.
+        kind: ChannelKind,
+        /// Whether it is a key scope of its own.
+        private: bool,
+    },
     /// Closes a channel.
-    ChannelDelete { channel: ChannelId },
+    ChannelDelete {
+        /// The channel.
+        channel: ChannelId,
+    },
     /// Sets what a role or member may or may not do in a channel.
-    Overwrite { channel: ChannelId, target: OverwriteTarget, allow: Permissions, deny: Permissions, last: Vec<EventId> },
+    Overwrite {
+        /// The channel.
+        channel: ChannelId,
+        /// For whom.
+        target: OverwriteTarget,
+        /// Rights given.
+        allow: Permissions,
+        /// Rights taken.
+        deny: Permissions,
+        /// Per log of those who lose a right, the last event accepted.
+        last: Vec<EventId>,
+    },
     /// Removes a member, who may join again.
-    Kick { account: AccountId, last: Vec<EventId> },
+    Kick {
+        /// The account.
+        account: AccountId,
+        /// Per log of those who lose a right, the last event accepted.
+        last: Vec<EventId>,
+    },
     /// Bans an account.
-    Ban { account: AccountId, last: Vec<EventId> },
+    Ban {
+        /// The account.
+        account: AccountId,
+        /// Per log of those who lose a right, the last event accepted.
+        last: Vec<EventId>,
+    },
     /// Lifts a ban.
-    Unban { account: AccountId },
+    Unban {
+        /// The account.
+        account: AccountId,
+    },
     /// Events of the account with this in their past count only from `until` on (signed time).
-    TimeOut { account: AccountId, until: UnixMs, last: Vec<EventId> },
+    TimeOut {
+        /// The account.
+        account: AccountId,
+        /// When it ends; 0 lifts it.
+        until: UnixMs,
+        /// Per log of those who lose a right, the last event accepted.
+        last: Vec<EventId>,
+    },
     /// Least time between two events of one account in the channel; 0 ends slow mode.
-    SlowMode { channel: ChannelId, interval_ms: u32 },
-    /// Makes an invite; the event's id is the invite's. `key`: Ed25519 public key whose seed is in the link.
-    InviteCreate { key: [u8; 32], expires: Option<UnixMs>, uses: Option<u32> },
+    SlowMode {
+        /// The channel.
+        channel: ChannelId,
+        /// Milliseconds.
+        interval_ms: u32,
+    },
+    /// Makes an invite; the event's id is the invite's.
+    InviteCreate {
+        /// Ed25519 public key whose seed is in the link.
+        key: [u8; 32],
+        /// When it ends, for the admitting member to judge.
+        expires: Option<UnixMs>,
+        /// How many it may admit, for the admitting member to judge.
+        uses: Option<u32>,
+    },
     /// Withdraws an invite.
-    InviteRevoke { invite: InviteId },
+    InviteRevoke {
+        /// The invite.
+        invite: InviteId,
+    },
     /// Acts as the listed operations, issued by this author at this place.
-    Reaffirm { ops: Vec<EventId> },
+    Reaffirm {
+        /// The operations.
+        ops: Vec<EventId>,
+    },
     /// Accepts the listed late events of timelines, with their ancestors.
-    AcceptLate { events: Vec<EventId> },
+    AcceptLate {
+        /// The events.
+        events: Vec<EventId>,
+    },
     /// Hides the listed events, whatever was built on them.
-    Purge { events: Vec<EventId> },
+    Purge {
+        /// The events.
+        events: Vec<EventId>,
+    },
     /// One owner's signature for a proposed owner set; no effect by itself.
-    OwnersVote { proposal: OwnersProposal, signature: [u8; 64] },
+    OwnersVote {
+        /// The proposed owner set.
+        proposal: OwnersProposal,
+        /// By the author's device over the proposal.
+        signature: [u8; 64],
+    },
     /// A new owner set, signed by more than half of the votes of the version that it replaces.
-    OwnersCertificate { proposal: OwnersProposal, signatures: Vec<(DeviceId, [u8; 64])> },
+    OwnersCertificate {
+        /// The proposed owner set.
+        proposal: OwnersProposal,
+        /// By owners' devices over the proposal, ascending by device.
+        signatures: Vec<(DeviceId, [u8; 64])>,
+    },
     /// Raises the level of the community's rules.
-    SetLevel { level: u16 },
+    SetLevel {
+        /// The new level.
+        level: u16,
+    },
     /// Changes the history policy of a key scope (`None`: the community's).
-    SetHistory { channel: Option<ChannelId>, policy: HistoryPolicy },
+    SetHistory {
+        /// The channel.
+        channel: Option<ChannelId>,
+        /// The new policy.
+        policy: HistoryPolicy,
+    },
     /// Announces an epoch; the event's id is the epoch's.
     AnnounceEpoch(EpochAnnouncement),
     /// Publishes a link from an epoch to a parent that its announcer could not make.
-    LinkEpoch { epoch: EpochId, parent: EpochId, sealed: Vec<u8> },
+    LinkEpoch {
+        /// The epoch.
+        epoch: EpochId,
+        /// Its parent.
+        parent: EpochId,
+        /// The parent's key material under a key from the epoch's.
+        sealed: Vec<u8>,
+    },
     /// An operation of a later level or release: kept, relayed, without effect.
-    Unknown { tag: u8, bytes: Vec<u8> },
+    Unknown {
+        /// Its first byte.
+        tag: u8,
+        /// The rest.
+        bytes: Vec<u8>,
+    },
 }
 
 /// The first operation of a community.

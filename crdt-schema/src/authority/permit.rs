@@ -20,12 +20,19 @@ pub(super) enum Refusal {
     NotMember,
     Banned,
     Right(Permissions, Option<ChannelId>),
-    Rank { what: &'static str, target: Rank, own: Rank },
+    Rank {
+        what: &'static str,
+        target: Rank,
+        own: Rank,
+    },
     Bits(Permissions),
     UnknownBits,
     NotOwner,
     Invite(&'static str),
-    Votes { given: u32, of: u32 },
+    Votes {
+        given: u32,
+        of: u32,
+    },
     Other(&'static str),
 }
 
@@ -42,7 +49,11 @@ pub(super) struct Views<'a> {
 
 impl<'a> Views<'a> {
     pub(super) const fn one(state: &'a State) -> Self {
-        Self { author: state, targets: state, creator: state }
+        Self {
+            author: state,
+            targets: state,
+            creator: state,
+        }
     }
 }
 
@@ -53,24 +64,41 @@ pub(super) fn permit(unit: &Unit, views: Views<'_>) -> Permit {
     match unit.op() {
         AuthorityOp::Genesis(_) | AuthorityOp::Unknown { .. } | AuthorityOp::Merge => return Ok(()),
         // Embedded signatures decide; the bringer does not.
-        AuthorityOp::DeviceRevoke { account, device, .. } => return device_revoke(unit, *account, *device, views.targets),
+        AuthorityOp::DeviceRevoke {
+            account, device, ..
+        } => return device_revoke(unit, *account, *device, views.targets),
         AuthorityOp::OwnersCertificate { proposal, .. } => {
             let current = proposal.replaces == views.targets.owners_version;
-            return if current { votes(unit, views.targets) } else { Err(Refusal::Other("it replaces another owner set")) };
+            return if current {
+                votes(unit, views.targets)
+            } else {
+                Err(Refusal::Other("it replaces another owner set"))
+            };
         }
         _ => {}
     }
     let author = author(unit, views.author)?;
-    Check { unit, author, own: views.author.rank(author), views }.op()
+    Check {
+        unit,
+        author,
+        own: views.author.rank(author),
+        views,
+    }
+    .op()
 }
 
 /// The author, a member acting by a device that is not revoked.
 fn author(unit: &Unit, state: &State) -> Result<AccountId, Refusal> {
-    let account = state.account_ever(unit.device).ok_or(Refusal::UnknownDevice)?;
+    let account = state
+        .account_ever(unit.device)
+        .ok_or(Refusal::UnknownDevice)?;
     if state.revoked.contains_key(&unit.device) {
         return Err(Refusal::RevokedDevice);
     }
-    match (state.is_member(account), state.banned.contains_key(&account)) {
+    match (
+        state.is_member(account),
+        state.banned.contains_key(&account),
+    ) {
         (true, _) => Ok(account),
         (false, true) => Err(Refusal::Banned),
         (false, false) => Err(Refusal::NotMember),
@@ -78,11 +106,19 @@ fn author(unit: &Unit, state: &State) -> Result<AccountId, Refusal> {
 }
 
 fn device_revoke(unit: &Unit, account: AccountId, device: DeviceId, state: &State) -> Permit {
-    let proved = unit.facts.identity.as_ref().is_some_and(|identity| identity.revoked.contains(&device));
+    let proved = unit
+        .facts
+        .identity
+        .as_ref()
+        .is_some_and(|identity| identity.revoked.contains(&device));
     match state.account_ever(device) {
         Some(held) if held == account && proved => Ok(()),
-        Some(held) if held == account => Err(Refusal::Other("the embedded identity events do not revoke the device")),
-        _ => Err(Refusal::Other("the device was never brought in for this account")),
+        Some(held) if held == account => Err(Refusal::Other(
+            "the embedded identity events do not revoke the device",
+        )),
+        _ => Err(Refusal::Other(
+            "the device was never brought in for this account",
+        )),
     }
 }
 
@@ -94,15 +130,30 @@ pub(super) fn count_votes(unit: &Unit, state: &State) -> (u32, u32) {
 /// Each owner who is a member has two votes, the founder three.
 pub(super) fn weigh_votes(signers: &BTreeSet<DeviceId>, state: &State) -> (u32, u32) {
     let weight = |account: &AccountId| if *account == state.founder { 3 } else { 2 };
-    let signers: BTreeSet<_> = signers.iter().filter_map(|device| state.account_of(*device)).collect();
-    let owners = || state.owners.iter().filter(|account| state.is_member(**account));
-    let given = owners().filter(|account| signers.contains(account)).map(weight).sum();
+    let signers: BTreeSet<_> = signers
+        .iter()
+        .filter_map(|device| state.account_of(*device))
+        .collect();
+    let owners = || {
+        state
+            .owners
+            .iter()
+            .filter(|account| state.is_member(**account))
+    };
+    let given = owners()
+        .filter(|account| signers.contains(account))
+        .map(weight)
+        .sum();
     (given, owners().map(weight).sum())
 }
 
 fn votes(unit: &Unit, state: &State) -> Permit {
     let (given, of) = count_votes(unit, state);
-    if given * 2 > of { Ok(()) } else { Err(Refusal::Votes { given, of }) }
+    if given * 2 > of {
+        Ok(())
+    } else {
+        Err(Refusal::Votes { given, of })
+    }
 }
 
 struct Check<'a> {
@@ -118,7 +169,12 @@ impl Check<'_> {
             AuthorityOp::DeviceAdd { account, .. } => self.device_add(*account),
             AuthorityOp::Admit(join) => self.admit(join),
             AuthorityOp::RoleCreate { rank, permissions } => self.role_create(*rank, *permissions),
-            AuthorityOp::RoleEdit { role, rank, permissions, .. } => self.role_edit(*role, *rank, *permissions),
+            AuthorityOp::RoleEdit {
+                role,
+                rank,
+                permissions,
+                ..
+            } => self.role_edit(*role, *rank, *permissions),
             AuthorityOp::RoleDelete { role, .. } => {
                 self.right(Permissions::MANAGE_ROLES)?;
                 self.role_below(*role)
@@ -127,14 +183,22 @@ impl Check<'_> {
             AuthorityOp::Revoke { account, role, .. } => self.revoke(*account, *role),
             AuthorityOp::ChannelCreate { .. } => {
                 self.right(Permissions::MANAGE_CHANNELS)?;
-                self.made_once(self.targets().channels.contains_key(&ChannelId::from(self.unit.origin)))
+                self.made_once(
+                    self.targets()
+                        .channels
+                        .contains_key(&ChannelId::from(self.unit.origin)),
+                )
             }
             AuthorityOp::ChannelDelete { channel } | AuthorityOp::SlowMode { channel, .. } => {
                 self.right_in(Permissions::MANAGE_CHANNELS, *channel)
             }
-            AuthorityOp::Overwrite { channel, target, allow, deny, .. } => {
-                self.overwrite(*channel, *target, *allow, *deny)
-            }
+            AuthorityOp::Overwrite {
+                channel,
+                target,
+                allow,
+                deny,
+                ..
+            } => self.overwrite(*channel, *target, *allow, *deny),
             AuthorityOp::Kick { account, .. } => {
                 self.right(Permissions::KICK)?;
                 self.member_below(*account)
@@ -150,7 +214,11 @@ impl Check<'_> {
             }
             AuthorityOp::InviteCreate { .. } => {
                 self.right(Permissions::INVITE)?;
-                self.made_once(self.targets().invites.contains_key(&InviteId::from(self.unit.origin)))
+                self.made_once(
+                    self.targets()
+                        .invites
+                        .contains_key(&InviteId::from(self.unit.origin)),
+                )
             }
             AuthorityOp::InviteRevoke { invite } => self.invite_revoke(*invite),
             AuthorityOp::AcceptLate { .. } => self.right(Permissions::MANAGE_MESSAGES),
@@ -163,7 +231,9 @@ impl Check<'_> {
             AuthorityOp::SetHistory { channel, policy } => self.set_history(*channel, *policy),
             AuthorityOp::AnnounceEpoch(announcement) => self.announce(announcement),
             AuthorityOp::LinkEpoch { epoch, parent, .. } => self.link(*epoch, *parent),
-            AuthorityOp::Reaffirm { .. } => Err(Refusal::Other("an operation that it names can not be repeated")),
+            AuthorityOp::Reaffirm { .. } => Err(Refusal::Other(
+                "an operation that it names can not be repeated",
+            )),
             _ => Ok(()),
         }
     }
@@ -177,7 +247,11 @@ impl Check<'_> {
     }
 
     fn right(&self, right: Permissions) -> Permit {
-        if self.rights(None).has(right) { Ok(()) } else { Err(Refusal::Right(right, None)) }
+        if self.rights(None).has(right) {
+            Ok(())
+        } else {
+            Err(Refusal::Right(right, None))
+        }
     }
 
     /// The right in a channel, which the author may then view.
@@ -185,23 +259,48 @@ impl Check<'_> {
         if !self.targets().channels.contains_key(&channel) {
             return Err(Refusal::Other("there is no such channel"));
         }
-        if self.rights(Some(channel)).has(right) { Ok(()) } else { Err(Refusal::Right(right, Some(channel))) }
+        if self.rights(Some(channel)).has(right) {
+            Ok(())
+        } else {
+            Err(Refusal::Right(right, Some(channel)))
+        }
     }
 
     fn owner(&self) -> Permit {
-        if self.own == Rank::OWNER { Ok(()) } else { Err(Refusal::NotOwner) }
+        if self.own == Rank::OWNER {
+            Ok(())
+        } else {
+            Err(Refusal::NotOwner)
+        }
     }
 
     fn below(&self, what: &'static str, target: Rank) -> Permit {
-        if target < self.own { Ok(()) } else { Err(Refusal::Rank { what, target, own: self.own }) }
+        if target < self.own {
+            Ok(())
+        } else {
+            Err(Refusal::Rank {
+                what,
+                target,
+                own: self.own,
+            })
+        }
     }
 
     /// The account's rank is lower, also the one that it would have with its record (it may be banned).
     fn account_below(&self, account: AccountId) -> Permit {
         let state = self.targets();
-        let recorded = state.record(account).map_or(Rank::MEMBER, |(member, _)| state.rank_of_roles(member));
+        let recorded = state
+            .record(account)
+            .map_or(Rank::MEMBER, |(member, _)| state.rank_of_roles(member));
         let owner = state.owners.contains(&account);
-        self.below("the account's rank", if owner { Rank::OWNER } else { recorded.max(state.rank(account)) })
+        self.below(
+            "the account's rank",
+            if owner {
+                Rank::OWNER
+            } else {
+                recorded.max(state.rank(account))
+            },
+        )
     }
 
     fn member_below(&self, account: AccountId) -> Permit {
@@ -213,9 +312,15 @@ impl Check<'_> {
 
     fn role_below(&self, role: RoleId) -> Permit {
         if role == RoleId::ZERO {
-            return Err(Refusal::Other("everyone can not be granted, revoked or deleted"));
+            return Err(Refusal::Other(
+                "everyone can not be granted, revoked or deleted",
+            ));
         }
-        let found = self.targets().roles.get(&role).ok_or(Refusal::Other("there is no such role"))?;
+        let found = self
+            .targets()
+            .roles
+            .get(&role)
+            .ok_or(Refusal::Other("there is no such role"))?;
         self.below("the role's rank", found.rank)
     }
 
@@ -225,13 +330,21 @@ impl Check<'_> {
             return Err(Refusal::UnknownBits);
         }
         let missing = given & !self.rights(channel);
-        if missing == Permissions::NONE { Ok(()) } else { Err(Refusal::Bits(missing)) }
+        if missing == Permissions::NONE {
+            Ok(())
+        } else {
+            Err(Refusal::Bits(missing))
+        }
     }
 
     /// A repeated creation brings back what fell, not what was deleted or is there.
     fn made_once(&self, exists: bool) -> Permit {
         let gone = self.targets().gone.contains(&self.unit.origin);
-        if exists || gone { Err(Refusal::Other("it was made before")) } else { Ok(()) }
+        if exists || gone {
+            Err(Refusal::Other("it was made before"))
+        } else {
+            Ok(())
+        }
     }
 
     fn device_add(&self, account: AccountId) -> Permit {
@@ -244,10 +357,17 @@ impl Check<'_> {
 
     /// No embedded device stands for another account here.
     fn devices_free(&self, account: AccountId) -> Permit {
-        let devices = self.unit.facts.identity.iter().flat_map(|identity| identity.devices.keys());
+        let devices = self
+            .unit
+            .facts
+            .identity
+            .iter()
+            .flat_map(|identity| identity.devices.keys());
         let mut bound = devices.filter_map(|device| self.targets().account_ever(*device));
         if bound.any(|held| held != account) {
-            return Err(Refusal::Other("one of the devices stands for another account"));
+            return Err(Refusal::Other(
+                "one of the devices stands for another account",
+            ));
         }
         Ok(())
     }
@@ -264,12 +384,22 @@ impl Check<'_> {
         let Some(id) = join.invite.filter(|_| !self.unit.repeated) else {
             return self.right(Permissions::INVITE);
         };
-        let invite = state.invites.get(&id).ok_or(Refusal::Invite("there is no such invite"))?;
+        let invite = state
+            .invites
+            .get(&id)
+            .ok_or(Refusal::Invite("there is no such invite"))?;
         if invite.revoked {
             return Err(Refusal::Invite("the invite is revoked"));
         }
-        if !self.views.creator.permissions(invite.creator, None).has(Permissions::INVITE) {
-            return Err(Refusal::Invite("the invite's creator may not invite any more"));
+        if !self
+            .views
+            .creator
+            .permissions(invite.creator, None)
+            .has(Permissions::INVITE)
+        {
+            return Err(Refusal::Invite(
+                "the invite's creator may not invite any more",
+            ));
         }
         if !join.invited_by(&invite.key) {
             return Err(Refusal::Invite("the invite's signature does not hold"));
@@ -279,21 +409,31 @@ impl Check<'_> {
 
     fn role_create(&self, rank: Rank, permissions: Permissions) -> Permit {
         self.right(Permissions::MANAGE_ROLES)?;
-        self.made_once(self.targets().roles.contains_key(&RoleId::from(self.unit.origin)))?;
+        self.made_once(
+            self.targets()
+                .roles
+                .contains_key(&RoleId::from(self.unit.origin)),
+        )?;
         self.role_rank(rank)?;
         self.gives(permissions, None)
     }
 
     fn role_rank(&self, rank: Rank) -> Permit {
         if rank > Rank::ROLE_MAX {
-            return Err(Refusal::Other("the rank is over the greatest that a role may have"));
+            return Err(Refusal::Other(
+                "the rank is over the greatest that a role may have",
+            ));
         }
         self.below("the role's new rank", rank)
     }
 
     fn role_edit(&self, role: RoleId, rank: Rank, permissions: Permissions) -> Permit {
         self.right(Permissions::MANAGE_ROLES)?;
-        let old = self.targets().roles.get(&role).ok_or(Refusal::Other("there is no such role"))?;
+        let old = self
+            .targets()
+            .roles
+            .get(&role)
+            .ok_or(Refusal::Other("there is no such role"))?;
         if role == RoleId::ZERO && rank != Rank::MEMBER {
             return Err(Refusal::Other("everyone has rank 0"));
         }
@@ -306,8 +446,16 @@ impl Check<'_> {
         self.right(Permissions::MANAGE_ROLES)?;
         self.member_below(account)?;
         self.role_below(role)?;
-        let held = self.views.author.roles.get(&role).or_else(|| self.targets().roles.get(&role));
-        self.gives(held.map_or(Permissions::NONE, |role| role.permissions), None)
+        let held = self
+            .views
+            .author
+            .roles
+            .get(&role)
+            .or_else(|| self.targets().roles.get(&role));
+        self.gives(
+            held.map_or(Permissions::NONE, |role| role.permissions),
+            None,
+        )
     }
 
     fn revoke(&self, account: AccountId, role: RoleId) -> Permit {
@@ -319,15 +467,29 @@ impl Check<'_> {
         self.role_below(role)
     }
 
-    fn overwrite(&self, channel: ChannelId, target: OverwriteTarget, allow: Permissions, deny: Permissions) -> Permit {
+    fn overwrite(
+        &self,
+        channel: ChannelId,
+        target: OverwriteTarget,
+        allow: Permissions,
+        deny: Permissions,
+    ) -> Permit {
         self.right_in(Permissions::MANAGE_ROLES, channel)?;
         match target {
-            OverwriteTarget::Role(RoleId::ZERO) => self.below("the rank of everyone", Rank::MEMBER)?,
+            OverwriteTarget::Role(RoleId::ZERO) => {
+                self.below("the rank of everyone", Rank::MEMBER)?
+            }
             OverwriteTarget::Role(role) => self.role_below(role)?,
             OverwriteTarget::Member(account) => self.member_below(account)?,
         }
-        let old = self.targets().channels.get(&channel).and_then(|channel| channel.overwrites.get(&target));
-        let (allowed, denied) = old.copied().unwrap_or((Permissions::NONE, Permissions::NONE));
+        let old = self
+            .targets()
+            .channels
+            .get(&channel)
+            .and_then(|channel| channel.overwrites.get(&target));
+        let (allowed, denied) = old
+            .copied()
+            .unwrap_or((Permissions::NONE, Permissions::NONE));
         if !Permissions::ALL.has(deny) {
             return Err(Refusal::UnknownBits);
         }
@@ -343,7 +505,11 @@ impl Check<'_> {
     }
 
     fn invite_revoke(&self, invite: InviteId) -> Permit {
-        let found = self.targets().invites.get(&invite).ok_or(Refusal::Other("there is no such invite"))?;
+        let found = self
+            .targets()
+            .invites
+            .get(&invite)
+            .ok_or(Refusal::Other("there is no such invite"))?;
         if found.creator == self.author {
             return Ok(());
         }
@@ -352,7 +518,9 @@ impl Check<'_> {
     }
 
     fn set_history(&self, channel: Option<ChannelId>, policy: HistoryPolicy) -> Permit {
-        let Some(channel) = channel else { return self.right(Permissions::MANAGE_COMMUNITY) };
+        let Some(channel) = channel else {
+            return self.right(Permissions::MANAGE_COMMUNITY);
+        };
         self.right_in(Permissions::MANAGE_CHANNELS, channel)?;
         let private = self.targets().key_scope(channel).is_some();
         if private || policy == HistoryPolicy::All {
@@ -363,20 +531,40 @@ impl Check<'_> {
 
     fn announce(&self, announcement: &EpochAnnouncement) -> Permit {
         let state = self.targets();
-        if !state.key_scopes().any(|scope| scope == announcement.channel) {
+        if !state
+            .key_scopes()
+            .any(|scope| scope == announcement.channel)
+        {
             return Err(Refusal::Other("the channel has no keys of its own"));
         }
         if !state.may_view(self.author, announcement.channel) {
             return Err(Refusal::Right(Permissions::VIEW, announcement.channel));
         }
-        let same_scope = |epoch| state.epochs.get(epoch).is_some_and(|held| held.channel == announcement.channel);
+        let same_scope = |epoch| {
+            state
+                .epochs
+                .get(epoch)
+                .is_some_and(|held| held.channel == announcement.channel)
+        };
         let known = announcement.parents.iter().all(same_scope);
-        if known { Ok(()) } else { Err(Refusal::Other("a parent epoch is not announced in its past")) }
+        if known {
+            Ok(())
+        } else {
+            Err(Refusal::Other(
+                "a parent epoch is not announced in its past",
+            ))
+        }
     }
 
     fn link(&self, epoch: alloquy_ids::EpochId, parent: alloquy_ids::EpochId) -> Permit {
         let held = self.targets().epochs.get(&epoch);
         let parents = held.is_some_and(|epoch| epoch.parents.contains(&parent));
-        if parents { Ok(()) } else { Err(Refusal::Other("it names no epoch and parent announced in its past")) }
+        if parents {
+            Ok(())
+        } else {
+            Err(Refusal::Other(
+                "it names no epoch and parent announced in its past",
+            ))
+        }
     }
 }

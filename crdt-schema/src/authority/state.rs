@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloquy_ids::{AccountId, ChannelId, DeviceId, EpochId, EventId, InviteId, NetworkKey, RoleId, UnixMs};
+use alloquy_ids::{
+    AccountId, ChannelId, DeviceId, EpochId, EventId, InviteId, NetworkKey, RoleId, UnixMs,
+};
 
 use super::op::OverwriteTarget;
 use crate::identity::PrekeyRecord;
@@ -198,13 +200,23 @@ impl State {
     /// The account's rank: [`Rank::OWNER`] for owners who are members, else the greatest rank of its roles.
     #[must_use]
     pub fn rank(&self, account: AccountId) -> Rank {
-        let Some(member) = self.members.get(&account) else { return Rank::MEMBER };
-        if self.owners.contains(&account) { Rank::OWNER } else { self.rank_of_roles(member) }
+        let Some(member) = self.members.get(&account) else {
+            return Rank::MEMBER;
+        };
+        if self.owners.contains(&account) {
+            Rank::OWNER
+        } else {
+            self.rank_of_roles(member)
+        }
     }
 
     /// The greatest rank among the roles of a record.
     pub(super) fn rank_of_roles(&self, member: &Member) -> Rank {
-        let ranks = member.roles.iter().filter_map(|role| self.roles.get(role)).map(|role| role.rank);
+        let ranks = member
+            .roles
+            .iter()
+            .filter_map(|role| self.roles.get(role))
+            .map(|role| role.rank);
         ranks.max().unwrap_or(Rank::MEMBER)
     }
 
@@ -240,7 +252,9 @@ impl State {
     /// only by an overwrite.
     #[must_use]
     pub fn permissions(&self, account: AccountId, channel: Option<ChannelId>) -> Permissions {
-        let Some(member) = self.members.get(&account) else { return Permissions::NONE };
+        let Some(member) = self.members.get(&account) else {
+            return Permissions::NONE;
+        };
         let found = match channel {
             Some(channel) => match self.channels.get(&channel) {
                 Some(found) => Some(found),
@@ -256,7 +270,10 @@ impl State {
     }
 
     fn permissions_of_roles(&self, member: &Member) -> Permissions {
-        let everyone = self.roles.get(&RoleId::ZERO).map_or(Permissions::NONE, |role| role.permissions);
+        let everyone = self
+            .roles
+            .get(&RoleId::ZERO)
+            .map_or(Permissions::NONE, |role| role.permissions);
         let roles = member.roles.iter().filter_map(|role| self.roles.get(role));
         roles.fold(everyone, |rights, role| rights | role.permissions)
     }
@@ -276,34 +293,58 @@ impl State {
     /// The key scope of a channel: the channel itself if it is private, else the community's.
     #[must_use]
     pub fn key_scope(&self, channel: ChannelId) -> Option<ChannelId> {
-        self.channels.get(&channel).is_some_and(|found| found.private).then_some(channel)
+        self.channels
+            .get(&channel)
+            .is_some_and(|found| found.private)
+            .then_some(channel)
     }
 
     /// The record of an account, member or former, and whether its membership stands.
     pub(super) fn record(&self, account: AccountId) -> Option<(&Member, bool)> {
-        let former = || self.former.get(&account).map(|former| (&former.member, former.standing));
-        self.members.get(&account).map(|member| (&**member, true)).or_else(former)
+        let former = || {
+            self.former
+                .get(&account)
+                .map(|former| (&former.member, former.standing))
+        };
+        self.members
+            .get(&account)
+            .map(|member| (&**member, true))
+            .or_else(former)
     }
 
     /// Changes an account's record (made by `or` if there is none) and files it where it belongs.
-    pub(super) fn edit(&mut self, account: AccountId, or: &Member, change: impl FnOnce(&mut Member, &mut bool)) {
-        let (mut member, mut standing) =
-            self.record(account).map_or_else(|| (or.clone(), false), |(member, standing)| (member.clone(), standing));
+    pub(super) fn edit(
+        &mut self,
+        account: AccountId,
+        or: &Member,
+        change: impl FnOnce(&mut Member, &mut bool),
+    ) {
+        let (mut member, mut standing) = self.record(account).map_or_else(
+            || (or.clone(), false),
+            |(member, standing)| (member.clone(), standing),
+        );
         change(&mut member, &mut standing);
         if standing && !self.banned.contains_key(&account) {
             self.former.remove(&account);
             self.members.insert(account, Arc::new(member));
         } else {
             self.members.remove(&account);
-            self.former.insert(account, Arc::new(Former { member, standing }));
+            self.former
+                .insert(account, Arc::new(Former { member, standing }));
         }
     }
 
     /// Changes a channel's settings, whether or not the channel exists now.
-    pub(super) fn edit_channel(&mut self, id: ChannelId, change: impl FnOnce(&mut Channel, &mut bool)) {
+    pub(super) fn edit_channel(
+        &mut self,
+        id: ChannelId,
+        change: impl FnOnce(&mut Channel, &mut bool),
+    ) {
         let held = self.channels.get(&id);
         let mut exists = held.is_some();
-        let mut channel = held.or_else(|| self.closed.get(&id)).map_or_else(Channel::blank, |channel| (**channel).clone());
+        let mut channel = held
+            .or_else(|| self.closed.get(&id))
+            .map_or_else(Channel::blank, |channel| (**channel).clone());
         change(&mut channel, &mut exists);
         if exists {
             self.closed.remove(&id);
@@ -345,8 +386,17 @@ impl Channel {
 }
 
 /// Applies a channel's overwrites to the rights that roles give.
-fn in_channel(base: Permissions, account: AccountId, member: &Member, channel: &Channel) -> Permissions {
-    let mut rights = if channel.private { base & !Permissions::VIEW } else { base };
+fn in_channel(
+    base: Permissions,
+    account: AccountId,
+    member: &Member,
+    channel: &Channel,
+) -> Permissions {
+    let mut rights = if channel.private {
+        base & !Permissions::VIEW
+    } else {
+        base
+    };
     let (mut allow, mut deny) = (Permissions::NONE, Permissions::NONE);
     for role in member.roles.iter().chain([&RoleId::ZERO]) {
         if let Some((given, taken)) = channel.overwrites.get(&OverwriteTarget::Role(*role)) {
@@ -358,5 +408,9 @@ fn in_channel(base: Permissions, account: AccountId, member: &Member, channel: &
     if let Some((given, taken)) = channel.overwrites.get(&OverwriteTarget::Member(account)) {
         rights = rights & !*taken | *given;
     }
-    if rights.has(Permissions::VIEW) { rights } else { Permissions::NONE }
+    if rights.has(Permissions::VIEW) {
+        rights
+    } else {
+        Permissions::NONE
+    }
 }

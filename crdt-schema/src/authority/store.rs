@@ -79,8 +79,14 @@ impl Store {
     }
 
     pub(super) fn count(&self, judged: usize, written: usize) {
-        let Effort { judged: before, written: old } = self.effort.get();
-        self.effort.set(Effort { judged: before + judged as u64, written: old + written as u64 });
+        let Effort {
+            judged: before,
+            written: old,
+        } = self.effort.get();
+        self.effort.set(Effort {
+            judged: before + judged as u64,
+            written: old + written as u64,
+        });
     }
 
     /// A causal order that is the same on all replicas.
@@ -94,9 +100,17 @@ impl Store {
     }
 
     /// Adds a unit with these parents, of whose closure `past` is the evaluation.
-    pub(super) fn push(&mut self, unit: Unit, parents: Vec<UnitIx>, past: &Evaluated) -> (UnitIx, Evaluated) {
+    pub(super) fn push(
+        &mut self,
+        unit: Unit,
+        parents: Vec<UnitIx>,
+        past: &Evaluated,
+    ) -> (UnitIx, Evaluated) {
         if parents.len() > 1 {
-            let revived = past.flips.keys().filter(|ix| self.units[**ix as usize].own.is_err());
+            let revived = past
+                .flips
+                .keys()
+                .filter(|ix| self.units[**ix as usize].own.is_err());
             let revived: Vec<_> = revived.copied().collect();
             self.revived.extend(revived);
         }
@@ -113,8 +127,11 @@ impl Store {
 
     /// `E` of heads that are in no other's past, ascending.
     pub(super) fn evaluated(&self, heads: &[UnitIx]) -> Evaluated {
-        if let [] = heads {
-            return Evaluated { state: Arc::new(State::empty()), flips: Flips::new() };
+        if heads.is_empty() {
+            return Evaluated {
+                state: Arc::new(State::empty()),
+                flips: Flips::new(),
+            };
         }
         if let [only] = heads {
             return self.after(*only);
@@ -123,7 +140,9 @@ impl Store {
             return held.clone();
         }
         let evaluated = decide::evaluate(self, heads);
-        self.memo.borrow_mut().put(heads.to_vec(), evaluated.clone());
+        self.memo
+            .borrow_mut()
+            .put(heads.to_vec(), evaluated.clone());
         evaluated
     }
 
@@ -167,18 +186,33 @@ impl Store {
         let past = self.evaluated(heads);
         let in_past = |ix: &UnitIx| self.unit(*ix).own.is_ok() != past.flips.contains_key(ix);
         let in_whole = |ix: &UnitIx| self.unit(*ix).own.is_ok() != whole.flips.contains_key(ix);
-        let fell = |ix: &UnitIx| in_past(ix) && !in_whole(ix) && self.graph.closure_holds(heads, *ix);
+        let fell =
+            |ix: &UnitIx| in_past(ix) && !in_whole(ix) && self.graph.closure_holds(heads, *ix);
         // A unit on which the two disagree is a flip of one of them.
-        let differ = whole.flips.keys().chain(past.flips.keys()).copied().filter(|ix| fell(ix));
-        let Some(first) = differ.min() else { return past.state.clone() };
-        let mut gate = self.graph.gate_of(heads).expect("a fallen unit is in the closure of a head");
+        let differ = whole
+            .flips
+            .keys()
+            .chain(past.flips.keys())
+            .copied()
+            .filter(|ix| fell(ix));
+        let Some(first) = differ.min() else {
+            return past.state.clone();
+        };
+        let mut gate = self
+            .graph
+            .gate_of(heads)
+            .expect("a fallen unit is in the closure of a head");
         while gate >= first {
             gate = self.graph.gate(gate);
         }
         let stands = |ix: &UnitIx| in_past(ix) && in_whole(ix);
         let region = self.graph.region(heads, gate);
         let reach = Reach::of(&self.graph, &region);
-        let units: Vec<_> = region.into_iter().filter(stands).map(|ix| (ix, self.unit(ix))).collect();
+        let units: Vec<_> = region
+            .into_iter()
+            .filter(stands)
+            .map(|ix| (ix, self.unit(ix)))
+            .collect();
         let mut state = (*self.after(gate).state).clone();
         add_region(&mut state, &units, &reach);
         Arc::new(state)
@@ -186,7 +220,10 @@ impl Store {
 
     fn held(&self, ix: UnitIx) -> Option<Evaluated> {
         // The genesis is kept, and every walk along gates ends there.
-        self.kept.get(&ix).cloned().or_else(|| self.memo.borrow().held.get(&[ix][..]).cloned())
+        self.kept
+            .get(&ix)
+            .cloned()
+            .or_else(|| self.memo.borrow().held.get(&[ix][..]).cloned())
     }
 
     /// `E` of the past of `ix` from `E` of its gate, by the verdicts that the unit remembers.
@@ -199,12 +236,24 @@ impl Store {
         let reach = Reach::of(&self.graph, &region);
         let flips = &self.unit(ix).past_flips;
         let effective = |other: &UnitIx| self.unit(*other).own.is_ok() != flips.contains_key(other);
-        let units: Vec<_> = region.iter().copied().filter(effective).map(|other| (other, self.unit(other))).collect();
+        let units: Vec<_> = region
+            .iter()
+            .copied()
+            .filter(effective)
+            .map(|other| (other, self.unit(other)))
+            .collect();
         let mut state = (*gate.state).clone();
         self.count(0, units.len());
         add_region(&mut state, &units, &reach);
-        decide::add_losses_of_falls(self, &mut state, region.iter().filter_map(|ix| flips.get_key_value(ix)));
-        Evaluated { state: Arc::new(state), flips: flips.clone() }
+        decide::add_losses_of_falls(
+            self,
+            &mut state,
+            region.iter().filter_map(|ix| flips.get_key_value(ix)),
+        );
+        Evaluated {
+            state: Arc::new(state),
+            flips: flips.clone(),
+        }
     }
 }
 
@@ -215,5 +264,8 @@ fn followed(past: &Evaluated, unit: &Unit) -> Evaluated {
     }
     let mut state = (*past.state).clone();
     add(&mut state, unit);
-    Evaluated { state: Arc::new(state), flips: past.flips.clone() }
+    Evaluated {
+        state: Arc::new(state),
+        flips: past.flips.clone(),
+    }
 }

@@ -135,8 +135,17 @@ impl Unit {
 
     /// Which of two writers of one field stands, when neither has the other in its past: the greater.
     pub(super) fn precedence(&self) -> (Rank, bool, std::cmp::Reverse<EventId>, u16) {
-        let strength = if self.is_renunciation() { Rank(u32::MAX) } else { self.strength };
-        (strength, self.seen.denial, std::cmp::Reverse(self.id), self.part)
+        let strength = if self.is_renunciation() {
+            Rank(u32::MAX)
+        } else {
+            self.strength
+        };
+        (
+            strength,
+            self.seen.denial,
+            std::cmp::Reverse(self.id),
+            self.part,
+        )
     }
 
     /// The account that is acted on.
@@ -148,12 +157,17 @@ impl Unit {
     pub(super) fn touches(&self) -> Option<Subject> {
         Some(match self.op() {
             AuthorityOp::RoleCreate { .. } => Subject::Role(self.origin.into()),
-            AuthorityOp::RoleEdit { role, .. } | AuthorityOp::RoleDelete { role, .. } => Subject::Role(*role),
+            AuthorityOp::RoleEdit { role, .. } | AuthorityOp::RoleDelete { role, .. } => {
+                Subject::Role(*role)
+            }
             AuthorityOp::ChannelCreate { .. } => Subject::Channel(self.origin.into()),
             AuthorityOp::ChannelDelete { channel }
             | AuthorityOp::Overwrite { channel, .. }
             | AuthorityOp::SlowMode { channel, .. }
-            | AuthorityOp::SetHistory { channel: Some(channel), .. } => Subject::Channel(*channel),
+            | AuthorityOp::SetHistory {
+                channel: Some(channel),
+                ..
+            } => Subject::Channel(*channel),
             AuthorityOp::InviteCreate { .. } => Subject::Invite(self.origin.into()),
             AuthorityOp::InviteRevoke { invite } => Subject::Invite(*invite),
             AuthorityOp::OwnersCertificate { .. } => Subject::Owners,
@@ -164,8 +178,15 @@ impl Unit {
     /// Everything that its permission rests on.
     pub(super) fn rests_on(&self) -> BTreeSet<Subject> {
         let mut found = BTreeSet::from([Subject::Owners, Subject::Role(RoleId::ZERO)]);
-        let creator = self.seen.creator.as_ref().map(|(account, member)| (Some(*account), Some(member)));
-        let people = [(self.author, self.seen.author.as_ref()), (self.target(), self.seen.target.as_ref())];
+        let creator = self
+            .seen
+            .creator
+            .as_ref()
+            .map(|(account, member)| (Some(*account), Some(member)));
+        let people = [
+            (self.author, self.seen.author.as_ref()),
+            (self.target(), self.seen.target.as_ref()),
+        ];
         for (account, record) in people.into_iter().chain(creator) {
             found.extend(account.map(Subject::Account));
             let roles = record.into_iter().flat_map(|member| member.roles.iter());
@@ -175,7 +196,10 @@ impl Unit {
             AuthorityOp::Grant { role, .. } | AuthorityOp::Revoke { role, .. } => {
                 found.insert(Subject::Role(*role));
             }
-            AuthorityOp::Overwrite { target: OverwriteTarget::Role(role), .. } => {
+            AuthorityOp::Overwrite {
+                target: OverwriteTarget::Role(role),
+                ..
+            } => {
                 found.insert(Subject::Role(*role));
             }
             AuthorityOp::Admit(join) => found.extend(join.invite.map(Subject::Invite)),
@@ -197,7 +221,10 @@ pub(super) fn target_account(op: &AuthorityOp, author: Option<AccountId>) -> Opt
         | AuthorityOp::Ban { account, .. }
         | AuthorityOp::Unban { account }
         | AuthorityOp::TimeOut { account, .. }
-        | AuthorityOp::Overwrite { target: OverwriteTarget::Member(account), .. } => Some(*account),
+        | AuthorityOp::Overwrite {
+            target: OverwriteTarget::Member(account),
+            ..
+        } => Some(*account),
         AuthorityOp::Admit(join) => Some(join.account),
         AuthorityOp::Leave => author,
         _ => None,
@@ -217,12 +244,29 @@ pub(super) fn is_denial(op: &AuthorityOp, before: &State) -> bool {
         | AuthorityOp::InviteRevoke { .. }
         | AuthorityOp::Purge { .. } => true,
         AuthorityOp::TimeOut { until, .. } => until.0 > 0,
-        AuthorityOp::RoleEdit { role, rank, permissions, .. } => {
-            before.roles.get(role).is_some_and(|old| *rank < old.rank || !permissions.has(old.permissions))
-        }
-        AuthorityOp::Overwrite { channel, target, allow, deny, .. } => {
-            let old = before.channels.get(channel).and_then(|channel| channel.overwrites.get(target));
-            let (given, taken) = old.copied().unwrap_or((Permissions::NONE, Permissions::NONE));
+        AuthorityOp::RoleEdit {
+            role,
+            rank,
+            permissions,
+            ..
+        } => before
+            .roles
+            .get(role)
+            .is_some_and(|old| *rank < old.rank || !permissions.has(old.permissions)),
+        AuthorityOp::Overwrite {
+            channel,
+            target,
+            allow,
+            deny,
+            ..
+        } => {
+            let old = before
+                .channels
+                .get(channel)
+                .and_then(|channel| channel.overwrites.get(target));
+            let (given, taken) = old
+                .copied()
+                .unwrap_or((Permissions::NONE, Permissions::NONE));
             !allow.has(given) || !taken.has(*deny)
         }
         _ => false,

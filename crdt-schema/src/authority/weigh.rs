@@ -21,10 +21,16 @@ pub(super) fn reduced(state: &State, others: &[&Unit]) -> State {
 
 fn reduce(state: &mut State, other: &Unit) {
     match other.op() {
-        AuthorityOp::Kick { account, .. } => state.edit(*account, &Member::blank(other.id), |_, stands| *stands = false),
+        AuthorityOp::Kick { account, .. } => {
+            state.edit(*account, &Member::blank(other.id), |_, stands| {
+                *stands = false
+            })
+        }
         AuthorityOp::Leave => {
             if let Some(account) = other.author {
-                state.edit(account, &Member::blank(other.id), |_, stands| *stands = false);
+                state.edit(account, &Member::blank(other.id), |_, stands| {
+                    *stands = false
+                });
             }
         }
         AuthorityOp::Ban { account, .. } => {
@@ -34,28 +40,55 @@ fn reduce(state: &mut State, other: &Unit) {
         AuthorityOp::DeviceRevoke { device, .. } => {
             state.revoked.insert(*device, other.id);
         }
-        AuthorityOp::Revoke { account, role, .. } => state.edit(*account, &Member::blank(other.id), |member, _| {
-            member.roles.remove(role);
-        }),
+        AuthorityOp::Revoke { account, role, .. } => {
+            state.edit(*account, &Member::blank(other.id), |member, _| {
+                member.roles.remove(role);
+            })
+        }
         AuthorityOp::RoleDelete { role, .. } => {
             state.roles.remove(role);
         }
-        AuthorityOp::RoleEdit { role, rank, permissions, .. } => {
+        AuthorityOp::RoleEdit {
+            role,
+            rank,
+            permissions,
+            ..
+        } => {
             if let Some(held) = state.roles.get(role).copied() {
-                let less = Role { rank: held.rank.min(*rank), permissions: held.permissions & *permissions, by: other.id };
+                let less = Role {
+                    rank: held.rank.min(*rank),
+                    permissions: held.permissions & *permissions,
+                    by: other.id,
+                };
                 state.roles.insert(*role, less);
             }
         }
-        AuthorityOp::Overwrite { channel, target, allow, deny, .. } => {
+        AuthorityOp::Overwrite {
+            channel,
+            target,
+            allow,
+            deny,
+            ..
+        } => {
             if let Some(held) = state.channels.get(channel) {
                 let mut less = (**held).clone();
-                let old = less.overwrites.get(target).copied().unwrap_or((Permissions::NONE, Permissions::NONE));
-                less.overwrites.insert(*target, (old.0 & *allow, old.1 | *deny));
+                let old = less
+                    .overwrites
+                    .get(target)
+                    .copied()
+                    .unwrap_or((Permissions::NONE, Permissions::NONE));
+                less.overwrites
+                    .insert(*target, (old.0 & *allow, old.1 | *deny));
                 state.channels.insert(*channel, Arc::new(less));
             }
         }
         AuthorityOp::OwnersCertificate { proposal, .. } => {
-            state.owners = state.owners.iter().filter(|owner| proposal.owners.contains(owner)).copied().collect();
+            state.owners = state
+                .owners
+                .iter()
+                .filter(|owner| proposal.owners.contains(owner))
+                .copied()
+                .collect();
         }
         _ => {}
     }
@@ -75,7 +108,13 @@ fn raise(state: &mut State, other: &Unit) {
         AuthorityOp::Grant { account, role } => {
             if let Some(given) = other.seen.role {
                 let held = state.roles.get(role).copied().unwrap_or(given);
-                state.roles.insert(*role, Role { rank: held.rank.max(given.rank), ..held });
+                state.roles.insert(
+                    *role,
+                    Role {
+                        rank: held.rank.max(given.rank),
+                        ..held
+                    },
+                );
                 if state.is_member(*account) {
                     state.edit(*account, &Member::blank(other.id), |member, _| {
                         member.roles.insert(*role);
@@ -85,10 +124,18 @@ fn raise(state: &mut State, other: &Unit) {
         }
         AuthorityOp::RoleEdit { role, rank, .. } => {
             if let Some(held) = state.roles.get(role).copied() {
-                state.roles.insert(*role, Role { rank: held.rank.max(*rank), ..held });
+                state.roles.insert(
+                    *role,
+                    Role {
+                        rank: held.rank.max(*rank),
+                        ..held
+                    },
+                );
             }
         }
-        AuthorityOp::OwnersCertificate { proposal, .. } => state.owners.extend(proposal.owners.iter().copied()),
+        AuthorityOp::OwnersCertificate { proposal, .. } => {
+            state.owners.extend(proposal.owners.iter().copied())
+        }
         _ => {}
     }
 }

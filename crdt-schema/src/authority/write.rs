@@ -65,10 +65,21 @@ pub(super) fn add_region(state: &mut State, units: &[(UnitIx, &Unit)], reach: &R
     }
     for (account, places) in &ends {
         let mut roles: BTreeSet<_> = roles_held(state, *account).into_iter().collect();
-        let granted = written.range(Field::Holds(*account, RoleId::ZERO)..=Field::Holds(*account, RoleId([0xff; 32])));
-        roles.extend(granted.filter_map(|(field, _)| if let Field::Holds(_, role) = field { Some(*role) } else { None }));
+        let granted = written.range(
+            Field::Holds(*account, RoleId::ZERO)..=Field::Holds(*account, RoleId([0xff; 32])),
+        );
+        roles.extend(granted.filter_map(|(field, _)| {
+            if let Field::Holds(_, role) = field {
+                Some(*role)
+            } else {
+                None
+            }
+        }));
         for role in roles {
-            written.entry(Field::Holds(*account, role)).or_default().extend(places);
+            written
+                .entry(Field::Holds(*account, role))
+                .or_default()
+                .extend(places);
         }
     }
     for (field, places) in written {
@@ -82,7 +93,11 @@ fn winner(ordered: &[(UnitIx, &Unit)], mut places: Vec<usize>, reach: &Reach) ->
         return only;
     }
     places.sort_by_key(|place| std::cmp::Reverse(ordered[*place].1.precedence()));
-    let superseded = |place: usize| places.iter().any(|other| reach.precedes(ordered[place].0, ordered[*other].0));
+    let superseded = |place: usize| {
+        places
+            .iter()
+            .any(|other| reach.precedes(ordered[place].0, ordered[*other].0))
+    };
     let stands = places.iter().copied().find(|place| !superseded(*place));
     stands.expect("of finitely many writers one is in the past of no other")
 }
@@ -90,26 +105,44 @@ fn winner(ordered: &[(UnitIx, &Unit)], mut places: Vec<usize>, reach: &Reach) ->
 /// The fields that a unit sets.
 fn fields(unit: &Unit) -> Vec<Field> {
     match unit.op() {
-        AuthorityOp::Admit(join) => vec![Field::Standing(join.account), Field::Admission(join.account)],
+        AuthorityOp::Admit(join) => vec![
+            Field::Standing(join.account),
+            Field::Admission(join.account),
+        ],
         AuthorityOp::Leave => unit.author.map(Field::Standing).into_iter().collect(),
         AuthorityOp::Kick { account, .. } => vec![Field::Standing(*account)],
-        AuthorityOp::Ban { account, .. } | AuthorityOp::Unban { account } => vec![Field::Banned(*account)],
+        AuthorityOp::Ban { account, .. } | AuthorityOp::Unban { account } => {
+            vec![Field::Banned(*account)]
+        }
         AuthorityOp::TimeOut { account, .. } => vec![Field::TimeOut(*account)],
         AuthorityOp::Grant { account, role } => {
-            vec![Field::Standing(*account), Field::Admission(*account), Field::Holds(*account, *role)]
+            vec![
+                Field::Standing(*account),
+                Field::Admission(*account),
+                Field::Holds(*account, *role),
+            ]
         }
         AuthorityOp::Revoke { account, role, .. } => vec![Field::Holds(*account, *role)],
         AuthorityOp::RoleCreate { .. } => vec![Field::Role(unit.origin.into())],
-        AuthorityOp::RoleEdit { role, .. } | AuthorityOp::RoleDelete { role, .. } => vec![Field::Role(*role)],
+        AuthorityOp::RoleEdit { role, .. } | AuthorityOp::RoleDelete { role, .. } => {
+            vec![Field::Role(*role)]
+        }
         AuthorityOp::ChannelCreate { private, .. } => {
             let channel = unit.origin.into();
             // Whoever makes a private channel may view it.
-            let creator = unit.author.filter(|_| *private).map(OverwriteTarget::Member);
+            let creator = unit
+                .author
+                .filter(|_| *private)
+                .map(OverwriteTarget::Member);
             let view = creator.map(|creator| Field::Overwrite(channel, creator));
-            std::iter::once(Field::Channel(channel)).chain(view).collect()
+            std::iter::once(Field::Channel(channel))
+                .chain(view)
+                .collect()
         }
         AuthorityOp::ChannelDelete { channel } => vec![Field::Channel(*channel)],
-        AuthorityOp::Overwrite { channel, target, .. } => vec![Field::Overwrite(*channel, *target)],
+        AuthorityOp::Overwrite {
+            channel, target, ..
+        } => vec![Field::Overwrite(*channel, *target)],
         AuthorityOp::SlowMode { channel, .. } => vec![Field::SlowMode(*channel)],
         AuthorityOp::SetHistory { channel, .. } => vec![Field::History(*channel)],
         AuthorityOp::InviteCreate { .. } => vec![Field::Invite(unit.origin.into())],
@@ -128,7 +161,9 @@ fn ended(unit: &Unit) -> Option<AccountId> {
 }
 
 fn roles_held(state: &State, account: AccountId) -> Vec<RoleId> {
-    state.record(account).map_or_else(Vec::new, |(member, _)| member.roles.iter().copied().collect())
+    state.record(account).map_or_else(Vec::new, |(member, _)| {
+        member.roles.iter().copied().collect()
+    })
 }
 
 /// Sets a field to what its standing writer says.
@@ -170,8 +205,18 @@ fn set(state: &mut State, field: Field, unit: &Unit) {
             }
         }
         Field::Role(role) => match unit.op() {
-            AuthorityOp::RoleCreate { rank, permissions } | AuthorityOp::RoleEdit { rank, permissions, .. } => {
-                state.roles.insert(role, Role { rank: *rank, permissions: *permissions, by: unit.id });
+            AuthorityOp::RoleCreate { rank, permissions }
+            | AuthorityOp::RoleEdit {
+                rank, permissions, ..
+            } => {
+                state.roles.insert(
+                    role,
+                    Role {
+                        rank: *rank,
+                        permissions: *permissions,
+                        by: unit.id,
+                    },
+                );
             }
             _ => {
                 state.roles.remove(&role);
@@ -180,7 +225,13 @@ fn set(state: &mut State, field: Field, unit: &Unit) {
         Field::Invite(id) => {
             if let Some(held) = state.invites.get(&id) {
                 let revoked = matches!(unit.op(), AuthorityOp::InviteRevoke { .. });
-                state.invites.insert(id, Invite { revoked, ..held.clone() });
+                state.invites.insert(
+                    id,
+                    Invite {
+                        revoked,
+                        ..held.clone()
+                    },
+                );
             }
         }
         Field::Channel(_) | Field::Overwrite(..) | Field::SlowMode(_) | Field::History(_) => {
@@ -191,13 +242,22 @@ fn set(state: &mut State, field: Field, unit: &Unit) {
 
 /// How the account came in. A grant confirms what its past knew, so that the member stays when the admission falls.
 fn set_admission(state: &mut State, account: AccountId, unit: &Unit) {
-    let (admitted, invite, prekey, wrap_key) = match (unit.op(), &unit.facts.identity, &unit.seen.target) {
-        (AuthorityOp::Admit(join), Some(identity), _) => {
-            (unit.id, join.invite, Some(join.prekey.clone()), identity.recovery_wrap_key)
-        }
-        (_, _, Some(seen)) => (seen.admitted, seen.invite, seen.prekey.clone(), seen.recovery_wrap_key),
-        _ => return,
-    };
+    let (admitted, invite, prekey, wrap_key) =
+        match (unit.op(), &unit.facts.identity, &unit.seen.target) {
+            (AuthorityOp::Admit(join), Some(identity), _) => (
+                unit.id,
+                join.invite,
+                Some(join.prekey.clone()),
+                identity.recovery_wrap_key,
+            ),
+            (_, _, Some(seen)) => (
+                seen.admitted,
+                seen.invite,
+                seen.prekey.clone(),
+                seen.recovery_wrap_key,
+            ),
+            _ => return,
+        };
     state.edit(account, &Member::blank(unit.id), |member, _| {
         member.admitted = admitted;
         member.invite = invite;
@@ -245,10 +305,18 @@ fn merge(state: &mut State, unit: &Unit) {
         AuthorityOp::Admit(join) => {
             bind_devices(state, join.account, unit);
             if let Some(invite) = join.invite {
-                let used = state.uses.get(&invite).copied().unwrap_or(0).saturating_add(1);
+                let used = state
+                    .uses
+                    .get(&invite)
+                    .copied()
+                    .unwrap_or(0)
+                    .saturating_add(1);
                 state.uses.insert(invite, used);
                 if let Some(held) = state.invites.get(&invite) {
-                    let counted = Invite { used, ..held.clone() };
+                    let counted = Invite {
+                        used,
+                        ..held.clone()
+                    };
                     state.invites.insert(invite, counted);
                 }
             }
@@ -256,18 +324,29 @@ fn merge(state: &mut State, unit: &Unit) {
         AuthorityOp::DeviceAdd { account, .. } | AuthorityOp::Grant { account, .. } => {
             bind_devices(state, *account, unit);
         }
-        AuthorityOp::ChannelCreate { kind, private } => state.edit_channel(unit.origin.into(), |channel, _| {
-            (channel.kind, channel.private) = (*kind, *private);
-        }),
+        AuthorityOp::ChannelCreate { kind, private } => {
+            state.edit_channel(unit.origin.into(), |channel, _| {
+                (channel.kind, channel.private) = (*kind, *private);
+            })
+        }
         AuthorityOp::InviteCreate { key, expires, uses } => {
             let id = unit.origin.into();
             if let Some(creator) = unit.author.filter(|_| !state.invites.contains_key(&id)) {
                 let used = state.uses.get(&id).copied().unwrap_or(0);
-                let invite = Invite { creator, key: *key, expires: *expires, uses: *uses, used, revoked: false };
+                let invite = Invite {
+                    creator,
+                    key: *key,
+                    expires: *expires,
+                    uses: *uses,
+                    used,
+                    revoked: false,
+                };
                 state.invites.insert(id, invite);
             }
         }
-        AuthorityOp::DeviceRevoke { account, device, .. } => {
+        AuthorityOp::DeviceRevoke {
+            account, device, ..
+        } => {
             state.revoked.entry(*device).or_insert(unit.id);
             state.edit(*account, &Member::blank(unit.id), |member, _| {
                 member.devices.remove(device);
@@ -285,7 +364,9 @@ fn merge(state: &mut State, unit: &Unit) {
         AuthorityOp::AcceptLate { events } => state.accepted_late.extend(events.iter().copied()),
         AuthorityOp::Purge { events } => state.purged.extend(events.iter().copied()),
         AuthorityOp::SetLevel { level } => state.level = state.level.max(*level),
-        AuthorityOp::OwnersCertificate { proposal, .. } if proposal.replaces == state.owners_version => {
+        AuthorityOp::OwnersCertificate { proposal, .. }
+            if proposal.replaces == state.owners_version =>
+        {
             state.owners = proposal.owners.iter().copied().collect();
             state.owners_version = unit.id;
         }
@@ -295,8 +376,14 @@ fn merge(state: &mut State, unit: &Unit) {
 }
 
 fn found(state: &mut State, genesis: &Genesis, unit: &Unit) {
-    let Some(identity) = &unit.facts.identity else { return };
-    let everyone = Role { rank: Rank::MEMBER, permissions: genesis.everyone & Permissions::ALL, by: unit.id };
+    let Some(identity) = &unit.facts.identity else {
+        return;
+    };
+    let everyone = Role {
+        rank: Rank::MEMBER,
+        permissions: genesis.everyone & Permissions::ALL,
+        by: unit.id,
+    };
     state.level = genesis.level;
     state.founder = identity.account;
     state.owners = BTreeSet::from([identity.account]);
@@ -304,16 +391,26 @@ fn found(state: &mut State, genesis: &Genesis, unit: &Unit) {
     state.history = genesis.history;
     state.roles.insert(RoleId::ZERO, everyone);
     bind_devices(state, identity.account, unit);
-    state.edit(identity.account, &Member::blank(unit.id), |member, standing| {
-        *standing = true;
-        member.recovery_wrap_key = identity.recovery_wrap_key;
-    });
+    state.edit(
+        identity.account,
+        &Member::blank(unit.id),
+        |member, standing| {
+            *standing = true;
+            member.recovery_wrap_key = identity.recovery_wrap_key;
+        },
+    );
 }
 
 /// A device belongs to the first account that it was embedded for, and a revoked one to nobody again.
 fn bind_devices(state: &mut State, account: AccountId, unit: &Unit) {
-    let embedded = unit.facts.identity.as_ref().map(|identity| &identity.devices);
-    let Some(devices) = embedded.or(unit.seen.target.as_ref().map(|seen| &seen.devices)) else { return };
+    let embedded = unit
+        .facts
+        .identity
+        .as_ref()
+        .map(|identity| &identity.devices);
+    let Some(devices) = embedded.or(unit.seen.target.as_ref().map(|seen| &seen.devices)) else {
+        return;
+    };
     let mut bound = Vec::new();
     for (device, keys) in devices {
         let held = *state.devices.entry(*device).or_insert(account);
@@ -321,7 +418,9 @@ fn bind_devices(state: &mut State, account: AccountId, unit: &Unit) {
             bound.push((*device, keys.clone()));
         }
     }
-    state.edit(account, &Member::blank(unit.id), |member, _| member.devices.extend(bound));
+    state.edit(account, &Member::blank(unit.id), |member, _| {
+        member.devices.extend(bound)
+    });
 }
 
 fn announce(state: &mut State, announcement: &EpochAnnouncement, unit: &Unit) {

@@ -9,7 +9,11 @@ use crate::club::{Club, role};
 
 fn invite(seed: u8) -> (DeviceKey, AuthorityOp) {
     let key = DeviceKey::from_seed(&[seed; 32]);
-    let op = AuthorityOp::InviteCreate { key: key.public(), expires: None, uses: None };
+    let op = AuthorityOp::InviteCreate {
+        key: key.public(),
+        expires: None,
+        uses: None,
+    };
     (key, op)
 }
 
@@ -60,7 +64,12 @@ fn nothing_that_a_removed_admin_dates_back_counts() {
     let ban = club.ban("mallory", &old, "ben");
     let promotion = club.grant("mallory", &old, "ben", low);
     let made = club.at("mallory", &old, invite(3).1);
-    let edit = AuthorityOp::RoleEdit { role: low.into(), rank: Rank(40), permissions: Permissions::ALL, last: vec![] };
+    let edit = AuthorityOp::RoleEdit {
+        role: low.into(),
+        rank: Rank(40),
+        permissions: Permissions::ALL,
+        last: vec![],
+    };
     let edit = club.at("mallory", &old, edit);
     for op in [ban, promotion, made, edit] {
         assert!(!club.effective(op), "{:?}", club.log().op(op));
@@ -92,14 +101,22 @@ fn sock_puppets_admitted_with_old_heads_fall() {
     assert!(!club.is_member("sock") && !club.is_member("sock2"));
     // Whoever was given keys by the fallen admission has lost them to the removal.
     let account = club.id("sock");
-    assert!(club.state().losses.iter().any(|loss| loss.account == account));
+    assert!(
+        club.state()
+            .losses
+            .iter()
+            .any(|loss| loss.account == account)
+    );
     club.check();
 }
 
 #[test]
 fn what_rank_forbids_is_refused() {
     let (mut club, heads) = parted(&[("a", 50), ("b", 50), ("low", 10)]);
-    let limited = AuthorityOp::RoleCreate { rank: Rank(40), permissions: Permissions::MANAGE_ROLES };
+    let limited = AuthorityOp::RoleCreate {
+        rank: Rank(40),
+        permissions: Permissions::MANAGE_ROLES,
+    };
     let keeper = club.now("ana", limited);
     let high = club.now("ana", role(90));
     let equal = club.kick("a", &heads, "b");
@@ -111,13 +128,30 @@ fn what_rank_forbids_is_refused() {
     let heads = club.heads();
     club.grant("ana", &heads, "keeper", keeper);
     // The keeper of roles holds no BAN: he can not give it, nor raise a role to his own rank.
-    let gift = AuthorityOp::RoleCreate { rank: Rank(1), permissions: Permissions::BAN };
+    let gift = AuthorityOp::RoleCreate {
+        rank: Rank(1),
+        permissions: Permissions::BAN,
+    };
     let gift = club.now("keeper", gift);
-    let small = club.now("keeper", AuthorityOp::RoleCreate { rank: Rank(1), permissions: Permissions::NONE });
-    let edit = |rank| AuthorityOp::RoleEdit { role: small.into(), rank: Rank(rank), permissions: Permissions::NONE, last: vec![] };
+    let small = club.now(
+        "keeper",
+        AuthorityOp::RoleCreate {
+            rank: Rank(1),
+            permissions: Permissions::NONE,
+        },
+    );
+    let edit = |rank| AuthorityOp::RoleEdit {
+        role: small.into(),
+        rank: Rank(rank),
+        permissions: Permissions::NONE,
+        last: vec![],
+    };
     let overtaking = club.now("keeper", edit(40));
     let below = club.now("keeper", edit(39));
-    let unknown = AuthorityOp::RoleCreate { rank: Rank(1), permissions: Permissions(1 << 60) };
+    let unknown = AuthorityOp::RoleCreate {
+        rank: Rank(1),
+        permissions: Permissions(1 << 60),
+    };
     let unknown = club.now("ana", unknown);
     for op in [equal, own, above, gift, overtaking, unknown] {
         assert!(!club.effective(op), "{:?}", club.log().op(op));
@@ -135,7 +169,11 @@ fn a_removal_beats_a_weaker_promotion_and_yields_to_a_stronger_one() {
         let promoter = if stays { "ana" } else { "mod" };
         club.kick(remover, &old, "ben");
         club.grant(promoter, &old, "ben", small);
-        assert_eq!(club.is_member("ben"), stays, "removed by {remover}, promoted by {promoter}");
+        assert_eq!(
+            club.is_member("ben"),
+            stays,
+            "removed by {remover}, promoted by {promoter}"
+        );
         assert_eq!(club.rank("ben"), if stays { 20 } else { 0 });
         club.check();
     }
@@ -200,7 +238,10 @@ fn a_removal_and_an_admission_again() {
     let late = club.admit("ben", &old, "friend");
     assert!(club.effective(again) && club.is_member("ben"));
     assert_eq!(club.rank("ben"), 0, "roles end with the membership");
-    assert!(!club.effective(late), "what he did while he was out stays out");
+    assert!(
+        !club.effective(late),
+        "what he did while he was out stays out"
+    );
     club.check();
 }
 
@@ -270,18 +311,30 @@ fn a_revoked_invite_ends_concurrent_and_later_admissions_until_reaffirmed() {
     let (mut club, _) = parted(&[("mod", 50), ("ben", 0)]);
     let (key, op) = invite(3);
     let made = club.now("mod", op);
-    let join = |club: &mut Club, name: &str| AuthorityOp::Admit(club.join(name, Some((made, &key))));
+    let join =
+        |club: &mut Club, name: &str| AuthorityOp::Admit(club.join(name, Some((made, &key))));
     let first = join(&mut club, "first");
     let first = club.now("ben", first);
     let old = club.heads();
-    club.at("mod", &old, AuthorityOp::InviteRevoke { invite: made.into() });
+    club.at(
+        "mod",
+        &old,
+        AuthorityOp::InviteRevoke {
+            invite: made.into(),
+        },
+    );
     let second = join(&mut club, "second");
     let second = club.at("ben", &old, second);
     assert!(club.effective(first) && !club.effective(second));
     let third = join(&mut club, "third");
     let third = club.now("ben", third);
     assert!(!club.effective(third));
-    let reaffirmed = club.now("ben", AuthorityOp::Reaffirm { ops: vec![second, third] });
+    let reaffirmed = club.now(
+        "ben",
+        AuthorityOp::Reaffirm {
+            ops: vec![second, third],
+        },
+    );
     assert!(club.effective(reaffirmed), "everyone holds INVITE here");
     assert!(club.is_member("second") && club.is_member("third"));
     assert_eq!(club.state().invites[&InviteId::from(made)].used, 3);
@@ -294,7 +347,13 @@ fn a_creator_without_kick_binds_only_what_saw_his_revocation() {
     let (key, op) = invite(3);
     let made = club.now("ben", op);
     let old = club.heads();
-    let revoked = club.at("ben", &old, AuthorityOp::InviteRevoke { invite: made.into() });
+    let revoked = club.at(
+        "ben",
+        &old,
+        AuthorityOp::InviteRevoke {
+            invite: made.into(),
+        },
+    );
     let join = AuthorityOp::Admit(club.join("new", Some((made, &key))));
     let admit = club.at("dan", &old, join);
     assert!(club.effective(revoked) && club.effective(admit));
@@ -316,7 +375,8 @@ fn an_invite_works_only_while_its_creator_may_invite() {
     assert!(!club.effective(concurrent));
     let later = club.now("dan", join);
     assert!(!club.effective(later));
-    let forged = AuthorityOp::Admit(club.join("sock", Some((made, &DeviceKey::from_seed(&[8; 32])))));
+    let forged =
+        AuthorityOp::Admit(club.join("sock", Some((made, &DeviceKey::from_seed(&[8; 32])))));
     let forged = club.at("dan", &old, forged);
     assert!(!club.effective(forged));
     club.check();
@@ -352,7 +412,10 @@ fn owners_change_by_more_than_half_of_the_votes() {
     let with = club.certificate(first, &["ana", "olga"], &["ana", "olga"]);
     let with = club.at("ana", &old, with);
     assert!(!club.effective(alone));
-    assert!(club.effective(with) && !club.effective(without), "five votes beat four");
+    assert!(
+        club.effective(with) && !club.effective(without),
+        "five votes beat four"
+    );
     assert_eq!(club.state().owners_version, with);
     club.check();
 }
@@ -387,6 +450,10 @@ fn rival_certificates_are_ordered_by_endorsement_and_stay_so() {
     assert_eq!(club.state().owners_version, greater);
     let merged = club.now("olga", AuthorityOp::Merge);
     club.at("ana", &[merged], AuthorityOp::Merge);
-    assert_eq!(club.state().owners_version, greater, "what has seen both decides nothing");
+    assert_eq!(
+        club.state().owners_version,
+        greater,
+        "what has seen both decides nothing"
+    );
     club.check();
 }

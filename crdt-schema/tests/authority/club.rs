@@ -41,7 +41,13 @@ impl Club {
         let log = AuthorityLog::new(event.clone()).unwrap();
         let community = log.community();
         let people = BTreeMap::from([("ana".to_owned(), ana)]);
-        Self { people, rng, events: vec![event], community, log }
+        Self {
+            people,
+            rng,
+            events: vec![event],
+            community,
+            log,
+        }
     }
 
     /// A club in which `ana` (the owner) has made the roles and given them.
@@ -53,7 +59,13 @@ impl Club {
             if *rank > 0 {
                 let role = club.now("ana", role(*rank));
                 let account = club.id(name);
-                club.now("ana", AuthorityOp::Grant { account, role: role.into() });
+                club.now(
+                    "ana",
+                    AuthorityOp::Grant {
+                        account,
+                        role: role.into(),
+                    },
+                );
             }
         }
         club
@@ -61,7 +73,9 @@ impl Club {
 
     pub(crate) fn person(&mut self, name: &str) -> &NewAccount {
         let rng = &mut self.rng;
-        self.people.entry(name.to_owned()).or_insert_with(|| create(UnixMs(1), rng))
+        self.people
+            .entry(name.to_owned())
+            .or_insert_with(|| create(UnixMs(1), rng))
     }
 
     pub(crate) fn key(&mut self, name: &str) -> DeviceKey {
@@ -92,7 +106,12 @@ impl Club {
         self.signed(&key, heads, &op)
     }
 
-    pub(crate) fn signed(&mut self, key: &DeviceKey, heads: &[EventId], op: &AuthorityOp) -> EventId {
+    pub(crate) fn signed(
+        &mut self,
+        key: &DeviceKey,
+        heads: &[EventId],
+        op: &AuthorityOp,
+    ) -> EventId {
         let lamport = |id: &EventId| self.log.dag().get(*id).unwrap().header().lamport;
         let above = heads.iter().map(lamport).max().unwrap();
         let incarnation = self.events.len() as u32;
@@ -104,22 +123,51 @@ impl Club {
     }
 
     /// As [`Club::at`], for what is not valid.
-    pub(crate) fn try_at(&mut self, who: &str, heads: &[EventId], op: &AuthorityOp) -> Result<(), InsertError> {
-        let lamport = |id: &EventId| self.log.dag().get(*id).map_or(1, |event| event.header().lamport);
+    pub(crate) fn try_at(
+        &mut self,
+        who: &str,
+        heads: &[EventId],
+        op: &AuthorityOp,
+    ) -> Result<(), InsertError> {
+        let lamport = |id: &EventId| {
+            self.log
+                .dag()
+                .get(*id)
+                .map_or(1, |event| event.header().lamport)
+        };
         let above = heads.iter().map(lamport).max().unwrap();
         let key = self.key(who);
-        self.log.insert(event(&key, self.community.into(), u32::MAX, heads, above, op))
+        self.log.insert(event(
+            &key,
+            self.community.into(),
+            u32::MAX,
+            heads,
+            above,
+            op,
+        ))
     }
 
     /// A certificate that replaces the owner set made by `replaces`, signed by `signers`.
-    pub(crate) fn certificate(&mut self, replaces: EventId, owners: &[&str], signers: &[&str]) -> AuthorityOp {
+    pub(crate) fn certificate(
+        &mut self,
+        replaces: EventId,
+        owners: &[&str],
+        signers: &[&str],
+    ) -> AuthorityOp {
         let mut owners: Vec<_> = owners.iter().map(|name| self.id(name)).collect();
         owners.sort_unstable();
-        let proposal = OwnersProposal { community: self.community, replaces, owners };
+        let proposal = OwnersProposal {
+            community: self.community,
+            replaces,
+            owners,
+        };
         let keys = signers.iter().map(|name| self.key(name));
         let mut signatures: Vec<_> = keys.map(|key| (key.id(), proposal.sign(&key))).collect();
         signatures.sort();
-        AuthorityOp::OwnersCertificate { proposal, signatures }
+        AuthorityOp::OwnersCertificate {
+            proposal,
+            signatures,
+        }
     }
 
     pub(crate) fn join(&mut self, name: &str, invite: Option<(EventId, &DeviceKey)>) -> Join {
@@ -127,7 +175,13 @@ impl Club {
         let person = self.person(name);
         let (prekey, _) = new_prekey(&person.device, 1, rng);
         let invite = invite.map(|(id, key)| (id.into(), key));
-        Join::sign(community, invite, vec![person.genesis.clone()], &person.device, prekey)
+        Join::sign(
+            community,
+            invite,
+            vec![person.genesis.clone()],
+            &person.device,
+            prekey,
+        )
     }
 
     /// Admits `name` by hand, which takes INVITE.
@@ -138,22 +192,63 @@ impl Club {
 
     pub(crate) fn kick(&mut self, by: &str, heads: &[EventId], name: &str) -> EventId {
         let account = self.id(name);
-        self.at(by, heads, AuthorityOp::Kick { account, last: vec![] })
+        self.at(
+            by,
+            heads,
+            AuthorityOp::Kick {
+                account,
+                last: vec![],
+            },
+        )
     }
 
     pub(crate) fn ban(&mut self, by: &str, heads: &[EventId], name: &str) -> EventId {
         let account = self.id(name);
-        self.at(by, heads, AuthorityOp::Ban { account, last: vec![] })
+        self.at(
+            by,
+            heads,
+            AuthorityOp::Ban {
+                account,
+                last: vec![],
+            },
+        )
     }
 
-    pub(crate) fn grant(&mut self, by: &str, heads: &[EventId], name: &str, role: EventId) -> EventId {
+    pub(crate) fn grant(
+        &mut self,
+        by: &str,
+        heads: &[EventId],
+        name: &str,
+        role: EventId,
+    ) -> EventId {
         let account = self.id(name);
-        self.at(by, heads, AuthorityOp::Grant { account, role: role.into() })
+        self.at(
+            by,
+            heads,
+            AuthorityOp::Grant {
+                account,
+                role: role.into(),
+            },
+        )
     }
 
-    pub(crate) fn revoke(&mut self, by: &str, heads: &[EventId], name: &str, role: EventId) -> EventId {
+    pub(crate) fn revoke(
+        &mut self,
+        by: &str,
+        heads: &[EventId],
+        name: &str,
+        role: EventId,
+    ) -> EventId {
         let account = self.id(name);
-        self.at(by, heads, AuthorityOp::Revoke { account, role: role.into(), last: vec![] })
+        self.at(
+            by,
+            heads,
+            AuthorityOp::Revoke {
+                account,
+                role: role.into(),
+                last: vec![],
+            },
+        )
     }
 
     pub(crate) fn log(&self) -> &AuthorityLog {
@@ -181,14 +276,21 @@ impl Club {
     /// Everything once more, in another order of arrival: the state must be the same.
     pub(crate) fn check(&self) {
         let again = replay(&self.events, |ready| ready - 1);
-        assert_eq!(*again.state(), *self.state(), "the order of arrival decided");
+        assert_eq!(
+            *again.state(),
+            *self.state(),
+            "the order of arrival decided"
+        );
         assert_eq!(again.state().digest(), self.state().digest());
     }
 }
 
 /// A role of this rank with every right.
 pub(crate) fn role(rank: u32) -> AuthorityOp {
-    AuthorityOp::RoleCreate { rank: Rank(rank), permissions: Permissions::ALL }
+    AuthorityOp::RoleCreate {
+        rank: Rank(rank),
+        permissions: Permissions::ALL,
+    }
 }
 
 pub(crate) fn everyone() -> RoleId {
@@ -196,20 +298,31 @@ pub(crate) fn everyone() -> RoleId {
 }
 
 /// Inserts events in an order that `pick` chooses: of so many events whose parents are held, which is next.
-pub(crate) fn replay(events: &[VerifiedEvent], mut pick: impl FnMut(usize) -> usize) -> AuthorityLog {
+pub(crate) fn replay(
+    events: &[VerifiedEvent],
+    mut pick: impl FnMut(usize) -> usize,
+) -> AuthorityLog {
     let mut log = AuthorityLog::new(events[0].clone()).unwrap();
     let mut waiting: Vec<_> = events[1..].to_vec();
     while !waiting.is_empty() {
         let held = |id: EventId| log.dag().contains(id);
-        let ready: Vec<_> =
-            (0..waiting.len()).filter(|at| waiting[*at].header().parents().all(held)).collect();
+        let ready: Vec<_> = (0..waiting.len())
+            .filter(|at| waiting[*at].header().parents().all(held))
+            .collect();
         let next = waiting.remove(ready[pick(ready.len())]);
         log.insert(next).unwrap();
     }
     log
 }
 
-fn event(key: &DeviceKey, scope: ScopeId, incarnation: u32, heads: &[EventId], above: u64, op: &AuthorityOp) -> VerifiedEvent {
+fn event(
+    key: &DeviceKey,
+    scope: ScopeId,
+    incarnation: u32,
+    heads: &[EventId],
+    above: u64,
+    op: &AuthorityOp,
+) -> VerifiedEvent {
     let body = op.to_bytes();
     let header = Header {
         kind: Kind::Authority,

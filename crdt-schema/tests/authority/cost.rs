@@ -8,7 +8,12 @@ use crate::club::{Club, role};
 
 fn edit(role: EventId, bits: u64) -> AuthorityOp {
     let permissions = Permissions(bits & 3);
-    AuthorityOp::RoleEdit { role: role.into(), rank: Rank(5), permissions, last: vec![] }
+    AuthorityOp::RoleEdit {
+        role: role.into(),
+        rank: Rank(5),
+        permissions,
+        last: vec![],
+    }
 }
 
 #[test]
@@ -22,8 +27,14 @@ fn a_chain_costs_the_same_for_each_operation() {
         assert!(club.state().roles.contains_key(&RoleId::from(made)));
     }
     let after = club.log().effort();
-    assert!(after.judged - before.judged <= 2 * n, "{before:?} {after:?}");
-    assert!(after.written - before.written <= 2 * n, "{before:?} {after:?}");
+    assert!(
+        after.judged - before.judged <= 2 * n,
+        "{before:?} {after:?}"
+    );
+    assert!(
+        after.written - before.written <= 2 * n,
+        "{before:?} {after:?}"
+    );
     // An old state is replayed over a bounded stretch.
     let old = club.events[300].id();
     club.log().state_at(&[old]).unwrap();
@@ -43,8 +54,14 @@ fn concurrent_operations_are_judged_once() {
     }
     club.state();
     let after = club.log().effort();
-    assert!(after.judged - before.judged <= 2 * n, "{before:?} {after:?}");
-    assert!(after.written - before.written <= 3 * n, "{before:?} {after:?}");
+    assert!(
+        after.judged - before.judged <= 2 * n,
+        "{before:?} {after:?}"
+    );
+    assert!(
+        after.written - before.written <= 3 * n,
+        "{before:?} {after:?}"
+    );
     club.check();
 }
 
@@ -62,6 +79,9 @@ fn one_late_operation_beside_a_long_chain_is_one_replay() {
     club.state();
     let after = club.log().effort();
     assert!(after.judged - before.judged <= 20, "{before:?} {after:?}");
-    assert!(after.written - before.written <= 3 * n, "{before:?} {after:?}");
+    assert!(
+        after.written - before.written <= 3 * n,
+        "{before:?} {after:?}"
+    );
     club.check();
 }

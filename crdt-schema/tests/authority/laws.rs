@@ -42,9 +42,22 @@ fn step() -> impl Strategy<Value = Step> {
     let heads = prop_oneof![3 => Just(Past::All), 3 => Just(Past::Start), 4 => some];
     // Who may do much writes more often.
     let who = prop::sample::select(vec![0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5]);
-    (who, 0..26_u8, 0..PEOPLE.len(), 0..40_usize, any::<u32>(), heads).prop_map(
-        |(who, what, whom, thing, value, heads)| Step { who, what, whom, thing, value, heads },
+    (
+        who,
+        0..26_u8,
+        0..PEOPLE.len(),
+        0..40_usize,
+        any::<u32>(),
+        heads,
     )
+        .prop_map(|(who, what, whom, thing, value, heads)| Step {
+            who,
+            what,
+            whom,
+            thing,
+            value,
+            heads,
+        })
 }
 
 fn history() -> impl Strategy<Value = Vec<Step>> {
@@ -58,8 +71,21 @@ const SETUP: usize = 13;
 fn play(steps: &[Step]) -> Club {
     let mut club = Club::with(&[("ben", 70), ("cleo", 50), ("dan", 50), ("eve", 0)]);
     let invite = invite_key();
-    club.now("cleo", AuthorityOp::InviteCreate { key: invite.public(), expires: None, uses: None });
-    club.now("ben", AuthorityOp::ChannelCreate { kind: ChannelKind::Text, private: true });
+    club.now(
+        "cleo",
+        AuthorityOp::InviteCreate {
+            key: invite.public(),
+            expires: None,
+            uses: None,
+        },
+    );
+    club.now(
+        "ben",
+        AuthorityOp::ChannelCreate {
+            kind: ChannelKind::Text,
+            private: true,
+        },
+    );
     assert_eq!(club.events.len(), SETUP);
     for step in steps {
         take(&mut club, step);
@@ -80,7 +106,8 @@ fn take(club: &mut Club, step: &Step) -> EventId {
         }
         Past::Start => vec![club.events[SETUP - 1].id()],
         Past::Some(places) => {
-            let at = |place: &usize| club.events[club.events.len() - 1 - place % club.events.len()].id();
+            let at =
+                |place: &usize| club.events[club.events.len() - 1 - place % club.events.len()].id();
             let mut heads: Vec<_> = places.iter().map(at).collect();
             heads.sort_unstable();
             heads.dedup();
@@ -96,15 +123,28 @@ fn operation(club: &mut Club, step: &Step) -> AuthorityOp {
     let account = club.id(PEOPLE[step.whom]);
     let author = club.id(PEOPLE[step.who]);
     let made = |club: &Club, what: fn(&AuthorityOp) -> bool| -> EventId {
-        let made: Vec<_> =
-            club.events.iter().map(|event| event.id()).filter(|id| club.log().op(*id).is_some_and(what)).collect();
-        if made.is_empty() { EventId([9; 32]) } else { made[step.thing % made.len()] }
+        let made: Vec<_> = club
+            .events
+            .iter()
+            .map(|event| event.id())
+            .filter(|id| club.log().op(*id).is_some_and(what))
+            .collect();
+        if made.is_empty() {
+            EventId([9; 32])
+        } else {
+            made[step.thing % made.len()]
+        }
     };
     let role: RoleId = made(club, |op| matches!(op, AuthorityOp::RoleCreate { .. })).into();
-    let channel: ChannelId = made(club, |op| matches!(op, AuthorityOp::ChannelCreate { .. })).into();
+    let channel: ChannelId =
+        made(club, |op| matches!(op, AuthorityOp::ChannelCreate { .. })).into();
     let invite = made(club, |op| matches!(op, AuthorityOp::InviteCreate { .. }));
     let any = club.events[step.thing % club.events.len()].id();
-    let permissions = if step.value.is_multiple_of(2) { Permissions::ALL } else { Permissions::MEMBER };
+    let permissions = if step.value.is_multiple_of(2) {
+        Permissions::ALL
+    } else {
+        Permissions::MEMBER
+    };
     let rank = Rank(step.value % 90);
     let last = vec![];
     match step.what {
@@ -112,28 +152,62 @@ fn operation(club: &mut Club, step: &Step) -> AuthorityOp {
         2 => AuthorityOp::Ban { account, last },
         3 => AuthorityOp::Unban { account },
         4..=6 => AuthorityOp::Grant { account, role },
-        7 | 8 => AuthorityOp::Revoke { account, role, last },
-        9 => AuthorityOp::Revoke { account: author, role, last },
+        7 | 8 => AuthorityOp::Revoke {
+            account,
+            role,
+            last,
+        },
+        9 => AuthorityOp::Revoke {
+            account: author,
+            role,
+            last,
+        },
         10 => AuthorityOp::Leave,
         11 => AuthorityOp::RoleCreate { rank, permissions },
-        12 | 13 => AuthorityOp::RoleEdit { role, rank, permissions, last },
+        12 | 13 => AuthorityOp::RoleEdit {
+            role,
+            rank,
+            permissions,
+            last,
+        },
         14 => AuthorityOp::RoleDelete { role, last },
         15 => AuthorityOp::Admit(club.join(PEOPLE[step.whom], None)),
         16 | 17 => AuthorityOp::Admit(club.join(PEOPLE[step.whom], Some((invite, &invite_key())))),
-        18 => AuthorityOp::InviteCreate { key: invite_key().public(), expires: None, uses: Some(1) },
-        19 => AuthorityOp::InviteRevoke { invite: InviteId::from(invite) },
+        18 => AuthorityOp::InviteCreate {
+            key: invite_key().public(),
+            expires: None,
+            uses: Some(1),
+        },
+        19 => AuthorityOp::InviteRevoke {
+            invite: InviteId::from(invite),
+        },
         20 => AuthorityOp::Overwrite {
             channel,
-            target: if step.value.is_multiple_of(3) { OverwriteTarget::Role(role) } else { OverwriteTarget::Member(account) },
+            target: if step.value.is_multiple_of(3) {
+                OverwriteTarget::Role(role)
+            } else {
+                OverwriteTarget::Member(account)
+            },
             allow: permissions & Permissions(u64::from(step.value)),
             deny: Permissions::VIEW & Permissions(u64::from(step.value >> 8)),
             last,
         },
-        21 => AuthorityOp::Reaffirm { ops: vec![any, invite] },
-        22 => AuthorityOp::TimeOut { account, until: UnixMs(u64::from(step.value % 3)), last },
+        21 => AuthorityOp::Reaffirm {
+            ops: vec![any, invite],
+        },
+        22 => AuthorityOp::TimeOut {
+            account,
+            until: UnixMs(u64::from(step.value % 3)),
+            last,
+        },
         23 => certificate(club, step, any),
         24 => AuthorityOp::ChannelDelete { channel },
-        _ => AuthorityOp::RoleEdit { role: RoleId::ZERO, rank: Rank(0), permissions, last },
+        _ => AuthorityOp::RoleEdit {
+            role: RoleId::ZERO,
+            rank: Rank(0),
+            permissions,
+            last,
+        },
     }
 }
 
@@ -142,11 +216,22 @@ fn certificate(club: &mut Club, step: &Step, any: EventId) -> AuthorityOp {
     let mut owners = vec![club.id("ana"), club.id(PEOPLE[step.whom])];
     owners.sort_unstable();
     owners.dedup();
-    let replaces = if step.value.is_multiple_of(5) { any } else { current };
-    let proposal = OwnersProposal { community: club.community, replaces, owners };
+    let replaces = if step.value.is_multiple_of(5) {
+        any
+    } else {
+        current
+    };
+    let proposal = OwnersProposal {
+        community: club.community,
+        replaces,
+        owners,
+    };
     let key = club.key("ana");
     let signature = proposal.sign(&key);
-    AuthorityOp::OwnersCertificate { proposal, signatures: vec![(key.id(), signature)] }
+    AuthorityOp::OwnersCertificate {
+        proposal,
+        signatures: vec![(key.id(), signature)],
+    }
 }
 
 fn same(one: &AuthorityLog, other: &AuthorityLog) {
@@ -165,15 +250,21 @@ fn strength(club: &Club, id: EventId) -> Rank {
     if heads.is_empty() {
         return Rank::CERTIFICATE;
     }
-    if matches!(club.log().op(id), Some(AuthorityOp::OwnersCertificate { .. })) {
+    if matches!(
+        club.log().op(id),
+        Some(AuthorityOp::OwnersCertificate { .. })
+    ) {
         return Rank::CERTIFICATE;
     }
     let state = club.log().state_at(&heads).unwrap();
-    state.account_ever(header.device).map_or(Rank(0), |account| state.rank(account))
+    state
+        .account_ever(header.device)
+        .map_or(Rank(0), |account| state.rank(account))
 }
 
 fn author(club: &Club, id: EventId) -> Option<AccountId> {
-    club.state().account_ever(club.log().dag().get(id).unwrap().header().device)
+    club.state()
+        .account_ever(club.log().dag().get(id).unwrap().header().device)
 }
 
 /// The laws are worth nothing if the histories are: most kinds count sometimes, and some fall to what is concurrent.
@@ -194,7 +285,10 @@ fn random_histories_contend() {
             }
         }
     }
-    assert!(counted.len() >= 17 && refused > 50 && fell > 9, "{counted:?} {refused} {fell}");
+    assert!(
+        counted.len() >= 17 && refused > 50 && fell > 9,
+        "{counted:?} {refused} {fell}"
+    );
 }
 
 proptest! {
