@@ -6,6 +6,7 @@
 //! Deliberately not here: clocks, unread markers, "arrived later" marks, storage. The module `counting` decides
 //! which events count, from headers only; this one decides what counting events show, from their bodies.
 
+mod columns;
 pub(crate) mod counting;
 mod deletion;
 pub(crate) mod denials;

@@ -9,10 +9,12 @@
 //! oldest evaluates everything (no iteration to a fixpoint is needed).
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::sync::Arc;
 
 use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, ScopeId, UnixMs};
 
 use super::Standing;
+use super::columns::{Anchors, Columns};
 use super::denials::{Author, Denials, Limit, Reloaded};
 use crate::authority::{AuthorityLog, State};
 use crate::codec::Canonical;
@@ -55,19 +57,9 @@ pub(crate) struct Need {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refusal {
     NoMember,
-    NoChannel,
     NoRight,
     TimedOut(UnixMs),
     TooSoon(u32),
-}
-
-/// By whom an event is anchored against one denial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Anchor {
-    /// By events of this account only.
-    One(AccountId),
-    /// By events of several accounts: at least one is another than the event's own.
-    Several,
 }
 
 #[derive(Debug)]
@@ -81,11 +73,11 @@ struct Node {
     refusal: Option<Refusal>,
     bytes: u64,
     /// Denials that it does not have in its past.
-    limits: Vec<Limit>,
+    limits: Arc<[Limit]>,
     /// A listed id is at or above it.
     listed: bool,
-    /// Per column: anchors above it.
-    anchors: BTreeMap<u32, Anchor>,
+    /// Who anchors it; nothing is kept of that once it is listed.
+    anchors: Anchors,
     counts: bool,
     /// A counting event is above it.
     followed: bool,
@@ -104,6 +96,8 @@ pub(crate) struct Ledger {
     authors: BTreeMap<(u32, DeviceId), Result<Author, Refusal>>,
     /// Per column: events that it limits and that nothing covers yet.
     pending: Vec<u32>,
+    /// Columns with pending events.
+    awaited: Columns,
     heads: BTreeSet<OrderKey>,
     tips: BTreeSet<Height>,
     /// Per account (zero: no member): bytes of events that do not count.
@@ -122,6 +116,7 @@ impl Ledger {
             denials: Denials::new(ground),
             authors: BTreeMap::new(),
             pending: Vec::new(),
+            awaited: Columns::default(),
             heads: BTreeSet::new(),
             tips: BTreeSet::new(),
             hidden_bytes: BTreeMap::new(),
@@ -328,9 +323,9 @@ impl Ledger {
             author: author.ok(),
             refusal: author.err(),
             bytes: EVENT_OVERHEAD_BYTES + u64::from(header.body_len),
-            limits: Vec::new(),
+            limits: Arc::default(),
             listed: false,
-            anchors: BTreeMap::new(),
+            anchors: Anchors::default(),
             counts: false,
             followed: false,
             log_followed: false,
@@ -341,7 +336,7 @@ impl Ledger {
         let fresh = self
             .denials
             .learn(header.device, past, author.account, authority);
-        node.refusal = self.refusal(&node, header, authority);
+        node.refusal = self.refusal(&node, header);
         if node.refusal.is_none() {
             node.limits = self.denials.limits(header.device, past, authority);
         }
@@ -358,11 +353,7 @@ impl Ledger {
         let find = || {
             let state = authority.state_at(&header.auth).ok_or(Refusal::NoMember)?;
             let account = state.account_of(header.device).ok_or(Refusal::NoMember)?;
-            let rights = match ground {
-                Ground::Channel(channel) => state.permissions(account, Some(channel)),
-                Ground::Content => state.permissions(account, None),
-            };
-            Ok(Author { account, rights })
+            Ok(author(account, ground, &state))
         };
         *self
             .authors
@@ -371,44 +362,29 @@ impl Ledger {
     }
 
     /// Permission at `auth`, from signed values only.
-    fn refusal(&self, node: &Node, header: &Header, authority: &AuthorityLog) -> Option<Refusal> {
+    fn refusal(&self, node: &Node, header: &Header) -> Option<Refusal> {
         let author = node.author?;
-        let state = authority.state_at(&header.auth)?;
-        if let Ground::Channel(channel) = self.ground {
-            let text = state
-                .channels
-                .get(&channel)
-                .is_some_and(|found| found.kind != ChannelKind::Category);
-            if !text {
-                return Some(Refusal::NoChannel);
-            }
-            if !author.rights.has(Permissions::VIEW) {
-                return Some(Refusal::NoRight);
-            }
+        let channel = self.ground != Ground::Content;
+        if channel && !author.rights.has(Permissions::VIEW) {
+            return Some(Refusal::NoRight);
         }
         if header.kind == Kind::Deletion {
             return None;
         }
-        if self.ground != Ground::Content && (author.rights & SPEAKING) == Permissions::NONE {
+        if channel && (author.rights & SPEAKING) == Permissions::NONE {
             return Some(Refusal::NoRight);
         }
-        let until = state.timeouts.get(&author.account).map(|(_, until)| *until);
-        if let Some(until) = until.filter(|until| header.wall < *until) {
+        if let Some(until) = author.timed_out_until.filter(|until| header.wall < *until) {
             return Some(Refusal::TimedOut(until));
         }
-        self.too_soon(node, header, &state)
+        self.too_soon(node, header, author)
     }
 
     /// Slow mode: at least the interval after the account's previous sealed event in its past, counting or not.
-    /// All sealed events are alike here, because their bodies may be missing. Moderators are exempt.
-    fn too_soon(&self, node: &Node, header: &Header, state: &State) -> Option<Refusal> {
-        let Ground::Channel(channel) = self.ground else {
-            return None;
-        };
-        let interval = state.channels.get(&channel)?.slow_mode_ms;
-        let author = node.author?;
-        let exempt = Permissions::MANAGE_MESSAGES | Permissions::MANAGE_CHANNELS;
-        if interval == 0 || (author.rights & exempt) != Permissions::NONE {
+    /// All sealed events are alike here, because their bodies may be missing.
+    fn too_soon(&self, node: &Node, header: &Header, author: Author) -> Option<Refusal> {
+        let interval = author.slow_mode_ms;
+        if interval == 0 {
             return None;
         }
         let previous = self.previous_of(author.account, &node.parents)?;
@@ -468,8 +444,18 @@ impl Ledger {
     /// Notes that an event waits for cover against what limits it.
     fn wait(&mut self, at: u32) {
         self.pending.resize(self.denials.len(), 0);
-        for limit in &self.nodes[at as usize].limits {
+        for limit in self.nodes[at as usize].limits.iter() {
             self.pending[limit.column as usize] += 1;
+            self.awaited.insert(limit.column);
+        }
+    }
+
+    /// Notes that a limit of an event is covered.
+    fn cover(&mut self, column: u32) {
+        let pending = &mut self.pending[column as usize];
+        *pending -= 1;
+        if *pending == 0 {
+            self.awaited.remove(column);
         }
     }
 
@@ -504,6 +490,7 @@ impl Ledger {
         self.tips.clear();
         self.hidden_bytes.clear();
         self.pending.clear();
+        self.awaited.clear();
         for at in 0..self.len() {
             let node = &mut self.nodes[at as usize];
             if node.counts || !node.limits.is_empty() {
@@ -566,66 +553,59 @@ impl Ledger {
             if node.listed {
                 continue;
             }
+            stack.extend_from_slice(&node.parents);
+            let own = node.author.map(|author| author.account);
+            let open = node
+                .limits
+                .iter()
+                .filter(|limit| !node.anchors.holds(limit.column, own));
+            let open: Vec<_> = open.map(|limit| limit.column).collect();
             node.listed = true;
-            for limit in &node.limits {
-                if !node.covered(limit.column) {
-                    self.pending[limit.column as usize] -= 1;
-                }
-            }
+            node.anchors.clear();
             if !node.limits.is_empty() {
                 self.touched.insert(at);
                 self.unsettled.push(at);
             }
-            stack.extend_from_slice(&node.parents);
+            for column in open {
+                self.cover(column);
+            }
         }
     }
 
     /// A counting event anchors its past against the denials that it does not have in its authority past.
     fn anchor(&mut self, from: u32, account: AccountId, authority: &AuthorityLog) {
         let past = self.nodes[from as usize].past;
-        let waiting: Vec<_> = (0_u32..)
-            .zip(&self.pending)
-            .filter(|(_, count)| **count > 0)
-            .map(|(column, _)| column)
-            .collect();
-        let columns: Vec<_> = waiting
-            .into_iter()
-            .filter(|column| !self.denials.sees(past, *column, authority))
-            .collect();
+        let columns = self.denials.unseen(past, &self.awaited, authority);
         if columns.is_empty() {
             return;
         }
-        let mut stack: Vec<_> = self.nodes[from as usize]
-            .parents
-            .iter()
-            .map(|at| (*at, columns.clone()))
-            .collect();
+        let parents = self.nodes[from as usize].parents.iter();
+        let mut stack: Vec<_> = parents.map(|at| (*at, columns.clone())).collect();
         while let Some((at, columns)) = stack.pop() {
             let node = &mut self.nodes[at as usize];
             if node.listed {
                 continue;
             }
-            let mut risen = Vec::new();
-            for column in columns {
-                let limited = node
-                    .limits
-                    .iter()
-                    .filter(|limit| limit.column == column)
-                    .count();
-                let before = node.covered(column);
-                if !node.add_anchor(column, account) {
-                    continue;
-                }
-                risen.push(column);
-                if limited > 0 && !before && node.covered(column) {
-                    self.pending[column as usize] -=
-                        u32::try_from(limited).expect("few limits share a column");
-                    self.touched.insert(at);
-                    self.unsettled.push(at);
-                }
+            let own = node.author.map(|author| author.account);
+            let open = node.limits.iter().map(|limit| limit.column);
+            let open: Vec<_> = open
+                .filter(|column| !node.anchors.holds(*column, own))
+                .collect();
+            let news = node.anchors.add(account, &columns);
+            if news.is_empty() {
+                continue;
             }
-            if !risen.is_empty() {
-                stack.extend(node.parents.iter().map(|parent| (*parent, risen.clone())));
+            let covered = open
+                .into_iter()
+                .filter(|column| node.anchors.holds(*column, own));
+            let covered: Vec<_> = covered.collect();
+            stack.extend(node.parents.iter().map(|parent| (*parent, news.clone())));
+            if !covered.is_empty() {
+                self.touched.insert(at);
+                self.unsettled.push(at);
+            }
+            for column in covered {
+                self.cover(column);
             }
         }
     }
@@ -674,30 +654,46 @@ impl Ledger {
 impl Node {
     /// Whether the event is covered against a denial: listed, or anchored by another account.
     fn covered(&self, column: u32) -> bool {
-        let own = self.author.map(|author| author.account);
         self.listed
-            || match self.anchors.get(&column) {
-                Some(Anchor::Several) => true,
-                Some(Anchor::One(account)) => Some(*account) != own,
-                None => false,
-            }
-    }
-
-    /// Adds an anchor; whether anything changed.
-    fn add_anchor(&mut self, column: u32, account: AccountId) -> bool {
-        match self.anchors.get(&column) {
-            Some(Anchor::Several) => return false,
-            Some(Anchor::One(held)) if *held == account => return false,
-            Some(Anchor::One(_)) => self.anchors.insert(column, Anchor::Several),
-            None => self.anchors.insert(column, Anchor::One(account)),
-        };
-        true
+            || self
+                .anchors
+                .holds(column, self.author.map(|author| author.account))
     }
 }
 
 /// Rights of which a sealed event in a channel needs at least one.
 const SPEAKING: Permissions =
     Permissions(Permissions::SEND.0 | Permissions::SEND_THREADS.0 | Permissions::REACT.0);
+
+/// What `E(auth)` says about an author in a scope. Moderators are exempt from slow mode.
+fn author(account: AccountId, ground: Ground, state: &State) -> Author {
+    let timed_out_until = state.timeouts.get(&account).map(|(_, until)| *until);
+    let Ground::Channel(id) = ground else {
+        let rights = state.permissions(account, None);
+        return Author {
+            account,
+            rights,
+            timed_out_until,
+            slow_mode_ms: 0,
+        };
+    };
+    let channel = state
+        .channels
+        .get(&id)
+        .filter(|channel| channel.kind != ChannelKind::Category);
+    let rights = channel.map_or(Permissions::NONE, |_| state.permissions(account, Some(id)));
+    let moderates = (rights & (Permissions::MANAGE_MESSAGES | Permissions::MANAGE_CHANNELS))
+        != Permissions::NONE;
+    let slow_mode_ms = channel
+        .filter(|_| !moderates)
+        .map_or(0, |channel| channel.slow_mode_ms);
+    Author {
+        account,
+        rights,
+        timed_out_until,
+        slow_mode_ms,
+    }
+}
 
 fn touches(limit: &Limit, need: Need) -> bool {
     let here = limit.channel.is_none() || limit.channel == need.channel;
@@ -717,7 +713,6 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NoMember => f.write_str("its device belonged to no member when it was written"),
-            Self::NoChannel => f.write_str("the channel did not exist when it was written"),
             Self::NoRight => f.write_str("its author did not hold a right to write here"),
             Self::TimedOut(until) => write!(f, "its author was timed out until {} ms", until.0),
             Self::TooSoon(interval) => write!(

@@ -5,9 +5,11 @@
 //! never changes, so it is remembered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId};
+use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, UnixMs};
 
+use super::columns::Columns;
 use super::counting::Ground;
 use crate::authority::op::AuthorityOp;
 use crate::authority::{AuthorityLog, Denial, State, Verdict};
@@ -28,16 +30,21 @@ pub(crate) struct Limit {
 #[derive(Debug)]
 struct Past {
     heads: Vec<EventId>,
-    /// Per column asked for: whether it is in the closure.
-    sees: BTreeMap<u32, bool>,
+    /// Columns asked for, and those of them in the closure.
+    known: Columns,
+    sees: Columns,
 }
 
 /// The author of events with one set of authority heads, by one device.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Author {
     pub(crate) account: AccountId,
-    /// Rights in the scope.
+    /// Rights in the scope; none in a channel that does not exist or is a category.
     pub(crate) rights: Permissions,
+    /// When its time-out ends, if there is one.
+    pub(crate) timed_out_until: Option<UnixMs>,
+    /// Least time between two events, if slow mode binds it.
+    pub(crate) slow_mode_ms: u32,
 }
 
 /// See the module.
@@ -50,6 +57,8 @@ pub(crate) struct Denials {
     /// Operations that fell in everything held, and what authors lost with them.
     fallen: BTreeSet<EventId>,
     lost: BTreeMap<(u32, DeviceId), Vec<Lost>>,
+    /// Limits of authors, as far as asked for.
+    limits: BTreeMap<(u32, DeviceId), Arc<[Limit]>>,
     accepted: BTreeSet<EventId>,
     listed: BTreeSet<EventId>,
     purged: BTreeSet<EventId>,
@@ -75,6 +84,7 @@ impl Denials {
             devices: BTreeMap::new(),
             fallen: BTreeSet::new(),
             lost: BTreeMap::new(),
+            limits: BTreeMap::new(),
             accepted: BTreeSet::new(),
             listed: BTreeSet::new(),
             purged: BTreeSet::new(),
@@ -91,7 +101,8 @@ impl Denials {
         let past = u32::try_from(self.pasts.len()).expect("fewer events than 2^32 fit into memory");
         self.pasts.push(Past {
             heads: heads.to_vec(),
-            sees: BTreeMap::new(),
+            known: Columns::default(),
+            sees: Columns::default(),
         });
         self.past_ids.insert(heads.to_vec(), past);
         past
@@ -108,13 +119,29 @@ impl Denials {
     }
 
     /// Whether a set of heads has the denial in its closure.
-    pub(crate) fn sees(&mut self, past: u32, column: u32, authority: &AuthorityLog) -> bool {
+    fn sees(&mut self, past: u32, column: u32, authority: &AuthorityLog) -> bool {
         let op = self.columns[column as usize];
         let past = &mut self.pasts[past as usize];
-        *past
-            .sees
-            .entry(column)
-            .or_insert_with(|| past.heads.contains(&op) || authority.in_closure(&past.heads, op))
+        if !past.known.has(column) {
+            past.known.insert(column);
+            if past.heads.contains(&op) || authority.in_closure(&past.heads, op) {
+                past.sees.insert(column);
+            }
+        }
+        past.sees.has(column)
+    }
+
+    /// Those of `columns` that a set of heads does not have in its closure.
+    pub(crate) fn unseen(
+        &mut self,
+        past: u32,
+        columns: &Columns,
+        authority: &AuthorityLog,
+    ) -> Columns {
+        for column in columns.without(&self.pasts[past as usize].known).iter() {
+            self.sees(past, column, authority);
+        }
+        columns.without(&self.pasts[past as usize].sees)
     }
 
     /// Denials that limit events of `device` with this authority past.
@@ -123,19 +150,28 @@ impl Denials {
         device: DeviceId,
         past: u32,
         authority: &AuthorityLog,
-    ) -> Vec<Limit> {
+    ) -> Arc<[Limit]> {
+        if let Some(limits) = self.limits.get(&(past, device)) {
+            return limits.clone();
+        }
         let denials = self.devices.get(&device).into_iter().flatten();
         let denials = denials.map(|denial| (denial.op, denial.rights, denial.channel));
         let lost = self.lost.get(&(past, device)).into_iter().flatten();
         let lost = lost.map(|lost| (lost.by, lost.rights, lost.channel));
         let all: Vec<_> = denials.chain(lost).collect();
-        let limits = all.into_iter().map(|(op, rights, channel)| Limit {
-            column: self.column(op),
-            rights,
-            channel,
-        });
-        let mut limits: Vec<_> = limits.collect();
-        limits.retain(|limit| !self.sees(past, limit.column, authority));
+        let mut limits = Vec::new();
+        for (op, rights, channel) in all {
+            let column = self.column(op);
+            if !self.sees(past, column, authority) {
+                limits.push(Limit {
+                    column,
+                    rights,
+                    channel,
+                });
+            }
+        }
+        let limits: Arc<[Limit]> = limits.into();
+        self.limits.insert((past, device), limits.clone());
         limits
     }
 
@@ -187,6 +223,9 @@ impl Denials {
         self.listed = lists.chain(accepted.iter().copied()).collect();
         (self.devices, self.fallen, self.accepted, self.purged) =
             (devices, fallen, accepted, purged);
+        if counting {
+            self.limits.clear();
+        }
         if fell {
             self.lost = authors
                 .map(|(past, device, account)| {

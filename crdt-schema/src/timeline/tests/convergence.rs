@@ -120,7 +120,11 @@ fn history(steps: &[Step]) -> History {
                     .get(list % (events.len() * 2).max(1))
                     .map(|(event, _)| event.id());
                 let op = operation(&world, *what, *member, listed.into_iter().collect());
-                world.operate(0, op);
+                let stale = heads_then.len().saturating_sub(1 + list % 3);
+                world.operate_at(0, op, heads_then[stale].clone());
+                if world.heads().len() > 4 {
+                    world.operate(0, AuthorityOp::Merge);
+                }
                 heads_then.push(world.heads());
             }
             Step::Fork(member, log) => {
@@ -189,13 +193,12 @@ fn shuffled(history: &History, draws: &[u32]) -> Timeline {
     let mut idle = 0;
     while !waiting.is_empty() || operations.len() > 0 {
         let draw = draws.next().unwrap() as usize;
-        if draw.is_multiple_of(5) || waiting.is_empty() || idle > waiting.len() * 8 {
-            if let Some(operation) = operations.next() {
-                authority.insert(operation.clone()).unwrap();
-                timeline.authority_changed(&authority);
-                idle = 0;
-                continue;
-            }
+        let operate = draw.is_multiple_of(5) || waiting.is_empty() || idle > waiting.len() * 8;
+        if operate && let Some(operation) = operations.next() {
+            authority.insert(operation.clone()).unwrap();
+            timeline.authority_changed(&authority);
+            idle = 0;
+            continue;
         }
         // The draws repeat: after a while every event is tried in turn.
         let drawn = if idle > waiting.len() { idle } else { draw / 7 };
@@ -228,7 +231,7 @@ fn shuffled(history: &History, draws: &[u32]) -> Timeline {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn every_order_of_delivery_shows_the_same(
         steps in proptest::collection::vec(step(), 1..60),
