@@ -8,20 +8,25 @@
 //! authority log counting only grows: an insertion is a short walk, and one pass from the newest event to the
 //! oldest evaluates everything (no iteration to a fixpoint is needed).
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+mod cover;
+mod permission;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, ScopeId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, ScopeId};
 
 use super::Standing;
+use permission::Refusal;
+
 use super::columns::{Anchors, Columns};
 use super::denials::{Author, Denials, Limit, Reloaded};
-use crate::authority::{AuthorityLog, State};
+use crate::authority::AuthorityLog;
 use crate::codec::Canonical;
 use crate::dag::{Dag, Height, InsertError};
 use crate::event::{Header, Kind, OrderKey, VerifiedEvent};
 use crate::limits::LATE_BYTES_MAX;
-use crate::permissions::{ChannelKind, Permissions};
+use crate::permissions::Permissions;
 
 /// Bytes that an event costs beside its body: header, signature, index.
 const EVENT_OVERHEAD_BYTES: u64 = 512;
@@ -51,15 +56,6 @@ pub(crate) struct Need {
     pub(crate) any: Permissions,
     /// Where; `None`: in the community.
     pub(crate) channel: Option<ChannelId>,
-}
-
-/// Why an event is not permitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
-    NoMember,
-    NoRight,
-    TimedOut(UnixMs),
-    TooSoon(u32),
 }
 
 #[derive(Debug)]
@@ -343,80 +339,6 @@ impl Ledger {
         (node, fresh)
     }
 
-    fn author(
-        &mut self,
-        past: u32,
-        header: &Header,
-        authority: &AuthorityLog,
-    ) -> Result<Author, Refusal> {
-        let ground = self.ground;
-        let find = || {
-            let state = authority.state_at(&header.auth).ok_or(Refusal::NoMember)?;
-            let account = state.account_of(header.device).ok_or(Refusal::NoMember)?;
-            Ok(author(account, ground, &state))
-        };
-        *self
-            .authors
-            .entry((past, header.device))
-            .or_insert_with(find)
-    }
-
-    /// Permission at `auth`, from signed values only.
-    fn refusal(&self, node: &Node, header: &Header) -> Option<Refusal> {
-        let author = node.author?;
-        let channel = self.ground != Ground::Content;
-        if channel && !author.rights.has(Permissions::VIEW) {
-            return Some(Refusal::NoRight);
-        }
-        if header.kind == Kind::Deletion {
-            return None;
-        }
-        if channel && (author.rights & SPEAKING) == Permissions::NONE {
-            return Some(Refusal::NoRight);
-        }
-        if let Some(until) = author.timed_out_until.filter(|until| header.wall < *until) {
-            return Some(Refusal::TimedOut(until));
-        }
-        self.too_soon(node, header, author)
-    }
-
-    /// Slow mode: at least the interval after the account's previous sealed event in its past, counting or not.
-    /// All sealed events are alike here, because their bodies may be missing.
-    fn too_soon(&self, node: &Node, header: &Header, author: Author) -> Option<Refusal> {
-        let interval = author.slow_mode_ms;
-        if interval == 0 {
-            return None;
-        }
-        let previous = self.previous_of(author.account, &node.parents)?;
-        let earliest = self
-            .header(previous)
-            .wall
-            .0
-            .saturating_add(u64::from(interval));
-        (header.wall.0 < earliest).then_some(Refusal::TooSoon(interval))
-    }
-
-    /// The greatest sealed event of an account, in the order shown, in the past of something with these parents.
-    fn previous_of(&self, account: AccountId, parents: &[u32]) -> Option<u32> {
-        // The order shown rises along every edge, so a heap pops ancestors from the newest to the oldest.
-        let mut heap: BinaryHeap<_> = parents.iter().map(|at| (self.key(*at), *at)).collect();
-        let mut seen: BTreeSet<_> = parents.iter().copied().collect();
-        while let Some((_, at)) = heap.pop() {
-            let node = &self.nodes[at as usize];
-            if node.kind == Kind::Sealed
-                && node.author.is_some_and(|author| author.account == account)
-            {
-                return Some(at);
-            }
-            for parent in &node.parents {
-                if seen.insert(*parent) {
-                    heap.push((self.key(*parent), *parent));
-                }
-            }
-        }
-        None
-    }
-
     fn check_bound(&self, node: &Node, bound: Bound) -> Result<(), InsertError> {
         let account = node.author.map_or(AccountId::ZERO, |author| author.account);
         let hidden = self.hidden_bytes.get(&account).copied().unwrap_or(0);
@@ -463,192 +385,6 @@ impl Ledger {
         let account = node.author.map_or(AccountId::ZERO, |author| author.account);
         *self.hidden_bytes.entry(account).or_default() += node.bytes;
     }
-
-    // ---- deciding what counts ----
-
-    /// Whether a denial leaves an event of this kind no right that could carry it. A deletion needs no right to
-    /// write: only what takes the sight of the channel binds it.
-    fn binds(&self, limit: &Limit, kind: Kind) -> bool {
-        let blind = limit.rights.has(Permissions::VIEW);
-        match self.ground {
-            Ground::Channel(channel) => {
-                limit.channel.is_none_or(|limited| limited == channel)
-                    && (blind || (kind == Kind::Sealed && limit.rights.has(SPEAKING)))
-            }
-            Ground::Content => limit.channel.is_none() && blind,
-        }
-    }
-
-    fn judge(&self, node: &Node) -> bool {
-        let open = |limit: &Limit| self.binds(limit, node.kind) && !node.covered(limit.column);
-        node.refusal.is_none() && (node.listed || !node.limits.iter().any(open))
-    }
-
-    /// Everything again, from the newest event to the oldest: what covers an event is always above it.
-    fn evaluate(&mut self, authority: &AuthorityLog) {
-        self.heads.clear();
-        self.tips.clear();
-        self.hidden_bytes.clear();
-        self.pending.clear();
-        self.awaited.clear();
-        for at in 0..self.len() {
-            let node = &mut self.nodes[at as usize];
-            if node.counts || !node.limits.is_empty() {
-                self.touched.insert(at);
-            }
-            (node.counts, node.followed, node.log_followed, node.listed) =
-                (false, false, false, false);
-            node.anchors.clear();
-            if node.refusal.is_none() {
-                node.limits = self.denials.limits(node.key.device, node.past, authority);
-            }
-            let node = &self.nodes[at as usize];
-            let account = node.author.map_or(AccountId::ZERO, |author| author.account);
-            *self.hidden_bytes.entry(account).or_default() += node.bytes;
-            self.wait(at);
-        }
-        for at in (0..self.len()).rev() {
-            if self.denials.is_listed(self.nodes[at as usize].key.id) {
-                self.list(at);
-            }
-        }
-        self.unsettled.clear();
-        for at in (0..self.len()).rev() {
-            self.unsettled.push(at);
-            self.settle_one(authority);
-            self.unsettled.clear();
-        }
-    }
-
-    fn settle(&mut self, authority: &AuthorityLog) {
-        while !self.unsettled.is_empty() {
-            self.settle_one(authority);
-        }
-    }
-
-    fn settle_one(&mut self, authority: &AuthorityLog) {
-        let Some(at) = self.unsettled.pop() else {
-            return;
-        };
-        let node = &self.nodes[at as usize];
-        if node.counts || !self.judge(node) {
-            return;
-        }
-        let account = node.author.map_or(AccountId::ZERO, |author| author.account);
-        if let Some(hidden) = self.hidden_bytes.get_mut(&account) {
-            *hidden = hidden.saturating_sub(node.bytes);
-        }
-        self.nodes[at as usize].counts = true;
-        self.touched.insert(at);
-        self.follow(at);
-        self.follow_log(at);
-        self.anchor(at, account, authority);
-    }
-
-    /// Marks an event and its past as covered by a list, against every denial.
-    fn list(&mut self, from: u32) {
-        let mut stack = vec![from];
-        while let Some(at) = stack.pop() {
-            let node = &mut self.nodes[at as usize];
-            if node.listed {
-                continue;
-            }
-            stack.extend_from_slice(&node.parents);
-            let own = node.author.map(|author| author.account);
-            let open = node
-                .limits
-                .iter()
-                .filter(|limit| !node.anchors.holds(limit.column, own));
-            let open: Vec<_> = open.map(|limit| limit.column).collect();
-            node.listed = true;
-            node.anchors.clear();
-            if !node.limits.is_empty() {
-                self.touched.insert(at);
-                self.unsettled.push(at);
-            }
-            for column in open {
-                self.cover(column);
-            }
-        }
-    }
-
-    /// A counting event anchors its past against the denials that it does not have in its authority past.
-    fn anchor(&mut self, from: u32, account: AccountId, authority: &AuthorityLog) {
-        let past = self.nodes[from as usize].past;
-        let columns = self.denials.unseen(past, &self.awaited, authority);
-        if columns.is_empty() {
-            return;
-        }
-        let parents = self.nodes[from as usize].parents.iter();
-        let mut stack: Vec<_> = parents.map(|at| (*at, columns.clone())).collect();
-        while let Some((at, columns)) = stack.pop() {
-            let node = &mut self.nodes[at as usize];
-            if node.listed {
-                continue;
-            }
-            let own = node.author.map(|author| author.account);
-            let open = node.limits.iter().map(|limit| limit.column);
-            let open: Vec<_> = open
-                .filter(|column| !node.anchors.holds(*column, own))
-                .collect();
-            let news = node.anchors.add(account, &columns);
-            if news.is_empty() {
-                continue;
-            }
-            let covered = open
-                .into_iter()
-                .filter(|column| node.anchors.holds(*column, own));
-            let covered: Vec<_> = covered.collect();
-            stack.extend(node.parents.iter().map(|parent| (*parent, news.clone())));
-            if !covered.is_empty() {
-                self.touched.insert(at);
-                self.unsettled.push(at);
-            }
-            for column in covered {
-                self.cover(column);
-            }
-        }
-    }
-
-    /// Keeps the heads among counting events.
-    fn follow(&mut self, from: u32) {
-        let node = &self.nodes[from as usize];
-        if !node.followed {
-            self.heads.insert(node.key);
-        }
-        let mut stack = node.parents.clone();
-        while let Some(at) = stack.pop() {
-            let node = &mut self.nodes[at as usize];
-            if std::mem::replace(&mut node.followed, true) {
-                continue;
-            }
-            if node.counts {
-                self.heads.remove(&node.key);
-            } else {
-                stack.extend_from_slice(&node.parents);
-            }
-        }
-    }
-
-    /// Keeps the last counting event of each branch of each log.
-    fn follow_log(&mut self, from: u32) {
-        let node = &self.nodes[from as usize];
-        if !node.log_followed {
-            self.tips.insert(height(&node.key));
-        }
-        let mut next = node.prev;
-        while let Some(at) = next {
-            let node = &mut self.nodes[at as usize];
-            if std::mem::replace(&mut node.log_followed, true) {
-                break;
-            }
-            if node.counts {
-                self.tips.remove(&height(&node.key));
-                break;
-            }
-            next = node.prev;
-        }
-    }
 }
 
 impl Node {
@@ -665,36 +401,6 @@ impl Node {
 const SPEAKING: Permissions =
     Permissions(Permissions::SEND.0 | Permissions::SEND_THREADS.0 | Permissions::REACT.0);
 
-/// What `E(auth)` says about an author in a scope. Moderators are exempt from slow mode.
-fn author(account: AccountId, ground: Ground, state: &State) -> Author {
-    let timed_out_until = state.timeouts.get(&account).map(|(_, until)| *until);
-    let Ground::Channel(id) = ground else {
-        let rights = state.permissions(account, None);
-        return Author {
-            account,
-            rights,
-            timed_out_until,
-            slow_mode_ms: 0,
-        };
-    };
-    let channel = state
-        .channels
-        .get(&id)
-        .filter(|channel| channel.kind != ChannelKind::Category);
-    let rights = channel.map_or(Permissions::NONE, |_| state.permissions(account, Some(id)));
-    let moderates = (rights & (Permissions::MANAGE_MESSAGES | Permissions::MANAGE_CHANNELS))
-        != Permissions::NONE;
-    let slow_mode_ms = channel
-        .filter(|_| !moderates)
-        .map_or(0, |channel| channel.slow_mode_ms);
-    Author {
-        account,
-        rights,
-        timed_out_until,
-        slow_mode_ms,
-    }
-}
-
 fn touches(limit: &Limit, need: Need) -> bool {
     let here = limit.channel.is_none() || limit.channel == need.channel;
     here && (limit.rights.has(Permissions::VIEW) || (limit.rights & need.any) != Permissions::NONE)
@@ -706,19 +412,5 @@ fn height(key: &OrderKey) -> Height {
         incarnation: key.incarnation,
         height: key.seq + 1,
         head: key.id,
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NoMember => f.write_str("its device belonged to no member when it was written"),
-            Self::NoRight => f.write_str("its author did not hold a right to write here"),
-            Self::TimedOut(until) => write!(f, "its author was timed out until {} ms", until.0),
-            Self::TooSoon(interval) => write!(
-                f,
-                "it came within {interval} ms of the one before it (slow mode)"
-            ),
-        }
     }
 }
