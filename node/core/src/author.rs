@@ -269,6 +269,8 @@ impl<R: CryptoRng> Node<R> {
         own: Own,
     ) {
         let arrived = self.wall();
+        // What own events rest on goes first.
+        self.retry_unwritten();
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
@@ -340,7 +342,8 @@ impl<R: CryptoRng> Node<R> {
             Some(rebuilt) => {
                 let membership = rebuilt.membership.clone();
                 self.communities.insert(id, rebuilt);
-                self.unwritten.push(put(&Key::Community(id), &membership));
+                let write = put(&Key::Community(id), &membership);
+                self.unwritten.insert(write.key().clone(), write);
                 let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
                 self.timers.set_earlier(crate::node::Timer::Unwritten, at);
             }

@@ -196,7 +196,8 @@ impl<R: CryptoRng> Node<R> {
         }
         let channel = community.key_channel(place);
         let me = self.me.account();
-        if community.active
+        if place != Place::Authority
+            && community.active
             && community.writing_epoch(channel).is_none()
             && community.is_entitled(me, channel)
         {
@@ -311,6 +312,68 @@ impl<R: CryptoRng> Node<R> {
                 community: reference,
                 ..
             } => community(reference),
+            C::Invite {
+                community: reference,
+                ..
+            }
+            | C::RevokeInvite {
+                community: reference,
+                ..
+            }
+            | C::Leave {
+                community: reference,
+            }
+            | C::RoleDelete {
+                community: reference,
+                ..
+            }
+            | C::RoleGrant {
+                community: reference,
+                ..
+            }
+            | C::RoleRevoke {
+                community: reference,
+                ..
+            }
+            | C::OwnerAdd {
+                community: reference,
+                ..
+            }
+            | C::OwnerRemove {
+                community: reference,
+                ..
+            }
+            | C::Reaffirm {
+                community: reference,
+                ..
+            }
+            | C::AcceptLate {
+                community: reference,
+                ..
+            }
+            | C::Purge {
+                community: reference,
+                ..
+            } => {
+                let id = self.community_named(&reference.0)?;
+                Ok(Some((id, Place::Authority)))
+            }
+            C::MoveChannel {
+                channel: reference, ..
+            } => {
+                let (id, _) = self.channel_named(&reference.0)?;
+                Ok(Some((id, Place::Content)))
+            }
+            C::Overwrite {
+                channel: reference, ..
+            }
+            | C::SlowMode {
+                channel: reference, ..
+            }
+            | C::DeleteChannel { channel: reference } => {
+                let (id, _) = self.channel_named(&reference.0)?;
+                Ok(Some((id, Place::Authority)))
+            }
             C::Rename { target, .. } | C::Topic { target, .. } => {
                 match self.channel_named(target) {
                     Ok((id, _)) => Ok(Some((id, Place::Content))),
@@ -403,14 +466,17 @@ impl<R: CryptoRng> Node<R> {
             ));
         };
         let id = self.community_named(community)?;
-        let views = self
-            .communities
-            .get(&id)
-            .map(|community| community.channel_views(me, ""))
-            .unwrap_or_default();
-        let named: Vec<_> = views.iter().filter(|view| view.name == name).collect();
+        let community_of = self.active(id)?;
+        let state = community_of.state();
+        let named: Vec<ChannelId> = state
+            .channels
+            .keys()
+            .copied()
+            .filter(|channel| community_of.text(&Field::ChannelName(*channel)) == name)
+            .filter(|channel| community_of.is_entitled(me, Some(*channel)))
+            .collect();
         match named.as_slice() {
-            [one] => Ok((id, one.channel)),
+            [one] => Ok((id, *one)),
             [] => Err(error(
                 ErrorCode::UnknownName,
                 format!("the community {community:?} has no channel {name:?}"),
@@ -418,7 +484,7 @@ impl<R: CryptoRng> Node<R> {
             many => Err(ambiguous(
                 "channels",
                 text,
-                many.iter().map(|view| view.channel.to_string()),
+                many.iter().map(ToString::to_string),
             )),
         }
     }

@@ -33,6 +33,13 @@ pub(crate) enum Place {
     Channel(ChannelId),
 }
 
+/// Whether the bound on late events of an account holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bound {
+    Kept,
+    Lifted,
+}
+
 /// What an applied event changed.
 #[derive(Debug)]
 pub(crate) struct Applied {
@@ -123,6 +130,12 @@ pub(crate) struct Community {
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
     /// Peers that showed a proof of membership and are not members in this view yet.
     pub(crate) provisional: BTreeSet<NetworkKey>,
+    /// Bodies that a deletion took and whose rows may not have been written again before the last end.
+    pub(crate) to_drop: Vec<EventId>,
+    /// Own events wait for their past after a start.
+    pub(crate) gap_in_own_log: bool,
+    /// What was last written of the own profile: name and about text.
+    pub(crate) introduced: Option<(String, String)>,
     /// Members at the last look.
     pub(crate) known_members: BTreeSet<AccountId>,
     /// This device.
@@ -165,6 +178,9 @@ impl Community {
             asked: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
+            to_drop: Vec::new(),
+            gap_in_own_log: false,
+            introduced: None,
             known_members: BTreeSet::new(),
             own_device,
             active: false,
@@ -272,6 +288,24 @@ impl Community {
         event: &VerifiedEvent,
         plaintext: Option<&[u8]>,
     ) -> Result<Applied, InsertError> {
+        self.apply_as(event, plaintext, Bound::Kept)
+    }
+
+    /// The same for an event that somebody else's waits for: the bound on late events does not apply.
+    pub(crate) fn apply_wanted(
+        &mut self,
+        event: &VerifiedEvent,
+        plaintext: Option<&[u8]>,
+    ) -> Result<Applied, InsertError> {
+        self.apply_as(event, plaintext, Bound::Lifted)
+    }
+
+    fn apply_as(
+        &mut self,
+        event: &VerifiedEvent,
+        plaintext: Option<&[u8]>,
+        bound: Bound,
+    ) -> Result<Applied, InsertError> {
         let header = event.header();
         let place = self
             .place(header.scope, event.id())
@@ -291,14 +325,27 @@ impl Community {
                     Body::Content(ops) => ops,
                     _ => Vec::new(),
                 });
-                self.content.insert(event.clone(), ops, &self.authority)?;
+                match bound {
+                    Bound::Kept => self.content.insert(event.clone(), ops, &self.authority)?,
+                    Bound::Lifted => {
+                        self.content
+                            .insert_wanted(event.clone(), ops, &self.authority)?
+                    }
+                };
                 Changes::default()
             }
-            Place::Channel(channel) => self
-                .timelines
-                .entry(channel)
-                .or_insert_with(|| Timeline::new(channel))
-                .insert(event.clone(), body, &self.authority)?,
+            Place::Channel(channel) => {
+                let timeline = self
+                    .timelines
+                    .entry(channel)
+                    .or_insert_with(|| Timeline::new(channel));
+                match bound {
+                    Bound::Kept => timeline.insert(event.clone(), body, &self.authority)?,
+                    Bound::Lifted => {
+                        timeline.insert_wanted(event.clone(), body, &self.authority)?
+                    }
+                }
+            }
         };
         Ok(Applied { place, changes })
     }
@@ -425,6 +472,21 @@ impl Community {
                 .is_some_and(|text| text.contains(mention) || text.contains("@everyone"));
             (count + 1, mentions + u32::from(named))
         })
+    }
+
+    /// When an account last wrote into a channel, by its own clock.
+    pub(crate) fn last_written(&self, account: AccountId, channel: ChannelId) -> Option<UnixMs> {
+        let dag = self.timelines.get(&channel)?.dag();
+        let devices = self
+            .devices
+            .values()
+            .filter(|(of, _)| *of == account)
+            .map(|(_, device)| *device);
+        let logs =
+            devices.flat_map(|device| dag.incarnations(device).map(move |log| (device, log)));
+        logs.filter_map(|(device, log)| dag.log_head(device, log))
+            .map(|event| event.header().wall)
+            .max()
     }
 
     /// Last accepted event of each log of an account's devices: what a denial lists.

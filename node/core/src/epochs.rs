@@ -56,6 +56,25 @@ impl Community {
             .collect()
     }
 
+    /// Epochs whose key is held and that no other such epoch follows: what a new one links to when the key of
+    /// the tip could not be had.
+    fn held_tips(&self, state: &State, channel: Option<ChannelId>) -> Vec<EpochId> {
+        let held = || {
+            let of_scope = state
+                .epochs
+                .iter()
+                .filter(move |(_, epoch)| epoch.channel == channel);
+            of_scope.filter(|(id, _)| self.keys.contains_key(*id))
+        };
+        let followed: BTreeSet<EpochId> = held()
+            .flat_map(|(_, epoch)| epoch.parents.iter().copied())
+            .collect();
+        held()
+            .map(|(id, _)| *id)
+            .filter(|id| !followed.contains(id))
+            .collect()
+    }
+
     /// Whether every operation that took an entitlement to the scope is in the announcement's past.
     fn is_usable(&self, state: &State, epoch: EpochId, channel: Option<ChannelId>) -> bool {
         let announcement = [EventId::from(epoch)];
@@ -228,13 +247,7 @@ impl Community {
         {
             wanted.extend(self.tips(&state, channel).into_iter().map(|(id, _)| id));
         }
-        wanted.retain(|id| {
-            !self.keys.contains_key(id)
-                && state
-                    .epochs
-                    .get(id)
-                    .is_some_and(|epoch| self.is_entitled(me, epoch.channel))
-        });
+        wanted.retain(|id| !self.keys.contains_key(id) && self.may_be_given(me, *id));
         wanted
     }
 }
@@ -255,6 +268,9 @@ impl<R: CryptoRng> Node<R> {
             .map(|(tip, _)| tip)
             .collect();
         parents.retain(|parent| community.keys.contains_key(parent));
+        if parents.is_empty() {
+            parents = community.held_tips(&state, channel);
+        }
         parents.truncate(EPOCH_PARENTS_MAX);
         let commit = key.secret().commit(community.key_scope(channel), &parents);
         let links = parents
@@ -463,7 +479,10 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         let mut epochs = Vec::new();
-        for epoch in wanted.iter().take(EPOCHS_ASKED_MAX) {
+        for epoch in &wanted {
+            if epochs.len() >= EPOCHS_ASKED_MAX {
+                break;
+            }
             let asked = community
                 .asked
                 .entry(*epoch)
@@ -551,13 +570,21 @@ impl<R: CryptoRng> Node<R> {
 
     /// Wraps came: the own one is opened; a key counts only if it is the announced one.
     pub(crate) fn keys(&mut self, id: CommunityId, epoch: EpochId, wraps: Vec<Wrap>) {
+        let held = self
+            .communities
+            .get(&id)
+            .is_some_and(|community| matches!(community.keys.get(&epoch), Some(EpochKey::Link(_))));
+        if held {
+            return;
+        }
+        let to_me = |wrap: &&Wrap| wrap.to == self.me.prekey.key;
         let own = |wrap: &Wrap| {
             let secrets = self.me.record.prekeys.iter().map(|(_, secret)| secret);
             secrets
                 .into_iter()
                 .find_map(|secret| epoch::unwrap(epoch, wrap, secret))
         };
-        let Some(key) = wraps.iter().find_map(own) else {
+        let Some(key) = wraps.iter().filter(to_me).take(4).find_map(own) else {
             return;
         };
         self.take_key(id, epoch, key);

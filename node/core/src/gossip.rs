@@ -104,11 +104,7 @@ impl<R: CryptoRng> Node<R> {
         for (topic, state) in &mut community.topics {
             let replaced = !community.active || covered.contains(&state.channel);
             if replaced && !wanted.contains_key(topic) && state.until.is_none() {
-                state.until = Some(mono.plus(if community.active {
-                    TOPIC_OVERLAP_MS
-                } else {
-                    0
-                }));
+                state.until = Some(mono.plus(TOPIC_OVERLAP_MS));
             }
         }
         let mut outputs = Vec::new();
@@ -279,6 +275,14 @@ impl<R: CryptoRng> Node<R> {
         let Some(account) = community.state().account_of(signal.device) else {
             return Verdict::Ignore;
         };
+        let mono = self.now.mono;
+        let within = self
+            .communities
+            .get_mut(&id)
+            .is_some_and(|community| community.within_rate(account, 1, mono));
+        if !within {
+            return Verdict::Ignore;
+        }
         self.signal(id, account, signal);
         Verdict::Accept
     }

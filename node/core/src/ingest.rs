@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::Event;
-use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey};
+use alloquy_ids::{ChannelId, CommunityId, DeviceId, EventId, NetworkKey, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::dag::InsertError;
 use alloquy_schema::event::{Kind, VerifiedEvent};
@@ -28,6 +28,8 @@ pub(crate) struct Batch {
     pub(crate) new: Vec<VerifiedEvent>,
     /// Whether some event lacks authority operations, or parents in a scope.
     pub(crate) lacks: Vec<Place>,
+    /// Late events over their account's bound: taken only if somebody else's event names them.
+    late: Vec<Incoming>,
 }
 
 impl Community {
@@ -45,7 +47,7 @@ impl Community {
                 .copied()
                 .filter(|id| self.past_is_here(*id))
                 .collect();
-            if ready.is_empty() {
+            if ready.is_empty() && !self.take_wanted(&mut batch, &mut changes) {
                 return (batch, changes);
             }
             for id in ready {
@@ -54,6 +56,41 @@ impl Community {
                 }
             }
         }
+    }
+
+    /// Takes late events over the bound that events of other accounts wait for. Returns whether there were any.
+    fn take_wanted(&mut self, batch: &mut Batch, changes: &mut Vec<(Place, Changes)>) -> bool {
+        let mut named = BTreeSet::new();
+        for waiting in self.waiting.values() {
+            named.extend(
+                waiting
+                    .event
+                    .header()
+                    .parents()
+                    .map(|id| (id, waiting.event.header().device)),
+            );
+        }
+        let is_wanted = |(event, _): &Incoming| {
+            let id = event.id();
+            named
+                .range((id, DeviceId::ZERO)..)
+                .take_while(|(of, _)| *of == id)
+                .any(|(_, by)| *by != event.header().device)
+        };
+        let (wanted, late) = std::mem::take(&mut batch.late)
+            .into_iter()
+            .partition(is_wanted);
+        batch.late = late;
+        let mut any = false;
+        let wanted: Vec<Incoming> = wanted;
+        for (event, plaintext) in wanted {
+            if let Ok(applied) = self.apply_wanted(&event, plaintext.as_deref()) {
+                any = true;
+                changes.push((applied.place, applied.changes));
+                batch.new.push(event);
+            }
+        }
+        any
     }
 
     fn past_is_here(&self, id: EventId) -> bool {
@@ -114,9 +151,8 @@ impl Community {
                         .insert(event.id(), Waiting { event, plaintext });
                 }
             }
-            Err(error @ (InsertError::Invalid { .. } | InsertError::LateBound { .. })) => {
-                tracing::debug!(%error, "event refused")
-            }
+            Err(InsertError::LateBound { .. }) => batch.late.push((event, plaintext)),
+            Err(error @ InsertError::Invalid { .. }) => tracing::debug!(%error, "event refused"),
         }
     }
 
@@ -174,6 +210,9 @@ impl Community {
             }
         }
         rebuilt.waiting = self.waiting;
+        rebuilt
+            .waiting
+            .retain(|_, waiting| waiting.event.header().device != self.own_device);
         // In the order shown, parents come before what names them, within each scope.
         events.sort_by_key(|event| (event.header().kind != Kind::Authority, event.order_key()));
         rebuilt.take(events.into_iter().map(|event| (event, None)).collect());
@@ -197,7 +236,7 @@ impl<R: CryptoRng> Node<R> {
         let (mut batch, changes) = community.take(incoming);
         batch.lacks.sort();
         batch.lacks.dedup();
-        if !batch.new.is_empty() {
+        if !batch.new.is_empty() || came.iter().any(|id| community.waits_unstored(*id)) {
             let new: Vec<_> = batch.new.iter().map(VerifiedEvent::id).collect();
             self.store_received(id, &new, row, &came);
             self.tell_changes(id, changes);
@@ -221,9 +260,21 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
-        let (in_row, rest): (Vec<_>, Vec<_>) = new
+        // What came in the row and waits is stored with it, and found there again after a restart. What is set
+        // free later is in the store already.
+        let rest = new
             .iter()
-            .partition(|id| row.is_some() && came.contains(id));
+            .copied()
+            .filter(|id| !came.contains(id) || row.is_none());
+        let rest: Vec<_> = rest
+            .filter(|id| !community.row_of.contains_key(id))
+            .collect();
+        let waits = |id: &EventId| community.waiting.contains_key(id);
+        let in_row: Vec<_> = came
+            .iter()
+            .copied()
+            .filter(|id| new.contains(id) || waits(id))
+            .collect();
         let mut writes = Vec::new();
         let mut add = |community: &mut Community, ids: Vec<EventId>, events: RowEvents| {
             let number = community.next_row;
@@ -235,6 +286,9 @@ impl<R: CryptoRng> Node<R> {
         }
         if let Some(packed) = community.pack_events(&rest).filter(|_| !rest.is_empty()) {
             add(community, rest, RowEvents::Ranges(packed));
+        }
+        if writes.is_empty() && new.is_empty() {
+            return;
         }
         self.outbox.store(
             writes,
@@ -252,11 +306,11 @@ impl<R: CryptoRng> Node<R> {
         };
         let mut acks = std::collections::BTreeMap::new();
         for event in events {
-            let Some((place, event)) = community.find(*event) else {
+            let Some((_, event)) = community.find(*event) else {
                 continue;
             };
             let header = event.header();
-            let opened = header.kind != Kind::Sealed || community.is_open(place, event.id());
+            let opened = header.kind != Kind::Sealed || community.keys.contains_key(&header.epoch);
             let ack = acks
                 .entry((header.device, header.scope, header.incarnation))
                 .or_insert((0, true));
@@ -309,43 +363,25 @@ impl<R: CryptoRng> Node<R> {
             self.views.community_changed(id);
             self.outbox.tell(Event::CommunityChanged { community: id });
         }
-        self.note_missing_keys(id);
+        let lacking = |event: &VerifiedEvent| {
+            let header = event.header();
+            let keys = self.communities.get(&id).map(|community| &community.keys);
+            header.kind == Kind::Sealed
+                && keys.is_some_and(|keys| !keys.contains_key(&header.epoch))
+        };
+        if authority || events.iter().any(lacking) {
+            self.note_missing_keys(id);
+        }
     }
 
     /// The channel whose count of unread messages has changed.
     fn note_arrival(&mut self, id: CommunityId, event: &VerifiedEvent) -> Option<ChannelId> {
-        let own = self.me.device();
         let wall = self.wall();
         let community = self.communities.get_mut(&id)?;
-        let Some(Place::Channel(channel)) = community.place(event.header().scope, event.id())
-        else {
-            return None;
-        };
-        self.views.channel_changed(channel);
-        let shown = community
-            .timelines
-            .get(&channel)
-            .and_then(|timeline| timeline.message(event.id()));
-        if shown.is_none() || event.header().device == own {
-            return None;
+        if let Some(Place::Channel(channel)) = community.place(event.header().scope, event.id()) {
+            self.views.channel_changed(channel);
         }
-        let claimed = event.header().wall;
-        if wall.0 > claimed.0.saturating_add(ARRIVED_LATER_MS)
-            && claimed >= community.membership.joined
-        {
-            community.arrived_later.insert(event.id());
-        }
-        let arrivals = community.arrivals.entry(channel).or_default();
-        arrivals.push(event.id());
-        let count = arrivals.len() as u64;
-        if claimed < community.membership.joined
-            && community.read.get(&channel).copied().unwrap_or(0) + 1 == count
-        {
-            // What was written before this device joined does not count as unread.
-            community.read.insert(channel, count);
-            return None;
-        }
-        Some(channel)
+        community.note_arrival(event, wall)
     }
 
     /// Tells faces what changed in channels, and drops bodies that their authors deleted.
@@ -392,16 +428,24 @@ impl<R: CryptoRng> Node<R> {
         for event in ids {
             rows.extend(community.row_of.get(event).copied());
         }
-        let arrived = self.now.wall;
         let mut writes = Vec::new();
         for row in rows {
-            let Some(packed) = community
-                .rows
-                .get(&row)
-                .and_then(|ids| community.pack_events(ids))
-            else {
+            // A row that can not be made again whole stays as it is: its events come before its bodies.
+            let Some(ids) = community.rows.get(&row) else {
                 continue;
             };
+            let Some(packed) = community.pack_events(ids) else {
+                tracing::warn!(
+                    row,
+                    "a deleted body stays in the store: its row can not be written again yet"
+                );
+                continue;
+            };
+            let newest = ids.iter().filter_map(|id| community.find(*id));
+            let arrived = newest
+                .map(|(_, event)| event.header().wall)
+                .max()
+                .unwrap_or_default();
             writes.push(put(
                 &Key::Events(id, row),
                 &Row {
@@ -417,6 +461,36 @@ impl<R: CryptoRng> Node<R> {
 }
 
 impl Community {
+    /// Counts an event of somebody else in the order of arrival, the same live and after a restart. Returns its
+    /// channel if it may count as unread.
+    pub(crate) fn note_arrival(
+        &mut self,
+        event: &VerifiedEvent,
+        arrived: UnixMs,
+    ) -> Option<ChannelId> {
+        let header = event.header();
+        if header.device == self.own_device || header.kind != Kind::Sealed {
+            return None;
+        }
+        let Some(Place::Channel(channel)) = self.place(header.scope, event.id()) else {
+            return None;
+        };
+        let joined = self.membership.joined;
+        if arrived.0 > header.wall.0.saturating_add(ARRIVED_LATER_MS) && header.wall >= joined {
+            self.arrived_later.insert(event.id());
+        }
+        let arrivals = self.arrivals.entry(channel).or_default();
+        arrivals.push(event.id());
+        let count = arrivals.len() as u64;
+        let read = self.read.entry(channel).or_insert(0);
+        if header.wall < joined && *read + 1 == count {
+            // What was written before this device joined does not count as unread.
+            *read = count;
+            return None;
+        }
+        Some(channel)
+    }
+
     /// An event by its id, wherever it stands.
     pub(crate) fn find(&self, id: EventId) -> Option<(Place, &VerifiedEvent)> {
         let places = [Place::Authority, Place::Content].into_iter();
@@ -430,19 +504,12 @@ impl Community {
             .find_map(|place| Some((place, self.dag(place)?.get(id)?)))
     }
 
-    /// Whether the body of a sealed event is readable here.
-    pub(crate) fn is_open(&self, place: Place, id: EventId) -> bool {
-        match place {
-            Place::Authority => true,
-            Place::Content => !self.content.missing_bodies().contains(&id),
-            Place::Channel(channel) => self
-                .timelines
-                .get(&channel)
-                .is_some_and(|timeline| !timeline.missing_bodies().contains(&id)),
-        }
+    /// Whether an event waits that is in no row of the store.
+    fn waits_unstored(&self, id: EventId) -> bool {
+        self.waiting.contains_key(&id) && !self.row_of.contains_key(&id)
     }
 
-    /// Events as ranges with their ciphertexts: the form that needs no key to be read back.
+    /// Events as ranges with their ciphertexts, all of them: the form that needs no key to be read back.
     pub(crate) fn pack_events(&self, ids: &[EventId]) -> Option<Vec<Vec<u8>>> {
         use alloquy_schema::codec::Canonical;
         let mut by_scope: std::collections::BTreeMap<_, Vec<VerifiedEvent>> =
@@ -455,6 +522,7 @@ impl Community {
                 .push(event.clone());
         }
         let mut packed = Vec::new();
+        let mut count = 0;
         for (scope, mut events) in by_scope {
             events.sort_by_key(VerifiedEvent::order_key);
             let packing = Packing {
@@ -464,8 +532,10 @@ impl Community {
                 secret: &|_| None,
             };
             let ranges = SignedRange::pack(scope, &events, &packing);
+            count += ranges.iter().map(SignedRange::len).sum::<usize>();
             packed.extend(ranges.iter().map(Canonical::to_bytes));
         }
-        Some(packed)
+        // Events that no held signature proves are left out of a range: then it is not whole.
+        (count == ids.len()).then_some(packed)
     }
 }

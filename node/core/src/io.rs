@@ -86,6 +86,16 @@ pub enum Write {
     Delete(Bytes),
 }
 
+impl Write {
+    /// The record that is written.
+    #[must_use]
+    pub const fn key(&self) -> &Bytes {
+        match self {
+            Self::Put(key, _) | Self::Delete(key) => key,
+        }
+    }
+}
+
 /// Something that the shell must do.
 #[expect(
     clippy::large_enum_variant,

@@ -21,7 +21,7 @@ use crate::community::{Community, Place};
 use crate::ingest::Incoming;
 use crate::io::Origin;
 use crate::limits::{
-    COMMUNITIES_MAX, JOIN_RETRY_MS, JOIN_TIMEOUT_MS, PREKEYS_MAX, RANGES_PER_FRAME_MAX,
+    CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, JOIN_RETRY_MS, JOIN_TIMEOUT_MS, PREKEYS_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
@@ -42,7 +42,6 @@ pub(crate) struct JoinAttempt {
     came: Vec<(Vec<u8>, Vec<Incoming>)>,
     /// Whether this account is admitted and catching up.
     admitted: bool,
-    refused: Option<Refusal>,
     until: MonoMs,
 }
 
@@ -133,7 +132,6 @@ impl<R: CryptoRng> Node<R> {
             asked: BTreeSet::new(),
             came: Vec::new(),
             admitted: false,
-            refused: None,
             until,
         };
         self.joins.insert(id, attempt);
@@ -164,6 +162,7 @@ impl<R: CryptoRng> Node<R> {
             return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
         }
         if attempt.admitted {
+            self.timers.set(Timer::Join(id), attempt.until);
             return;
         }
         let connected: Vec<_> = attempt
@@ -209,8 +208,13 @@ impl<R: CryptoRng> Node<R> {
         if !attempt.asked.contains(&from) {
             return;
         }
-        attempt.refused = Some(refusal);
-        if refusal != Refusal::Busy {
+        // Another member may know more (an invite that has not reached this one) or have room.
+        let connected = |key: &NetworkKey| self.peers.contains_key(key);
+        let mut peers = attempt.link.peers.iter().map(|(key, _)| key);
+        let others = peers.any(|key| connected(key) && !attempt.asked.contains(key));
+        if others {
+            self.join_next(id);
+        } else if refusal != Refusal::Busy {
             self.join_failed(id, refusal_error(refusal));
         }
     }
@@ -328,14 +332,30 @@ impl<R: CryptoRng> Node<R> {
             .chain([self.me.prekey.clone()])
             .take(PREKEYS_MAX)
             .collect();
-        let last = ranges.chunks(RANGES_PER_FRAME_MAX).count();
-        for (at, ranges) in ranges.chunks(RANGES_PER_FRAME_MAX).enumerate() {
-            let frame = Frame::Ranges {
-                community: id,
-                ranges: ranges.to_vec(),
-                more: at + 1 < last,
-            };
-            self.outbox.send(to, &frame);
+        let mut frames: Vec<Vec<Vec<u8>>> = vec![Vec::new()];
+        let mut bytes = 0;
+        for range in ranges {
+            if bytes + range.len() > CATCH_UP_BYTES_MAX && bytes > 0 {
+                frames.push(Vec::new());
+                bytes = 0;
+            }
+            bytes += range.len();
+            frames
+                .last_mut()
+                .expect("there is a frame from the start")
+                .push(range);
+        }
+        let last = frames.len();
+        for (at, ranges) in frames.into_iter().enumerate() {
+            let more = at + 1 < last;
+            self.outbox.send(
+                to,
+                &Frame::Ranges {
+                    community: id,
+                    ranges,
+                    more,
+                },
+            );
         }
         self.outbox.send(
             to,
@@ -443,23 +463,22 @@ impl<R: CryptoRng> Node<R> {
                 .iter()
                 .flat_map(|(_, events)| events.iter().cloned())
                 .collect();
-            let ids: Vec<_> = events.iter().map(|(event, _)| event.id()).collect();
             let (batch, _) = community.take(events);
             if !community.state().is_member(self.me.account()) {
                 return self
                     .outbox
                     .penalize(from, "a welcome that does not admit this account");
             }
-            community.note_row(0, ids);
-            let ranges = came.into_iter().map(|(bytes, _)| bytes).collect();
-            let row = Row {
-                arrived: self.now.wall,
-                events: RowEvents::Ranges(ranges),
-            };
-            let writes = vec![
-                put(&Key::Community(id), &membership),
-                put(&Key::Events(id, 0), &row),
-            ];
+            let mut writes = vec![put(&Key::Community(id), &membership)];
+            for (number, (bytes, events)) in (0..).zip(came) {
+                community.note_row(number, events.iter().map(|(event, _)| event.id()).collect());
+                let events = RowEvents::Ranges(vec![bytes]);
+                let row = Row {
+                    arrived: self.now.wall,
+                    events,
+                };
+                writes.push(put(&Key::Events(id, number), &row));
+            }
             self.communities.insert(id, community);
             self.outbox.store(writes, After::Nothing);
             self.after_apply(id, &batch.new);
@@ -480,7 +499,12 @@ impl<R: CryptoRng> Node<R> {
             let write = put(&Key::Community(id), &community.membership);
             self.outbox.store(vec![write], After::Nothing);
         }
-        if let Some(attempt) = self.joins.get_mut(&id) {
+        let me = self.me.account();
+        let member = self
+            .communities
+            .get(&id)
+            .is_some_and(|community| community.state().is_member(me));
+        if let Some(attempt) = self.joins.get_mut(&id).filter(|_| member) {
             attempt.admitted = true;
         }
         self.open_session(from, id);
@@ -518,7 +542,17 @@ impl<R: CryptoRng> Node<R> {
         else {
             return;
         };
-        if community.writing_epoch(None).is_none() || self.store_fault.is_some() {
+        let timed_out = community
+            .state()
+            .timeouts
+            .get(&me)
+            .is_some_and(|(_, until)| self.now.wall < *until);
+        if community.writing_epoch(None).is_none() || self.store_fault.is_some() || timed_out {
+            return;
+        }
+        let profile = (self.me.record.name.clone(), self.me.record.about.clone());
+        if community.introduced.as_ref() == Some(&profile) {
+            // Written before; where it does not count, writing it again would not either.
             return;
         }
         let fields = [
@@ -535,6 +569,9 @@ impl<R: CryptoRng> Node<R> {
             .collect();
         if !ops.is_empty() {
             self.write(id, &[Draft::Content(Body::Content(ops))], |_| None);
+        }
+        if let Some(community) = self.communities.get_mut(&id) {
+            community.introduced = Some(profile);
         }
     }
 }

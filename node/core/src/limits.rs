@@ -90,3 +90,7 @@ pub(crate) const PROVE_AFTER_MS: u64 = 1_500;
 pub(crate) const HELD_GOSSIP_MAX: usize = 64;
 /// See [`HELD_GOSSIP_MAX`].
 pub(crate) const HELD_GOSSIP_MS: u64 = 10_000;
+/// Logs named in one `Heights` frame: 20,000 of about 76 bytes stay below 2 MiB.
+pub(crate) const HEIGHTS_PER_FRAME: usize = 20_000;
+/// Bytes that an event takes in a range besides its body, at most, for budgets: references, times, signatures.
+pub(crate) const EVENT_OVERHEAD_BYTES: usize = 128;

@@ -189,6 +189,9 @@ impl<R: CryptoRng> Node<R> {
             .and_then(|dag| dag.log_head(own, log.1))
             .map_or(0, |event| event.header().seq + 1);
         let height = height.min(last);
+        if height == 0 {
+            return;
+        }
         let held = community
             .held
             .entry(device)

@@ -66,7 +66,7 @@ pub struct Node<R> {
     /// Gossip frames of devices that are not known yet.
     pub(crate) held_gossip: Vec<crate::gossip::HeldGossip>,
     /// Writes that the store refused and that are tried again, in order.
-    pub(crate) unwritten: Vec<Write>,
+    pub(crate) unwritten: BTreeMap<bytes::Bytes, Write>,
     /// Why the store can not be written now.
     pub(crate) store_fault: Option<StorageError>,
     /// Newcomers to be welcomed when their admission is durable.
@@ -328,6 +328,10 @@ impl<R: CryptoRng> Node<R> {
                 if self.store_fault.take().is_some() {
                     tracing::info!("the store can be written again");
                 }
+                // What was written since is newer than what was refused before.
+                for write in &ended.writes {
+                    self.unwritten.remove(write.key());
+                }
                 self.after_store(ended.after, &ended.writes);
             }
             Err(error) => self.store_failed(ended.writes, ended.after, error),
@@ -341,7 +345,8 @@ impl<R: CryptoRng> Node<R> {
             After::Received { community, events } => self.received_stored(community, &events),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
             After::TakenBack(origin) => {
-                let text = "a write before it could not be stored; nothing was written, nothing was sent";
+                let text =
+                    "a write before it could not be stored; nothing was written, nothing was sent";
                 let refusal = CommandError::new(ErrorCode::Storage, text);
                 if let Some(origin) = origin {
                     self.outbox.done(origin, Err(refusal));
@@ -390,16 +395,17 @@ impl<R: CryptoRng> Node<R> {
             }
             After::Answer(origin, _) => self.outbox.done(origin, Err(refusal)),
             After::Nothing | After::Received { .. } => {
-                self.unwritten.extend(writes);
+                self.unwritten
+                    .extend(writes.into_iter().map(|write| (write.key().clone(), write)));
                 let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
                 self.timers.set_earlier(Timer::Unwritten, at);
             }
         }
     }
 
-    fn retry_unwritten(&mut self) {
+    pub(crate) fn retry_unwritten(&mut self) {
         if !self.unwritten.is_empty() {
-            let writes = std::mem::take(&mut self.unwritten);
+            let writes = std::mem::take(&mut self.unwritten).into_values().collect();
             self.outbox.store(writes, After::Nothing);
         }
     }

@@ -195,6 +195,13 @@ impl<R: CryptoRng> Node<R> {
                 }
             }
             SignalKind::Gone => {
+                if community
+                    .seen
+                    .get(&signal.device)
+                    .is_some_and(|seen| seen.at > signal.at)
+                {
+                    return;
+                }
                 let seen = Seen {
                     at: signal.at,
                     heard: mono,

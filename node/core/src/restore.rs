@@ -94,6 +94,8 @@ struct Records {
 }
 
 impl Records {
+    /// What peers give again (wraps, prekeys, confirmations, addresses) is left out if it does not decode; anything
+    /// else that does not is damage.
     fn take<R: CryptoRng>(&mut self, key: Key, value: &[u8]) -> Result<(), RestoreError> {
         fn decode<T: Canonical>(key: &Key, value: &[u8]) -> Result<T, RestoreError> {
             T::from_bytes(value).map_err(|error| damaged(key, error))
@@ -117,9 +119,9 @@ impl Records {
                 self.parts(*id).keys.insert(*epoch, held);
             }
             Key::Wraps(id, epoch) => {
-                let wraps = Node::<R>::read_wraps(value)
-                    .ok_or_else(|| damaged(&key, "not a list of wraps"))?;
-                self.parts(*id).wraps.insert(*epoch, wraps);
+                if let Some(wraps) = Node::<R>::read_wraps(value) {
+                    self.parts(*id).wraps.insert(*epoch, wraps);
+                }
             }
             Key::Read(id, channel) => {
                 let bytes = value
@@ -130,16 +132,19 @@ impl Records {
                     .insert(*channel, u64::from_le_bytes(bytes));
             }
             Key::Prekey(id, _) => {
-                let record = decode(&key, value)?;
-                self.parts(*id).prekeys.push(record);
+                if let Ok(record) = PrekeyRecord::from_bytes(value) {
+                    self.parts(*id).prekeys.push(record);
+                }
             }
             Key::Held(id, device) => {
-                let record = decode(&key, value)?;
-                self.parts(*id).held.push((*device, record));
+                if let Ok(record) = HeldRecord::from_bytes(value) {
+                    self.parts(*id).held.push((*device, record));
+                }
             }
             Key::Addresses(peer) => {
-                let addresses: AddressesRecord = decode(&key, value)?;
-                self.book.of.insert(*peer, addresses.0);
+                if let Ok(addresses) = AddressesRecord::from_bytes(value) {
+                    self.book.of.insert(*peer, addresses.0);
+                }
             }
         }
         Ok(())
@@ -171,12 +176,12 @@ fn row_events(
             let mut events = Vec::new();
             for bytes in ranges {
                 let range = SignedRange::from_bytes(bytes).map_err(|error| fault(&error))?;
-                events.extend(
-                    range
-                        .verify(&secret)
-                        .map_err(|error| fault(&error))?
-                        .into_events(),
-                );
+                match range.verify(&secret) {
+                    Ok(verified) => events.extend(verified.into_events()),
+                    Err(error) if error.is_fault() => return Err(fault(&error)),
+                    // Its key never became durable: peers give the events again.
+                    Err(error) => tracing::warn!(%error, "a row can not be opened"),
+                }
             }
             Ok(events)
         }
@@ -221,13 +226,22 @@ fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, Re
         .into_iter()
         .partition(|(event, _)| event.header().kind == alloquy_schema::event::Kind::Authority);
     community.take(operations);
-    let (batch, _) = community.take(rest);
+    let (batch, changes) = community.take(rest);
+    let dropped = changes
+        .into_iter()
+        .flat_map(|(_, changes)| changes.dropped_bodies);
+    community.to_drop = dropped.collect();
+    // A log that continues after a gap in the store goes on elsewhere: the gap may hold events that peers have.
+    if community
+        .waiting
+        .values()
+        .any(|waiting| waiting.event.header().device == me.device())
+    {
+        community.gap_in_own_log = true;
+    }
     for event in &batch.new {
-        note_restored(
-            &mut community,
-            event,
-            arrived.get(&event.id()).copied().unwrap_or_default(),
-        );
+        let at = arrived.get(&event.id()).copied().unwrap_or_default();
+        community.note_arrival(event, at);
     }
     for record in parts.prekeys {
         community.prekeys.insert(record.device, record);
@@ -247,35 +261,6 @@ fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, Re
         .filter(|account| community.given_name(**account).is_some());
     community.known_members = named.copied().collect();
     Ok(Some(community))
-}
-
-/// Order of arrival and late marks of a restored event, as they were before the restart.
-fn note_restored(community: &mut Community, event: &VerifiedEvent, arrived: alloquy_ids::UnixMs) {
-    let header = event.header();
-    if header.device == community.own_device {
-        return;
-    }
-    let Some(Place::Channel(channel)) = community.place(header.scope, event.id()) else {
-        return;
-    };
-    if community
-        .timelines
-        .get(&channel)
-        .and_then(|timeline| timeline.message(event.id()))
-        .is_none()
-    {
-        return;
-    }
-    if arrived.0 > header.wall.0.saturating_add(ARRIVED_LATER_MS)
-        && header.wall >= community.membership.joined
-    {
-        community.arrived_later.insert(event.id());
-    }
-    community
-        .arrivals
-        .entry(channel)
-        .or_default()
-        .push(event.id());
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -327,7 +312,7 @@ impl<R: CryptoRng> Node<R> {
             timers: Timers::default(),
             deferred: std::collections::VecDeque::new(),
             held_gossip: Vec::new(),
-            unwritten: Vec::new(),
+            unwritten: BTreeMap::new(),
             store_fault: None,
             welcomes: BTreeMap::new(),
             views: Views::default(),
@@ -349,6 +334,14 @@ impl<R: CryptoRng> Node<R> {
         }
         let mono = self.now.mono;
         for id in ids {
+            let Some(community) = self.communities.get_mut(&id) else {
+                continue;
+            };
+            let dropped = std::mem::take(&mut community.to_drop);
+            if std::mem::take(&mut community.gap_in_own_log) {
+                self.start_incarnation(id);
+            }
+            self.drop_bodies(id, &dropped);
             if self.communities[&id].active {
                 self.timers.set(Timer::Presence(id), mono);
                 self.timers

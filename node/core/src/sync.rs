@@ -21,8 +21,8 @@ use rand_core::CryptoRng;
 
 use crate::community::{Community, Place};
 use crate::limits::{
-    ADMIT_CHAIN_MAX, CATCH_UP_BYTES_MAX, COMPARE_EVERY_MS, COMPARE_GAP_MS, RANGES_PER_FRAME_MAX,
-    WANTED_MAX,
+    ADMIT_CHAIN_MAX, CATCH_UP_BYTES_MAX, COMPARE_EVERY_MS, COMPARE_GAP_MS, EVENT_OVERHEAD_BYTES,
+    HEIGHTS_PER_FRAME, RANGES_PER_FRAME_MAX, WANTED_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::record::RowEvents;
@@ -38,6 +38,12 @@ impl Community {
         scope: ScopeId,
         events: &[VerifiedEvent],
     ) -> Vec<SignedRange> {
+        // An own event is public only when it is durable (I8).
+        let events: Vec<_> = events
+            .iter()
+            .filter(|event| !self.unstored.contains(&event.id()))
+            .cloned()
+            .collect();
         let named: BTreeSet<_> = events.iter().map(|event| event.header().epoch).collect();
         let given: BTreeSet<_> = named
             .into_iter()
@@ -53,8 +59,23 @@ impl Community {
             plaintext: &|_| None,
             secret: &secret,
         };
-        SignedRange::pack(scope, events, &packing)
+        SignedRange::pack(scope, &events, &packing)
     }
+}
+
+/// Cuts events to what one answer may hold, by their carried sizes. Text packs to half of that and less, and
+/// a log is signed every 64 events at least, so that what is left always ends in something provable.
+/// Returns whether something was cut off.
+fn cut_to_budget(events: &mut Vec<VerifiedEvent>) -> bool {
+    let mut bytes = 0;
+    let over = events.iter().position(|event| {
+        bytes += event.header().body_len as usize + EVENT_OVERHEAD_BYTES;
+        bytes > 2 * CATCH_UP_BYTES_MAX
+    });
+    let keep = over.unwrap_or(events.len());
+    let cut = keep < events.len();
+    events.truncate(keep);
+    cut
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -461,12 +482,29 @@ impl<R: CryptoRng> Node<R> {
                 answer,
             })
             .collect();
-        if !scopes.is_empty() {
+        let mut frame = Vec::new();
+        let mut heights = 0;
+        for scope in scopes {
+            heights += scope.heights.len();
+            frame.push(scope);
+            if heights >= HEIGHTS_PER_FRAME {
+                let scopes = std::mem::take(&mut frame);
+                self.outbox.send(
+                    to,
+                    &Frame::Heights {
+                        community: id,
+                        scopes,
+                    },
+                );
+                heights = 0;
+            }
+        }
+        if !frame.is_empty() {
             self.outbox.send(
                 to,
                 &Frame::Heights {
                     community: id,
-                    scopes,
+                    scopes: frame,
                 },
             );
         }
@@ -482,10 +520,14 @@ impl<R: CryptoRng> Node<R> {
         let mut ranges = Vec::new();
         let mut bytes = 0;
         let mut more = false;
+        let mut answered = BTreeSet::new();
         for theirs in scopes {
             let Some(community) = self.communities.get(&id) else {
                 return;
             };
+            if !answered.insert(theirs.scope) {
+                continue;
+            }
             let Some(place) = community.place(theirs.scope, EventId(theirs.scope.0)) else {
                 continue;
             };
@@ -501,10 +543,17 @@ impl<R: CryptoRng> Node<R> {
             let Some(community) = self.communities.get(&id) else {
                 return;
             };
-            let events = community
-                .dag(place)
+            // A frame that only names heads asks where this node stands, not for everything.
+            let asked = !(theirs.heights.is_empty() && !theirs.wanted.is_empty());
+            let dag = community.dag(place).filter(|_| asked);
+            let mut events = dag
                 .map(|dag| dag.missing(&theirs.heights, &theirs.wanted))
                 .unwrap_or_default();
+            if bytes >= CATCH_UP_BYTES_MAX && !events.is_empty() {
+                more = true;
+                continue;
+            }
+            more |= cut_to_budget(&mut events);
             for range in community.pack_for_member(account, theirs.scope, &events) {
                 if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
                     more = true;
@@ -515,7 +564,7 @@ impl<R: CryptoRng> Node<R> {
                 ranges.push(range);
             }
             if theirs.answer {
-                self.answer_heights(from, id, place, &theirs.heights);
+                self.answer_heights(from, id, place, &theirs);
             }
         }
         if !ranges.is_empty() {
@@ -536,17 +585,16 @@ impl<R: CryptoRng> Node<R> {
         from: NetworkKey,
         id: CommunityId,
         place: Place,
-        theirs: &[Height],
+        stated: &ScopeHeights,
     ) {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
         let dag = community.dag(place);
-        let unknown: Vec<_> = theirs
-            .iter()
-            .filter(|height| !dag.is_some_and(|dag| dag.contains(height.head)))
-            .collect();
-        if unknown.is_empty() {
+        let held = |id: EventId| dag.is_some_and(|dag| dag.contains(id));
+        let theirs = &stated.heights;
+        let unknown: Vec<_> = theirs.iter().filter(|height| !held(height.head)).collect();
+        if unknown.is_empty() && stated.wanted.iter().all(|id| held(*id)) {
             return;
         }
         let is_fork = |height: &&&Height| {
@@ -668,7 +716,8 @@ impl<R: CryptoRng> Node<R> {
             if event.id() == EventId::from(id) {
                 break;
             }
-            let Some(signed) = event.to_signed() else {
+            let durable = !community.unstored.contains(&event.id());
+            let Some(signed) = event.to_signed().filter(|_| durable) else {
                 break;
             };
             admits.push(signed);
@@ -706,6 +755,7 @@ impl<R: CryptoRng> Node<R> {
             .flat_map(|member| member.devices.keys().copied())
             .collect();
         let mut proved = false;
+        let mut shown = Vec::new();
         let mut incoming = Vec::new();
         for signed in admits {
             let Ok(event) = signed.verify() else {
@@ -723,10 +773,14 @@ impl<R: CryptoRng> Node<R> {
                 return;
             }
             known.extend(identity.devices.keys().copied());
+            shown.push(join.account);
             proved = identity.devices.values().any(|keys| keys.contains(&from));
             incoming.push((event, None));
         }
-        if !proved {
+        let community = self.communities.get(&id);
+        let removed =
+            |account| community.is_some_and(|of| !of.authority.removals(account).is_empty());
+        if !proved || shown.into_iter().any(removed) {
             return;
         }
         // The admissions wait for their past, which the newcomer holds; it is asked for that alone.

@@ -141,8 +141,8 @@ impl Community {
         views
     }
 
-    /// Whether two copies of one of the account's devices are writing.
-    fn is_forked(&self, account: AccountId) -> bool {
+    /// Accounts of which two copies of a device are writing.
+    fn forked_accounts(&self) -> BTreeSet<AccountId> {
         let dags = [Some(self.authority.dag()), Some(self.content.dag())]
             .into_iter()
             .flatten();
@@ -151,12 +151,15 @@ impl Community {
                 .values()
                 .map(alloquy_schema::timeline::Timeline::dag),
         );
-        let mut forks = dags.flat_map(alloquy_schema::dag::Dag::forks);
-        forks.any(|(device, _)| {
-            self.devices
-                .values()
-                .any(|(of, known)| *of == account && *known == device)
-        })
+        let forked: BTreeSet<_> = dags
+            .flat_map(alloquy_schema::dag::Dag::forks)
+            .map(|(device, _)| device)
+            .collect();
+        let devices = self
+            .devices
+            .values()
+            .filter(|(_, device)| forked.contains(device));
+        devices.map(|(account, _)| *account).collect()
     }
 }
 
@@ -175,6 +178,7 @@ impl<R: CryptoRng> Node<R> {
     }
 
     pub(crate) fn member_views(&self, community: &Community) -> Vec<MemberView> {
+        let forked = community.forked_accounts();
         let state = community.state();
         let mut views: Vec<_> = state
             .members
@@ -196,7 +200,7 @@ impl<R: CryptoRng> Node<R> {
                     status: presence
                         .map(|(_, status)| status)
                         .filter(|status| !status.is_empty()),
-                    forked: community.is_forked(*account),
+                    forked: forked.contains(account),
                 }
             })
             .collect();

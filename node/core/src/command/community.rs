@@ -358,6 +358,7 @@ impl<R: CryptoRng> Node<R> {
                 }
                 (id, Field::ChannelName(channel))
             }
+            Err(reason) if reason.code == ErrorCode::AmbiguousName => return Err(reason),
             Err(_not_a_channel) => {
                 let id = self.community_named(target)?;
                 self.require(id, None, &[Permissions::MANAGE_CONTENT])?;
@@ -378,6 +379,7 @@ impl<R: CryptoRng> Node<R> {
                 )?;
                 (id, Field::ChannelTopic(channel))
             }
+            Err(reason) if reason.code == ErrorCode::AmbiguousName => return Err(reason),
             Err(_not_a_channel) => {
                 let id = self.community_named(target)?;
                 self.require(id, None, &[Permissions::MANAGE_CONTENT])?;
@@ -588,6 +590,7 @@ impl<R: CryptoRng> Node<R> {
                 let place = crate::community::Place::Channel(channel);
                 (id, self.active(id)?.key_channel(place))
             }
+            Err(reason) if reason.code == ErrorCode::AmbiguousName => return Err(reason),
             Err(_not_a_channel) => (self.community_named(target)?, None),
         };
         self.require(id, channel, &[Permissions::MANAGE_COMMUNITY])?;

@@ -133,17 +133,13 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         let slow = u64::from(of.slow_mode_ms);
-        let own = |event: &&alloquy_schema::event::VerifiedEvent| {
-            community
-                .devices
-                .values()
-                .any(|(account, device)| *account == me && *device == event.header().device)
-        };
-        let last = community
-            .timelines
-            .get(&channel)
-            .and_then(|timeline| timeline.dag().iter().rev().find(own));
-        let next = last.map_or(0, |event| event.header().wall.0.saturating_add(slow));
+        let exempt = Permissions::MANAGE_MESSAGES | Permissions::MANAGE_CHANNELS;
+        let held = state.permissions(me, Some(channel)) & exempt;
+        if slow == 0 || held != Permissions::NONE {
+            return Ok(());
+        }
+        let last = community.last_written(me, channel);
+        let next = last.map_or(0, |at| at.0.saturating_add(slow));
         if slow > 0 && wall.0 < next {
             let seconds = (next - wall.0).div_ceil(1000);
             return Err(error(
