@@ -207,16 +207,8 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
                 names.account(*account)
             )
         }
-        Event::CommunityChanged { community } => {
-            format!("{}: changed", names.community(*community))
-        }
+
         Event::CommunityLeft { community, .. } => format!("{}: left", names.community(*community)),
-        Event::CaughtUp { community, peers } => {
-            format!(
-                "{}: caught up with {peers} peers",
-                names.community(*community)
-            )
-        }
         Event::PeerChanged { account, connected } => {
             let now = if *connected { "connected" } else { "gone" };
             format!("{} is {now}", names.account(*account))
@@ -227,7 +219,10 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
         Event::Lagged { count } => {
             format!("{count} events were left out: this reader was too slow")
         }
-        Event::UnreadChanged { .. }
+        // Many and of no news to a person; `--json` has them.
+        Event::CaughtUp { .. }
+        | Event::CommunityChanged { .. }
+        | Event::UnreadChanged { .. }
         | Event::DeliveryChanged { .. }
         | Event::MessageRemoved { .. }
         | Event::Done { .. } => String::new(),
@@ -399,7 +394,7 @@ pub(crate) fn status(status: &StatusReport) -> String {
     line(
         &mut text,
         &format!(
-            "{} communities, {} bytes stored",
+            "communities: {}; bytes stored: {}",
             status.communities, status.store_bytes
         ),
     );
