@@ -16,9 +16,10 @@ use crate::corpus;
 use crate::report::{Line, Rival, percentile};
 
 /// Messages timed.
-pub(crate) const MESSAGES: usize = 300;
-/// Between two messages: one is said when the last has settled.
-const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const MESSAGES: usize = 120;
+/// Between two messages: slower than the 5 live events a second that members take of one account
+/// (docs/protocol.md, "Limits"); beyond that, messages come by catching up.
+const PAUSE: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOPBACK: &str = "/ip4/127.0.0.1/udp/0/quic-v1";
 const ECHO: StreamProtocol = StreamProtocol::new("/echo/1");

@@ -24,8 +24,8 @@ use crate::corpus;
 use crate::disk::Disk;
 use crate::report::{Line, Rival};
 
-/// Messages of workload W.
-pub(crate) const EVENTS: usize = 100_000;
+/// Messages of workload W, as far as one machine holds different sentences for it.
+pub(crate) const EVENTS: usize = 40_000;
 /// Devices of workload W.
 pub(crate) const DEVICES: usize = 200;
 /// Bytes that one range encodes to at most: what one answer of catch-up carries.
