@@ -42,7 +42,10 @@ pub enum InsertError {
 
 impl InsertError {
     pub(crate) fn invalid(id: EventId, reason: impl Into<String>) -> Self {
-        Self::Invalid { id, reason: reason.into() }
+        Self::Invalid {
+            id,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -148,7 +151,11 @@ impl Dag {
     /// Heads with the newest (greatest in the order shown) first.
     #[must_use]
     pub fn heads_newest_first(&self) -> Vec<EventId> {
-        let mut heads: Vec<_> = self.heads.iter().map(|id| self.events[id].order_key()).collect();
+        let mut heads: Vec<_> = self
+            .heads
+            .iter()
+            .map(|id| self.events[id].order_key())
+            .collect();
         heads.sort_by(|a, b| b.cmp(a));
         heads.into_iter().map(|key| key.id).collect()
     }
@@ -157,18 +164,25 @@ impl Dag {
     #[must_use]
     pub fn log_head(&self, device: DeviceId, incarnation: u32) -> Option<&VerifiedEvent> {
         let branches = self.branches.get(&(device, incarnation))?;
-        let (id, _) = branches.iter().min_by_key(|(id, seq)| (std::cmp::Reverse(**seq), **id))?;
+        let (id, _) = branches
+            .iter()
+            .min_by_key(|(id, seq)| (std::cmp::Reverse(**seq), **id))?;
         self.events.get(id)
     }
 
     /// Incarnations of a device's logs, ascending.
     pub fn incarnations(&self, device: DeviceId) -> impl Iterator<Item = u32> + '_ {
-        self.branches.range((device, 0)..=(device, u32::MAX)).map(|((_, incarnation), _)| *incarnation)
+        self.branches
+            .range((device, 0)..=(device, u32::MAX))
+            .map(|((_, incarnation), _)| *incarnation)
     }
 
     /// Logs that have more than one branch: two copies of a device are writing.
     pub fn forks(&self) -> impl Iterator<Item = LogKey> + '_ {
-        self.branches.iter().filter(|(_, branches)| branches.len() > 1).map(|(log, _)| *log)
+        self.branches
+            .iter()
+            .filter(|(_, branches)| branches.len() > 1)
+            .map(|(log, _)| *log)
     }
 
     /// Every branch of every log, ascending.
@@ -176,7 +190,12 @@ impl Dag {
     pub fn heights(&self) -> Vec<Height> {
         let branch = |(log, ends): (&LogKey, &BTreeMap<EventId, u64>)| {
             let (device, incarnation) = *log;
-            let height = move |(head, seq): (&EventId, &u64)| Height { device, incarnation, height: seq + 1, head: *head };
+            let height = move |(head, seq): (&EventId, &u64)| Height {
+                device,
+                incarnation,
+                height: seq + 1,
+                head: *head,
+            };
             ends.iter().map(height).collect::<Vec<_>>()
         };
         self.branches.iter().flat_map(branch).collect()
@@ -186,7 +205,8 @@ impl Dag {
     pub fn insert(&mut self, event: VerifiedEvent) -> Result<bool, InsertError> {
         let id = event.id();
         if let Some(held) = self.events.get_mut(&id) {
-            if held.body().is_none() || (held.signature().is_none() && event.signature().is_some()) {
+            if held.body().is_none() || (held.signature().is_none() && event.signature().is_some())
+            {
                 *held = held.merged_with(&event);
             }
             return Ok(false);
@@ -196,7 +216,10 @@ impl Dag {
             self.heads.remove(&parent);
         }
         let header = event.header();
-        let branches = self.branches.entry((header.device, header.incarnation)).or_default();
+        let branches = self
+            .branches
+            .entry((header.device, header.incarnation))
+            .or_default();
         branches.remove(&header.prev);
         branches.insert(id, header.seq);
         self.heads.insert(id);
@@ -218,20 +241,35 @@ impl Dag {
         let header = event.header();
         let genesis = header.scope == ScopeId::ZERO && self.scope == ScopeId(id.0);
         if header.scope != self.scope && !genesis {
-            return Err(InsertError::invalid(id, format!("its scope is {}, not {}", header.scope, self.scope)));
+            return Err(InsertError::invalid(
+                id,
+                format!("its scope is {}, not {}", header.scope, self.scope),
+            ));
         }
         check_form(id, header)?;
-        let missing: Vec<_> = header.parents().filter(|parent| !self.contains(*parent)).collect();
+        let missing: Vec<_> = header
+            .parents()
+            .filter(|parent| !self.contains(*parent))
+            .collect();
         if !missing.is_empty() {
             return Err(InsertError::MissingParents(missing));
         }
         if header.seq > 0 {
             let prev = self.events[&header.prev].header();
-            if (prev.device, prev.incarnation, prev.seq + 1) != (header.device, header.incarnation, header.seq) {
-                return Err(InsertError::invalid(id, format!("prev is not event {} of its log", header.seq - 1)));
+            if (prev.device, prev.incarnation, prev.seq + 1)
+                != (header.device, header.incarnation, header.seq)
+            {
+                return Err(InsertError::invalid(
+                    id,
+                    format!("prev is not event {} of its log", header.seq - 1),
+                ));
             }
         }
-        let above = header.parents().map(|parent| self.events[&parent].header().lamport).max().unwrap_or(0);
+        let above = header
+            .parents()
+            .map(|parent| self.events[&parent].header().lamport)
+            .max()
+            .unwrap_or(0);
         if header.lamport != above + 1 {
             let reason = format!("its lamport time is {}, not {}", header.lamport, above + 1);
             return Err(InsertError::invalid(id, reason));
@@ -248,7 +286,9 @@ impl Dag {
     /// Whether `id` is one of `heads` or in the past of one.
     #[must_use]
     pub fn in_closure(&self, heads: &[EventId], id: EventId) -> bool {
-        let Some(target) = self.events.get(&id) else { return false };
+        let Some(target) = self.events.get(&id) else {
+            return false;
+        };
         let floor = target.header().lamport;
         let mut stack: Vec<_> = heads.to_vec();
         let mut seen = BTreeSet::new();
@@ -256,7 +296,9 @@ impl Dag {
             if next == id {
                 return true;
             }
-            let Some(event) = self.events.get(&next) else { continue };
+            let Some(event) = self.events.get(&next) else {
+                continue;
+            };
             // Lamport time rises along every edge: nothing at or below the target's can lead to it.
             if event.header().lamport > floor && seen.insert(next) {
                 stack.extend(event.header().parents());
@@ -273,12 +315,16 @@ impl Dag {
     pub fn missing(&self, known: &[Height], wanted: &[EventId]) -> Vec<VerifiedEvent> {
         let mut by_log: BTreeMap<LogKey, Vec<&Height>> = BTreeMap::new();
         for height in known {
-            by_log.entry((height.device, height.incarnation)).or_default().push(height);
+            by_log
+                .entry((height.device, height.incarnation))
+                .or_default()
+                .push(height);
         }
         let mut found: BTreeMap<_, VerifiedEvent> = BTreeMap::new();
         for (log, branches) in &self.branches {
             let known = by_log.get(log).map_or(&[][..], Vec::as_slice);
-            let strange = !known.is_empty() && !known.iter().any(|height| self.contains(height.head));
+            let strange =
+                !known.is_empty() && !known.iter().any(|height| self.contains(height.head));
             for head in branches.keys() {
                 if !strange || wanted.contains(head) {
                     self.collect_branch(*head, known, &mut found);
@@ -313,7 +359,11 @@ impl Dag {
 fn check_form(id: EventId, header: &Header) -> Result<(), InsertError> {
     let invalid = |reason: String| Err(InsertError::invalid(id, reason));
     if header.deps.len() > DEPS_MAX || header.auth.len() > AUTH_HEADS_MAX {
-        return invalid(format!("{} deps and {} auth heads", header.deps.len(), header.auth.len()));
+        return invalid(format!(
+            "{} deps and {} auth heads",
+            header.deps.len(),
+            header.auth.len()
+        ));
     }
     if (header.seq == 0) != (header.prev == EventId::ZERO) {
         return invalid(format!("seq is {} and prev is {}", header.seq, header.prev));
@@ -323,7 +373,10 @@ fn check_form(id: EventId, header: &Header) -> Result<(), InsertError> {
         return invalid("a parent is named twice or is zero".to_owned());
     }
     if header.lamport == 0 || header.lamport > LAMPORT_MAX {
-        return invalid(format!("its lamport time is {}, the limit is {LAMPORT_MAX}", header.lamport));
+        return invalid(format!(
+            "its lamport time is {}, the limit is {LAMPORT_MAX}",
+            header.lamport
+        ));
     }
     Ok(())
 }

@@ -69,13 +69,27 @@ impl Permissions {
     pub const NONE: Self = Self(0);
     /// What the role "everyone" holds when a community is made.
     pub const MEMBER: Self = Self(
-        Self::VIEW.0 | Self::READ_HISTORY.0 | Self::SEND.0 | Self::SEND_THREADS.0 | Self::ATTACH.0
-            | Self::REACT.0 | Self::INVITE.0 | Self::CONNECT.0 | Self::SPEAK.0 | Self::STREAM.0,
+        Self::VIEW.0
+            | Self::READ_HISTORY.0
+            | Self::SEND.0
+            | Self::SEND_THREADS.0
+            | Self::ATTACH.0
+            | Self::REACT.0
+            | Self::INVITE.0
+            | Self::CONNECT.0
+            | Self::SPEAK.0
+            | Self::STREAM.0,
     );
     /// Rights to write, whose loss is a denial (docs/protocol.md, "Denials limit writing").
     pub const WRITING: Self = Self(
-        Self::VIEW.0 | Self::SEND.0 | Self::SEND_THREADS.0 | Self::ATTACH.0 | Self::REACT.0
-            | Self::MANAGE_MESSAGES.0 | Self::MANAGE_CONTENT.0 | Self::MANAGE_CHANNELS.0,
+        Self::VIEW.0
+            | Self::SEND.0
+            | Self::SEND_THREADS.0
+            | Self::ATTACH.0
+            | Self::REACT.0
+            | Self::MANAGE_MESSAGES.0
+            | Self::MANAGE_CONTENT.0
+            | Self::MANAGE_CHANNELS.0,
     );
     /// Whether all of `other` is in this set.
     #[must_use]
@@ -85,11 +99,17 @@ impl Permissions {
     /// The right of this name, as in the command line.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(text, _)| *text == name).map(|(_, bit)| *bit)
+        Self::NAMES
+            .iter()
+            .find(|(text, _)| *text == name)
+            .map(|(_, bit)| *bit)
     }
     /// Names of the rights in the set, in bit order.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES.iter().filter(move |(_, bit)| self.has(*bit)).map(|(text, _)| *text)
+        Self::NAMES
+            .iter()
+            .filter(move |(_, bit)| self.has(*bit))
+            .map(|(text, _)| *text)
     }
 }
 

@@ -103,18 +103,18 @@ fn authority() {
     assert!(join.check().is_ok() && join.invited_by(&invite_key.public()));
     add("admit", &AuthorityOp::Admit(join.clone()));
     let keys = ["first epoch", "second epoch"].map(|name| EpochKey::Link(seed(name)));
-    let first = EpochId::from(add(
-        "first epoch",
-        &announcement(community, &keys[0], &[]),
-    ));
+    let first = EpochId::from(add("first epoch", &announcement(community, &keys[0], &[])));
     let second = announcement(community, &keys[1], &[(first, keys[0].clone())]);
     add("second epoch", &second);
-    golden("authority.json", &json!({
-        "founder_seed": hex(device.seed()),
-        "invite_public": hex(invite_key.public()),
-        "joining_device": hex(newcomer.device.public()),
-        "join": hex(join.to_bytes()),
-        "link_keys": keys.map(|key| hex(&key.to_bytes()[1..])),
-        "operations": vectors,
-    }));
+    golden(
+        "authority.json",
+        &json!({
+            "founder_seed": hex(device.seed()),
+            "invite_public": hex(invite_key.public()),
+            "joining_device": hex(newcomer.device.public()),
+            "join": hex(join.to_bytes()),
+            "link_keys": keys.map(|key| hex(&key.to_bytes()[1..])),
+            "operations": vectors,
+        }),
+    );
 }
