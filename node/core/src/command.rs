@@ -312,6 +312,26 @@ impl<R: CryptoRng> Node<R> {
                 community: reference,
                 ..
             } => community(reference),
+            C::Rename { target, .. } | C::Topic { target, .. } => {
+                match self.channel_named(target) {
+                    Ok((id, _)) => Ok(Some((id, Place::Content))),
+                    Err(_not_a_channel) => Ok(self
+                        .community_named(target)
+                        .ok()
+                        .map(|id| (id, Place::Content))),
+                }
+            }
+            other => self.operation_target(other),
+        }
+    }
+
+    /// The same for commands that write operations on authority, which need no epoch, and nothing else.
+    fn operation_target(
+        &self,
+        command: &Command,
+    ) -> Result<Option<(CommunityId, Place)>, CommandError> {
+        use Command as C;
+        match command {
             C::Invite {
                 community: reference,
                 ..
@@ -373,15 +393,6 @@ impl<R: CryptoRng> Node<R> {
             | C::DeleteChannel { channel: reference } => {
                 let (id, _) = self.channel_named(&reference.0)?;
                 Ok(Some((id, Place::Authority)))
-            }
-            C::Rename { target, .. } | C::Topic { target, .. } => {
-                match self.channel_named(target) {
-                    Ok((id, _)) => Ok(Some((id, Place::Content))),
-                    Err(_not_a_channel) => Ok(self
-                        .community_named(target)
-                        .ok()
-                        .map(|id| (id, Place::Content))),
-                }
             }
             _ => Ok(None),
         }

@@ -9,16 +9,14 @@ use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::epoch::EpochKey;
-use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::range::SignedRange;
 use bytes::Bytes;
 use rand_core::CryptoRng;
 
-use crate::community::{Community, Place};
+use crate::community::Community;
 use crate::ingest::Incoming;
 use crate::io::Now;
-use crate::limits::ARRIVED_LATER_MS;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::peers::Book;

@@ -544,7 +544,7 @@ impl<R: CryptoRng> Node<R> {
                 return;
             };
             // A frame that only names heads asks where this node stands, not for everything.
-            let asked = !(theirs.heights.is_empty() && !theirs.wanted.is_empty());
+            let asked = !theirs.heights.is_empty() || theirs.wanted.is_empty();
             let dag = community.dag(place).filter(|_| asked);
             let mut events = dag
                 .map(|dag| dag.missing(&theirs.heights, &theirs.wanted))
