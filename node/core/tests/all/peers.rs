@@ -349,3 +349,70 @@ fn members_see_each_other_online_at_once_and_gone_after_a_goodbye() {
     world.settle();
     assert_eq!(online(&mut world, 0), 1);
 }
+
+#[test]
+fn clocks_that_jump_by_ten_years_lose_nothing_and_change_no_order() {
+    const TEN_YEARS_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.ok(0, "send club/general \"today\"");
+    world.pass(2_000);
+    let today = world.now.wall;
+    world.now.wall.0 += TEN_YEARS_MS;
+    world.ok(1, "send club/general \"in ten years\"");
+    world.pass(2_000);
+    world.now.wall.0 = today.0 - TEN_YEARS_MS;
+    world.ok(0, "send club/general \"ten years ago\"");
+    world.pass(2_000);
+    world.restart(1, 1);
+    world.connect(0, 1);
+    world.now.wall = today;
+    world.ok(1, "send club/general \"today again\"");
+    world.pass(12_000);
+    let expected = ["today", "in ten years", "ten years ago", "today again"];
+    for node in [0, 1] {
+        assert_eq!(world.texts(node, "club/general"), expected, "node {node}");
+        let shown = world.history(node, "club/general");
+        let future = shown.iter().any(|message| message.time > world.now.wall);
+        assert!(!future, "shown times are clamped to this node's clock");
+    }
+}
+
+#[test]
+fn a_removed_member_that_was_away_is_told_at_its_next_contact() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.disconnect(0, 1);
+    world.ok(0, "send club/general \"without ben\"");
+    world.ok(0, "ban club ben \"while away\"");
+    world.ok(1, "send club/general \"still here?\"");
+    world.pass(2_000);
+    world.connect(0, 1);
+    world.pass(30_000);
+    let error = world
+        .line(1, "send club/general \"more\"")
+        .expect_err("ben is out");
+    assert_eq!(error.code, ErrorCode::NotMember);
+    assert_eq!(world.texts(0, "club/general"), ["without ben"]);
+}
+
+#[test]
+fn confirmations_for_logs_that_never_were_keep_no_node_from_starting() {
+    let (mut world, id) = World::club(&["ana", "ben"]);
+    world.ok(0, "send club/general \"one\"");
+    world.pass(2_000);
+    for incarnation in 0..2_000_u32 {
+        // Wire version, tag of an ack, community, scope, incarnation, height, opened.
+        let mut frame = [&[1, 11], id.as_bytes().as_slice(), id.as_bytes().as_slice()].concat();
+        frame.extend(incarnation.to_le_bytes());
+        frame.extend([9, 1]);
+        world.arrive(1, 0, crate::world::Packet::Frame(frame.into()));
+    }
+    world.ok(0, "send club/general \"two\"");
+    world.pass(2_000);
+    let largest = world.peers[0].records.values().map(bytes::Bytes::len).max();
+    assert!(
+        largest.is_some_and(|bytes| bytes < 16 * 1024),
+        "{largest:?} bytes in one record"
+    );
+    world.restart(0, 1);
+    assert_eq!(world.texts(0, "club/general"), ["one", "two"]);
+}
