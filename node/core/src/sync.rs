@@ -329,8 +329,16 @@ impl<R: CryptoRng> Node<R> {
             differing
         };
         if !from.is_empty() {
-            let at = self.rng.next_u32() as usize % from.len();
-            self.compare(from[at], id);
+            let key = from[self.rng.next_u32() as usize % from.len()];
+            // Who has just been told would answer twice, and send everything that lacks twice.
+            let mono = self.now.mono;
+            let told = self.peers[&key]
+                .sessions
+                .get(&id)
+                .and_then(|session| session.sent);
+            if told.is_none_or(|(_, at)| mono.0 >= at.0.saturating_add(COMPARE_GAP_MS)) {
+                self.compare(key, id);
+            }
         }
         if self
             .communities
