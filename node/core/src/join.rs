@@ -190,6 +190,15 @@ impl<R: CryptoRng> Node<R> {
         self.timers.set(Timer::Join(id), mono.plus(JOIN_RETRY_MS));
     }
 
+    /// This account was removed before the join was complete: it is asked again, and told if it is banned.
+    pub(crate) fn join_undone(&mut self, id: CommunityId) {
+        if let Some(attempt) = self.joins.get_mut(&id) {
+            attempt.admitted = false;
+            attempt.asked.clear();
+            self.join_next(id);
+        }
+    }
+
     fn join_failed(&mut self, id: CommunityId, error: CommandError) {
         let Some(attempt) = self.joins.remove(&id) else {
             return;

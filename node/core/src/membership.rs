@@ -131,6 +131,7 @@ impl<R: CryptoRng> Node<R> {
         self.timers.clear(Timer::Presence(id));
         self.timers.clear(Timer::Sweep(id));
         self.outbox.tell(Event::CommunityLeft { community: id, by });
+        self.join_undone(id);
     }
 
     /// Writes under a new incarnation from now on, and remembers it.
