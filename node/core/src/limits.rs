@@ -10,6 +10,8 @@ pub(crate) const SCOPES_MAX: usize = 2_048;
 pub(crate) const HEIGHTS_MAX: usize = 32_768;
 /// Heads asked for by name at once; forks are rare.
 pub(crate) const WANTED_MAX: usize = 256;
+/// Lost bodies asked for by name at once, of one scope: more are asked for at the next comparison.
+pub(crate) const BODIES_ASKED_MAX: usize = 64;
 /// Ranges in one frame; the frame's bytes limit them further.
 pub(crate) const RANGES_PER_FRAME_MAX: usize = 256;
 /// Bytes of ranges sent before the peer must say again where it stands: bounds the queue to one peer.

@@ -4,6 +4,7 @@
 //! so lost, doubled or reordered frames cost time and nothing else. A peer is given only scopes that its
 //! account may view; a removed account gets the authority log up to its removal; a stranger gets nothing.
 
+mod bodies;
 mod standing;
 
 use std::collections::BTreeSet;
@@ -424,6 +425,7 @@ impl<R: CryptoRng> Node<R> {
             peers,
         });
         self.join_caught_up(id);
+        self.ask_for_bodies(from, account, id);
         self.retry_deferred();
     }
 
@@ -562,6 +564,9 @@ impl<R: CryptoRng> Node<R> {
                 continue;
             }
             more |= cut_to_budget(&mut events);
+            if asked {
+                community.add_named(place, &theirs.wanted, &mut events);
+            }
             for range in community.pack_for_member(account, theirs.scope, &events) {
                 if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
                     more = true;
