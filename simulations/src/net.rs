@@ -186,6 +186,14 @@ impl Net {
         }
     }
 
+    /// Whoever runs finds everybody from now on, as when somebody brings all of them to one place.
+    pub fn introduce_all(&mut self) {
+        self.discover = true;
+        for (a, b) in link::pairs(self.seats.len()) {
+            self.dial_soon(a, b);
+        }
+    }
+
     /// The node stops without a word.
     pub fn crash(&mut self, seat: usize) {
         let place = &mut self.seats[seat];

@@ -22,6 +22,8 @@ const CALM_WAIT_MS: u64 = 30_000;
 /// After the last fault everything is equal within this time: digests are exchanged at least every 60 s,
 /// and what they bring may need one round more.
 const SETTLE_MS_MAX: u64 = 240_000;
+/// Who has not found the others by itself is introduced after this time.
+const ALONE_MS_MAX: u64 = 60_000;
 /// How often that is looked at.
 const SETTLE_STEP_MS: u64 = 10_000;
 /// A join that nobody answers is given up within this time.
@@ -233,6 +235,7 @@ impl Run<'_> {
     fn settle(&mut self, workload: &mut Workload) -> Replicas {
         self.join_again(workload);
         let end = self.world.now() + SETTLE_MS_MAX;
+        let introduced_at = self.world.now() + ALONE_MS_MAX;
         loop {
             self.world.run_for(SETTLE_STEP_MS);
             let replicas = self.read_all();
@@ -240,6 +243,11 @@ impl Run<'_> {
             let Some(text) = difference else {
                 return replicas;
             };
+            if self.world.now() >= introduced_at && !self.world.net.discover {
+                // Members may know each other's addresses only through somebody who has left.
+                self.world.trace.note(self.world.now(), "introduce all");
+                self.world.net.introduce_all();
+            }
             if self.world.now() >= end || !self.world.violations.is_empty() {
                 self.world.violation("convergence", None, text);
                 return replicas;
