@@ -21,7 +21,8 @@ use crate::community::{Community, Place};
 use crate::ingest::Incoming;
 use crate::io::Origin;
 use crate::limits::{
-    CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, JOIN_RETRY_MS, JOIN_TIMEOUT_MS, PREKEYS_MAX,
+    CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, JOIN_RETRY_MS, JOIN_TIMEOUT_MS, KEPT_PEERS_MAX,
+    PREKEYS_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
@@ -36,6 +37,8 @@ pub(crate) struct JoinAttempt {
     pub(crate) origins: Vec<Origin>,
     link: InviteLink,
     join: Join,
+    /// Peers that spoke of the community without being named by the link: members, it seems.
+    met: BTreeSet<NetworkKey>,
     /// Members that were asked.
     asked: BTreeSet<NetworkKey>,
     /// Authority operations that came so far, with the ranges that brought them.
@@ -129,6 +132,7 @@ impl<R: CryptoRng> Node<R> {
             origins,
             link,
             join,
+            met: BTreeSet::new(),
             asked: BTreeSet::new(),
             came: Vec::new(),
             admitted: false,
@@ -170,6 +174,7 @@ impl<R: CryptoRng> Node<R> {
             .peers
             .iter()
             .map(|(key, _)| *key)
+            .chain(attempt.met.iter().copied())
             .filter(|key| self.peers.contains_key(key))
             .collect();
         let next = connected
@@ -188,6 +193,16 @@ impl<R: CryptoRng> Node<R> {
             None => attempt.asked.clear(),
         }
         self.timers.set(Timer::Join(id), mono.plus(JOIN_RETRY_MS));
+    }
+
+    /// A peer speaks of a community that is being joined: those whom the link names may all have left it.
+    pub(crate) fn join_met(&mut self, id: CommunityId, from: NetworkKey) {
+        if let Some(attempt) = self.joins.get_mut(&id)
+            && !attempt.names(from)
+            && attempt.met.len() < KEPT_PEERS_MAX
+        {
+            attempt.met.insert(from);
+        }
     }
 
     /// This account was removed before the join was complete: it is asked again, and told if it is banned.

@@ -5,25 +5,25 @@
 //! account may view; a removed account gets the authority log up to its removal; a stranger gets nothing.
 
 mod bodies;
+mod proof;
 mod standing;
 
 use std::collections::BTreeSet;
 
 use alloquy_api::Event;
 use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey, ScopeId};
-use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::dag::Height;
 use alloquy_schema::epoch::EpochSecret;
-use alloquy_schema::event::{Kind, SignedEvent, VerifiedEvent};
+use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::keys;
 use alloquy_schema::range::{BodyMode, Packing, RangeError, SignedRange};
 use rand_core::CryptoRng;
 
 use crate::community::{Community, Place};
 use crate::limits::{
-    ADMIT_CHAIN_MAX, CATCH_UP_BYTES_MAX, COMPARE_EVERY_MS, COMPARE_GAP_MS, EVENT_OVERHEAD_BYTES,
-    HEIGHTS_PER_FRAME, RANGES_PER_FRAME_MAX, WANTED_MAX,
+    CATCH_UP_BYTES_MAX, COMPARE_EVERY_MS, COMPARE_GAP_MS, EVENT_OVERHEAD_BYTES, HEIGHTS_PER_FRAME,
+    RANGES_PER_FRAME_MAX, WANTED_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::record::RowEvents;
@@ -93,6 +93,9 @@ impl<R: CryptoRng> Node<R> {
         let Some(id) = frame.community() else {
             return self.peer_said_bye(from);
         };
+        if matches!(frame, Frame::Digest { .. } | Frame::Proof { .. }) {
+            self.join_met(id, from);
+        }
         match frame {
             Frame::JoinRequest { join, name } => return self.join_requested(from, &join, &name),
             Frame::JoinRefused { refusal, .. } => return self.join_refused(from, id, refusal),
@@ -702,106 +705,5 @@ impl<R: CryptoRng> Node<R> {
                 None
             }
         }
-    }
-
-    /// Shows a peer the admissions that lead from a member that it knows to this account.
-    pub(crate) fn prove(&mut self, key: NetworkKey, id: CommunityId) {
-        let account = self.me.account();
-        let Some(session) = self.session(key, id) else {
-            return;
-        };
-        if std::mem::replace(&mut session.proved, true) {
-            return;
-        }
-        let Some(community) = self.communities.get(&id) else {
-            return;
-        };
-        let mut admits: Vec<SignedEvent> = Vec::new();
-        let mut next = Some(account);
-        while let Some(account) = next
-            && admits.len() < ADMIT_CHAIN_MAX
-        {
-            let state = community.state();
-            let admitted = state.members.get(&account).map(|member| member.admitted);
-            let Some(event) = admitted.and_then(|id| community.authority.dag().get(id)) else {
-                break;
-            };
-            if event.id() == EventId::from(id) {
-                break;
-            }
-            let durable = !community.unstored.contains(&event.id());
-            let Some(signed) = event.to_signed().filter(|_| durable) else {
-                break;
-            };
-            admits.push(signed);
-            next = community
-                .devices
-                .values()
-                .find(|(_, device)| *device == event.header().device)
-                .map(|(of, _)| *of);
-        }
-        admits.reverse();
-        if !admits.is_empty() {
-            self.outbox.send(
-                key,
-                &Frame::Proof {
-                    community: id,
-                    admits,
-                },
-            );
-            self.compare(key, id);
-        }
-    }
-
-    /// A stranger shows that it was admitted by a member: what it knows of the authority log is asked for.
-    fn proof(&mut self, from: NetworkKey, id: CommunityId, admits: Vec<SignedEvent>) {
-        let Some(community) = self.communities.get(&id) else {
-            return;
-        };
-        if community.member_of(from).is_some() {
-            return;
-        }
-        let state = community.state();
-        let mut known: BTreeSet<DeviceId> = state
-            .members
-            .values()
-            .flat_map(|member| member.devices.keys().copied())
-            .collect();
-        let mut proved = false;
-        let mut shown = Vec::new();
-        let mut incoming = Vec::new();
-        for signed in admits {
-            let Ok(event) = signed.verify() else {
-                return self
-                    .outbox
-                    .penalize(from, "a proof of membership that does not verify");
-            };
-            let Ok(AuthorityOp::Admit(join)) =
-                AuthorityOp::from_bytes(event.body().unwrap_or_default())
-            else {
-                return;
-            };
-            let Ok(identity) = join.check() else { return };
-            if !known.contains(&event.header().device) || join.community != id {
-                return;
-            }
-            known.extend(identity.devices.keys().copied());
-            shown.push(join.account);
-            proved = identity.devices.values().any(|keys| keys.contains(&from));
-            incoming.push((event, None));
-        }
-        let community = self.communities.get(&id);
-        let removed =
-            |account| community.is_some_and(|of| !of.authority.removals(account).is_empty());
-        if !proved || shown.into_iter().any(removed) {
-            return;
-        }
-        // The admissions wait for their past, which the newcomer holds; it is asked for that alone.
-        let Some(community) = self.communities.get_mut(&id) else {
-            return;
-        };
-        community.provisional.insert(from);
-        self.ingest(id, incoming, None, from);
-        self.send_heights(from, id, &[Place::Authority], &[], true);
     }
 }
