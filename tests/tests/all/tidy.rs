@@ -34,7 +34,9 @@ fn nothing_is_left_to_be_written() {
         concat!("#[ign", "ore"),
     ];
     for path in sources() {
-        let text = std::fs::read_to_string(&path).unwrap();
+        // What a test starts as a process of its own is no test by itself.
+        let child = concat!("#[ign", "ore = \"the child process of the crash test\"]");
+        let text = std::fs::read_to_string(&path).unwrap().replace(child, "");
         for mark in unfinished {
             assert!(!text.contains(mark), "{}: {mark}", path.display());
         }
