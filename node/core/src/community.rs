@@ -130,6 +130,8 @@ pub(crate) struct Community {
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
     /// Peers that showed a proof of membership and are not members in this view yet.
     pub(crate) provisional: BTreeSet<NetworkKey>,
+    /// Connected strangers that showed an admission which leads through somebody who was removed, and that account.
+    pub(crate) outsiders: BTreeMap<NetworkKey, AccountId>,
     /// Bodies that a deletion took and whose rows may not have been written again before the last end.
     pub(crate) to_drop: Vec<EventId>,
     /// Own events wait for their past after a start.
@@ -178,6 +180,7 @@ impl Community {
             asked: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
+            outsiders: BTreeMap::new(),
             to_drop: Vec::new(),
             gap_in_own_log: false,
             introduced: None,

@@ -88,6 +88,8 @@ pub(crate) const OWN_COMPARE_MS: u64 = 1_000;
 pub(crate) const NEWCOMER_MS: u64 = 10 * 60 * 1000;
 /// Milliseconds of silence after which a peer is shown a proof of membership.
 pub(crate) const PROVE_AFTER_MS: u64 = 1_500;
+/// Proofs shown over one connection to a peer that stays silent: a minute of lost frames; then it is no member.
+pub(crate) const PROOFS_MAX: u32 = 6;
 /// Gossip frames of unknown devices that wait, and for how many milliseconds.
 pub(crate) const HELD_GOSSIP_MAX: usize = 64;
 /// See [`HELD_GOSSIP_MAX`].

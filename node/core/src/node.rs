@@ -306,7 +306,7 @@ impl<R: CryptoRng> Node<R> {
     fn fire(&mut self, timer: Timer) {
         match timer {
             Timer::Compare(key, community) => self.compare(key, community),
-            Timer::Prove(key, community) => self.prove(key, community),
+            Timer::Prove(key, community) => self.prove_again(key, community),
             Timer::Announce(community, channel) => self.announce_if_needed(community, channel),
             Timer::AskKeys(community) => self.ask_keys(community),
             Timer::Topics(community) => self.refresh_topics(community),

@@ -3,4 +3,5 @@
 mod contract;
 mod hostile;
 mod peers;
+mod removal;
 mod world;
