@@ -83,7 +83,12 @@ impl AuthorityLog {
             .collect();
         let mut seen: BTreeSet<UnitIx> = open.iter().copied().collect();
         while let Some(fallen) = open.pop() {
-            for by in evaluated.flips.get(&fallen).into_iter().flat_map(|flip| &flip.by) {
+            for by in evaluated
+                .flips
+                .get(&fallen)
+                .into_iter()
+                .flat_map(|flip| &flip.by)
+            {
                 let fell = self.store.unit(*by).own.is_ok() && evaluated.flips.contains_key(by);
                 if !fell {
                     found.insert(self.store.unit(*by).id);

@@ -26,7 +26,11 @@ mod presence;
 mod record;
 mod restore;
 mod sync;
+mod take;
+mod unread;
+mod unwritten;
 mod views;
+mod waiting;
 mod wire;
 
 pub use io::{

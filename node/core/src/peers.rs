@@ -106,6 +106,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         self.timers.clear_peer(key);
+        self.held_joins.remove(&key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
             let community = self.communities.get_mut(&id);

@@ -421,10 +421,9 @@ impl<R: CryptoRng> Node<R> {
 
     /// The peer holds everything that is held here.
     fn copies_equal(&mut self, from: NetworkKey, id: CommunityId) {
-        let Some(community) = self.communities.get_mut(&id) else {
+        let Some(community) = self.communities.get(&id) else {
             return;
         };
-        community.own_logs_checked = true;
         let me = self.me.device();
         let Some((account, device)) = community.device_of(from) else {
             return;

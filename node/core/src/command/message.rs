@@ -294,7 +294,7 @@ impl<R: CryptoRng> Node<R> {
                 arrivals.iter().rposition(upto).map_or(0, |at| at + 1)
             }
         } as u64;
-        community.read.insert(channel, count);
+        community.read_to(channel, count);
         let write = read_marker(id, channel, count);
         self.outbox
             .store(vec![write], After::Answer(origin, Reply::Ok { ok: true }));

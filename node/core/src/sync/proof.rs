@@ -182,10 +182,7 @@ impl<'a> Path<'a> {
         } else {
             author
         };
-        let bound = identity
-            .devices
-            .values()
-            .any(|keys| keys.contains(&from));
+        let bound = identity.devices.values().any(|keys| keys.contains(&from));
         self.admitted = side.filter(|_| bound);
         let Some(side) = side else { return };
         self.sides

@@ -44,7 +44,10 @@ fn whom_a_removed_member_let_in_hears_of_that_removal() {
     world.pass(20_000);
     is_out(&mut world, 2);
     let texts = world.texts(0, "club/general");
-    assert!(texts.is_empty(), "nothing of it reached a member: {texts:?}");
+    assert!(
+        texts.is_empty(),
+        "nothing of it reached a member: {texts:?}"
+    );
     assert!(world.peers.iter().all(|peer| peer.faults.is_empty()));
     // By an invite of a member the way in is open.
     let invite = world.word(0, "invite club", "invite");
