@@ -1,7 +1,11 @@
 //! Tests of the machine at its boundary: inputs in, outputs out.
 
+mod carriers;
 mod contract;
+mod forger;
 mod hostile;
 mod peers;
 mod removal;
+mod store;
+mod waiting;
 mod world;
