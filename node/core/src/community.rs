@@ -459,6 +459,17 @@ impl Community {
             .find(|name| !name.is_empty())
     }
 
+    /// The one account that had this name here and is no member any more.
+    pub(crate) fn former_named(&self, name: &str) -> Option<AccountId> {
+        let state = self.state();
+        let ever: BTreeSet<_> = self.devices.values().map(|(account, _)| *account).collect();
+        let mut former = ever
+            .into_iter()
+            .filter(|account| !state.is_member(*account))
+            .filter(|account| self.given_name(*account).as_deref() == Some(name));
+        former.next().filter(|_| former.next().is_none())
+    }
+
     /// Notes a row of events that is in the store.
     pub(crate) fn note_row(&mut self, row: u64, ids: Vec<EventId>) {
         for id in &ids {

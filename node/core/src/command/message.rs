@@ -289,7 +289,7 @@ impl<R: CryptoRng> Node<R> {
                 let upto = |id: &EventId| {
                     timeline
                         .and_then(|timeline| timeline.message(*id))
-                        .is_none_or(|other| other.order <= shown.order)
+                        .is_some_and(|other| other.order <= shown.order)
                 };
                 arrivals.iter().rposition(upto).map_or(0, |at| at + 1)
             }

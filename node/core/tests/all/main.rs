@@ -4,6 +4,7 @@ mod carriers;
 mod contract;
 mod forger;
 mod hostile;
+mod moderation;
 mod peers;
 mod removal;
 mod store;
