@@ -92,7 +92,7 @@ async fn connections_say_who_is_there_by_which_way_and_how_far() {
     assert_eq!(snapshot.connections.listen, ana.status().listen);
     assert!(!snapshot.connections.local_discovery);
 
-    let before = crate::driver::wall();
+    let before = driver::wall();
     ben.shutdown().await.unwrap();
     let gone = shows(&mut ana_handle, "that Ben is gone", |snapshot| {
         of_ben(snapshot).filter(|ben| ben.path.is_none())
