@@ -186,6 +186,24 @@ impl From<AccountId> for ScopeId {
     }
 }
 
+/// Words that stand for an account where people compare: 4 of 2,048 are 44 bits, enough that nobody finds a
+/// second account with the same words by the way.
+pub const ACCOUNT_WORDS: usize = 4;
+
+impl AccountId {
+    /// Four words for the first 44 bits of the id, from BIP-39's English list: to read out and compare, since
+    /// display names are not unique.
+    #[must_use]
+    pub fn words(&self) -> [&'static str; ACCOUNT_WORDS] {
+        let list = bip39::Language::English.word_list();
+        let bits = self.0[..6]
+            .iter()
+            .fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
+        // 48 bits are taken; each word stands for 11, the last four bits for none.
+        std::array::from_fn(|place| list[usize::from((bits >> (37 - 11 * place)) as u16 & 0x7ff)])
+    }
+}
+
 /// Milliseconds since 1970-01-01 UTC: stamped and shown, never an order.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
@@ -253,6 +271,17 @@ mod tests {
         let text = id.to_string();
         assert_eq!(text.len(), ID_TEXT_LEN);
         assert_eq!(text.parse::<EventId>(), Ok(id));
+    }
+
+    #[test]
+    fn an_account_has_four_words_of_eleven_bits_each() {
+        assert_eq!(AccountId::ZERO.words(), ["abandon"; ACCOUNT_WORDS]);
+        let mut id = AccountId([0xff; 32]);
+        assert_eq!(id.words(), ["zoo"; ACCOUNT_WORDS]);
+        // The last bit of the second word, and the first bit that stands for none.
+        id.0[2] = 0b1111_1011;
+        id.0[5] = 0xf7;
+        assert_eq!(id.words(), ["zoo", "zone", "zoo", "zoo"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Command, CommandId, Event, Snapshot};
+use crate::{Command, CommandError, CommandId, Event, Snapshot};
 
 /// The queue to the node is full; the command was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,4 +20,6 @@ pub trait Client {
     fn next_event(&mut self) -> Option<Event>;
     /// The present state, cheap to clone.
     fn snapshot(&self) -> Arc<Snapshot>;
+    /// Why the node answers no more, once it does not.
+    fn ended(&self) -> Option<CommandError>;
 }

@@ -62,11 +62,15 @@ pub enum Availability {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]
 pub enum Command {
-    /// `create-community NAME`
+    /// `create-community NAME [--template NAME]`
     CreateCommunity {
         /// The name.
         name: String,
+        /// Name of the template whose channels and roles it starts with; `None`: an empty community.
+        template: Option<String>,
     },
+    /// `templates`
+    Templates,
     /// `communities`
     Communities,
     /// `create-channel COMMUNITY text|voice NAME [--private] [--category NAME]`
@@ -150,6 +154,11 @@ pub enum Command {
         /// The invite.
         invite: InviteId,
     },
+    /// `inspect-invite LINK`: what a link says, without contacting anybody
+    InspectInvite {
+        /// The link, as given: `alloquy://join/...`.
+        link: String,
+    },
     /// `join LINK`
     Join {
         /// The link, as given: `alloquy://join/...`.
@@ -216,6 +225,11 @@ pub enum Command {
     Unpin {
         /// The message.
         message: EventId,
+    },
+    /// `pins CHANNEL`
+    Pins {
+        /// The channel.
+        channel: ChannelRef,
     },
     /// `note COMMUNITY` shows the shared note; `note COMMUNITY AT REMOVE "INSERT"` changes it
     Note {
@@ -435,6 +449,20 @@ pub enum Command {
         /// A community or a channel, as typed.
         target: String,
     },
+    /// `recovery show`: the recovery words, as long as they were not confirmed
+    RecoveryShow,
+    /// `recovery confirm NUMBER WORD NUMBER WORD NUMBER WORD`: wipes the words from the store when all are right
+    RecoveryConfirm {
+        /// Three different places, from 1, and the word at each.
+        words: [(u8, String); 3],
+    },
+    /// Keeps a text of a face (a draft, a setting, a place) in the sealed store (no line: faces only).
+    Keep {
+        /// What it is called.
+        name: String,
+        /// The text; empty removes it.
+        value: String,
+    },
     /// Shows a window of a channel in the snapshot from now on (no line: faces only).
     Watch {
         /// What is shown.
@@ -444,6 +472,8 @@ pub enum Command {
     Unwatch {
         /// The channel.
         channel: alloquy_ids::ChannelId,
+        /// The thread on this message instead of the channel itself.
+        thread: Option<EventId>,
     },
 }
 
@@ -487,8 +517,20 @@ pub enum ProfileChange {
 pub struct Window {
     /// The channel.
     pub channel: alloquy_ids::ChannelId,
-    /// The newest message shown is the one before this; `None`: the end, following what arrives.
-    pub before: Option<EventId>,
+    /// The thread on this message instead of the channel itself.
+    pub thread: Option<EventId>,
+    /// Which part.
+    pub at: WindowAt,
     /// How many messages.
     pub limit: u32,
+}
+
+/// Where a window stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowAt {
+    /// At the end, following what arrives.
+    End,
+    /// Half of it before this message and half from it on; the end when it is not known.
+    Around(EventId),
 }

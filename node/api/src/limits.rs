@@ -53,3 +53,17 @@ pub const POSITION_MAX: u64 = 100_000;
 pub const REQUEST_LINE_BYTES_MAX: usize = 6 * LINE_BYTES_MAX + 4096;
 /// Bytes of one response line: a page of the longest messages in the worst case of JSON escaping.
 pub const RESPONSE_LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes of the text of a quoted message: one line of a wide window.
+pub const QUOTE_BYTES_MAX: usize = 240;
+/// Bytes of the name of something that a face keeps: a word and an id.
+pub const KEPT_NAME_BYTES_MAX: usize = 80;
+/// Bytes of something that a face keeps: a draft of the longest message.
+pub const KEPT_VALUE_BYTES_MAX: usize = TEXT_BYTES_MAX;
+/// Things that faces keep: drafts of a thousand places, and settings.
+pub const KEPT_MAX: usize = 1024;
+/// Recovery words of an account: 128 bits and a checksum.
+pub const RECOVERY_WORDS: usize = 12;
+/// Bytes of one recovery word: the longest of BIP-39's English list has 8.
+pub const RECOVERY_WORD_BYTES_MAX: usize = 8;
+/// How often a second a face is told of another snapshot: more pictures a second nobody needs.
+pub const CHANGES_PER_SECOND: u32 = 30;

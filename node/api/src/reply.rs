@@ -212,6 +212,26 @@ pub enum Reply {
         /// Since when that is so; `null` while it is not.
         complete_since: Option<UnixMs>,
     },
+    /// `pins`
+    Pins {
+        /// Pinned messages, in the order of the channel.
+        pins: Vec<MessageView>,
+    },
+    /// `templates`
+    Templates {
+        /// In the order shown.
+        templates: Vec<TemplateView>,
+    },
+    /// `inspect-invite`
+    InviteCard {
+        /// What the link says; nothing of it is proved before the join.
+        card: InviteCardView,
+    },
+    /// `recovery show`
+    Recovery {
+        /// The twelve words, in order.
+        recovery_words: Vec<String>,
+    },
     /// `members`
     Members {
         /// Owners first, then by name.
@@ -315,6 +335,15 @@ pub struct MessageView {
     pub deleted: bool,
     /// The message that it answers.
     pub reply_to: Option<EventId>,
+    /// What is quoted of the message that it answers; absent when there is none, or it is not here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<QuoteView>,
+    /// The thread that hangs on it; absent when nobody wrote into one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replies: Option<RepliesView>,
+    /// Whether its text names this account; absent when not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mentions_me: bool,
     /// The message that its thread hangs on; absent in the channel itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<EventId>,
@@ -367,6 +396,68 @@ pub enum DeliveryState {
     Read,
 }
 
+/// What is shown of a message that another one answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuoteView {
+    /// Who wrote it.
+    pub author: AccountId,
+    /// The first line of its text, at most [`crate::limits::QUOTE_BYTES_MAX`] bytes; empty when it is deleted
+    /// or waited for.
+    pub text: String,
+}
+
+/// The thread that hangs on a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepliesView {
+    /// How many messages it has.
+    pub count: u32,
+    /// When the newest was written, as its author's clock said, clamped to this node's.
+    pub last: UnixMs,
+}
+
+/// A template as faces offer it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateView {
+    /// Its name, as `--template` takes it.
+    pub template: String,
+    /// Its title for people.
+    pub title: String,
+    /// What it is for, as a sentence.
+    pub about: String,
+    /// Its channels and categories, in the order shown.
+    pub channels: Vec<TemplateChannelView>,
+    /// Names of its roles, strongest first.
+    pub roles: Vec<String>,
+}
+
+/// A channel of a template.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateChannelView {
+    /// What it is for; a category stands before the channels under it.
+    pub kind: ChannelKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// What an invite link says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InviteCardView {
+    /// The community.
+    pub community: CommunityId,
+    /// Its name when the link was made.
+    pub name: String,
+    /// Who made the link.
+    pub inviter: AccountId,
+    /// The display name of the inviter when the link was made.
+    pub inviter_name: String,
+    /// How many peers the link names: the first that a join connects to.
+    pub peers: u32,
+    /// When it ends; `null` when never.
+    pub expires: Option<UnixMs>,
+    /// Whether this account is a member already.
+    pub member: bool,
+}
+
 /// A member as faces show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberView {
@@ -378,6 +469,11 @@ pub struct MemberView {
     pub roles: Vec<String>,
     /// Whether a device of it is known to be connected.
     pub online: bool,
+    /// How it wants to be seen; absent when it is not online.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Availability>,
+    /// The rank of its strongest role; greater is stronger, and an owner stands above every rank.
+    pub rank: u32,
     /// Whether it owns the community; absent when not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owner: bool,
@@ -411,6 +507,10 @@ pub struct ChannelView {
     pub private: bool,
     /// Messages that arrived since the last one marked read.
     pub unread: u32,
+    /// How many of them name this account.
+    pub mentions: u32,
+    /// Names of the rights that the account holds in it.
+    pub rights: Vec<String>,
     /// Shortest time between two messages of one member; 0 when slow mode is off.
     pub slow_mode_ms: u32,
 }

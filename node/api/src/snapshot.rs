@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alloquy_ids::{AccountId, ChannelId, CommunityId};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, NetworkKey, UnixMs};
 use serde::{Deserialize, Serialize};
 
-use crate::reply::{ChannelView, MemberView, MessageView, RoleView};
+use crate::command::Availability;
+use crate::reply::{ChannelView, CommandError, MemberView, MessageView, RoleView, TemplateView};
 
 /// Everything that a face may show at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,12 +18,28 @@ pub struct Snapshot {
     pub account: Option<AccountId>,
     /// Its display name.
     pub name: String,
+    /// How it wants to be seen.
+    pub availability: Availability,
     /// Communities, by id.
     pub communities: BTreeMap<CommunityId, Arc<CommunitySnapshot>>,
-    /// Watched windows, by channel.
+    /// Watched windows of channels, by channel.
     pub windows: BTreeMap<ChannelId, Arc<WindowSnapshot>>,
+    /// Watched threads, by the message that they hang on.
+    pub threads: BTreeMap<EventId, Arc<WindowSnapshot>>,
     /// Connected peers that are co-members.
     pub peers: u32,
+    /// Own messages that no other device is known to hold yet.
+    pub waiting: u32,
+    /// Paths to peers, as the shell knows them.
+    pub connections: Arc<ConnectionsSnapshot>,
+    /// What a community can be made from.
+    pub templates: Arc<Vec<TemplateView>>,
+    /// What faces keep in the sealed store, by name ([`crate::Command::Keep`]).
+    pub kept: Arc<BTreeMap<String, Arc<str>>>,
+    /// The recovery words are still in the store: they were not yet shown and asked back.
+    pub recovery_pending: bool,
+    /// Why the store can not be written now.
+    pub trouble: Option<CommandError>,
 }
 
 /// One community.
@@ -32,12 +49,14 @@ pub struct CommunitySnapshot {
     pub name: String,
     /// Its topic.
     pub topic: String,
+    /// Its icon: PNG or WebP of at most 32 KiB, as its header claims at most 512 x 512 pixels.
+    pub icon: Option<Arc<[u8]>>,
     /// Channels that the account may view, in the order shown.
-    pub channels: Vec<ChannelView>,
+    pub channels: Arc<Vec<ChannelView>>,
     /// Members, owners first, then by name.
-    pub members: Vec<MemberView>,
+    pub members: Arc<Vec<MemberView>>,
     /// Roles, strongest first.
-    pub roles: Vec<RoleView>,
+    pub roles: Arc<Vec<RoleView>>,
     /// Names of the rights that the account holds in the community.
     pub rights: Vec<String>,
 }
@@ -45,14 +64,60 @@ pub struct CommunitySnapshot {
 /// One watched window.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WindowSnapshot {
-    /// Oldest first.
-    pub messages: Vec<MessageView>,
-    /// Whether nothing older exists.
+    /// Oldest first. Unchanged messages are shared with the snapshot before.
+    pub messages: Vec<Arc<MessageView>>,
+    /// Whether nothing older exists here.
     pub at_start: bool,
+    /// Whether nothing newer exists here.
+    pub at_end: bool,
     /// Whether every connected peer confirms that nothing is missing.
     pub complete: bool,
     /// The last message that was marked read.
-    pub read: Option<alloquy_ids::EventId>,
-    /// Accounts typing now.
+    pub read: Option<EventId>,
+    /// Accounts typing now, without this one.
     pub typing: Vec<AccountId>,
+}
+
+/// How this node reaches others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionsSnapshot {
+    /// Own addresses.
+    pub listen: Vec<String>,
+    /// Whether peers on the local network are looked for.
+    pub local_discovery: bool,
+    /// Peers that are connected, or were since the start; co-members first, then by name.
+    pub peers: Vec<ConnectionView>,
+}
+
+/// One peer and the way to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionView {
+    /// The peer.
+    pub peer: NetworkKey,
+    /// Whose it is, if it is a co-member's.
+    pub account: Option<AccountId>,
+    /// The display name of that account.
+    pub name: Option<String>,
+    /// The way that messages take now; `None`: not connected.
+    pub path: Option<PathKind>,
+    /// The remote address of that way.
+    pub address: String,
+    /// Round trip, milliseconds, as last measured.
+    pub round_trip_ms: Option<u32>,
+    /// When it was last connected.
+    pub seen: UnixMs,
+}
+
+/// What lies between two peers, judged by the remote address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathKind {
+    /// The same machine.
+    Loopback,
+    /// The same local network (private or link-local address).
+    Local,
+    /// Straight over the internet.
+    Direct,
+    /// Through a relay.
+    Relayed,
 }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use alloquy_api::{Command, CommandError, ErrorCode, Event, Snapshot};
+use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::identity::{NewAccount, PrekeyRecord};
 use alloquy_schema::keys::DeviceKey;
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use crate::community::Community;
 use crate::io::{Input, Now, Origin, Output, StorageError, TaskId, Write};
@@ -15,8 +16,8 @@ use crate::join::JoinAttempt;
 use crate::outbox::{After, Outbox, put, put_bytes};
 use crate::peers::{Book, Peer};
 use crate::record::{AccountRecord, FORMAT, Key};
+use crate::snapshot::Views;
 use crate::unwritten::{Acks, Unwritten};
-use crate::views::Views;
 
 /// This device and its account.
 #[derive(Debug)]
@@ -75,6 +76,10 @@ pub struct Node<R> {
     /// Newcomers to be welcomed when their admission is durable.
     pub(crate) welcomes: BTreeMap<alloquy_ids::EventId, NetworkKey>,
     pub(crate) views: Views,
+    /// What faces keep, by name.
+    pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
+    /// The recovery words, until they were confirmed.
+    pub(crate) recovery: Option<Zeroizing<String>>,
 }
 
 /// A command that waits.
@@ -117,6 +122,10 @@ pub(crate) enum Timer {
     Unwritten,
     /// Give up events whose past did not come.
     Waiting(CommunityId),
+    /// Somebody stops typing in a channel.
+    Typing(alloquy_ids::ChannelId),
+    /// Lists of a community are to be made again: the snapshot that is asked for next does it.
+    Lists,
 }
 
 impl Timers {
@@ -174,6 +183,14 @@ pub struct Founded {
     pub device: DeviceId,
     /// 12 BIP-39 words, shown once.
     pub recovery_words: String,
+}
+
+impl Founded {
+    /// Has the recovery words kept in the store until somebody shows that they were written down.
+    pub fn keep_recovery_words(&mut self) {
+        let words = self.recovery_words.clone().into_bytes();
+        self.writes.push(put_bytes(&Key::Recovery, words));
+    }
 }
 
 impl std::fmt::Debug for Founded {
@@ -322,6 +339,8 @@ impl<R: CryptoRng> Node<R> {
             Timer::HeldGossip => self.retry_held_gossip(),
             Timer::Unwritten => self.retry_unwritten(),
             Timer::Waiting(community) => self.expire_waiting(community),
+            Timer::Typing(channel) => self.typing_lapsed(channel),
+            Timer::Lists => {}
         }
     }
 
@@ -332,6 +351,7 @@ impl<R: CryptoRng> Node<R> {
         match result {
             Ok(()) => {
                 if self.store_fault.take().is_some() {
+                    self.views.node_changed();
                     tracing::info!("the store can be written again");
                 }
                 // What was written since is newer than what was refused before.
@@ -353,6 +373,12 @@ impl<R: CryptoRng> Node<R> {
             }
             After::Confirm(acks) => self.send_acks(acks),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
+            After::Kept(origin, name, value) => self.kept_stored(origin, name, value),
+            After::RecoveryWiped(origin) => {
+                self.recovery = None;
+                self.views.node_changed();
+                self.outbox.done(origin, Ok(Reply::Ok { ok: true }));
+            }
             After::TakenBack(origin) => {
                 let text =
                     "a write before it could not be stored; nothing was written, nothing was sent";
@@ -390,6 +416,9 @@ impl<R: CryptoRng> Node<R> {
             format!("{error}; nothing was written, nothing was sent"),
         );
         self.store_fault = Some(error);
+        self.views.node_changed();
+        let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
+        self.timers.set_earlier(Timer::Unwritten, at);
         match after {
             After::Own(own) => {
                 if let Some((origin, _)) = &own.answer {
@@ -402,7 +431,9 @@ impl<R: CryptoRng> Node<R> {
                     self.outbox.done(origin, Err(refusal));
                 }
             }
-            After::Answer(origin, _) => self.outbox.done(origin, Err(refusal)),
+            After::Answer(origin, _) | After::Kept(origin, ..) | After::RecoveryWiped(origin) => {
+                self.outbox.done(origin, Err(refusal));
+            }
             After::Received { community, events } => {
                 let acks = self.acks_of(community, &events);
                 self.write_later(writes, acks);
@@ -429,13 +460,19 @@ impl<R: CryptoRng> Node<R> {
         } else if self.store_fault.is_none() {
             // Newer writes have taken the places of all.
             self.send_acks(acks);
-        } else if !acks.is_empty() {
-            self.write_later(Vec::new(), acks);
+        } else {
+            if !acks.is_empty() {
+                self.write_later(Vec::new(), acks);
+            }
+            if self.outbox.tasks.is_empty() {
+                // Nothing waits to be written: the account as it is finds out whether the store has recovered.
+                self.store_account(None);
+            }
         }
     }
 
     /// Writes the account's record; `answer` is given when it is durable.
-    pub(crate) fn store_account(&mut self, answer: Option<(Origin, alloquy_api::Reply)>) {
+    pub(crate) fn store_account(&mut self, answer: Option<(Origin, Reply)>) {
         let mention = self.mention();
         for community in self.communities.values_mut() {
             community.mention_as(&mention);

@@ -34,8 +34,8 @@ fn replies_have_the_shapes_of_the_contract() {
         {"invite":"alloquy://join/aeaqcaibaeaqcaibaeaq","id":"aydambqgaydambqgaydambqgaydambqgaydambqgaydambqgayda"}
         {"message":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq"}
         {"messages":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":null,"reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}],"complete":true,"complete_since":1700000000000}
-        {"members":[{"account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","name":"Ana","roles":["Moderators"],"online":true,"owner":true}]}
-        {"channels":[{"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","kind":"text","name":"general","topic":"","category":"beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq","position":0,"private":false,"unread":3,"slow_mode_ms":0}]}
+        {"members":[{"account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","name":"Ana","roles":["Moderators"],"online":true,"availability":"online","rank":50,"owner":true}]}
+        {"channels":[{"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","kind":"text","name":"general","topic":"","category":"beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq","position":0,"private":false,"unread":3,"mentions":1,"rights":["view","send"],"slow_mode_ms":0}]}
         {"communities":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","name":"club","topic":"","members":2,"online":1}]}
         {"invites":[{"id":"aydambqgaydambqgaydambqgaydambqgaydambqgaydambqgayda","creator":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","uses":5,"used":1,"expires":1700000000000,"revoked":false}]}
         {"roles":[{"role":"a4dqobyha4dqobyha4dqobyha4dqobyha4dqobyha4dqobyha4dq","name":"Moderators","rank":50,"allow":["kick","mute"]}]}
@@ -48,6 +48,10 @@ fn replies_have_the_shapes_of_the_contract() {
         {"epoch":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"}
         {"operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"}
         {"enacted":false,"votes":3,"needed":4}
+        {"pins":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":"bqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambqga","quote":{"author":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","text":"who brings cake?"},"replies":{"count":2,"last":1700000000000},"mentions_me":true,"pinned":true,"reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}]}
+        {"templates":[{"template":"friends","title":"Friends","about":"A place for people who know each other.","channels":[{"kind":"category","name":"Text"},{"kind":"text","name":"general"}],"roles":["Moderators"]}]}
+        {"card":{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","name":"club","inviter":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","inviter_name":"Ana","peers":3,"expires":1700000000000,"member":false}}
+        {"recovery_words":["abandon","ability","able"]}
         {"ok":true}"#]].assert_eq(&shapes.join("\n"));
 }
 
@@ -77,6 +81,8 @@ fn empty_replies_are_told_apart() {
         Reply::Note {
             note: String::new(),
         },
+        Reply::Pins { pins: vec![] },
+        Reply::Templates { templates: vec![] },
     ];
     for reply in empty {
         json(&reply);
@@ -178,6 +184,7 @@ fn reports_come_back() {
     json(&examples::status_report());
     json(&examples::doctor_report());
     json(&Snapshot::default());
+    json(&examples::snapshot());
 }
 
 #[test]
@@ -198,7 +205,7 @@ fn requests_and_responses_come_back() {
     ];
     let shapes: Vec<_> = requests.iter().map(json).collect();
     expect![[r#"
-        {"hello":{"version":1}}
+        {"hello":{"version":2}}
         {"submit":{"id":7,"command":{"command":"send","channel":"club/general","text":"hello"}}}
         "subscribe"
         "status"
@@ -229,7 +236,8 @@ fn requests_and_responses_come_back() {
     json(&Response::Doctor(examples::doctor_report()));
     json(&Response::Snapshot(Box::new(snapshot)));
     json(&Response::Subscribed);
-    expect![[r#"{"hello":{"version":1,"program":"0.1.0","account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","pid":4711}}"#]].assert_eq(&json(&hello));
+    expect![[r#"{"changed":{"version":12}}"#]].assert_eq(&json(&Response::Changed { version: 12 }));
+    expect![[r#"{"hello":{"version":2,"program":"0.1.0","account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","pid":4711}}"#]].assert_eq(&json(&hello));
     expect![[r#"{"error":{"code":"unknown_name","message":"no community is called \"clubb\""}}"#]]
         .assert_eq(&json(&Response::Error(examples::error())));
 }
@@ -290,6 +298,15 @@ fn messages() -> impl Strategy<Value = MessageView> {
                     edited,
                     deleted,
                     reply_to: reply_to.map(EventId),
+                    quote: thread.map(|author| QuoteView {
+                        author: AccountId(author),
+                        text: "?".to_owned(),
+                    }),
+                    replies: thread.map(|_| RepliesView {
+                        count: 1,
+                        last: UnixMs(time),
+                    }),
+                    mentions_me: pinned,
                     thread: thread.map(EventId),
                     pinned,
                     waiting,

@@ -2,9 +2,11 @@
 
 mod carriers;
 mod contract;
+mod faces;
 mod forger;
 mod hostile;
 mod moderation;
+mod own;
 mod peers;
 mod removal;
 mod store;
