@@ -481,3 +481,79 @@ fn icon(community: &Community, earlier: Option<&Arc<[u8]>>) -> Option<Arc<[u8]>>
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloquy_api::Command;
+    use alloquy_api::command::{ChannelRef, CommandId};
+    use alloquy_ids::UnixMs;
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+    use crate::io::{Input, Now, Origin, Output, Write};
+
+    /// A node with a store that never fails.
+    struct Alone(Node<ChaCha8Rng>);
+
+    impl Alone {
+        fn new() -> Self {
+            let mut rng = ChaCha8Rng::seed_from_u64(7);
+            let founded = crate::found("ana", Now::default(), &mut rng).expect("a short name");
+            let records = founded.writes.into_iter().filter_map(|write| match write {
+                Write::Put(key, value) => Some((key, value)),
+                Write::Delete(_) => None,
+            });
+            let node = Node::restore(records, [1; 32], Now::default(), rng);
+            Self(node.expect("the records are whole"))
+        }
+
+        fn line(&mut self, ms: u64, line: &str) {
+            let command: Command = line.parse().expect("a line");
+            let (client, id) = (1, CommandId(1));
+            let origin = Origin {
+                client,
+                command: id,
+            };
+            let now = Now {
+                mono: MonoMs(ms),
+                wall: UnixMs(ms),
+            };
+            let mut inputs = vec![Input::Command(origin, command)];
+            while let Some(input) = inputs.pop() {
+                self.0.handle(now, input);
+                while let Some(output) = self.0.poll_output() {
+                    if let Output::Store(task, _) = output {
+                        inputs.insert(0, Input::Storage(task, Ok(())));
+                    }
+                }
+            }
+            self.0.snapshot();
+        }
+
+        /// When the lists of the only community were last made.
+        fn made(&self) -> Option<u64> {
+            self.0.views.made.values().map(|at| at.0).max()
+        }
+    }
+
+    #[test]
+    fn a_message_makes_no_list_and_a_new_name_does() {
+        let mut ana = Alone::new();
+        ana.line(1_000, "create-community club --template friends");
+        ana.line(2_000, "topic club about");
+        assert_eq!(ana.made(), Some(2_000));
+        ana.line(3_000, "send club/general hello");
+        ana.line(4_000, "mark-read club/general");
+        let general = ChannelRef("club/general".to_owned());
+        let (_, channel) = ana.0.channel_named(&general.0).expect("it was made");
+        assert_eq!(
+            ana.made(),
+            Some(2_000),
+            "nothing but the channel was looked at"
+        );
+        assert_eq!(ana.0.views.counts[&channel].waiting, 1);
+        ana.line(5_000, "rename club inn");
+        assert_eq!(ana.made(), Some(5_000));
+    }
+}

@@ -209,7 +209,7 @@ impl Community {
         {
             batch.lacks.push(Place::Authority);
         }
-        let known = |device| self.devices.values().any(|(_, of)| *of == device);
+        let known = |device| self.state().account_ever(device).is_some();
         let source = match arrival.from {
             None => Source::Store,
             Some(_) if known(header.device) => Source::Author(header.device),

@@ -116,8 +116,11 @@ impl Community {
         }
     }
 
-    /// The next arrival of a channel.
+    /// The next arrival of a channel. Before it is known how the account is mentioned, all are counted later.
     pub(crate) fn count_arrival(&mut self, channel: ChannelId) {
+        if self.unread.mention.is_empty() {
+            return;
+        }
         let count = self.arrivals.get(&channel).map_or(0, Vec::len) as u64;
         self.count_from(channel, count.saturating_sub(1));
     }

@@ -95,12 +95,29 @@ impl Waiting {
         now: MonoMs,
     ) -> Vec<EventId> {
         let id = event.id();
-        if let Some(held) = self.entries.get_mut(&id) {
-            // A body that is the committed one is better than none.
-            held.event = held.event.merged_with(&event);
-            held.plaintext = held.plaintext.take().or(plaintext);
-            return Vec::new();
+        if let Some(held) = self.entries.get(&id) {
+            let gains = held.event.body().is_none() && event.body().is_some();
+            if !gains {
+                return Vec::new();
+            }
+            // A body that may be the committed one is better than none. It is charged where the event was.
+            let (source, since) = (held.source, held.since);
+            let merged = held.event.merged_with(&event);
+            let plaintext = held.plaintext.clone().or(plaintext);
+            self.remove(id);
+            return self.add((merged, plaintext), lacks, source, since);
         }
+        self.add((event, plaintext), lacks, source, now)
+    }
+
+    fn add(
+        &mut self,
+        (event, plaintext): Incoming,
+        lacks: BTreeSet<EventId>,
+        source: Source,
+        since: MonoMs,
+    ) -> Vec<EventId> {
+        let id = event.id();
         let carried = event.body().map_or(0, <[u8]>::len);
         let opened = plaintext.as_ref().map_or(0, Vec::len);
         let bytes = carried + opened + lacks.len() * 64 + EVENT_OVERHEAD_BYTES;
@@ -118,7 +135,7 @@ impl Waiting {
             plaintext,
             source,
             number: self.next,
-            since: now,
+            since,
             bytes,
             lacks,
         };
@@ -291,6 +308,23 @@ mod tests {
         assert_eq!(free[0].0.id(), id);
         assert!(!waiting.contains(id) && !waiting.holds_scope(ScopeId([1; 32])));
         assert!(waiting.shares.is_empty() && waiting.lacked.is_empty() && waiting.bytes == 0);
+    }
+
+    #[test]
+    fn a_body_that_comes_later_is_taken_and_charged_to_whom_the_event_was() {
+        let mut waiting = Waiting::default();
+        let whole = event(1, 1, 800);
+        let bare = (whole.without_body(), None);
+        waiting.insert(bare, lacking(1), Source::Store, MonoMs(0));
+        let before = waiting.bytes;
+        for _ in 0..2 {
+            waiting.insert((whole.clone(), None), lacking(1), peer(1), MonoMs(7));
+            assert_eq!(waiting.bytes, before + 800);
+            assert_eq!(waiting.shares.keys().collect::<Vec<_>>(), [&Source::Store]);
+        }
+        waiting.arrived(EventId([1; 32]));
+        let free = waiting.arrived(EventId([9; 32]));
+        assert_eq!(free[0].0.body(), whole.body());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Removals: who must hear of them, and from whom.
 
-use alloquy_api::{ErrorCode, Event};
+use alloquy_api::command::CommandId;
+use alloquy_api::{Command, ErrorCode, Event};
+use alloquy_core::{Input, Origin};
 
-use crate::world::World;
+use crate::world::{Packet, World};
 
 /// Ana has removed ben while he was away; ben, who does not know, lets in whoever is named after him, one by the
 /// other. Nobody but ana and ben is connected to anybody at the end.
@@ -133,6 +135,49 @@ fn a_newcomer_is_known_though_the_founder_has_left() {
     world.pass(3_000);
     world.disconnect(1, 3);
     // Cem has never heard of dot, and ben is away.
+    world.connect(2, 3);
+    world.pass(20_000);
+    world.ok(3, "send club/general \"hello\"");
+    world.pass(2_000);
+    assert_eq!(world.texts(2, "club/general"), ["hello"]);
+}
+
+#[test]
+fn a_newcomer_shows_its_admission_though_later_operations_follow_it_in_the_log() {
+    const RANGES: u8 = 4;
+    let mut world = World::new(&["ana", "ben", "dot", "cem"]);
+    world.ok(0, "create-community club");
+    world.ok(0, "create-channel club text general");
+    for at in 1..3 {
+        let invite = world.word(0, "invite club", "invite");
+        world.connect(0, at);
+        world.ok(at, &format!("join {invite}"));
+    }
+    world.pass(3_000);
+    world.disconnect(0, 1);
+    world.disconnect(0, 2);
+    let invite = world.word(1, "invite club", "invite");
+    // Ben lets cem in, but what he says of it is lost; when it comes at last, he has written on.
+    world.tamper = Some(Box::new(|_, _, packet| match &packet {
+        Packet::Frame(bytes) if bytes[1] == RANGES => Vec::new(),
+        _ => vec![packet],
+    }));
+    world.connect(1, 3);
+    let link: Command = format!("join {invite}").parse().expect("a link");
+    let origin = Origin {
+        client: 1,
+        command: CommandId(900),
+    };
+    world.input(3, Input::Command(origin, link));
+    world.settle();
+    for _ in 0..3 {
+        world.ok(1, "invite club");
+    }
+    world.tamper = None;
+    world.pass(20_000);
+    world.ok(3, "history club/general");
+    world.disconnect(1, 3);
+    // Dot has never heard of cem, and whoever has is away.
     world.connect(2, 3);
     world.pass(20_000);
     world.ok(3, "send club/general \"hello\"");
