@@ -163,7 +163,7 @@ impl<R: CryptoRng> Node<R> {
         let anew = self.take_due_communities();
         let mut next = Snapshot::clone(&self.views.current);
         self.build_node_part(&mut next);
-        self.count_channels(&channels);
+        self.count_channels(&channels, !anew.is_empty());
         self.build_communities(&mut next, &anew, &channels);
         next.waiting = self
             .views
@@ -220,28 +220,32 @@ impl<R: CryptoRng> Node<R> {
             .map(|fault| CommandError::new(ErrorCode::Storage, fault.to_string()));
     }
 
-    /// Counts what happened in channels since the last look.
-    fn count_channels(&mut self, touched: &BTreeSet<ChannelId>) {
-        let mention = self.mention();
+    /// Counts what happened in channels since the last look; `other_channels`: there may be others than then.
+    fn count_channels(&mut self, touched: &BTreeSet<ChannelId>, other_channels: bool) {
+        let active = || self.communities.values().filter(|one| one.active);
         let mut counts = std::mem::take(&mut self.views.counts);
-        let mut held = BTreeSet::new();
-        for community in self.communities.values().filter(|one| one.active) {
-            for channel in community.timelines.keys() {
-                held.insert(*channel);
-                if !touched.contains(channel) && counts.contains_key(channel) {
-                    continue;
-                }
-                let (unread, mentions) = community.unread(*channel, &mention);
-                let waiting = community.waiting_messages(*channel);
+        let mut due = touched.clone();
+        if other_channels || counts.is_empty() {
+            let held: BTreeSet<_> = active()
+                .flat_map(|community| community.timelines.keys().copied())
+                .collect();
+            counts.retain(|channel, _| held.contains(channel));
+            due.extend(held.into_iter().filter(|held| !counts.contains_key(held)));
+        }
+        let mention = self.mention();
+        for channel in due {
+            let of = active().find(|community| community.timelines.contains_key(&channel));
+            if let Some(community) = of {
+                let (unread, mentions) = community.unread(channel, &mention);
+                let waiting = community.waiting_messages(channel);
                 let new = Counts {
                     unread,
                     mentions,
                     waiting,
                 };
-                counts.insert(*channel, new);
+                counts.insert(channel, new);
             }
         }
-        counts.retain(|channel, _| held.contains(channel));
         self.views.counts = counts;
     }
 
