@@ -1,0 +1,97 @@
+//! What a person may choose about the window. Kept in the sealed store, as JSON under [`KEPT_AS`].
+
+use std::collections::BTreeSet;
+
+use alloquy_ids::ChannelId;
+use serde::{Deserialize, Serialize};
+
+/// The name under which settings are kept.
+pub const KEPT_AS: &str = "settings";
+/// The smallest zoom: at 1280 wide everything still fits, and text is 10 points high.
+pub const ZOOM_MIN: f32 = 0.7;
+/// The greatest zoom, as the accessibility guidelines ask (WCAG 2.2, 1.4.4: 200 %).
+pub const ZOOM_MAX: f32 = 2.0;
+/// One step of zoom.
+pub const ZOOM_STEP: f32 = 0.1;
+
+/// All of it. What an older version did not write has its default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Which colours.
+    pub theme: ThemeChoice,
+    /// Size of everything, 1 is as designed.
+    pub zoom: f32,
+    /// Nothing slides or fades.
+    pub reduced_motion: bool,
+    /// Times as 9:41 PM instead of 21:41.
+    pub twelve_hours: bool,
+    /// Whether the list of members stands beside the channel where there is room.
+    pub members_open: bool,
+    /// When the desktop is told.
+    pub notify: Notify,
+    /// Whether notifications show the text.
+    pub notify_text: bool,
+    /// Channels that never notify and are shown dim.
+    pub muted: BTreeSet<ChannelId>,
+}
+
+/// Which colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThemeChoice {
+    /// As the desktop is.
+    #[default]
+    System,
+    /// Dark.
+    Dark,
+    /// Light.
+    Light,
+}
+
+/// When the desktop is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Notify {
+    /// Every message.
+    All,
+    /// Messages that name the person.
+    #[default]
+    Mentions,
+    /// Never.
+    Nothing,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: ThemeChoice::System,
+            zoom: 1.0,
+            reduced_motion: false,
+            twelve_hours: false,
+            members_open: true,
+            notify: Notify::Mentions,
+            notify_text: true,
+            muted: BTreeSet::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads what was kept; whatever can not be read is as by default.
+    #[must_use]
+    pub fn from_kept(text: &str) -> Self {
+        let mut settings: Self = serde_json::from_str(text).unwrap_or_default();
+        if !settings.zoom.is_finite() {
+            settings.zoom = 1.0;
+        }
+        settings.zoom = settings.zoom.clamp(ZOOM_MIN, ZOOM_MAX);
+        settings
+    }
+
+    /// The text to keep.
+    #[must_use]
+    pub fn to_kept(&self) -> String {
+        serde_json::to_string(self).expect("plain data with text keys is JSON")
+    }
+}

@@ -1,0 +1,281 @@
+//! What the person sees and types: places, drafts, what is open, what is on its way.
+
+mod answers;
+mod apply;
+mod drafts;
+mod forms;
+mod links;
+mod places;
+mod saved;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloquy_api::Command;
+use alloquy_api::command::WindowAt;
+use alloquy_api::reply::MessageView;
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, UnixMs};
+
+use crate::effect::{AskId, Effect};
+use crate::settings::Settings;
+
+pub(crate) use apply::messages_of;
+pub use drafts::{Composer, Mode, Unsent};
+pub use forms::{AddTab, FirstStep, Forms, InviteExpiry, InviteMade, OwnProfile};
+pub(crate) use links::{Pasted, pasted};
+pub use places::{Place, Places};
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Down, forward, bigger.
+    Next,
+    /// Up, back, smaller.
+    Previous,
+}
+
+/// A place to write in: a channel, or the thread on a message of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The message that the thread hangs on; `None`: the channel itself.
+    pub thread: Option<EventId>,
+}
+
+impl Slot {
+    /// The channel itself.
+    #[must_use]
+    pub const fn channel(channel: ChannelId) -> Self {
+        Self {
+            channel,
+            thread: None,
+        }
+    }
+}
+
+/// What lies above the panes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    /// The quick switcher.
+    Switcher,
+    /// The list of shortcuts.
+    Shortcuts,
+    /// Settings, at a page.
+    Settings(SettingsPage),
+    /// Paths to peers.
+    Connections,
+    /// Inviting people into a community.
+    Invite(CommunityId),
+    /// Making or joining a community.
+    AddCommunity,
+    /// Making a channel.
+    AddChannel(CommunityId),
+    /// What an invite link says.
+    JoinCard,
+    /// A member's card.
+    Profile(CommunityId, AccountId),
+    /// Pinned messages of a channel.
+    Pins(ChannelId),
+    /// The emoji picker: for the composer of a place, or to react to a message.
+    Emoji(Slot, Option<EventId>),
+    /// The recovery words.
+    Recovery,
+    /// The members, where they do not fit beside the channel.
+    Members,
+    /// Whether to leave a community.
+    ConfirmLeave(CommunityId),
+    /// How one is seen.
+    Availability,
+    /// Whether to remove a member, and why.
+    ConfirmRemoval(CommunityId, AccountId, Removal),
+}
+
+/// How a member is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// May come back by another invite.
+    Kick,
+    /// May not come back.
+    Ban,
+}
+
+/// A page of the settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SettingsPage {
+    /// Name, key, recovery.
+    #[default]
+    Profile,
+    /// Colours, size, motion.
+    Appearance,
+    /// When the desktop is told.
+    Notifications,
+    /// Shortcuts.
+    Keyboard,
+    /// What the store takes and where it is.
+    Storage,
+    /// Paths and addresses.
+    Network,
+    /// Version and licences.
+    About,
+}
+
+/// What a question to the node was for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Purpose {
+    /// Show the community that was made or joined.
+    OpenCommunity,
+    /// Show the channel that was made.
+    OpenChannel(CommunityId),
+    /// Show the link.
+    InviteLink(CommunityId),
+    /// Show what the link says.
+    InviteCard(String),
+    /// A message of this place, kept until it is stored.
+    Send(Slot, u64),
+    /// Pinned messages of a channel.
+    Pins(ChannelId),
+    /// The recovery words.
+    RecoveryShow,
+    /// Their confirmation.
+    RecoveryConfirm,
+    /// Taking an invite back.
+    RevokeInvite,
+    /// Something about a member: what is told when it is done.
+    Moderate(String),
+    /// A deletion.
+    Delete(EventId),
+    /// Leaving.
+    Leave,
+    /// Only an error is told, as "what: error".
+    Plain(&'static str),
+    /// Nothing is told: it is repeated anyway (typing, watching, keeping).
+    Silent,
+}
+
+/// A short message about what happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    /// Its number.
+    pub id: u64,
+    /// How serious.
+    pub tone: Tone,
+    /// One sentence.
+    pub text: String,
+    /// When it goes by itself; `None`: when it is closed.
+    pub until: Option<UnixMs>,
+    /// Undoes the deletion that it tells about.
+    pub undo: Option<EventId>,
+}
+
+/// How serious a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Done.
+    Good,
+    /// For the person to know.
+    Neutral,
+    /// It did not work.
+    Bad,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub struct UiState {
+    /// What the person may choose.
+    pub settings: Settings,
+    /// Where the person is, was, and was last in each community.
+    pub places: Places,
+    /// What lies above, the topmost last.
+    pub overlays: Vec<Overlay>,
+    /// Fields of dialogs.
+    pub forms: Forms,
+    /// What is typed, by place.
+    pub composers: BTreeMap<Slot, Composer>,
+    /// Short messages about what happened.
+    pub toasts: Vec<Toast>,
+    /// Deletions that wait to be undone, and until when.
+    pub deleting: BTreeMap<EventId, (ChannelId, UnixMs)>,
+    /// Pinned messages, when last asked for.
+    pub pins: BTreeMap<ChannelId, Vec<MessageView>>,
+    /// Folded categories.
+    pub folded: BTreeSet<ChannelId>,
+    /// The list of channels lies over a narrow window.
+    pub side_open: bool,
+    /// The message that has the keyboard's focus, by place.
+    pub focused: BTreeMap<Slot, EventId>,
+    /// What the quick switcher searches.
+    pub(crate) switcher: crate::views::SwitcherIndex,
+    /// The picture of the last invite link.
+    pub(crate) qr: crate::views::QrPicture,
+    /// What the timelines keep between frames.
+    pub(crate) timelines: BTreeMap<Slot, crate::views::TimelineState>,
+    /// Rows of the list of members.
+    pub(crate) member_rows: crate::views::MemberRows,
+    /// Decoded pictures.
+    pub(crate) pictures: crate::pictures::Pictures,
+    /// The width and height of the window at the last frame.
+    pub(crate) size: egui::Vec2,
+    asks: BTreeMap<AskId, Purpose>,
+    ask_last: u64,
+    toast_last: u64,
+    watched: BTreeMap<Slot, WindowAt>,
+    wanted_at: BTreeMap<Slot, WindowAt>,
+    kept: BTreeMap<String, String>,
+    loaded: bool,
+    arriving: Option<(CommunityId, Option<ChannelId>)>,
+    unsent_last: u64,
+    styled: Option<Settings>,
+    typed_at: BTreeMap<ChannelId, UnixMs>,
+}
+
+impl UiState {
+    /// Nothing open, nothing typed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a command is under way.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    pub(crate) fn ask(&mut self, purpose: Purpose, command: Command) -> Effect {
+        self.ask_last += 1;
+        let ask = AskId(self.ask_last);
+        self.asks.insert(ask, purpose);
+        Effect::Submit { ask, command }
+    }
+
+    pub(crate) fn toast(&mut self, tone: Tone, text: impl Into<String>, now: UnixMs) {
+        /// Milliseconds that a message stays: long enough to read two lines (about 20 words).
+        const STAYS_MS: u64 = 6_000;
+        /// Messages at once; the oldest go first.
+        const TOASTS_MAX: usize = 4;
+        self.toast_last += 1;
+        let until = (tone != Tone::Bad).then_some(UnixMs(now.0 + STAYS_MS));
+        self.toasts.push(Toast {
+            id: self.toast_last,
+            tone,
+            text: text.into(),
+            until,
+            undo: None,
+        });
+        if self.toasts.len() > TOASTS_MAX {
+            self.toasts.remove(0);
+        }
+    }
+
+    pub(crate) fn top(&self) -> Option<&Overlay> {
+        self.overlays.last()
+    }
+
+    /// Applies the settings to the context when they changed.
+    pub(crate) fn style(&mut self, ctx: &egui::Context) {
+        if self.styled.as_ref() != Some(&self.settings) {
+            crate::theme::apply(ctx, &self.settings);
+            self.styled = Some(self.settings.clone());
+        }
+    }
+}
