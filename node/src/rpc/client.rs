@@ -21,7 +21,7 @@ use alloquy_api::{
 use alloquy_ids::AccountId;
 
 use super::lines::{self, LineError};
-use super::socket;
+use super::socket::{self, Listener};
 use crate::client::EVENTS_MAX;
 use crate::data_dir::DataDir;
 
@@ -51,7 +51,7 @@ impl RpcClient {
     /// # Errors
     /// `not_running`; `version` when the node speaks another version; `storage` when the socket may not be opened.
     pub fn connect(data_dir: &Path) -> Result<Self, CommandError> {
-        let stream = socket::find(&DataDir::new(data_dir))
+        let stream = socket::find(&DataDir::new(data_dir), Listener::Node)
             .and_then(UnixStream::connect)
             .map_err(|error| unreachable_node(data_dir, &error))?;
         let mut line =
