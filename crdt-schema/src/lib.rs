@@ -16,4 +16,5 @@ pub mod keys;
 pub mod limits;
 pub mod permissions;
 pub mod range;
+pub mod templates;
 pub mod timeline;

@@ -149,6 +149,24 @@ impl Timeline {
         self.view.thread(root, before, limit, &self.ledger)
     }
 
+    /// Messages shown from `from` on, that one included, oldest first.
+    #[must_use]
+    pub fn messages_from(&self, from: OrderKey, limit: usize) -> Vec<Message> {
+        self.view.messages_from(from, limit, &self.ledger)
+    }
+
+    /// Messages of one thread from `from` on, likewise.
+    #[must_use]
+    pub fn thread_from(&self, root: EventId, from: OrderKey, limit: usize) -> Vec<Message> {
+        self.view.thread_from(root, from, limit, &self.ledger)
+    }
+
+    /// How many messages the thread on a message has, and when its newest was written by its author's clock.
+    #[must_use]
+    pub fn replies(&self, root: EventId) -> Option<(usize, UnixMs)> {
+        self.view.replies(root, &self.ledger)
+    }
+
     /// Messages on which threads hang, with the number of messages in each, ascending by id.
     pub fn threads(&self) -> impl Iterator<Item = (EventId, usize)> + '_ {
         self.view.threads()

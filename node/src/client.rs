@@ -38,6 +38,25 @@ pub struct NodeHandle {
     command_last: u64,
     /// Events that came while an outcome was waited for.
     kept: VecDeque<Event>,
+    changes: Changes,
+}
+
+/// Tells when there is something new for a face: an event of one client, or another snapshot.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    events: watch::Receiver<()>,
+}
+
+impl Changes {
+    /// Waits until an event or another snapshot has come since the last time; `false` when the node has ended and
+    /// nothing will come any more. May be dropped without loss.
+    pub async fn next(&mut self) -> bool {
+        tokio::select! {
+            changed = self.snapshot.changed() => changed.is_ok(),
+            changed = self.events.changed() => changed.is_ok(),
+        }
+    }
 }
 
 impl NodeHandle {
@@ -47,6 +66,18 @@ impl NodeHandle {
             Some(event) => Some(event),
             None => self.queue.next().await,
         }
+    }
+
+    /// Waits until an event or another snapshot has come since the last time; `false` when the node has ended and
+    /// nothing will come any more. May be dropped without loss.
+    pub async fn changed(&mut self) -> bool {
+        self.changes.next().await
+    }
+
+    /// The same as a value of its own, for a task that wakes whoever holds the handle.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        self.changes.clone()
     }
 
     /// Hands `command` in and waits for its outcome; other events are kept for [`NodeHandle::event`].
@@ -63,7 +94,7 @@ impl NodeHandle {
                     Some(Event::Done { id: done, result }) if done == id => return result,
                     Some(event) if self.kept.len() < EVENTS_MAX => self.kept.push_back(event),
                     Some(_) => {}
-                    None => return Err(ended()),
+                    None => return Err(self.queue.lock().ended.clone().unwrap_or_else(ended)),
                 }
             }
         };
@@ -125,6 +156,10 @@ impl Client for NodeHandle {
     fn snapshot(&self) -> Arc<Snapshot> {
         self.door.snapshot.borrow().clone()
     }
+
+    fn ended(&self) -> Option<CommandError> {
+        self.queue.lock().ended.clone()
+    }
 }
 
 impl Drop for NodeHandle {
@@ -154,12 +189,17 @@ impl Door {
         clients.last += 1;
         let id = clients.last;
         queue.lock().subscribed = true;
-        queue.lock().closed = clients.closed;
+        queue.lock().ended.clone_from(&clients.ended);
         clients.queues.insert(id, Arc::clone(&queue));
         drop(clients);
+        let changes = Changes {
+            snapshot: self.snapshot.clone(),
+            events: queue.stirred.subscribe(),
+        };
         NodeHandle {
             id,
             door: self.clone(),
+            changes,
             queue,
             command_last: 0,
             kept: VecDeque::new(),
@@ -175,7 +215,8 @@ pub(crate) struct Clients(Arc<Mutex<Registry>>);
 struct Registry {
     last: u64,
     queues: BTreeMap<u64, Arc<Queue>>,
-    closed: bool,
+    /// Why no event comes any more, once none does.
+    ended: Option<CommandError>,
 }
 
 impl Clients {
@@ -192,13 +233,23 @@ impl Clients {
         }
     }
 
-    /// No event comes any more.
+    /// No event comes any more. What [`Self::fail`] said stands.
     pub(crate) fn close(&self) {
+        self.end_with(ended());
+    }
+
+    /// No event comes any more, because of a fault.
+    pub(crate) fn fail(&self, reason: &dyn std::fmt::Display) {
+        let text = format!("the node has ended: {reason}");
+        self.end_with(CommandError::new(ErrorCode::NotRunning, text));
+    }
+
+    fn end_with(&self, error: CommandError) {
         let mut registry = self.lock();
-        registry.closed = true;
+        let error = registry.ended.get_or_insert(error).clone();
         for queue in registry.queues.values() {
-            queue.lock().closed = true;
-            queue.changed.notify_one();
+            queue.lock().ended = Some(error.clone());
+            queue.stir();
         }
     }
 
@@ -212,6 +263,8 @@ impl Clients {
 struct Queue {
     waiting: Mutex<Waiting>,
     changed: Notify,
+    /// For those who only want to know that something came.
+    stirred: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -220,7 +273,7 @@ struct Waiting {
     left_out: u64,
     under_way: usize,
     subscribed: bool,
-    closed: bool,
+    ended: Option<CommandError>,
 }
 
 impl Waiting {
@@ -258,6 +311,12 @@ impl Queue {
         Ok(waiting.under_way)
     }
 
+    /// Wakes whoever waits.
+    fn stir(&self) {
+        self.changed.notify_one();
+        self.stirred.send_replace(());
+    }
+
     fn cancel(&self) {
         self.lock().under_way -= 1;
     }
@@ -274,7 +333,7 @@ impl Queue {
             waiting.events.push_back(event.clone());
         }
         drop(waiting);
-        self.changed.notify_one();
+        self.stir();
     }
 
     fn push_own(&self, event: Event) {
@@ -285,7 +344,7 @@ impl Queue {
         waiting.mark_gap();
         waiting.events.push_back(event);
         drop(waiting);
-        self.changed.notify_one();
+        self.stir();
     }
 
     async fn next(&self) -> Option<Event> {
@@ -295,7 +354,7 @@ impl Queue {
                 if let Some(event) = waiting.pop() {
                     return Some(event);
                 }
-                if waiting.closed {
+                if waiting.ended.is_some() {
                     return None;
                 }
             }

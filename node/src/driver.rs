@@ -18,6 +18,7 @@ use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::client::{Clients, Message};
+use crate::connections::{Connections, names_differ};
 use crate::error::RunError;
 use crate::network::{Network, Request};
 use crate::node::Facts;
@@ -74,6 +75,11 @@ pub(crate) struct Driver {
     pub(crate) messages: mpsc::Receiver<Message>,
     pub(crate) clients: Clients,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
+    pub(crate) connections: Connections,
+    /// When connections are looked at again though nothing happened.
+    pub(crate) connections_due: Option<tokio::time::Instant>,
+    /// The core's part of the last snapshot.
+    pub(crate) core_snapshot: Arc<Snapshot>,
     pub(crate) clock: Clock,
     pub(crate) facts: Arc<Facts>,
 }
@@ -82,6 +88,8 @@ impl Driver {
     /// Serves until told to stop.
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Result<(), RunError> {
         let _closing = ClosesClients(self.clients.clone());
+        let mut network_state = self.network.state();
+        self.look_at_connections();
         let result = loop {
             let may_take = self.store.waiting_bytes() < BACKLOG_BYTES_MAX;
             let deadline = self.node.poll_timeout().map(|at| self.clock.instant(at));
@@ -98,9 +106,14 @@ impl Driver {
                     None => break Err(RunError::Internal("the network's task has ended".to_owned())),
                 },
                 () = sleep_until(deadline) => self.turn(Input::Timeout).await,
+                Ok(()) = network_state.changed() => self.look_at_connections(),
+                () = sleep_until(self.connections_due) => self.look_at_connections(),
                 _ = &mut stop => break Ok(()),
             }
         };
+        if let Err(error) = &result {
+            self.clients.fail(error);
+        }
         self.end().await;
         result
     }
@@ -134,13 +147,46 @@ impl Driver {
         self.node.handle(self.clock.now(), input);
         self.drain().await;
         let snapshot = self.node.snapshot();
-        if !Arc::ptr_eq(&self.snapshot.borrow(), &snapshot) {
-            self.snapshot.send_replace(snapshot);
+        if !Arc::ptr_eq(&self.core_snapshot, &snapshot) {
+            let before = std::mem::replace(&mut self.core_snapshot, snapshot);
+            if names_differ(&before, &self.core_snapshot) {
+                self.update_connections();
+            }
+            self.publish();
         }
         let took = began.elapsed();
         if took > SLOW_TURN {
             tracing::warn!(kind, ?took, "a turn was slow");
         }
+    }
+
+    fn look_at_connections(&mut self) {
+        let before = self.connections.shown();
+        self.update_connections();
+        if !Arc::ptr_eq(&before, &self.connections.shown()) {
+            self.publish();
+        }
+    }
+
+    fn update_connections(&mut self) {
+        let state = self.facts.network();
+        let node = &self.node;
+        self.connections_due = self.connections.update(
+            &state,
+            |key| node.account_of_peer(key),
+            wall(),
+            tokio::time::Instant::now(),
+        );
+    }
+
+    /// Shows faces the core's snapshot with the connections as the shell knows them.
+    fn publish(&self) {
+        let snapshot = Snapshot {
+            version: self.snapshot.borrow().version + 1,
+            connections: self.connections.shown(),
+            ..Snapshot::clone(&self.core_snapshot)
+        };
+        self.snapshot.send_replace(Arc::new(snapshot));
     }
 
     /// Carries out every output.
@@ -179,6 +225,9 @@ struct ClosesClients(Clients);
 
 impl Drop for ClosesClients {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.fail(&"a fault of the program; the log says more");
+        }
         self.0.close();
     }
 }

@@ -10,7 +10,7 @@ use crate::error::InitError;
 use crate::store::{DirLock, Store};
 use crate::vault::{self, KeyOrigin};
 
-/// A fresh account; the recovery words exist nowhere else.
+/// A fresh account.
 #[derive(Debug)]
 pub struct Initialised {
     /// The account.
@@ -19,8 +19,18 @@ pub struct Initialised {
     pub device: DeviceId,
     /// What locks the store.
     pub at_rest: KeyOrigin,
-    /// 12 BIP-39 words, to be shown once.
-    pub recovery_words: Zeroizing<String>,
+    /// 12 BIP-39 words, to be shown once; `None` when they are kept.
+    pub recovery_words: Option<Zeroizing<String>>,
+}
+
+/// What becomes of the recovery words of a new account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RecoveryWords {
+    /// They are given back, to be shown this once; nothing of them is stored.
+    Shown,
+    /// They stay sealed in the store until somebody shows that they were written down
+    /// ([`alloquy_api::Command::RecoveryConfirm`]).
+    Kept,
 }
 
 /// Makes an account named `name` in the data directory. Blocking: key stretching and fsync.
@@ -30,14 +40,22 @@ pub struct Initialised {
 /// # Errors
 /// The directory holds an account, is in use, or can not be written; the passphrase can not be read;
 /// the name is over its limit.
-pub fn init(config: &NodeConfig, name: &str) -> Result<Initialised, InitError> {
+pub fn init(
+    config: &NodeConfig,
+    name: &str,
+    words: RecoveryWords,
+) -> Result<Initialised, InitError> {
     let failed = |error| InitError::Directory {
         path: config.data_dir.clone(),
         error,
     };
     let mut rng = crate::entropy::seeded().map_err(failed)?;
     // The name is judged before anything is written.
-    let founded = alloquy_core::found(name, Clock::start().now(), &mut rng)?;
+    let mut founded = alloquy_core::found(name, Clock::start().now(), &mut rng)?;
+    if words == RecoveryWords::Kept {
+        founded.keep_recovery_words();
+    }
+    let recovery_words = Zeroizing::new(std::mem::take(&mut founded.recovery_words));
     let dir = DataDir::create(&config.data_dir).map_err(failed)?;
     let lock = DirLock::acquire(&dir)?;
     if dir.store().exists() {
@@ -49,6 +67,9 @@ pub fn init(config: &NodeConfig, name: &str) -> Result<Initialised, InitError> {
         account: founded.account,
         device: founded.device,
         at_rest: unlocked.origin,
-        recovery_words: Zeroizing::new(founded.recovery_words),
+        recovery_words: match words {
+            RecoveryWords::Shown => Some(recovery_words),
+            RecoveryWords::Kept => None,
+        },
     })
 }

@@ -16,6 +16,7 @@
 
 pub mod client;
 pub mod config;
+mod connections;
 pub mod data_dir;
 pub mod doctor;
 pub(crate) mod driver;
@@ -29,11 +30,11 @@ pub mod rpc;
 pub mod store;
 pub mod vault;
 
-pub use client::NodeHandle;
+pub use client::{Changes, NodeHandle};
 pub use config::NodeConfig;
 pub use doctor::doctor;
 pub use error::{InitError, RunError};
-pub use init::{Initialised, init};
+pub use init::{Initialised, RecoveryWords, init};
 pub use node::{Running, run, start};
 pub use rpc::RpcClient;
 pub use vault::{KeyOrigin, KeySource, Passphrase};

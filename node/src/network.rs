@@ -13,6 +13,8 @@
 //!   found by the catch-up of the next session, and no frame is ever missing in the middle of one.
 //! - **Gossip** is anonymous gossipsub with BLAKE3(frame) as message id; nothing is forwarded before the core's
 //!   verdict.
+//! - Every connection is **pinged**, for its round trip and because a TCP peer may vanish without a word (module
+//!   `pulse`).
 //! - **Keeping** peers is module `redial`; peers found by mDNS are dialled the same way.
 //!
 //! Deliberately not here: NAT traversal and relays (not yet), DNS names, any address that nobody named.
@@ -22,6 +24,7 @@ mod behaviour;
 mod faults;
 mod frames;
 mod gossip;
+mod pulse;
 mod redial;
 mod task;
 
@@ -38,6 +41,8 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use task::Task;
+
+pub(crate) use address::path_kind;
 
 /// Requests under way to the swarm's task, which takes them at once: room for the outputs of one input.
 const REQUESTS_MAX: usize = 256;
@@ -128,6 +133,8 @@ pub struct NetworkState {
     pub listen: Vec<String>,
     /// Remote address of each connection of each peer that is up.
     pub peers: BTreeMap<NetworkKey, Vec<String>>,
+    /// Round trip to each peer that is up, in milliseconds, once it was measured.
+    pub round_trips: BTreeMap<NetworkKey, u32>,
     /// Whether mDNS is in use.
     pub mdns: bool,
     /// What went on since the start.

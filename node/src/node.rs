@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::client::{Clients, Door, NodeHandle};
 use crate::config::NodeConfig;
+use crate::connections::Connections;
 use crate::data_dir::{DataDir, read_if_there, write_private};
 use crate::driver::{Clock, Driver, MESSAGES_MAX, wall};
 use crate::error::RunError;
@@ -110,7 +111,8 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
     })
     .await?;
 
-    let (snapshot_tx, snapshot) = watch::channel(node.snapshot());
+    let core_snapshot = node.snapshot();
+    let (snapshot_tx, snapshot) = watch::channel(Arc::clone(&core_snapshot));
     let (messages_tx, messages) = mpsc::channel(MESSAGES_MAX);
     let clients = Clients::default();
     let door = Door {
@@ -138,6 +140,9 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         messages,
         clients,
         snapshot: snapshot_tx,
+        connections: Connections::default(),
+        connections_due: None,
+        core_snapshot,
         clock,
         facts: Arc::clone(&facts),
     };

@@ -22,7 +22,7 @@ fn config(dir: &Path) -> NodeConfig {
 }
 
 async fn made(dir: &Path, name: &str) -> Running {
-    init(&config(dir), name).unwrap();
+    init(&config(dir), name, RecoveryWords::Shown).unwrap();
     start(config(dir)).await.unwrap()
 }
 
@@ -83,6 +83,7 @@ async fn founded(handle: &mut NodeHandle) -> String {
         handle,
         Command::CreateCommunity {
             name: "club".to_owned(),
+            template: None,
         },
     )
     .await;
@@ -180,6 +181,7 @@ async fn the_local_socket_serves_and_a_node_that_ends_is_not_running_at_once() {
             .call(
                 Command::CreateCommunity {
                     name: "club".to_owned(),
+                    template: None,
                 },
                 PATIENCE,
             )
@@ -254,14 +256,16 @@ fn a_stale_socket_is_not_running_at_once() {
 fn an_account_is_made_once_and_only_with_a_good_name() {
     let outer = tempfile::tempdir().unwrap();
     let dir = outer.path().join("ana");
-    let bad = init(&config(&dir), &"x".repeat(1000)).unwrap_err();
+    let bad = init(&config(&dir), &"x".repeat(1000), RecoveryWords::Shown).unwrap_err();
     assert_eq!(bad.code(), ErrorCode::Limit);
     assert!(!dir.exists(), "a refused name leaves nothing behind");
-    let made = init(&config(&dir), "Ana").unwrap();
-    assert_eq!(made.recovery_words.split(' ').count(), 12);
+    let made = init(&config(&dir), "Ana", RecoveryWords::Shown).unwrap();
+    assert_eq!(made.recovery_words.unwrap().split(' ').count(), 12);
     assert_eq!(made.at_rest, KeyOrigin::KeyFile);
     assert_eq!(
-        init(&config(&dir), "Ana").unwrap_err().code(),
+        init(&config(&dir), "Ana", RecoveryWords::Shown)
+            .unwrap_err()
+            .code(),
         ErrorCode::Exists
     );
 }

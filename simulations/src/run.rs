@@ -121,8 +121,14 @@ impl Run<'_> {
             self.world.add_node(&format!("n{seat}"), offset)?;
         }
         let name = format!("{NAME_CANARY}-first");
-        let Reply::Community { community } =
-            self.must(0, None, Command::CreateCommunity { name })?
+        let Reply::Community { community } = self.must(
+            0,
+            None,
+            Command::CreateCommunity {
+                name,
+                template: None,
+            },
+        )?
         else {
             return Err("create-community: a reply of another shape".to_owned());
         };

@@ -105,7 +105,14 @@ impl Workload {
             Deed::Join => return self.join(world, seat),
             Deed::CreateCommunity => {
                 let name = self.name("club");
-                world.order(seat, None, Command::CreateCommunity { name });
+                world.order(
+                    seat,
+                    None,
+                    Command::CreateCommunity {
+                        name,
+                        template: None,
+                    },
+                );
                 return true;
             }
             Deed::Profile => {

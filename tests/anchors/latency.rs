@@ -71,7 +71,10 @@ async fn node(folder: &Path, name: &str) -> anyhow::Result<Running> {
     };
     let first = config.clone();
     let name = name.to_owned();
-    tokio::task::spawn_blocking(move || alloquy_node::init(&first, &name)).await??;
+    tokio::task::spawn_blocking(move || {
+        alloquy_node::init(&first, &name, alloquy_node::RecoveryWords::Shown)
+    })
+    .await??;
     Ok(alloquy_node::start(config).await?)
 }
 

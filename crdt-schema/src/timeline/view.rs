@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
-use alloquy_ids::{AccountId, EventId};
+use alloquy_ids::{AccountId, EventId, UnixMs};
 
 use super::counting::Ledger;
 use super::{Changes, Deletion, Message};
@@ -378,6 +378,47 @@ impl View {
     ) -> Vec<Message> {
         let thread = self.threads.get(&root);
         thread.map_or_else(Vec::new, |thread| self.page(thread, before, limit, ledger))
+    }
+
+    pub(super) fn messages_from(
+        &self,
+        from: OrderKey,
+        limit: usize,
+        ledger: &Ledger,
+    ) -> Vec<Message> {
+        self.page_from(&self.shown, from, limit, ledger)
+    }
+
+    pub(super) fn thread_from(
+        &self,
+        root: EventId,
+        from: OrderKey,
+        limit: usize,
+        ledger: &Ledger,
+    ) -> Vec<Message> {
+        let thread = self.threads.get(&root);
+        thread.map_or_else(Vec::new, |thread| {
+            self.page_from(thread, from, limit, ledger)
+        })
+    }
+
+    pub(super) fn replies(&self, root: EventId, ledger: &Ledger) -> Option<(usize, UnixMs)> {
+        let thread = self.threads.get(&root)?;
+        let (_, newest) = thread.last_key_value()?;
+        Some((thread.len(), ledger.header(*newest).wall))
+    }
+
+    fn page_from(
+        &self,
+        list: &BTreeMap<OrderKey, u32>,
+        from: OrderKey,
+        limit: usize,
+        ledger: &Ledger,
+    ) -> Vec<Message> {
+        list.range(from..)
+            .take(limit)
+            .filter_map(|(_, at)| self.message(*at, ledger))
+            .collect()
     }
 
     fn page(

@@ -61,3 +61,9 @@ pub const KEPT_NAME_BYTES_MAX: usize = 80;
 pub const KEPT_VALUE_BYTES_MAX: usize = TEXT_BYTES_MAX;
 /// Things that faces keep: drafts of a thousand places, and settings.
 pub const KEPT_MAX: usize = 1024;
+/// Recovery words of an account: 128 bits and a checksum.
+pub const RECOVERY_WORDS: usize = 12;
+/// Bytes of one recovery word: the longest of BIP-39's English list has 8.
+pub const RECOVERY_WORD_BYTES_MAX: usize = 8;
+/// How often a second a face is told of another snapshot: more pictures a second nobody needs.
+pub const CHANGES_PER_SECOND: u32 = 30;

@@ -37,6 +37,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::Command;
+use crate::limits::{KEPT_NAME_BYTES_MAX, KEPT_VALUE_BYTES_MAX};
 use crate::reply::{CommandError, ErrorCode};
 
 pub use complete::{Completions, complete};
@@ -81,12 +82,14 @@ impl FromStr for Command {
 }
 
 impl fmt::Display for Command {
-    /// The canonical line. What only faces give (`watch`, `unwatch`) has none and is shown in parentheses.
+    /// The canonical line. What only faces give (`watch`, `unwatch`, `keep`) has none and is shown in parentheses.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (table::spec_of(self), self) {
             (Some((spec, values)), _) => spec.write(f, &values),
             (None, Self::Watch { window }) => write!(f, "(watch {})", window.channel),
-            (None, Self::Unwatch { channel }) => write!(f, "(unwatch {channel})"),
+            (None, Self::Unwatch { channel, .. }) => write!(f, "(unwatch {channel})"),
+            // Neither name nor text: both may be what somebody wrote.
+            (None, Self::Keep { .. }) => f.write_str("(keep)"),
             (None, _) => f.write_str("(no line)"),
         }
     }
@@ -96,10 +99,11 @@ impl Command {
     /// Checks the sizes and characters of every argument, whoever made the command: what a line could not say
     /// is refused. A node calls it on every command that it is given.
     pub fn check(&self) -> Result<(), ParseLineError> {
-        let Some((spec, values)) = table::spec_of(self) else {
-            return Ok(());
-        };
-        spec.check(&values)
+        match (table::spec_of(self), self) {
+            (Some((spec, values)), _) => spec.check(&values),
+            (None, Self::Keep { name, value }) => check_kept(name, value),
+            (None, _) => Ok(()),
+        }
     }
 
     /// How the command is written, or `None` for what only faces give.
@@ -120,6 +124,30 @@ pub fn help(words: &str) -> String {
         text.push('\n');
     }
     text
+}
+
+/// Checks what a face keeps.
+fn check_kept(name: &str, value: &str) -> Result<(), ParseLineError> {
+    Kind::TextOrEmpty(KEPT_NAME_BYTES_MAX)
+        .check(&kind::Value::Text(name.to_owned()))
+        .map_err(|fault| fault.at("NAME", 0))?;
+    let fault = |argument: &str, expected, found, over_limit| ParseLineError {
+        argument: argument.to_owned(),
+        column: 0,
+        expected,
+        found,
+        over_limit,
+    };
+    if name.is_empty() {
+        let expected = format!("a name of 1 to {KEPT_NAME_BYTES_MAX} bytes");
+        return Err(fault("NAME", expected, "an empty name".to_owned(), false));
+    }
+    if value.len() > KEPT_VALUE_BYTES_MAX {
+        let expected = format!("a text of at most {KEPT_VALUE_BYTES_MAX} bytes");
+        let found = format!("{} bytes", value.len());
+        return Err(fault("VALUE", expected, found, true));
+    }
+    Ok(())
 }
 
 /// Checks a display name or a role's name: 1 to 100 bytes, no controls, no space at either end.

@@ -23,7 +23,7 @@ pub use crate::report::{
 };
 
 /// Version of this protocol. Raised with every change that an older side would misread.
-pub const RPC_VERSION: u32 = 1;
+pub const RPC_VERSION: u32 = 2;
 
 /// One line to the node, at most [`REQUEST_LINE_BYTES_MAX`] bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,8 @@ pub enum Request {
         /// What to do.
         command: Command,
     },
-    /// From now on send every event of the account. Answered by [`Response::Subscribed`], then by events.
+    /// From now on send every event of the account, and say when the snapshot is another one. Answered by
+    /// [`Response::Subscribed`], then by events and [`Response::Changed`].
     Subscribe,
     /// Answered by [`Response::Status`].
     Status,
@@ -70,6 +71,12 @@ pub enum Response {
     },
     /// Something happened. Without [`Request::Subscribe`] only [`Event::Done`] of this connection's commands.
     Event(Event),
+    /// The snapshot is another one than at the last line of this kind: [`Request::Snapshot`] gives it. At most
+    /// [`crate::limits::CHANGES_PER_SECOND`] a second, the last change of a burst included.
+    Changed {
+        /// Its version.
+        version: u64,
+    },
     /// Events follow, none that happened after this line left out but for [`Event::Lagged`].
     Subscribed,
     /// The node's state.

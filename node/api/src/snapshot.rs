@@ -7,9 +7,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, NetworkKey, UnixMs
 use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
-use crate::reply::{
-    ChannelView, CommandError, MemberView, MessageView, RoleView, TemplateView,
-};
+use crate::reply::{ChannelView, CommandError, MemberView, MessageView, RoleView, TemplateView};
 
 /// Everything that a face may show at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -260,6 +260,17 @@ impl<R: CryptoRng> Node<R> {
         ids
     }
 
+    /// Makes and applies one own event that changes no timeline; the caller stores it with [`Self::commit_own`].
+    pub(crate) fn author_applied(
+        &mut self,
+        id: CommunityId,
+        draft: &Draft,
+    ) -> Option<VerifiedEvent> {
+        let wall = self.wall();
+        let community = self.communities.get_mut(&id)?;
+        author(&self.me, community, draft, wall).map(|(event, _)| event)
+    }
+
     /// Stores own events that are applied already, with further records, as one task.
     pub(crate) fn commit_own(
         &mut self,
@@ -352,6 +363,7 @@ impl<R: CryptoRng> Node<R> {
                 by: None,
             }),
         }
+        self.views.recount();
         self.views.community_changed(id);
     }
 }

@@ -7,7 +7,9 @@
 mod community;
 mod message;
 mod moderation;
+mod own;
 mod query;
+mod template;
 
 use alloquy_api::command::{ChannelRef, CommunityRef};
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
@@ -117,10 +119,12 @@ impl<R: CryptoRng> Node<R> {
                 }
                 self.answer(origin, Reply::Ok { ok: true })
             }
-            Command::Unwatch { channel } => {
-                self.views.unwatch(channel);
+            Command::Unwatch { channel, thread } => {
+                self.views.unwatch(channel, thread);
                 self.answer(origin, Reply::Ok { ok: true })
             }
+            Command::Keep { name, value } => self.keep(origin, name, value),
+            Command::RecoveryConfirm { words } => self.recovery_confirm(origin, &words),
             command => match self.query(&command) {
                 Some(reply) => {
                     let reply = reply?;
@@ -661,5 +665,9 @@ const fn writes(command: &Command) -> bool {
             | C::Presence { .. }
             | C::Watch { .. }
             | C::Unwatch { .. }
+            | C::Templates
+            | C::InspectInvite { .. }
+            | C::Pins { .. }
+            | C::RecoveryShow
     )
 }

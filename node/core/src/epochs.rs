@@ -293,7 +293,7 @@ impl<R: CryptoRng> Node<R> {
 
     /// Takes the key of an own announcement into use and wraps it for everybody entitled: the records to store
     /// with the announcement, so that none is ever published whose key could be lost.
-    fn adopt_own_epoch(
+    pub(crate) fn adopt_own_epoch(
         &mut self,
         id: CommunityId,
         channel: Option<ChannelId>,
@@ -655,7 +655,7 @@ impl<R: CryptoRng> Node<R> {
         }
         if content {
             self.tell_members(id);
-            self.views.community_changed(id);
+            self.views.names_changed(id);
             self.outbox
                 .tell(alloquy_api::Event::CommunityChanged { community: id });
         }

@@ -360,7 +360,13 @@ impl<R: CryptoRng> Node<R> {
             self.tell_members(id);
         }
         if authority || content {
-            self.views.community_changed(id);
+            // What this account did is shown at once; names of others may change without end.
+            let own = self.me.device();
+            if authority || events.iter().any(|event| event.header().device == own) {
+                self.views.community_changed(id);
+            } else {
+                self.views.names_changed(id);
+            }
             self.outbox.tell(Event::CommunityChanged { community: id });
         }
         let lacking = |event: &VerifiedEvent| {

@@ -25,6 +25,7 @@ mod peers;
 mod presence;
 mod record;
 mod restore;
+mod snapshot;
 mod sync;
 mod views;
 mod wire;

@@ -96,3 +96,7 @@ pub(crate) const HELD_GOSSIP_MS: u64 = 10_000;
 pub(crate) const HEIGHTS_PER_FRAME: usize = 20_000;
 /// Bytes that an event takes in a range besides its body, at most, for budgets: references, times, signatures.
 pub(crate) const EVENT_OVERHEAD_BYTES: usize = 128;
+/// Milliseconds between two makings of a community's lists for faces, when only names or presence changed.
+pub(crate) const LISTS_EVERY_MS: u64 = 250;
+/// Own events of one log that are looked at for messages that nobody else holds.
+pub(crate) const WAITING_WALK_MAX: usize = 1_000;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use alloquy_api::{Command, CommandError, ErrorCode, Event, Snapshot};
+use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::identity::{NewAccount, PrekeyRecord};
 use alloquy_schema::keys::DeviceKey;
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use crate::community::Community;
 use crate::io::{Input, Now, Origin, Output, StorageError, TaskId, Write};
@@ -15,7 +16,7 @@ use crate::join::JoinAttempt;
 use crate::outbox::{After, Outbox, put, put_bytes};
 use crate::peers::{Book, Peer};
 use crate::record::{AccountRecord, FORMAT, Key};
-use crate::views::Views;
+use crate::snapshot::Views;
 
 /// This device and its account.
 #[derive(Debug)]
@@ -72,6 +73,10 @@ pub struct Node<R> {
     /// Newcomers to be welcomed when their admission is durable.
     pub(crate) welcomes: BTreeMap<alloquy_ids::EventId, NetworkKey>,
     pub(crate) views: Views,
+    /// What faces keep, by name.
+    pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
+    /// The recovery words, until they were confirmed.
+    pub(crate) recovery: Option<Zeroizing<String>>,
 }
 
 /// A command that waits.
@@ -112,6 +117,10 @@ pub(crate) enum Timer {
     HeldGossip,
     /// Write again what the store refused.
     Unwritten,
+    /// Somebody stops typing in a channel.
+    Typing(alloquy_ids::ChannelId),
+    /// Lists of a community are to be made again: the snapshot that is asked for next does it.
+    Lists,
 }
 
 impl Timers {
@@ -169,6 +178,14 @@ pub struct Founded {
     pub device: DeviceId,
     /// 12 BIP-39 words, shown once.
     pub recovery_words: String,
+}
+
+impl Founded {
+    /// Has the recovery words kept in the store until somebody shows that they were written down.
+    pub fn keep_recovery_words(&mut self) {
+        let words = self.recovery_words.clone().into_bytes();
+        self.writes.push(put_bytes(&Key::Recovery, words));
+    }
 }
 
 impl std::fmt::Debug for Founded {
@@ -316,6 +333,8 @@ impl<R: CryptoRng> Node<R> {
             Timer::Deferred => self.retry_deferred(),
             Timer::HeldGossip => self.retry_held_gossip(),
             Timer::Unwritten => self.retry_unwritten(),
+            Timer::Typing(channel) => self.typing_lapsed(channel),
+            Timer::Lists => {}
         }
     }
 
@@ -326,6 +345,7 @@ impl<R: CryptoRng> Node<R> {
         match result {
             Ok(()) => {
                 if self.store_fault.take().is_some() {
+                    self.views.node_changed();
                     tracing::info!("the store can be written again");
                 }
                 // What was written since is newer than what was refused before.
@@ -344,6 +364,12 @@ impl<R: CryptoRng> Node<R> {
             After::Own(own) => self.own_stored(own),
             After::Received { community, events } => self.received_stored(community, &events),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
+            After::Kept(origin, name, value) => self.kept_stored(origin, name, value),
+            After::RecoveryWiped(origin) => {
+                self.recovery = None;
+                self.views.node_changed();
+                self.outbox.done(origin, Ok(Reply::Ok { ok: true }));
+            }
             After::TakenBack(origin) => {
                 let text =
                     "a write before it could not be stored; nothing was written, nothing was sent";
@@ -381,6 +407,9 @@ impl<R: CryptoRng> Node<R> {
             format!("{error}; nothing was written, nothing was sent"),
         );
         self.store_fault = Some(error);
+        self.views.node_changed();
+        let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
+        self.timers.set_earlier(Timer::Unwritten, at);
         match after {
             After::Own(own) => {
                 if let Some((origin, _)) = &own.answer {
@@ -393,12 +422,12 @@ impl<R: CryptoRng> Node<R> {
                     self.outbox.done(origin, Err(refusal));
                 }
             }
-            After::Answer(origin, _) => self.outbox.done(origin, Err(refusal)),
+            After::Answer(origin, _) | After::Kept(origin, ..) | After::RecoveryWiped(origin) => {
+                self.outbox.done(origin, Err(refusal));
+            }
             After::Nothing | After::Received { .. } => {
                 self.unwritten
                     .extend(writes.into_iter().map(|write| (write.key().clone(), write)));
-                let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
-                self.timers.set_earlier(Timer::Unwritten, at);
             }
         }
     }
@@ -407,11 +436,14 @@ impl<R: CryptoRng> Node<R> {
         if !self.unwritten.is_empty() {
             let writes = std::mem::take(&mut self.unwritten).into_values().collect();
             self.outbox.store(writes, After::Nothing);
+        } else if self.store_fault.is_some() && self.outbox.tasks.is_empty() {
+            // Nothing waits to be written: the account as it is finds out whether the store has recovered.
+            self.store_account(None);
         }
     }
 
     /// Writes the account's record; `answer` is given when it is durable.
-    pub(crate) fn store_account(&mut self, answer: Option<(Origin, alloquy_api::Reply)>) {
+    pub(crate) fn store_account(&mut self, answer: Option<(Origin, Reply)>) {
         let write = put(&Key::Account, &self.me.record);
         let after = answer.map_or(After::Nothing, |(origin, reply)| {
             After::Answer(origin, reply)

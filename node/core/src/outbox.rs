@@ -26,6 +26,10 @@ pub(crate) enum After {
     },
     /// A change without events is durable: answer.
     Answer(Origin, Reply),
+    /// What a face keeps is durable: shown, answered.
+    Kept(Origin, String, String),
+    /// The recovery words are gone from the store.
+    RecoveryWiped(Origin),
     /// Own events that rest on some that could not be stored: refuse, and remove them.
     TakenBack(Option<Origin>),
 }

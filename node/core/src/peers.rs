@@ -93,7 +93,7 @@ impl<R: CryptoRng> Node<R> {
             self.join_peer_up(community, key);
         }
         if let Some(account) = self.any_account_of(key) {
-            self.views.peers_changed();
+            self.views.node_changed();
             self.outbox.tell(Event::PeerChanged {
                 account,
                 connected: true,
@@ -117,7 +117,7 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         if let Some(account) = self.any_account_of(key) {
-            self.views.peers_changed();
+            self.views.node_changed();
             self.outbox.tell(Event::PeerChanged {
                 account,
                 connected: false,

@@ -111,7 +111,7 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         for account in gone {
-            self.views.community_changed(id);
+            self.views.names_changed(id);
             self.outbox.tell(Event::PresenceChanged {
                 community: id,
                 account,
@@ -158,6 +158,8 @@ impl<R: CryptoRng> Node<R> {
                         .typing
                         .insert((channel, account), mono.plus(TYPING_LAPSE_MS));
                     self.views.channel_changed(channel);
+                    self.timers
+                        .set_earlier(Timer::Typing(channel), mono.plus(TYPING_LAPSE_MS));
                     self.outbox.tell(Event::Typing {
                         community: id,
                         channel,
@@ -216,7 +218,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let after = community.presence_of(account, self.now);
         if before != after && account != me {
-            self.views.community_changed(id);
+            self.views.names_changed(id);
             self.outbox.tell(Event::PresenceChanged {
                 community: id,
                 account,
@@ -234,7 +236,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         if std::mem::replace(&mut seen.availability, 0) != 0 {
-            self.views.community_changed(id);
+            self.views.names_changed(id);
             self.outbox.tell(Event::PresenceChanged {
                 community: id,
                 account,
@@ -254,6 +256,27 @@ impl<R: CryptoRng> Node<R> {
             if let Some((account, device)) = member {
                 self.device_lost(id, account, device);
             }
+        }
+    }
+
+    /// Somebody's typing in a channel lapsed: shown, and the next one is waited for.
+    pub(crate) fn typing_lapsed(&mut self, channel: ChannelId) {
+        let mono = self.now.mono;
+        let mut next = None;
+        for community in self.communities.values_mut() {
+            community.typing.retain(|_, until| *until > mono);
+            let of_channel = community
+                .typing
+                .iter()
+                .filter(|((of, _), _)| *of == channel);
+            next = next
+                .into_iter()
+                .chain(of_channel.map(|(_, until)| *until))
+                .min();
+        }
+        self.views.channel_changed(channel);
+        if let Some(next) = next {
+            self.timers.set(Timer::Typing(channel), next);
         }
     }
 

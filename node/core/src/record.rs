@@ -3,6 +3,7 @@
 //! The shell seals keys and values at rest. A record type is one byte; docs/protocol.md, "Local store",
 //! lists them. Rows of events stand in order of arrival, so parents come before what names them.
 
+use alloquy_api::limits::KEPT_NAME_BYTES_MAX;
 use alloquy_ids::{
     AccountId, ChannelId, CommunityId, DeviceId, EpochId, NetworkKey, ScopeId, UnixMs,
 };
@@ -39,6 +40,10 @@ pub(crate) enum Key {
     Held(CommunityId, DeviceId),
     /// Addresses of a peer.
     Addresses(NetworkKey),
+    /// The recovery words, until they were confirmed: text.
+    Recovery,
+    /// What a face keeps under a name: text.
+    Kept(String),
 }
 
 impl Key {
@@ -73,6 +78,11 @@ impl Key {
                 device.write(&mut w);
             }
             Self::Addresses(key) => pair(&mut w, 0x20, key),
+            Self::Recovery => w.u8(4),
+            Self::Kept(name) => {
+                w.u8(0x21);
+                w.text(name);
+            }
         }
         w.into_bytes().into()
     }
@@ -93,6 +103,8 @@ impl Key {
             0x14 => Self::Prekey(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x15 => Self::Held(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x20 => Self::Addresses(Canonical::read(&mut r)?),
+            4 => Self::Recovery,
+            0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",

@@ -4,6 +4,7 @@
 //! does not fit waits, and peers give it again. A record that does not decode is damage, and is named.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId};
 use alloquy_schema::authority::AuthorityLog;
@@ -13,6 +14,7 @@ use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::range::SignedRange;
 use bytes::Bytes;
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use crate::community::Community;
 use crate::ingest::Incoming;
@@ -23,7 +25,7 @@ use crate::peers::Book;
 use crate::record::{
     AccountRecord, AddressesRecord, FORMAT, HeldRecord, Key, Membership, Row, RowEvents,
 };
-use crate::views::Views;
+use crate::snapshot::Views;
 
 /// The store holds something that this node can not start from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +65,8 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
             format!("device {} of community {}", device.short(), id.short())
         }
         Key::Addresses(key) => format!("addresses of {}", key.short()),
+        Key::Recovery => "recovery words".to_owned(),
+        Key::Kept(name) => format!("what a window keeps as {name:?}"),
     };
     RestoreError::Damaged {
         key,
@@ -89,6 +93,8 @@ struct Records {
     account: Option<AccountRecord>,
     communities: BTreeMap<CommunityId, Parts>,
     book: Book,
+    kept: BTreeMap<String, Arc<str>>,
+    recovery: Option<Zeroizing<String>>,
 }
 
 impl Records {
@@ -143,6 +149,14 @@ impl Records {
                 if let Ok(addresses) = AddressesRecord::from_bytes(value) {
                     self.book.of.insert(*peer, addresses.0);
                 }
+            }
+            Key::Recovery => {
+                let words = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
+                self.recovery = Some(Zeroizing::new(words.to_owned()));
+            }
+            Key::Kept(name) => {
+                let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
+                self.kept.insert(name.clone(), text.into());
             }
         }
         Ok(())
@@ -314,6 +328,8 @@ impl<R: CryptoRng> Node<R> {
             store_fault: None,
             welcomes: BTreeMap::new(),
             views: Views::default(),
+            kept: Arc::new(all.kept),
+            recovery: all.recovery,
         };
         node.begin(nonce);
         Ok(node)

@@ -1,65 +1,27 @@
-//! What faces see: message, member and channel views, delivery, and the snapshot built from them.
+//! What faces see: message, member, channel and role views, delivery.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use alloquy_api::Event;
-use alloquy_api::command::{ChannelKind, Window};
+use alloquy_api::command::ChannelKind;
+use alloquy_api::limits::QUOTE_BYTES_MAX;
 use alloquy_api::reply::{
-    ChannelView, DeliveryState, DeliveryView, MemberView, MessageView, ReactionView, RoleView,
+    ChannelView, DeliveryState, DeliveryView, MemberView, MessageView, QuoteView, ReactionView,
+    RepliesView, RoleView,
 };
-use alloquy_api::snapshot::{CommunitySnapshot, Snapshot, WindowSnapshot};
-use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, RoleId, UnixMs};
 use alloquy_schema::content::{Field, Value};
+use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::permissions::{self, Permissions};
-use alloquy_schema::timeline::Message;
+use alloquy_schema::timeline::{Message, Timeline};
 use rand_core::CryptoRng;
 
 use crate::community::Community;
-use crate::limits::{WINDOW_MAX, WINDOWS_MAX};
+use crate::limits::WAITING_WALK_MAX;
 use crate::node::Node;
 
-/// The snapshot, and which of its parts are out of date.
-#[derive(Debug, Default)]
-pub(crate) struct Views {
-    current: Arc<Snapshot>,
-    communities: BTreeSet<CommunityId>,
-    channels: BTreeSet<ChannelId>,
-    peers: bool,
-    all: bool,
-    windows: BTreeMap<ChannelId, Window>,
-}
-
-impl Views {
-    pub(crate) fn community_changed(&mut self, id: CommunityId) {
-        self.communities.insert(id);
-    }
-
-    pub(crate) fn channel_changed(&mut self, channel: ChannelId) {
-        self.channels.insert(channel);
-    }
-
-    pub(crate) fn peers_changed(&mut self) {
-        self.peers = true;
-    }
-
-    pub(crate) fn watch(&mut self, window: Window) -> bool {
-        if self.windows.len() >= WINDOWS_MAX && !self.windows.contains_key(&window.channel) {
-            return false;
-        }
-        self.channels.insert(window.channel);
-        self.windows.insert(window.channel, window);
-        true
-    }
-
-    pub(crate) fn unwatch(&mut self, channel: ChannelId) {
-        self.windows.remove(&channel);
-        self.channels.insert(channel);
-    }
-}
-
 /// The command line's word for a model's channel kind.
-const fn kind_view(kind: permissions::ChannelKind) -> ChannelKind {
+pub(crate) const fn kind_view(kind: permissions::ChannelKind) -> ChannelKind {
     match kind {
         permissions::ChannelKind::Text => ChannelKind::Text,
         permissions::ChannelKind::Voice => ChannelKind::Voice,
@@ -68,7 +30,12 @@ const fn kind_view(kind: permissions::ChannelKind) -> ChannelKind {
 }
 
 impl Community {
-    pub(crate) fn channel_view(&self, id: ChannelId, mention: &str) -> Option<ChannelView> {
+    fn channel_view(
+        &self,
+        id: ChannelId,
+        account: AccountId,
+        (unread, mentions): (u32, u32),
+    ) -> Option<ChannelView> {
         let state = self.state();
         let channel = state.channels.get(&id)?;
         let position = match self.content.get(&Field::ChannelPosition(id)) {
@@ -81,6 +48,7 @@ impl Community {
             }
             _ => None,
         };
+        let rights = state.permissions(account, Some(id));
         Some(ChannelView {
             channel: id,
             kind: kind_view(channel.kind),
@@ -89,13 +57,24 @@ impl Community {
             category,
             position,
             private: channel.private,
-            unread: self.unread(id, mention).0,
+            unread,
+            mentions,
+            rights: rights.names().map(str::to_owned).collect(),
             slow_mode_ms: channel.slow_mode_ms,
         })
     }
 
     /// Channels that an account may view, in the order shown.
     pub(crate) fn channel_views(&self, account: AccountId, mention: &str) -> Vec<ChannelView> {
+        self.channel_views_counted(account, |channel| self.unread(channel, mention))
+    }
+
+    /// The same with unread messages and mentions that are counted already.
+    pub(crate) fn channel_views_counted(
+        &self,
+        account: AccountId,
+        counts: impl Fn(ChannelId) -> (u32, u32),
+    ) -> Vec<ChannelView> {
         let state = self.state();
         let viewable = state.channels.keys().filter(|id| {
             state
@@ -103,12 +82,67 @@ impl Community {
                 .has(Permissions::VIEW)
         });
         let mut views: Vec<_> = viewable
-            .filter_map(|id| self.channel_view(*id, mention))
+            .filter_map(|id| self.channel_view(*id, account, counts(*id)))
             .collect();
         views.sort_by(|a, b| {
             (a.position, &a.name, a.channel).cmp(&(b.position, &b.name, b.channel))
         });
         views
+    }
+
+    /// The last message that was marked read.
+    pub(crate) fn last_read(&self, channel: ChannelId) -> Option<EventId> {
+        let read = usize::try_from(*self.read.get(&channel)?).ok()?;
+        self.arrivals
+            .get(&channel)?
+            .get(read.checked_sub(1)?)
+            .copied()
+    }
+
+    /// Who is typing in a channel, by id.
+    pub(crate) fn typing_in(&self, channel: ChannelId, now: MonoMs) -> Vec<AccountId> {
+        let all = (channel, AccountId::ZERO)..=(channel, AccountId([0xff; 32]));
+        self.typing
+            .range(all)
+            .filter(|(_, until)| **until > now)
+            .map(|((_, account), _)| *account)
+            .collect()
+    }
+
+    /// Own messages of a channel that no other device is known to hold, the newest [`WAITING_WALK_MAX`] events of
+    /// each log looked at.
+    pub(crate) fn waiting_messages(&self, channel: ChannelId) -> u32 {
+        let Some(timeline) = self.timelines.get(&channel) else {
+            return 0;
+        };
+        let (dag, own) = (timeline.dag(), self.own_device);
+        let mut waiting = 0;
+        for incarnation in dag.incarnations(own) {
+            let log = (channel.into(), incarnation);
+            let heights = self.held.values().filter_map(|logs| logs.get(&log));
+            let held = heights.map(|(height, _)| *height).max().unwrap_or(0);
+            let mut next = dag.log_head(own, incarnation).map(VerifiedEvent::id);
+            let mut walked = 0;
+            while let Some(event) = next.and_then(|id| dag.get(id))
+                && event.header().seq >= held
+                && walked < WAITING_WALK_MAX
+            {
+                let shown = timeline.message(event.id());
+                waiting += u32::from(shown.is_some_and(|message| !message.deleted));
+                walked += 1;
+                next = (event.header().seq > 0).then_some(event.header().prev);
+            }
+        }
+        waiting
+    }
+
+    /// What is quoted of a message that another one answers, if it is here.
+    fn quote(timeline: &Timeline, message: EventId) -> Option<QuoteView> {
+        let quoted = timeline.message(message)?;
+        Some(QuoteView {
+            author: quoted.author,
+            text: first_line(quoted.text.as_deref().unwrap_or_default()),
+        })
     }
 
     pub(crate) fn role_name(&self, role: RoleId) -> String {
@@ -146,11 +180,7 @@ impl Community {
         let dags = [Some(self.authority.dag()), Some(self.content.dag())]
             .into_iter()
             .flatten();
-        let dags = dags.chain(
-            self.timelines
-                .values()
-                .map(alloquy_schema::timeline::Timeline::dag),
-        );
+        let dags = dags.chain(self.timelines.values().map(Timeline::dag));
         let forked: BTreeSet<_> = dags
             .flat_map(alloquy_schema::dag::Dag::forks)
             .map(|(device, _)| device)
@@ -186,15 +216,22 @@ impl<R: CryptoRng> Node<R> {
             .map(|(account, member)| {
                 let presence = self.presence(community, *account);
                 let about = community.text(&Field::MemberAbout(*account));
+                let mut roles: Vec<_> = member
+                    .roles
+                    .iter()
+                    .map(|role| {
+                        let rank = state.roles.get(role).map(|role| role.rank);
+                        (std::cmp::Reverse(rank), community.role_name(*role))
+                    })
+                    .collect();
+                roles.sort();
                 MemberView {
                     account: *account,
                     name: community.member_name(*account),
-                    roles: member
-                        .roles
-                        .iter()
-                        .map(|role| community.role_name(*role))
-                        .collect(),
+                    roles: roles.into_iter().map(|(_, name)| name).collect(),
                     online: presence.is_some(),
+                    availability: presence.as_ref().map(|(availability, _)| *availability),
+                    rank: state.rank(*account).0,
                     owner: state.owners.contains(account),
                     about: (!about.is_empty()).then_some(about),
                     status: presence
@@ -226,10 +263,25 @@ impl<R: CryptoRng> Node<R> {
         channel: ChannelId,
         message: Message,
     ) -> MessageView {
+        let holders = Holders::of(community, channel);
+        self.view_with(community, channel, message, &holders)
+    }
+
+    /// The same with the holders of the channel's own logs looked up before.
+    pub(crate) fn view_with(
+        &self,
+        community: &Community,
+        channel: ChannelId,
+        message: Message,
+        holders: &Holders,
+    ) -> MessageView {
         let reaction = |(emoji, accounts): (String, BTreeSet<AccountId>)| ReactionView {
             emoji,
             accounts: accounts.into_iter().collect(),
         };
+        let timeline = community.timelines.get(&channel);
+        let replies = timeline.and_then(|timeline| timeline.replies(message.id));
+        let text = message.text.unwrap_or_default();
         MessageView {
             id: message.id,
             author: message.author,
@@ -238,15 +290,23 @@ impl<R: CryptoRng> Node<R> {
                 .get(&Field::Pin(channel, message.id))
                 .is_some(),
             waiting: message.body_missing,
-            text: message.text.unwrap_or_default(),
+            mentions_me: mentions(&text, &self.mention()),
+            text,
             time: UnixMs(message.time.0.min(self.now.wall.0)),
             edited: message.edited,
             deleted: message.deleted,
             reply_to: message.reply_to,
+            quote: timeline
+                .zip(message.reply_to)
+                .and_then(|(timeline, quoted)| Community::quote(timeline, quoted)),
+            replies: replies.map(|(count, last)| RepliesView {
+                count: u32::try_from(count).unwrap_or(u32::MAX),
+                last: UnixMs(last.0.min(self.now.wall.0)),
+            }),
             thread: message.thread,
             arrived_later: community.arrived_later.contains(&message.id),
             reactions: message.reactions.into_iter().map(reaction).collect(),
-            delivery: self.delivery_view(community.id, channel, message.id),
+            delivery: holders.delivery(community, channel, message.id),
         }
     }
 
@@ -257,45 +317,12 @@ impl<R: CryptoRng> Node<R> {
         channel: ChannelId,
         message: EventId,
     ) -> DeliveryView {
-        let delivered = DeliveryView {
-            state: DeliveryState::Delivered,
-            holders: 0,
-        };
-        let Some(community) = self.communities.get(&id) else {
-            return delivered;
-        };
-        let Some(event) = community
-            .timelines
-            .get(&channel)
-            .and_then(|timeline| timeline.dag().get(message))
-        else {
-            return delivered;
-        };
-        let header = event.header();
-        if header.device != self.me.device() {
-            return delivered;
-        }
-        if community.unstored.contains(&message) {
-            return DeliveryView {
-                state: DeliveryState::Pending,
-                holders: 0,
-            };
-        }
-        let log = (header.scope, header.incarnation);
-        let holding = community.held.values().filter_map(|logs| logs.get(&log));
-        let (mut holders, mut readable) = (0, false);
-        for (height, opened) in holding {
-            if *height > header.seq {
-                holders += 1;
-                readable |= *opened;
+        match self.communities.get(&id) {
+            Some(community) => {
+                Holders::of(community, channel).delivery(community, channel, message)
             }
+            None => Holders::delivered(),
         }
-        let state = match (holders, readable) {
-            (0, _) => DeliveryState::Stored,
-            (_, false) => DeliveryState::Held,
-            (_, true) => DeliveryState::Delivered,
-        };
-        DeliveryView { state, holders }
     }
 
     pub(crate) fn tell_unread(&mut self, id: CommunityId, channel: ChannelId) {
@@ -327,66 +354,6 @@ impl<R: CryptoRng> Node<R> {
         bodies && community.waiting.is_empty() && self.equal_peers(community.id) > 0
     }
 
-    pub(crate) fn build_snapshot(&mut self) -> Arc<Snapshot> {
-        let changed = self.views.peers
-            || !self.views.all
-            || !self.views.communities.is_empty()
-            || !self.views.channels.is_empty();
-        if !changed {
-            return self.views.current.clone();
-        }
-        let communities = std::mem::take(&mut self.views.communities);
-        let channels = std::mem::take(&mut self.views.channels);
-        let first = !std::mem::replace(&mut self.views.all, true);
-        self.views.peers = false;
-        let mut next = Snapshot::clone(&self.views.current);
-        next.version += 1;
-        next.account = Some(self.me.account());
-        next.name.clone_from(&self.me.record.name);
-        next.peers = u32::try_from(
-            self.peers
-                .keys()
-                .filter(|key| self.any_account_of(**key).is_some())
-                .count(),
-        )
-        .unwrap_or(u32::MAX);
-        next.communities.retain(|id, _| {
-            self.communities
-                .get(id)
-                .is_some_and(|community| community.active)
-        });
-        for (id, community) in self
-            .communities
-            .iter()
-            .filter(|(_, community)| community.active)
-        {
-            let touched = channels
-                .iter()
-                .any(|channel| community.timelines.contains_key(channel));
-            if first || touched || communities.contains(id) || !next.communities.contains_key(id) {
-                next.communities
-                    .insert(*id, Arc::new(self.community_snapshot(community)));
-            }
-        }
-        let windows = &self.views.windows;
-        next.windows
-            .retain(|channel, _| windows.contains_key(channel));
-        for (channel, window) in windows {
-            let of = self
-                .community_of(*channel)
-                .and_then(|id| self.communities.get(&id));
-            let stale = first
-                || channels.contains(channel)
-                || of.is_some_and(|community| communities.contains(&community.id));
-            if let Some(community) = of.filter(|_| stale || !next.windows.contains_key(channel)) {
-                next.windows
-                    .insert(*channel, Arc::new(self.window_snapshot(community, window)));
-            }
-        }
-        self.views.current = Arc::new(next);
-        self.views.current.clone()
-    }
-
     /// The community that a channel belongs to.
     pub(crate) fn community_of(&self, channel: ChannelId) -> Option<CommunityId> {
         let holds = |community: &&Community| community.state().channels.contains_key(&channel);
@@ -395,59 +362,109 @@ impl<R: CryptoRng> Node<R> {
             .find(holds)
             .map(|community| community.id)
     }
+}
 
-    fn community_snapshot(&self, community: &Community) -> CommunitySnapshot {
-        let me = self.me.account();
-        CommunitySnapshot {
-            name: community.name(),
-            topic: community.text(&Field::Topic),
-            channels: community.channel_views(me, &self.mention()),
-            members: self.member_views(community),
-            roles: community.role_views(),
-            rights: community
-                .state()
-                .permissions(me, None)
-                .names()
-                .map(str::to_owned)
-                .collect(),
+/// Whether a text names the account that is mentioned so, or everybody.
+fn mentions(text: &str, mention: &str) -> bool {
+    text.contains(mention) || text.contains("@everyone")
+}
+
+/// The first line of a text, cut at a character.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let mut end = line.len().min(QUOTE_BYTES_MAX);
+    while !line.is_char_boundary(end) {
+        end -= 1;
+    }
+    line[..end].to_owned()
+}
+
+/// Heights up to which other devices hold the own logs of one channel.
+#[derive(Debug)]
+pub(crate) struct Holders {
+    /// By incarnation: heights ascending, and the greatest up to which somebody could read.
+    logs: BTreeMap<u32, (Vec<u64>, u64)>,
+}
+
+impl Holders {
+    pub(crate) fn of(community: &Community, channel: ChannelId) -> Self {
+        let mut logs: BTreeMap<u32, (Vec<u64>, u64)> = BTreeMap::new();
+        let of_channel = (channel.into(), 0)..=(channel.into(), u32::MAX);
+        for held in community.held.values() {
+            for ((_, incarnation), (height, opened)) in held.range(of_channel.clone()) {
+                let log = logs.entry(*incarnation).or_default();
+                log.0.push(*height);
+                if *opened {
+                    log.1 = log.1.max(*height);
+                }
+            }
+        }
+        for (heights, _) in logs.values_mut() {
+            heights.sort_unstable();
+        }
+        Self { logs }
+    }
+
+    const fn delivered() -> DeliveryView {
+        DeliveryView {
+            state: DeliveryState::Delivered,
+            holders: 0,
         }
     }
 
-    fn window_snapshot(&self, community: &Community, window: &Window) -> WindowSnapshot {
-        let limit = window.limit.min(WINDOW_MAX) as usize;
-        let Some(timeline) = community.timelines.get(&window.channel) else {
-            return WindowSnapshot {
-                at_start: true,
-                ..WindowSnapshot::default()
-            };
+    /// Where a message of the channel has got to.
+    fn delivery(
+        &self,
+        community: &Community,
+        channel: ChannelId,
+        message: EventId,
+    ) -> DeliveryView {
+        let event = community
+            .timelines
+            .get(&channel)
+            .and_then(|timeline| timeline.dag().get(message));
+        let Some(header) = event.map(VerifiedEvent::header) else {
+            return Self::delivered();
         };
-        let before = window
-            .before
-            .and_then(|id| timeline.message(id))
-            .map(|message| message.order);
-        let messages = timeline.messages(before, limit);
-        let at_start = messages
-            .first()
-            .is_none_or(|first| timeline.messages(Some(first.order), 1).is_empty());
-        let read = community.read.get(&window.channel).copied().unwrap_or(0);
-        let arrivals = community.arrivals.get(&window.channel);
-        let last_read = usize::try_from(read)
-            .ok()
-            .and_then(|read| arrivals?.get(read.checked_sub(1)?))
-            .copied();
-        let typing = community
-            .typing
-            .iter()
-            .filter(|((channel, _), until)| *channel == window.channel && **until > self.now.mono);
-        WindowSnapshot {
-            messages: messages
-                .into_iter()
-                .map(|message| self.view_of(community, window.channel, message))
-                .collect(),
-            at_start,
-            complete: self.is_complete(community, window.channel),
-            read: last_read,
-            typing: typing.map(|((_, account), _)| *account).collect(),
+        if header.device != community.own_device {
+            return Self::delivered();
         }
+        if community.unstored.contains(&message) {
+            return DeliveryView {
+                state: DeliveryState::Pending,
+                holders: 0,
+            };
+        }
+        let (holders, readable) = match self.logs.get(&header.incarnation) {
+            None => (0, false),
+            Some((heights, opened)) => {
+                let below = heights.partition_point(|height| *height <= header.seq);
+                (heights.len() - below, *opened > header.seq)
+            }
+        };
+        let state = match (holders, readable) {
+            (0, _) => DeliveryState::Stored,
+            (_, false) => DeliveryState::Held,
+            (_, true) => DeliveryState::Delivered,
+        };
+        DeliveryView {
+            state,
+            holders: u32::try_from(holders).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_is_one_line_cut_at_a_character() {
+        assert_eq!(first_line(""), "");
+        assert_eq!(first_line("one\ntwo"), "one");
+        let long = "ü".repeat(QUOTE_BYTES_MAX);
+        let cut = first_line(&format!("x{long}"));
+        assert_eq!(cut.len(), QUOTE_BYTES_MAX - 1);
+        assert!(long.starts_with(&cut[1..]));
     }
 }

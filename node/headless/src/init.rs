@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use alloquy_api::report::InitReport;
 use alloquy_api::{CommandError, ErrorCode};
-use alloquy_node::{Initialised, NodeConfig};
+use alloquy_node::{Initialised, NodeConfig, RecoveryWords};
 
 use crate::Stop;
 use crate::args;
@@ -34,7 +34,7 @@ pub(crate) fn init(out: &mut Out, arguments: &args::Init) -> Result<(), Stop> {
         .as_deref()
         .map(RecoveryFile::reserve)
         .transpose()?;
-    let made = match alloquy_node::init(&config, &arguments.name) {
+    let made = match alloquy_node::init(&config, &arguments.name, RecoveryWords::Shown) {
         Ok(made) => made,
         Err(error) => {
             if let Some(file) = file {
@@ -44,7 +44,7 @@ pub(crate) fn init(out: &mut Out, arguments: &args::Init) -> Result<(), Stop> {
         }
     };
     if let Some(file) = file {
-        file.fill(&made.recovery_words)?;
+        file.fill(words_of(&made))?;
     }
     if out.is_json() {
         return out.object(&report(arguments, &made));
@@ -53,13 +53,19 @@ pub(crate) fn init(out: &mut Out, arguments: &args::Init) -> Result<(), Stop> {
         Some(path) => format!("The recovery words are in {}.", path.display()),
         None => format!(
             "Recovery words, shown this once:\n\n    {}\n",
-            made.recovery_words.as_str()
+            words_of(&made)
         ),
     };
     out.text(&format!(
         "account {}\n{words}\nWho has these words has the account: keep them on paper, away from this machine.",
         made.account
     ))
+}
+
+/// The words of an account that was just made.
+fn words_of(made: &Initialised) -> &str {
+    let words = made.recovery_words.as_ref();
+    words.expect("the words were asked for")
 }
 
 /// What `--json` prints; the words stand in it only when they went nowhere else.
@@ -71,9 +77,7 @@ fn report(arguments: &args::Init, made: &Initialised) -> InitReport {
     InitReport {
         account: made.account,
         device: made.device,
-        recovery: recovery_file
-            .is_none()
-            .then(|| made.recovery_words.to_string()),
+        recovery: recovery_file.is_none().then(|| words_of(made).to_owned()),
         recovery_file,
     }
 }

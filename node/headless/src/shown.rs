@@ -2,6 +2,7 @@
 //!
 //! Whatever comes from others passes through [`plain`], so that a message can not steer the terminal.
 
+mod faces;
 mod names;
 mod table;
 
@@ -73,6 +74,17 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
             needed,
         } => format!("{votes} of {needed} votes: more owners must sign"),
         Reply::Community { community } => format!("community {community}"),
+        Reply::Pins { pins } if pins.is_empty() => "nothing is pinned".to_owned(),
+        Reply::Pins { pins } => {
+            let lines: Vec<_> = pins
+                .iter()
+                .map(|pin| format!("{}\n    {}", message_lines(pin, names), pin.id))
+                .collect();
+            lines.join("\n")
+        }
+        Reply::Templates { templates } => faces::templates(templates),
+        Reply::InviteCard { card } => faces::invite_card(card),
+        Reply::Recovery { recovery_words } => faces::recovery(recovery_words),
         Reply::Ok { .. } => "done".to_owned(),
     }
 }
@@ -113,6 +125,9 @@ fn message_lines(message: &MessageView, names: &Names) -> String {
     }
     if message.pinned {
         marks.push("pinned".to_owned());
+    }
+    if let Some(replies) = &message.replies {
+        marks.push(format!("{} in its thread", replies.count));
     }
     if message.arrived_later {
         marks.push("arrived later".to_owned());

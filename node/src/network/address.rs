@@ -4,6 +4,9 @@
 //! so the two convert into each other without a table. Peers with other kinds of keys have no
 //! [`NetworkKey`] and are not served.
 
+use std::net::{IpAddr, Ipv6Addr};
+
+use alloquy_api::snapshot::PathKind;
 use alloquy_ids::NetworkKey;
 use libp2p::identity::{PublicKey, ed25519};
 use libp2p::multiaddr::Protocol;
@@ -75,6 +78,31 @@ pub(super) fn texts_of(addresses: &[Multiaddr]) -> Vec<String> {
     texts
 }
 
+/// What lies between this machine and a remote address.
+pub(crate) fn path_kind(remote: &str) -> PathKind {
+    let Ok(address) = remote.parse::<Multiaddr>() else {
+        return PathKind::Direct;
+    };
+    if address.iter().any(|part| part == Protocol::P2pCircuit) {
+        return PathKind::Relayed;
+    }
+    let ip = address.iter().find_map(|part| match part {
+        Protocol::Ip4(ip) => Some(IpAddr::from(ip)),
+        Protocol::Ip6(ip) => Some(IpAddr::from(ip).to_canonical()),
+        _ => None,
+    });
+    match ip {
+        Some(ip) if ip.is_loopback() => PathKind::Loopback,
+        Some(IpAddr::V4(ip)) if ip.is_private() || ip.is_link_local() => PathKind::Local,
+        Some(IpAddr::V6(ip)) if is_local(ip) => PathKind::Local,
+        _ => PathKind::Direct,
+    }
+}
+
+fn is_local(ip: Ipv6Addr) -> bool {
+    ip.is_unicast_link_local() || ip.is_unique_local()
+}
+
 #[cfg(test)]
 mod tests {
     use libp2p::identity::Keypair;
@@ -97,6 +125,40 @@ mod tests {
             (0..=255).any(|n| peer_of(NetworkKey([n; 32])).is_none()),
             "not all bytes are points of the curve"
         );
+    }
+
+    #[test]
+    fn a_path_is_judged_by_its_remote_address() {
+        let peer = Keypair::ed25519_from_bytes([7; 32])
+            .unwrap()
+            .public()
+            .to_peer_id();
+        for (remote, kind) in [
+            (
+                "/ip4/127.0.0.1/udp/1/quic-v1".to_owned(),
+                PathKind::Loopback,
+            ),
+            ("/ip6/::1/tcp/1".to_owned(), PathKind::Loopback),
+            ("/ip6/::ffff:127.0.0.1/tcp/1".to_owned(), PathKind::Loopback),
+            ("/ip4/192.168.1.7/tcp/1".to_owned(), PathKind::Local),
+            ("/ip4/10.0.0.1/tcp/1".to_owned(), PathKind::Local),
+            ("/ip4/172.31.0.1/tcp/1".to_owned(), PathKind::Local),
+            ("/ip4/169.254.3.4/tcp/1".to_owned(), PathKind::Local),
+            ("/ip6/fe80::1/tcp/1".to_owned(), PathKind::Local),
+            ("/ip6/fd00::1/tcp/1".to_owned(), PathKind::Local),
+            ("/ip4/172.32.0.1/tcp/1".to_owned(), PathKind::Direct),
+            (
+                "/ip4/203.0.113.9/udp/1/quic-v1".to_owned(),
+                PathKind::Direct,
+            ),
+            ("/ip6/2001:db8::1/tcp/1".to_owned(), PathKind::Direct),
+            (
+                format!("/ip4/192.168.1.7/tcp/1/p2p/{peer}/p2p-circuit"),
+                PathKind::Relayed,
+            ),
+        ] {
+            assert_eq!(path_kind(&remote), kind, "{remote}");
+        }
     }
 
     #[test]

@@ -9,7 +9,9 @@ use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{Swarm, SwarmBuilder, identify, mdns, noise, tcp, yamux};
+use libp2p::{Swarm, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
+
+use super::pulse;
 
 /// Bytes around a sealed gossip frame: nonce and tag of the seal, names and lengths of the protocol.
 const GOSSIP_OVERHEAD_BYTES: usize = 4 * 1024;
@@ -49,6 +51,7 @@ pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
     pub(super) identify: identify::Behaviour,
     pub(super) gossipsub: Gossipsub,
+    pub(super) ping: ping::Behaviour,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) streams: libp2p_stream::Behaviour,
 }
@@ -60,6 +63,7 @@ pub(super) fn swarm(keypair: Keypair, mdns: bool) -> Result<Swarm<Behaviour>, St
             limits: limits(),
             identify: identify(keypair),
             gossipsub: gossip()?,
+            ping: ping::Behaviour::new(pulse::config()),
             mdns: mdns_of(keypair, mdns),
             streams: libp2p_stream::Behaviour::new(),
         })

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Stream, Swarm, gossipsub, identify, mdns};
+use libp2p::{Multiaddr, PeerId, Stream, Swarm, gossipsub, identify, mdns, ping};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -354,6 +354,11 @@ impl Task {
                     self.swarm.close_connection(connection_id);
                 }
             }
+            BehaviourEvent::Ping(ping::Event {
+                peer,
+                connection,
+                result,
+            }) => self.on_ping(peer, connection, &result),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
                 for (peer, address) in found {
                     let (address, _) = address::split_peer(address);

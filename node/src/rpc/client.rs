@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -152,6 +153,15 @@ impl RpcClient {
         self.line.get_mut().event(wait)
     }
 
+    /// Waits at most `wait` until an event or another snapshot has come; `false` when none did.
+    ///
+    /// # Errors
+    /// `not_running` when the node has gone.
+    pub fn wait_changed(&mut self, wait: Duration) -> Result<bool, CommandError> {
+        self.subscribe()?;
+        self.line.get_mut().changed(wait)
+    }
+
     fn next_id(&mut self) -> CommandId {
         self.command_last += 1;
         CommandId(self.command_last)
@@ -176,18 +186,37 @@ impl Client for RpcClient {
         self.wait_event(Duration::ZERO).ok().flatten()
     }
 
-    /// Asks the node, which takes at most some seconds; empty when it has gone.
+    /// Asks the node, which takes at most some seconds, unless it says of itself when there is another snapshot and
+    /// has not. The last one when the node has gone.
     fn snapshot(&self) -> Arc<Snapshot> {
-        let asked =
-            self.line.borrow_mut().ask(
-                &Request::Snapshot,
-                SNAPSHOT_LIMIT,
-                |response| match response {
-                    Response::Snapshot(snapshot) => Picked::It(Arc::new(*snapshot)),
-                    other => Picked::Other(Box::new(other)),
-                },
-            );
-        asked.unwrap_or_default()
+        let mut line = self.line.borrow_mut();
+        line.read_ahead();
+        if self.subscribed && !line.stale {
+            return Arc::clone(&line.snapshot);
+        }
+        line.stale = false;
+        let asked = line.ask(
+            &Request::Snapshot,
+            SNAPSHOT_LIMIT,
+            |response| match response {
+                Response::Snapshot(snapshot) => Picked::It(Arc::new(*snapshot)),
+                other => Picked::Other(Box::new(other)),
+            },
+        );
+        match asked {
+            Ok(snapshot) => line.snapshot = snapshot,
+            Err(_) => line.stale = true,
+        }
+        Arc::clone(&line.snapshot)
+    }
+
+    fn ended(&self) -> Option<CommandError> {
+        let line = self.line.borrow();
+        line.fault.clone().or_else(|| {
+            line.reader_ended
+                .load(Ordering::Acquire)
+                .then(|| line.gone())
+        })
     }
 }
 
@@ -204,20 +233,35 @@ struct Line {
     responses: Receiver<Result<Response, CommandError>>,
     kept: VecDeque<Event>,
     data_dir: PathBuf,
+    /// The last snapshot, and whether the node has said since that there is another one.
+    snapshot: Arc<Snapshot>,
+    stale: bool,
+    /// What the node said before it ended the connection.
+    fault: Option<CommandError>,
+    reader_ended: Arc<AtomicBool>,
 }
 
 impl Line {
     fn new(stream: UnixStream, data_dir: &Path) -> io::Result<Self> {
         let read = stream.try_clone()?;
         let (tx, responses) = sync_channel(RESPONSES_MAX);
+        let reader_ended = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&reader_ended);
         std::thread::Builder::new()
             .name("rpc-client".to_owned())
-            .spawn(move || read_responses(read, &tx))?;
+            .spawn(move || {
+                read_responses(read, &tx);
+                ended.store(true, Ordering::Release);
+            })?;
         Ok(Self {
             stream,
             responses,
             kept: VecDeque::new(),
             data_dir: data_dir.to_owned(),
+            snapshot: Arc::default(),
+            stale: true,
+            fault: None,
+            reader_ended,
         })
     }
 
@@ -252,13 +296,49 @@ impl Line {
                 Picked::It(picked) => return Ok(picked),
                 Picked::Other(other) => *other,
             };
-            match other {
-                Response::Event(event) if self.kept.len() < EVENTS_MAX => {
-                    self.kept.push_back(event)
-                }
-                Response::Error(error) => return Err(error),
-                // What came too late for an earlier question.
-                _ => {}
+            self.set_aside(other)?;
+        }
+    }
+
+    /// Takes what nobody waits for now.
+    fn set_aside(&mut self, response: Response) -> Result<(), CommandError> {
+        match response {
+            Response::Event(event) if self.kept.len() < EVENTS_MAX => self.kept.push_back(event),
+            Response::Changed { .. } => self.stale = true,
+            Response::Error(error) => {
+                self.fault = Some(error.clone());
+                return Err(error);
+            }
+            // What came too late for an earlier question.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes what is there already, without waiting. What ends the connection is told by the next call.
+    fn read_ahead(&mut self) {
+        while self.kept.len() < EVENTS_MAX
+            && let Ok(Ok(response)) = self.responses.try_recv()
+        {
+            if self.set_aside(response).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn changed(&mut self, wait: Duration) -> Result<bool, CommandError> {
+        let until = Instant::now().checked_add(wait);
+        self.read_ahead();
+        loop {
+            if !self.kept.is_empty() || self.stale {
+                return Ok(true);
+            }
+            let left = until.map_or(Duration::MAX, |until| {
+                until.saturating_duration_since(Instant::now())
+            });
+            match self.receive(left)? {
+                Some(response) => self.set_aside(response)?,
+                None => return Ok(false),
             }
         }
     }
@@ -274,8 +354,7 @@ impl Line {
             });
             match self.receive(left)? {
                 Some(Response::Event(event)) => return Ok(Some(event)),
-                Some(Response::Error(error)) => return Err(error),
-                Some(_) => {}
+                Some(response) => self.set_aside(response)?,
                 None => return Ok(None),
             }
         }

@@ -8,13 +8,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alloquy_api::limits::CHANGES_PER_SECOND;
 use alloquy_api::rpc::{REQUEST_LINE_BYTES_MAX, RPC_VERSION, Request, Response};
-use alloquy_api::{Client, CommandError, ErrorCode, Event};
+use alloquy_api::{Client, CommandError, ErrorCode, Event, Snapshot};
 use tokio::io::BufReader;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep_until};
 
 use super::lines::{self, LineError};
 use super::socket::{self, Listener};
@@ -28,6 +30,8 @@ use crate::node::Facts;
 const CONNECTIONS_MAX: usize = 128;
 /// Requests of one connection that are read ahead.
 const REQUESTS_MAX: usize = 16;
+/// Between two lines that say that the snapshot is another one.
+const CHANGE_PAUSE: Duration = Duration::from_millis(1000 / CHANGES_PER_SECOND as u64);
 /// How long a client may take to say hello.
 const HELLO_LIMIT: Duration = Duration::from_secs(10);
 
@@ -130,6 +134,9 @@ async fn serve(stream: UnixStream, door: Door, facts: Arc<Facts>) -> io::Result<
     let connection = Connection {
         write,
         handle,
+        subscribed: false,
+        snapshot: door.snapshot.clone(),
+        change_told: Instant::now(),
         door,
         facts,
     };
@@ -163,8 +170,21 @@ async fn refuse(write: &mut OwnedWriteHalf, error: CommandError) -> io::Result<(
 struct Connection {
     write: OwnedWriteHalf,
     handle: NodeHandle,
+    subscribed: bool,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    /// When the client was last told of another snapshot.
+    change_told: Instant,
     door: Door,
     facts: Arc<Facts>,
+}
+
+/// The version of the next snapshot, not before `at`; never when the node has ended. May be dropped without loss.
+async fn next_version(snapshot: &mut watch::Receiver<Arc<Snapshot>>, at: Instant) -> u64 {
+    sleep_until(at).await;
+    match snapshot.changed().await {
+        Ok(()) => snapshot.borrow_and_update().version,
+        Err(_ended) => std::future::pending().await,
+    }
 }
 
 impl Connection {
@@ -183,6 +203,10 @@ impl Connection {
                     Some(event) => Some(Response::Event(event)),
                     None => return Ok(()),
                 },
+                version = next_version(&mut self.snapshot, self.change_told + CHANGE_PAUSE), if self.subscribed => {
+                    self.change_told = Instant::now();
+                    Some(Response::Changed { version })
+                }
             };
             if let Some(response) = response {
                 lines::write(&mut self.write, &response).await?;
@@ -206,6 +230,8 @@ impl Connection {
             }
             Request::Subscribe => {
                 self.handle.subscribe(true);
+                self.snapshot.mark_unchanged();
+                self.subscribed = true;
                 Some(Response::Subscribed)
             }
             Request::Status => Some(self.status().await),

@@ -6,7 +6,7 @@ use alloquy_ids::{ID_TEXT_LEN, from_base32, to_base32};
 
 use crate::limits::{
     DURATION_MS_MAX, EMOJI_BYTES_MAX, ICON_BASE64_MAX, IDS_LISTED_MAX, LINK_BYTES_MAX,
-    NAME_BYTES_MAX, REFERENCE_BYTES_MAX,
+    NAME_BYTES_MAX, RECOVERY_WORD_BYTES_MAX, REFERENCE_BYTES_MAX,
 };
 
 use super::ParseLineError;
@@ -56,6 +56,8 @@ pub enum Kind {
     Rights,
     /// A picture in base64, or `none`.
     Icon,
+    /// A word of the recovery words; errors do not repeat it.
+    RecoveryWord,
 }
 
 /// A typed argument, between its word and its field of a command.
@@ -152,6 +154,9 @@ impl Kind {
             Self::Icon => {
                 format!("`none`, or a picture in base64 of at most {ICON_BASE64_MAX} characters")
             }
+            Self::RecoveryWord => {
+                format!("a recovery word: 1 to {RECOVERY_WORD_BYTES_MAX} letters of a-z")
+            }
         }
     }
 
@@ -236,6 +241,7 @@ impl Kind {
             Self::Emoji => EMOJI_BYTES_MAX,
             Self::Link => LINK_BYTES_MAX,
             Self::Icon => ICON_BASE64_MAX,
+            Self::RecoveryWord => RECOVERY_WORD_BYTES_MAX,
             _ => NAME_BYTES_MAX,
         }
     }
@@ -271,6 +277,9 @@ impl Kind {
             Self::Choice(words) => words.contains(&text),
             Self::Right => is_right(text),
             Self::Icon => is_base64(text),
+            Self::RecoveryWord => {
+                !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase())
+            }
             _ => !text.is_empty() && !text.contains(['\n', '\t']),
         };
         good.then_some(()).ok_or_else(|| self.fault(text))
@@ -338,6 +347,7 @@ impl Kind {
     fn stands_bare(self, text: &str) -> bool {
         match self {
             Self::Link => is_word(text) && !text.contains('"') && !text.starts_with("--"),
+            Self::RecoveryWord => self.check_text(text).is_ok(),
             Self::Choice(_) | Self::Right | Self::Icon => is_base64(&text.replace('-', "")),
             Self::Community
             | Self::Channel
@@ -354,6 +364,7 @@ impl Kind {
             expected: self.expected(),
             found: match found.is_empty() {
                 true => "an empty word".to_owned(),
+                false if self == Self::RecoveryWord => "something else".to_owned(),
                 false => excerpt(found),
             },
             over_limit: false,

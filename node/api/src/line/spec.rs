@@ -85,6 +85,10 @@ pub enum ReplyKind {
     Epoch,
     Operation,
     Vote,
+    Pins,
+    Templates,
+    InviteCard,
+    Recovery,
     Ok,
 }
 
@@ -112,6 +116,10 @@ impl ReplyKind {
             Reply::Epoch { .. } => Self::Epoch,
             Reply::Operation { .. } => Self::Operation,
             Reply::Vote { .. } => Self::Vote,
+            Reply::Pins { .. } => Self::Pins,
+            Reply::Templates { .. } => Self::Templates,
+            Reply::InviteCard { .. } => Self::InviteCard,
+            Reply::Recovery { .. } => Self::Recovery,
             Reply::Ok { .. } => Self::Ok,
         }
     }

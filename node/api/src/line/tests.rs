@@ -6,7 +6,7 @@ mod properties;
 use expect_test::{Expect, expect};
 
 use crate::Command;
-use crate::command::{ChannelRef, Window};
+use crate::command::{ChannelRef, Window, WindowAt};
 
 use super::{complete, help, specs};
 
@@ -35,6 +35,11 @@ fn lines_are_printed_as_they_are_meant() {
         "send club/general -1",
         r#"send club/general "--not-a-flag""#,
         &format!("send {ID} hi"),
+        "create-community club --template friends",
+        "inspect-invite alloquy://join/abc",
+        "pins club/general",
+        "recovery show",
+        "recovery confirm 12 zoo 1 abandon 7 \"able\"",
         "create-channel club voice lounge --category talk --private",
         "create-channel --private club text staff",
         "history club/general",
@@ -74,6 +79,11 @@ fn lines_are_printed_as_they_are_meant() {
         send "club/general" "-1"
         send "club/general" "--not-a-flag"
         send aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa "hi"
+        create-community "club" --template "friends"
+        inspect-invite alloquy://join/abc
+        pins "club/general"
+        recovery show
+        recovery confirm 12 zoo 1 abandon 7 able
         create-channel "club" voice "lounge" --private --category "talk"
         create-channel "club" text "staff" --private
         history "club/general" --last 50
@@ -130,13 +140,52 @@ fn a_hash_name_is_refused_with_the_reason() {
 fn what_only_faces_give_has_no_line() {
     let window = Window {
         channel: ID.parse().unwrap(),
-        before: None,
+        thread: None,
+        at: WindowAt::End,
         limit: 20,
     };
-    let watch = Command::Watch { window };
-    assert!(watch.spec().is_none());
-    assert!(watch.to_string().parse::<Command>().is_err());
-    assert_eq!(watch.check(), Ok(()));
+    let channel = window.channel;
+    let faces = [
+        Command::Watch { window },
+        Command::Unwatch {
+            channel,
+            thread: None,
+        },
+        keep("draft", "half a thought"),
+    ];
+    for command in faces {
+        assert!(command.spec().is_none());
+        assert!(command.to_string().parse::<Command>().is_err());
+        assert!(!command.to_string().contains("thought"));
+        assert_eq!(command.check(), Ok(()));
+    }
+}
+
+fn keep(name: &str, value: &str) -> Command {
+    Command::Keep {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+#[test]
+fn what_a_face_keeps_has_limits() {
+    let told = |command: Command| command.check().unwrap_err().to_string();
+    let fits = keep(&"n".repeat(80), &"v".repeat(16 * 1024));
+    assert_eq!(fits.check(), Ok(()));
+    assert_eq!(keep("gone", "").check(), Ok(()));
+    let told = [
+        told(keep("", "text")),
+        told(keep(&"n".repeat(81), "text")),
+        told(keep("a\u{1b}b", "text")),
+        told(keep("draft", &"v".repeat(16 * 1024 + 1))),
+    ];
+    expect![[r#"
+        NAME, column 0: expected a name of 1 to 80 bytes; found an empty name
+        NAME, column 0: expected a text of at most 80 bytes; found 81 bytes
+        NAME, column 0: expected text without control characters; found the character U+001B
+        VALUE, column 0: expected a text of at most 16384 bytes; found 16385 bytes"#]]
+    .assert_eq(&told.join("\n"));
 }
 
 #[test]

@@ -158,17 +158,20 @@ fn note(kind: ReplyKind) -> &'static str {
              devices known to hold it. `text` is empty when the message is deleted. Absent unless they apply: \
              `thread` (the id of the message that its thread hangs on), `pinned`, `waiting` (the text can not be \
              read yet: its key or body is waited for), `arrived_later` (first seen over 10 minutes after its claimed \
-             time). `complete` says whether every connected peer that may read the channel confirms that nothing is \
+             time), `quote` (who wrote the message of `reply_to`, and the first line of its text), `replies` (how many \
+             messages its thread has, and when the newest was written), `mentions_me`. `complete` says whether every connected peer that may read the channel confirms that nothing is \
              missing, `complete_since` since when (`null` while it is not)."
         }
         ReplyKind::Message => "The message that was written, or that the line was about.",
         ReplyKind::Operation => "What was written; the last one where several were.",
         ReplyKind::Members => {
-            "Absent unless they apply: `owner`, `about`, `status`, `forked` (two copies of one of the member's \
-             devices are writing). `roles` are names, strongest first."
+            "Absent unless they apply: `availability` (`online`, `idle` or `dnd`, while online), `owner`, `about`, \
+             `status`, `forked` (two copies of one of the member's devices are writing). `roles` are names, strongest \
+             first; `rank` is that of the strongest."
         }
         ReplyKind::Channels => {
-            "`kind` is `text`, `voice` or `category`; `category` is `null` outside of any."
+            "`kind` is `text`, `voice` or `category`; `category` is `null` outside of any. `mentions` counts those \
+             unread messages that name this account; `rights` are those that it holds there."
         }
         ReplyKind::Invites => {
             "`uses` is `null` when any number may join, `expires` when it never ends."
@@ -178,6 +181,16 @@ fn note(kind: ReplyKind) -> &'static str {
             "Absent unless they apply: `reason`, `because` (why an operation has no effect)."
         }
         ReplyKind::Presence => "`availability` is `online`, `idle` or `dnd`.",
+        ReplyKind::Pins => "Messages as `history` gives them.",
+        ReplyKind::Templates => {
+            "`template` is the name that `create-community --template` takes. A category stands before the channels \
+             under it."
+        }
+        ReplyKind::InviteCard => {
+            "What the link says; nothing of it is proved before the join. `peers` is how many peers the link names, \
+             `expires` is `null` when it never ends, `member` whether this account is one already."
+        }
+        ReplyKind::Recovery => "There are twelve.",
         ReplyKind::Vote => "`enacted` is `false` while more votes are needed.",
         _ => "",
     }

@@ -1,10 +1,15 @@
 //! One example of everything that is printed: the golden shapes, and the examples of docs/cli.md.
 
+use std::sync::Arc;
+
 use alloquy_api::command::{Availability, ChannelKind};
 use alloquy_api::line::ReplyKind;
 use alloquy_api::reply::*;
 use alloquy_api::rpc::{
     Check, CheckLevel, DoctorReport, InitReport, KeySource, PeerStatus, StatusReport,
+};
+use alloquy_api::snapshot::{
+    CommunitySnapshot, ConnectionView, ConnectionsSnapshot, PathKind, Snapshot, WindowSnapshot,
 };
 use alloquy_api::{CommandError, ErrorCode, Event};
 use alloquy_ids::{
@@ -31,6 +36,9 @@ pub(crate) fn message() -> MessageView {
         edited: false,
         deleted: false,
         reply_to: None,
+        quote: None,
+        replies: None,
+        mentions_me: false,
         thread: None,
         pinned: false,
         waiting: false,
@@ -46,12 +54,61 @@ pub(crate) fn message() -> MessageView {
     }
 }
 
+/// A message with everything that may be left out.
+fn pinned() -> MessageView {
+    MessageView {
+        reply_to: Some(EventId([12; 32])),
+        quote: Some(QuoteView {
+            author: BEN,
+            text: "who brings cake?".to_owned(),
+        }),
+        replies: Some(RepliesView {
+            count: 2,
+            last: TIME,
+        }),
+        mentions_me: true,
+        pinned: true,
+        ..message()
+    }
+}
+
+fn template() -> TemplateView {
+    let channel = |kind, name: &str| TemplateChannelView {
+        kind,
+        name: name.to_owned(),
+    };
+    TemplateView {
+        template: "friends".to_owned(),
+        title: "Friends".to_owned(),
+        about: "A place for people who know each other.".to_owned(),
+        channels: vec![
+            channel(ChannelKind::Category, "Text"),
+            channel(ChannelKind::Text, "general"),
+        ],
+        roles: vec!["Moderators".to_owned()],
+    }
+}
+
+fn card() -> InviteCardView {
+    InviteCardView {
+        community: COMMUNITY,
+        name: "club".to_owned(),
+        inviter: ANA,
+        inviter_name: "Ana".to_owned(),
+        peers: 3,
+        expires: Some(TIME),
+        member: false,
+    }
+}
+
 fn member() -> MemberView {
     MemberView {
         account: ANA,
         name: "Ana".to_owned(),
         roles: vec!["Moderators".to_owned()],
         online: true,
+        availability: Some(Availability::Online),
+        rank: 50,
         owner: true,
         about: None,
         status: None,
@@ -69,6 +126,8 @@ fn channel() -> ChannelView {
         position: 0,
         private: false,
         unread: 3,
+        mentions: 1,
+        rights: vec!["view".to_owned(), "send".to_owned()],
         slow_mode_ms: 0,
     }
 }
@@ -181,12 +240,22 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
             votes: 3,
             needed: 4,
         },
+        ReplyKind::Pins => Reply::Pins {
+            pins: vec![pinned()],
+        },
+        ReplyKind::Templates => Reply::Templates {
+            templates: vec![template()],
+        },
+        ReplyKind::InviteCard => Reply::InviteCard { card: card() },
+        ReplyKind::Recovery => Reply::Recovery {
+            recovery_words: ["abandon", "ability", "able"].map(str::to_owned).to_vec(),
+        },
         ReplyKind::Ok => Reply::Ok { ok: true },
     }
 }
 
 /// Every kind of reply.
-pub(crate) const KINDS: [ReplyKind; 20] = [
+pub(crate) const KINDS: [ReplyKind; 24] = [
     ReplyKind::Community,
     ReplyKind::Channel,
     ReplyKind::Invite,
@@ -206,6 +275,10 @@ pub(crate) const KINDS: [ReplyKind; 20] = [
     ReplyKind::Epoch,
     ReplyKind::Operation,
     ReplyKind::Vote,
+    ReplyKind::Pins,
+    ReplyKind::Templates,
+    ReplyKind::InviteCard,
+    ReplyKind::Recovery,
     ReplyKind::Ok,
 ];
 
@@ -377,5 +450,48 @@ pub(crate) fn doctor_report() -> DoctorReport {
                 advice: Some("Set ALLOQUY_PASSPHRASE or use --passphrase-file.".to_owned()),
             },
         ],
+    }
+}
+
+/// A snapshot with everything in it.
+pub(crate) fn snapshot() -> Snapshot {
+    let window = Arc::new(WindowSnapshot {
+        messages: vec![Arc::new(pinned())],
+        at_end: true,
+        read: Some(MESSAGE),
+        typing: vec![BEN],
+        ..WindowSnapshot::default()
+    });
+    let community = CommunitySnapshot {
+        icon: Some([0, 1, 255].into()),
+        members: Arc::new(vec![member()]),
+        ..CommunitySnapshot::default()
+    };
+    let connection = ConnectionView {
+        peer: NetworkKey([11; 32]),
+        account: Some(BEN),
+        name: Some("Ben".to_owned()),
+        path: Some(PathKind::Local),
+        address: "/ip4/192.168.1.7/udp/40007/quic-v1".to_owned(),
+        round_trip_ms: Some(3),
+        seen: TIME,
+    };
+    Snapshot {
+        version: 9,
+        account: Some(ANA),
+        availability: Availability::Dnd,
+        communities: [(COMMUNITY, Arc::new(community))].into(),
+        windows: [(CHANNEL, Arc::clone(&window))].into(),
+        threads: [(MESSAGE, window)].into(),
+        waiting: 2,
+        connections: Arc::new(ConnectionsSnapshot {
+            peers: vec![connection],
+            ..ConnectionsSnapshot::default()
+        }),
+        templates: Arc::new(vec![template()]),
+        kept: Arc::new([("draft".to_owned(), "half a".into())].into()),
+        recovery_pending: true,
+        trouble: Some(error()),
+        ..Snapshot::default()
     }
 }

@@ -77,6 +77,8 @@ fn empty_replies_are_told_apart() {
         Reply::Note {
             note: String::new(),
         },
+        Reply::Pins { pins: vec![] },
+        Reply::Templates { templates: vec![] },
     ];
     for reply in empty {
         json(&reply);
@@ -178,6 +180,7 @@ fn reports_come_back() {
     json(&examples::status_report());
     json(&examples::doctor_report());
     json(&Snapshot::default());
+    json(&examples::snapshot());
 }
 
 #[test]
@@ -198,7 +201,7 @@ fn requests_and_responses_come_back() {
     ];
     let shapes: Vec<_> = requests.iter().map(json).collect();
     expect![[r#"
-        {"hello":{"version":1}}
+        {"hello":{"version":2}}
         {"submit":{"id":7,"command":{"command":"send","channel":"club/general","text":"hello"}}}
         "subscribe"
         "status"
@@ -229,7 +232,8 @@ fn requests_and_responses_come_back() {
     json(&Response::Doctor(examples::doctor_report()));
     json(&Response::Snapshot(Box::new(snapshot)));
     json(&Response::Subscribed);
-    expect![[r#"{"hello":{"version":1,"program":"0.1.0","account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","pid":4711}}"#]].assert_eq(&json(&hello));
+    expect![[r#"{"changed":{"version":12}}"#]].assert_eq(&json(&Response::Changed { version: 12 }));
+    expect![[r#"{"hello":{"version":2,"program":"0.1.0","account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","pid":4711}}"#]].assert_eq(&json(&hello));
     expect![[r#"{"error":{"code":"unknown_name","message":"no community is called \"clubb\""}}"#]]
         .assert_eq(&json(&Response::Error(examples::error())));
 }
@@ -290,6 +294,15 @@ fn messages() -> impl Strategy<Value = MessageView> {
                     edited,
                     deleted,
                     reply_to: reply_to.map(EventId),
+                    quote: thread.map(|author| QuoteView {
+                        author: AccountId(author),
+                        text: "?".to_owned(),
+                    }),
+                    replies: thread.map(|_| RepliesView {
+                        count: 1,
+                        last: UnixMs(time),
+                    }),
+                    mentions_me: pinned,
                     thread: thread.map(EventId),
                     pinned,
                     waiting,

@@ -3,27 +3,20 @@
 use alloquy_api::command::{NoteSplice, ProfileChange};
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EventId, InviteId, UnixMs};
-use alloquy_schema::authority::AuthorityLog;
-use alloquy_schema::authority::op::{AuthorityOp, Genesis};
+use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::content::{ContentOp, Field, Value};
 use alloquy_schema::keys::DeviceKey;
 use alloquy_schema::limits::{ABOUT_BYTES_MAX, ICON_BYTES_MAX, NOTE_BYTES_MAX, TOPIC_BYTES_MAX};
-use alloquy_schema::permissions::{ChannelKind, HistoryPolicy, Permissions};
+use alloquy_schema::permissions::{ChannelKind, Permissions};
 use rand_core::CryptoRng;
 
 use super::{Outcome, check_name, check_text, content, error, set_text};
-use crate::author::{Draft, sign_genesis};
-use crate::community::Community;
+use crate::author::Draft;
 use crate::io::Origin;
-use crate::limits::{ADDRESSES_MAX, COMMUNITIES_MAX, INVITE_PEERS_MAX, STATUS_BYTES_MAX};
+use crate::limits::{ADDRESSES_MAX, INVITE_PEERS_MAX, STATUS_BYTES_MAX};
 use crate::node::Node;
-use crate::outbox::put;
 use crate::presence::availability_number;
-use crate::record::{Key, Membership};
 use crate::wire::link::InviteLink;
-
-/// Level of the rules that this release founds communities with.
-const LEVEL: u16 = 1;
 
 /// Which machine takes a writing command.
 pub(super) enum Group {
@@ -70,7 +63,9 @@ impl<R: CryptoRng> Node<R> {
     pub(super) fn community_command(&mut self, origin: Origin, command: Command) -> Outcome {
         use Command as C;
         match command {
-            C::CreateCommunity { name } => self.create_community(origin, &name),
+            C::CreateCommunity { name, template } => {
+                self.create_community(origin, &name, template.as_deref())
+            }
             C::CreateChannel {
                 community,
                 kind,
@@ -135,67 +130,6 @@ impl<R: CryptoRng> Node<R> {
                 format!("no machine takes {other:?}"),
             )),
         }
-    }
-
-    fn create_community(&mut self, origin: Origin, name: &str) -> Outcome {
-        check_name("name", name)?;
-        if self.communities.len() >= COMMUNITIES_MAX {
-            let message = format!(
-                "{} communities are joined, the limit is {COMMUNITIES_MAX}",
-                self.communities.len()
-            );
-            return Err(error(ErrorCode::Limit, message));
-        }
-        let incarnation = self.rng.next_u32();
-        let mut nonce = [0; 16];
-        self.rng.fill_bytes(&mut nonce);
-        let genesis = AuthorityOp::Genesis(Genesis {
-            level: LEVEL,
-            nonce,
-            founder: self.me.record.chain.clone(),
-            history: HistoryPolicy::All,
-            everyone: Permissions::MEMBER,
-        });
-        let refused = |reason: String| {
-            error(
-                ErrorCode::Internal,
-                format!("the community could not be founded: {reason}"),
-            )
-        };
-        let event = sign_genesis(&self.me, &genesis, incarnation, self.wall());
-        let event = event
-            .verify()
-            .map_err(|reason| refused(reason.to_string()))?;
-        let authority =
-            AuthorityLog::new(event.clone()).map_err(|reason| refused(reason.to_string()))?;
-        let membership = Membership {
-            incarnation,
-            joined: self.wall(),
-        };
-        let id = authority.community();
-        self.communities.insert(
-            id,
-            Community::new(authority, membership.clone(), self.me.device()),
-        );
-        let writes = vec![put(&Key::Community(id), &membership)];
-        let own = crate::outbox::Own {
-            community: id,
-            events: vec![event.id()],
-            emptied: Vec::new(),
-            answer: None,
-        };
-        self.commit_own(id, &[event], writes, own);
-        self.announce(id, None, None);
-        let fields = vec![
-            set_text(Field::Name, name),
-            set_text(
-                Field::MemberName(self.me.account()),
-                &self.me.record.name.clone(),
-            ),
-        ];
-        self.write_answered(origin, id, &[content(fields)], |_| {
-            Some(Reply::Community { community: id })
-        })
     }
 
     /// Writes one operation, with a reason for the audit log if one is given.
@@ -476,6 +410,8 @@ impl<R: CryptoRng> Node<R> {
         };
         self.check_op(id, &op)?;
         let peers = self.invite_peers(id);
+        let name = self.active(id)?.name();
+        let (inviter, inviter_name) = (self.me.account(), self.me.record.name.clone());
         self.write_answered(origin, id, &[Draft::Op(op)], |ids| {
             let invite = InviteId::from(*ids.last()?);
             let link = InviteLink {
@@ -483,6 +419,10 @@ impl<R: CryptoRng> Node<R> {
                 invite,
                 seed,
                 peers,
+                name,
+                inviter,
+                inviter_name,
+                expires,
             };
             Some(Reply::Invite {
                 invite: link.print(),
@@ -575,6 +515,9 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         self.store_account(Some((origin, Reply::Ok { ok: true })));
+        // Mentions are counted by the name.
+        self.views.recount();
+        self.views.node_changed();
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
             self.introduce(id);

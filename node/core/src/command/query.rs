@@ -1,6 +1,8 @@
 //! Commands that only read: their answers are made at once.
 
-use alloquy_api::reply::{AuditView, CommunityView, InviteView, PresenceView, UnreadView};
+use alloquy_api::reply::{
+    AuditView, CommunityView, InviteCardView, InviteView, PresenceView, UnreadView,
+};
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::{CommunityId, EventId, UnixMs};
 use alloquy_schema::authority::Verdict;
@@ -11,6 +13,7 @@ use rand_core::CryptoRng;
 use super::error;
 use crate::limits::HISTORY_MAX;
 use crate::node::Node;
+use crate::wire::link::InviteLink;
 
 type Answer = Result<Reply, CommandError>;
 
@@ -40,6 +43,12 @@ impl<R: CryptoRng> Node<R> {
                 before,
                 thread,
             } => self.history(&channel.0, *last, *before, *thread),
+            C::Pins { channel } => self.pins(&channel.0),
+            C::Templates => Ok(Reply::Templates {
+                templates: crate::snapshot::template_views(),
+            }),
+            C::InspectInvite { link } => self.invite_card(link),
+            C::RecoveryShow => self.recovery_words(),
             C::Members { community } => self.community_named(&community.0).and_then(|id| {
                 Ok(Reply::Members {
                     members: self.member_views(self.active(id)?),
@@ -170,6 +179,44 @@ impl<R: CryptoRng> Node<R> {
             messages,
             complete,
             complete_since: since.filter(|_| complete),
+        })
+    }
+
+    /// Pinned messages that are here, in the order of the channel.
+    fn pins(&self, channel: &str) -> Answer {
+        let (id, channel) = self.channel_named(channel)?;
+        let community = self.active(id)?;
+        let timeline = community.timelines.get(&channel);
+        let mut pinned: Vec<_> = community
+            .content
+            .pins(channel)
+            .filter_map(|message| timeline?.message(message))
+            .collect();
+        pinned.sort_by_key(|message| message.order);
+        let view = |message| self.view_of(community, channel, message);
+        Ok(Reply::Pins {
+            pins: pinned.into_iter().map(view).collect(),
+        })
+    }
+
+    /// What an invite link says.
+    fn invite_card(&self, text: &str) -> Answer {
+        let link = InviteLink::parse(text)
+            .map_err(|reason| error(ErrorCode::InviteInvalid, reason.to_string()))?;
+        let member = self
+            .communities
+            .get(&link.community)
+            .is_some_and(|community| community.active);
+        Ok(Reply::InviteCard {
+            card: InviteCardView {
+                community: link.community,
+                name: link.name,
+                inviter: link.inviter,
+                inviter_name: link.inviter_name,
+                peers: u32::try_from(link.peers.len()).unwrap_or(u32::MAX),
+                expires: link.expires,
+                member,
+            },
         })
     }
 

@@ -1,12 +1,16 @@
 //! Invite links: `alloquy://join/` and the canonical form in base32, one word.
+//!
+//! Besides what a join needs, a link says what a person is shown before it: names as its maker knew them, and when it
+//! ends. Nothing of that is proved by the link.
 
-use alloquy_ids::{CommunityId, InviteId, NetworkKey, from_base32, to_base32};
+use alloquy_ids::{AccountId, CommunityId, InviteId, NetworkKey, UnixMs, from_base32, to_base32};
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
+use alloquy_schema::limits::NAME_BYTES_MAX;
 
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, INVITE_BYTES_MAX, INVITE_PEERS_MAX};
 
 const PREFIX: &str = "alloquy://join/";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What an invite link holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +21,14 @@ pub(crate) struct InviteLink {
     pub(crate) seed: [u8; 32],
     /// Members that may be reached, with their addresses as multiaddr text.
     pub(crate) peers: Vec<(NetworkKey, Vec<String>)>,
+    /// The community's name when the link was made.
+    pub(crate) name: String,
+    /// Who made the link.
+    pub(crate) inviter: AccountId,
+    /// The display name of the inviter when the link was made.
+    pub(crate) inviter_name: String,
+    /// When it ends.
+    pub(crate) expires: Option<UnixMs>,
 }
 
 /// The word is not an invite link.
@@ -28,6 +40,10 @@ pub(crate) enum LinkError {
     TooLong { len: usize, limit: usize },
     #[error("the invite link holds a character that is not in a-z and 2-7, or was cut off")]
     Base32,
+    #[error(
+        "the invite link is of version {0}, this program reads version {VERSION}: ask for a new link"
+    )]
+    Version(u8),
     #[error("the invite link is damaged: {0}")]
     Decode(#[from] DecodeError),
 }
@@ -43,6 +59,9 @@ impl InviteLink {
             });
         }
         let bytes = from_base32(word).ok_or(LinkError::Base32)?;
+        if let Some(version) = bytes.first().filter(|version| **version != VERSION) {
+            return Err(LinkError::Version(*version));
+        }
         Ok(Self::from_bytes(&bytes)?)
     }
 
@@ -64,6 +83,13 @@ impl Canonical for InviteLink {
             for address in addresses {
                 w.text(address);
             }
+        }
+        w.text(&self.name);
+        self.inviter.write(w);
+        w.text(&self.inviter_name);
+        w.u8(u8::from(self.expires.is_some()));
+        if let Some(expires) = self.expires {
+            expires.write(w);
         }
     }
 
@@ -92,6 +118,19 @@ impl Canonical for InviteLink {
             invite,
             seed,
             peers,
+            name: r.text(NAME_BYTES_MAX, "name of the community")?,
+            inviter: AccountId::read(r)?,
+            inviter_name: r.text(NAME_BYTES_MAX, "name of the inviter")?,
+            expires: match r.u8("whether the invite ends")? {
+                0 => None,
+                1 => Some(UnixMs::read(r)?),
+                value => {
+                    return Err(DecodeError::Unknown {
+                        what: "whether the invite ends",
+                        value: u64::from(value),
+                    });
+                }
+            },
         })
     }
 }
@@ -109,6 +148,10 @@ mod tests {
                 NetworkKey([4; 32]),
                 vec!["/ip4/127.0.0.1/udp/4001/quic-v1".to_owned()],
             )],
+            name: "club".to_owned(),
+            inviter: AccountId([5; 32]),
+            inviter_name: "Ana".to_owned(),
+            expires: Some(UnixMs(1_800_000_000_000)),
         }
     }
 
@@ -117,6 +160,23 @@ mod tests {
         let text = link().print();
         assert!(!text.contains(char::is_whitespace));
         assert_eq!(InviteLink::parse(&text), Ok(link()));
+        let endless = InviteLink {
+            expires: None,
+            ..link()
+        };
+        assert_eq!(InviteLink::parse(&endless.print()), Ok(endless));
+    }
+
+    #[test]
+    fn a_link_of_another_version_is_refused_by_name() {
+        for version in [0, 1, 3] {
+            let mut bytes = link().to_bytes();
+            bytes[0] = version;
+            let text = format!("{PREFIX}{}", to_base32(&bytes));
+            let error = InviteLink::parse(&text).expect_err("another version");
+            assert_eq!(error, LinkError::Version(version));
+            assert!(error.to_string().contains(&format!("version {version}, ")));
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Names {
                     .accounts
                     .insert(member.account, one_line(&member.name));
             }
-            for channel in &community.channels {
+            for channel in community.channels.iter() {
                 names.channels.insert(
                     channel.channel,
                     format!("{}/{}", one_line(&community.name), one_line(&channel.name)),

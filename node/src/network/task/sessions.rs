@@ -1,6 +1,7 @@
 //! Sessions with peers: from the first connection to the last, one stream in each direction.
 
 use std::io;
+use std::time::Duration;
 
 use alloquy_core::{Fault, Input};
 use alloquy_ids::NetworkKey;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::ConnectionId;
-use libp2p::{Multiaddr, PeerId, Stream};
+use libp2p::{Multiaddr, PeerId, Stream, ping};
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
@@ -16,6 +17,15 @@ use tokio::time::Instant;
 use super::Task;
 use crate::network::address;
 use crate::network::frames::{self, Outgoing, ReadError};
+use crate::network::pulse::{Beat, Pulse};
+
+/// One connection of a session.
+#[derive(Debug)]
+struct Path {
+    id: ConnectionId,
+    remote: Multiaddr,
+    pulse: Pulse,
+}
 
 /// A session.
 #[derive(Debug)]
@@ -24,7 +34,7 @@ pub(super) struct Session {
     number: u64,
     pub(super) key: NetworkKey,
     /// Oldest first.
-    connections: Vec<(ConnectionId, Multiaddr)>,
+    connections: Vec<Path>,
     /// Gone only while the task ends.
     outgoing: Option<Outgoing>,
     writer: AbortHandle,
@@ -123,8 +133,13 @@ impl Task {
         if self.redial.is_wanted_by_name(&peer) {
             self.swarm.behaviour_mut().limits.bypass_peer_id(&peer);
         }
+        let path = Path {
+            id: connection,
+            remote,
+            pulse: Pulse::new(Instant::now()),
+        };
         if let Some(session) = self.sessions.get_mut(&peer) {
-            session.connections.push((connection, remote));
+            session.connections.push(path);
         } else {
             self.session_last += 1;
             let number = self.session_last;
@@ -133,7 +148,7 @@ impl Task {
             let writer = self.tasks.spawn(async move {
                 Ended::Writer(peer, number, frames::write_to(control, peer, waiting).await)
             });
-            let connections = vec![(connection, remote)];
+            let connections = vec![path];
             let session = Session {
                 number,
                 key,
@@ -153,7 +168,7 @@ impl Task {
         let Some(session) = self.sessions.get_mut(&peer) else {
             return;
         };
-        session.connections.retain(|(id, _)| *id != connection);
+        session.connections.retain(|path| path.id != connection);
         let key = session.key;
         if session.connections.is_empty() {
             self.sessions.remove(&peer);
@@ -165,19 +180,57 @@ impl Task {
         self.tell_paths(peer, key);
     }
 
+    /// A ping was answered or not.
+    pub(super) fn on_ping(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        result: &Result<Duration, ping::Failure>,
+    ) {
+        let Some(session) = self.sessions.get_mut(&peer) else {
+            return;
+        };
+        let key = session.key;
+        let paths = &mut session.connections;
+        let Some(path) = paths.iter_mut().find(|path| path.id == connection) else {
+            return;
+        };
+        match path.pulse.beat(result, Instant::now()) {
+            Beat::Alive => self.tell_paths(peer, key),
+            Beat::Missed => {}
+            Beat::Dead => {
+                tracing::debug!(%peer, "a connection answers no ping and is closed");
+                self.swarm.close_connection(connection);
+            }
+        }
+    }
+
+    /// Tells the ways to a peer. Frames take the oldest connection, so its round trip is the peer's.
     fn tell_paths(&self, peer: PeerId, key: NetworkKey) {
-        let paths = self.sessions.get(&peer).map(|session| {
-            session
-                .connections
-                .iter()
-                .map(|(_, path)| path.to_string())
-                .collect()
+        let paths: Option<(Vec<String>, Option<u32>)> = self.sessions.get(&peer).map(|session| {
+            let connections = &session.connections;
+            let texts = connections.iter().map(|path| path.remote.to_string());
+            let round_trip = connections
+                .first()
+                .and_then(|path| path.pulse.round_trip_ms());
+            (texts.collect(), round_trip)
         });
-        self.state.send_modify(|state| {
-            match paths {
-                Some(paths) => state.peers.insert(key, paths),
-                None => state.peers.remove(&key),
-            };
+        self.state.send_if_modified(|state| {
+            let before = (
+                state.peers.get(&key).cloned(),
+                state.round_trips.get(&key).copied(),
+            );
+            match &paths {
+                Some((paths, _)) => drop(state.peers.insert(key, paths.clone())),
+                None => drop(state.peers.remove(&key)),
+            }
+            let (texts, round_trip) =
+                paths.map_or((None, None), |(texts, trip)| (Some(texts), trip));
+            match round_trip {
+                Some(round_trip) => drop(state.round_trips.insert(key, round_trip)),
+                None => drop(state.round_trips.remove(&key)),
+            }
+            before != (texts, round_trip)
         });
     }
 

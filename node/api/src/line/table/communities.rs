@@ -7,8 +7,12 @@ use crate::line::spec::LineSpec;
 use super::{COMMUNITY, flag, line, one, optional};
 
 pub(super) const LINES: &[LineSpec] = &[
-    line!("create-community", CreateCommunity(name: one("NAME", Kind::PlaceName);), Community,
-        "Makes a community with this account as its owner. It has no channel yet."),
+    line!("create-community", CreateCommunity(name: one("NAME", Kind::PlaceName);
+            template: flag("--template", "NAME", Kind::Name)), Community,
+        "Makes a community with this account as its owner: with the channels and roles of a template, or without a \
+         channel."),
+    line!("templates", Templates(;), Templates,
+        "Lists the templates that a community can be made from."),
     line!("communities", Communities(;), Communities,
         "Lists the communities that this account is a member of."),
     line!("rename", Rename(target: one("COMMUNITY|CHANNEL", Kind::Place), name: one("NAME", Kind::PlaceName);),
@@ -26,6 +30,8 @@ pub(super) const LINES: &[LineSpec] = &[
         "Lists the community's invites, oldest first."),
     line!("revoke-invite", RevokeInvite(community: COMMUNITY, invite: one("INVITE", Kind::Id);), Operation,
         "Revokes an invite: nobody joins by it from now on."),
+    line!("inspect-invite", InspectInvite(link: one("LINK", Kind::Link);), InviteCard,
+        "Shows what an invite link says, without contacting anybody."),
     line!("join", Join(link: one("LINK", Kind::Link);), Community,
         "Joins a community by an invite link. Returns when the channel list is here, or with `timeout`."),
     line!("leave", Leave(community: COMMUNITY;), Operation,

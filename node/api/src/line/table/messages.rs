@@ -28,6 +28,8 @@ pub(super) const LINES: &[LineSpec] = &[
         "Pins a message in its channel."),
     line!("unpin", Unpin(message: MESSAGE;), Message,
         "Takes a pin away."),
+    line!("pins", Pins(channel: CHANNEL;), Pins,
+        "Lists the pinned messages of a channel, in its order."),
     line!("history", History(channel: CHANNEL;
             last: flag_or("--last", "N", Kind::Number(1, LAST_MAX), LAST_DEFAULT as u64),
             before: flag("--before", "ID", Kind::Id),

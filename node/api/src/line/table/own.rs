@@ -2,11 +2,15 @@
 
 use crate::Command;
 use crate::command::{Availability, ProfileChange};
+use crate::limits::RECOVERY_WORDS;
 use crate::limits::{ABOUT_BYTES_MAX, STATUS_BYTES_MAX};
 use crate::line::kind::Kind;
 use crate::line::spec::{Field, LineSpec, ReplyKind};
 
 use super::one;
+
+/// A place in the recovery words.
+const PLACE: Kind = Kind::Number(1, RECOVERY_WORDS as u64);
 
 /// A text of the profile.
 macro_rules! profile_text {
@@ -79,4 +83,44 @@ pub(super) const LINES: &[LineSpec] = &[
         Invisible,
         "Is connected, and nobody is told."
     ),
+    LineSpec {
+        words: "recovery show",
+        arguments: &[],
+        flags: &[],
+        help: "Shows the recovery words, as long as they are in the store: an account that was made in a window keeps \
+               them there until they were confirmed.",
+        reply: ReplyKind::Recovery,
+        build: |_| Command::RecoveryShow,
+        show: |command| matches!(command, Command::RecoveryShow).then(Vec::new),
+    },
+    LineSpec {
+        words: "recovery confirm",
+        arguments: &[
+            one("NUMBER", PLACE),
+            one("WORD", Kind::RecoveryWord),
+            one("NUMBER", PLACE),
+            one("WORD", Kind::RecoveryWord),
+            one("NUMBER", PLACE),
+            one("WORD", Kind::RecoveryWord),
+        ],
+        flags: &[],
+        help: "Shows that the recovery words were written down: three different places, and the word at each. When all \
+               are right, the words are removed from the store for good.",
+        reply: ReplyKind::Ok,
+        build: |values| Command::RecoveryConfirm {
+            words: std::array::from_fn(|_| {
+                let place: u32 = values.take();
+                // A place is at most the number of words.
+                (u8::try_from(place).unwrap_or(u8::MAX), values.take())
+            }),
+        },
+        show: |command| match command {
+            Command::RecoveryConfirm { words } => {
+                let pair =
+                    |(place, word): &(u8, String)| [u32::from(*place).to_value(), word.to_value()];
+                Some(words.iter().flat_map(pair).collect())
+            }
+            _ => None,
+        },
+    },
 ];

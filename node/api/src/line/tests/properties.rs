@@ -58,6 +58,7 @@ fn values(kind: Kind) -> BoxedStrategy<Value> {
             .boxed(),
         Kind::Right => select(rights).prop_map(Value::Text).boxed(),
         Kind::Rights => subsequence(rights, 0..6).prop_map(Value::Names).boxed(),
+        Kind::RecoveryWord => text("[a-zA-Z0-9\" ]{0,9}"),
         Kind::Icon => prop_oneof![Just(Value::Absent), text("[a-zA-Z0-9+/]{1,40}={0,2}")].boxed(),
     }
 }
@@ -193,6 +194,6 @@ fn every_command_but_those_of_faces_has_a_line_and_every_line_takes_its_fields()
             assert_eq!(own.usage(), spec.usage());
         }
     }
-    seen.extend(["watch".to_owned(), "unwatch".to_owned()]);
+    seen.extend(["watch", "unwatch", "keep"].map(str::to_owned));
     assert_eq!(seen, variants());
 }

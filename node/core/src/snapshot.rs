@@ -1,0 +1,483 @@
+//! The state that faces show, kept up to date part by part.
+//!
+//! Marks say what may have changed; [`Node::build_snapshot`] makes those parts again and shares all others with the
+//! snapshot before, and so does a part that came out equal. A message costs its channel's entry and the
+//! windows on its channel, never the member list. What others may change as often as they like (names, presence)
+//! is gathered for [`LISTS_EVERY_MS`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use alloquy_api::command::{Window, WindowAt};
+use alloquy_api::reply::{ChannelView, MessageView, TemplateChannelView, TemplateView};
+use alloquy_api::snapshot::{CommunitySnapshot, Snapshot, WindowSnapshot};
+use alloquy_api::{CommandError, ErrorCode};
+use alloquy_ids::{ChannelId, CommunityId, EventId, MonoMs};
+use alloquy_schema::content::{Field, Value};
+use alloquy_schema::templates::{TEMPLATES, Template};
+use alloquy_schema::timeline::{Message, Timeline};
+use rand_core::CryptoRng;
+
+use crate::community::Community;
+use crate::limits::{LISTS_EVERY_MS, WINDOW_MAX, WINDOWS_MAX};
+use crate::node::{Node, Timer};
+use crate::views::Holders;
+
+/// How soon a community's lists are made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    /// Together with what else comes within a moment.
+    Soon,
+    Now,
+}
+
+/// What a window is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Pane {
+    Channel(ChannelId),
+    Thread(EventId),
+}
+
+impl Pane {
+    fn of(channel: ChannelId, thread: Option<EventId>) -> Self {
+        thread.map_or(Self::Channel(channel), Self::Thread)
+    }
+}
+
+/// Numbers of a channel that cost a walk: made again when something happened in it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    unread: u32,
+    mentions: u32,
+    waiting: u32,
+}
+
+/// The snapshot, and which of its parts are out of date.
+#[derive(Debug, Default)]
+pub(crate) struct Views {
+    current: Arc<Snapshot>,
+    begun: bool,
+    communities: BTreeMap<CommunityId, Urgency>,
+    channels: BTreeSet<ChannelId>,
+    node: bool,
+    windows: BTreeMap<Pane, Window>,
+    counts: BTreeMap<ChannelId, Counts>,
+    /// When a community's lists were last made.
+    made: BTreeMap<CommunityId, MonoMs>,
+    templates: Arc<Vec<TemplateView>>,
+}
+
+impl Views {
+    /// A community's lists, names or rights may be others.
+    pub(crate) fn community_changed(&mut self, id: CommunityId) {
+        self.communities.insert(id, Urgency::Now);
+    }
+
+    /// The same for what others may change without end: names, presence.
+    pub(crate) fn names_changed(&mut self, id: CommunityId) {
+        self.communities.entry(id).or_insert(Urgency::Soon);
+    }
+
+    pub(crate) fn channel_changed(&mut self, channel: ChannelId) {
+        self.channels.insert(channel);
+    }
+
+    /// Peers, the own account, what is kept or the store's state may be others.
+    pub(crate) fn node_changed(&mut self) {
+        self.node = true;
+    }
+
+    /// Everything that was counted in channels is counted anew.
+    pub(crate) fn recount(&mut self) {
+        self.counts.clear();
+    }
+
+    pub(crate) fn watch(&mut self, window: Window) -> bool {
+        let pane = Pane::of(window.channel, window.thread);
+        if self.windows.len() >= WINDOWS_MAX && !self.windows.contains_key(&pane) {
+            return false;
+        }
+        self.channels.insert(window.channel);
+        self.windows.insert(pane, window);
+        true
+    }
+
+    pub(crate) fn unwatch(&mut self, channel: ChannelId, thread: Option<EventId>) {
+        self.windows.remove(&Pane::of(channel, thread));
+        self.node = true;
+    }
+
+    /// Templates as faces offer them.
+    pub(crate) fn templates(&mut self) -> Arc<Vec<TemplateView>> {
+        if self.templates.is_empty() {
+            self.templates = Arc::new(template_views());
+        }
+        Arc::clone(&self.templates)
+    }
+}
+
+/// Templates as faces offer them.
+pub(crate) fn template_views() -> Vec<TemplateView> {
+    TEMPLATES.iter().map(template_view).collect()
+}
+
+fn template_view(template: &Template) -> TemplateView {
+    let channels = template.channels.iter().map(|channel| TemplateChannelView {
+        kind: crate::views::kind_view(channel.kind),
+        name: channel.name.to_owned(),
+    });
+    TemplateView {
+        template: template.name.to_owned(),
+        title: template.title.to_owned(),
+        about: template.about.to_owned(),
+        channels: channels.collect(),
+        roles: template
+            .roles
+            .iter()
+            .map(|role| role.name.to_owned())
+            .collect(),
+    }
+}
+
+/// The earlier value if the new one is equal to it, so that faces see at once that nothing changed.
+fn shared<T: PartialEq>(earlier: Option<&Arc<T>>, new: T) -> Arc<T> {
+    match earlier {
+        Some(earlier) if **earlier == new => Arc::clone(earlier),
+        _ => Arc::new(new),
+    }
+}
+
+impl<R: CryptoRng> Node<R> {
+    pub(crate) fn build_snapshot(&mut self) -> Arc<Snapshot> {
+        let incomplete = self.windows_with_other_completeness();
+        let views = &self.views;
+        let changed = views.node
+            || !views.begun
+            || !views.communities.is_empty()
+            || !views.channels.is_empty()
+            || !incomplete.is_empty();
+        if !changed {
+            return Arc::clone(&self.views.current);
+        }
+        let mut channels = std::mem::take(&mut self.views.channels);
+        let anew = self.take_due_communities();
+        let mut next = Snapshot::clone(&self.views.current);
+        self.build_node_part(&mut next);
+        self.count_channels(&channels);
+        self.build_communities(&mut next, &anew, &channels);
+        next.waiting = self
+            .views
+            .counts
+            .values()
+            .map(|counts| counts.waiting)
+            .fold(0, u32::saturating_add);
+        channels.extend(incomplete);
+        self.build_windows(&mut next, &anew, &channels);
+        if next != *self.views.current || !self.views.begun {
+            next.version += 1;
+            self.views.current = Arc::new(next);
+        }
+        self.views.begun = true;
+        Arc::clone(&self.views.current)
+    }
+
+    /// Communities whose lists are to be made now; the others are come back to.
+    fn take_due_communities(&mut self) -> BTreeSet<CommunityId> {
+        let now = self.now.mono;
+        let mut due = BTreeSet::new();
+        let mut later = BTreeMap::new();
+        for (id, urgency) in std::mem::take(&mut self.views.communities) {
+            let made = self.views.made.get(&id).copied();
+            let at = made.map_or(now, |made| made.plus(LISTS_EVERY_MS));
+            if urgency == Urgency::Now || at <= now {
+                due.insert(id);
+                self.views.made.insert(id, now);
+            } else {
+                later.insert(id, urgency);
+                self.timers.set_earlier(Timer::Lists, at);
+            }
+        }
+        self.views.communities = later;
+        due
+    }
+
+    fn build_node_part(&mut self, next: &mut Snapshot) {
+        self.views.node = false;
+        next.account = Some(self.me.account());
+        next.name.clone_from(&self.me.record.name);
+        next.availability = crate::presence::availability_of(self.me.record.availability);
+        let members = self
+            .peers
+            .keys()
+            .filter(|key| self.any_account_of(**key).is_some());
+        next.peers = u32::try_from(members.count()).unwrap_or(u32::MAX);
+        next.templates = self.views.templates();
+        next.kept = Arc::clone(&self.kept);
+        next.recovery_pending = self.recovery.is_some();
+        next.trouble = self
+            .store_fault
+            .as_ref()
+            .map(|fault| CommandError::new(ErrorCode::Storage, fault.to_string()));
+    }
+
+    /// Counts what happened in channels since the last look.
+    fn count_channels(&mut self, touched: &BTreeSet<ChannelId>) {
+        let mention = self.mention();
+        let mut counts = std::mem::take(&mut self.views.counts);
+        let mut held = BTreeSet::new();
+        for community in self.communities.values().filter(|one| one.active) {
+            for channel in community.timelines.keys() {
+                held.insert(*channel);
+                if !touched.contains(channel) && counts.contains_key(channel) {
+                    continue;
+                }
+                let (unread, mentions) = community.unread(*channel, &mention);
+                let waiting = community.waiting_messages(*channel);
+                let new = Counts {
+                    unread,
+                    mentions,
+                    waiting,
+                };
+                counts.insert(*channel, new);
+            }
+        }
+        counts.retain(|channel, _| held.contains(channel));
+        self.views.counts = counts;
+    }
+
+    fn build_communities(
+        &self,
+        next: &mut Snapshot,
+        anew: &BTreeSet<CommunityId>,
+        touched: &BTreeSet<ChannelId>,
+    ) {
+        let active = |id: &CommunityId| self.communities.get(id).is_some_and(|one| one.active);
+        next.communities.retain(|id, _| active(id));
+        for (id, community) in self.communities.iter().filter(|(_, one)| one.active) {
+            let earlier = next.communities.get(id);
+            let new = match earlier {
+                Some(earlier) if !anew.contains(id) => {
+                    let channels = self.with_counts(&earlier.channels, touched);
+                    if Arc::ptr_eq(&channels, &earlier.channels) {
+                        continue;
+                    }
+                    CommunitySnapshot {
+                        channels,
+                        ..CommunitySnapshot::clone(earlier)
+                    }
+                }
+                earlier => self.community_snapshot(community, earlier.map(Arc::as_ref)),
+            };
+            let new = shared(earlier, new);
+            next.communities.insert(*id, new);
+        }
+    }
+
+    /// The channel list with present counts; the same one if none is another.
+    fn with_counts(
+        &self,
+        channels: &Arc<Vec<ChannelView>>,
+        touched: &BTreeSet<ChannelId>,
+    ) -> Arc<Vec<ChannelView>> {
+        let mut new: Option<Vec<ChannelView>> = None;
+        for (place, channel) in channels.iter().enumerate() {
+            if !touched.contains(&channel.channel) {
+                continue;
+            }
+            let counts = self.counts_of(channel.channel);
+            if (channel.unread, channel.mentions) != counts {
+                let view = &mut new.get_or_insert_with(|| channels.to_vec())[place];
+                (view.unread, view.mentions) = counts;
+            }
+        }
+        new.map_or_else(|| Arc::clone(channels), Arc::new)
+    }
+
+    fn counts_of(&self, channel: ChannelId) -> (u32, u32) {
+        let counts = self.views.counts.get(&channel).copied().unwrap_or_default();
+        (counts.unread, counts.mentions)
+    }
+
+    fn community_snapshot(
+        &self,
+        community: &Community,
+        earlier: Option<&CommunitySnapshot>,
+    ) -> CommunitySnapshot {
+        let me = self.me.account();
+        let channels = community.channel_views_counted(me, |channel| self.counts_of(channel));
+        let rights = community.state().permissions(me, None);
+        CommunitySnapshot {
+            name: community.name(),
+            topic: community.text(&Field::Topic),
+            icon: icon(community, earlier.and_then(|earlier| earlier.icon.as_ref())),
+            channels: shared(earlier.map(|earlier| &earlier.channels), channels),
+            members: shared(
+                earlier.map(|earlier| &earlier.members),
+                self.member_views(community),
+            ),
+            roles: shared(
+                earlier.map(|earlier| &earlier.roles),
+                community.role_views(),
+            ),
+            rights: rights.names().map(str::to_owned).collect(),
+        }
+    }
+
+    /// Channels of windows whose completeness is another one than shown: it depends on what peers say.
+    fn windows_with_other_completeness(&self) -> BTreeSet<ChannelId> {
+        let differs = |pane: &Pane, window: &Window| {
+            let shown = shown_window(&self.views.current, *pane)?;
+            let community = self.communities.get(&self.community_of(window.channel)?)?;
+            (shown.complete != self.is_complete(community, window.channel))
+                .then_some(window.channel)
+        };
+        let windows = self.views.windows.iter();
+        windows
+            .filter_map(|(pane, window)| differs(pane, window))
+            .collect()
+    }
+
+    fn build_windows(
+        &self,
+        next: &mut Snapshot,
+        anew: &BTreeSet<CommunityId>,
+        touched: &BTreeSet<ChannelId>,
+    ) {
+        let windows = &self.views.windows;
+        next.windows
+            .retain(|channel, _| windows.contains_key(&Pane::Channel(*channel)));
+        next.threads
+            .retain(|root, _| windows.contains_key(&Pane::Thread(*root)));
+        for (pane, window) in windows {
+            let of = self
+                .community_of(window.channel)
+                .and_then(|id| self.communities.get(&id))
+                .filter(|community| {
+                    community.active
+                        && community.is_entitled(self.me.account(), Some(window.channel))
+                });
+            let Some(community) = of else {
+                match pane {
+                    Pane::Channel(channel) => next.windows.remove(channel),
+                    Pane::Thread(root) => next.threads.remove(root),
+                };
+                continue;
+            };
+            let earlier = shown_window(next, *pane);
+            let stale = touched.contains(&window.channel) || anew.contains(&community.id);
+            if !stale && earlier.is_some() {
+                continue;
+            }
+            let new = self.window_snapshot(community, window, earlier.map(Arc::as_ref));
+            let new = shared(earlier, new);
+            match pane {
+                Pane::Channel(channel) => next.windows.insert(*channel, new),
+                Pane::Thread(root) => next.threads.insert(*root, new),
+            };
+        }
+    }
+
+    fn window_snapshot(
+        &self,
+        community: &Community,
+        window: &Window,
+        earlier: Option<&WindowSnapshot>,
+    ) -> WindowSnapshot {
+        let channel = window.channel;
+        let mut new = WindowSnapshot {
+            at_start: true,
+            at_end: true,
+            complete: self.is_complete(community, channel),
+            read: community.last_read(channel),
+            typing: community.typing_in(channel, self.now.mono),
+            ..WindowSnapshot::default()
+        };
+        let Some(timeline) = community.timelines.get(&channel) else {
+            return new;
+        };
+        let messages = messages_of(timeline, window);
+        new.at_start = messages
+            .first()
+            .is_none_or(|first| part(timeline, window.thread, Part::Before(first), 1).is_empty());
+        // The last message itself, and one more if there is one.
+        new.at_end = messages
+            .last()
+            .is_none_or(|last| part(timeline, window.thread, Part::From(last), 2).len() < 2);
+        let holders = Holders::of(community, channel);
+        let before: BTreeMap<EventId, &Arc<MessageView>> = earlier
+            .into_iter()
+            .flat_map(|earlier| &earlier.messages)
+            .map(|message| (message.id, message))
+            .collect();
+        let views = messages.into_iter().map(|message| {
+            let before = before.get(&message.id).copied();
+            shared(
+                before,
+                self.view_with(community, channel, message, &holders),
+            )
+        });
+        new.messages = views.collect();
+        new
+    }
+}
+
+fn shown_window(snapshot: &Snapshot, pane: Pane) -> Option<&Arc<WindowSnapshot>> {
+    match pane {
+        Pane::Channel(channel) => snapshot.windows.get(&channel),
+        Pane::Thread(root) => snapshot.threads.get(&root),
+    }
+}
+
+/// A part of a channel or thread, by a message at its edge.
+enum Part<'a> {
+    End,
+    Before(&'a Message),
+    From(&'a Message),
+}
+
+fn part(
+    timeline: &Timeline,
+    thread: Option<EventId>,
+    part: Part<'_>,
+    limit: usize,
+) -> Vec<Message> {
+    match (part, thread) {
+        (Part::End, None) => timeline.messages(None, limit),
+        (Part::End, Some(root)) => timeline.thread(root, None, limit),
+        (Part::Before(edge), None) => timeline.messages(Some(edge.order), limit),
+        (Part::Before(edge), Some(root)) => timeline.thread(root, Some(edge.order), limit),
+        (Part::From(edge), None) => timeline.messages_from(edge.order, limit),
+        (Part::From(edge), Some(root)) => timeline.thread_from(root, edge.order, limit),
+    }
+}
+
+/// The messages that a window shows, oldest first.
+fn messages_of(timeline: &Timeline, window: &Window) -> Vec<Message> {
+    let limit = window.limit.min(WINDOW_MAX) as usize;
+    let around = match window.at {
+        WindowAt::End => None,
+        WindowAt::Around(id) => timeline.message(id),
+    };
+    let Some(middle) = around else {
+        return part(timeline, window.thread, Part::End, limit);
+    };
+    let half = limit / 2;
+    let mut messages = part(timeline, window.thread, Part::Before(&middle), half);
+    messages.extend(part(
+        timeline,
+        window.thread,
+        Part::From(&middle),
+        limit - half,
+    ));
+    messages
+}
+
+fn icon(community: &Community, earlier: Option<&Arc<[u8]>>) -> Option<Arc<[u8]>> {
+    match (community.content.get(&Field::Icon), earlier) {
+        (Some(Value::Bytes(bytes)), Some(earlier)) if **earlier == *bytes => {
+            Some(Arc::clone(earlier))
+        }
+        (Some(Value::Bytes(bytes)), _) => Some(bytes.into()),
+        _ => None,
+    }
+}
