@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use alloquy_api::snapshot::{ConnectionView, ConnectionsSnapshot, PathKind};
 use alloquy_api::{CommandError, ErrorCode, Snapshot};
 use alloquy_core::{Input, Node, Now, Output, Write};
 use alloquy_ids::{MonoMs, NetworkKey, UnixMs};
@@ -135,6 +136,8 @@ struct Seat {
     messages: mpsc::Receiver<Message>,
     clients: Clients,
     snapshot: watch::Sender<Arc<Snapshot>>,
+    /// The core's part of the last snapshot.
+    core_snapshot: Arc<Snapshot>,
 }
 
 impl Seat {
@@ -151,7 +154,8 @@ impl Seat {
         let key = NetworkKey(DeviceKey::from_seed(&founded.network_seed).public());
         let mut node = Node::restore(records, nonce, now, rng)
             .map_err(|error| internal(error.to_string()))?;
-        let (snapshot, shown) = watch::channel(node.snapshot());
+        let core_snapshot = node.snapshot();
+        let (snapshot, shown) = watch::channel(Arc::clone(&core_snapshot));
         let (messages_tx, messages) = mpsc::channel(MESSAGES_MAX);
         let clients = Clients::default();
         let door = Door {
@@ -165,8 +169,54 @@ impl Seat {
             messages,
             clients,
             snapshot,
+            core_snapshot,
         };
         Ok((seat, door))
+    }
+
+    /// Shows faces how things stand, if that is another way than before.
+    fn publish(&mut self, number: usize, links: &Links, wall: UnixMs) {
+        let core = self.node.snapshot();
+        let before = Arc::clone(&self.snapshot.borrow());
+        let connections = self.connections(number, links, &before.connections, wall);
+        if Arc::ptr_eq(&self.core_snapshot, &core) && connections == *before.connections {
+            return;
+        }
+        self.core_snapshot = core;
+        self.snapshot.send_replace(Arc::new(Snapshot {
+            version: before.version + 1,
+            connections: Arc::new(connections),
+            ..Snapshot::clone(&self.core_snapshot)
+        }));
+    }
+
+    fn connections(
+        &self,
+        number: usize,
+        links: &Links,
+        before: &ConnectionsSnapshot,
+        wall: UnixMs,
+    ) -> ConnectionsSnapshot {
+        let view = |(peer, address)| {
+            let known = before.peers.iter().find(|view| view.peer == peer);
+            let (account, name) = self.node.account_of_peer(peer).unzip();
+            ConnectionView {
+                peer,
+                account,
+                name,
+                path: Some(PathKind::Loopback),
+                address,
+                round_trip_ms: None,
+                seen: known.map_or(wall, |view| view.seen),
+            }
+        };
+        let mut peers: Vec<_> = links.peers_of(number).map(view).collect();
+        peers.sort_by_key(|view| (view.account.is_none(), view.name.clone(), view.peer));
+        ConnectionsSnapshot {
+            listen: vec![links::address(number)],
+            local_discovery: false,
+            peers,
+        }
     }
 }
 
@@ -238,11 +288,8 @@ impl Turning {
                 }
             }
         }
-        let place = &mut self.seats[seat];
-        let snapshot = place.node.snapshot();
-        if !Arc::ptr_eq(&place.snapshot.borrow(), &snapshot) {
-            place.snapshot.send_replace(snapshot);
-        }
+        let wall = self.time.now().wall;
+        self.seats[seat].publish(seat, &self.links, wall);
     }
 }
 

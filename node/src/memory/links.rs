@@ -119,6 +119,13 @@ impl Links {
         }
     }
 
+    /// Who is linked with a seat, and where.
+    pub(super) fn peers_of(&self, seat: usize) -> impl Iterator<Item = (NetworkKey, String)> {
+        (0..self.keys.len())
+            .filter(move |other| self.is_linked(seat, *other))
+            .map(|other| (self.keys[other], address(other)))
+    }
+
     fn seat_of(&self, key: NetworkKey) -> Option<usize> {
         self.keys.iter().position(|own| *own == key)
     }

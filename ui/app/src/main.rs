@@ -25,7 +25,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use args::Arguments;
-use instance::{Found, Instance};
+use instance::Found;
 use session::Mode;
 
 /// Exit code of a machine where no window can be opened: `./run` goes on without one.
@@ -103,7 +103,7 @@ fn mode(arguments: &Arguments, data: &Path) -> Result<Mode, CommandError> {
 
 /// Logs go to standard error; names and texts never reach them.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("ALLOQUY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("ALLOQUY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,winit=error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

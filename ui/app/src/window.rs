@@ -56,7 +56,7 @@ pub(crate) fn show(
     }
     let reason = match ran {
         Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) => error.to_string(),
+        Ok(Err(error)) => without_source(&error.to_string()).to_owned(),
         Err(_) => "the graphics library broke; the reason stands above".to_owned(),
     };
     if *has_begun.borrow() {
@@ -278,6 +278,12 @@ impl Drop for Window {
     }
 }
 
+/// The window library names the line of its source that an error comes from; a person has no use for it.
+fn without_source(error: &str) -> &str {
+    let behind = error.split_once(".rs:").and_then(|(_, rest)| rest.split_once(": "));
+    behind.map_or(error, |(_, reason)| reason)
+}
+
 /// Whether a link may be given to the browser: others start programs.
 fn may_leave(url: &str) -> bool {
     ["http://", "https://", "mailto:"]
@@ -293,6 +299,13 @@ fn now() -> UnixMs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_the_window_library_are_told_without_its_source() {
+        let told = "winit EventLoopError: os error at /x/mod.rs:765: no DISPLAY: none.";
+        assert_eq!(without_source(told), "no DISPLAY: none.");
+        assert_eq!(without_source("glutin error: bad"), "glutin error: bad");
+    }
 
     #[test]
     fn only_the_web_and_mail_leave_the_window() {

@@ -59,7 +59,7 @@ async fn the_world_is_filled_and_a_message_of_the_person_reaches_the_others() {
     handle.call(Command::Watch { window }, LINE_LIMIT).await.unwrap();
     let shown = handle.snapshot().windows[&general].clone();
     assert!(shown.messages.len() >= 20, "{}", shown.messages.len());
-    let span = shown.messages.last().unwrap().at.0 - shown.messages[0].at.0;
+    let span = shown.messages.last().unwrap().time.0 - shown.messages[0].time.0;
     assert!(span > 24 * 3_600_000, "the conversation lasted {span} ms");
 
     let mut mira = world.handle(1).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use eframe::egui::accesskit::TreeUpdate;
 use eframe::egui::{
-    Context, Event, FullOutput, Key, Modifiers, MouseWheelUnit, Plugin, RawInput, TouchPhase,
+    Context, Event, FullOutput, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Plugin, RawInput, TouchPhase,
     ViewportId, vec2,
 };
 
@@ -84,9 +84,6 @@ impl Plugin for Hand {
         input.focused = true;
         let mut state = self.eye.lock();
         if let Some(events) = state.queued.pop_front() {
-            if let Some(Event::Key { modifiers, .. }) = events.last() {
-                input.modifiers = *modifiers;
-            }
             input.events.extend(events);
             state.drawing = true;
             drop(state);
@@ -115,6 +112,7 @@ pub(super) fn wheel(by: f32) -> Event {
         unit: MouseWheelUnit::Point,
         delta: vec2(0.0, by),
         phase: TouchPhase::Move,
+        source: MouseWheelSource::Unknown,
         modifiers: Modifiers::NONE,
     }
 }
@@ -134,16 +132,17 @@ pub(super) fn chord(chord: &str) -> Result<Vec<Vec<Event>>, String> {
             };
     }
     let key = Key::from_name(name).ok_or_else(|| format!("{name:?} is no key"))?;
-    let press = |pressed| {
-        vec![Event::Key {
-            key,
-            physical_key: None,
-            pressed,
-            repeat: false,
-            modifiers,
-        }]
+    let press = |pressed| Event::Key {
+        key,
+        physical_key: None,
+        pressed,
+        repeat: false,
+        modifiers,
     };
-    Ok(vec![press(true), press(false)])
+    Ok(vec![
+        vec![Event::ModifiersChanged(modifiers), press(true)],
+        vec![press(false), Event::ModifiersChanged(Modifiers::NONE)],
+    ])
 }
 
 #[cfg(test)]
@@ -153,7 +152,7 @@ mod tests {
     #[test]
     fn chords_are_read() {
         let batches = chord("Ctrl+Shift+K").unwrap();
-        let Event::Key { key, modifiers, .. } = &batches[0][0] else {
+        let Event::Key { key, modifiers, .. } = &batches[0][1] else {
             panic!("a key")
         };
         assert_eq!(*key, Key::K);

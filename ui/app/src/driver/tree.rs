@@ -1,6 +1,6 @@
 //! Finding controls as a screen reader would: by what they are called and what they are.
 
-use std::fmt::{self, Write};
+use std::fmt;
 use std::time::Duration;
 
 use accesskit_consumer::{NodeRef, Tree};
@@ -118,9 +118,8 @@ pub(super) fn text(seen: &Seen) -> String {
         let marks = [(node.is_disabled(), " disabled"), (node.is_focused(), " focused")];
         let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
         let shown = if value.is_empty() { String::new() } else { format!(" = {value:?}") };
-        let indent = 2 * depth;
-        // Writing into a string never fails.
-        drop(writeln!(text, "{:indent$}{:?} {name:?}{shown}{marks}", "", node.role()));
+        let indent = "  ".repeat(depth);
+        text.push_str(&format!("{indent}{:?} {name:?}{shown}{marks}\n", node.role()));
     });
     text
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alloquy_api::{Client, Command, CommandError, CommandId, ErrorCode, Event};
+use alloquy_api::{Command, CommandError, CommandId, ErrorCode, Event};
 use alloquy_node::data_dir::DataDir;
 use alloquy_node::vault::{self, KeyOrigin, VaultError};
 use alloquy_node::{NodeConfig, Passphrase, RunError};

@@ -2,6 +2,7 @@
 
 use alloquy_api::{Client, CommandError};
 use alloquy_node::memory::World;
+use alloquy_node::init::RecoveryWords;
 use alloquy_node::{InitError, NodeConfig, NodeHandle, RunError, Running};
 use alloquy_ui::model::Failure;
 
@@ -57,7 +58,10 @@ impl Link {
     /// Resolves when there may be something new. May be dropped without loss.
     pub(super) async fn changed(&mut self) {
         match self {
-            Self::Own(_, handle) | Self::Demo(_, handle) => handle.changed().await,
+            Self::Own(_, handle) | Self::Demo(_, handle) => {
+                // That it has ended is told by the client itself.
+                handle.changed().await;
+            }
             Self::Attached(attached) => attached.changed().await,
         }
     }
@@ -87,5 +91,5 @@ impl Link {
 
 /// Makes the account; its recovery words stay sealed in the store until they were shown and asked back. Blocking.
 pub(super) fn make_account(config: &NodeConfig, name: &str) -> Result<(), InitError> {
-    alloquy_node::init_keeping_words(config, name).map(|_made| ())
+    alloquy_node::init(config, name, RecoveryWords::Kept).map(drop)
 }
