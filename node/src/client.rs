@@ -420,6 +420,44 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_fault_that_ends_the_node_is_told_to_every_client() {
+        let (door, _inbox, _snapshot) = door();
+        let mut early = door.handle();
+        assert_eq!(early.ended(), None);
+        door.clients.fail(&"the disk has gone");
+        door.clients.close();
+        let late = door.handle();
+        for handle in [&early, &late] {
+            let ended = handle.ended().expect("it has ended");
+            assert_eq!(ended.code, ErrorCode::NotRunning);
+            assert!(ended.message.contains("the disk has gone"), "{ended:?}");
+        }
+        assert!(early.changed().await, "woken once to see it");
+        assert_eq!(early.event().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_handle_wakes_for_each_event_and_snapshot_once() {
+        let (door, _inbox, snapshot) = door();
+        let mut handle = door.handle();
+        let nothing = |handle: &mut NodeHandle| {
+            let changed = handle.changed();
+            let waited = tokio::time::timeout(Duration::from_millis(20), changed);
+            futures::executor::block_on(futures::future::poll_immediate(waited)).is_none()
+        };
+        assert!(nothing(&mut handle));
+        door.clients.tell(None, &notice(1));
+        assert!(handle.changed().await);
+        assert!(
+            nothing(&mut handle),
+            "told once, though the event still waits"
+        );
+        snapshot.send_replace(Arc::default());
+        assert!(handle.changed().await);
+        assert!(nothing(&mut handle));
+    }
+
+    #[tokio::test]
     async fn too_many_commands_are_busy_and_a_node_that_ended_answers_at_once() {
         let (door, mut inbox, _snapshot) = door();
         let mut handle = door.handle();

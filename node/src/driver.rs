@@ -145,7 +145,7 @@ impl Driver {
         let began = Instant::now();
         let kind = kind_of(&input);
         self.node.handle(self.clock.now(), input);
-        self.drain().await;
+        // Shown before events tell of it: who is told can look at once.
         let snapshot = self.node.snapshot();
         if !Arc::ptr_eq(&self.core_snapshot, &snapshot) {
             let before = std::mem::replace(&mut self.core_snapshot, snapshot);
@@ -154,6 +154,7 @@ impl Driver {
             }
             self.publish();
         }
+        self.drain().await;
         let took = began.elapsed();
         if took > SLOW_TURN {
             tracing::warn!(kind, ?took, "a turn was slow");

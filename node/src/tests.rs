@@ -8,6 +8,8 @@ use alloquy_api::{Client, Command, CommandError, ErrorCode, Event, Reply};
 
 use super::*;
 
+mod faces;
+
 /// Long enough for a loaded machine; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -286,12 +288,12 @@ fn answers(dir: &Path, bytes: &[u8]) -> Vec<alloquy_api::rpc::Response> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_that_are_none_end_the_connection_with_a_reason() {
-    use alloquy_api::rpc::{REQUEST_LINE_BYTES_MAX, Response};
+    use alloquy_api::rpc::{REQUEST_LINE_BYTES_MAX, RPC_VERSION, Response};
     let outer = tempfile::tempdir().unwrap();
     let dir = outer.path().join("ana");
     let ana = made(&dir, "Ana").await;
     let checked = tokio::task::spawn_blocking(move || {
-        let hello = b"{\"hello\":{\"version\":1}}\n".to_vec();
+        let hello = format!("{{\"hello\":{{\"version\":{RPC_VERSION}}}}}\n").into_bytes();
         let code_of = |bytes: &[u8]| match answers(&dir, bytes).pop() {
             Some(Response::Error(error)) => error.code,
             other => panic!("{other:?}"),

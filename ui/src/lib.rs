@@ -14,6 +14,7 @@ pub mod action;
 pub mod effect;
 pub mod fonts;
 pub mod model;
+mod pictures;
 pub mod settings;
 pub mod state;
 pub mod text;

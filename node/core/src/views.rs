@@ -263,7 +263,12 @@ impl<R: CryptoRng> Node<R> {
         channel: ChannelId,
         message: Message,
     ) -> MessageView {
-        let holders = Holders::of(community, channel);
+        // Only where own messages have got to is known.
+        let holders = if message.author == self.me.account() {
+            Holders::of(community, channel)
+        } else {
+            Holders::default()
+        };
         self.view_with(community, channel, message, &holders)
     }
 
@@ -380,7 +385,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// Heights up to which other devices hold the own logs of one channel.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Holders {
     /// By incarnation: heights ascending, and the greatest up to which somebody could read.
     logs: BTreeMap<u32, (Vec<u64>, u64)>,

@@ -367,3 +367,40 @@ async fn a_preferred_port_is_taken_on_every_transport_unless_somebody_has_it() {
         local(&second)
     );
 }
+
+async fn round_trips_are_measured(listen: &str) {
+    let (ana, ben) = connected(listen).await;
+    let mut state = ana.state();
+    let trip = patiently("a measured round trip", async {
+        loop {
+            let measured = state
+                .borrow_and_update()
+                .round_trips
+                .get(&ben.key())
+                .copied();
+            if let Some(trip) = measured {
+                return trip;
+            }
+            state.changed().await.expect("the network runs");
+        }
+    })
+    .await;
+    assert!((1..5_000).contains(&trip), "{trip} ms on loopback");
+    ben.shutdown().await;
+    patiently("its end", async {
+        while !state.borrow_and_update().round_trips.is_empty() {
+            state.changed().await.expect("the network runs");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn round_trips_are_measured_over_quic() {
+    round_trips_are_measured(QUIC).await;
+}
+
+#[tokio::test]
+async fn round_trips_are_measured_over_tcp() {
+    round_trips_are_measured(TCP).await;
+}

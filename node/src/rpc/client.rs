@@ -98,7 +98,10 @@ impl RpcClient {
     /// The command's own; `timeout` after `wait`; `not_running`.
     pub fn call(&mut self, command: Command, wait: Duration) -> Result<Reply, CommandError> {
         let id = self.next_id();
-        self.line.get_mut().ask(
+        let line = self.line.get_mut();
+        // What the command changed is in the next snapshot, even if the node has not said so yet.
+        line.stale = true;
+        line.ask(
             &Request::Submit { id, command },
             wait,
             |response| match response {

@@ -34,8 +34,8 @@ fn replies_have_the_shapes_of_the_contract() {
         {"invite":"alloquy://join/aeaqcaibaeaqcaibaeaq","id":"aydambqgaydambqgaydambqgaydambqgaydambqgaydambqgayda"}
         {"message":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq"}
         {"messages":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":null,"reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}],"complete":true,"complete_since":1700000000000}
-        {"members":[{"account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","name":"Ana","roles":["Moderators"],"online":true,"owner":true}]}
-        {"channels":[{"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","kind":"text","name":"general","topic":"","category":"beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq","position":0,"private":false,"unread":3,"slow_mode_ms":0}]}
+        {"members":[{"account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","name":"Ana","roles":["Moderators"],"online":true,"availability":"online","rank":50,"owner":true}]}
+        {"channels":[{"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","kind":"text","name":"general","topic":"","category":"beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq","position":0,"private":false,"unread":3,"mentions":1,"rights":["view","send"],"slow_mode_ms":0}]}
         {"communities":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","name":"club","topic":"","members":2,"online":1}]}
         {"invites":[{"id":"aydambqgaydambqgaydambqgaydambqgaydambqgaydambqgayda","creator":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","uses":5,"used":1,"expires":1700000000000,"revoked":false}]}
         {"roles":[{"role":"a4dqobyha4dqobyha4dqobyha4dqobyha4dqobyha4dqobyha4dq","name":"Moderators","rank":50,"allow":["kick","mute"]}]}
@@ -48,6 +48,10 @@ fn replies_have_the_shapes_of_the_contract() {
         {"epoch":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"}
         {"operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"}
         {"enacted":false,"votes":3,"needed":4}
+        {"pins":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":"bqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambqga","quote":{"author":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","text":"who brings cake?"},"replies":{"count":2,"last":1700000000000},"mentions_me":true,"pinned":true,"reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}]}
+        {"templates":[{"template":"friends","title":"Friends","about":"A place for people who know each other.","channels":[{"kind":"category","name":"Text"},{"kind":"text","name":"general"}],"roles":["Moderators"]}]}
+        {"card":{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","name":"club","inviter":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","inviter_name":"Ana","peers":3,"expires":1700000000000,"member":false}}
+        {"recovery_words":["abandon","ability","able"]}
         {"ok":true}"#]].assert_eq(&shapes.join("\n"));
 }
 

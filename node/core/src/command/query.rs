@@ -171,9 +171,10 @@ impl<R: CryptoRng> Node<R> {
             .messages(None, 1)
             .last()
             .map(|newest| UnixMs(newest.time.0.min(self.now.wall.0)));
+        let holders = crate::views::Holders::of(community, channel);
         let messages = messages
             .into_iter()
-            .map(|message| self.view_of(community, channel, message))
+            .map(|message| self.view_with(community, channel, message, &holders))
             .collect();
         Ok(Reply::History {
             messages,

@@ -1,10 +1,11 @@
 //! Nodes in one process over a link that delivers at once and in order, with one virtual clock.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use alloquy_api::command::CommandId;
 use alloquy_api::reply::MessageView;
-use alloquy_api::{Command, CommandError, Event, Reply};
+use alloquy_api::{Command, CommandError, Event, Reply, Snapshot};
 use alloquy_core::{
     GossipId, Input, Node, Now, Origin, Output, StorageError, Topic, Verdict, Write, found,
 };
@@ -22,6 +23,8 @@ pub(crate) struct Peer {
     pub(crate) events: Vec<Event>,
     pub(crate) faults: Vec<String>,
     pub(crate) verdicts: Vec<Verdict>,
+    /// Storage tasks so far.
+    pub(crate) tasks: usize,
     /// While set, nothing can be written.
     pub(crate) disk: Option<StorageError>,
     seed: u64,
@@ -50,6 +53,9 @@ pub(crate) struct World {
     gossip_count: u64,
 }
 
+/// Who has the recovery words kept in the store.
+pub(crate) const KEEPS_WORDS: &str = "keeper";
+
 const START: u64 = 1_800_000_000_000;
 
 impl World {
@@ -71,7 +77,10 @@ impl World {
         for (at, name) in names.iter().enumerate() {
             let seed = at as u64 * 1000 + 7;
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let founded = found(name, now, &mut rng).expect("a name of a few letters");
+            let mut founded = found(name, now, &mut rng).expect("a name of a few letters");
+            if *name == KEEPS_WORDS {
+                founded.keep_recovery_words();
+            }
             let mut records = BTreeMap::new();
             apply(&mut records, &founded.writes);
             world.peers.push(start(records, [1; 32], now, seed + 1));
@@ -132,13 +141,16 @@ impl World {
         let peer = &mut self.peers[at];
         match output {
             Output::Event(_, event) => peer.events.push(event),
-            Output::Store(task, writes) => match &peer.disk {
-                Some(fault) => inputs.push_back(Input::Storage(task, Err(fault.clone()))),
-                None => {
-                    apply(&mut peer.records, &writes);
-                    inputs.push_back(Input::Storage(task, Ok(())));
+            Output::Store(task, writes) => {
+                peer.tasks += 1;
+                match &peer.disk {
+                    Some(fault) => inputs.push_back(Input::Storage(task, Err(fault.clone()))),
+                    None => {
+                        apply(&mut peer.records, &writes);
+                        inputs.push_back(Input::Storage(task, Ok(())));
+                    }
                 }
-            },
+            }
             Output::Send(to, frame) => {
                 let to = self.peers.iter().position(|peer| peer.key == to);
                 if let Some(to) = to.filter(|to| self.linked(at, *to)) {
@@ -299,6 +311,10 @@ impl World {
             .to_owned()
     }
 
+    pub(crate) fn snapshot(&mut self, at: usize) -> Arc<Snapshot> {
+        self.peers[at].node.snapshot()
+    }
+
     pub(crate) fn history(&mut self, at: usize, channel: &str) -> Vec<MessageView> {
         match self.ok(at, &format!("history \"{channel}\" --last 100000")) {
             Reply::History { messages, .. } => messages,
@@ -344,6 +360,7 @@ fn start(records: BTreeMap<Bytes, Bytes>, nonce: [u8; 32], now: Now, seed: u64) 
         events: Vec::new(),
         faults: Vec::new(),
         verdicts: Vec::new(),
+        tasks: 0,
         disk: None,
         seed,
         next_command: 0,

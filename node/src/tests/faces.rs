@@ -1,0 +1,222 @@
+//! What a window needs of the shell: to be woken, to see connections, to be told that the node ended.
+
+use std::sync::Arc;
+
+use alloquy_api::Snapshot;
+use alloquy_api::snapshot::{ConnectionView, PathKind};
+
+use super::*;
+
+/// Waits until the snapshot holds something, woken by the handle alone.
+async fn shows<T>(handle: &mut NodeHandle, what: &str, look: impl Fn(&Snapshot) -> Option<T>) -> T {
+    let shown = async {
+        loop {
+            if let Some(found) = look(&handle.snapshot()) {
+                return found;
+            }
+            assert!(handle.changed().await, "the node runs");
+        }
+    };
+    tokio::time::timeout(PATIENCE, shown)
+        .await
+        .unwrap_or_else(|_| panic!("{what} was not shown"))
+}
+
+fn keep(name: &str, value: &str) -> Command {
+    Command::Keep {
+        name: name.to_owned(),
+        value: value.to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_is_woken_by_what_it_shows_and_told_of_the_end() {
+    let outer = tempfile::tempdir().unwrap();
+    let dir = outer.path().join("ana");
+    let ana = made(&dir, "Ana").await;
+    let mut handle = ana.handle();
+    let mut other = ana.handle();
+    assert_eq!(handle.ended(), None);
+    call(&mut other, keep("draft", "half a thought")).await;
+    let kept = shows(&mut handle, "the draft", |snapshot| {
+        snapshot.kept.get("draft").cloned()
+    });
+    assert_eq!(kept.await.as_ref(), "half a thought");
+
+    let mut changes = handle.changes();
+    let waiting = tokio::spawn(async move { while changes.next().await {} });
+    assert!(!waiting.is_finished());
+    ana.shutdown().await.unwrap();
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap()
+        .unwrap();
+    let ended = handle.ended().expect("the node has ended");
+    assert_eq!(ended.code, ErrorCode::NotRunning);
+    while handle.changed().await {}
+
+    // A draft is there again after a start.
+    let ana = start(config(&dir)).await.unwrap();
+    assert_eq!(
+        ana.handle().snapshot().kept["draft"].as_ref(),
+        "half a thought"
+    );
+    ana.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_say_who_is_there_by_which_way_and_how_far() {
+    let outer = tempfile::tempdir().unwrap();
+    let (ana_dir, ben_dir) = (outer.path().join("ana"), outer.path().join("ben"));
+    let (ana, ben) = (made(&ana_dir, "Ana").await, made(&ben_dir, "Ben").await);
+    let (mut ana_handle, mut ben_handle) = (ana.handle(), ben.handle());
+    let link = founded(&mut ana_handle).await;
+    call(&mut ben_handle, Command::Join { link }).await;
+    let of_ben = |snapshot: &Snapshot| -> Option<ConnectionView> {
+        let peers = &snapshot.connections.peers;
+        peers
+            .iter()
+            .find(|peer| peer.name.as_deref() == Some("Ben"))
+            .cloned()
+    };
+    let there = shows(
+        &mut ana_handle,
+        "the way to Ben and its round trip",
+        |snapshot| of_ben(snapshot).filter(|ben| ben.round_trip_ms.is_some()),
+    )
+    .await;
+    assert_eq!(there.path, Some(PathKind::Loopback));
+    assert!(there.address.contains("127.0.0.1"), "{}", there.address);
+    assert_eq!(there.account, Some(ben.status().account));
+    let snapshot = ana_handle.snapshot();
+    assert_eq!(snapshot.connections.listen, ana.status().listen);
+    assert!(!snapshot.connections.local_discovery);
+
+    let before = driver::wall();
+    ben.shutdown().await.unwrap();
+    let gone = shows(&mut ana_handle, "that Ben is gone", |snapshot| {
+        of_ben(snapshot).filter(|ben| ben.path.is_none())
+    })
+    .await;
+    assert_eq!(gone.round_trip_ms, None);
+    assert!(gone.seen >= before);
+    ana.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_process_is_told_of_another_snapshot_and_asks_only_then() {
+    let outer = tempfile::tempdir().unwrap();
+    let dir = outer.path().join("ana");
+    let ana = made(&dir, "Ana").await;
+    let mut handle = ana.handle();
+    let path = dir.clone();
+    let (ready, is_ready) = tokio::sync::oneshot::channel();
+    let watching = tokio::task::spawn_blocking(move || {
+        let mut client = RpcClient::connect(&path).unwrap();
+        client.subscribe().unwrap();
+        let first = client.snapshot();
+        assert!(Arc::ptr_eq(&first, &client.snapshot()), "nothing changed");
+        ready.send(()).unwrap();
+        // Woken by events too: only the snapshot says when the draft is there.
+        while client.snapshot().kept.is_empty() {
+            assert!(
+                client.wait_changed(PATIENCE).unwrap(),
+                "the node told of nothing"
+            );
+        }
+        assert_eq!(client.ended(), None);
+        let kept = client.snapshot();
+        assert_eq!(kept.kept["draft"].as_ref(), "a thought");
+        assert!(kept.version > first.version);
+        client
+    });
+    is_ready.await.unwrap();
+    call(&mut handle, keep("draft", "a thought")).await;
+    let mut client = watching.await.unwrap();
+    let gone = tokio::task::spawn_blocking(move || {
+        while client.wait_changed(PATIENCE).is_ok_and(|changed| changed) {
+            client.snapshot();
+            while client.next_event().is_some() {}
+        }
+        (client.ended(), client.snapshot())
+    });
+    ana.shutdown().await.unwrap();
+    let (ended, last) = gone.await.unwrap();
+    assert_eq!(
+        ended.expect("the node has ended").code,
+        ErrorCode::NotRunning
+    );
+    assert_eq!(last.kept.len(), 1, "the last one is still shown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_changes_is_told_to_a_second_process_a_few_times() {
+    use std::io::{BufRead, BufReader, Write};
+
+    use alloquy_api::rpc::{RPC_VERSION, Request, Response};
+    let outer = tempfile::tempdir().unwrap();
+    let dir = outer.path().join("ana");
+    let ana = made(&dir, "Ana").await;
+    let mut handle = ana.handle();
+    let mut stream = std::os::unix::net::UnixStream::connect(dir.join("node.sock")).unwrap();
+    let version = RPC_VERSION;
+    for request in [Request::Hello { version }, Request::Subscribe] {
+        let line = serde_json::to_string(&request).unwrap();
+        stream.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+    let versions = tokio::task::spawn_blocking(move || {
+        let responses = BufReader::new(stream).lines().map_while(Result::ok);
+        let changed = responses.filter_map(|line| match serde_json::from_str(&line).unwrap() {
+            Response::Changed { version } => Some(version),
+            _ => None,
+        });
+        changed.collect::<Vec<_>>()
+    });
+    let began = std::time::Instant::now();
+    for n in 0..200 {
+        call(&mut handle, keep("place", &n.to_string())).await;
+    }
+    let took = began.elapsed();
+    let last = handle.snapshot().version;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    ana.shutdown().await.unwrap();
+    let versions = versions.await.unwrap();
+    assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
+    assert!(
+        versions.contains(&last),
+        "the last one is told: {last} in {versions:?}"
+    );
+    // At most 30 a second, and some before and after.
+    let most = 30.0 * took.as_secs_f64() + 10.0;
+    assert!(
+        (versions.len() as f64) < most,
+        "{} in {took:?}",
+        versions.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_made_in_a_window_keeps_its_words_until_they_were_written_down() {
+    let outer = tempfile::tempdir().unwrap();
+    let dir = outer.path().join("ana");
+    let made = init(&config(&dir), "Ana", RecoveryWords::Kept).unwrap();
+    assert!(made.recovery_words.is_none());
+    let ana = start(config(&dir)).await.unwrap();
+    let mut handle = ana.handle();
+    assert!(handle.snapshot().recovery_pending);
+    let Reply::Recovery { recovery_words } = call(&mut handle, Command::RecoveryShow).await else {
+        panic!("words")
+    };
+    let words = [2, 5, 11].map(|place: u8| (place, recovery_words[usize::from(place) - 1].clone()));
+    call(&mut handle, Command::RecoveryConfirm { words }).await;
+    assert!(!handle.snapshot().recovery_pending);
+    ana.shutdown().await.unwrap();
+    let ana = start(config(&dir)).await.unwrap();
+    let refused = ana
+        .handle()
+        .call(Command::RecoveryShow, PATIENCE)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.code, ErrorCode::UnknownName);
+    ana.shutdown().await.unwrap();
+}

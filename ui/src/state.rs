@@ -1,0 +1,313 @@
+//! What the person sees and types: places, drafts, what is open, what is on its way.
+
+mod answers;
+mod apply;
+mod drafts;
+mod places;
+mod saved;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloquy_api::Command;
+use alloquy_api::command::WindowAt;
+use alloquy_api::reply::{InviteCardView, MessageView};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, UnixMs};
+
+use crate::effect::{AskId, Effect};
+use crate::settings::Settings;
+
+pub(crate) use apply::messages_of;
+pub use drafts::{Composer, Mode, Unsent};
+pub use places::{Place, Places};
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Down, forward, bigger.
+    Next,
+    /// Up, back, smaller.
+    Previous,
+}
+
+/// A place to write in: a channel, or the thread on a message of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The message that the thread hangs on; `None`: the channel itself.
+    pub thread: Option<EventId>,
+}
+
+impl Slot {
+    /// The channel itself.
+    #[must_use]
+    pub const fn channel(channel: ChannelId) -> Self {
+        Self {
+            channel,
+            thread: None,
+        }
+    }
+}
+
+/// What lies above the panes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Overlay {
+    /// The quick switcher.
+    Switcher,
+    /// The list of shortcuts.
+    Shortcuts,
+    /// Settings, at a page.
+    Settings(SettingsPage),
+    /// Paths to peers.
+    Connections,
+    /// Inviting people into a community.
+    Invite(CommunityId),
+    /// Making or joining a community.
+    AddCommunity,
+    /// Making a channel.
+    AddChannel(CommunityId),
+    /// What an invite link says.
+    JoinCard,
+    /// A member's card.
+    Profile(CommunityId, AccountId),
+    /// Pinned messages of a channel.
+    Pins(ChannelId),
+    /// The emoji picker: for the composer of a place, or to react to a message.
+    Emoji(Slot, Option<EventId>),
+    /// The recovery words.
+    Recovery,
+    /// The members, where they do not fit beside the channel.
+    Members,
+    /// Whether to leave a community.
+    ConfirmLeave(CommunityId),
+    /// How one is seen.
+    Availability,
+}
+
+/// A page of the settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SettingsPage {
+    /// Name, key, recovery.
+    #[default]
+    Profile,
+    /// Colours, size, motion.
+    Appearance,
+    /// When the desktop is told.
+    Notifications,
+    /// Shortcuts.
+    Keyboard,
+    /// What the store takes and where it is.
+    Storage,
+    /// Paths and addresses.
+    Network,
+    /// Version and licences.
+    About,
+}
+
+/// What a question to the node was for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Purpose {
+    /// Show the community that was made or joined.
+    OpenCommunity,
+    /// Show the channel that was made.
+    OpenChannel(CommunityId),
+    /// Show the link.
+    InviteLink(CommunityId),
+    /// Show what the link says.
+    InviteCard(String),
+    /// A message of this place, kept until it is stored.
+    Send(Slot, u64),
+    /// Pinned messages of a channel.
+    Pins(ChannelId),
+    /// The recovery words.
+    RecoveryShow,
+    /// Their confirmation.
+    RecoveryConfirm,
+    /// A deletion.
+    Delete(EventId),
+    /// Leaving.
+    Leave,
+    /// Only an error is told, as "what: error".
+    Plain(&'static str),
+    /// Nothing is told: it is repeated anyway (typing, watching, keeping).
+    Silent,
+}
+
+/// A short message about what happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    /// Its number.
+    pub id: u64,
+    /// How serious.
+    pub tone: Tone,
+    /// One sentence.
+    pub text: String,
+    /// When it goes by itself; `None`: when it is closed.
+    pub until: Option<UnixMs>,
+    /// Undoes the deletion that it tells about.
+    pub undo: Option<EventId>,
+}
+
+/// How serious a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Done.
+    Good,
+    /// For the person to know.
+    Neutral,
+    /// It did not work.
+    Bad,
+}
+
+/// The fields of dialogs: they survive closing, so that nothing typed is lost.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Forms {
+    /// The name on the first run.
+    pub first_name: String,
+    /// The step of the first run.
+    pub first_step: u8,
+    /// The passphrase.
+    pub passphrase: String,
+    /// The link to join by.
+    pub link: String,
+    /// What the link says: the link, and the card or why there is none.
+    pub card: Option<(String, Result<InviteCardView, String>)>,
+    /// A join is on its way.
+    pub joining: bool,
+    /// Why the last join failed.
+    pub join_error: Option<String>,
+    /// Name of a community to be made.
+    pub community: String,
+    /// The template chosen.
+    pub template: Option<String>,
+    /// A community is being made.
+    pub creating: bool,
+    /// Why it could not be made.
+    pub create_error: Option<String>,
+    /// Name of a channel to be made.
+    pub channel: String,
+    /// Whether only those with a grant may see it.
+    pub channel_private: bool,
+    /// The last invite link made, and of which community.
+    pub invite: Option<(CommunityId, InviteId, String)>,
+    /// Uses of the next invite.
+    pub invite_uses: Option<u32>,
+    /// Milliseconds that the next invite is good for.
+    pub invite_expires: Option<u64>,
+    /// Text of the quick switcher.
+    pub switcher: String,
+    /// The row chosen in it.
+    pub switcher_row: usize,
+    /// Text of the emoji picker.
+    pub emoji: String,
+    /// Filter of the members.
+    pub members: String,
+    /// A new display name.
+    pub name: String,
+    /// Recovery words, while they are shown.
+    pub recovery: Vec<String>,
+    /// The places asked back, from 1, and what was typed.
+    pub recovery_asked: Option<[(u8, String); 3]>,
+    /// Why the confirmation failed.
+    pub recovery_error: Option<String>,
+    /// Reason for the next act of moderation.
+    pub reason: String,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub struct UiState {
+    /// What the person may choose.
+    pub settings: Settings,
+    /// Where the person is, was, and was last in each community.
+    pub places: Places,
+    /// What lies above, the topmost last.
+    pub overlays: Vec<Overlay>,
+    /// Fields of dialogs.
+    pub forms: Forms,
+    /// What is typed, by place.
+    pub composers: BTreeMap<Slot, Composer>,
+    /// Short messages about what happened.
+    pub toasts: Vec<Toast>,
+    /// Deletions that wait to be undone, and until when.
+    pub deleting: BTreeMap<EventId, (ChannelId, UnixMs)>,
+    /// Pinned messages, when last asked for.
+    pub pins: BTreeMap<ChannelId, Vec<MessageView>>,
+    /// Folded categories.
+    pub folded: BTreeSet<ChannelId>,
+    /// The list of channels lies over a narrow window.
+    pub side_open: bool,
+    /// The message that has the keyboard's focus, by place.
+    pub focused: BTreeMap<Slot, EventId>,
+    /// What the timelines keep between frames.
+    pub(crate) timelines: BTreeMap<Slot, crate::views::TimelineState>,
+    /// Rows of the list of members.
+    pub(crate) member_rows: crate::views::MemberRows,
+    /// Decoded pictures.
+    pub(crate) pictures: crate::pictures::Pictures,
+    /// The width and height of the window at the last frame.
+    pub(crate) size: egui::Vec2,
+    asks: BTreeMap<AskId, Purpose>,
+    ask_last: u64,
+    toast_last: u64,
+    watched: BTreeMap<Slot, WindowAt>,
+    wanted_at: BTreeMap<Slot, WindowAt>,
+    kept: BTreeMap<String, String>,
+    loaded: bool,
+    arriving: Option<(CommunityId, Option<ChannelId>)>,
+    unsent_last: u64,
+    styled: Option<Settings>,
+    typed_at: BTreeMap<ChannelId, UnixMs>,
+}
+
+impl UiState {
+    /// Nothing open, nothing typed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether a command is under way.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        !self.asks.is_empty()
+    }
+
+    pub(crate) fn ask(&mut self, purpose: Purpose, command: Command) -> Effect {
+        self.ask_last += 1;
+        let ask = AskId(self.ask_last);
+        self.asks.insert(ask, purpose);
+        Effect::Submit { ask, command }
+    }
+
+    pub(crate) fn toast(&mut self, tone: Tone, text: impl Into<String>, now: UnixMs) {
+        /// Milliseconds that a message stays: long enough to read two lines (about 20 words).
+        const STAYS_MS: u64 = 6_000;
+        /// Messages at once; the oldest go first.
+        const TOASTS_MAX: usize = 4;
+        self.toast_last += 1;
+        let until = (tone != Tone::Bad).then_some(UnixMs(now.0 + STAYS_MS));
+        self.toasts.push(Toast {
+            id: self.toast_last,
+            tone,
+            text: text.into(),
+            until,
+            undo: None,
+        });
+        if self.toasts.len() > TOASTS_MAX {
+            self.toasts.remove(0);
+        }
+    }
+
+    pub(crate) fn top(&self) -> Option<&Overlay> {
+        self.overlays.last()
+    }
+
+    /// Applies the settings to the context when they changed.
+    pub(crate) fn style(&mut self, ctx: &egui::Context) {
+        if self.styled.as_ref() != Some(&self.settings) {
+            crate::theme::apply(ctx, &self.settings);
+            self.styled = Some(self.settings.clone());
+        }
+    }
+}

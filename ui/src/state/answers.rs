@@ -1,0 +1,293 @@
+//! What comes back from the node: outcomes of commands, newer snapshots, events.
+
+use alloquy_api::command::{Window, WindowAt};
+use alloquy_api::{Command, CommandError, Event, Reply};
+use alloquy_ids::{ChannelId, CommunityId, UnixMs};
+
+use super::{Overlay, Place, Purpose, Slot, Tone, UiState};
+use crate::effect::{AskId, Effect};
+use crate::model::{Model, Phase};
+use crate::settings::Notify;
+use crate::text;
+
+/// Messages of a window: some screens up and down, so that scrolling rarely waits for the node.
+pub(crate) const WINDOW_MESSAGES: u32 = 200;
+/// Characters of a notification's text.
+const NOTIFICATION_CHARS_MAX: usize = 160;
+
+impl UiState {
+    /// Takes a newer model in. To be called whenever snapshot or phase changed, and when [`UiState::due`] came.
+    pub fn refresh(&mut self, model: &Model) -> Vec<Effect> {
+        if model.phase != Phase::Running {
+            return Vec::new();
+        }
+        self.load(model);
+        self.settle_place(model);
+        let now = model.clock.now;
+        self.toasts
+            .retain(|toast| toast.until.is_none_or(|until| until > now));
+        let mut effects = self.carry_out_deletions(now);
+        effects.extend(self.watch());
+        effects.extend(self.save(Some(now)));
+        effects
+    }
+
+    /// When something lapses by itself next: the window has to be woken then.
+    #[must_use]
+    pub fn due(&self) -> Option<UnixMs> {
+        let toasts = self.toasts.iter().filter_map(|toast| toast.until);
+        let deletions = self.deleting.values().map(|(_, until)| *until);
+        let drafts = self.save_due();
+        toasts.chain(deletions).chain(drafts).min()
+    }
+
+    /// Leaves places that are gone and finds one where there is none.
+    fn settle_place(&mut self, model: &Model) {
+        self.arrive(model);
+        let mut place = self.places.now();
+        let community = place
+            .community
+            .filter(|id| model.snapshot.communities.contains_key(id))
+            .or_else(|| model.snapshot.communities.keys().next().copied());
+        if community != place.community {
+            place = Place {
+                community,
+                ..Place::default()
+            };
+        }
+        let Some(id) = community else {
+            self.places.replace(Place::default());
+            return;
+        };
+        if place
+            .channel
+            .is_none_or(|channel| model.channel(id, channel).is_none())
+        {
+            place.channel = self.entry_channel(model, id);
+            place.thread = None;
+        }
+        if place != self.places.now() {
+            self.places.replace(place);
+        }
+    }
+
+    /// Goes to what was made or joined as soon as the snapshot shows it: the outcome may come before.
+    fn arrive(&mut self, model: &Model) {
+        let Some((community, channel)) = self.arriving else {
+            return;
+        };
+        let entry = match channel {
+            Some(channel) => model.channel(community, channel).map(|view| view.channel),
+            None => self.entry_channel(model, community),
+        };
+        if entry.is_some() || (channel.is_none() && model.community(community).is_some()) {
+            // Without a channel the content is still on its way: the place fills in when it comes.
+            if entry.is_some() {
+                self.arriving = None;
+            }
+            self.places.go(Place {
+                community: Some(community),
+                channel: entry,
+                thread: None,
+            });
+        }
+    }
+
+    /// The channel that a community is entered by: the one last seen, or its first text channel.
+    pub(super) fn entry_channel(&self, model: &Model, community: CommunityId) -> Option<ChannelId> {
+        use alloquy_api::command::ChannelKind;
+        let last = self.places.last_in(community);
+        let last = last.filter(|channel| model.channel(community, *channel).is_some());
+        last.or_else(|| {
+            let shown = crate::views::channel_order(model.community(community)?, &self.folded);
+            let mut text = shown
+                .into_iter()
+                .filter(|view| view.kind == ChannelKind::Text);
+            text.next().map(|view| view.channel)
+        })
+    }
+
+    /// Watches what is shown, and nothing else.
+    fn watch(&mut self) -> Vec<Effect> {
+        let place = self.places.now();
+        let slots: Vec<Slot> = place
+            .slot()
+            .into_iter()
+            .chain(place.thread_slot())
+            .collect();
+        let mut effects = Vec::new();
+        let gone: Vec<Slot> = self
+            .watched
+            .keys()
+            .filter(|slot| !slots.contains(slot))
+            .copied()
+            .collect();
+        for slot in gone {
+            self.watched.remove(&slot);
+            let command = Command::Unwatch {
+                channel: slot.channel,
+                thread: slot.thread,
+            };
+            effects.push(self.ask(Purpose::Silent, command));
+        }
+        for slot in slots {
+            let at = self.wanted_at.get(&slot).copied().unwrap_or(WindowAt::End);
+            if self.watched.get(&slot) != Some(&at) {
+                self.watched.insert(slot, at);
+                let window = Window {
+                    channel: slot.channel,
+                    thread: slot.thread,
+                    at,
+                    limit: WINDOW_MESSAGES,
+                };
+                effects.push(self.ask(Purpose::Silent, Command::Watch { window }));
+            }
+        }
+        effects
+    }
+
+    /// Asks for another part of a place's messages.
+    pub(crate) fn want_window(&mut self, slot: Slot, at: WindowAt) {
+        self.wanted_at.insert(slot, at);
+    }
+
+    /// Takes the outcome of a question in.
+    pub fn answered(
+        &mut self,
+        ask: AskId,
+        result: Result<Reply, CommandError>,
+        model: &Model,
+    ) -> Vec<Effect> {
+        let Some(purpose) = self.asks.remove(&ask) else {
+            return Vec::new();
+        };
+        match result {
+            Ok(reply) => self.succeeded(purpose, reply, model),
+            Err(error) => {
+                self.failed(purpose, &error, model.clock.now);
+                Vec::new()
+            }
+        }
+    }
+
+    fn succeeded(&mut self, purpose: Purpose, reply: Reply, model: &Model) -> Vec<Effect> {
+        match (purpose, reply) {
+            (Purpose::OpenCommunity, Reply::Community { community }) => {
+                self.forms.joining = false;
+                self.forms.creating = false;
+                self.forms.card = None;
+                self.forms.link.clear();
+                self.forms.community.clear();
+                self.overlays.clear();
+                self.arriving = Some((community, None));
+                return self.refresh(model);
+            }
+            (Purpose::OpenChannel(community), Reply::Channel { channel }) => {
+                self.forms.channel.clear();
+                self.overlays.clear();
+                self.arriving = Some((community, Some(channel)));
+                return self.refresh(model);
+            }
+            (Purpose::InviteLink(community), Reply::Invite { invite, id }) => {
+                self.forms.invite = Some((community, id, invite));
+            }
+            (Purpose::InviteCard(link), Reply::InviteCard { card }) => {
+                self.forms.card = Some((link, Ok(card)));
+            }
+            (Purpose::Send(slot, unsent), _) => {
+                let composer = self.composers.entry(slot).or_default();
+                composer.unsent.retain(|message| message.id != unsent);
+            }
+            (Purpose::Pins(channel), Reply::Pins { pins }) => {
+                self.pins.insert(channel, pins);
+            }
+            (Purpose::RecoveryShow, Reply::Recovery { recovery_words }) => {
+                self.forms.recovery = recovery_words;
+            }
+            (Purpose::RecoveryConfirm, _) => {
+                self.forms.recovery.clear();
+                self.forms.recovery_asked = None;
+                self.overlays
+                    .retain(|overlay| *overlay != Overlay::Recovery);
+                let done = "Your recovery words are confirmed and no longer on this machine.";
+                self.toast(Tone::Good, done, model.clock.now);
+            }
+            (Purpose::Leave, _) => {
+                self.overlays.clear();
+                self.toast(
+                    Tone::Neutral,
+                    "You have left the community.",
+                    model.clock.now,
+                );
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn failed(&mut self, purpose: Purpose, error: &CommandError, now: UnixMs) {
+        let message = error.message.clone();
+        match purpose {
+            Purpose::OpenCommunity if self.forms.joining => {
+                self.forms.joining = false;
+                self.forms.join_error = Some(message);
+            }
+            Purpose::OpenCommunity => {
+                self.forms.creating = false;
+                self.forms.create_error = Some(message);
+            }
+            Purpose::InviteCard(link) => self.forms.card = Some((link, Err(message))),
+            Purpose::Send(slot, unsent) => {
+                let composer = self.composers.entry(slot).or_default();
+                let mut waiting = composer.unsent.iter_mut();
+                if let Some(unsent) = waiting.find(|message| message.id == unsent) {
+                    unsent.error = Some(message);
+                }
+            }
+            Purpose::RecoveryConfirm => self.forms.recovery_error = Some(message),
+            Purpose::Delete(_) => self.toast(Tone::Bad, format!("Not deleted: {message}"), now),
+            Purpose::Leave => self.toast(Tone::Bad, format!("You did not leave: {message}"), now),
+            Purpose::InviteLink(_) => self.toast(Tone::Bad, format!("No invite: {message}"), now),
+            Purpose::OpenChannel(_) => self.toast(Tone::Bad, format!("No channel: {message}"), now),
+            Purpose::Plain(what) => self.toast(Tone::Bad, format!("{what}: {message}"), now),
+            Purpose::Pins(_) | Purpose::RecoveryShow => self.toast(Tone::Bad, message, now),
+            Purpose::Silent => {}
+        }
+    }
+
+    /// Takes an event in: whether the desktop is to be told.
+    pub fn observe(&mut self, event: &Event, model: &Model) -> Vec<Effect> {
+        let Event::MessageAdded {
+            community,
+            channel,
+            message,
+        } = event
+        else {
+            return Vec::new();
+        };
+        let wanted = match self.settings.notify {
+            Notify::All => true,
+            Notify::Mentions => message.mentions_me,
+            Notify::Nothing => false,
+        };
+        let own = message.author == model.me();
+        if !wanted || own || message.arrived_later || self.settings.muted.contains(channel) {
+            return Vec::new();
+        }
+        let author = model.member(*community, message.author);
+        let author = author.map_or_else(|| message.author.short(), |view| text::name(&view.name));
+        let place = model.channel(*community, *channel);
+        let place = place.map_or_else(String::new, |view| {
+            format!(" in #{}", text::name(&view.name))
+        });
+        vec![Effect::Notify {
+            title: format!("{author}{place}"),
+            body: if self.settings.notify_text {
+                text::clean(&message.text, NOTIFICATION_CHARS_MAX)
+            } else {
+                String::new()
+            },
+            place: (*community, *channel),
+        }]
+    }
+}

@@ -1,0 +1,694 @@
+//! What each action means.
+
+use alloquy_api::Command;
+use alloquy_api::command::{ChannelKind, ChannelRef, CommunityRef, ProfileChange, WindowAt};
+use alloquy_api::reply::ChannelView;
+use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
+
+use super::{Direction, Mode, Overlay, Place, Purpose, Slot, Toast, Tone, UiState, Unsent};
+use crate::action::Action;
+use crate::effect::Effect;
+use crate::model::Model;
+use crate::settings::{ZOOM_MAX, ZOOM_MIN, ZOOM_STEP};
+use crate::views::channel_order;
+
+/// Milliseconds in which a deletion can be undone.
+const UNDO_MS: u64 = 5_000;
+/// Milliseconds between two signals that one is typing; others show it for 8 s.
+const TYPING_EVERY_MS: u64 = 3_000;
+
+impl UiState {
+    /// Carries an action out.
+    pub fn apply(&mut self, action: Action, model: &Model) -> Vec<Effect> {
+        let mut effects = self.act(action, model);
+        effects.extend(self.refresh(model));
+        effects
+    }
+
+    fn act(&mut self, action: Action, model: &Model) -> Vec<Effect> {
+        use Action as A;
+        match action {
+            A::GoCommunity(_)
+            | A::GoCommunityNumber(_)
+            | A::StepCommunity(_)
+            | A::GoChannel(..)
+            | A::StepChannel(_)
+            | A::StepUnread(_)
+            | A::Back
+            | A::Forward
+            | A::GoMessage(..)
+            | A::OpenThread(..)
+            | A::CloseThread
+            | A::JumpToPresent
+            | A::ScrollPage(_)
+            | A::FoldCategory(_) => self.travel(action, model),
+            A::Open(overlay) => self.open(overlay),
+            A::Dismiss => self.dismiss(model),
+            A::ToggleMembers | A::ToggleSide => self.toggle_pane(&action),
+            A::Send(_)
+            | A::Insert(..)
+            | A::StartReply(..)
+            | A::StartEdit(..)
+            | A::EditLast(_)
+            | A::CancelMode(_)
+            | A::Typing(_)
+            | A::Retry(..)
+            | A::DropUnsent(..) => self.write(action, model),
+            A::FocusMessage(..)
+            | A::ToggleReaction(..)
+            | A::Delete(..)
+            | A::UndoDelete(_)
+            | A::Pin(..)
+            | A::Unpin(..)
+            | A::MarkUnread(..)
+            | A::Reveal(..) => self.on_message(action, model),
+            A::Copy(text) => {
+                self.toast(Tone::Good, "Copied.", model.clock.now);
+                vec![Effect::Copy(text)]
+            }
+            A::CreateAccount(name) => vec![Effect::CreateAccount { name }],
+            A::Unlock(passphrase) => vec![Effect::Unlock { passphrase }],
+            A::Restart => vec![Effect::Restart],
+            A::OpenLink(link) => vec![Effect::OpenLink(link)],
+            A::Quit => {
+                let mut effects = self.save(None);
+                effects.push(Effect::Quit);
+                effects
+            }
+            A::DismissToast(id) => {
+                self.toasts.retain(|toast| toast.id != id);
+                Vec::new()
+            }
+            A::SetTheme(_)
+            | A::Zoom(_)
+            | A::ZoomReset
+            | A::SetReducedMotion(_)
+            | A::SetTwelveHours(_)
+            | A::SetNotify(_)
+            | A::SetNotifyText(_)
+            | A::ToggleMute(_) => self.set(&action),
+            other => self.order(other),
+        }
+    }
+
+    // ---- going somewhere
+
+    fn travel(&mut self, action: Action, model: &Model) -> Vec<Effect> {
+        let place = self.places.now();
+        match action {
+            Action::GoCommunity(id) => self.go_community(id, model),
+            Action::GoCommunityNumber(number) => {
+                let at = usize::from(number).saturating_sub(1);
+                if let Some(id) = model.snapshot.communities.keys().nth(at) {
+                    self.go_community(*id, model);
+                }
+            }
+            Action::StepCommunity(direction) => {
+                let ids: Vec<_> = model.snapshot.communities.keys().copied().collect();
+                if let Some(id) = stepped(&ids, place.community, direction) {
+                    self.go_community(id, model);
+                }
+            }
+            Action::GoChannel(community, channel) => self.go_channel(community, channel),
+            Action::StepChannel(direction) => self.step(model, direction, |_| true),
+            Action::StepUnread(direction) => self.step(model, direction, |view| view.unread > 0),
+            Action::Back => {
+                self.places.back();
+            }
+            Action::Forward => {
+                self.places.forward();
+            }
+            Action::GoMessage(community, channel, message) => {
+                self.overlays.clear();
+                self.go_channel(community, channel);
+                let slot = Slot::channel(channel);
+                let shown = model
+                    .window(channel)
+                    .is_some_and(|window| window.messages.iter().any(|view| view.id == message));
+                if !shown {
+                    self.want_window(slot, WindowAt::Around(message));
+                }
+                self.timelines
+                    .entry(slot)
+                    .or_default()
+                    .go_to(message, model.clock.now);
+            }
+            Action::OpenThread(channel, root) => {
+                let place = Place {
+                    community: model.community_of(channel),
+                    channel: Some(channel),
+                    thread: Some(root),
+                };
+                self.places.replace(place);
+                if let Some(slot) = place.thread_slot() {
+                    self.composers.entry(slot).or_default().focus = true;
+                }
+            }
+            Action::CloseThread => self.places.replace(Place {
+                thread: None,
+                ..place
+            }),
+            Action::JumpToPresent => return self.jump_to_present(place),
+            Action::ScrollPage(direction) => {
+                if let Some(slot) = place.slot() {
+                    self.timelines
+                        .entry(slot)
+                        .or_default()
+                        .scroll_page(direction);
+                }
+            }
+            Action::FoldCategory(category) => {
+                if !self.folded.remove(&category) {
+                    self.folded.insert(category);
+                }
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn go_community(&mut self, id: CommunityId, model: &Model) {
+        self.places.go(Place {
+            community: Some(id),
+            channel: self.entry_channel(model, id),
+            thread: None,
+        });
+    }
+
+    fn go_channel(&mut self, community: CommunityId, channel: ChannelId) {
+        self.side_open = false;
+        if self.places.now().channel != Some(channel) {
+            self.places.go(Place {
+                community: Some(community),
+                channel: Some(channel),
+                thread: None,
+            });
+        }
+        self.composers
+            .entry(Slot::channel(channel))
+            .or_default()
+            .focus = true;
+    }
+
+    fn step(&mut self, model: &Model, direction: Direction, wanted: impl Fn(&ChannelView) -> bool) {
+        let place = self.places.now();
+        let Some((id, community)) = place
+            .community
+            .and_then(|id| Some((id, model.community(id)?)))
+        else {
+            return;
+        };
+        let shown = channel_order(community, &self.folded);
+        let ids: Vec<_> = shown
+            .iter()
+            .filter(|view| view.kind == ChannelKind::Text)
+            .filter(|view| wanted(view) || Some(view.channel) == place.channel)
+            .map(|view| view.channel)
+            .collect();
+        if let Some(channel) = stepped(&ids, place.channel, direction) {
+            self.go_channel(id, channel);
+        }
+    }
+
+    fn jump_to_present(&mut self, place: Place) -> Vec<Effect> {
+        let Some(slot) = place.slot() else {
+            return Vec::new();
+        };
+        self.want_window(slot, WindowAt::End);
+        self.timelines.entry(slot).or_default().follow_end();
+        vec![self.mark_read(slot.channel)]
+    }
+
+    /// Marks a channel read up to its newest message.
+    pub(crate) fn mark_read(&mut self, channel: ChannelId) -> Effect {
+        let command = Command::MarkRead {
+            channel: channel_ref(channel),
+            message: None,
+        };
+        self.ask(Purpose::Silent, command)
+    }
+
+    // ---- what lies above
+
+    fn open(&mut self, overlay: Overlay) -> Vec<Effect> {
+        let effect = match &overlay {
+            Overlay::Pins(channel) => {
+                let command = Command::Pins {
+                    channel: channel_ref(*channel),
+                };
+                Some(self.ask(Purpose::Pins(*channel), command))
+            }
+            Overlay::Switcher => {
+                self.forms.switcher.clear();
+                self.forms.switcher_row = 0;
+                None
+            }
+            Overlay::Emoji(..) => {
+                self.forms.emoji.clear();
+                None
+            }
+            Overlay::Recovery => Some(self.ask(Purpose::RecoveryShow, Command::RecoveryShow)),
+            _ => None,
+        };
+        // A sheet is there once; opening it again brings it to the top.
+        self.overlays
+            .retain(|open| std::mem::discriminant(open) != std::mem::discriminant(&overlay));
+        self.overlays.push(overlay);
+        effect.into_iter().collect()
+    }
+
+    fn dismiss(&mut self, model: &Model) -> Vec<Effect> {
+        if let Some(closed) = self.overlays.pop() {
+            if closed == Overlay::Recovery {
+                // The words do not stay in memory behind a closed sheet.
+                self.forms.recovery.clear();
+                self.forms.recovery_asked = None;
+            }
+            return Vec::new();
+        }
+        if std::mem::take(&mut self.side_open) {
+            return Vec::new();
+        }
+        let place = self.places.now();
+        let slots = place.thread_slot().into_iter().chain(place.slot());
+        for slot in slots {
+            if self.focused.remove(&slot).is_some() {
+                self.composers.entry(slot).or_default().focus = true;
+                return Vec::new();
+            }
+            let composer = self.composers.entry(slot).or_default();
+            if composer.mode != Mode::New {
+                composer.cancel();
+                return Vec::new();
+            }
+        }
+        if place.thread.is_some() {
+            return self.travel(Action::CloseThread, model);
+        }
+        self.jump_to_present(place)
+    }
+
+    fn toggle_pane(&mut self, action: &Action) -> Vec<Effect> {
+        let beside = self.size.x >= crate::theme::MEMBERS_BESIDE_FROM;
+        match action {
+            Action::ToggleMembers if beside => {
+                self.settings.members_open = !self.settings.members_open;
+            }
+            Action::ToggleMembers => {
+                let open = self.overlays.contains(&Overlay::Members);
+                self.overlays.retain(|overlay| *overlay != Overlay::Members);
+                if !open {
+                    self.overlays.push(Overlay::Members);
+                }
+            }
+            _ => self.side_open = !self.side_open,
+        }
+        Vec::new()
+    }
+
+    // ---- writing
+
+    fn write(&mut self, action: Action, model: &Model) -> Vec<Effect> {
+        match action {
+            Action::Send(slot) => self.send(slot),
+            Action::Insert(slot, text) => {
+                let composer = self.composers.entry(slot).or_default();
+                let at = composer
+                    .cursor_to
+                    .unwrap_or_else(|| composer.text.chars().count());
+                let byte = composer.text.char_indices().nth(at);
+                let byte = byte.map_or(composer.text.len(), |(byte, _)| byte);
+                composer.text.insert_str(byte, &text);
+                composer.cursor_to = Some(at + text.chars().count());
+                composer.focus = true;
+                composer.dirty_since.get_or_insert(model.clock.now);
+                self.overlays
+                    .retain(|overlay| !matches!(overlay, Overlay::Emoji(..)));
+                Vec::new()
+            }
+            Action::StartReply(slot, message) => {
+                let composer = self.composers.entry(slot).or_default();
+                composer.cancel();
+                composer.mode = Mode::Reply(message);
+                self.focused.remove(&slot);
+                Vec::new()
+            }
+            Action::StartEdit(slot, message) => {
+                if let Some(text) = self.text_of(slot, message, model) {
+                    self.composers
+                        .entry(slot)
+                        .or_default()
+                        .start_edit(message, &text);
+                    self.focused.remove(&slot);
+                }
+                Vec::new()
+            }
+            Action::EditLast(slot) => {
+                let me = model.me();
+                let messages = messages_of(slot, model);
+                let own = messages
+                    .iter()
+                    .rev()
+                    .find(|view| view.author == me && !view.deleted);
+                match own.map(|view| view.id) {
+                    Some(id) => self.write(Action::StartEdit(slot, id), model),
+                    None => Vec::new(),
+                }
+            }
+            Action::CancelMode(slot) => {
+                self.composers.entry(slot).or_default().cancel();
+                Vec::new()
+            }
+            Action::Typing(channel) => self.typing(channel, model.clock.now),
+            Action::Retry(slot, id) => {
+                let composer = self.composers.entry(slot).or_default();
+                let Some(at) = composer.unsent.iter().position(|unsent| unsent.id == id) else {
+                    return Vec::new();
+                };
+                let unsent = composer.unsent.remove(at);
+                vec![self.submit_message(slot, unsent.text, unsent.reply_to)]
+            }
+            Action::DropUnsent(slot, id) => {
+                let composer = self.composers.entry(slot).or_default();
+                composer.unsent.retain(|unsent| unsent.id != id);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn text_of(&self, slot: Slot, message: EventId, model: &Model) -> Option<String> {
+        let messages = messages_of(slot, model);
+        let view = messages.iter().find(|view| view.id == message)?;
+        Some(view.text.clone())
+    }
+
+    fn typing(&mut self, channel: ChannelId, now: UnixMs) -> Vec<Effect> {
+        let last = self.typed_at.get(&channel).map_or(0, |at| at.0);
+        if now.0.saturating_sub(last) < TYPING_EVERY_MS {
+            return Vec::new();
+        }
+        self.typed_at.insert(channel, now);
+        let command = Command::Typing {
+            channel: channel_ref(channel),
+        };
+        vec![self.ask(Purpose::Silent, command)]
+    }
+
+    fn send(&mut self, slot: Slot) -> Vec<Effect> {
+        let composer = self.composers.entry(slot).or_default();
+        let text = composer.text.trim_matches(['\n', ' ']).to_owned();
+        if text.is_empty() {
+            return Vec::new();
+        }
+        let mode = composer.mode;
+        composer.mode = Mode::New;
+        composer.text.clear();
+        composer.cursor_to = Some(0);
+        composer.dirty_since = Some(UnixMs(0));
+        composer.focus = true;
+        match mode {
+            Mode::New => self.send_new(slot, text, None),
+            Mode::Reply(message) => self.send_new(slot, text, Some(message)),
+            Mode::Edit(message) => {
+                composer.text = std::mem::take(&mut composer.before_edit);
+                composer.cursor_to = Some(composer.text.chars().count());
+                let command = Command::Edit { message, text };
+                vec![self.ask(Purpose::Plain("Not changed"), command)]
+            }
+        }
+    }
+
+    fn send_new(&mut self, slot: Slot, text: String, reply_to: Option<EventId>) -> Vec<Effect> {
+        // What one writes is seen: the timeline goes to its end.
+        self.want_window(slot, WindowAt::End);
+        self.timelines.entry(slot).or_default().follow_end();
+        vec![self.submit_message(slot, text, reply_to)]
+    }
+
+    fn submit_message(&mut self, slot: Slot, text: String, reply_to: Option<EventId>) -> Effect {
+        self.unsent_last += 1;
+        let id = self.unsent_last;
+        self.composers.entry(slot).or_default().unsent.push(Unsent {
+            id,
+            text: text.clone(),
+            reply_to,
+            error: None,
+        });
+        let command = match (slot.thread, reply_to) {
+            (Some(message), _) => Command::Thread { message, text },
+            (None, Some(message)) => Command::Reply { message, text },
+            (None, None) => Command::Send {
+                channel: channel_ref(slot.channel),
+                text,
+            },
+        };
+        self.ask(Purpose::Send(slot, id), command)
+    }
+
+    // ---- with a message
+
+    fn on_message(&mut self, action: Action, model: &Model) -> Vec<Effect> {
+        match action {
+            Action::FocusMessage(slot, direction) => {
+                let messages = messages_of(slot, model);
+                let ids: Vec<_> = messages.iter().map(|view| view.id).collect();
+                let from = self.focused.get(&slot).copied();
+                match (from, direction) {
+                    (None, _) => self.focus_message(slot, ids.last().copied()),
+                    (Some(id), Direction::Next) if ids.last() == Some(&id) => {
+                        self.focused.remove(&slot);
+                        self.composers.entry(slot).or_default().focus = true;
+                    }
+                    (from, direction) => self.focus_message(slot, stepped(&ids, from, direction)),
+                }
+                Vec::new()
+            }
+            Action::ToggleReaction(channel, message, emoji) => {
+                self.overlays
+                    .retain(|overlay| !matches!(overlay, Overlay::Emoji(..)));
+                let own = self.has_own_reaction(channel, message, &emoji, model);
+                let command = if own {
+                    Command::Unreact { message, emoji }
+                } else {
+                    Command::React { message, emoji }
+                };
+                vec![self.ask(Purpose::Plain("Not reacted"), command)]
+            }
+            Action::Delete(channel, message) => {
+                let until = UnixMs(model.clock.now.0 + UNDO_MS);
+                self.deleting.insert(message, (channel, until));
+                self.toast_last += 1;
+                self.toasts.push(Toast {
+                    id: self.toast_last,
+                    tone: Tone::Neutral,
+                    text: "Message deleted.".to_owned(),
+                    until: Some(until),
+                    undo: Some(message),
+                });
+                Vec::new()
+            }
+            Action::UndoDelete(message) => {
+                self.deleting.remove(&message);
+                self.toasts.retain(|toast| toast.undo != Some(message));
+                Vec::new()
+            }
+            Action::Pin(_, message) => {
+                vec![self.ask(Purpose::Plain("Not pinned"), Command::Pin { message })]
+            }
+            Action::Unpin(channel, message) => {
+                if let Some(pins) = self.pins.get_mut(&channel) {
+                    pins.retain(|pin| pin.id != message);
+                }
+                vec![self.ask(Purpose::Plain("Not unpinned"), Command::Unpin { message })]
+            }
+            Action::MarkUnread(channel, message) => {
+                let messages = messages_of(Slot::channel(channel), model);
+                let at = messages.iter().position(|view| view.id == message);
+                let before = at.and_then(|at| messages.get(at.checked_sub(1)?));
+                let Some(before) = before.map(|view| view.id) else {
+                    return Vec::new();
+                };
+                let command = Command::MarkRead {
+                    channel: channel_ref(channel),
+                    message: Some(before),
+                };
+                vec![self.ask(Purpose::Plain("Not marked"), command)]
+            }
+            Action::Reveal(message, part) => {
+                for timeline in self.timelines.values_mut() {
+                    timeline.reveal(message, part);
+                }
+                Vec::new()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn focus_message(&mut self, slot: Slot, message: Option<EventId>) {
+        if let Some(message) = message {
+            self.focused.insert(slot, message);
+            self.timelines
+                .entry(slot)
+                .or_default()
+                .bring_into_view(message);
+        }
+    }
+
+    fn has_own_reaction(
+        &self,
+        channel: ChannelId,
+        message: EventId,
+        emoji: &str,
+        model: &Model,
+    ) -> bool {
+        let threads = model.snapshot.threads.values();
+        let windows = model.window(channel).into_iter();
+        let mut messages = windows
+            .chain(threads.map(AsRef::as_ref))
+            .flat_map(|window| &window.messages);
+        let view = messages.find(|view| view.id == message);
+        view.is_some_and(|view| {
+            let mut of_emoji = view.reactions.iter().filter(|of| of.emoji == emoji);
+            of_emoji.any(|of| of.accounts.contains(&model.me()))
+        })
+    }
+
+    /// Deletes what nobody took back in time.
+    pub(super) fn carry_out_deletions(&mut self, now: UnixMs) -> Vec<Effect> {
+        let over = self.deleting.iter().filter(|(_, (_, until))| *until <= now);
+        let over: Vec<EventId> = over.map(|(message, _)| *message).collect();
+        over.into_iter()
+            .map(|message| {
+                self.deleting.remove(&message);
+                self.ask(Purpose::Delete(message), Command::Delete { message })
+            })
+            .collect()
+    }
+
+    // ---- orders to the node
+
+    fn order(&mut self, action: Action) -> Vec<Effect> {
+        let (purpose, command) = match action {
+            Action::CreateCommunity(name, template) => {
+                self.forms.creating = true;
+                self.forms.create_error = None;
+                (
+                    Purpose::OpenCommunity,
+                    Command::CreateCommunity { name, template },
+                )
+            }
+            Action::InspectInvite(link) => {
+                let purpose = Purpose::InviteCard(link.clone());
+                (purpose, Command::InspectInvite { link })
+            }
+            Action::Join(link) => {
+                self.forms.joining = true;
+                self.forms.join_error = None;
+                (Purpose::OpenCommunity, Command::Join { link })
+            }
+            Action::MakeInvite(community, uses, expires_ms) => (
+                Purpose::InviteLink(community),
+                Command::Invite {
+                    community: community_ref(community),
+                    uses,
+                    expires_ms,
+                },
+            ),
+            Action::Leave(community) => (
+                Purpose::Leave,
+                Command::Leave {
+                    community: community_ref(community),
+                },
+            ),
+            Action::CreateChannel(community, name, private) => (
+                Purpose::OpenChannel(community),
+                Command::CreateChannel {
+                    community: community_ref(community),
+                    kind: ChannelKind::Text,
+                    name,
+                    private,
+                    category: None,
+                },
+            ),
+            Action::Moderate(command) => (Purpose::Plain("Not done"), *command),
+            Action::SetName(name) => (
+                Purpose::Plain("The name is as it was"),
+                Command::Profile {
+                    change: ProfileChange::Name(name),
+                },
+            ),
+            Action::SetAvailability(availability) => (
+                Purpose::Plain("Not changed"),
+                Command::Profile {
+                    change: ProfileChange::Availability(availability),
+                },
+            ),
+            Action::ShowRecovery => (Purpose::RecoveryShow, Command::RecoveryShow),
+            Action::ConfirmRecovery(words) => {
+                self.forms.recovery_error = None;
+                (Purpose::RecoveryConfirm, Command::RecoveryConfirm { words })
+            }
+            _ => return Vec::new(),
+        };
+        vec![self.ask(purpose, command)]
+    }
+
+    // ---- settings
+
+    fn set(&mut self, action: &Action) -> Vec<Effect> {
+        let settings = &mut self.settings;
+        let zoom = |zoom: f32| ((zoom * 10.0).round() / 10.0).clamp(ZOOM_MIN, ZOOM_MAX);
+        match *action {
+            Action::SetTheme(theme) => settings.theme = theme,
+            Action::Zoom(Direction::Next) => settings.zoom = zoom(settings.zoom + ZOOM_STEP),
+            Action::Zoom(Direction::Previous) => settings.zoom = zoom(settings.zoom - ZOOM_STEP),
+            Action::ZoomReset => settings.zoom = 1.0,
+            Action::SetReducedMotion(reduced) => settings.reduced_motion = reduced,
+            Action::SetTwelveHours(twelve) => settings.twelve_hours = twelve,
+            Action::SetNotify(notify) => settings.notify = notify,
+            Action::SetNotifyText(shown) => settings.notify_text = shown,
+            Action::ToggleMute(channel) => {
+                if !settings.muted.remove(&channel) {
+                    settings.muted.insert(channel);
+                }
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+}
+
+/// The messages that a place shows now.
+pub(crate) fn messages_of(
+    slot: Slot,
+    model: &Model,
+) -> &[std::sync::Arc<alloquy_api::reply::MessageView>] {
+    let window = match slot.thread {
+        Some(root) => model.snapshot.threads.get(&root),
+        None => model.snapshot.windows.get(&slot.channel),
+    };
+    window.map_or(&[], |window| &window.messages)
+}
+
+/// A reference by id, which no renaming changes.
+fn channel_ref(channel: ChannelId) -> ChannelRef {
+    ChannelRef(channel.to_string())
+}
+
+/// A reference by id, which no renaming changes.
+fn community_ref(community: CommunityId) -> CommunityRef {
+    CommunityRef(community.to_string())
+}
+
+/// The neighbour of an item, around the end; the first one where there is none yet.
+fn stepped<T: Copy + PartialEq>(items: &[T], from: Option<T>, direction: Direction) -> Option<T> {
+    let len = items.len();
+    let at = items.iter().position(|item| Some(*item) == from);
+    let next = match (at, direction) {
+        (None, _) => 0,
+        (Some(at), Direction::Next) => (at + 1) % len.max(1),
+        (Some(at), Direction::Previous) => (at + len - 1) % len.max(1),
+    };
+    items.get(next).copied()
+}

@@ -1,0 +1,93 @@
+//! What survives a restart: settings, place and drafts, kept by the node in its sealed store.
+
+use alloquy_api::Command;
+use alloquy_api::limits::KEPT_VALUE_BYTES_MAX;
+use alloquy_ids::{ChannelId, UnixMs};
+
+use super::drafts::{kept_as, slot_of};
+use super::{Places, Purpose, UiState};
+use crate::effect::Effect;
+use crate::model::Model;
+use crate::settings::{self, Settings};
+
+/// The name under which the place is kept.
+const PLACE: &str = "place";
+/// Milliseconds of rest after which a draft is kept: a pause between two words.
+pub(crate) const DRAFT_REST_MS: u64 = 1_000;
+
+impl UiState {
+    /// Takes over what was kept, once, when the node first tells it.
+    pub(super) fn load(&mut self, model: &Model) {
+        if self.loaded || model.snapshot.account.is_none() {
+            return;
+        }
+        self.loaded = true;
+        let kept = &model.snapshot.kept;
+        if let Some(text) = kept.get(settings::KEPT_AS) {
+            self.settings = Settings::from_kept(text);
+        }
+        if let Some(text) = kept.get(PLACE) {
+            self.places = Places::from_kept(text);
+        }
+        let channels: Vec<ChannelId> = model
+            .snapshot
+            .communities
+            .values()
+            .flat_map(|community| community.channels.iter().map(|view| view.channel))
+            .collect();
+        for (name, text) in kept.iter() {
+            if let Some(slot) = slot_of(name, &channels) {
+                let composer = self.composers.entry(slot).or_default();
+                if composer.text.is_empty() {
+                    composer.text = text.to_string();
+                    composer.cursor_to = Some(composer.text.chars().count());
+                }
+            }
+        }
+        self.kept = kept
+            .iter()
+            .map(|(name, text)| (name.clone(), text.to_string()))
+            .collect();
+    }
+
+    /// Hands to the node whatever changed and rested for a while; everything at once when `now` is `None`,
+    /// because the window closes.
+    pub fn save(&mut self, now: Option<UnixMs>) -> Vec<Effect> {
+        if !self.loaded {
+            return Vec::new();
+        }
+        let mut wanted = vec![
+            (settings::KEPT_AS.to_owned(), self.settings.to_kept()),
+            (PLACE.to_owned(), self.places.to_kept()),
+        ];
+        for (slot, composer) in &mut self.composers {
+            let rested = match (now, composer.dirty_since) {
+                (Some(now), Some(since)) => now.0.saturating_sub(since.0) >= DRAFT_REST_MS,
+                _ => true,
+            };
+            if rested && composer.draft().len() <= KEPT_VALUE_BYTES_MAX {
+                composer.dirty_since = None;
+                wanted.push((kept_as(*slot), composer.draft().to_owned()));
+            }
+        }
+        let mut effects = Vec::new();
+        for (name, value) in wanted {
+            let before = self.kept.get(&name).map_or("", String::as_str);
+            if before != value {
+                self.kept.insert(name.clone(), value.clone());
+                effects.push(self.ask(Purpose::Silent, Command::Keep { name, value }));
+            }
+        }
+        effects
+    }
+
+    /// When [`UiState::save`] has something to do next, for waking the window.
+    #[must_use]
+    pub fn save_due(&self) -> Option<UnixMs> {
+        let dirty = self
+            .composers
+            .values()
+            .filter_map(|composer| composer.dirty_since);
+        dirty.min().map(|since| UnixMs(since.0 + DRAFT_REST_MS))
+    }
+}

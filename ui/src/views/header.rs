@@ -1,0 +1,142 @@
+//! The head of a channel and of a thread: what is shown, and what can be opened beside it.
+
+use egui::{Rect, Role, Sense, Ui, Vec2, WidgetInfo};
+use lucide_icons::Icon;
+
+use super::View;
+use crate::action::Action;
+use crate::state::{Overlay, Slot};
+use crate::text;
+use crate::theme::{self, font, space};
+use crate::widgets::{icon_button, line, paint_icon};
+
+pub(super) fn channel(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
+    let palette = theme::palette(ui);
+    let place = view.state.places.now();
+    let channel = place
+        .community
+        .and_then(|id| view.model.channel(id, slot.channel));
+    let (name, topic) = channel.map_or_else(Default::default, |channel| {
+        (text::name(&channel.name), text::clean(&channel.topic, 300))
+    });
+    bar(ui, |ui, rect| {
+        let mut left = rect.left() + space::L;
+        if view.state.size.x < theme::SIDE_BESIDE_FROM {
+            let at = Rect::from_center_size(
+                egui::pos2(left + 12.0, rect.center().y),
+                Vec2::splat(theme::HIT_MIN),
+            );
+            let open = view.state.side_open;
+            let button = ui.scope_builder(egui::UiBuilder::new().max_rect(at), |ui| {
+                icon_button(ui, Icon::Menu, "Channels", open).clicked()
+            });
+            if button.inner {
+                view.act(Action::ToggleSide);
+            }
+            left += 36.0;
+        }
+        let buttons = 3.0 * (theme::HIT_MIN + space::XS) + space::M;
+        let right = rect.right() - buttons;
+        paint_icon(
+            ui,
+            Icon::Hash,
+            egui::pos2(left + 10.0, rect.center().y),
+            20.0,
+            palette.text_dim,
+        );
+        left += 28.0;
+        let title = line(
+            ui,
+            &name,
+            font::title(),
+            palette.text_strong,
+            (right - left).max(20.0),
+        );
+        let title_rect = Rect::from_min_size(
+            egui::pos2(left, rect.center().y - title.size().y / 2.0),
+            title.size(),
+        );
+        let heading = ui.interact(title_rect, ui.scope_id().with("title"), Sense::hover());
+        let spoken = format!("Channel {name}. {topic}");
+        heading.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
+        left = title_rect.right() + space::M;
+        ui.painter()
+            .galley(title_rect.min, title, palette.text_strong);
+        if right - left > 60.0 && !topic.is_empty() {
+            let one = topic.replace('\n', " ");
+            let galley = line(
+                ui,
+                &one,
+                font::secondary(),
+                palette.text_dim,
+                right - left - space::M,
+            );
+            let at = egui::pos2(left, rect.center().y - galley.size().y / 2.0 + 1.0);
+            let over = Rect::from_min_size(at, galley.size());
+            ui.painter().galley(at, galley, palette.text_dim);
+            let hover = ui.interact(over, ui.scope_id().with("topic"), Sense::hover());
+            hover.on_hover_text(&topic);
+        }
+        let at = Rect::from_min_max(
+            egui::pos2(right, rect.top() + 8.0),
+            egui::pos2(rect.right() - space::M, rect.bottom() - 8.0),
+        );
+        ui.scope_builder(egui::UiBuilder::new().max_rect(at), |ui| {
+            ui.spacing_mut().item_spacing.x = space::XS;
+            ui.horizontal(|ui| buttons_of(view, ui, slot));
+        });
+    });
+}
+
+fn buttons_of(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
+    if icon_button(ui, Icon::Pin, "Pinned messages", false).clicked() {
+        view.act(Action::Open(Overlay::Pins(slot.channel)));
+    }
+    let open = view.state.settings.members_open && view.state.size.x >= theme::MEMBERS_BESIDE_FROM;
+    if icon_button(ui, Icon::Users, "Members", open).clicked() {
+        view.act(Action::ToggleMembers);
+    }
+    if icon_button(ui, Icon::Search, "Go to a channel or a person", false).clicked() {
+        view.act(Action::Open(Overlay::Switcher));
+    }
+}
+
+pub(super) fn thread(view: &mut View<'_>, ui: &mut Ui) {
+    let palette = theme::palette(ui);
+    bar(ui, |ui, rect| {
+        let at = egui::pos2(rect.left() + space::L + 10.0, rect.center().y);
+        paint_icon(ui, Icon::MessagesSquare, at, 18.0, palette.text_dim);
+        let title = line(
+            ui,
+            "Thread",
+            font::title(),
+            palette.text_strong,
+            rect.width() - 90.0,
+        );
+        let at = egui::pos2(
+            rect.left() + space::L + 28.0,
+            rect.center().y - title.size().y / 2.0,
+        );
+        ui.painter().galley(at, title, palette.text_strong);
+        let at = Rect::from_center_size(
+            egui::pos2(rect.right() - 28.0, rect.center().y),
+            Vec2::splat(theme::HIT_MIN),
+        );
+        let close = ui.scope_builder(egui::UiBuilder::new().max_rect(at), |ui| {
+            icon_button(ui, Icon::X, "Close the thread", false).clicked()
+        });
+        if close.inner {
+            view.act(Action::CloseThread);
+        }
+    });
+}
+
+fn bar(ui: &mut Ui, contents: impl FnOnce(&mut Ui, Rect)) {
+    let palette = theme::palette(ui);
+    let size = Vec2::new(ui.available_width(), theme::HEADER_HEIGHT);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let stroke = egui::Stroke::new(1.0, palette.line);
+    ui.painter()
+        .hline(rect.x_range(), rect.bottom() - 0.5, stroke);
+    contents(ui, rect);
+}

@@ -1,0 +1,317 @@
+//! The list of channels under the community's name, and the person's own bar below it.
+
+use alloquy_api::command::ChannelKind;
+use alloquy_api::reply::ChannelView;
+use alloquy_ids::CommunityId;
+use egui::{Frame, Margin, Panel, Popup, Rect, Role, ScrollArea, Sense, Ui, Vec2, WidgetInfo};
+use lucide_icons::Icon;
+
+use super::{View, channel_order};
+use crate::action::Action;
+use crate::state::{Overlay, SettingsPage};
+use crate::text;
+use crate::theme::{self, font, radius, space};
+use crate::widgets::{
+    Presence, Row, avatar, focus_ring, icon_button, line, paint_icon, presence_dot, row,
+};
+
+pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
+    let palette = theme::palette(ui);
+    Panel::bottom("self")
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(
+            Frame::new()
+                .fill(palette.rail)
+                .inner_margin(Margin::symmetric(8, 6)),
+        )
+        .show(ui, |ui| own_bar(view, ui));
+    let Some(id) = view.state.places.now().community else {
+        return;
+    };
+    head(view, ui, id);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        Frame::new()
+            .inner_margin(Margin::symmetric(8, 8))
+            .show(ui, |ui| channels(view, ui, id));
+    });
+}
+
+/// The community's name, which opens its menu.
+fn head(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
+    let palette = theme::palette(ui);
+    let Some(community) = view.model.community(id) else {
+        return;
+    };
+    let name = if community.name.is_empty() {
+        "On its way…".to_owned()
+    } else {
+        text::name(&community.name)
+    };
+    let size = Vec2::new(ui.available_width(), theme::HEADER_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let spoken = format!("{name}, menu of the community");
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, 0, palette.hover);
+    }
+    let width = rect.width() - 2.0 * space::L - 20.0;
+    let galley = line(ui, &name, font::title(), palette.text_strong, width);
+    let at = egui::pos2(
+        rect.left() + space::L,
+        rect.center().y - galley.size().y / 2.0,
+    );
+    ui.painter().galley(at, galley, palette.text_strong);
+    let at = egui::pos2(rect.right() - space::L - 6.0, rect.center().y);
+    paint_icon(ui, Icon::ChevronDown, at, 16.0, palette.text_dim);
+    let stroke = egui::Stroke::new(1.0, palette.line);
+    ui.painter()
+        .hline(rect.x_range(), rect.bottom() - 0.5, stroke);
+    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    let may_invite = community.rights.iter().any(|right| right == "invite");
+    let may_manage = community
+        .rights
+        .iter()
+        .any(|right| right == "manage-channels");
+    Popup::menu(&response).width(220.0).show(|ui| {
+        let mut item = |ui: &mut Ui, icon, words: &str, action: Action| {
+            if menu_item(ui, icon, words) {
+                view.act(action);
+                ui.close();
+            }
+        };
+        if may_invite {
+            item(
+                ui,
+                Icon::UserPlus,
+                "Invite people",
+                Action::Open(Overlay::Invite(id)),
+            );
+        }
+        if may_manage {
+            item(
+                ui,
+                Icon::Plus,
+                "Make a channel",
+                Action::Open(Overlay::AddChannel(id)),
+            );
+        }
+        let profile = Action::Open(Overlay::ConfirmLeave(id));
+        item(ui, Icon::LogOut, "Leave the community", profile);
+    });
+}
+
+/// A row of a menu.
+pub(super) fn menu_item(ui: &mut Ui, icon: Icon, words: &str) -> bool {
+    let item = Row {
+        text: words,
+        name: words,
+        icon: Some(icon),
+        selected: false,
+        strong: false,
+        dim: false,
+        count: 0,
+    };
+    row(ui, item).clicked()
+}
+
+fn channels(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
+    let Some(community) = view.model.community(id) else {
+        return;
+    };
+    let may_manage = community
+        .rights
+        .iter()
+        .any(|right| right == "manage-channels");
+    let folded = std::mem::take(&mut view.state.folded);
+    let shown = channel_order(community, &folded);
+    view.state.folded = folded;
+    if shown.is_empty() {
+        let words = if may_manage {
+            "No channel yet."
+        } else {
+            "No channel is here yet."
+        };
+        let palette = theme::palette(ui);
+        crate::widgets::label(ui, words, font::secondary(), palette.text_dim);
+    }
+    for channel in shown {
+        ui.push_id(channel.channel, |ui| match channel.kind {
+            ChannelKind::Category => category(view, ui, channel),
+            ChannelKind::Text | ChannelKind::Voice => channel_row(view, ui, id, channel),
+        });
+    }
+    if may_manage && menu_item(ui, Icon::Plus, "Make a channel") {
+        view.act(Action::Open(Overlay::AddChannel(id)));
+    }
+}
+
+fn category(view: &mut View<'_>, ui: &mut Ui, channel: &ChannelView) {
+    let palette = theme::palette(ui);
+    ui.add_space(space::M);
+    let size = Vec2::new(ui.available_width(), 24.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let name = text::name(&channel.name);
+    let is_folded = view.state.folded.contains(&channel.channel);
+    let spoken = format!(
+        "{name}, category, {}",
+        if is_folded { "folded" } else { "open" }
+    );
+    response.widget_info(|| WidgetInfo::labeled(Role::DisclosureTriangle, true, &spoken));
+    let color = if response.hovered() || response.has_focus() {
+        palette.text_strong
+    } else {
+        palette.text_dim
+    };
+    let icon = if is_folded {
+        Icon::ChevronRight
+    } else {
+        Icon::ChevronDown
+    };
+    let at = egui::pos2(rect.left() + 8.0, rect.center().y);
+    paint_icon(ui, icon, at, 12.0, color);
+    let galley = line(ui, &name, font::meta(), color, rect.width() - 20.0);
+    let at = egui::pos2(rect.left() + 18.0, rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, color);
+    focus_ring(ui, rect, radius::CHIP, response.has_focus());
+    if response.clicked() {
+        view.act(Action::FoldCategory(channel.channel));
+    }
+}
+
+fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &ChannelView) {
+    let muted = view.state.settings.muted.contains(&channel.channel);
+    let unread = channel.unread > 0 && !muted;
+    let name = text::name(&channel.name);
+    let kind = match channel.kind {
+        ChannelKind::Voice => "voice channel",
+        _ => "channel",
+    };
+    let spoken = match (unread, channel.mentions) {
+        (false, _) => format!("{kind} {name}"),
+        (true, 0) => format!("{kind} {name}, {} unread", channel.unread),
+        (true, mentions) => format!("{kind} {name}, {mentions} mentions"),
+    };
+    let icon = match (channel.kind, channel.private) {
+        (ChannelKind::Voice, _) => Icon::Volume2,
+        (_, true) => Icon::Lock,
+        (_, false) => Icon::Hash,
+    };
+    let response = row(
+        ui,
+        Row {
+            text: &name,
+            name: &spoken,
+            icon: Some(icon),
+            selected: view.state.places.now().channel == Some(channel.channel),
+            strong: unread,
+            dim: muted,
+            count: if muted { 0 } else { channel.mentions },
+        },
+    );
+    if unread {
+        let palette = theme::palette(ui);
+        let at = egui::pos2(response.rect.left() - 5.0, response.rect.center().y);
+        ui.painter().circle_filled(at, 3.0, palette.text_strong);
+    }
+    if response.clicked() {
+        view.act(Action::GoChannel(id, channel.channel));
+    }
+    Popup::context_menu(&response).width(200.0).show(|ui| {
+        let words = if muted { "Unmute" } else { "Mute" };
+        if menu_item(ui, Icon::BellOff, words) {
+            view.act(Action::ToggleMute(channel.channel));
+            ui.close();
+        }
+        if menu_item(ui, Icon::Pin, "Pinned messages") {
+            view.act(Action::Open(Overlay::Pins(channel.channel)));
+            ui.close();
+        }
+    });
+}
+
+/// The person's own name, the chip of connections, settings.
+fn own_bar(view: &mut View<'_>, ui: &mut Ui) {
+    ui.spacing_mut().item_spacing.y = space::XS;
+    chip(view, ui);
+    ui.horizontal(|ui| {
+        let width = ui.available_width() - theme::HIT_MIN - space::S;
+        own_name(view, ui, width);
+        if icon_button(ui, Icon::Settings, "Settings", false).clicked() {
+            view.act(Action::Open(Overlay::Settings(SettingsPage::Profile)));
+        }
+    });
+}
+
+fn own_name(view: &mut View<'_>, ui: &mut Ui, width: f32) {
+    let palette = theme::palette(ui);
+    let snapshot = &view.model.snapshot;
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, 44.0), Sense::click());
+    let name = text::name(&snapshot.name);
+    let presence = Presence::Online(snapshot.availability);
+    let spoken = format!(
+        "You are {name}, {}. Change how you are seen",
+        presence.word()
+    );
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, radius::ROW, palette.hover);
+    }
+    let face = Rect::from_center_size(
+        egui::pos2(rect.left() + 22.0, rect.center().y),
+        Vec2::splat(32.0),
+    );
+    avatar(ui, face, view.model.me().as_bytes(), &name);
+    presence_dot(
+        ui,
+        face.right_bottom() - Vec2::splat(4.0),
+        presence,
+        palette.rail,
+    );
+    let room = rect.width() - 52.0;
+    let title = line(ui, &name, font::control_strong(), palette.text_strong, room);
+    let below = line(ui, presence.word(), font::meta(), palette.text_dim, room);
+    let height = title.size().y + below.size().y;
+    let top = rect.center().y - height / 2.0;
+    let left = rect.left() + 46.0;
+    let second = top + title.size().y;
+    ui.painter()
+        .galley(egui::pos2(left, top), title, palette.text_strong);
+    ui.painter()
+        .galley(egui::pos2(left, second), below, palette.text_dim);
+    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    if response.clicked() {
+        view.act(Action::Open(Overlay::Availability));
+    }
+}
+
+/// How this node reaches others, in a few words.
+fn chip(view: &mut View<'_>, ui: &mut Ui) {
+    let palette = theme::palette(ui);
+    let (words, color) = super::overlays::connection_words(view.model, palette);
+    let size = Vec2::new(ui.available_width(), 26.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    let spoken = format!("Connections: {words}");
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, radius::ROW, palette.hover);
+    }
+    let dot = egui::pos2(rect.left() + 14.0, rect.center().y);
+    ui.painter().circle_filled(dot, 4.0, color);
+    let galley = line(
+        ui,
+        &words,
+        font::meta(),
+        palette.text_dim,
+        rect.width() - 32.0,
+    );
+    let at = egui::pos2(rect.left() + 26.0, rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, palette.text_dim);
+    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    if response.clicked() {
+        view.act(Action::Open(Overlay::Connections));
+    }
+}

@@ -1,0 +1,44 @@
+//! The controls of the window. Each is painted here in every state, has a name for those who can not see it,
+//! and shows the keyboard's focus.
+
+mod avatar;
+mod button;
+mod field;
+mod row;
+mod sheet;
+
+pub(crate) use avatar::{Presence, avatar, community_icon, presence_dot};
+pub(crate) use button::{Tone, button, icon_button, link_button, paint_icon, switch};
+pub(crate) use field::{Field, field};
+pub(crate) use row::{Row, badge, heading, row};
+pub(crate) use sheet::{Sheet, sheet};
+
+use egui::text::TextFormat;
+use egui::{Color32, FontId, Galley, Rect, Ui};
+use std::sync::Arc;
+
+use crate::text;
+
+/// A text on one line, cut with an ellipsis where it does not fit, emoji in their own font.
+pub(crate) fn line(ui: &Ui, text: &str, font: FontId, color: Color32, width: f32) -> Arc<Galley> {
+    let format = TextFormat::simple(font, color);
+    let mut job = text::job(text, &format);
+    job.wrap = egui::text::TextWrapping::truncate_at_width(width);
+    ui.ctx().fonts_mut(|fonts| fonts.layout_job(job))
+}
+
+/// A text on as many lines as it needs.
+pub(crate) fn label(ui: &mut Ui, text: &str, font: FontId, color: Color32) -> egui::Response {
+    let format = TextFormat::simple(font, color);
+    let job = text::job(text, &format);
+    ui.add(egui::Label::new(job).wrap())
+}
+
+/// Rings what has the keyboard's focus.
+pub(crate) fn focus_ring(ui: &Ui, rect: Rect, radius: u8, focused: bool) {
+    if focused {
+        let stroke = crate::theme::focus_ring(crate::theme::palette(ui));
+        let kind = egui::StrokeKind::Inside;
+        ui.painter().rect_stroke(rect, radius, stroke, kind);
+    }
+}

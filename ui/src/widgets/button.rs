@@ -1,0 +1,165 @@
+//! Buttons of words and of icons, links, switches.
+
+use egui::{Color32, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use lucide_icons::Icon;
+
+use super::{focus_ring, line};
+use crate::theme::{self, font, radius, space};
+
+/// What a button is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// The one thing to do next.
+    Primary,
+    /// Something else that may be done.
+    Plain,
+    /// Something that can not be undone.
+    Danger,
+}
+
+/// A button with a word. Disabled ones say at a hover why.
+pub(crate) fn button(ui: &mut Ui, tone: Tone, name: &str, enabled: Result<(), &str>) -> Response {
+    let palette = theme::palette(ui);
+    let text = match tone {
+        _ if enabled.is_err() => palette.text_dim,
+        Tone::Primary | Tone::Danger => palette.on_accent,
+        Tone::Plain => palette.text_strong,
+    };
+    let galley = line(
+        ui,
+        name,
+        font::control(),
+        text,
+        ui.available_width().max(80.0),
+    );
+    let size = Vec2::new(galley.size().x + 2.0 * space::L, theme::ROW_HEIGHT);
+    let sense = if enabled.is_ok() {
+        Sense::click()
+    } else {
+        Sense::hover()
+    };
+    let (rect, response) = ui.allocate_exact_size(size, sense);
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled.is_ok(), name));
+    let rest = match tone {
+        _ if enabled.is_err() => palette.hover,
+        Tone::Primary => palette.accent,
+        Tone::Danger => palette.danger_fill,
+        Tone::Plain => palette.active,
+    };
+    let fill = if response.is_pointer_button_down_on() {
+        rest.gamma_multiply(0.8)
+    } else if response.hovered() && enabled.is_ok() {
+        rest.gamma_multiply(0.9)
+    } else {
+        rest
+    };
+    ui.painter().rect_filled(rect, radius::ROW, fill);
+    let at = rect.center() - galley.size() / 2.0;
+    ui.painter().galley(at, galley, text);
+    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    match enabled {
+        Ok(()) => response.on_hover_cursor(egui::CursorIcon::PointingHand),
+        Err(reason) => response.on_hover_text(reason),
+    }
+}
+
+/// A button with an icon; its name is read out, and shown at a hover with the shortcut.
+pub(crate) fn icon_button(ui: &mut Ui, icon: Icon, name: &str, active: bool) -> Response {
+    let palette = theme::palette(ui);
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(theme::HIT_MIN), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, active, name));
+    let lit = response.hovered() || response.has_focus() || active;
+    if lit {
+        let fill = if active {
+            palette.active
+        } else {
+            palette.hover
+        };
+        ui.painter().rect_filled(rect, radius::ROW, fill);
+    }
+    let color = if lit {
+        palette.text_strong
+    } else {
+        palette.text_dim
+    };
+    paint_icon(ui, icon, rect.center(), 18.0, color);
+    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    response
+        .on_hover_text(name)
+        .on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+/// An icon, centred at a point.
+pub(crate) fn paint_icon(ui: &Ui, icon: Icon, at: egui::Pos2, size: f32, color: Color32) {
+    let glyph = char::from(icon);
+    ui.painter().text(
+        at,
+        egui::Align2::CENTER_CENTER,
+        glyph,
+        font::icon(size),
+        color,
+    );
+}
+
+/// A word that leads somewhere.
+pub(crate) fn link_button(ui: &mut Ui, name: &str) -> Response {
+    let palette = theme::palette(ui);
+    let width = ui.available_width();
+    let galley = line(ui, name, font::control(), palette.accent_text, width);
+    let size = Vec2::new(galley.size().x, theme::HIT_MIN);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::labeled(Role::Link, true, name));
+    let at = egui::pos2(rect.left(), rect.center().y - galley.size().y / 2.0);
+    if response.hovered() {
+        let y = at.y + galley.size().y;
+        let stroke = Stroke::new(1.0, palette.accent_text);
+        ui.painter().hline(rect.x_range(), y, stroke);
+    }
+    ui.painter().galley(at, galley, palette.accent_text);
+    focus_ring(ui, rect, radius::CHIP, response.has_focus());
+    response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
+
+/// A switch with its name to the left, over the whole width.
+pub(crate) fn switch(ui: &mut Ui, on: bool, name: &str, about: &str) -> Response {
+    let palette = theme::palette(ui);
+    let width = ui.available_width();
+    let title = line(ui, name, font::control(), palette.text_strong, width - 60.0);
+    let small = line(ui, about, font::secondary(), palette.text_dim, width - 60.0);
+    let height = if about.is_empty() {
+        theme::ROW_HEIGHT
+    } else {
+        title.size().y + small.size().y + space::M
+    };
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::Switch, true, on, name));
+    let top = if about.is_empty() {
+        rect.center().y - title.size().y / 2.0
+    } else {
+        rect.top() + space::XS
+    };
+    let below = top + title.size().y;
+    ui.painter()
+        .galley(egui::pos2(rect.left(), top), title, palette.text_strong);
+    ui.painter()
+        .galley(egui::pos2(rect.left(), below), small, palette.text_dim);
+    let track = egui::Rect::from_center_size(
+        egui::pos2(rect.right() - 22.0, rect.center().y),
+        Vec2::new(40.0, 22.0),
+    );
+    let fill = if on {
+        palette.accent
+    } else {
+        palette.text_faint
+    };
+    ui.painter().rect_filled(track, 11, fill);
+    let x = if on {
+        track.right() - 11.0
+    } else {
+        track.left() + 11.0
+    };
+    ui.painter()
+        .circle_filled(egui::pos2(x, track.center().y), 8.0, palette.on_accent);
+    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    response.on_hover_cursor(egui::CursorIcon::PointingHand)
+}
