@@ -221,8 +221,8 @@ mod tests {
 
     fn typing() -> Event {
         Event::Typing {
-            community: CommunityId::default(),
-            channel: ChannelId::default(),
+            community: CommunityId::ZERO,
+            channel: ChannelId::ZERO,
             account: alloquy_ids::AccountId::ZERO,
         }
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::UnixMs;
 use alloquy_ui::model::Clock;
+use alloquy_ui::state::Overlay;
 use alloquy_ui::{Action, Effect, Model, Phase, UiState};
 use eframe::egui::{self, OpenUrl, UserAttentionType, ViewportBuilder, ViewportCommand};
 use jiff::tz::TimeZone;
@@ -170,8 +171,13 @@ impl Window {
         if self.model.phase == Phase::Running
             && let Some(link) = self.link.take()
         {
-            let effects = self.state.open_link(&link, &self.model);
-            self.carry_out_all(ctx, effects);
+            for action in [
+                Action::Open(Overlay::JoinCard),
+                Action::InspectInvite(link),
+            ] {
+                let effects = self.state.apply(action, &self.model);
+                self.carry_out_all(ctx, effects);
+            }
         }
     }
 
