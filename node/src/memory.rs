@@ -278,18 +278,24 @@ impl Turning {
 
     fn turn(&mut self, seat: usize, input: Input) {
         let mut inputs = VecDeque::from([input]);
+        let mut events = Vec::new();
         while let Some(input) = inputs.pop_front() {
             self.seats[seat].node.handle(self.time.now(), input);
             while let Some(output) = self.seats[seat].node.poll_output() {
                 match output {
-                    Output::Event(client, event) => self.seats[seat].clients.tell(client, &event),
+                    Output::Event(client, event) => events.push((client, event)),
                     Output::Store(task, _) => inputs.push_back(Input::Storage(task, Ok(()))),
                     carried => self.links.carry_out(seat, carried),
                 }
             }
         }
         let wall = self.time.now().wall;
-        self.seats[seat].publish(seat, &self.links, wall);
+        let place = &mut self.seats[seat];
+        place.publish(seat, &self.links, wall);
+        // Who hears of something finds it in the snapshot.
+        for (client, event) in events {
+            place.clients.tell(client, &event);
+        }
     }
 }
 

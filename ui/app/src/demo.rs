@@ -63,22 +63,16 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
-    /// Carries a line out, again and again until what it names has arrived.
+    /// Has a line carried out, by all who are named at the same time.
     async fn say(&mut self, say: &Say) -> Result<(), CommandError> {
         let command: Command = self.filled_in(&say.line)?.parse().map_err(CommandError::from)?;
-        let until = Instant::now() + LINE_LIMIT;
-        let reply = loop {
-            let handle = &mut self.handles[say.seat];
-            match handle.call(command.clone(), LINE_LIMIT).await {
-                Ok(reply) => break reply,
-                Err(error) if is_early(error.code) && Instant::now() < until => {
-                    tokio::time::sleep(RETRY).await;
-                }
-                Err(error) => return Err(error),
+        let handles = self.handles.iter_mut().enumerate();
+        let of_those = handles.filter(|(seat, _)| say.seats.contains(seat));
+        let calls = of_those.map(|(_, handle)| carried_out(handle, &command));
+        for reply in futures::future::try_join_all(calls).await? {
+            if let Some(name) = &say.keep {
+                self.kept.insert(name.clone(), named_by(&reply)?);
             }
-        };
-        if let Some(name) = &say.keep {
-            self.kept.insert(name.clone(), named_by(&reply)?);
         }
         Ok(())
     }
@@ -128,6 +122,19 @@ impl Player<'_> {
             while handle.next_event().is_some() {}
         }
         self.handles.iter().map(|handle| handle.snapshot().version).collect()
+    }
+}
+
+/// Carries a command out, again and again until what it names has arrived.
+async fn carried_out(handle: &mut NodeHandle, command: &Command) -> Result<Reply, CommandError> {
+    let until = Instant::now() + LINE_LIMIT;
+    loop {
+        match handle.call(command.clone(), LINE_LIMIT).await {
+            Err(error) if is_early(error.code) && Instant::now() < until => {
+                tokio::time::sleep(RETRY).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 

@@ -22,10 +22,10 @@ pub(crate) enum Step {
     Say(Say),
 }
 
-/// A line of somebody.
+/// A line of somebody, or of several at the same time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Say {
-    pub(crate) seat: usize,
+    pub(crate) seats: Vec<usize>,
     /// What the reply names is kept under this name.
     pub(crate) keep: Option<String>,
     pub(crate) line: String,
@@ -103,7 +103,7 @@ impl Script {
         let (head, command) = line
             .split_once(": ")
             .ok_or_else(|| format!("{line:?} is no step: expected KEY: LINE"))?;
-        let (keep, key) = match head.split_once(" = ") {
+        let (keep, keys) = match head.split_once(" = ") {
             Some((keep, key)) => {
                 let name = keep.strip_prefix('$').filter(|name| is_word(name));
                 let name = name.ok_or_else(|| format!("{keep:?} is no name to keep under"))?;
@@ -111,9 +111,12 @@ impl Script {
             }
             None => (None, head),
         };
-        let seat = self.nodes.iter().position(|node| node == key);
+        let seat = |key: &str| {
+            let seat = self.nodes.iter().position(|node| node == key);
+            seat.ok_or_else(|| format!("there is no node {key:?}"))
+        };
         Ok(Say {
-            seat: seat.ok_or_else(|| format!("there is no node {key:?}"))?,
+            seats: keys.split(' ').map(seat).collect::<Result<_, _>>()?,
             keep,
             line: command.to_owned(),
         })
@@ -192,7 +195,7 @@ mod tests {
         let script = Script::parse(text).unwrap();
         assert_eq!(script.nodes, ["you", "ana"]);
         let say = Say {
-            seat: 1,
+            seats: vec![1],
             keep: Some("x".to_owned()),
             line: "send \"a/b\" \"c: d\"".to_owned(),
         };
@@ -213,6 +216,7 @@ mod tests {
             ("node you\nana: send", "\"ana\""),
             ("node you\nx = you: send", "\"x\""),
             ("node you\nhello", "\"hello\""),
+            ("node you\nyou ben: leave a", "\"ben\""),
         ] {
             let fault = Script::parse(text).unwrap_err();
             assert!(fault.text.contains(said), "{text:?}: {fault}");
