@@ -11,7 +11,7 @@ mod window;
 pub use peer::{LOOPBACK, Peer};
 pub use program::{Ended, Told, node_program, run_node, signal};
 pub use wait::{DEADLINE, Lines, eventually, skip};
-pub use window::{Screen, Window, driven_program};
+pub use window::{Driven, Screen, Window, driven_program};
 
 use std::path::{Path, PathBuf};
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
+use std::ops::{Deref, DerefMut};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -103,58 +104,25 @@ impl Drop for Screen {
     }
 }
 
-/// An open window.
+/// A window, by its driver's socket.
 #[derive(Debug)]
-pub struct Window {
-    child: Child,
+pub struct Driven {
     reader: BufReader<UnixStream>,
-    _socket: tempfile::TempDir,
 }
 
-impl Window {
-    /// Opens a window with these arguments. `Err` with the reason where the machine can show none.
-    ///
-    /// # Errors
-    /// The program ended with the code that says so.
+impl Driven {
+    /// The window that listens on a socket; `None` while none does.
     ///
     /// # Panics
-    /// When it ends otherwise, or does not listen.
-    pub fn open<S: AsRef<OsStr>>(
-        screen: &Screen,
-        arguments: impl IntoIterator<Item = S>,
-    ) -> Result<Self, String> {
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let socket = folder.path().join("driver");
-        let mut command = Command::new(driven_program());
-        command
-            .args(arguments)
-            .env("ALLOQUY_DRIVER", &socket)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped());
-        screen.lend(&mut command);
-        let mut child = command.spawn().expect("the window can be started");
-        let stderr = child.stderr.take().expect("its errors are a pipe");
-        let mut told = Lines::of(stderr);
-        let stream = eventually("the window listens", || {
-            if let Ok(stream) = UnixStream::connect(&socket) {
-                return Some(Ok(stream));
-            }
-            let status = child.try_wait().expect("a child can be waited for")?;
-            let mut reason = String::new();
-            while let Some(line) = told.next_line() {
-                reason.push_str(&line);
-                reason.push(' ');
-            }
-            assert_eq!(status.code(), Some(NO_WINDOW), "{reason}");
-            Some(Err(reason))
-        })?;
+    /// When the socket can not be given a limit.
+    #[must_use]
+    pub fn connect(socket: &Path) -> Option<Self> {
+        let stream = UnixStream::connect(socket).ok()?;
         stream
             .set_read_timeout(Some(DEADLINE))
             .expect("a limit can be set");
-        Ok(Self {
-            child,
+        Some(Self {
             reader: BufReader::new(stream),
-            _socket: folder,
         })
     }
 
@@ -284,6 +252,59 @@ impl Window {
             other => panic!("a tree is text: {other}"),
         }
     }
+}
+
+/// An open window.
+#[derive(Debug)]
+pub struct Window {
+    child: Child,
+    driven: Driven,
+    _socket: tempfile::TempDir,
+}
+
+impl Window {
+    /// Opens a window with these arguments. `Err` with the reason where the machine can show none.
+    ///
+    /// # Errors
+    /// The program ended with the code that says so.
+    ///
+    /// # Panics
+    /// When it ends otherwise, or does not listen.
+    pub fn open<S: AsRef<OsStr>>(
+        screen: &Screen,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Self, String> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let socket = folder.path().join("driver");
+        let mut command = Command::new(driven_program());
+        command
+            .args(arguments)
+            .env("ALLOQUY_DRIVER", &socket)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
+        screen.lend(&mut command);
+        let mut child = command.spawn().expect("the window can be started");
+        let stderr = child.stderr.take().expect("its errors are a pipe");
+        let mut told = Lines::of(stderr);
+        let driven = eventually("the window listens", || {
+            if let Some(driven) = Driven::connect(&socket) {
+                return Some(Ok(driven));
+            }
+            let status = child.try_wait().expect("a child can be waited for")?;
+            let mut reason = String::new();
+            while let Some(line) = told.next_line() {
+                reason.push_str(&line);
+                reason.push(' ');
+            }
+            assert_eq!(status.code(), Some(NO_WINDOW), "{reason}");
+            Some(Err(reason))
+        })?;
+        Ok(Self {
+            child,
+            driven,
+            _socket: folder,
+        })
+    }
 
     /// The process, for signals.
     #[must_use]
@@ -303,6 +324,20 @@ impl Window {
         });
         assert!(status.success(), "{status}");
         began.elapsed()
+    }
+}
+
+impl Deref for Window {
+    type Target = Driven;
+
+    fn deref(&self) -> &Driven {
+        &self.driven
+    }
+}
+
+impl DerefMut for Window {
+    fn deref_mut(&mut self) -> &mut Driven {
+        &mut self.driven
     }
 }
 

@@ -30,10 +30,8 @@ fn opened(name: &str, arguments: &[&str]) -> Option<(Screen, Window)> {
 
 /// The arguments of a window whose node listens on loopback only.
 fn on(data: &TempDir) -> Vec<&str> {
-    let mut arguments = vec!["--data", data.path().to_str().unwrap(), "--no-mdns"];
-    for address in LOOPBACK {
-        arguments.extend(["--listen", address]);
-    }
+    let mut arguments = vec!["--data", data.path().to_str().unwrap()];
+    arguments.extend(LOOPBACK);
     arguments
 }
 
@@ -109,8 +107,8 @@ fn without_a_display_it_says_why_and_ends_with_3() {
 
 #[test]
 fn a_window_shows_a_node_that_runs_without_one_and_says_when_it_has_gone() {
-    let mut peer = Peer::new("Ana");
-    peer.start();
+    let root = tempdir().unwrap();
+    let mut peer = Peer::started(root.path(), "ana");
     peer.line("create-community Home");
     peer.line("create-channel Home text general");
     peer.line("send Home/general \"said without a window\"");

@@ -19,6 +19,8 @@ impl UiState {
     /// Takes a newer model in. To be called whenever snapshot or phase changed, and when [`UiState::due`] came.
     pub fn refresh(&mut self, model: &Model) -> Vec<Effect> {
         if model.phase != Phase::Running {
+            // A node that starts again shows no window until it is asked to.
+            self.watched.clear();
             return Vec::new();
         }
         self.load(model);
