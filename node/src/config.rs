@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::error::RunError;
 use crate::vault::KeySource;
 
 /// How to run the node of one data directory.
@@ -30,5 +31,12 @@ impl NodeConfig {
             peers: Vec::new(),
             key,
         }
+    }
+    /// Whether a text is an address to listen on or to dial, before a node is started with it.
+    ///
+    /// # Errors
+    /// [`RunError::Address`].
+    pub fn check_address(text: &str) -> Result<(), RunError> {
+        crate::node::parse_addresses(&[text.to_owned()]).map(drop)
     }
 }

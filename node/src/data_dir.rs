@@ -11,6 +11,9 @@
 //!   port               0600  the port to listen on again, so that invites stay good
 //!   node.sock          0600  local socket of the running node (module `rpc`)
 //!   node.sock.path     0600  where the socket is instead, when its path would be too long
+//!   window.lock        0600  held while a window shows this account
+//!   window.sock        0600  local socket of that window: a second start hands its link over
+//!   window.sock.path   0600  where that socket is instead
 //! ```
 //! Every file is written beside its place, synced and renamed, so that a crash leaves the old or the new
 //! one. Nothing here knows what the files mean.
@@ -106,6 +109,24 @@ impl DataDir {
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         self.path.join("node.sock")
+    }
+
+    /// The window's lock.
+    #[must_use]
+    pub fn window_lock(&self) -> PathBuf {
+        self.path.join("window.lock")
+    }
+
+    /// The window's socket, unless its path is too long.
+    #[must_use]
+    pub fn window_socket(&self) -> PathBuf {
+        self.path.join("window.sock")
+    }
+
+    /// Names the place of the window's socket when it is elsewhere.
+    #[must_use]
+    pub fn window_socket_path(&self) -> PathBuf {
+        self.path.join("window.sock.path")
     }
 
     /// Names the socket's place when it is elsewhere.

@@ -53,7 +53,7 @@ impl Clock {
         }
     }
 
-    fn instant(self, at: MonoMs) -> tokio::time::Instant {
+    pub(crate) fn instant(self, at: MonoMs) -> tokio::time::Instant {
         (self.start + Duration::from_millis(at.0)).into()
     }
 }
@@ -233,7 +233,8 @@ impl Drop for ClosesClients {
     }
 }
 
-async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+/// Waits for a deadline; for ever without one.
+pub(crate) async fn sleep_until(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,

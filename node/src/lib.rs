@@ -23,6 +23,7 @@ pub(crate) mod driver;
 mod entropy;
 pub mod error;
 pub mod init;
+pub mod memory;
 pub mod network;
 pub mod node;
 pub mod rpc;

@@ -229,7 +229,7 @@ fn restore(dir: &DataDir, config: &NodeConfig, clock: Clock) -> Result<Restored,
     })
 }
 
-fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, RunError> {
+pub(crate) fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, RunError> {
     let parse = |text: &String| {
         text.parse()
             .map_err(|error: libp2p::multiaddr::Error| RunError::Address {

@@ -13,3 +13,4 @@ mod socket;
 
 pub use client::RpcClient;
 pub(crate) use server::RpcServer;
+pub use socket::{find_window, listen_as_window};

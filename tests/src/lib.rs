@@ -6,10 +6,12 @@
 mod peer;
 mod program;
 mod wait;
+mod window;
 
 pub use peer::{LOOPBACK, Peer};
 pub use program::{Ended, Told, node_program, run_node, signal};
 pub use wait::{DEADLINE, Lines, eventually, skip};
+pub use window::{Driven, Screen, Window, driven_program};
 
 use std::path::{Path, PathBuf};
 

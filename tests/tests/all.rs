@@ -25,5 +25,7 @@ mod talk;
 mod tidy;
 #[path = "all/walls.rs"]
 mod walls;
+#[path = "all/window.rs"]
+mod window;
 #[path = "all/wire.rs"]
 mod wire;

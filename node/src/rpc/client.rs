@@ -22,7 +22,7 @@ use alloquy_api::{
 use alloquy_ids::AccountId;
 
 use super::lines::{self, LineError};
-use super::socket;
+use super::socket::{self, Listener};
 use crate::client::EVENTS_MAX;
 use crate::data_dir::DataDir;
 
@@ -52,11 +52,22 @@ impl RpcClient {
     /// # Errors
     /// `not_running`; `version` when the node speaks another version; `storage` when the socket may not be opened.
     pub fn connect(data_dir: &Path) -> Result<Self, CommandError> {
-        let stream = socket::find(&DataDir::new(data_dir))
+        Self::connect_told(data_dir, || ())
+    }
+
+    /// The same; `told` is called after each response and when the node has gone, on a thread of the client's own.
+    ///
+    /// # Errors
+    /// As [`RpcClient::connect`].
+    pub fn connect_told(
+        data_dir: &Path,
+        told: impl Fn() + Send + 'static,
+    ) -> Result<Self, CommandError> {
+        let stream = socket::find(&DataDir::new(data_dir), Listener::Node)
             .and_then(UnixStream::connect)
             .map_err(|error| unreachable_node(data_dir, &error))?;
         let mut line =
-            Line::new(stream, data_dir).map_err(|error| unreachable_node(data_dir, &error))?;
+            Line::new(stream, data_dir, told).map_err(|error| unreachable_node(data_dir, &error))?;
         let hello = line.ask(
             &Request::Hello {
                 version: RPC_VERSION,
@@ -245,7 +256,11 @@ struct Line {
 }
 
 impl Line {
-    fn new(stream: UnixStream, data_dir: &Path) -> io::Result<Self> {
+    fn new(
+        stream: UnixStream,
+        data_dir: &Path,
+        told: impl Fn() + Send + 'static,
+    ) -> io::Result<Self> {
         let read = stream.try_clone()?;
         let (tx, responses) = sync_channel(RESPONSES_MAX);
         let reader_ended = Arc::new(AtomicBool::new(false));
@@ -253,8 +268,9 @@ impl Line {
         std::thread::Builder::new()
             .name("rpc-client".to_owned())
             .spawn(move || {
-                read_responses(read, &tx);
+                read_responses(read, &tx, &told);
                 ended.store(true, Ordering::Release);
+                told();
             })?;
         Ok(Self {
             stream,
@@ -402,7 +418,11 @@ impl Drop for Line {
     }
 }
 
-fn read_responses(stream: UnixStream, responses: &SyncSender<Result<Response, CommandError>>) {
+fn read_responses(
+    stream: UnixStream,
+    responses: &SyncSender<Result<Response, CommandError>>,
+    told: &impl Fn(),
+) {
     let mut read = BufReader::new(stream);
     loop {
         let mut line = Vec::new();
@@ -422,6 +442,7 @@ fn read_responses(stream: UnixStream, responses: &SyncSender<Result<Response, Co
         if responses.send(response).is_err() {
             return;
         }
+        told();
     }
 }
 

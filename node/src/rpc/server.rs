@@ -19,7 +19,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use super::lines::{self, LineError};
-use super::socket;
+use super::socket::{self, Listener};
 use crate::client::{Door, Message, NodeHandle};
 use crate::data_dir::DataDir;
 use crate::doctor;
@@ -46,7 +46,7 @@ impl RpcServer {
     /// Opens the socket of a directory whose lock is held.
     pub(crate) fn open(dir: &DataDir, door: Door, facts: Arc<Facts>) -> Result<Self, RunError> {
         let (listener, path) =
-            socket::listen(dir).map_err(|(path, error)| RunError::Socket { path, error })?;
+            socket::listen(dir, Listener::Node).map_err(|(path, error)| RunError::Socket { path, error })?;
         let failed = |error| RunError::Socket {
             path: path.clone(),
             error,

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use alloquy_tests::{Lines, eventually, node_program, signal, workspace};
+use alloquy_tests::{
+    Driven, Lines, Screen, driven_program, eventually, node_program, signal, skip, workspace,
+};
 use rustix::process::Signal;
 use tempfile::tempdir;
 
@@ -96,6 +98,7 @@ fn the_demo_moves_within_ten_seconds_takes_the_lines_it_printed_and_leaves_nothi
         .current_dir(elsewhere.path())
         .env("ALLOQUY_PROFILE", "dev")
         .env("TMPDIR", elsewhere.path());
+    without_display(&mut command);
     let mut demo = Started::new(command);
     let first = demo.lines.after_building().unwrap();
     assert!(first.contains("three processes"), "{first}");
@@ -125,6 +128,42 @@ fn the_demo_moves_within_ten_seconds_takes_the_lines_it_printed_and_leaves_nothi
     });
 
     assert_eq!(demo.end(Signal::INT), Some(0));
+    assert!(!Path::new(&folder).exists());
+    assert_eq!(processes_of(&folder), Vec::<String>::new());
+}
+
+/// Takes the desktop away that the test may run on.
+fn without_display(command: &mut Command) {
+    for name in ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"] {
+        command.env_remove(name);
+    }
+}
+
+#[test]
+fn the_demo_opens_a_window_where_there_is_a_display_and_ends_with_it() {
+    let Some(screen) = Screen::start() else {
+        skip("the demo's window", "Xvfb is not installed");
+        return;
+    };
+    let elsewhere = tempdir().unwrap();
+    let socket = elsewhere.path().join("driver");
+    let mut command = Command::new(workspace().join("run"));
+    screen.lend(&mut command);
+    command
+        .arg("demo")
+        .current_dir(elsewhere.path())
+        .env("ALLOQUY_NODE_BIN", node_program())
+        .env("ALLOQUY_WINDOW_BIN", driven_program())
+        .env("ALLOQUY_DRIVER", &socket)
+        .env("TMPDIR", elsewhere.path());
+    let mut demo = Started::new(command);
+    let first = demo.lines.next_line().unwrap();
+    let folder = first.rsplit(' ').next().unwrap().to_owned();
+    let mut window = eventually("the window listens", || Driven::connect(&socket));
+    window.sees_part("line went from my process to yours over QUIC");
+    window.press("Ctrl+Q");
+    let ended = eventually("the demo ends", || demo.child.try_wait().unwrap());
+    assert_eq!(ended.code(), Some(0));
     assert!(!Path::new(&folder).exists());
     assert_eq!(processes_of(&folder), Vec::<String>::new());
 }
@@ -194,8 +233,12 @@ impl Person {
         command
     }
 
+    fn run(&self) -> Command {
+        self.command(&self.home.path().join("run").display().to_string())
+    }
+
     fn run_node(&self) -> Started {
-        let mut command = self.command(&self.home.path().join("run").display().to_string());
+        let mut command = self.run();
         command.arg("node");
         Started::new(command)
     }
@@ -243,6 +286,43 @@ fn an_ordinary_user_without_sudo_has_a_node_with_one_command() {
 }
 
 #[test]
+fn without_a_display_the_node_runs_alone_and_the_reason_is_told() {
+    let person = Person::new();
+    let mut command = person.run();
+    command.stderr(Stdio::piped());
+    let mut node = Started::new(command);
+    let mut told = Lines::of(node.child.stderr.take().unwrap());
+    told.find("the reason", |line| {
+        line.contains("neither DISPLAY nor WAYLAND_DISPLAY is set")
+    });
+    node.lines
+        .find("the ready line", |line| line.starts_with("ready: account "));
+    assert_eq!(node.end(Signal::TERM), Some(0));
+}
+
+#[test]
+fn where_no_window_can_be_opened_the_node_runs_alone_and_the_reason_is_told() {
+    let person = Person::new();
+    person.bring(driven_program(), "alloquy");
+    let home = person.home.path().display().to_string();
+    let mut command = person.command("env");
+    // A display that nobody serves: Xvfb takes free numbers from 0 up.
+    command
+        .arg("DISPLAY=:64999")
+        .arg(format!("ALLOQUY_WINDOW_BIN={home}/alloquy"))
+        .arg(format!("{home}/run"))
+        .stderr(Stdio::piped());
+    let mut node = Started::new(command);
+    let mut told = Lines::of(node.child.stderr.take().unwrap());
+    told.find("the reason", |line| line.contains("no window can be opened here"));
+    told.find("what is missing", |line| line.contains("apt-get install"));
+    told.find("what happens now", |line| line.contains("without a window"));
+    node.lines
+        .find("the ready line", |line| line.starts_with("ready: account "));
+    assert_eq!(node.end(Signal::TERM), Some(0));
+}
+
+#[test]
 fn without_cargo_it_says_how_to_get_it_and_ends_with_3() {
     let home = tempdir().unwrap();
     let output = Command::new(workspace().join("run"))
@@ -254,7 +334,7 @@ fn without_cargo_it_says_how_to_get_it_and_ends_with_3() {
         .output()
         .unwrap();
     if Path::new("/usr/bin/cargo").exists() {
-        alloquy_tests::skip(
+        skip(
             "without_cargo",
             "cargo is a system package here and can not be hidden",
         );

@@ -28,6 +28,7 @@ const SCHEMA: &str = "alloquy-schema";
 const API: &str = "alloquy-api";
 const CORE: &str = "alloquy-core";
 const NODE: &str = "alloquy-node";
+const UI: &str = "alloquy-ui";
 
 const NETWORK: &[&str] = &["libp2p*", "iroh*"];
 
@@ -97,6 +98,35 @@ const TABLE: &[Row] = &[
         ours: &[IDS, API, NODE],
         heavy: &["tokio"],
         never: &["egui*", "eframe"],
+        pure: false,
+    },
+    Row {
+        name: UI,
+        folder: "ui",
+        ours: &[IDS, API],
+        heavy: &["egui"],
+        never: &[
+            "tokio*",
+            "libp2p*",
+            "iroh*",
+            "automerge",
+            "redb",
+            "eframe",
+            "winit",
+            SCHEMA,
+            CORE,
+            NODE,
+            "webrtc*",
+            "opus",
+        ],
+        pure: false,
+    },
+    Row {
+        name: "alloquy",
+        folder: "ui/app",
+        ours: &[IDS, API, NODE, UI],
+        heavy: &["tokio", "eframe"],
+        never: &["webrtc*", "opus"],
         pure: false,
     },
     Row {
@@ -403,6 +433,36 @@ fn unsafe_code_is_denied_and_pure_crates_make_no_exception() {
             );
         }
     }
+}
+
+#[test]
+fn what_people_run_is_built_without_the_driver() {
+    let read = |file: &str| {
+        let path = alloquy_tests::workspace().join(file);
+        std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{file}: {error}"))
+    };
+    let manifest = read("ui/app/Cargo.toml");
+    assert!(manifest.contains("\ndriver = ["), "the feature is there");
+    let default = manifest.lines().find(|line| line.starts_with("default"));
+    assert!(default.is_none_or(|line| !line.contains("driver")));
+    assert!(manifest.contains("required-features = [\"driver\"]"));
+    for script in ["run", "bench"] {
+        let text = read(script);
+        for word in ["--features", "--all-features", "alloquy-driven"] {
+            assert!(!text.contains(word), "{script} names {word}");
+        }
+    }
+    // Nothing above the window's crate switches it on for everybody.
+    for path in alloquy_tests::files(alloquy_tests::workspace()) {
+        let is_manifest = path.file_name().is_some_and(|name| name == "Cargo.toml");
+        if is_manifest && !path.ends_with("ui/app/Cargo.toml") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(!text.contains("\"driver\""), "{}", path.display());
+        }
+    }
+    let resolved = Resolved::load();
+    assert!(!resolved.tree("alloquy").contains_key("egui_inspection"));
+    assert!(!resolved.direct("alloquy").contains("accesskit_consumer"));
 }
 
 #[test]

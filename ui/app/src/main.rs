@@ -1,1 +1,5 @@
-fn main() {}
+//! The program that people start.
+
+fn main() -> std::process::ExitCode {
+    alloquy_app::main()
+}

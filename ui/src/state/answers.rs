@@ -42,6 +42,8 @@ impl UiState {
             self.forms.forget_recovery();
         }
         if model.phase != Phase::Running {
+            // A node that starts again shows no window until it is asked to.
+            self.watched.clear();
             return Vec::new();
         }
         self.load(model);

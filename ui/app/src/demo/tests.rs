@@ -1,0 +1,87 @@
+use std::collections::BTreeSet;
+
+use alloquy_api::command::{ChannelRef, Window, WindowAt};
+use alloquy_api::{Event, Snapshot};
+
+use super::*;
+
+/// Six people and their conversation, as the window gets them.
+async fn world() -> (World, NodeHandle) {
+    filled().await.unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+fn channel(snapshot: &Snapshot, community: &str, name: &str) -> alloquy_ids::ChannelId {
+    let community = snapshot.communities.values().find(|view| view.name == community).unwrap();
+    community.channels.iter().find(|view| view.name == name).unwrap().channel
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_world_comes_to_rest_in_five_seconds_and_then_nothing_moves() {
+    let began = Instant::now();
+    let (world, handle) = world().await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let mut others: Vec<_> = (1..6).map(|seat| world.handle(seat).unwrap()).collect();
+    // What the last line set off.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    others.push(handle);
+    for other in &mut others {
+        while other.next_event().is_some() {}
+    }
+    let versions = |handles: &[NodeHandle]| -> Vec<u64> {
+        handles.iter().map(|handle| handle.snapshot().version).collect()
+    };
+    let before = versions(&others);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    for other in &mut others {
+        while let Some(event) = other.next_event() {
+            // Nodes compare what they hold from time to time; that nothing is missing is no news to a person.
+            assert!(matches!(event, Event::CaughtUp { .. }), "{event:?}");
+        }
+    }
+    assert_eq!(versions(&others), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_world_is_filled_and_a_message_of_the_person_reaches_the_others() {
+    let (world, mut handle) = world().await;
+    let snapshot = handle.snapshot();
+    let names: BTreeSet<_> = snapshot.communities.values().map(|view| view.name.as_str()).collect();
+    assert_eq!(names, BTreeSet::from(["Rowan House", "Tuesday table"]));
+    let house = snapshot.communities.values().find(|view| view.name == "Rowan House").unwrap();
+    assert_eq!(house.members.len(), 6);
+    assert!(house.roles.len() >= 2 && house.channels.len() >= 8);
+    let unread: u32 = house.channels.iter().map(|view| view.unread).sum();
+    assert!(unread > 0, "something is new");
+
+    let general = channel(&snapshot, "Rowan House", "general");
+    let window = Window {
+        channel: general,
+        thread: None,
+        at: WindowAt::End,
+        limit: 100,
+    };
+    handle.call(Command::Watch { window }, LINE_LIMIT).await.unwrap();
+    let shown = handle.snapshot().windows[&general].clone();
+    assert!(shown.messages.len() >= 20, "{}", shown.messages.len());
+    let span = shown.messages.last().unwrap().time.0 - shown.messages[0].time.0;
+    assert!(span > 24 * 3_600_000, "the conversation lasted {span} ms");
+
+    let mut mira = world.handle(1).unwrap();
+    let send = Command::Send {
+        channel: ChannelRef(general.to_string()),
+        text: "hello from here".to_owned(),
+    };
+    handle.call(send, LINE_LIMIT).await.unwrap();
+    let arrived = async {
+        loop {
+            match mira.event().await {
+                Some(Event::MessageAdded { message, .. } | Event::MessageChanged { message, .. })
+                    if message.text == "hello from here" => return,
+                Some(_) => {}
+                None => panic!("the world ended"),
+            }
+        }
+    };
+    tokio::time::timeout(LINE_LIMIT, arrived).await.expect("it arrives");
+}

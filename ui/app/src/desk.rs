@@ -1,0 +1,283 @@
+//! Where the node's side lays down what the window's side picks up. Neither waits for the other.
+//!
+//! The window is woken at most [`WAKES_PER_SECOND`] times a second, and only for something that can be seen:
+//! another snapshot or phase, the outcome of a command, an event that the window acts on. Everything else waits
+//! for the next frame.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use alloquy_api::{CommandError, Event, Reply, Snapshot};
+use alloquy_ui::model::About;
+use alloquy_ui::{AskId, Phase};
+use alloquy_ids::{ChannelId, CommunityId};
+
+/// More pictures a second of what others do nobody needs.
+const WAKES_PER_SECOND: u32 = 30;
+/// Events that wait for the window while it is hidden; what they say is in the snapshot, too.
+const EVENTS_MAX: usize = 4096;
+
+/// Something for the window, in order.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    /// Something happened.
+    Event(Event),
+    /// A command ended.
+    Answer(AskId, Result<Reply, CommandError>),
+    /// Another start of the program hands a link over.
+    Link(String),
+    /// The person chose a notification.
+    Place(CommunityId, ChannelId),
+    /// The window is to come to the front.
+    Raise,
+    /// The program is told to end.
+    Quit,
+}
+
+/// What the window picks up.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) phase: Phase,
+    pub(crate) about: Arc<About>,
+    /// Snapshot or phase is another one than last time.
+    pub(crate) fresh: bool,
+    pub(crate) told: VecDeque<Told>,
+}
+
+/// The place.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    lying: Mutex<Lying>,
+    bell: Bell,
+}
+
+#[derive(Debug, Default)]
+struct Lying {
+    snapshot: Arc<Snapshot>,
+    phase: Phase,
+    about: Arc<About>,
+    fresh: bool,
+    told: VecDeque<Told>,
+    events: usize,
+    left_out: u64,
+}
+
+impl Desk {
+    /// An empty place; `wake` asks for a frame after a while.
+    pub(crate) fn new(wake: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        Self {
+            lying: Mutex::default(),
+            bell: Bell::new(wake),
+        }
+    }
+
+    /// Takes everything that lies here.
+    pub(crate) fn take(&self) -> News {
+        let mut lying = self.lock();
+        lying.events = 0;
+        let mut told = std::mem::take(&mut lying.told);
+        if lying.left_out > 0 {
+            let count = std::mem::take(&mut lying.left_out);
+            told.push_back(Told::Event(Event::Lagged { count }));
+        }
+        News {
+            snapshot: Arc::clone(&lying.snapshot),
+            phase: lying.phase.clone(),
+            about: Arc::clone(&lying.about),
+            fresh: std::mem::take(&mut lying.fresh),
+            told,
+        }
+    }
+
+    /// Another state of the node.
+    pub(crate) fn show(&self, snapshot: Arc<Snapshot>) {
+        let mut lying = self.lock();
+        if Arc::ptr_eq(&lying.snapshot, &snapshot) {
+            return;
+        }
+        lying.snapshot = snapshot;
+        lying.fresh = true;
+        drop(lying);
+        self.bell.ring();
+    }
+
+    /// How far the application is.
+    pub(crate) fn enter(&self, phase: Phase) {
+        let mut lying = self.lock();
+        if lying.phase == phase {
+            return;
+        }
+        lying.phase = phase;
+        lying.fresh = true;
+        drop(lying);
+        self.bell.ring();
+    }
+
+    /// Facts about the program; seen at the next frame.
+    pub(crate) fn note(&self, about: About) {
+        self.lock().about = Arc::new(about);
+    }
+
+    /// Something happened at the node.
+    pub(crate) fn event(&self, event: Event) {
+        let mut lying = self.lock();
+        if lying.events >= EVENTS_MAX {
+            lying.left_out += 1;
+            return;
+        }
+        let acted_on = is_acted_on(&event);
+        lying.events += 1;
+        lying.told.push_back(Told::Event(event));
+        drop(lying);
+        if acted_on {
+            self.bell.ring();
+        }
+    }
+
+    /// Something that is never left out.
+    pub(crate) fn tell(&self, told: Told) {
+        self.lock().told.push_back(told);
+        self.bell.ring();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Lying> {
+        self.lying.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the window does something about an event that it does not see in the snapshot.
+fn is_acted_on(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::MessageAdded { .. }
+            | Event::MessageChanged { .. }
+            | Event::CommunityLeft { .. }
+            | Event::StorageFailed { .. }
+    )
+}
+
+/// Wakes the window, not too often.
+struct Bell {
+    wake: Box<dyn Fn(Duration) + Send + Sync>,
+    /// When the last wake is, or was, due.
+    due: Mutex<Option<Instant>>,
+}
+
+impl std::fmt::Debug for Bell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bell").finish_non_exhaustive()
+    }
+}
+
+impl Bell {
+    fn new(wake: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        Self {
+            wake: Box::new(wake),
+            due: Mutex::default(),
+        }
+    }
+
+    fn ring(&self) {
+        let wait = {
+            let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(wait) = wait(*due, Instant::now()) else {
+                return;
+            };
+            *due = Some(Instant::now() + wait);
+            wait
+        };
+        (self.wake)(wait);
+    }
+}
+
+/// How long to wait with the next wake; `None`: one is due already.
+fn wait(due: Option<Instant>, now: Instant) -> Option<Duration> {
+    let Some(due) = due else {
+        return Some(Duration::ZERO);
+    };
+    if due > now {
+        return None;
+    }
+    let pause = Duration::from_secs(1) / WAKES_PER_SECOND;
+    Some(pause.saturating_sub(now - due))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use alloquy_api::ErrorCode;
+
+    use super::*;
+
+    fn desk() -> (Desk, std::sync::mpsc::Receiver<Duration>) {
+        let (sender, wakes) = channel();
+        let sender = Mutex::new(sender);
+        let desk = Desk::new(move |wait| sender.lock().unwrap().send(wait).unwrap());
+        (desk, wakes)
+    }
+
+    fn typing() -> Event {
+        Event::Typing {
+            community: CommunityId::ZERO,
+            channel: ChannelId::ZERO,
+            account: alloquy_ids::AccountId::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_burst_wakes_the_window_once_now_and_once_soon() {
+        let (desk, wakes) = desk();
+        for version in 0..1000 {
+            desk.show(Arc::new(Snapshot {
+                version,
+                ..Snapshot::default()
+            }));
+        }
+        let woken: Vec<Duration> = wakes.try_iter().collect();
+        assert_eq!(woken[0], Duration::ZERO);
+        assert!(woken.len() <= 3, "{woken:?}");
+        let news = desk.take();
+        assert_eq!((news.snapshot.version, news.fresh), (999, true), "the newest");
+        assert!(!desk.take().fresh);
+    }
+
+    #[test]
+    fn what_is_not_seen_does_not_wake_and_what_is_the_same_neither() {
+        let (desk, wakes) = desk();
+        desk.event(typing());
+        desk.enter(Phase::Starting);
+        let same = desk.take().snapshot;
+        desk.show(same);
+        assert_eq!(wakes.try_iter().count(), 0);
+        desk.enter(Phase::Running);
+        assert_eq!(wakes.try_iter().count(), 1);
+    }
+
+    #[test]
+    fn a_hidden_window_misses_events_and_is_told_so_but_never_misses_an_outcome() {
+        let (desk, _wakes) = desk();
+        for _ in 0..EVENTS_MAX + 5 {
+            desk.event(typing());
+        }
+        let error = CommandError::new(ErrorCode::Busy, "busy");
+        desk.tell(Told::Answer(AskId(1), Err(error)));
+        let told = desk.take().told;
+        assert_eq!(told.len(), EVENTS_MAX + 2);
+        assert!(matches!(told[EVENTS_MAX], Told::Answer(AskId(1), _)));
+        let last = told.back().unwrap();
+        assert!(matches!(last, Told::Event(Event::Lagged { count: 5 })), "{last:?}");
+    }
+
+    #[test]
+    fn wakes_keep_their_distance() {
+        let start = Instant::now();
+        let pause = Duration::from_secs(1) / WAKES_PER_SECOND;
+        assert_eq!(wait(None, start), Some(Duration::ZERO));
+        assert_eq!(wait(Some(start + pause), start), None, "one is due");
+        assert_eq!(wait(Some(start), start + pause / 2), Some(pause - pause / 2));
+        assert_eq!(wait(Some(start), start + 2 * pause), Some(Duration::ZERO));
+    }
+}
