@@ -141,6 +141,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         community.membership.incarnation = incarnation;
+        community.own_logs_checked = true;
         let write = put(&Key::Community(id), &community.membership);
         self.outbox.store(vec![write], After::Nothing);
     }
