@@ -356,6 +356,7 @@ impl<R: CryptoRng> Node<R> {
                 self.communities.insert(id, rebuilt);
                 let write = put(&Key::Community(id), &membership);
                 self.write_later(vec![write], Acks::new());
+                self.members_taken_back(id);
             }
             None => self.outbox.tell(Event::CommunityLeft {
                 community: id,

@@ -180,7 +180,7 @@ impl<R: CryptoRng> Node<R> {
     // --- waiting -----------------------------------------------------------------------------------------
 
     /// Whether a command has to wait, and for what.
-    fn must_wait(&self, command: &Command) -> Result<Option<Wait>, CommandError> {
+    fn must_wait(&mut self, command: &Command) -> Result<Option<Wait>, CommandError> {
         if !writes(command) {
             return Ok(None);
         }
@@ -207,20 +207,24 @@ impl<R: CryptoRng> Node<R> {
 
     /// Whether nothing may be written yet: after a start, while a peer that has just connected has not shown that
     /// the store's copy of own logs is whole. A store that was put back from a copy would fork them otherwise.
-    pub(crate) fn first_write_waits(&self, id: CommunityId) -> bool {
-        let unchecked = self
-            .communities
-            .get(&id)
-            .is_some_and(|community| !community.own_logs_checked);
-        let members = || self.connected_members(id).into_iter();
-        unchecked
-            && members()
-                .filter_map(|key| self.peers.get(&key))
-                .any(|peer| {
-                    let recent = self.now.mono.0 < peer.since.0.saturating_add(FIRST_WRITE_WAIT_MS);
-                    let session = peer.sessions.get(&id);
-                    recent && session.is_none_or(|session| !session.equal)
-                })
+    /// Peers that come and go draw it out no longer than twice that time.
+    pub(crate) fn first_write_waits(&mut self, id: CommunityId) -> bool {
+        let mono = self.now.mono;
+        let silent = self.connected_members(id).iter().any(|key| {
+            self.peers.get(key).is_some_and(|peer| {
+                let session = peer.sessions.get(&id);
+                mono < peer.since.plus(FIRST_WRITE_WAIT_MS)
+                    && session.is_none_or(|session| !session.equal)
+            })
+        });
+        let Some(community) = self.communities.get_mut(&id) else {
+            return false;
+        };
+        if community.own_logs_checked || !silent {
+            return false;
+        }
+        let last = mono.plus(2 * FIRST_WRITE_WAIT_MS);
+        mono < *community.first_write_by.get_or_insert(last)
     }
 
     fn defer(&mut self, origin: Origin, command: Command, wait: &Wait, due: alloquy_ids::MonoMs) {

@@ -138,6 +138,8 @@ pub(crate) struct Community {
     pub(crate) introduced: Option<(String, String)>,
     /// The own profile is to be written when a peer has shown where own logs stand.
     pub(crate) introduction_waits: bool,
+    /// Until when the first write after the start waits at the latest, once one has been asked for.
+    pub(crate) first_write_by: Option<MonoMs>,
     /// Members at the last look.
     pub(crate) known_members: BTreeSet<AccountId>,
     /// This device.
@@ -186,6 +188,7 @@ impl Community {
             gap_in_own_log: false,
             introduced: None,
             introduction_waits: false,
+            first_write_by: None,
             known_members: BTreeSet::new(),
             own_device,
             active: false,

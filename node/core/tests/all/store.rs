@@ -41,6 +41,26 @@ fn an_author_hears_of_what_was_stored_late() {
 }
 
 #[test]
+fn who_could_not_leave_for_want_of_room_is_a_member_still() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.peers[1].disk = full();
+    let error = world.line(1, "leave club").expect_err("no space");
+    assert_eq!(error.code, ErrorCode::Storage);
+    world.peers[1].disk = None;
+    world.pass(3_000);
+    world.ok(1, "send club/general \"still here\"");
+    world.ok(0, "send club/general \"so you are\"");
+    world.pass(2_000);
+    for at in 0..2 {
+        assert_eq!(
+            world.texts(at, "club/general"),
+            ["still here", "so you are"],
+            "node {at}"
+        );
+    }
+}
+
+#[test]
 fn a_store_that_refuses_for_long_costs_bounded_memory_and_says_so() {
     let (mut world, id) = World::club(&["ana", "ben"]);
     world.ok(1, "send club/general \"first\"");
@@ -147,6 +167,29 @@ fn a_new_name_after_a_start_waits_for_it_too() {
         panic!("members")
     };
     assert!(members.iter().any(|member| member.name == "anna"));
+}
+
+#[test]
+fn a_peer_that_comes_and_goes_keeps_nobody_from_writing() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.disconnect(0, 1);
+    world.ok(1, "send club/general \"unknown to ana\"");
+    world.restart(0, 1);
+    world.tamper = Some(Box::new(|_, _, _| Vec::new()));
+    let start = world.now.mono;
+    let line = "send club/general \"at last\"".parse().expect("a line");
+    let origin = Origin {
+        client: 1,
+        command: alloquy_api::command::CommandId(900),
+    };
+    world.connect(0, 1);
+    world.input(0, Input::Command(origin, line));
+    while world.texts(0, "club/general").is_empty() {
+        world.disconnect(0, 1);
+        world.connect(0, 1);
+        world.pass(500);
+        assert!(world.now.mono < start.plus(6_000), "it is never written");
+    }
 }
 
 #[test]
