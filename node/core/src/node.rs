@@ -120,12 +120,12 @@ pub(crate) enum Timer {
     HeldGossip,
     /// Write again what the store refused.
     Unwritten,
-    /// Give up events whose past did not come.
-    Waiting(CommunityId),
     /// Somebody stops typing in a channel.
     Typing(alloquy_ids::ChannelId),
     /// Lists of a community are to be made again: the snapshot that is asked for next does it.
     Lists,
+    /// Give up events whose past did not come.
+    Waiting(CommunityId),
 }
 
 impl Timers {
@@ -338,9 +338,9 @@ impl<R: CryptoRng> Node<R> {
             Timer::Deferred => self.retry_deferred(),
             Timer::HeldGossip => self.retry_held_gossip(),
             Timer::Unwritten => self.retry_unwritten(),
-            Timer::Waiting(community) => self.expire_waiting(community),
             Timer::Typing(channel) => self.typing_lapsed(channel),
             Timer::Lists => {}
+            Timer::Waiting(community) => self.expire_waiting(community),
         }
     }
 

@@ -378,7 +378,7 @@ impl<R: CryptoRng> Node<R> {
 }
 
 /// Whether a text names the account that is mentioned so, or everybody.
-fn mentions(text: &str, mention: &str) -> bool {
+pub(crate) fn mentions(text: &str, mention: &str) -> bool {
     text.contains(mention) || text.contains("@everyone")
 }
 
