@@ -153,7 +153,9 @@ impl Driver {
         let mut writer = stream;
         loop {
             let mut line = Vec::new();
-            (&mut reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+            (&mut reader)
+                .take(LINE_BYTES_MAX)
+                .read_until(b'\n', &mut line)?;
             if line.is_empty() {
                 return Ok(());
             }
@@ -204,14 +206,17 @@ impl Driver {
             }
             Request::Type { text } => {
                 // One frame for each letter, as from a keyboard.
-                let letters = text.chars().map(|letter| vec![Event::Text(letter.to_string())]);
+                let letters = text
+                    .chars()
+                    .map(|letter| vec![Event::Text(letter.to_string())]);
                 self.input(letters.collect())?;
             }
             Request::Key { chord } => self.input(hand::chord(&chord)?)?,
             Request::Picture { file } => self.picture(&file)?,
             Request::Resize { width, height } => {
                 let size = egui::vec2(width, height);
-                self.ctx.send_viewport_cmd(egui::ViewportCommand::InnerSize(size));
+                self.ctx
+                    .send_viewport_cmd(egui::ViewportCommand::InnerSize(size));
                 self.settle()?;
             }
             Request::Settle {} => self.settle()?,
@@ -246,7 +251,10 @@ impl Driver {
         self.look_for(wanted.wait(), |seen| tree::find(seen, wanted))
             .ok_or_else(|| {
                 let shown = self.eye.seen().map(|seen| tree::text(&seen));
-                format!("{wanted} is not there; there are:\n{}", shown.unwrap_or_default())
+                format!(
+                    "{wanted} is not there; there are:\n{}",
+                    shown.unwrap_or_default()
+                )
             })
     }
 
