@@ -2,7 +2,7 @@
 
 use alloquy_api::Command;
 use alloquy_api::command::Availability;
-use alloquy_ids::{ChannelId, CommunityId, EventId};
+use alloquy_ids::{ChannelId, CommunityId, EventId, InviteId};
 use egui::{Key, KeyboardShortcut, Modifiers};
 use strum::{EnumDiscriminants, VariantArray};
 
@@ -103,14 +103,16 @@ pub enum Action {
     Join(String),
     /// Makes an invite link.
     MakeInvite(CommunityId, Option<u32>, Option<u64>),
+    /// Takes an invite link back.
+    RevokeInvite(CommunityId, InviteId),
     /// Leaves a community.
     Leave(CommunityId),
     /// Makes a channel.
     CreateChannel(CommunityId, String, bool),
     /// Mutes a channel or lets it be heard.
     ToggleMute(ChannelId),
-    /// Does something to a member, a role or a channel, as the menu of it offers.
-    Moderate(Box<Command>),
+    /// Does something to a member, a role or a channel, as the menu of it offers; what is told when it is done.
+    Moderate(Box<Command>, String),
 
     // ---- oneself
     /// Makes the account of a first run.
@@ -121,6 +123,10 @@ pub enum Action {
     Restart,
     /// Changes the display name.
     SetName(String),
+    /// Changes the line beside the own name.
+    SetStatus(String),
+    /// Changes the text on the own card.
+    SetAbout(String),
     /// Changes how one is seen.
     SetAvailability(Availability),
     /// Asks for the recovery words.
@@ -162,6 +168,20 @@ pub enum Reach {
     ComposerKey(&'static str),
     /// By moving the focus with Tab or arrows: to what, and where.
     Focus(&'static str),
+}
+
+impl Reach {
+    /// The keys, or the way to the thing, as written for people.
+    #[must_use]
+    pub fn keys(&self) -> String {
+        match self {
+            // The names of other systems' keys are shown by their own packages, when there are some.
+            Self::Shortcut(_, shortcut) => shortcut.format(&egui::ModifierNames::NAMES, false),
+            Self::MessageKey(keys) | Self::ComposerKey(keys) | Self::Focus(keys) => {
+                (*keys).to_owned()
+            }
+        }
+    }
 }
 
 const fn ctrl(key: Key) -> KeyboardShortcut {

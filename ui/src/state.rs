@@ -3,6 +3,8 @@
 mod answers;
 mod apply;
 mod drafts;
+mod forms;
+mod links;
 mod places;
 mod saved;
 
@@ -10,14 +12,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::Command;
 use alloquy_api::command::WindowAt;
-use alloquy_api::reply::{InviteCardView, MessageView};
-use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, UnixMs};
+use alloquy_api::reply::MessageView;
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, UnixMs};
 
 use crate::effect::{AskId, Effect};
 use crate::settings::Settings;
 
 pub(crate) use apply::messages_of;
 pub use drafts::{Composer, Mode, Unsent};
+pub use forms::{AddTab, FirstStep, Forms, InviteExpiry, InviteMade, OwnProfile};
+pub(crate) use links::{Pasted, pasted};
 pub use places::{Place, Places};
 
 /// Which way.
@@ -82,6 +86,17 @@ pub enum Overlay {
     ConfirmLeave(CommunityId),
     /// How one is seen.
     Availability,
+    /// Whether to remove a member, and why.
+    ConfirmRemoval(CommunityId, AccountId, Removal),
+}
+
+/// How a member is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removal {
+    /// May come back by another invite.
+    Kick,
+    /// May not come back.
+    Ban,
 }
 
 /// A page of the settings.
@@ -123,6 +138,10 @@ pub(crate) enum Purpose {
     RecoveryShow,
     /// Their confirmation.
     RecoveryConfirm,
+    /// Taking an invite back.
+    RevokeInvite,
+    /// Something about a member: what is told when it is done.
+    Moderate(String),
     /// A deletion.
     Delete(EventId),
     /// Leaving.
@@ -159,61 +178,6 @@ pub enum Tone {
     Bad,
 }
 
-/// The fields of dialogs: they survive closing, so that nothing typed is lost.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Forms {
-    /// The name on the first run.
-    pub first_name: String,
-    /// The step of the first run.
-    pub first_step: u8,
-    /// The passphrase.
-    pub passphrase: String,
-    /// The link to join by.
-    pub link: String,
-    /// What the link says: the link, and the card or why there is none.
-    pub card: Option<(String, Result<InviteCardView, String>)>,
-    /// A join is on its way.
-    pub joining: bool,
-    /// Why the last join failed.
-    pub join_error: Option<String>,
-    /// Name of a community to be made.
-    pub community: String,
-    /// The template chosen.
-    pub template: Option<String>,
-    /// A community is being made.
-    pub creating: bool,
-    /// Why it could not be made.
-    pub create_error: Option<String>,
-    /// Name of a channel to be made.
-    pub channel: String,
-    /// Whether only those with a grant may see it.
-    pub channel_private: bool,
-    /// The last invite link made, and of which community.
-    pub invite: Option<(CommunityId, InviteId, String)>,
-    /// Uses of the next invite.
-    pub invite_uses: Option<u32>,
-    /// Milliseconds that the next invite is good for.
-    pub invite_expires: Option<u64>,
-    /// Text of the quick switcher.
-    pub switcher: String,
-    /// The row chosen in it.
-    pub switcher_row: usize,
-    /// Text of the emoji picker.
-    pub emoji: String,
-    /// Filter of the members.
-    pub members: String,
-    /// A new display name.
-    pub name: String,
-    /// Recovery words, while they are shown.
-    pub recovery: Vec<String>,
-    /// The places asked back, from 1, and what was typed.
-    pub recovery_asked: Option<[(u8, String); 3]>,
-    /// Why the confirmation failed.
-    pub recovery_error: Option<String>,
-    /// Reason for the next act of moderation.
-    pub reason: String,
-}
-
 /// All of it.
 #[derive(Debug, Default)]
 pub struct UiState {
@@ -239,6 +203,10 @@ pub struct UiState {
     pub side_open: bool,
     /// The message that has the keyboard's focus, by place.
     pub focused: BTreeMap<Slot, EventId>,
+    /// What the quick switcher searches.
+    pub(crate) switcher: crate::views::SwitcherIndex,
+    /// The picture of the last invite link.
+    pub(crate) qr: crate::views::QrPicture,
     /// What the timelines keep between frames.
     pub(crate) timelines: BTreeMap<Slot, crate::views::TimelineState>,
     /// Rows of the list of members.

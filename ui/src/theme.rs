@@ -66,6 +66,11 @@ pub mod font {
 
     use crate::fonts;
 
+    /// Question of a page that asks one thing.
+    #[must_use]
+    pub fn display() -> FontId {
+        FontId::new(26.0, fonts::semibold())
+    }
     /// Heading of a page.
     #[must_use]
     pub fn h1() -> FontId {
@@ -246,6 +251,17 @@ fn widgets(palette: &Palette) -> egui::style::Widgets {
 #[must_use]
 pub fn focus_ring(palette: &Palette) -> Stroke {
     Stroke::new(2.0, palette.accent_text)
+}
+
+/// The shadow under what lies above everything else.
+#[must_use]
+pub fn shadow(palette: &Palette) -> egui::Shadow {
+    egui::Shadow {
+        offset: [0, 8],
+        blur: 32,
+        spread: 0,
+        color: palette.shade,
+    }
 }
 
 /// The height of one line in a font, in points.

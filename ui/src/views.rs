@@ -25,6 +25,7 @@ use crate::state::UiState;
 use crate::theme;
 
 pub(crate) use members::MemberRows;
+pub(crate) use overlays::{QrPicture, SwitcherIndex};
 pub(crate) use timeline::TimelineState;
 
 /// What a view reads and where it puts what the person does.
@@ -50,13 +51,22 @@ pub fn show(model: &Model, state: &mut UiState, ui: &mut Ui) -> Vec<Effect> {
         actions: Vec::new(),
     };
     match &model.phase {
+        Phase::Running if first_run::goes_on(&view) => {
+            keys::collect(&mut view, ui);
+            first_run::show(&mut view, ui);
+            overlays::show(&mut view, ui);
+            toasts::show(&mut view, ui);
+        }
         Phase::Running | Phase::Failed(_) if model.snapshot.account.is_some() => {
             keys::collect(&mut view, ui);
             panes(&mut view, ui);
             overlays::show(&mut view, ui);
             toasts::show(&mut view, ui);
         }
-        _ => first_run::show(&mut view, ui),
+        _ => {
+            first_run::show(&mut view, ui);
+            toasts::show(&mut view, ui);
+        }
     }
     let actions = view.actions;
     let mut effects = Vec::new();

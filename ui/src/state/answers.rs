@@ -1,10 +1,10 @@
 //! What comes back from the node: outcomes of commands, newer snapshots, events.
 
 use alloquy_api::command::{Window, WindowAt};
-use alloquy_api::{Command, CommandError, Event, Reply};
+use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, UnixMs};
 
-use super::{Overlay, Place, Purpose, Slot, Tone, UiState};
+use super::{FirstStep, InviteMade, Overlay, Place, Purpose, Slot, Tone, UiState};
 use crate::effect::{AskId, Effect};
 use crate::model::{Model, Phase};
 use crate::settings::Notify;
@@ -15,9 +15,32 @@ pub(crate) const WINDOW_MESSAGES: u32 = 200;
 /// Characters of a notification's text.
 const NOTIFICATION_CHARS_MAX: usize = 160;
 
+/// Why a join or a look at a link failed, and what to do about it, for somebody who never saw an invite before.
+fn in_plain_words(error: &CommandError) -> String {
+    let words = match error.code {
+        ErrorCode::InviteInvalid => {
+            "This invite does not work: it is incomplete, or it was taken back. Ask for a new one."
+        }
+        ErrorCode::InviteExpired => "This invite has expired. Ask for a new one.",
+        ErrorCode::InviteUsedUp => {
+            "Everybody that this invite was for has joined already. Ask for a new one."
+        }
+        ErrorCode::Timeout => {
+            "Nobody of this community could be reached. Try again when one of them is online."
+        }
+        ErrorCode::Parse => "This is not an invite link. Copy all of it, and nothing else.",
+        _ => return error.message.clone(),
+    };
+    words.to_owned()
+}
+
 impl UiState {
     /// Takes a newer model in. To be called whenever snapshot or phase changed, and when [`UiState::due`] came.
     pub fn refresh(&mut self, model: &Model) -> Vec<Effect> {
+        if !self.overlays.contains(&Overlay::Recovery) {
+            // However the sheet was closed, the words do not stay behind it.
+            self.forms.forget_recovery();
+        }
         if model.phase != Phase::Running {
             // A node that starts again shows no window until it is asked to.
             self.watched.clear();
@@ -30,6 +53,7 @@ impl UiState {
             .retain(|toast| toast.until.is_none_or(|until| until > now));
         let mut effects = self.carry_out_deletions(now);
         effects.extend(self.watch());
+        effects.extend(self.inspect_link(model));
         effects.extend(self.save(Some(now)));
         effects
     }
@@ -178,8 +202,11 @@ impl UiState {
                 self.forms.joining = false;
                 self.forms.creating = false;
                 self.forms.card = None;
+                self.forms.inspecting = None;
+                self.forms.first_step = FirstStep::Done;
                 self.forms.link.clear();
                 self.forms.community.clear();
+                self.forms.template = None;
                 self.overlays.clear();
                 self.arriving = Some((community, None));
                 return self.refresh(model);
@@ -191,9 +218,19 @@ impl UiState {
                 return self.refresh(model);
             }
             (Purpose::InviteLink(community), Reply::Invite { invite, id }) => {
-                self.forms.invite = Some((community, id, invite));
+                self.forms.invite_revoked = false;
+                self.forms.invite = Some(InviteMade {
+                    community,
+                    id,
+                    link: invite,
+                    made: model.clock.now,
+                    copied: false,
+                });
             }
-            (Purpose::InviteCard(link), Reply::InviteCard { card }) => {
+            // An answer about a link that was typed over in the meantime is of no use.
+            (Purpose::InviteCard(link), Reply::InviteCard { card })
+                if self.forms.inspecting.as_ref() == Some(&link) =>
+            {
                 self.forms.card = Some((link, Ok(card)));
             }
             (Purpose::Send(slot, unsent), _) => {
@@ -203,12 +240,13 @@ impl UiState {
             (Purpose::Pins(channel), Reply::Pins { pins }) => {
                 self.pins.insert(channel, pins);
             }
-            (Purpose::RecoveryShow, Reply::Recovery { recovery_words }) => {
+            (Purpose::RecoveryShow, Reply::Recovery { recovery_words })
+                if self.overlays.contains(&Overlay::Recovery) =>
+            {
                 self.forms.recovery = recovery_words;
             }
             (Purpose::RecoveryConfirm, _) => {
-                self.forms.recovery.clear();
-                self.forms.recovery_asked = None;
+                self.forms.forget_recovery();
                 self.overlays
                     .retain(|overlay| *overlay != Overlay::Recovery);
                 let done = "Your recovery words are confirmed and no longer on this machine.";
@@ -222,6 +260,16 @@ impl UiState {
                     model.clock.now,
                 );
             }
+            (Purpose::RevokeInvite, _) => {
+                self.forms.invite = None;
+                self.forms.invite_revoked = true;
+            }
+            (Purpose::Moderate(done), _) => {
+                self.forms.reason.clear();
+                self.overlays
+                    .retain(|overlay| !matches!(overlay, Overlay::ConfirmRemoval(..)));
+                self.toast(Tone::Good, done, model.clock.now);
+            }
             _ => {}
         }
         Vec::new()
@@ -232,13 +280,16 @@ impl UiState {
         match purpose {
             Purpose::OpenCommunity if self.forms.joining => {
                 self.forms.joining = false;
-                self.forms.join_error = Some(message);
+                self.forms.join_error = Some(in_plain_words(error));
             }
             Purpose::OpenCommunity => {
                 self.forms.creating = false;
                 self.forms.create_error = Some(message);
             }
-            Purpose::InviteCard(link) => self.forms.card = Some((link, Err(message))),
+            Purpose::InviteCard(link) if self.forms.inspecting.as_ref() == Some(&link) => {
+                self.forms.card = Some((link, Err(in_plain_words(error))));
+            }
+            Purpose::InviteCard(_) => {}
             Purpose::Send(slot, unsent) => {
                 let composer = self.composers.entry(slot).or_default();
                 let mut waiting = composer.unsent.iter_mut();
@@ -249,7 +300,11 @@ impl UiState {
             Purpose::RecoveryConfirm => self.forms.recovery_error = Some(message),
             Purpose::Delete(_) => self.toast(Tone::Bad, format!("Not deleted: {message}"), now),
             Purpose::Leave => self.toast(Tone::Bad, format!("You did not leave: {message}"), now),
-            Purpose::InviteLink(_) => self.toast(Tone::Bad, format!("No invite: {message}"), now),
+            Purpose::InviteLink(_) => self.forms.invite_error = Some(message),
+            Purpose::RevokeInvite => {
+                self.toast(Tone::Bad, format!("The link still works: {message}"), now);
+            }
+            Purpose::Moderate(_) => self.toast(Tone::Bad, format!("Not done: {message}"), now),
             Purpose::OpenChannel(_) => self.toast(Tone::Bad, format!("No channel: {message}"), now),
             Purpose::Plain(what) => self.toast(Tone::Bad, format!("{what}: {message}"), now),
             Purpose::Pins(_) | Purpose::RecoveryShow => self.toast(Tone::Bad, message, now),

@@ -5,7 +5,9 @@ use alloquy_api::command::{ChannelKind, ChannelRef, CommunityRef, ProfileChange,
 use alloquy_api::reply::ChannelView;
 use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
 
-use super::{Direction, Mode, Overlay, Place, Purpose, Slot, Toast, Tone, UiState, Unsent};
+use super::{
+    Direction, FirstStep, Mode, Overlay, Place, Purpose, Slot, Toast, Tone, UiState, Unsent,
+};
 use crate::action::Action;
 use crate::effect::Effect;
 use crate::model::Model;
@@ -42,7 +44,7 @@ impl UiState {
             | A::JumpToPresent
             | A::ScrollPage(_)
             | A::FoldCategory(_) => self.travel(action, model),
-            A::Open(overlay) => self.open(overlay),
+            A::Open(overlay) => self.open(overlay, model.clock.now),
             A::Dismiss => self.dismiss(model),
             A::ToggleMembers | A::ToggleSide => self.toggle_pane(&action),
             A::Send(_)
@@ -63,12 +65,19 @@ impl UiState {
             | A::MarkUnread(..)
             | A::Reveal(..) => self.on_message(action, model),
             A::Copy(text) => {
+                if let Some(made) = &mut self.forms.invite {
+                    made.copied |= made.link == text;
+                }
                 self.toast(Tone::Good, "Copied.", model.clock.now);
                 vec![Effect::Copy(text)]
             }
-            A::CreateAccount(name) => vec![Effect::CreateAccount { name }],
+            A::CreateAccount(name) => {
+                self.forms.first_step = FirstStep::Key;
+                vec![Effect::CreateAccount { name }]
+            }
             A::Unlock(passphrase) => vec![Effect::Unlock { passphrase }],
             A::Restart => vec![Effect::Restart],
+            A::OpenLink(link) if link.starts_with("alloquy:") => self.open_link(&link, model),
             A::OpenLink(link) => vec![Effect::OpenLink(link)],
             A::Quit => {
                 let mut effects = self.save(None);
@@ -230,7 +239,7 @@ impl UiState {
 
     // ---- what lies above
 
-    fn open(&mut self, overlay: Overlay) -> Vec<Effect> {
+    fn open(&mut self, overlay: Overlay, now: UnixMs) -> Vec<Effect> {
         let effect = match &overlay {
             Overlay::Pins(channel) => {
                 let command = Command::Pins {
@@ -248,6 +257,11 @@ impl UiState {
                 None
             }
             Overlay::Recovery => Some(self.ask(Purpose::RecoveryShow, Command::RecoveryShow)),
+            Overlay::Invite(community) => self.fresh_invite(*community, now),
+            Overlay::ConfirmRemoval(..) => {
+                self.forms.reason.clear();
+                None
+            }
             _ => None,
         };
         // A sheet is there once; opening it again brings it to the top.
@@ -261,8 +275,10 @@ impl UiState {
         if let Some(closed) = self.overlays.pop() {
             if closed == Overlay::Recovery {
                 // The words do not stay in memory behind a closed sheet.
-                self.forms.recovery.clear();
-                self.forms.recovery_asked = None;
+                self.forms.forget_recovery();
+            }
+            if matches!(closed, Overlay::Settings(_) | Overlay::Profile(..)) {
+                self.forms.own = None;
             }
             return Vec::new();
         }
@@ -578,21 +594,27 @@ impl UiState {
                     Command::CreateCommunity { name, template },
                 )
             }
-            Action::InspectInvite(link) => {
-                let purpose = Purpose::InviteCard(link.clone());
-                (purpose, Command::InspectInvite { link })
-            }
+            Action::InspectInvite(link) => return self.inspect(link),
             Action::Join(link) => {
                 self.forms.joining = true;
                 self.forms.join_error = None;
                 (Purpose::OpenCommunity, Command::Join { link })
             }
-            Action::MakeInvite(community, uses, expires_ms) => (
-                Purpose::InviteLink(community),
-                Command::Invite {
+            Action::MakeInvite(community, uses, expires_ms) => {
+                self.forms.invite_error = None;
+                self.forms.invite = None;
+                let command = Command::Invite {
                     community: community_ref(community),
                     uses,
                     expires_ms,
+                };
+                (Purpose::InviteLink(community), command)
+            }
+            Action::RevokeInvite(community, invite) => (
+                Purpose::RevokeInvite,
+                Command::RevokeInvite {
+                    community: community_ref(community),
+                    invite,
                 },
             ),
             Action::Leave(community) => (
@@ -611,11 +633,23 @@ impl UiState {
                     category: None,
                 },
             ),
-            Action::Moderate(command) => (Purpose::Plain("Not done"), *command),
+            Action::Moderate(command, done) => (Purpose::Moderate(done), *command),
             Action::SetName(name) => (
                 Purpose::Plain("The name is as it was"),
                 Command::Profile {
                     change: ProfileChange::Name(name),
+                },
+            ),
+            Action::SetStatus(status) => (
+                Purpose::Plain("The status is as it was"),
+                Command::Profile {
+                    change: ProfileChange::Status(status),
+                },
+            ),
+            Action::SetAbout(about) => (
+                Purpose::Plain("The text is as it was"),
+                Command::Profile {
+                    change: ProfileChange::About(about),
                 },
             ),
             Action::SetAvailability(availability) => (
@@ -632,6 +666,28 @@ impl UiState {
             _ => return Vec::new(),
         };
         vec![self.ask(purpose, command)]
+    }
+
+    /// Asks what a link says.
+    pub(super) fn inspect(&mut self, link: String) -> Vec<Effect> {
+        self.forms.inspecting = Some(link.clone());
+        let purpose = Purpose::InviteCard(link.clone());
+        vec![self.ask(purpose, Command::InspectInvite { link })]
+    }
+
+    /// Makes an invite link, unless one of this community was made within the hour.
+    fn fresh_invite(&mut self, community: CommunityId, now: UnixMs) -> Option<Effect> {
+        /// Milliseconds: of the shortest that an invite is good for.
+        const FRESH_MS: u64 = 3_600_000;
+        let fresh = self.forms.invite.as_ref().is_some_and(|made| {
+            made.community == community && now.0.saturating_sub(made.made.0) < FRESH_MS / 2
+        });
+        if fresh {
+            return None;
+        }
+        let expires_ms = self.forms.invite_expiry.millis();
+        let make = Action::MakeInvite(community, self.forms.invite_uses, expires_ms);
+        self.order(make).pop()
     }
 
     // ---- settings

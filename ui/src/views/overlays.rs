@@ -1,65 +1,88 @@
 //! Sheets, dialogs and pickers.
 
-use egui::{Color32, Ui};
+mod add_community;
+mod availability;
+mod connections;
+mod dialogs;
+mod invite;
+mod profile;
+mod recovery;
+mod settings;
+mod shortcuts;
+mod spans;
+mod switcher;
+
+use egui::{Layout, Ui};
 
 use super::View;
 use crate::action::Action;
-use crate::model::Model;
 use crate::state::Overlay;
-use crate::theme::Palette;
-use crate::widgets::{Field, Sheet, Tone, button, field, sheet};
-use alloquy_api::snapshot::PathKind;
+use crate::theme::space;
+use crate::widgets::{Tone, all_closed, button};
+
+pub(super) use connections::connection_words;
+pub(crate) use invite::QrPicture;
+pub(crate) use switcher::SwitcherIndex;
 
 /// Shows what is open, the topmost last.
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     for overlay in view.state.overlays.clone() {
-        let close = match &overlay {
-            Overlay::AddCommunity => add_community(view, ui),
-            _ => false,
+        let close = match overlay {
+            Overlay::Switcher => switcher::show(view, ui),
+            Overlay::Shortcuts => shortcuts::show(ui),
+            Overlay::Settings(page) => settings::show(view, ui, page),
+            Overlay::Connections => connections::show(view, ui),
+            Overlay::Invite(community) => invite::show(view, ui, community),
+            Overlay::AddCommunity => add_community::show(view, ui),
+            Overlay::JoinCard => add_community::show_card(view, ui),
+            Overlay::AddChannel(community) => dialogs::add_channel(view, ui, community),
+            Overlay::Profile(community, account) => profile::show(view, ui, community, account),
+            Overlay::ConfirmRemoval(community, account, how) => {
+                profile::confirm(view, ui, (community, account), how)
+            }
+            Overlay::Recovery => recovery::show(view, ui),
+            Overlay::Members => dialogs::members(view, ui),
+            Overlay::ConfirmLeave(community) => dialogs::leave(view, ui, community),
+            Overlay::Availability => availability::show(view, ui),
+            Overlay::Pins(_) | Overlay::Emoji(..) => false,
         };
         if close {
             view.act(Action::Dismiss);
         }
     }
-}
-
-fn add_community(view: &mut View<'_>, ui: &mut Ui) -> bool {
-    let words = Sheet {
-        title: "Add a community",
-        width: 480.0,
-    };
-    sheet(ui, words, |ui| {
-        let words = Field {
-            name: "Name",
-            hint: "",
-            error: view.state.forms.create_error.as_deref(),
-            secret: false,
-        };
-        field(ui, &mut view.state.forms.community, words);
-        if button(ui, Tone::Primary, "Create", Ok(())).clicked() {
-            let name = view.state.forms.community.trim().to_owned();
-            view.act(Action::CreateCommunity(name, None));
-        }
-    })
-}
-
-/// How this node reaches others, in a few words, and the colour of it.
-pub(super) fn connection_words(model: &Model, palette: &Palette) -> (String, Color32) {
-    let peers = &model.snapshot.connections.peers;
-    let by = |relayed: bool| {
-        let of = peers
-            .iter()
-            .filter(|peer| peer.account.is_some())
-            .filter_map(|peer| peer.path);
-        of.filter(|path| (*path == PathKind::Relayed) == relayed)
-            .count()
-    };
-    let (direct, relayed, waiting) = (by(false), by(true), model.snapshot.waiting);
-    match (direct, relayed) {
-        (0, 0) if waiting > 0 => (format!("Offline, {waiting} messages wait"), palette.warn),
-        (0, 0) => ("Nobody is connected".to_owned(), palette.text_faint),
-        (0, relayed) => (format!("Only through a relay ({relayed})"), palette.warn),
-        (direct, 0) => (format!("{direct} direct"), palette.ok),
-        (direct, relayed) => (format!("{direct} direct · {relayed} relayed"), palette.ok),
+    if view.state.overlays.is_empty() && all_closed(ui) {
+        return_focus(view, ui);
     }
+}
+
+/// Gives the keyboard's focus back to where one writes.
+fn return_focus(view: &mut View<'_>, ui: &Ui) {
+    let place = view.state.places.now();
+    if let Some(slot) = place.thread_slot().or_else(|| place.slot()) {
+        view.state.composers.entry(slot).or_default().focus = true;
+        ui.ctx().request_repaint();
+    }
+}
+
+/// The last row of a dialog: its one step at the right, the way back beside it. Gives what was pressed.
+fn steps(ui: &mut Ui, (tone, name): (Tone, &str), enabled: Result<(), &str>) -> Pressed {
+    let mut pressed = Pressed::Nothing;
+    ui.add_space(space::S);
+    ui.with_layout(Layout::right_to_left(egui::Align::Min), |ui| {
+        if button(ui, tone, name, enabled).clicked() {
+            pressed = Pressed::Step;
+        }
+        if button(ui, Tone::Plain, "Cancel", Ok(())).clicked() {
+            pressed = Pressed::Cancel;
+        }
+    });
+    pressed
+}
+
+/// What was pressed in the last row of a dialog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pressed {
+    Nothing,
+    Step,
+    Cancel,
 }

@@ -19,20 +19,44 @@ pub(crate) enum Tone {
 
 /// A button with a word. Disabled ones say at a hover why.
 pub(crate) fn button(ui: &mut Ui, tone: Tone, name: &str, enabled: Result<(), &str>) -> Response {
+    let galley = word_of(ui, tone, name, enabled.is_ok());
+    let size = Vec2::new(galley.size().x + 2.0 * space::L, theme::ROW_HEIGHT);
+    painted(ui, size, (tone, name, galley), enabled)
+}
+
+/// A button over the whole width: the one step of a page.
+pub(crate) fn wide_button(
+    ui: &mut Ui,
+    tone: Tone,
+    name: &str,
+    enabled: Result<(), &str>,
+) -> Response {
+    let galley = word_of(ui, tone, name, enabled.is_ok());
+    let size = Vec2::new(ui.available_width(), 42.0);
+    painted(ui, size, (tone, name, galley), enabled)
+}
+
+fn word_of(ui: &Ui, tone: Tone, name: &str, enabled: bool) -> std::sync::Arc<egui::Galley> {
+    let width = ui.available_width().max(80.0);
+    line(ui, name, font::control(), ink(ui, tone, enabled), width)
+}
+
+fn ink(ui: &Ui, tone: Tone, enabled: bool) -> Color32 {
     let palette = theme::palette(ui);
-    let text = match tone {
-        _ if enabled.is_err() => palette.text_dim,
+    match tone {
+        _ if !enabled => palette.text_dim,
         Tone::Primary | Tone::Danger => palette.on_accent,
         Tone::Plain => palette.text_strong,
-    };
-    let galley = line(
-        ui,
-        name,
-        font::control(),
-        text,
-        ui.available_width().max(80.0),
-    );
-    let size = Vec2::new(galley.size().x + 2.0 * space::L, theme::ROW_HEIGHT);
+    }
+}
+
+fn painted(
+    ui: &mut Ui,
+    size: Vec2,
+    (tone, name, galley): (Tone, &str, std::sync::Arc<egui::Galley>),
+    enabled: Result<(), &str>,
+) -> Response {
+    let palette = theme::palette(ui);
     let sense = if enabled.is_ok() {
         Sense::click()
     } else {
@@ -46,17 +70,26 @@ pub(crate) fn button(ui: &mut Ui, tone: Tone, name: &str, enabled: Result<(), &s
         Tone::Danger => palette.danger_fill,
         Tone::Plain => palette.active,
     };
-    let fill = if response.is_pointer_button_down_on() {
+    let fill = if enabled.is_err() {
+        rest
+    } else if response.is_pointer_button_down_on() {
         rest.gamma_multiply(0.8)
-    } else if response.hovered() && enabled.is_ok() {
+    } else if response.hovered() {
         rest.gamma_multiply(0.9)
     } else {
         rest
     };
     ui.painter().rect_filled(rect, radius::ROW, fill);
     let at = rect.center() - galley.size() / 2.0;
-    ui.painter().galley(at, galley, text);
-    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    ui.painter()
+        .galley(at, galley, ink(ui, tone, enabled.is_ok()));
+    if response.has_focus() {
+        // On a filled button the ring of the focus stands around it, else it would not be seen.
+        let stroke = theme::focus_ring(palette);
+        let kind = egui::StrokeKind::Outside;
+        ui.painter()
+            .rect_stroke(rect.expand(1.0), radius::ROW, stroke, kind);
+    }
     match enabled {
         Ok(()) => response.on_hover_cursor(egui::CursorIcon::PointingHand),
         Err(reason) => response.on_hover_text(reason),

@@ -1,11 +1,16 @@
 //! Dialogs: a card over the shaded window, with a title, a way out, and contents that scroll when they do not
-//! fit.
+//! fit. The keyboard's focus goes to the first thing in the topmost one and stays inside of it.
 
-use egui::{Align2, Area, Frame, Id, Key, Margin, Order, ScrollArea, Sense, Ui, Vec2};
+use egui::{
+    Frame, Id, Key, LayerId, Margin, Modal, Modifiers, Rect, ScrollArea, Ui, UiBuilder, Vec2,
+};
 use lucide_icons::Icon;
 
-use super::{icon_button, label};
+use super::{icon_button, line};
 use crate::theme::{self, font, radius, space};
+
+/// Below this height of the window, in points, a dialog takes all of it: at 720x480 and 200 %.
+const TIGHT_BELOW: f32 = 400.0;
 
 /// A dialog's title and width.
 #[derive(Clone, Copy, Debug)]
@@ -19,55 +24,130 @@ pub(crate) struct Sheet<'a> {
 /// Shows a dialog; gives `true` when it is to be closed: by its button, or by a click beside it. Escape is
 /// handled with the shortcuts.
 pub(crate) fn sheet(ui: &mut Ui, words: Sheet<'_>, contents: impl FnOnce(&mut Ui)) -> bool {
+    framed(ui, words, true, contents)
+}
+
+/// A dialog without a head: its first row is its title.
+pub(crate) fn bare_sheet(ui: &mut Ui, words: Sheet<'_>, contents: impl FnOnce(&mut Ui)) -> bool {
+    framed(ui, words, false, contents)
+}
+
+fn framed(ui: &mut Ui, words: Sheet<'_>, headed: bool, contents: impl FnOnce(&mut Ui)) -> bool {
     let palette = theme::palette(ui);
     let window = ui.ctx().content_rect();
+    let tight = window.height() < TIGHT_BELOW;
+    let margin = if tight { space::XS } else { space::XL };
+    let inner = if tight { space::M } else { 20.0 };
+    let width = words.width.min(window.width() - 2.0 * margin);
+    let height = window.height() - 2.0 * margin;
+    let page = page_keys(ui, height);
+    let id = Id::unique(("sheet", words.title));
+    let area = Modal::default_area(id)
+        .fade_in(false)
+        .accessible_name(words.title)
+        .role(egui::accesskit::Role::Dialog);
+    let layer = area.layer();
+    let frame = Frame::new()
+        .fill(palette.chat)
+        .stroke(egui::Stroke::new(1.0, palette.line))
+        .corner_radius(radius::DIALOG)
+        .shadow(theme::shadow(palette))
+        .inner_margin(Margin::same(inner as i8));
     let mut close = false;
-    let shade = Area::new(Id::unique(("shade", words.title)))
-        .order(Order::Foreground)
-        .fixed_pos(window.min)
+    let modal = Modal::new(id)
+        .area(area)
+        .frame(frame)
+        .backdrop_color(palette.shade)
         .show(ui.ctx(), |ui| {
-            let (rect, response) = ui.allocate_exact_size(window.size(), Sense::click());
-            ui.painter().rect_filled(rect, 0, palette.shade);
-            response.clicked()
-        });
-    close |= shade.inner;
-    let width = words.width.min(window.width() - 2.0 * space::XL);
-    let height = window.height() - 2.0 * space::XL;
-    let area = Area::new(Id::unique(("sheet", words.title)))
-        .order(Order::Foreground)
-        .anchor(Align2::CENTER_CENTER, Vec2::ZERO)
-        .show(ui.ctx(), |ui| {
-            Frame::new()
-                .fill(palette.raised)
-                .stroke(egui::Stroke::new(1.0, palette.line))
-                .corner_radius(radius::DIALOG)
-                .inner_margin(Margin::same(20))
+            ui.set_width(width - 2.0 * inner);
+            let head = headed.then(|| head(ui, words.title));
+            focus_first(ui, layer);
+            let head_height = head.map_or(0.0, |rect| rect.height() + space::M);
+            ScrollArea::vertical()
+                .max_height((height - 2.0 * inner - head_height).max(60.0))
+                .auto_shrink([false, true])
                 .show(ui, |ui| {
-                    ui.set_width(width - 40.0);
-                    ui.horizontal(|ui| {
-                        label(ui, words.title, font::h1(), palette.text_strong);
-                        let right = egui::Layout::right_to_left(egui::Align::Center);
-                        ui.with_layout(right, |ui| {
-                            close |= icon_button(ui, Icon::X, "Close", false).clicked();
-                        });
-                    });
-                    ui.add_space(space::S);
-                    ScrollArea::vertical()
-                        .max_height((height - 120.0).max(80.0))
-                        .auto_shrink([false, true])
-                        .show(ui, contents);
+                    ui.spacing_mut().item_spacing = Vec2::splat(space::S);
+                    if page != 0.0 {
+                        ui.scroll_with_delta_animation(
+                            Vec2::new(0.0, page),
+                            egui::style::ScrollAnimation::none(),
+                        );
+                    }
+                    contents(ui);
                 });
+            // The way out comes last for the keyboard, and stands first for the eye.
+            if let Some(rect) = head {
+                let at = Rect::from_min_size(
+                    egui::pos2(rect.right() - theme::HIT_MIN, rect.top()),
+                    Vec2::splat(theme::HIT_MIN),
+                );
+                ui.scope_builder(UiBuilder::new().max_rect(at), |ui| {
+                    close = icon_button(ui, Icon::X, "Close", false).clicked();
+                });
+            }
         });
-    ui.ctx().move_to_top(area.response.layer_id);
-    let title = words.title.to_owned();
-    ui.ctx().accesskit_node_builder(area.response.id, |node| {
-        node.set_role(egui::accesskit::Role::Dialog);
-        node.set_label(title);
+    close || modal.backdrop_response.clicked()
+}
+
+/// The title; its place, in which the way out goes.
+fn head(ui: &mut Ui, title: &str) -> Rect {
+    let palette = theme::palette(ui);
+    let size = Vec2::new(ui.available_width(), theme::HIT_MIN);
+    let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Heading, true, title));
+    let room = rect.width() - theme::HIT_MIN - space::S;
+    let galley = line(ui, title, font::h1(), palette.text_strong, room);
+    let at = egui::pos2(rect.left(), rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, palette.text_strong);
+    ui.add_space(space::XS);
+    rect
+}
+
+/// Where the mark of the dialog that was given the focus is kept.
+fn focused_mark() -> Id {
+    Id::unique("the sheet that was given the focus")
+}
+
+/// Gives the focus to the first thing in a dialog when it comes to the top.
+fn focus_first(ui: &Ui, layer: LayerId) {
+    let top = ui.memory(|memory| memory.top_modal_layer() == Some(layer));
+    if !top || ui.is_sizing_pass() {
+        return;
+    }
+    let mark = focused_mark();
+    let before = ui.data(|data| data.get_temp::<LayerId>(mark));
+    if before == Some(layer) {
+        return;
+    }
+    ui.data_mut(|data| data.insert_temp(mark, layer));
+    ui.ctx().move_to_top(layer);
+    ui.memory_mut(|memory| {
+        if let Some(id) = memory.focused() {
+            memory.surrender_focus(id);
+        }
+        memory.move_focus(egui::FocusDirection::Next);
     });
-    // Keys that would move what lies below stay here.
+}
+
+/// To be called in frames without a dialog: `true` once after the last one closed.
+pub(crate) fn all_closed(ui: &Ui) -> bool {
+    let mark = focused_mark();
+    let was_open = ui.data(|data| data.get_temp::<LayerId>(mark).is_some());
+    ui.data_mut(|data| data.remove::<LayerId>(mark));
+    was_open
+}
+
+/// Keys that would move what lies below scroll the dialog instead; by how much.
+fn page_keys(ui: &Ui, height: f32) -> f32 {
+    let step = height * 0.6;
     ui.input_mut(|input| {
-        input.consume_key(egui::Modifiers::NONE, Key::PageUp);
-        input.consume_key(egui::Modifiers::NONE, Key::PageDown);
-    });
-    close
+        if input.consume_key(Modifiers::NONE, Key::PageUp) {
+            step
+        } else if input.consume_key(Modifiers::NONE, Key::PageDown) {
+            -step
+        } else {
+            0.0
+        }
+    })
 }

@@ -1,0 +1,286 @@
+//! Two ways to a community: by a link, or a new one.
+
+use std::sync::Arc;
+
+use alloquy_api::command::ChannelKind;
+use alloquy_api::limits::NAME_BYTES_MAX;
+use alloquy_api::reply::{InviteCardView, TemplateView};
+use egui::{Frame, Margin, Ui, Vec2};
+use lucide_icons::Icon;
+
+use super::spans::{counted, until};
+use crate::action::Action;
+use crate::state::{AddTab, Pasted, pasted};
+use crate::text;
+use crate::theme::{self, font, radius, space};
+use crate::views::View;
+use crate::widgets::{
+    Card, Field, Sheet, Tone, Weight, card, community_icon, entered, field, key_words, label,
+    link_button, notice, over_limit, paint_icon, segments, sheet, under_way, wide_button,
+};
+
+/// Channels of a template that are named on its card: a line and a half.
+const CHANNELS_NAMED: usize = 6;
+
+pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
+    let words = Sheet {
+        title: "Add a community",
+        width: 520.0,
+    };
+    sheet(ui, words, |ui| {
+        let tab = view.state.forms.add_tab;
+        let tabs = ["Join with a link", "Create a new one"];
+        if let Some(chosen) = segments(ui, "Way", &tabs, usize::from(tab == AddTab::Create)) {
+            view.state.forms.add_tab = if chosen == 0 {
+                AddTab::Join
+            } else {
+                AddTab::Create
+            };
+            ui.ctx().request_repaint();
+        }
+        ui.add_space(space::S);
+        match tab {
+            AddTab::Join => join(view, ui),
+            AddTab::Create => create(view, ui),
+        }
+    })
+}
+
+/// The card alone: the link came from outside.
+pub(super) fn show_card(view: &mut View<'_>, ui: &mut Ui) -> bool {
+    let words = Sheet {
+        title: "You are invited",
+        width: 460.0,
+    };
+    sheet(ui, words, |ui| {
+        if let Pasted::Link(link) = pasted(&view.state.forms.link) {
+            what_it_says(view, ui, &link);
+        }
+    })
+}
+
+fn join(view: &mut View<'_>, ui: &mut Ui) {
+    let palette = theme::palette(ui);
+    let judged = pasted(&view.state.forms.link);
+    let wrong = match &judged {
+        Pasted::Wrong(why) => Some(why.clone()),
+        _ => None,
+    };
+    let words = Field {
+        name: "Invite link",
+        hint: "alloquy://join/…",
+        error: wrong.as_deref(),
+        secret: false,
+    };
+    // A new link is looked at by itself (`UiState::inspect_link`): nobody has to press anything for that.
+    if field(ui, &mut view.state.forms.link, words).changed() {
+        view.state.forms.join_error = None;
+        ui.ctx().request_repaint();
+        if let Pasted::Link(link) = pasted(&view.state.forms.link)
+            && view.state.forms.inspecting.as_ref() != Some(&link)
+        {
+            view.act(Action::InspectInvite(link));
+        }
+    }
+    match judged {
+        Pasted::Link(link) => what_it_says(view, ui, &link),
+        Pasted::Empty => {
+            let about =
+                "Paste the link that somebody sent you. You see where it leads before you join.";
+            label(ui, about, font::secondary(), palette.text_dim);
+        }
+        Pasted::Wrong(_) => {}
+    }
+}
+
+fn what_it_says(view: &mut View<'_>, ui: &mut Ui, link: &str) {
+    let known = view.state.forms.card.clone();
+    match known.filter(|(of, _)| of == link) {
+        None => under_way(ui, "Reading the invite…"),
+        Some((_, Ok(invite))) => invite_card(view, ui, link, &invite),
+        Some((_, Err(why))) => {
+            notice(ui, Weight::Bad, &why);
+            if link_button(ui, "Look again").clicked() {
+                view.act(Action::InspectInvite(link.to_owned()));
+            }
+        }
+    }
+}
+
+fn invite_card(view: &mut View<'_>, ui: &mut Ui, link: &str, invite: &InviteCardView) {
+    let palette = theme::palette(ui);
+    Frame::new()
+        .fill(palette.raised)
+        .corner_radius(radius::CARD)
+        .inner_margin(Margin::same(16))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            head_of(ui, invite);
+            ui.add_space(space::M);
+            let inviter = text::name(&invite.inviter_name);
+            let words = format!("{inviter}’s key. Ask for these four words if you are not sure that it is {inviter}:");
+            label(ui, &words, font::secondary(), palette.text_dim);
+            key_words(ui, &invite.inviter.words());
+            ui.add_space(space::S);
+            let peers = counted(u64::from(invite.peers), "peer");
+            let they = if invite.peers == 1 { "it sees" } else { "they see" };
+            fact(ui, Icon::Waypoints, &format!("You will connect to {peers}; {they} your address"));
+            let end = until(view.model.clock.now, invite.expires);
+            fact(ui, Icon::Clock, &format!("This invite {end}"));
+        });
+    ui.add_space(space::XS);
+    if let Some(why) = view.state.forms.join_error.clone() {
+        notice(ui, Weight::Bad, &why);
+    }
+    if invite.member {
+        let words = "You are a member of this community already.";
+        label(ui, words, font::control(), palette.text);
+        if wide_button(ui, Tone::Primary, "Open it", Ok(())).clicked() {
+            view.act(Action::Dismiss);
+            view.act(Action::GoCommunity(invite.community));
+        }
+    } else if view.state.forms.joining {
+        under_way(
+            ui,
+            "Joining: saying hello to the people named in the invite…",
+        );
+    } else {
+        let name = format!("Join {}", text::name(&invite.name));
+        let again = view.state.forms.join_error.is_some();
+        let name = if again { "Try again" } else { name.as_str() };
+        if wide_button(ui, Tone::Primary, name, Ok(())).clicked() {
+            view.act(Action::Join(link.to_owned()));
+        }
+    }
+}
+
+/// The community and who invites.
+fn head_of(ui: &mut Ui, invite: &InviteCardView) {
+    let palette = theme::palette(ui);
+    let name = text::name(&invite.name);
+    ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(Vec2::splat(52.0), egui::Sense::hover());
+        community_icon(ui, rect, &name, None, true);
+        ui.add_space(space::S);
+        ui.vertical(|ui| {
+            ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing.y = 2.0;
+            label(ui, &name, font::h1(), palette.text_strong);
+            let by = format!("{} invites you", text::name(&invite.inviter_name));
+            label(ui, &by, font::control(), palette.text_dim);
+        });
+    });
+}
+
+/// A sign and a few words.
+fn fact(ui: &mut Ui, icon: Icon, words: &str) {
+    let palette = theme::palette(ui);
+    ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(Vec2::splat(18.0), egui::Sense::hover());
+        paint_icon(ui, icon, rect.center(), 16.0, palette.text_dim);
+        ui.vertical(|ui| {
+            ui.set_width(ui.available_width());
+            label(ui, words, font::secondary(), palette.text);
+        });
+    });
+}
+
+fn create(view: &mut View<'_>, ui: &mut Ui) {
+    let palette = theme::palette(ui);
+    let templates = Arc::clone(&view.model.snapshot.templates);
+    let long = over_limit(&view.state.forms.community, NAME_BYTES_MAX);
+    let failed = view.state.forms.create_error.clone();
+    let words = Field {
+        name: "Name of the community",
+        hint: "Friday board games",
+        error: long.as_deref().or(failed.as_deref()),
+        secret: false,
+    };
+    let typed = field(ui, &mut view.state.forms.community, words);
+    let enter = entered(ui, &typed);
+    if typed.changed() {
+        view.state.forms.create_error = None;
+    }
+    label(ui, "Start with", font::meta(), palette.text_dim);
+    let chosen = view.state.forms.template.clone();
+    let chosen = chosen.unwrap_or_else(|| first_template(&templates));
+    let mut take = None;
+    for template in templates.iter() {
+        if template_card(ui, template, chosen == template.template) {
+            take = Some(template.template.clone());
+        }
+    }
+    let empty = Card {
+        icon: Icon::Square,
+        title: "Empty",
+        about: "No channel yet: you make them as you go.",
+        selected: chosen.is_empty(),
+        first: false,
+    };
+    if card(ui, empty).clicked() {
+        take = Some(String::new());
+    }
+    if let Some(template) = &take {
+        view.state.forms.template = Some(template.clone());
+        ui.ctx().request_repaint();
+    }
+    ui.add_space(space::S);
+    if view.state.forms.creating {
+        return under_way(ui, "Making it…");
+    }
+    let name = view.state.forms.community.trim().to_owned();
+    let ready = match (name.is_empty(), long.is_some()) {
+        (true, _) => Err("Give it a name first."),
+        (_, true) => Err("The name is too long."),
+        _ => Ok(()),
+    };
+    let pressed = wide_button(ui, Tone::Primary, "Create the community", ready).clicked();
+    if (pressed || enter) && ready.is_ok() {
+        let template = (!chosen.is_empty()).then_some(chosen);
+        view.act(Action::CreateCommunity(name, template));
+    } else if enter {
+        typed.request_focus();
+    }
+}
+
+fn first_template(templates: &[TemplateView]) -> String {
+    let first = templates.first();
+    first.map(|view| view.template.clone()).unwrap_or_default()
+}
+
+fn template_card(ui: &mut Ui, template: &TemplateView, selected: bool) -> bool {
+    let channels = template.channels.iter();
+    let mut names: Vec<String> = channels
+        .filter_map(|channel| match channel.kind {
+            ChannelKind::Text => Some(format!("#{}", text::name(&channel.name))),
+            ChannelKind::Voice => Some(format!("{} (voice)", text::name(&channel.name))),
+            ChannelKind::Category => None,
+        })
+        .collect();
+    let more = names.len().saturating_sub(CHANNELS_NAMED);
+    names.truncate(CHANNELS_NAMED);
+    let mut about = text::clean(&template.about, 200);
+    about.push('\n');
+    about.push_str(&names.join("  "));
+    if more > 0 {
+        about.push_str(&format!("  and {more} more"));
+    }
+    let words = Card {
+        icon: icon_of(&template.template),
+        title: &text::name(&template.title),
+        about: &about,
+        selected,
+        first: false,
+    };
+    card(ui, words).clicked()
+}
+
+/// A sign for the templates that come with the program.
+fn icon_of(template: &str) -> Icon {
+    match template {
+        "friends" => Icon::Smile,
+        "project" => Icon::Hammer,
+        "gaming" => Icon::Gamepad2,
+        _ => Icon::LayoutTemplate,
+    }
+}

@@ -1,0 +1,375 @@
+//! How this computer reaches others: a sentence first, then each person, then what helps when asking for help.
+
+use std::fmt::Write as _;
+
+use alloquy_api::snapshot::{ConnectionView, PathKind};
+use alloquy_ids::UnixMs;
+use egui::{Color32, Frame, Margin, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
+use lucide_icons::Icon;
+
+use super::spans::{ago, counted};
+use crate::action::Action;
+use crate::model::Model;
+use crate::text;
+use crate::theme::{self, Palette, font, radius, space};
+use crate::views::View;
+use crate::widgets::{
+    Sheet, Tone, avatar, button, focus_ring, heading, label, line, paint_icon, sheet,
+};
+
+/// Rows of people that are shown: more are counted.
+const ROWS_MAX: usize = 200;
+
+pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
+    let words = Sheet {
+        title: "Connections",
+        width: 560.0,
+    };
+    sheet(ui, words, |ui| {
+        let palette = theme::palette(ui);
+        sentence(view.model, ui);
+        ui.add_space(space::S);
+        people(view, ui);
+        let connections = &view.model.snapshot.connections;
+        let others = connections
+            .peers
+            .iter()
+            .filter(|peer| peer.account.is_none());
+        let others = others.filter(|peer| peer.path.is_some()).count();
+        if others > 0 {
+            let words = format!(
+                "And {} that belong to nobody you know, such as relays.",
+                counted(others as u64, "device")
+            );
+            label(ui, &words, font::secondary(), palette.text_dim);
+        }
+        ui.add_space(space::S);
+        addresses(view, ui);
+        ui.add_space(space::S);
+        let copy = button(ui, Tone::Plain, "Copy diagnostics", Ok(()));
+        let copy =
+            copy.on_hover_text("What helps to find a fault. No names, nothing that was written.");
+        if copy.clicked() {
+            view.act(Action::Copy(diagnostics(view.model)));
+        }
+    })
+}
+
+/// How many people are reached directly, and through a relay.
+fn reached(model: &Model) -> (usize, usize) {
+    let peers = &model.snapshot.connections.peers;
+    let known = peers.iter().filter(|peer| peer.account.is_some());
+    let paths: Vec<PathKind> = known.filter_map(|peer| peer.path).collect();
+    let relayed = paths
+        .iter()
+        .filter(|path| **path == PathKind::Relayed)
+        .count();
+    (paths.len() - relayed, relayed)
+}
+
+fn sentence(model: &Model, ui: &mut Ui) {
+    let palette = theme::palette(ui);
+    let (_, color) = connection_words(model, palette);
+    let (head, about) = in_words(model);
+    Frame::new()
+        .fill(palette.raised)
+        .corner_radius(radius::CARD)
+        .inner_margin(Margin::same(16))
+        .show(ui, |ui| {
+            ui.horizontal(|ui| {
+                let (rect, _) = ui.allocate_exact_size(Vec2::splat(36.0), Sense::hover());
+                ui.painter()
+                    .circle_filled(rect.center(), 18.0, palette.active);
+                paint_icon(ui, Icon::Waypoints, rect.center(), 18.0, color);
+                ui.add_space(space::XS);
+                ui.vertical(|ui| {
+                    ui.set_width(ui.available_width());
+                    ui.spacing_mut().item_spacing.y = 2.0;
+                    label(ui, &head, font::title(), palette.text_strong);
+                    label(ui, &about, font::secondary(), palette.text_dim);
+                });
+            });
+        });
+}
+
+/// How one is connected: a headline, and what it means.
+fn in_words(model: &Model) -> (String, String) {
+    let waiting = model.snapshot.waiting;
+    let kept = match waiting {
+        0 => "What you write is kept and delivered as soon as somebody is there.".to_owned(),
+        1 => "One message waits here and goes out as soon as somebody is there.".to_owned(),
+        n => format!("{n} messages wait here and go out as soon as somebody is there."),
+    };
+    match reached(model) {
+        (0, 0) if model.snapshot.connections.listen.is_empty() => {
+            ("You are offline".to_owned(), kept)
+        }
+        (0, 0) => ("Nobody else is online right now".to_owned(), kept),
+        (0, relayed) => (
+            "You are connected through others only".to_owned(),
+            format!(
+                "{} reached through a relay: a bit slower, and as private. Messages arrive.",
+                people_are(relayed)
+            ),
+        ),
+        (direct, 0) => (
+            format!("You are connected directly with {}", counted_people(direct)),
+            "Nothing stands between you: the fastest way there is.".to_owned(),
+        ),
+        (direct, relayed) => (
+            format!(
+                "You are connected with {}",
+                counted_people(direct + relayed)
+            ),
+            format!("{direct} directly, {relayed} through a relay."),
+        ),
+    }
+}
+
+fn counted_people(count: usize) -> String {
+    match count {
+        1 => "one person".to_owned(),
+        count => format!("{count} people"),
+    }
+}
+
+fn people_are(count: usize) -> String {
+    match count {
+        1 => "One person is".to_owned(),
+        count => format!("{count} people are"),
+    }
+}
+
+fn people(view: &View<'_>, ui: &mut Ui) {
+    let connections = &view.model.snapshot.connections;
+    let known = || {
+        connections
+            .peers
+            .iter()
+            .filter(|peer| peer.account.is_some())
+    };
+    if known().next().is_none() {
+        return;
+    }
+    heading(ui, "People");
+    ui.spacing_mut().item_spacing.y = 2.0;
+    for peer in known().take(ROWS_MAX) {
+        person(ui, peer, view.model.clock.now);
+    }
+    let more = known().count().saturating_sub(ROWS_MAX);
+    if more > 0 {
+        let palette = theme::palette(ui);
+        label(
+            ui,
+            &format!("and {more} more"),
+            font::secondary(),
+            palette.text_dim,
+        );
+    }
+    ui.spacing_mut().item_spacing.y = space::S;
+}
+
+/// The way to a peer, in plain words.
+const fn path_words(path: PathKind) -> &'static str {
+    match path {
+        PathKind::Loopback => "on this computer",
+        PathKind::Local => "on the same network",
+        PathKind::Direct => "directly over the internet",
+        PathKind::Relayed => "through a relay",
+    }
+}
+
+fn person(ui: &mut Ui, peer: &ConnectionView, now: UnixMs) {
+    let palette = theme::palette(ui);
+    let name = peer.name.as_deref().map_or_else(
+        || {
+            peer.account
+                .map(|account| account.short())
+                .unwrap_or_default()
+        },
+        text::name,
+    );
+    let (way, color) = match peer.path {
+        Some(PathKind::Relayed) => (path_words(PathKind::Relayed).to_owned(), palette.warn),
+        Some(path) => (path_words(path).to_owned(), palette.ok),
+        None => (
+            format!("last seen {}", ago(now, peer.seen)),
+            palette.text_faint,
+        ),
+    };
+    let trip = match (peer.path, peer.round_trip_ms) {
+        (Some(_), Some(0)) => "under 1 ms".to_owned(),
+        (Some(_), Some(ms)) => format!("{ms} ms"),
+        _ => String::new(),
+    };
+    let size = Vec2::new(ui.available_width(), 46.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    let spoken = format!("{name}, {way} {trip}");
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, spoken.trim()));
+    if response.hovered() {
+        ui.painter().rect_filled(rect, radius::ROW, palette.hover);
+        response.on_hover_text("How long a word takes to get there and back");
+    }
+    let face = Rect::from_center_size(
+        egui::pos2(rect.left() + 24.0, rect.center().y),
+        Vec2::splat(32.0),
+    );
+    let key = peer.account.map_or([0; 32], |account| account.0);
+    avatar(ui, face, &key, &name);
+    let end = line(ui, &trip, font::secondary(), palette.text_dim, 90.0);
+    let right = rect.right() - space::M - end.size().x;
+    let at = egui::pos2(right, rect.center().y - end.size().y / 2.0);
+    ui.painter().galley(at, end, palette.text_dim);
+    let left = face.right() + space::M;
+    let room = right - left - space::S;
+    let title = line(ui, &name, font::control(), palette.text_strong, room);
+    let below = line(ui, &way, font::secondary(), palette.text_dim, room - 16.0);
+    let top = rect.center().y - (title.size().y + below.size().y) / 2.0;
+    let second = top + title.size().y;
+    let dot = egui::pos2(left + 4.0, second + below.size().y / 2.0);
+    ui.painter()
+        .galley(egui::pos2(left, top), title, palette.text_strong);
+    ui.painter().circle_filled(dot, 4.0, color);
+    ui.painter()
+        .galley(egui::pos2(left + 14.0, second), below, palette.text_dim);
+}
+
+/// Own addresses, behind a disclosure: few want them.
+fn addresses(view: &mut View<'_>, ui: &mut Ui) {
+    let palette = theme::palette(ui);
+    let open = view.state.forms.addresses_shown;
+    if disclosure(ui, "Addresses of this computer", open) {
+        view.state.forms.addresses_shown = !open;
+        ui.ctx().request_repaint();
+    }
+    if !open {
+        return;
+    }
+    let connections = &view.model.snapshot.connections;
+    for address in &connections.listen {
+        label(ui, &text::clean(address, 300), font::code(), palette.text);
+    }
+    if connections.listen.is_empty() {
+        label(
+            ui,
+            "None: it can not be reached now.",
+            font::secondary(),
+            palette.text_dim,
+        );
+    }
+    label(
+        ui,
+        discovery_words(connections.local_discovery),
+        font::secondary(),
+        palette.text_dim,
+    );
+}
+
+/// Whether peers on the local network are looked for, as a sentence.
+pub(super) const fn discovery_words(on: bool) -> &'static str {
+    if on {
+        "People on the same network find this computer by themselves."
+    } else {
+        "People on the same network are not looked for."
+    }
+}
+
+fn disclosure(ui: &mut Ui, name: &str, open: bool) -> bool {
+    let palette = theme::palette(ui);
+    let size = Vec2::new(ui.available_width(), theme::HIT_MIN);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, true, open, name));
+    let color = if response.hovered() || response.has_focus() {
+        palette.text_strong
+    } else {
+        palette.text_dim
+    };
+    let icon = if open {
+        Icon::ChevronDown
+    } else {
+        Icon::ChevronRight
+    };
+    let at = egui::pos2(rect.left() + 8.0, rect.center().y);
+    paint_icon(ui, icon, at, 16.0, color);
+    let galley = line(ui, name, font::control(), color, rect.width() - 24.0);
+    let at = egui::pos2(rect.left() + 22.0, rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, color);
+    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    response
+        .on_hover_cursor(egui::CursorIcon::PointingHand)
+        .clicked()
+}
+
+/// What helps to find a fault: paths, times and kinds of transport, no names, ids, addresses or contents.
+fn diagnostics(model: &Model) -> String {
+    let snapshot = &model.snapshot;
+    let mut text = format!(
+        "Alloquy {}\nmessages waiting: {}\nlocal discovery: {}\nlistening: {}\n",
+        model.about.version,
+        snapshot.waiting,
+        snapshot.connections.local_discovery,
+        snapshot
+            .connections
+            .listen
+            .iter()
+            .map(|address| transport(address))
+            .collect::<Vec<_>>()
+            .join(", "),
+    );
+    for (number, peer) in (1..).zip(&snapshot.connections.peers) {
+        let of = if peer.account.is_some() {
+            "member"
+        } else {
+            "other"
+        };
+        let path = peer.path.map_or("not connected", path_words);
+        let trip = peer
+            .round_trip_ms
+            .map_or_else(|| "?".to_owned(), |ms| ms.to_string());
+        let via = transport(&peer.address);
+        writeln!(text, "peer {number} ({of}): {path}, {trip} ms, {via}")
+            .expect("a String takes everything");
+    }
+    text
+}
+
+/// The protocols of an address, without their values.
+fn transport(address: &str) -> String {
+    const KNOWN: [&str; 9] = [
+        "ip4",
+        "ip6",
+        "dns",
+        "udp",
+        "tcp",
+        "quic-v1",
+        "p2p-circuit",
+        "memory",
+        "ws",
+    ];
+    let parts = address.split('/').filter(|part| KNOWN.contains(part));
+    parts.collect::<Vec<_>>().join("+")
+}
+
+/// How this node reaches others, in a few words, and the colour of it.
+pub(in crate::views) fn connection_words(model: &Model, palette: &Palette) -> (String, Color32) {
+    let waiting = model.snapshot.waiting;
+    match reached(model) {
+        (0, 0) if waiting == 1 => ("Offline, 1 message waits".to_owned(), palette.warn),
+        (0, 0) if waiting > 0 => (format!("Offline, {waiting} messages wait"), palette.warn),
+        (0, 0) => ("Nobody is connected".to_owned(), palette.text_faint),
+        (0, _) => ("Only through a relay".to_owned(), palette.warn),
+        (direct, 0) => (format!("{direct} direct"), palette.ok),
+        (direct, relayed) => (format!("{direct} direct · {relayed} relayed"), palette.ok),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn diagnostics_name_kinds_and_no_values() {
+        let kinds = transport("/ip4/192.0.2.7/udp/4711/quic-v1/p2p/12D3KooWsecret");
+        assert_eq!(kinds, "ip4+udp+quic-v1");
+    }
+}

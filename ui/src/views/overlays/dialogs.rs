@@ -1,0 +1,90 @@
+//! Small dialogs: a channel, leaving, the members of a narrow window.
+
+use alloquy_api::limits::NAME_BYTES_MAX;
+use alloquy_ids::CommunityId;
+use egui::Ui;
+
+use super::{Pressed, steps};
+use crate::action::Action;
+use crate::text;
+use crate::theme::{self, font};
+use crate::views::View;
+use crate::widgets::{Field, Sheet, Tone, entered, field, label, over_limit, sheet, switch};
+
+pub(super) fn add_channel(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
+    let words = Sheet {
+        title: "Make a channel",
+        width: 440.0,
+    };
+    let mut close = false;
+    close |= sheet(ui, words, |ui| {
+        let long = over_limit(&view.state.forms.channel, NAME_BYTES_MAX);
+        let words = Field {
+            name: "Name of the channel",
+            hint: "what it is about, such as “recipes”",
+            error: long.as_deref(),
+            secret: false,
+        };
+        let typed = field(ui, &mut view.state.forms.channel, words);
+        let enter = entered(ui, &typed);
+        let private = view.state.forms.channel_private;
+        let about = "Only people and roles that you let in see it.";
+        if switch(ui, private, "Private", about).clicked() {
+            view.state.forms.channel_private = !private;
+            ui.ctx().request_repaint();
+        }
+        let name = view.state.forms.channel.trim().to_owned();
+        let ready = match (name.is_empty(), long.is_some()) {
+            (true, _) => Err("Give it a name first."),
+            (_, true) => Err("The name is too long."),
+            _ => Ok(()),
+        };
+        let pressed = steps(ui, (Tone::Primary, "Make the channel"), ready);
+        close |= pressed == Pressed::Cancel;
+        if (pressed == Pressed::Step || enter) && ready.is_ok() {
+            view.act(Action::CreateChannel(id, name, private));
+        } else if enter {
+            typed.request_focus();
+        }
+    });
+    close
+}
+
+pub(super) fn leave(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
+    let name = view
+        .model
+        .community(id)
+        .map(|community| text::name(&community.name));
+    let title = format!("Leave {}?", name.unwrap_or_default());
+    let words = Sheet {
+        title: &title,
+        width: 420.0,
+    };
+    let mut close = false;
+    close |= sheet(ui, words, |ui| {
+        let palette = theme::palette(ui);
+        let about = "It goes from this computer with everything that was written in it. What you wrote stays with \
+                     the others. To come back you need a new invite.";
+        label(ui, about, font::message(), palette.text);
+        match steps(ui, (Tone::Danger, "Leave"), Ok(())) {
+            Pressed::Step => view.act(Action::Leave(id)),
+            Pressed::Cancel => close = true,
+            Pressed::Nothing => {}
+        }
+    });
+    close
+}
+
+pub(super) fn members(view: &mut View<'_>, ui: &mut Ui) -> bool {
+    let words = Sheet {
+        title: "Members",
+        width: 360.0,
+    };
+    let height = (view.state.size.y - 160.0).max(160.0);
+    sheet(ui, words, |ui| {
+        ui.allocate_ui(egui::Vec2::new(ui.available_width(), height), |ui| {
+            ui.set_min_height(height);
+            crate::views::members::show(view, ui);
+        });
+    })
+}

@@ -1,0 +1,235 @@
+//! Inviting people: a link at once, to copy or to scan.
+
+use alloquy_ids::{CommunityId, UnixMs};
+use egui::{Color32, Frame, Margin, Mesh, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
+use qrcode::{EcLevel, QrCode};
+
+use super::spans::until;
+use crate::action::Action;
+use crate::state::{InviteExpiry, InviteMade};
+use crate::text;
+use crate::theme::{self, font, radius, space};
+use crate::views::View;
+use crate::widgets::{
+    Sheet, Tone, Weight, button, label, line, link_button, notice, segments, sheet, under_way,
+    wide_button,
+};
+
+/// Modules left light around the code (ISO/IEC 18004, 5.3.8): cameras find it by them.
+const QUIET: usize = 4;
+/// Side of the code where there is room, in points.
+const QR_SIDE: f32 = 264.0;
+/// Uses that are offered.
+const USES: [(Option<u32>, &str); 4] = [
+    (None, "Any number"),
+    (Some(1), "One"),
+    (Some(10), "10"),
+    (Some(50), "50"),
+];
+
+/// The picture of a link, made anew only when the link changes.
+#[derive(Debug, Default)]
+pub(crate) struct QrPicture {
+    of: String,
+    /// Modules of a side, and which of them are dark; `None`: the link is too long for any code.
+    modules: Option<(usize, Vec<bool>)>,
+}
+
+impl QrPicture {
+    fn make(&mut self, link: &str) {
+        if self.of == link {
+            return;
+        }
+        link.clone_into(&mut self.of);
+        // The lowest level of correction: on a screen nothing is scratched, and the link is long.
+        let code = QrCode::with_error_correction_level(link, EcLevel::L).ok();
+        self.modules = code.map(|code| (code.width(), dark(&code)));
+    }
+}
+
+fn dark(code: &QrCode) -> Vec<bool> {
+    let colors = code.to_colors();
+    colors
+        .into_iter()
+        .map(|color| color == qrcode::Color::Dark)
+        .collect()
+}
+
+pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
+    let name = view
+        .model
+        .community(id)
+        .map(|community| text::name(&community.name));
+    let title = format!("Invite people to {}", name.unwrap_or_default());
+    let words = Sheet {
+        title: &title,
+        width: 500.0,
+    };
+    sheet(ui, words, |ui| {
+        let made = view.state.forms.invite.clone();
+        match made.filter(|made| made.community == id) {
+            Some(made) => link(view, ui, &made),
+            None => without_link(view, ui, id),
+        }
+        options(view, ui, id);
+    })
+}
+
+fn without_link(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
+    let forms = &view.state.forms;
+    if let Some(why) = &forms.invite_error {
+        notice(ui, Weight::Bad, why);
+    } else if forms.invite_revoked {
+        let gone = "The link does not work any more. Whoever has joined by it stays.";
+        notice(ui, Weight::Info, gone);
+    } else {
+        return under_way(ui, "Making a link…");
+    }
+    if wide_button(ui, Tone::Primary, "Make a new link", Ok(())).clicked() {
+        make(view, id);
+    }
+}
+
+fn make(view: &mut View<'_>, id: CommunityId) {
+    let forms = &view.state.forms;
+    let (uses, expires) = (forms.invite_uses, forms.invite_expiry.millis());
+    view.act(Action::MakeInvite(id, uses, expires));
+}
+
+fn link(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
+    let palette = theme::palette(ui);
+    let about = "Send this link to a friend. Whoever has it can join.";
+    label(ui, about, font::message(), palette.text);
+    copy_row(view, ui, made);
+    let side = QR_SIDE.min(ui.available_width());
+    view.state.qr.make(&made.link);
+    ui.add_space(space::XS);
+    if let Some((width, modules)) = &view.state.qr.modules {
+        ui.vertical_centered(|ui| {
+            picture(ui, side, *width, modules);
+            let hint = "Or let them scan it with a phone’s camera.";
+            label(ui, hint, font::secondary(), palette.text_dim);
+        });
+    } else {
+        let why = "This link is too long for a picture to scan. Send the link itself.";
+        notice(ui, Weight::Info, why);
+    }
+    let mut end = until(view.model.clock.now, expiry_of(view, made));
+    end.insert_str(0, "This link ");
+    ui.horizontal_wrapped(|ui| {
+        label(ui, &end, font::secondary(), palette.text_dim);
+        if link_button(ui, "Take it back").clicked() {
+            view.act(Action::RevokeInvite(made.community, made.id));
+        }
+    });
+}
+
+fn expiry_of(view: &View<'_>, made: &InviteMade) -> Option<UnixMs> {
+    let millis = view.state.forms.invite_expiry.millis()?;
+    Some(UnixMs(made.made.0 + millis))
+}
+
+/// The link on one line, and the button that copies it.
+fn copy_row(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
+    let palette = theme::palette(ui);
+    Frame::new()
+        .fill(palette.field)
+        .corner_radius(radius::ROW)
+        .inner_margin(Margin::symmetric(6, 5))
+        .show(ui, |ui| {
+            let right = egui::Layout::right_to_left(egui::Align::Center);
+            let row = Vec2::new(ui.available_width(), theme::ROW_HEIGHT);
+            ui.allocate_ui_with_layout(row, right, |ui| {
+                let word = if made.copied { "Copied" } else { "Copy" };
+                if button(ui, Tone::Primary, word, Ok(())).clicked() {
+                    view.act(Action::Copy(made.link.clone()));
+                }
+                let room = ui.available_width() - space::S;
+                let galley = line(ui, &made.link, font::code(), palette.text, room);
+                let size = Vec2::new(ui.available_width(), theme::ROW_HEIGHT);
+                let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+                response.widget_info(|| WidgetInfo::labeled(Role::Label, true, "The invite link"));
+                let y = rect.center().y - galley.size().y / 2.0;
+                let at = egui::pos2(rect.left() + space::S, y);
+                ui.painter().galley(at, galley, palette.text);
+            });
+        });
+}
+
+/// The code, dark on white in both themes: cameras expect that.
+fn picture(ui: &mut Ui, side: f32, width: usize, modules: &[bool]) {
+    let scale = ui.ctx().pixels_per_point();
+    let all = (width + 2 * QUIET) as f32;
+    // Whole pixels, so that every module is as wide as the next.
+    let module = ((side * scale / all).floor().max(1.0)) / scale;
+    let (rect, response) = ui.allocate_exact_size(Vec2::splat(module * all), Sense::hover());
+    let name = "The invite link as a picture to scan";
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
+    let snap = |value: f32| (value * scale).round() / scale;
+    let origin = egui::pos2(snap(rect.left()), snap(rect.top()));
+    let white = Rect::from_min_size(origin, rect.size());
+    ui.painter()
+        .rect_filled(white, radius::CARD, Color32::WHITE);
+    let mut mesh = Mesh::default();
+    for (y, row) in modules.chunks(width.max(1)).enumerate() {
+        let mut x = 0;
+        while x < row.len() {
+            let run = row[x..].iter().take_while(|dark| **dark).count();
+            if run > 0 {
+                let at = Vec2::new((x + QUIET) as f32, (y + QUIET) as f32) * module;
+                let size = Vec2::new(run as f32, 1.0) * module;
+                mesh.add_colored_rect(Rect::from_min_size(origin + at, size), Color32::BLACK);
+            }
+            x += run.max(1);
+        }
+    }
+    ui.painter().add(mesh);
+}
+
+/// How long and for how many the link is good. Another choice makes another link, and takes back the one that
+/// nobody can have seen.
+fn options(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
+    let palette = theme::palette(ui);
+    ui.add_space(space::S);
+    label(ui, "Good for", font::meta(), palette.text_dim);
+    let spans = ["1 hour", "1 day", "7 days", "For ever"];
+    let now = view.state.forms.invite_expiry;
+    let chosen = InviteExpiry::ALL.iter().position(|span| *span == now);
+    let mut changed = false;
+    if let Some(place) = segments(ui, "Good for", &spans, chosen.unwrap_or(0)) {
+        view.state.forms.invite_expiry = InviteExpiry::ALL[place];
+        changed = true;
+    }
+    label(ui, "How many may join", font::meta(), palette.text_dim);
+    let words = USES.map(|(_, word)| word);
+    let uses = view.state.forms.invite_uses;
+    let chosen = USES.iter().position(|(count, _)| *count == uses);
+    if let Some(place) = segments(ui, "How many may join", &words, chosen.unwrap_or(0)) {
+        view.state.forms.invite_uses = USES[place].0;
+        changed = true;
+    }
+    if changed {
+        let before = view.state.forms.invite.clone();
+        if let Some(before) = before.filter(|made| !made.copied) {
+            view.act(Action::RevokeInvite(before.community, before.id));
+        }
+        make(view, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_link_has_a_picture_and_one_that_no_code_holds_has_none() {
+        let mut picture = QrPicture::default();
+        picture.make(&format!("alloquy://join/{}", "a".repeat(900)));
+        let (width, modules) = picture.modules.as_ref().expect("2,953 bytes are the most");
+        assert_eq!(modules.len(), width * width);
+        // The three corners that a camera looks for are dark.
+        assert!(modules[0] && modules[width - 1] && modules[width * (width - 1)]);
+        picture.make(&format!("alloquy://join/{}", "a".repeat(3_000)));
+        assert!(picture.modules.is_none());
+    }
+}

@@ -1,0 +1,296 @@
+//! A member's card: who it is, and what one may do.
+
+mod may;
+
+use alloquy_api::Command;
+use alloquy_api::command::{AccountRef, CommunityRef, RoleRef};
+use alloquy_api::limits::REASON_BYTES_MAX;
+use alloquy_api::reply::{MemberView, RoleView};
+use alloquy_api::snapshot::CommunitySnapshot;
+use alloquy_ids::{AccountId, CommunityId};
+use egui::{Rect, Sense, Ui, Vec2};
+
+use super::{Pressed, availability, settings, steps};
+use crate::action::Action;
+use crate::state::{Overlay, Removal};
+use crate::text;
+use crate::theme::{self, font, space};
+use crate::views::View;
+use crate::widgets::{
+    Field, Presence, Sheet, Tone, avatar, button, chip, field, heading, key_words, label,
+    over_limit, presence_dot, sheet, switch,
+};
+use may::May;
+
+/// How long a member can be timed out, as offered.
+const SPANS: [(u64, &str); 3] = [
+    (10 * 60_000, "10 minutes"),
+    (3_600_000, "1 hour"),
+    (24 * 3_600_000, "1 day"),
+];
+
+pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, account: AccountId) -> bool {
+    let words = Sheet {
+        title: "Profile",
+        width: 440.0,
+    };
+    sheet(ui, words, |ui| {
+        let palette = theme::palette(ui);
+        let Some(community) = view.model.snapshot.communities.get(&id).cloned() else {
+            return;
+        };
+        let Some(member) = community
+            .members
+            .iter()
+            .find(|member| member.account == account)
+        else {
+            label(
+                ui,
+                "This account is not a member here any more.",
+                font::message(),
+                palette.text,
+            );
+            return;
+        };
+        card(ui, member);
+        if account == view.model.me() {
+            ui.add_space(space::S);
+            settings::own_fields(view, ui);
+            heading(ui, "How you are seen");
+            availability::choices(view, ui);
+        } else {
+            menu(view, ui, id, (&community, member));
+        }
+    })
+}
+
+fn card(ui: &mut Ui, member: &MemberView) {
+    let palette = theme::palette(ui);
+    let name = text::name(&member.name);
+    ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(Vec2::splat(80.0), Sense::hover());
+        avatar(ui, rect, member.account.as_bytes(), &name);
+        let presence = Presence::of(member);
+        let dot =
+            Rect::from_center_size(rect.right_bottom() - Vec2::splat(11.0), Vec2::splat(14.0));
+        presence_dot(ui, dot.center(), presence, palette.chat);
+        ui.add_space(space::S);
+        ui.vertical(|ui| {
+            ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing.y = 2.0;
+            label(ui, &name, font::h1(), palette.text_strong);
+            let status = member.status.as_deref().map(text::name).unwrap_or_default();
+            let below = if status.is_empty() {
+                presence.word().to_owned()
+            } else {
+                format!("{} · {status}", presence.word())
+            };
+            label(ui, &below, font::secondary(), palette.text_dim);
+        });
+    });
+    ui.add_space(space::XS);
+    ui.horizontal_wrapped(|ui| {
+        if member.owner {
+            chip(ui, "Owner", palette.text_strong, false);
+        }
+        for role in &member.roles {
+            chip(ui, &text::name(role), palette.text, false);
+        }
+    });
+    if let Some(about) = &member.about {
+        let about = text::clean(about, alloquy_api::limits::ABOUT_BYTES_MAX);
+        label(ui, &about, font::message(), palette.text);
+    }
+    let why = format!(
+        "The four words of {name}’s key: compare them when you want to be sure who this is."
+    );
+    label(ui, &why, font::secondary(), palette.text_dim);
+    key_words(ui, &member.account.words());
+    if member.forked {
+        let words = "Two copies of one of their devices are writing: tell them, by another way.";
+        label(ui, words, font::secondary(), palette.danger);
+    }
+}
+
+/// References by id, which no renaming changes.
+fn by_id(community: CommunityId, account: AccountId) -> (CommunityRef, AccountRef) {
+    (
+        CommunityRef(community.to_string()),
+        AccountRef(account.to_string()),
+    )
+}
+
+fn menu(
+    view: &mut View<'_>,
+    ui: &mut Ui,
+    id: CommunityId,
+    (community, member): (&CommunitySnapshot, &MemberView),
+) {
+    let may = May::new(community, view.model.me(), member);
+    roles(view, ui, id, (community, member, &may));
+    let name = text::name(&member.name);
+    let out = may.right("mute");
+    if may.anything() {
+        heading(ui, "Time out");
+        ui.horizontal_wrapped(|ui| {
+            for (duration_ms, span) in SPANS {
+                let pressed = button(
+                    ui,
+                    Tone::Plain,
+                    span,
+                    out.as_ref().map(|()| ()).map_err(String::as_str),
+                );
+                if pressed.clicked() {
+                    let (community, account) = by_id(id, member.account);
+                    let command = Command::Timeout {
+                        community,
+                        account,
+                        duration_ms,
+                        reason: None,
+                    };
+                    let done = format!("{name} can not write for {span}.");
+                    view.act(Action::Moderate(Box::new(command), done));
+                }
+            }
+        });
+        heading(ui, "Remove");
+        ui.horizontal_wrapped(|ui| {
+            for (how, right, word) in [
+                (Removal::Kick, "kick", "Kick…"),
+                (Removal::Ban, "ban", "Ban…"),
+            ] {
+                let allowed = may.right(right);
+                let allowed = allowed.as_ref().map(|()| ()).map_err(String::as_str);
+                if button(ui, Tone::Plain, word, allowed).clicked() {
+                    view.act(Action::Open(Overlay::ConfirmRemoval(
+                        id,
+                        member.account,
+                        how,
+                    )));
+                }
+            }
+        });
+    }
+}
+
+fn roles(
+    view: &mut View<'_>,
+    ui: &mut Ui,
+    id: CommunityId,
+    (community, member, may): (&CommunitySnapshot, &MemberView, &May),
+) {
+    let given: Vec<&RoleView> = community
+        .roles
+        .iter()
+        .filter(|role| role.name != "everyone" && may.role(role).is_ok())
+        .collect();
+    if given.is_empty() {
+        return;
+    }
+    heading(ui, "Roles");
+    let name = text::name(&member.name);
+    for role in given {
+        let has = member.roles.contains(&role.name);
+        let word = text::name(&role.name);
+        if switch(ui, has, &word, "").clicked() {
+            let (community, account) = by_id(id, member.account);
+            let role = RoleRef(role.role.to_string());
+            let (command, done) = if has {
+                let done = format!("{name} does not have the role {word} any more.");
+                (
+                    Command::RoleRevoke {
+                        community,
+                        role,
+                        account,
+                    },
+                    done,
+                )
+            } else {
+                let done = format!("{name} has the role {word} now.");
+                (
+                    Command::RoleGrant {
+                        community,
+                        role,
+                        account,
+                    },
+                    done,
+                )
+            };
+            view.act(Action::Moderate(Box::new(command), done));
+        }
+    }
+}
+
+/// Whether to remove a member, and why.
+pub(super) fn confirm(
+    view: &mut View<'_>,
+    ui: &mut Ui,
+    (id, account): (CommunityId, AccountId),
+    how: Removal,
+) -> bool {
+    let member = view.model.member(id, account);
+    let name = member.map_or_else(|| account.short(), |member| text::name(&member.name));
+    let (title, about, word) = match how {
+        Removal::Kick => (
+            format!("Kick {name}?"),
+            "They are removed, and can come back with another invite.",
+            "Kick",
+        ),
+        Removal::Ban => (
+            format!("Ban {name}?"),
+            "They are removed and can not come back until somebody lifts the ban.",
+            "Ban",
+        ),
+    };
+    let words = Sheet {
+        title: &title,
+        width: 420.0,
+    };
+    let mut close = false;
+    close |= sheet(ui, words, |ui| {
+        let palette = theme::palette(ui);
+        label(ui, about, font::message(), palette.text);
+        let long = over_limit(&view.state.forms.reason, REASON_BYTES_MAX);
+        let words = Field {
+            name: "Reason, for those who look after the community",
+            hint: "optional",
+            error: long.as_deref(),
+            secret: false,
+        };
+        field(ui, &mut view.state.forms.reason, words);
+        let ready = if long.is_some() {
+            Err("The reason is too long.")
+        } else {
+            Ok(())
+        };
+        match steps(ui, (Tone::Danger, word), ready) {
+            Pressed::Cancel => close = true,
+            Pressed::Nothing => {}
+            Pressed::Step => {
+                let (community, account) = by_id(id, account);
+                let reason = view.state.forms.reason.trim();
+                let reason = (!reason.is_empty()).then(|| reason.to_owned());
+                let (command, done) = match how {
+                    Removal::Kick => (
+                        Command::Kick {
+                            community,
+                            account,
+                            reason,
+                        },
+                        format!("{name} was removed."),
+                    ),
+                    Removal::Ban => (
+                        Command::Ban {
+                            community,
+                            account,
+                            reason,
+                        },
+                        format!("{name} was banned."),
+                    ),
+                };
+                view.act(Action::Moderate(Box::new(command), done));
+            }
+        }
+    });
+    close
+}

@@ -1,0 +1,80 @@
+//! The sheet of shortcuts, made from the table of actions.
+
+use egui::{Rect, Role, Sense, Ui, Vec2, WidgetInfo};
+
+use crate::action::{ActionKind, Reach};
+use crate::theme::{self, font, radius, space};
+use crate::widgets::{Sheet, heading, line, sheet};
+
+pub(super) fn show(ui: &mut Ui) -> bool {
+    let words = Sheet {
+        title: "Shortcuts",
+        width: 620.0,
+    };
+    sheet(ui, words, table)
+}
+
+/// All shortcuts: those that hold everywhere, those of a message, those while writing.
+pub(super) fn table(ui: &mut Ui) {
+    type Picks = fn(&Reach) -> bool;
+    let groups: [(&str, Picks); 3] = [
+        ("Everywhere", |reach| matches!(reach, Reach::Shortcut(..))),
+        ("On a message", |reach| {
+            matches!(reach, Reach::MessageKey(_))
+        }),
+        ("While writing", |reach| {
+            matches!(reach, Reach::ComposerKey(_))
+        }),
+    ];
+    ui.spacing_mut().item_spacing.y = 0.0;
+    for (title, picks) in groups {
+        heading(ui, title);
+        for kind in ActionKind::ALL {
+            for reach in kind.reach().iter().filter(|reach| picks(reach)) {
+                row(ui, *kind, reach);
+            }
+        }
+        ui.add_space(space::M);
+    }
+    let palette = theme::palette(ui);
+    let words = "Everything else is reached with Tab and the arrows, and pressed with Enter.";
+    crate::widgets::label(ui, words, font::secondary(), palette.text_dim);
+}
+
+fn row(ui: &mut Ui, kind: ActionKind, reach: &Reach) {
+    let palette = theme::palette(ui);
+    let size = Vec2::new(ui.available_width(), theme::HIT_MIN);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    let what = match reach {
+        Reach::Shortcut(which, _) if !which.is_empty() => format!("{}: {which}", kind.label()),
+        _ => kind.label().to_owned(),
+    };
+    let keys = reach.keys();
+    let spoken = format!("{what}, {keys}");
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
+    if response.hovered() {
+        ui.painter().rect_filled(rect, radius::ROW, palette.hover);
+    }
+    let font = font::meta();
+    let galley = line(ui, &keys, font, palette.text_strong, rect.width() * 0.55);
+    let cap = Rect::from_min_size(
+        egui::pos2(
+            rect.right() - galley.size().x - 2.0 * space::S,
+            rect.center().y - 11.0,
+        ),
+        Vec2::new(galley.size().x + 2.0 * space::S, 22.0),
+    );
+    ui.painter().rect_filled(cap, radius::CHIP, palette.active);
+    ui.painter().galley(
+        cap.center() - galley.size() / 2.0,
+        galley,
+        palette.text_strong,
+    );
+    let room = cap.left() - rect.left() - space::L;
+    let words = line(ui, &what, font::control(), palette.text, room);
+    let at = egui::pos2(
+        rect.left() + space::S,
+        rect.center().y - words.size().y / 2.0,
+    );
+    ui.painter().galley(at, words, palette.text);
+}

@@ -1,0 +1,4 @@
+//! The window as a person uses it: found by accessible names, driven by keys, typing and the pointer.
+
+mod fixture;
+mod timeline;
