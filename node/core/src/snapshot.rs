@@ -163,7 +163,7 @@ impl<R: CryptoRng> Node<R> {
         let anew = self.take_due_communities();
         let mut next = Snapshot::clone(&self.views.current);
         self.build_node_part(&mut next);
-        self.count_channels(&channels);
+        self.count_channels(&channels, !anew.is_empty());
         self.build_communities(&mut next, &anew, &channels);
         next.waiting = self
             .views
@@ -220,28 +220,32 @@ impl<R: CryptoRng> Node<R> {
             .map(|fault| CommandError::new(ErrorCode::Storage, fault.to_string()));
     }
 
-    /// Counts what happened in channels since the last look.
-    fn count_channels(&mut self, touched: &BTreeSet<ChannelId>) {
-        let mention = self.mention();
+    /// Counts what happened in channels since the last look; `other_channels`: there may be others than then.
+    fn count_channels(&mut self, touched: &BTreeSet<ChannelId>, other_channels: bool) {
+        let active = || self.communities.values().filter(|one| one.active);
         let mut counts = std::mem::take(&mut self.views.counts);
-        let mut held = BTreeSet::new();
-        for community in self.communities.values().filter(|one| one.active) {
-            for channel in community.timelines.keys() {
-                held.insert(*channel);
-                if !touched.contains(channel) && counts.contains_key(channel) {
-                    continue;
-                }
-                let (unread, mentions) = community.unread(*channel, &mention);
-                let waiting = community.waiting_messages(*channel);
+        let mut due = touched.clone();
+        if other_channels || counts.is_empty() {
+            let held: BTreeSet<_> = active()
+                .flat_map(|community| community.timelines.keys().copied())
+                .collect();
+            counts.retain(|channel, _| held.contains(channel));
+            due.extend(held.into_iter().filter(|held| !counts.contains_key(held)));
+        }
+        let mention = self.mention();
+        for channel in due {
+            let of = active().find(|community| community.timelines.contains_key(&channel));
+            if let Some(community) = of {
+                let (unread, mentions) = community.unread(channel, &mention);
+                let waiting = community.waiting_messages(channel);
                 let new = Counts {
                     unread,
                     mentions,
                     waiting,
                 };
-                counts.insert(*channel, new);
+                counts.insert(channel, new);
             }
         }
-        counts.retain(|channel, _| held.contains(channel));
         self.views.counts = counts;
     }
 
@@ -479,5 +483,81 @@ fn icon(community: &Community, earlier: Option<&Arc<[u8]>>) -> Option<Arc<[u8]>>
         }
         (Some(Value::Bytes(bytes)), _) => Some(bytes.into()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloquy_api::Command;
+    use alloquy_api::command::{ChannelRef, CommandId};
+    use alloquy_ids::UnixMs;
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+    use crate::io::{Input, Now, Origin, Output, Write};
+
+    /// A node with a store that never fails.
+    struct Alone(Node<ChaCha8Rng>);
+
+    impl Alone {
+        fn new() -> Self {
+            let mut rng = ChaCha8Rng::seed_from_u64(7);
+            let founded = crate::found("ana", Now::default(), &mut rng).expect("a short name");
+            let records = founded.writes.into_iter().filter_map(|write| match write {
+                Write::Put(key, value) => Some((key, value)),
+                Write::Delete(_) => None,
+            });
+            let node = Node::restore(records, [1; 32], Now::default(), rng);
+            Self(node.expect("the records are whole"))
+        }
+
+        fn line(&mut self, ms: u64, line: &str) {
+            let command: Command = line.parse().expect("a line");
+            let (client, id) = (1, CommandId(1));
+            let origin = Origin {
+                client,
+                command: id,
+            };
+            let now = Now {
+                mono: MonoMs(ms),
+                wall: UnixMs(ms),
+            };
+            let mut inputs = vec![Input::Command(origin, command)];
+            while let Some(input) = inputs.pop() {
+                self.0.handle(now, input);
+                while let Some(output) = self.0.poll_output() {
+                    if let Output::Store(task, _) = output {
+                        inputs.insert(0, Input::Storage(task, Ok(())));
+                    }
+                }
+            }
+            self.0.snapshot();
+        }
+
+        /// When the lists of the only community were last made.
+        fn made(&self) -> Option<u64> {
+            self.0.views.made.values().map(|at| at.0).max()
+        }
+    }
+
+    #[test]
+    fn a_message_makes_no_list_and_a_new_name_does() {
+        let mut ana = Alone::new();
+        ana.line(1_000, "create-community club --template friends");
+        ana.line(2_000, "topic club about");
+        assert_eq!(ana.made(), Some(2_000));
+        ana.line(3_000, "send club/general hello");
+        ana.line(4_000, "mark-read club/general");
+        let general = ChannelRef("club/general".to_owned());
+        let (_, channel) = ana.0.channel_named(&general.0).expect("it was made");
+        assert_eq!(
+            ana.made(),
+            Some(2_000),
+            "nothing but the channel was looked at"
+        );
+        assert_eq!(ana.0.views.counts[&channel].waiting, 1);
+        ana.line(5_000, "rename club inn");
+        assert_eq!(ana.made(), Some(5_000));
     }
 }

@@ -247,7 +247,7 @@ struct Line {
     responses: Receiver<Result<Response, CommandError>>,
     kept: VecDeque<Event>,
     data_dir: PathBuf,
-    /// The last snapshot, and whether the node has said since that there is another one.
+    /// The last snapshot, and whether there may be another one: the node said so, or told of an event.
     snapshot: Arc<Snapshot>,
     stale: bool,
     /// What the node said before it ended the connection.
@@ -322,8 +322,14 @@ impl Line {
     /// Takes what nobody waits for now.
     fn set_aside(&mut self, response: Response) -> Result<(), CommandError> {
         match response {
-            Response::Event(event) if self.kept.len() < EVENTS_MAX => self.kept.push_back(event),
-            Response::Changed { .. } => self.stale = true,
+            Response::Event(event) => {
+                self.stale = true;
+                if self.kept.len() < EVENTS_MAX {
+                    self.kept.push_back(event);
+                }
+            }
+            // What an event told of may be shown already.
+            Response::Changed { version } => self.stale |= version > self.snapshot.version,
             Response::Error(error) => {
                 self.fault = Some(error.clone());
                 return Err(error);
@@ -372,7 +378,10 @@ impl Line {
                 until.saturating_duration_since(Instant::now())
             });
             match self.receive(left)? {
-                Some(Response::Event(event)) => return Ok(Some(event)),
+                Some(Response::Event(event)) => {
+                    self.stale = true;
+                    return Ok(Some(event));
+                }
                 Some(response) => self.set_aside(response)?,
                 None => return Ok(None),
             }

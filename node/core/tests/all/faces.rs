@@ -328,11 +328,16 @@ fn typing_is_shown_and_lapses_by_itself() {
 #[test]
 fn a_window_says_whether_all_is_here_as_peers_come_and_go() {
     let (mut world, _) = World::club(&["ana", "ben"]);
+    // Nothing else about ben changes with the connection.
+    world.ok(1, "profile invisible");
     watch(&mut world, 0, None, WindowAt::End, 10);
     world.pass(12_000);
     assert!(window(&mut world, 0).complete);
     world.disconnect(0, 1);
     assert!(!window(&mut world, 0).complete);
+    world.connect(0, 1);
+    world.pass(12_000);
+    assert!(window(&mut world, 0).complete);
 }
 
 #[test]

@@ -56,3 +56,71 @@ pub(super) fn recovery(words: &[String]) -> String {
         .collect();
     lines.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use alloquy_api::reply::TemplateChannelView;
+    use alloquy_ids::{AccountId, CommunityId, UnixMs};
+
+    use super::*;
+
+    #[test]
+    fn an_invite_can_not_steer_the_terminal_and_says_who_invites() {
+        let card = InviteCardView {
+            community: CommunityId([1; 32]),
+            name: "club\u{1b}[2J".to_owned(),
+            inviter: AccountId::ZERO,
+            inviter_name: "Ana\u{202e}\nand more".to_owned(),
+            peers: 3,
+            expires: Some(UnixMs(0)),
+            member: true,
+        };
+        let shown = invite_card(&card);
+        assert!(
+            shown
+                .chars()
+                .all(|c| c == '\n' || (!c.is_control() && c != '\u{202e}')),
+            "{shown}"
+        );
+        for text in [
+            "abandon abandon abandon abandon",
+            "1970-01-01",
+            "3 peers",
+            "member already",
+        ] {
+            assert!(shown.contains(text), "{shown}");
+        }
+        let endless = InviteCardView {
+            expires: None,
+            member: false,
+            ..card
+        };
+        assert!(invite_card(&endless).contains("for ever"));
+        assert!(!invite_card(&endless).contains("member already"));
+    }
+
+    #[test]
+    fn templates_are_shown_as_trees_and_words_with_their_places() {
+        let channel = |kind, name: &str| TemplateChannelView {
+            kind,
+            name: name.to_owned(),
+        };
+        let template = TemplateView {
+            template: "friends".to_owned(),
+            title: "Friends".to_owned(),
+            about: "A place.".to_owned(),
+            channels: vec![
+                channel(ChannelKind::Category, "Talk"),
+                channel(ChannelKind::Text, "general"),
+                channel(ChannelKind::Voice, "Kitchen"),
+            ],
+            roles: vec!["Caretaker".to_owned()],
+        };
+        assert_eq!(
+            templates(&[template]),
+            "friends: A place.\n    Talk\n      # general\n      Kitchen (voice)\n    roles: Caretaker"
+        );
+        let words = ["zoo", "able"].map(str::to_owned);
+        assert_eq!(recovery(&words), " 1 zoo\n 2 able");
+    }
+}
