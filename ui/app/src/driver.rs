@@ -77,6 +77,10 @@ enum Request {
     Type { text: String },
     /// Presses a chord, such as `Ctrl+K`.
     Key { chord: String },
+    /// Pastes a text where the keyboard's focus is.
+    Paste { text: String },
+    /// Waits until the window has put a text into the clipboard.
+    Copied {},
     /// Writes what the window shows to a file (PNG).
     Picture { file: PathBuf },
     /// Gives the window another size, in points.
@@ -212,6 +216,8 @@ impl Driver {
                 self.input(letters.collect())?;
             }
             Request::Key { chord } => self.input(hand::chord(&chord)?)?,
+            Request::Paste { text } => self.input(vec![vec![Event::Paste(text)]])?,
+            Request::Copied {} => answer.text = Some(self.copied()?),
             Request::Picture { file } => self.picture(&file)?,
             Request::Resize { width, height } => {
                 let size = egui::vec2(width, height);
@@ -295,6 +301,19 @@ impl Driver {
             std::thread::sleep(LOOK);
         }
         Ok(())
+    }
+
+    fn copied(&self) -> Result<String, String> {
+        let until = Instant::now() + WAIT;
+        loop {
+            if let Some(text) = self.eye.copied() {
+                return Ok(text);
+            }
+            if Instant::now() >= until {
+                return Err("nothing was copied".to_owned());
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     fn settle(&self) -> Result<(), String> {

@@ -11,7 +11,6 @@ use std::time::{Duration, SystemTime};
 use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::UnixMs;
 use alloquy_ui::model::Clock;
-use alloquy_ui::state::Overlay;
 use alloquy_ui::{Action, Effect, Model, Phase, UiState};
 use eframe::egui::{self, OpenUrl, UserAttentionType, ViewportBuilder, ViewportCommand};
 use jiff::tz::TimeZone;
@@ -171,10 +170,8 @@ impl Window {
         if self.model.phase == Phase::Running
             && let Some(link) = self.link.take()
         {
-            for action in [Action::Open(Overlay::JoinCard), Action::InspectInvite(link)] {
-                let effects = self.state.apply(action, &self.model);
-                self.carry_out_all(ctx, effects);
-            }
+            let effects = self.state.open_link(&link, &self.model);
+            self.carry_out_all(ctx, effects);
         }
     }
 
