@@ -152,8 +152,8 @@ impl Seat {
         let mut nonce = [0; 32];
         rng.fill_bytes(&mut nonce);
         let key = NetworkKey(DeviceKey::from_seed(&founded.network_seed).public());
-        let mut node = Node::restore(records, nonce, now, rng)
-            .map_err(|error| internal(error.to_string()))?;
+        let mut node =
+            Node::restore(records, nonce, now, rng).map_err(|error| internal(error.to_string()))?;
         let core_snapshot = node.snapshot();
         let (snapshot, shown) = watch::channel(Arc::clone(&core_snapshot));
         let (messages_tx, messages) = mpsc::channel(MESSAGES_MAX);
@@ -236,7 +236,10 @@ struct Turning {
 impl Turning {
     async fn run(mut self, mut stop: oneshot::Receiver<()>) {
         loop {
-            let deadline = self.seats.iter().filter_map(|seat| seat.node.poll_timeout());
+            let deadline = self
+                .seats
+                .iter()
+                .filter_map(|seat| seat.node.poll_timeout());
             let deadline = deadline.min().map(|at| self.time.clock.instant(at));
             let arrived = !self.links.is_idle();
             tokio::select! {

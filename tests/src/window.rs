@@ -258,6 +258,8 @@ impl Driven {
 #[derive(Debug)]
 pub struct Window {
     child: Child,
+    /// What it logs.
+    told: Lines,
     driven: Driven,
     _socket: tempfile::TempDir,
 }
@@ -301,6 +303,7 @@ impl Window {
         })?;
         Ok(Self {
             child,
+            told,
             driven,
             _socket: folder,
         })
@@ -322,8 +325,12 @@ impl Window {
         let status = eventually("the window ends", || {
             self.child.try_wait().expect("a child can be waited for")
         });
-        assert!(status.success(), "{status}");
-        began.elapsed()
+        let took = began.elapsed();
+        if !status.success() {
+            let lines: Vec<String> = std::iter::from_fn(|| self.told.next_line()).collect();
+            panic!("{status}: {lines:#?}");
+        }
+        took
     }
 }
 

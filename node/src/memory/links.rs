@@ -204,7 +204,11 @@ impl Links {
 
     /// Lets go of a frame that nobody will pass on any more.
     fn forget(&mut self, number: u64) {
-        if self.frames.get(&number).is_some_and(|frame| frame.open == 0) {
+        if self
+            .frames
+            .get(&number)
+            .is_some_and(|frame| frame.open == 0)
+        {
             self.frames.remove(&number);
         }
     }
@@ -267,7 +271,10 @@ mod tests {
         assert_eq!(first.iter().map(|(seat, _)| *seat).collect::<Vec<_>>(), [1]);
         links.carry_out(1, Output::Verdict(first[0].1, Verdict::Accept));
         let second = gossip(&mut links);
-        assert_eq!(second.iter().map(|(seat, _)| *seat).collect::<Vec<_>>(), [2]);
+        assert_eq!(
+            second.iter().map(|(seat, _)| *seat).collect::<Vec<_>>(),
+            [2]
+        );
         links.carry_out(2, Output::Verdict(second[0].1, Verdict::Accept));
         assert!(links.is_idle() && links.frames.is_empty());
 

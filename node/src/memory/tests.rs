@@ -82,7 +82,9 @@ async fn cores_in_memory_talk_and_what_is_said_with_a_lag_lies_in_the_past() {
     assert!((3_590_000..3_660_000).contains(&apart), "{apart} ms apart");
     world.shutdown().await;
     let told_of_the_end = async { while ana.event().await.is_some() {} };
-    tokio::time::timeout(PATIENCE, told_of_the_end).await.unwrap();
+    tokio::time::timeout(PATIENCE, told_of_the_end)
+        .await
+        .unwrap();
     assert_eq!(ana.ended().unwrap().code, ErrorCode::NotRunning);
 }
 
@@ -107,5 +109,8 @@ async fn too_many_nodes_and_a_bad_name_are_refused() {
     assert_eq!(error.code, ErrorCode::Limit);
     assert!(error.message.contains("65"), "{}", error.message);
     let long = "n".repeat(101);
-    assert_eq!(World::start(&[long.as_str()]).unwrap_err().code, ErrorCode::Limit);
+    assert_eq!(
+        World::start(&[long.as_str()]).unwrap_err().code,
+        ErrorCode::Limit
+    );
 }

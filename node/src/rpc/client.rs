@@ -66,8 +66,8 @@ impl RpcClient {
         let stream = socket::find(&DataDir::new(data_dir), Listener::Node)
             .and_then(UnixStream::connect)
             .map_err(|error| unreachable_node(data_dir, &error))?;
-        let mut line =
-            Line::new(stream, data_dir, told).map_err(|error| unreachable_node(data_dir, &error))?;
+        let mut line = Line::new(stream, data_dir, told)
+            .map_err(|error| unreachable_node(data_dir, &error))?;
         let hello = line.ask(
             &Request::Hello {
                 version: RPC_VERSION,

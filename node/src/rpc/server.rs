@@ -45,8 +45,8 @@ pub(crate) struct RpcServer {
 impl RpcServer {
     /// Opens the socket of a directory whose lock is held.
     pub(crate) fn open(dir: &DataDir, door: Door, facts: Arc<Facts>) -> Result<Self, RunError> {
-        let (listener, path) =
-            socket::listen(dir, Listener::Node).map_err(|(path, error)| RunError::Socket { path, error })?;
+        let (listener, path) = socket::listen(dir, Listener::Node)
+            .map_err(|(path, error)| RunError::Socket { path, error })?;
         let failed = |error| RunError::Socket {
             path: path.clone(),
             error,

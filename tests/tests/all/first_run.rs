@@ -314,7 +314,9 @@ fn where_no_window_can_be_opened_the_node_runs_alone_and_the_reason_is_told() {
         .stderr(Stdio::piped());
     let mut node = Started::new(command);
     let mut told = Lines::of(node.child.stderr.take().unwrap());
-    told.find("the reason", |line| line.contains("no window can be opened here"));
+    told.find("the reason", |line| {
+        line.contains("no window can be opened here")
+    });
     told.find("what is missing", |line| line.contains("apt-get install"));
     told.find("what happens now", |line| line.contains("without a window"));
     node.lines

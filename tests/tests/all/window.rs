@@ -102,7 +102,10 @@ fn without_a_display_it_says_why_and_ends_with_3() {
     assert!(!told.contains(".rs:"), "no places in source files: {told}");
     let left: Vec<_> = std::fs::read_dir(data.path()).unwrap().flatten().collect();
     let is_store = |path: &Path| path.ends_with("store.redb");
-    assert!(!left.iter().any(|entry| is_store(&entry.path())), "no account was made");
+    assert!(
+        !left.iter().any(|entry| is_store(&entry.path())),
+        "no account was made"
+    );
 }
 
 #[test]
@@ -138,7 +141,11 @@ fn the_demonstration_is_filled_rests_and_takes_a_message() {
         return;
     };
     window.sees_part("Rowan House");
-    assert_eq!(window.frames_within(REST), 0, "nothing moves unless the person acts");
+    assert_eq!(
+        window.frames_within(REST),
+        0,
+        "nothing moves unless the person acts"
+    );
     window.close();
 }
 

@@ -53,12 +53,14 @@ impl Arguments {
         let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let share = match variable("XDG_DATA_HOME") {
             Some(share) => PathBuf::from(share),
-            None => variable("HOME").map(|home| PathBuf::from(home).join(".local/share")).ok_or_else(|| {
-                CommandError::new(
-                    ErrorCode::Parse,
-                    "neither HOME nor XDG_DATA_HOME is set: give --data DIR",
-                )
-            })?,
+            None => variable("HOME")
+                .map(|home| PathBuf::from(home).join(".local/share"))
+                .ok_or_else(|| {
+                    CommandError::new(
+                        ErrorCode::Parse,
+                        "neither HOME nor XDG_DATA_HOME is set: give --data DIR",
+                    )
+                })?,
         };
         Ok(share.join("alloquy"))
     }

@@ -26,7 +26,15 @@ const REST: Duration = Duration::from_millis(60);
 pub(crate) async fn filled() -> Result<(World, NodeHandle), Fault> {
     let script = Script::parse(SCRIPT)?;
     let name = std::env::var("USER").unwrap_or_default();
-    play(&script, if name.trim().is_empty() { "you" } else { name.trim() }).await
+    play(
+        &script,
+        if name.trim().is_empty() {
+            "you"
+        } else {
+            name.trim()
+        },
+    )
+    .await
 }
 
 async fn play(script: &Script, person: &str) -> Result<(World, NodeHandle), Fault> {
@@ -36,7 +44,9 @@ async fn play(script: &Script, person: &str) -> Result<(World, NodeHandle), Faul
     }
     let world = World::start(&names).map_err(|error| Fault::at(0, &error))?;
     let mut player = Player {
-        handles: (0..names.len()).filter_map(|seat| world.handle(seat)).collect(),
+        handles: (0..names.len())
+            .filter_map(|seat| world.handle(seat))
+            .collect(),
         kept: BTreeMap::from([(script.nodes[0].clone(), person.to_owned())]),
         script,
     };
@@ -44,7 +54,10 @@ async fn play(script: &Script, person: &str) -> Result<(World, NodeHandle), Faul
         match step {
             Step::Ago(lag) => world.set_lag(*lag),
             Step::Settle => player.settle().await,
-            Step::Say(say) => player.say(say).await.map_err(|error| Fault::at(*line, &error))?,
+            Step::Say(say) => player
+                .say(say)
+                .await
+                .map_err(|error| Fault::at(*line, &error))?,
         }
     }
     world.set_lag(Duration::ZERO);
@@ -65,7 +78,10 @@ struct Player<'a> {
 impl Player<'_> {
     /// Has a line carried out, by all who are named at the same time.
     async fn say(&mut self, say: &Say) -> Result<(), CommandError> {
-        let command: Command = self.filled_in(&say.line)?.parse().map_err(CommandError::from)?;
+        let command: Command = self
+            .filled_in(&say.line)?
+            .parse()
+            .map_err(CommandError::from)?;
         let handles = self.handles.iter_mut().enumerate();
         let of_those = handles.filter(|(seat, _)| say.seats.contains(seat));
         let calls = of_those.map(|(_, handle)| carried_out(handle, &command));
@@ -121,7 +137,10 @@ impl Player<'_> {
         for handle in &mut self.handles {
             while handle.next_event().is_some() {}
         }
-        self.handles.iter().map(|handle| handle.snapshot().version).collect()
+        self.handles
+            .iter()
+            .map(|handle| handle.snapshot().version)
+            .collect()
     }
 }
 
@@ -142,7 +161,10 @@ async fn carried_out(handle: &mut NodeHandle, command: &Command) -> Result<Reply
 fn is_early(code: ErrorCode) -> bool {
     matches!(
         code,
-        ErrorCode::UnknownName | ErrorCode::NotMember | ErrorCode::NotPermitted | ErrorCode::Timeout
+        ErrorCode::UnknownName
+            | ErrorCode::NotMember
+            | ErrorCode::NotPermitted
+            | ErrorCode::Timeout
     )
 }
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use alloquy_api::{CommandError, Event, Reply, Snapshot};
+use alloquy_ids::{ChannelId, CommunityId};
 use alloquy_ui::model::About;
 use alloquy_ui::{AskId, Phase};
-use alloquy_ids::{ChannelId, CommunityId};
 
 /// More pictures a second of what others do nobody needs.
 const WAKES_PER_SECOND: u32 = 30;
@@ -76,6 +76,7 @@ impl Desk {
     /// Takes everything that lies here.
     pub(crate) fn take(&self) -> News {
         let mut lying = self.lock();
+        self.bell.heard(Instant::now());
         lying.events = 0;
         let mut told = std::mem::take(&mut lying.told);
         if lying.left_out > 0 {
@@ -99,8 +100,7 @@ impl Desk {
         }
         lying.snapshot = snapshot;
         lying.fresh = true;
-        drop(lying);
-        self.bell.ring();
+        self.bell.ring(lying);
     }
 
     /// How far the application is.
@@ -111,8 +111,7 @@ impl Desk {
         }
         lying.phase = phase;
         lying.fresh = true;
-        drop(lying);
-        self.bell.ring();
+        self.bell.ring(lying);
     }
 
     /// Facts about the program; seen at the next frame.
@@ -130,16 +129,16 @@ impl Desk {
         let acted_on = is_acted_on(&event);
         lying.events += 1;
         lying.told.push_back(Told::Event(event));
-        drop(lying);
         if acted_on {
-            self.bell.ring();
+            self.bell.ring(lying);
         }
     }
 
     /// Something that is never left out.
     pub(crate) fn tell(&self, told: Told) {
-        self.lock().told.push_back(told);
-        self.bell.ring();
+        let mut lying = self.lock();
+        lying.told.push_back(told);
+        self.bell.ring(lying);
     }
 
     fn lock(&self) -> MutexGuard<'_, Lying> {
@@ -179,16 +178,33 @@ impl Bell {
         }
     }
 
-    fn ring(&self) {
+    /// Wakes the window unless that is about to happen. The lock on what lies there is held until the wake is
+    /// noted, so that a window that takes it meanwhile is woken again.
+    fn ring(&self, lying: MutexGuard<'_, Lying>) {
+        let now = Instant::now();
         let wait = {
-            let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(wait) = wait(*due, Instant::now()) else {
-                return;
-            };
-            *due = Some(Instant::now() + wait);
+            let mut due = self.due();
+            let wait = wait(*due, now);
+            if let Some(wait) = wait {
+                *due = Some(now + wait);
+            }
             wait
         };
-        (self.wake)(wait);
+        drop(lying);
+        if let Some(wait) = wait {
+            (self.wake)(wait);
+        }
+    }
+
+    /// The window looks: a wake that was due later may be gone, because a frame takes the place of all that were
+    /// asked for before it.
+    fn heard(&self, now: Instant) {
+        let mut due = self.due();
+        *due = due.map(|due| due.min(now));
+    }
+
+    fn due(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -240,8 +256,25 @@ mod tests {
         assert_eq!(woken[0], Duration::ZERO);
         assert!(woken.len() <= 3, "{woken:?}");
         let news = desk.take();
-        assert_eq!((news.snapshot.version, news.fresh), (999, true), "the newest");
+        assert_eq!(
+            (news.snapshot.version, news.fresh),
+            (999, true),
+            "the newest"
+        );
         assert!(!desk.take().fresh);
+    }
+
+    #[test]
+    fn what_comes_after_a_frame_wakes_again_though_a_wake_was_due() {
+        let (desk, wakes) = desk();
+        desk.tell(Told::Raise);
+        desk.tell(Told::Raise);
+        desk.take();
+        let before = wakes.try_iter().count();
+        desk.tell(Told::Quit);
+        assert_eq!(wakes.try_iter().count(), 1, "{before} before");
+        desk.tell(Told::Quit);
+        assert_eq!(wakes.try_iter().count(), 0, "one is due");
     }
 
     #[test]
@@ -268,7 +301,10 @@ mod tests {
         assert_eq!(told.len(), EVENTS_MAX + 2);
         assert!(matches!(told[EVENTS_MAX], Told::Answer(AskId(1), _)));
         let last = told.back().unwrap();
-        assert!(matches!(last, Told::Event(Event::Lagged { count: 5 })), "{last:?}");
+        assert!(
+            matches!(last, Told::Event(Event::Lagged { count: 5 })),
+            "{last:?}"
+        );
     }
 
     #[test]
@@ -277,7 +313,10 @@ mod tests {
         let pause = Duration::from_secs(1) / WAKES_PER_SECOND;
         assert_eq!(wait(None, start), Some(Duration::ZERO));
         assert_eq!(wait(Some(start + pause), start), None, "one is due");
-        assert_eq!(wait(Some(start), start + pause / 2), Some(pause - pause / 2));
+        assert_eq!(
+            wait(Some(start), start + pause / 2),
+            Some(pause - pause / 2)
+        );
         assert_eq!(wait(Some(start), start + 2 * pause), Some(Duration::ZERO));
     }
 }

@@ -77,6 +77,10 @@ enum Request {
     Type { text: String },
     /// Presses a chord, such as `Ctrl+K`.
     Key { chord: String },
+    /// Pastes a text where the keyboard's focus is.
+    Paste { text: String },
+    /// Waits until the window has put a text into the clipboard.
+    Copied {},
     /// Writes what the window shows to a file (PNG).
     Picture { file: PathBuf },
     /// Gives the window another size, in points.
@@ -153,7 +157,9 @@ impl Driver {
         let mut writer = stream;
         loop {
             let mut line = Vec::new();
-            (&mut reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+            (&mut reader)
+                .take(LINE_BYTES_MAX)
+                .read_until(b'\n', &mut line)?;
             if line.is_empty() {
                 return Ok(());
             }
@@ -204,14 +210,19 @@ impl Driver {
             }
             Request::Type { text } => {
                 // One frame for each letter, as from a keyboard.
-                let letters = text.chars().map(|letter| vec![Event::Text(letter.to_string())]);
+                let letters = text
+                    .chars()
+                    .map(|letter| vec![Event::Text(letter.to_string())]);
                 self.input(letters.collect())?;
             }
             Request::Key { chord } => self.input(hand::chord(&chord)?)?,
+            Request::Paste { text } => self.input(vec![vec![Event::Paste(text)]])?,
+            Request::Copied {} => answer.text = Some(self.copied()?),
             Request::Picture { file } => self.picture(&file)?,
             Request::Resize { width, height } => {
                 let size = egui::vec2(width, height);
-                self.ctx.send_viewport_cmd(egui::ViewportCommand::InnerSize(size));
+                self.ctx
+                    .send_viewport_cmd(egui::ViewportCommand::InnerSize(size));
                 self.settle()?;
             }
             Request::Settle {} => self.settle()?,
@@ -246,7 +257,10 @@ impl Driver {
         self.look_for(wanted.wait(), |seen| tree::find(seen, wanted))
             .ok_or_else(|| {
                 let shown = self.eye.seen().map(|seen| tree::text(&seen));
-                format!("{wanted} is not there; there are:\n{}", shown.unwrap_or_default())
+                format!(
+                    "{wanted} is not there; there are:\n{}",
+                    shown.unwrap_or_default()
+                )
             })
     }
 
@@ -287,6 +301,19 @@ impl Driver {
             std::thread::sleep(LOOK);
         }
         Ok(())
+    }
+
+    fn copied(&self) -> Result<String, String> {
+        let until = Instant::now() + WAIT;
+        loop {
+            if let Some(text) = self.eye.copied() {
+                return Ok(text);
+            }
+            if Instant::now() >= until {
+                return Err("nothing was copied".to_owned());
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     fn settle(&self) -> Result<(), String> {

@@ -120,7 +120,9 @@ pub(crate) fn of_panic() -> Failure {
 /// A message as a sentence.
 fn sentence(message: &str) -> String {
     let mut letters = message.chars();
-    let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+    let first = letters
+        .next()
+        .map(|letter| letter.to_uppercase().to_string());
     let text = format!("{}{}", first.unwrap_or_default(), letters.as_str());
     if text.ends_with(['.', '!', '?']) {
         text
@@ -155,7 +157,10 @@ mod tests {
         ] {
             let failure = of_run(&error);
             assert!(failure.what.contains(said), "{failure:?}");
-            assert!(failure.what.ends_with('.') && failure.remedy.ends_with('.'), "{failure:?}");
+            assert!(
+                failure.what.ends_with('.') && failure.remedy.ends_with('.'),
+                "{failure:?}"
+            );
             assert!(failure.may_restart);
         }
         let newer = RunError::Store(OpenError::Version {

@@ -47,14 +47,18 @@ pub(crate) fn find(data_dir: &Path, link: Option<&str>) -> Result<Found, Command
     let unusable = |error: io::Error| {
         CommandError::new(
             ErrorCode::Storage,
-            format!("the data directory {} can not be used: {error}", data_dir.display()),
+            format!(
+                "the data directory {} can not be used: {error}",
+                data_dir.display()
+            ),
         )
     };
     let dir = DataDir::create(data_dir).map_err(unusable)?;
     let until = Instant::now() + BEGIN_LIMIT;
     loop {
         if let Some(lock) = try_lock(&dir).map_err(unusable)? {
-            let (listener, path) = rpc::listen_as_window(&dir).map_err(|(_, error)| unusable(error))?;
+            let (listener, path) =
+                rpc::listen_as_window(&dir).map_err(|(_, error)| unusable(error))?;
             return Ok(Found::Nobody(Instance {
                 _lock: lock,
                 listener,
@@ -68,7 +72,10 @@ pub(crate) fn find(data_dir: &Path, link: Option<&str>) -> Result<Found, Command
             Err(error) => {
                 return Err(CommandError::new(
                     ErrorCode::InUse,
-                    format!("a window of {} is open and does not answer: {error}", data_dir.display()),
+                    format!(
+                        "a window of {} is open and does not answer: {error}",
+                        data_dir.display()
+                    ),
                 ));
             }
         }
@@ -193,7 +200,9 @@ mod tests {
             panic!("nobody is there")
         };
         let (sender, told) = channel();
-        instance.listen(move |news| sender.send(news).unwrap()).unwrap();
+        instance
+            .listen(move |news| sender.send(news).unwrap())
+            .unwrap();
         (dir, instance, told)
     }
 
@@ -217,7 +226,10 @@ mod tests {
     fn a_second_start_hands_its_link_over_and_a_third_finds_the_place_free() {
         let (dir, instance, receiver) = window();
         let link = "alloquy://join/abc";
-        assert!(matches!(find(dir.path(), Some(link)).unwrap(), Found::Window));
+        assert!(matches!(
+            find(dir.path(), Some(link)).unwrap(),
+            Found::Window
+        ));
         assert!(matches!(told(&receiver), Told::Link(given) if given == link));
         assert!(matches!(told(&receiver), Told::Raise));
         assert!(matches!(find(dir.path(), None).unwrap(), Found::Window));
@@ -255,7 +267,10 @@ mod tests {
     fn lock_and_socket_are_ours_alone() {
         let (dir, _instance, _receiver) = window();
         for file in ["window.lock", "window.sock"] {
-            let mode = std::fs::metadata(dir.path().join(file)).unwrap().permissions().mode();
+            let mode = std::fs::metadata(dir.path().join(file))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600, "{file}");
         }
     }

@@ -105,7 +105,8 @@ fn mode(arguments: &Arguments, data: &Path) -> Result<Mode, CommandError> {
 
 /// Logs go to standard error; names and texts never reach them.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("ALLOQUY_LOG").unwrap_or_else(|_| EnvFilter::new("warn,winit=error"));
+    let filter = EnvFilter::try_from_env("ALLOQUY_LOG")
+        .unwrap_or_else(|_| EnvFilter::new("warn,winit=error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

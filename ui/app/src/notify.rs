@@ -112,7 +112,9 @@ fn chosen(action: &str, place: (CommunityId, ChannelId), desk: &Desk) {
 
 /// At most [`TEXT_CHARS_MAX`] characters, without controls.
 fn short(text: &str) -> String {
-    let plain = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let plain = text
+        .chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter });
     let mut letters: VecDeque<char> = plain.take(TEXT_CHARS_MAX + 1).collect();
     if letters.len() > TEXT_CHARS_MAX {
         letters.truncate(TEXT_CHARS_MAX - 1);
@@ -123,7 +125,9 @@ fn short(text: &str) -> String {
 
 /// Desktops read the body as markup.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]

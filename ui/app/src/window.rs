@@ -11,7 +11,6 @@ use std::time::{Duration, SystemTime};
 use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::UnixMs;
 use alloquy_ui::model::Clock;
-use alloquy_ui::state::Overlay;
 use alloquy_ui::{Action, Effect, Model, Phase, UiState};
 use eframe::egui::{self, OpenUrl, UserAttentionType, ViewportBuilder, ViewportCommand};
 use jiff::tz::TimeZone;
@@ -171,13 +170,8 @@ impl Window {
         if self.model.phase == Phase::Running
             && let Some(link) = self.link.take()
         {
-            for action in [
-                Action::Open(Overlay::JoinCard),
-                Action::InspectInvite(link),
-            ] {
-                let effects = self.state.apply(action, &self.model);
-                self.carry_out_all(ctx, effects);
-            }
+            let effects = self.state.open_link(&link, &self.model);
+            self.carry_out_all(ctx, effects);
         }
     }
 
@@ -189,9 +183,9 @@ impl Window {
                 self.link = Some(link);
                 return;
             }
-            Told::Place(community, channel) => {
-                self.state.apply(Action::GoChannel(community, channel), &self.model)
-            }
+            Told::Place(community, channel) => self
+                .state
+                .apply(Action::GoChannel(community, channel), &self.model),
             Told::Raise => {
                 ctx.send_viewport_cmd(ViewportCommand::Minimized(false));
                 ctx.send_viewport_cmd(ViewportCommand::Focus);
@@ -286,15 +280,18 @@ impl Drop for Window {
 
 /// The window library names the line of its source that an error comes from; a person has no use for it.
 fn without_source(error: &str) -> &str {
-    let behind = error.split_once(".rs:").and_then(|(_, rest)| rest.split_once(": "));
+    let behind = error
+        .split_once(".rs:")
+        .and_then(|(_, rest)| rest.split_once(": "));
     behind.map_or(error, |(_, reason)| reason)
 }
 
 /// Whether a link may be given to the browser: others start programs.
 fn may_leave(url: &str) -> bool {
-    ["http://", "https://", "mailto:"]
-        .iter()
-        .any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
+    ["http://", "https://", "mailto:"].iter().any(|scheme| {
+        url.get(..scheme.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    })
 }
 
 fn now() -> UnixMs {
@@ -315,8 +312,17 @@ mod tests {
 
     #[test]
     fn only_the_web_and_mail_leave_the_window() {
-        assert!(may_leave("https://example.org") && may_leave("HTTP://x") && may_leave("mailto:a@b"));
-        for url in ["file:///etc/passwd", "javascript:alert(1)", "alloquy://join/x", "httpsx", "", "é"] {
+        assert!(
+            may_leave("https://example.org") && may_leave("HTTP://x") && may_leave("mailto:a@b")
+        );
+        for url in [
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "alloquy://join/x",
+            "httpsx",
+            "",
+            "é",
+        ] {
             assert!(!may_leave(url), "{url}");
         }
     }

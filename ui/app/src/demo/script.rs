@@ -64,12 +64,10 @@ impl Script {
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             if !line.is_empty() && !line.starts_with('#') {
-                script
-                    .read(number + 1, line)
-                    .map_err(|text| Fault {
-                        line: number + 1,
-                        text,
-                    })?;
+                script.read(number + 1, line).map_err(|text| Fault {
+                    line: number + 1,
+                    text,
+                })?;
             }
         }
         if script.nodes.is_empty() {
@@ -199,7 +197,10 @@ mod tests {
             keep: Some("x".to_owned()),
             line: "send \"a/b\" \"c: d\"".to_owned(),
         };
-        assert_eq!(script.steps[0], (5, Step::Ago(Duration::from_secs(60 * 1565))));
+        assert_eq!(
+            script.steps[0],
+            (5, Step::Ago(Duration::from_secs(60 * 1565)))
+        );
         assert_eq!(script.steps[1], (6, Step::Say(say)));
         assert_eq!(script.steps.len(), 4);
     }
@@ -226,7 +227,10 @@ mod tests {
     #[test]
     fn a_line_falls_into_its_parts() {
         use Part::{Account, Kept, Text};
-        assert_eq!(parts("a $x @y."), [Text("a "), Kept("x"), Text(" "), Account("y"), Text(".")]);
+        assert_eq!(
+            parts("a $x @y."),
+            [Text("a "), Kept("x"), Text(" "), Account("y"), Text(".")]
+        );
         assert_eq!(parts("5 $ and @"), [Text("5 $"), Text(" and @"), Text("")]);
         assert_eq!(parts("@$you"), [Text("@"), Text(""), Kept("you"), Text("")]);
     }

@@ -11,8 +11,17 @@ async fn world() -> (World, NodeHandle) {
 }
 
 fn channel(snapshot: &Snapshot, community: &str, name: &str) -> alloquy_ids::ChannelId {
-    let community = snapshot.communities.values().find(|view| view.name == community).unwrap();
-    community.channels.iter().find(|view| view.name == name).unwrap().channel
+    let community = snapshot
+        .communities
+        .values()
+        .find(|view| view.name == community)
+        .unwrap();
+    community
+        .channels
+        .iter()
+        .find(|view| view.name == name)
+        .unwrap()
+        .channel
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,7 +38,10 @@ async fn the_world_comes_to_rest_in_five_seconds_and_then_nothing_moves() {
         while other.next_event().is_some() {}
     }
     let versions = |handles: &[NodeHandle]| -> Vec<u64> {
-        handles.iter().map(|handle| handle.snapshot().version).collect()
+        handles
+            .iter()
+            .map(|handle| handle.snapshot().version)
+            .collect()
     };
     let before = versions(&others);
     tokio::time::sleep(Duration::from_secs(6)).await;
@@ -46,9 +58,17 @@ async fn the_world_comes_to_rest_in_five_seconds_and_then_nothing_moves() {
 async fn the_world_is_filled_and_a_message_of_the_person_reaches_the_others() {
     let (world, mut handle) = world().await;
     let snapshot = handle.snapshot();
-    let names: BTreeSet<_> = snapshot.communities.values().map(|view| view.name.as_str()).collect();
+    let names: BTreeSet<_> = snapshot
+        .communities
+        .values()
+        .map(|view| view.name.as_str())
+        .collect();
     assert_eq!(names, BTreeSet::from(["Rowan House", "Tuesday table"]));
-    let house = snapshot.communities.values().find(|view| view.name == "Rowan House").unwrap();
+    let house = snapshot
+        .communities
+        .values()
+        .find(|view| view.name == "Rowan House")
+        .unwrap();
     assert_eq!(house.members.len(), 6);
     assert!(house.roles.len() >= 2 && house.channels.len() >= 8);
     let unread: u32 = house.channels.iter().map(|view| view.unread).sum();
@@ -61,7 +81,10 @@ async fn the_world_is_filled_and_a_message_of_the_person_reaches_the_others() {
         at: WindowAt::End,
         limit: 100,
     };
-    handle.call(Command::Watch { window }, LINE_LIMIT).await.unwrap();
+    handle
+        .call(Command::Watch { window }, LINE_LIMIT)
+        .await
+        .unwrap();
     let shown = handle.snapshot().windows[&general].clone();
     assert!(shown.messages.len() >= 20, "{}", shown.messages.len());
     let span = shown.messages.last().unwrap().time.0 - shown.messages[0].time.0;
@@ -76,12 +99,15 @@ async fn the_world_is_filled_and_a_message_of_the_person_reaches_the_others() {
     let arrived = async {
         loop {
             match mira.event().await {
-                Some(Event::MessageAdded { message, .. } | Event::MessageChanged { message, .. })
-                    if message.text == "hello from here" => return,
+                Some(
+                    Event::MessageAdded { message, .. } | Event::MessageChanged { message, .. },
+                ) if message.text == "hello from here" => return,
                 Some(_) => {}
                 None => panic!("the world ended"),
             }
         }
     };
-    tokio::time::timeout(LINE_LIMIT, arrived).await.expect("it arrives");
+    tokio::time::timeout(LINE_LIMIT, arrived)
+        .await
+        .expect("it arrives");
 }

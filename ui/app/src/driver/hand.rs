@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use eframe::egui::accesskit::TreeUpdate;
 use eframe::egui::{
-    Context, Event, FullOutput, Key, Modifiers, MouseWheelSource, MouseWheelUnit, Plugin, RawInput, TouchPhase,
-    ViewportId, vec2,
+    Context, Event, FullOutput, Key, Modifiers, MouseWheelSource, MouseWheelUnit, OutputCommand, Plugin, RawInput,
+    TouchPhase, ViewportId, vec2,
 };
 
 /// The last frame, as a screen reader gets it.
@@ -29,6 +29,7 @@ struct State {
     seen: Option<Arc<Seen>>,
     frames: u64,
     repaint_after: Duration,
+    copied: Option<String>,
 }
 
 impl Eye {
@@ -47,6 +48,11 @@ impl Eye {
 
     pub(super) fn seen(&self) -> Option<Arc<Seen>> {
         self.lock().seen.clone()
+    }
+
+    /// The last text that went into the clipboard since the last question.
+    pub(super) fn copied(&self) -> Option<String> {
+        self.lock().copied.take()
     }
 
     pub(super) fn frames(&self) -> u64 {
@@ -95,6 +101,11 @@ impl Plugin for Hand {
         let mut state = self.eye.lock();
         state.drawing = false;
         state.frames += 1;
+        for command in &output.platform_output.commands {
+            if let OutputCommand::CopyText(text) = command {
+                state.copied = Some(text.clone());
+            }
+        }
         let root = output.viewport_output.get(&ViewportId::ROOT);
         state.repaint_after = root.map_or(Duration::MAX, |root| root.repaint_delay);
         if let Some(tree) = &output.platform_output.accesskit_update {

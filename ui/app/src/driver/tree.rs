@@ -34,7 +34,10 @@ impl Wanted {
     fn fits(&self, node: &NodeRef<'_>) -> bool {
         let name = name(node);
         let whole = self.name.as_ref().is_none_or(|wanted| *wanted == name);
-        let part = self.part.as_ref().is_none_or(|wanted| name.contains(wanted));
+        let part = self
+            .part
+            .as_ref()
+            .is_none_or(|wanted| name.contains(wanted));
         let role = self.role.as_ref();
         whole && part && role.is_none_or(|wanted| *wanted == format!("{:?}", node.role()))
     }
@@ -92,18 +95,24 @@ pub(super) fn find(seen: &Seen, wanted: &Wanted) -> Option<Control> {
                 role: format!("{:?}", node.role()),
                 disabled: node.is_disabled(),
                 focused: node.is_focused(),
-                bounds: [bounds.x0, bounds.y0, bounds.x1, bounds.y1].map(|side| points(side / scale)),
+                bounds: [bounds.x0, bounds.y0, bounds.x1, bounds.y1]
+                    .map(|side| points(side / scale)),
             });
         }
     });
     let at = match usize::try_from(wanted.nth) {
         Ok(at) => at,
-        Err(_) => found.len().checked_sub(wanted.nth.unsigned_abs() as usize)?,
+        Err(_) => found
+            .len()
+            .checked_sub(wanted.nth.unsigned_abs() as usize)?,
     };
     (at < found.len()).then(|| found.swap_remove(at))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a place on a screen fits a float")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a place on a screen fits a float"
+)]
 fn points(side: f64) -> f32 {
     side as f32
 }
@@ -114,12 +123,29 @@ pub(super) fn text(seen: &Seen) -> String {
     let mut text = String::new();
     visit(tree.state().root(), 0, &mut |node, depth| {
         let name = name(&node);
-        let value = node.value().filter(|value| *value != name).unwrap_or_default();
-        let marks = [(node.is_disabled(), " disabled"), (node.is_focused(), " focused")];
-        let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
-        let shown = if value.is_empty() { String::new() } else { format!(" = {value:?}") };
+        let value = node
+            .value()
+            .filter(|value| *value != name)
+            .unwrap_or_default();
+        let marks = [
+            (node.is_disabled(), " disabled"),
+            (node.is_focused(), " focused"),
+        ];
+        let marks: String = marks
+            .iter()
+            .filter(|(is, _)| *is)
+            .map(|(_, mark)| *mark)
+            .collect();
+        let shown = if value.is_empty() {
+            String::new()
+        } else {
+            format!(" = {value:?}")
+        };
         let indent = "  ".repeat(depth);
-        text.push_str(&format!("{indent}{:?} {name:?}{shown}{marks}\n", node.role()));
+        text.push_str(&format!(
+            "{indent}{:?} {name:?}{shown}{marks}\n",
+            node.role()
+        ));
     });
     text
 }

@@ -268,7 +268,9 @@ fn sealed_by(dir: &DataDir) -> &'static str {
     match vault::origin(dir) {
         Ok(Some(KeyOrigin::Passphrase)) => "your passphrase",
         Ok(Some(KeyOrigin::Keychain)) => "a key in your desktop's keychain",
-        Ok(Some(KeyOrigin::KeyFile)) => "a key in a file beside it, which only your account can read",
+        Ok(Some(KeyOrigin::KeyFile)) => {
+            "a key in a file beside it, which only your account can read"
+        }
         Ok(None) | Err(_) => "a key that can not be seen from here",
     }
 }

@@ -1,8 +1,8 @@
 //! The three ways to a node: one in this process, one in another, a world in memory.
 
 use alloquy_api::{Client, CommandError};
-use alloquy_node::memory::World;
 use alloquy_node::init::RecoveryWords;
+use alloquy_node::memory::World;
 use alloquy_node::{InitError, NodeConfig, NodeHandle, RunError, Running};
 use alloquy_ui::model::Failure;
 
@@ -39,9 +39,9 @@ impl Link {
                 .map(Self::Attached)
                 .map_err(OpenError::Attached),
             Mode::Demo => {
-                let (world, handle) = demo::filled().await.map_err(|fault| {
-                    OpenError::Run(RunError::Internal(fault.to_string()))
-                })?;
+                let (world, handle) = demo::filled()
+                    .await
+                    .map_err(|fault| OpenError::Run(RunError::Internal(fault.to_string())))?;
                 Ok(Self::Demo(world, Box::new(handle)))
             }
         }
