@@ -290,7 +290,9 @@ fn invites_table(invites: &[InviteView], names: &Names) -> String {
         let expires = if invite.revoked {
             "revoked".to_owned()
         } else {
-            invite.expires.map_or_else(|| "never".to_owned(), time)
+            invite
+                .expires
+                .map_or_else(|| "never".to_owned(), UnixMs::utc)
         };
         table.row([
             used,
