@@ -482,14 +482,14 @@ impl<'a> World<'a> {
             .note(self.now, &format!("back up {}", self.seats[seat].name));
     }
 
-    /// Stops a node and puts its store back from the copy. `noticed`: by the shell, which says so at the next start.
-    /// `false`: there is no copy, or it lacks a community that the node is in now, which nobody would give back.
+    /// Stops a running node and puts its store back from the copy. `noticed`: by the shell, which says so at the
+    /// next start. `false`: it does not run, there is no copy, or the copy lacks a community that the node is in
+    /// now, which nobody would give back.
     pub fn put_back(&mut self, seat: usize, noticed: bool) -> bool {
-        let shown = self.snapshot(seat);
-        let whole = |backup: &Backup| {
-            let shown = shown.iter().flat_map(|shown| shown.communities.keys());
-            shown.copied().collect::<BTreeSet<_>>() == backup.communities
+        let Some(shown) = self.snapshot(seat) else {
+            return false;
         };
+        let whole = |backup: &Backup| shown.communities.keys().eq(&backup.communities);
         let Some(backup) = self.seats[seat].backup.take_if(|backup| whole(backup)) else {
             return false;
         };
