@@ -40,6 +40,8 @@ impl UiState {
             | A::OpenThread(..)
             | A::CloseThread
             | A::JumpToPresent
+            | A::Load(..)
+            | A::MarkRead(_)
             | A::ScrollPage(_)
             | A::FoldCategory(_) => self.travel(action, model),
             A::Open(overlay) => self.open(overlay),
@@ -149,6 +151,8 @@ impl UiState {
                 ..place
             }),
             Action::JumpToPresent => return self.jump_to_present(place),
+            Action::Load(slot, at) => self.want_window(slot, at),
+            Action::MarkRead(channel) => return vec![self.mark_read(channel)],
             Action::ScrollPage(direction) => {
                 if let Some(slot) = place.slot() {
                     self.timelines
@@ -509,6 +513,11 @@ impl UiState {
                 let Some(before) = before.map(|view| view.id) else {
                     return Vec::new();
                 };
+                if let Some(view) = at.and_then(|at| messages.get(at)) {
+                    let slot = Slot::channel(channel);
+                    let timeline = self.timelines.entry(slot).or_default();
+                    timeline.mark_unread(message, view.time);
+                }
                 let command = Command::MarkRead {
                     channel: channel_ref(channel),
                     message: Some(before),
