@@ -375,7 +375,7 @@ mod tests {
         for (text, expected) in [
             ("a **b** *c* ~~d~~ `e`", &[":a ", "b:b", ": ", "i:c", ": ", "s:d", ": ", "c:e"][..]),
             ("see https://a.example/x_y_z, ok", &[":see ", "l:https://a.example/x_y_z", ":, ok"]),
-            ("[x](https://a.example) [y](javascript:1)", &["l:x", ": ", ":y"]),
+            ("[x](https://a.example) [y](javascript:1)", &["l:x", ": y"]),
             ("hi @Mira! a@Mira", &[":hi ", "m:@Mira", ":! a@Mira"]),
             ("||a **b**|| c || d", &["h:a ", "bh:b", ": c || d"]),
             ("`||a||` b", &["c:||a||", ": b"]),

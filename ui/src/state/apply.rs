@@ -314,12 +314,11 @@ impl UiState {
 
     fn write(&mut self, action: Action, model: &Model) -> Vec<Effect> {
         match action {
-            Action::Send(slot) => self.send(slot),
+            Action::Send(slot) => self.send(slot, model),
             Action::Insert(slot, text) => {
                 let composer = self.composers.entry(slot).or_default();
-                let at = composer
-                    .cursor_to
-                    .unwrap_or_else(|| composer.text.chars().count());
+                let at = composer.cursor_to.unwrap_or(composer.cursor);
+                let at = at.min(composer.text.chars().count());
                 let byte = composer.text.char_indices().nth(at);
                 let byte = byte.map_or(composer.text.len(), |(byte, _)| byte);
                 composer.text.insert_str(byte, &text);
@@ -399,11 +398,15 @@ impl UiState {
         vec![self.ask(Purpose::Silent, command)]
     }
 
-    fn send(&mut self, slot: Slot) -> Vec<Effect> {
+    fn send(&mut self, slot: Slot, model: &Model) -> Vec<Effect> {
         let composer = self.composers.entry(slot).or_default();
         let text = composer.text.trim_matches(['\n', ' ']).to_owned();
-        if text.is_empty() {
+        if text.is_empty() || text.len() > alloquy_api::limits::TEXT_BYTES_MAX {
             return Vec::new();
+        }
+        composer.error = None;
+        if text.starts_with('/') && !matches!(composer.mode, Mode::Edit(_)) {
+            return self.send_line(slot, text, model);
         }
         let mode = composer.mode;
         composer.mode = Mode::New;
