@@ -1,4 +1,9 @@
 //! The window as a person uses it: found by accessible names, driven by keys, typing and the pointer.
 
+mod first_run;
 mod fixture;
+mod links;
+mod sheets;
+mod sheets_fixture;
+mod shortcuts;
 mod timeline;
