@@ -15,7 +15,7 @@ pub(crate) use choice::{Card, card, segments};
 pub(crate) use field::{Field, entered, field, over_limit, tall_field};
 pub(crate) use notice::{Weight, chip, key_words, notice, under_way};
 pub(crate) use row::{Row, badge, heading, row};
-pub(crate) use sheet::{Sheet, all_closed, bare_sheet, sheet};
+pub(crate) use sheet::{Sheet, all_closed, bare_sheet, refocus, sheet};
 
 use egui::text::TextFormat;
 use egui::{Color32, FontId, Galley, Rect, Ui};

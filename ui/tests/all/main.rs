@@ -3,4 +3,10 @@
 mod composer;
 mod fixture;
 mod markdown;
+mod first_run;
+mod fixture;
+mod links;
+mod sheets;
+mod sheets_fixture;
+mod shortcuts;
 mod timeline;
