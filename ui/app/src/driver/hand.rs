@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use eframe::egui::accesskit::TreeUpdate;
 use eframe::egui::{
-    Context, Event, FullOutput, Key, Modifiers, MouseWheelSource, MouseWheelUnit, OutputCommand, Plugin, RawInput,
-    TouchPhase, ViewportId, vec2,
+    Context, Event, FullOutput, Key, Modifiers, MouseWheelSource, MouseWheelUnit, OutputCommand,
+    Plugin, RawInput, TouchPhase, ViewportId, vec2,
 };
 
 /// The last frame, as a screen reader gets it.
