@@ -98,9 +98,9 @@ async fn what_was_sent_has_arrived_when_the_world_says_so() {
         let text = format!("line {number}");
         call(&mut ana, send(&text)).await;
         world.delivered().await;
-        let events = std::iter::from_fn(|| ben.next_event());
+        let mut events = std::iter::from_fn(|| ben.next_event());
         let is_it = |event: Event| matches!(event, Event::MessageAdded { message, .. } if message.text == text);
-        assert!(events.map(is_it).any(|it| it), "{text}");
+        assert!(events.any(is_it), "{text}");
     }
 }
 

@@ -143,13 +143,12 @@ pub(super) fn chord(chord: &str) -> Result<Vec<Vec<Event>>, String> {
     let mut words: Vec<&str> = chord.split('+').collect();
     let name = words.pop().unwrap_or_default();
     for word in words {
-        modifiers = modifiers
-            | match word {
-                "Ctrl" => Modifiers::CTRL | Modifiers::COMMAND,
-                "Shift" => Modifiers::SHIFT,
-                "Alt" => Modifiers::ALT,
-                other => return Err(format!("{other:?} is no modifier: Ctrl, Shift or Alt")),
-            };
+        modifiers |= match word {
+            "Ctrl" => Modifiers::CTRL | Modifiers::COMMAND,
+            "Shift" => Modifiers::SHIFT,
+            "Alt" => Modifiers::ALT,
+            other => return Err(format!("{other:?} is no modifier: Ctrl, Shift or Alt")),
+        };
     }
     let key = Key::from_name(name).ok_or_else(|| format!("{name:?} is no key"))?;
     let press = |pressed| Event::Key {
