@@ -38,6 +38,8 @@ pub struct World {
     doors: Vec<Door>,
     lag_ms: Arc<AtomicU64>,
     stop: Option<oneshot::Sender<()>>,
+    /// Who wants to know when nothing is on its way.
+    waiting: mpsc::Sender<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
 
@@ -73,11 +75,18 @@ impl World {
             links.arrive(seat, Input::ListenAddresses(listen));
         }
         let (stop, stopped) = oneshot::channel();
-        let turning = Turning { seats, links, time };
+        let (waiting, asked) = mpsc::channel(1);
+        let turning = Turning {
+            seats,
+            links,
+            time,
+            asked,
+        };
         Ok(Self {
             doors,
             lag_ms,
             stop: Some(stop),
+            waiting,
             task: tokio::spawn(turning.run(stopped)),
         })
     }
@@ -92,6 +101,15 @@ impl World {
     pub fn set_lag(&self, lag: Duration) {
         let ms = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
         self.lag_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// Waits until everything that was sent has arrived. What a timer sets off later is not waited for.
+    pub async fn delivered(&self) {
+        let (told, hears) = oneshot::channel();
+        // Either fails when the world has ended: then nothing is on its way.
+        if self.waiting.send(told).await.is_ok() && hears.await.is_err() {
+            tracing::debug!("the world ended while it was waited for");
+        }
     }
 
     /// Ends all nodes; their clients are told.
@@ -231,6 +249,7 @@ struct Turning {
     seats: Vec<Seat>,
     links: Links,
     time: Time,
+    asked: mpsc::Receiver<oneshot::Sender<()>>,
 }
 
 impl Turning {
@@ -250,6 +269,11 @@ impl Turning {
                     }
                     // Other tasks of the same thread have their turn between two arrivals.
                     tokio::task::yield_now().await;
+                }
+                Some(who) = self.asked.recv(), if !arrived => {
+                    if who.send(()).is_err() {
+                        tracing::debug!("nobody waits for the delivery any more");
+                    }
                 }
                 () = sleep_until(deadline), if !arrived => self.time_out(),
                 _ = &mut stop => break,

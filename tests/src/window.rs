@@ -166,13 +166,43 @@ impl Driven {
         self.must(&json!({"do": "click", "name": name}));
     }
 
-    /// Clicks into the text field of this name and types.
+    /// Clicks into the text field of this name and types; what stood there gives way.
     ///
     /// # Panics
     /// When there is none.
     pub fn fill(&mut self, name: &str, text: &str) {
         self.must(&json!({"do": "click", "name": name, "role": "TextInput"}));
+        self.press("Ctrl+A");
         self.write(text);
+    }
+
+    /// Clicks into the text field of this name and pastes.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn paste(&mut self, name: &str, text: &str) {
+        self.must(&json!({"do": "click", "name": name, "role": "TextInput"}));
+        self.must(&json!({"do": "paste", "text": text}));
+    }
+
+    /// Waits until the window has put a text into the clipboard.
+    ///
+    /// # Panics
+    /// When it has not.
+    pub fn copied(&mut self) -> String {
+        match self.must(&json!({"do": "copied"}))["text"].take() {
+            Value::String(text) => text,
+            other => panic!("what is copied is text: {other}"),
+        }
+    }
+
+    /// Clicks into the field for messages.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn compose(&mut self) -> &mut Self {
+        self.must(&json!({"do": "click", "role": "MultilineTextInput"}));
+        self
     }
 
     /// Types.

@@ -89,6 +89,29 @@ async fn cores_in_memory_talk_and_what_is_said_with_a_lag_lies_in_the_past() {
 }
 
 #[tokio::test]
+async fn what_was_sent_has_arrived_when_the_world_says_so() {
+    let world = World::start(&["Ana", "Ben"]).unwrap();
+    let (mut ana, mut ben) = club_of_two(&world).await;
+    arrives_soon(&world, &mut ana, &mut ben).await;
+    while ben.next_event().is_some() {}
+    for number in 0..20 {
+        let text = format!("line {number}");
+        call(&mut ana, send(&text)).await;
+        world.delivered().await;
+        let mut events = std::iter::from_fn(|| ben.next_event());
+        let is_it = |event: Event| matches!(event, Event::MessageAdded { message, .. } if message.text == text);
+        assert!(events.any(is_it), "{text}");
+    }
+}
+
+/// Waits until the first message has got through: what follows needs no more than the way there.
+async fn arrives_soon(world: &World, ana: &mut NodeHandle, ben: &mut NodeHandle) {
+    call(ana, send("first")).await;
+    arrives(ben, "first").await;
+    world.delivered().await;
+}
+
+#[tokio::test]
 async fn a_world_at_rest_tells_nothing() {
     let world = World::start(&["Ana", "Ben"]).unwrap();
     let (mut ana, mut ben) = club_of_two(&world).await;

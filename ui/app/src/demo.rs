@@ -54,10 +54,14 @@ async fn play(script: &Script, person: &str) -> Result<(World, NodeHandle), Faul
         match step {
             Step::Ago(lag) => world.set_lag(*lag),
             Step::Settle => player.settle().await,
-            Step::Say(say) => player
-                .say(say)
-                .await
-                .map_err(|error| Fault::at(*line, &error))?,
+            Step::Say(say) => {
+                player
+                    .say(say)
+                    .await
+                    .map_err(|error| Fault::at(*line, &error))?;
+                // Who speaks next has heard it: so the conversation has one order.
+                world.delivered().await;
+            }
         }
     }
     world.set_lag(Duration::ZERO);

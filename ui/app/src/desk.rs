@@ -19,6 +19,10 @@ const WAKES_PER_SECOND: u32 = 30;
 const EVENTS_MAX: usize = 4096;
 
 /// Something for the window, in order.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most are events, and they are moved once"
+)]
 #[derive(Clone, Debug)]
 pub(crate) enum Told {
     /// Something happened.

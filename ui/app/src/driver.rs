@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use eframe::egui::accesskit::{Action, ActionRequest, TreeId};
 use eframe::egui::{self, Event, Modifiers, PointerButton};
 use serde::{Deserialize, Serialize};
 
@@ -191,7 +192,7 @@ impl Driver {
             Request::Find { wanted } => answer.found = Some(self.find(&wanted)?),
             Request::Gone { wanted } => self.gone(&wanted)?,
             Request::Hover { wanted } => {
-                let found = self.find(&wanted)?;
+                let found = self.reach(&wanted)?;
                 self.input(vec![vec![Event::PointerMoved(found.middle())]])?;
                 answer.found = Some(found);
             }
@@ -271,9 +272,31 @@ impl Driver {
         .ok_or_else(|| format!("{wanted} is still there"))
     }
 
-    fn click(&self, wanted: &Wanted, button: PointerButton) -> Result<tree::Control, String> {
+    /// The control where it can be clicked: a person scrolls to what is not in sight.
+    fn reach(&self, wanted: &Wanted) -> Result<tree::Control, String> {
         self.settle()?;
         let found = self.find(wanted)?;
+        if found.in_sight {
+            return Ok(found);
+        }
+        let request = ActionRequest {
+            action: Action::ScrollIntoView,
+            target_tree: TreeId::ROOT,
+            target_node: found.id,
+            data: None,
+        };
+        self.input(vec![vec![Event::AccessKitActionRequest(request)]])?;
+        self.settle()?;
+        let found = self.find(wanted)?;
+        if found.in_sight {
+            Ok(found)
+        } else {
+            Err(format!("{wanted} can not be brought into sight: {found:?}"))
+        }
+    }
+
+    fn click(&self, wanted: &Wanted, button: PointerButton) -> Result<tree::Control, String> {
+        let found = self.reach(wanted)?;
         let pos = found.middle();
         let press = |pressed| Event::PointerButton {
             pos,

@@ -163,3 +163,6 @@ async fn quit_by_signal(desk: Arc<Desk>) {
     .await;
     desk.tell(Told::Quit);
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,6 +87,15 @@ async fn the_world_is_filled_and_a_message_of_the_person_reaches_the_others() {
         .unwrap();
     let shown = handle.snapshot().windows[&general].clone();
     assert!(shown.messages.len() >= 20, "{}", shown.messages.len());
+    let times: Vec<u64> = shown
+        .messages
+        .iter()
+        .map(|message| message.time.0)
+        .collect();
+    assert!(
+        times.is_sorted(),
+        "who speaks has heard what was said before: {times:?}"
+    );
     let span = shown.messages.last().unwrap().time.0 - shown.messages[0].time.0;
     assert!(span > 24 * 3_600_000, "the conversation lasted {span} ms");
 

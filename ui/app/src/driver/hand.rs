@@ -1,19 +1,21 @@
 //! What goes into the window's frames and what comes out of them, as egui's plugin.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use eframe::egui::accesskit::TreeUpdate;
+use eframe::egui::accesskit::{NodeId, TreeUpdate};
 use eframe::egui::{
     Context, Event, FullOutput, Key, Modifiers, MouseWheelSource, MouseWheelUnit, OutputCommand,
-    Plugin, RawInput, TouchPhase, ViewportId, vec2,
+    Plugin, RawInput, Rect, TouchPhase, ViewportId, vec2,
 };
 
 /// The last frame, as a screen reader gets it.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) tree: TreeUpdate,
+    /// The part of each control that can be clicked, in points.
+    pub(super) shown: BTreeMap<NodeId, Rect>,
     pub(super) pixels_per_point: f32,
 }
 
@@ -97,7 +99,13 @@ impl Plugin for Hand {
         }
     }
 
-    fn output_hook(&mut self, _ctx: &Context, output: &mut FullOutput) {
+    fn output_hook(&mut self, ctx: &Context, output: &mut FullOutput) {
+        let shown = ctx.viewport(|viewport| {
+            let layers = viewport.prev_pass.widgets.layers();
+            let widgets = layers.flat_map(|(_, widgets)| widgets);
+            let shown = widgets.map(|widget| (widget.id.accesskit_id(), widget.interact_rect));
+            shown.collect()
+        });
         let mut state = self.eye.lock();
         state.drawing = false;
         state.frames += 1;
@@ -111,6 +119,7 @@ impl Plugin for Hand {
         if let Some(tree) = &output.platform_output.accesskit_update {
             state.seen = Some(Arc::new(Seen {
                 tree: tree.clone(),
+                shown,
                 pixels_per_point: output.pixels_per_point,
             }));
         }
@@ -134,13 +143,12 @@ pub(super) fn chord(chord: &str) -> Result<Vec<Vec<Event>>, String> {
     let mut words: Vec<&str> = chord.split('+').collect();
     let name = words.pop().unwrap_or_default();
     for word in words {
-        modifiers = modifiers
-            | match word {
-                "Ctrl" => Modifiers::CTRL | Modifiers::COMMAND,
-                "Shift" => Modifiers::SHIFT,
-                "Alt" => Modifiers::ALT,
-                other => return Err(format!("{other:?} is no modifier: Ctrl, Shift or Alt")),
-            };
+        modifiers |= match word {
+            "Ctrl" => Modifiers::CTRL | Modifiers::COMMAND,
+            "Shift" => Modifiers::SHIFT,
+            "Alt" => Modifiers::ALT,
+            other => return Err(format!("{other:?} is no modifier: Ctrl, Shift or Alt")),
+        };
     }
     let key = Key::from_name(name).ok_or_else(|| format!("{name:?} is no key"))?;
     let press = |pressed| Event::Key {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use accesskit_consumer::{NodeRef, Tree};
+use eframe::egui::accesskit::NodeId;
 use eframe::egui::{Pos2, pos2};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +58,11 @@ impl fmt::Display for Wanted {
 /// A control that was found.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Control {
+    #[serde(skip)]
+    pub(super) id: NodeId,
+    /// Its middle can be clicked: nothing that scrolls hides it.
+    #[serde(skip)]
+    pub(super) in_sight: bool,
     name: String,
     value: String,
     role: String,
@@ -69,9 +75,12 @@ pub(super) struct Control {
 impl Control {
     /// Where a person would click.
     pub(super) fn middle(&self) -> Pos2 {
-        let [left, top, right, bottom] = self.bounds;
-        pos2(f32::midpoint(left, right), f32::midpoint(top, bottom))
+        middle(self.bounds)
     }
+}
+
+fn middle([left, top, right, bottom]: [f32; 4]) -> Pos2 {
+    pos2(f32::midpoint(left, right), f32::midpoint(top, bottom))
 }
 
 fn name(node: &NodeRef<'_>) -> String {
@@ -89,14 +98,21 @@ pub(super) fn find(seen: &Seen, wanted: &Wanted) -> Option<Control> {
             && let Some(bounds) = node.bounding_box()
         {
             let scale = f64::from(seen.pixels_per_point);
+            let id = node.locate().0;
+            let bounds =
+                [bounds.x0, bounds.y0, bounds.x1, bounds.y1].map(|side| points(side / scale));
             found.push(Control {
+                id,
+                in_sight: seen
+                    .shown
+                    .get(&id)
+                    .is_none_or(|shown| shown.contains(middle(bounds))),
                 name: name(&node),
                 value: node.value().unwrap_or_default(),
                 role: format!("{:?}", node.role()),
                 disabled: node.is_disabled(),
                 focused: node.is_focused(),
-                bounds: [bounds.x0, bounds.y0, bounds.x1, bounds.y1]
-                    .map(|side| points(side / scale)),
+                bounds,
             });
         }
     });
