@@ -1,5 +1,8 @@
 //! Sheets, dialogs and pickers.
 
+mod emoji;
+mod pins;
+
 use egui::{Color32, Ui};
 
 use super::View;
@@ -15,6 +18,8 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     for overlay in view.state.overlays.clone() {
         let close = match &overlay {
             Overlay::AddCommunity => add_community(view, ui),
+            Overlay::Emoji(slot, message) => emoji::show(view, ui, *slot, *message),
+            Overlay::Pins(channel) => pins::show(view, ui, *channel),
             _ => false,
         };
         if close {
