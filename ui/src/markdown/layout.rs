@@ -105,7 +105,11 @@ impl Body {
     pub(crate) fn has_words_at(&self, point: Vec2) -> bool {
         self.placed.iter().any(|placed| {
             let mut rows = placed.galley.rows.iter();
-            rows.any(|row| row.rect().translate(placed.offset).contains(point.to_pos2()))
+            rows.any(|row| {
+                row.rect()
+                    .translate(placed.offset)
+                    .contains(point.to_pos2())
+            })
         })
     }
 

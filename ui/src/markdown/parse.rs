@@ -373,14 +373,23 @@ mod tests {
     #[test]
     fn styles_links_names_and_spoilers_are_found() {
         for (text, expected) in [
-            ("a **b** *c* ~~d~~ `e`", &[":a ", "b:b", ": ", "i:c", ": ", "s:d", ": ", "c:e"][..]),
-            ("see https://a.example/x_y_z, ok", &[":see ", "l:https://a.example/x_y_z", ":, ok"]),
+            (
+                "a **b** *c* ~~d~~ `e`",
+                &[":a ", "b:b", ": ", "i:c", ": ", "s:d", ": ", "c:e"][..],
+            ),
+            (
+                "see https://a.example/x_y_z, ok",
+                &[":see ", "l:https://a.example/x_y_z", ":, ok"],
+            ),
             ("[x](https://a.example) [y](javascript:1)", &["l:x", ": y"]),
             ("hi @Mira! a@Mira", &[":hi ", "m:@Mira", ":! a@Mira"]),
             ("||a **b**|| c || d", &["h:a ", "bh:b", ": c || d"]),
             ("`||a||` b", &["c:||a||", ": b"]),
             ("<b>x</b>", &[":<b>x</b>"]),
-            ("[only]: https://a.example", &[":[only]: ", "l:https://a.example"]),
+            (
+                "[only]: https://a.example",
+                &[":[only]: ", "l:https://a.example"],
+            ),
             ("one\ntwo", &[":one\ntwo"]),
         ] {
             assert_eq!(spans(text), expected, "{text}");
@@ -389,11 +398,17 @@ mod tests {
 
     #[test]
     fn lists_quotes_and_code_are_blocks_of_their_own() {
-        let blocks = parse("> q\n\n1. a\n2. b\n\n```rust\nfn x() {}\n```\n---\n# h", &Mira);
+        let blocks = parse(
+            "> q\n\n1. a\n2. b\n\n```rust\nfn x() {}\n```\n---\n# h",
+            &Mira,
+        );
         let shape: Vec<String> = blocks
             .iter()
             .map(|block| match block {
-                Block::Text { heading: Some(level), .. } => format!("h{level}"),
+                Block::Text {
+                    heading: Some(level),
+                    ..
+                } => format!("h{level}"),
                 Block::Text { nesting, .. } => format!(
                     "q{} l{} {}",
                     nesting.quotes,
@@ -404,7 +419,14 @@ mod tests {
                 Block::Rule => "rule".to_owned(),
             })
             .collect();
-        let expected = ["q1 l0 -", "q0 l1 1.", "q0 l1 2.", "rust: fn x() {}", "rule", "h1"];
+        let expected = [
+            "q1 l0 -",
+            "q0 l1 1.",
+            "q0 l1 2.",
+            "rust: fn x() {}",
+            "rule",
+            "h1",
+        ];
         assert_eq!(shape, expected);
     }
 

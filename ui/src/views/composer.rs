@@ -53,7 +53,12 @@ pub(super) fn wants_escape(view: &View<'_>) -> bool {
 pub(super) fn has_selection(view: &View<'_>) -> bool {
     let place = view.state.places.now();
     let mut slots = place.thread_slot().into_iter().chain(place.slot());
-    slots.any(|slot| view.state.composers.get(&slot).is_some_and(|of| of.selected))
+    slots.any(|slot| {
+        view.state
+            .composers
+            .get(&slot)
+            .is_some_and(|of| of.selected)
+    })
 }
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
@@ -94,7 +99,8 @@ fn facts<'a>(view: &View<'a>, slot: Slot) -> Facts<'a> {
         slot,
         community: community.and_then(|id| model.community(id)),
         channel,
-        barred: (!may).then(|| format!("You can read, but your roles do not let you {what} #{name}.")),
+        barred: (!may)
+            .then(|| format!("You can read, but your roles do not let you {what} #{name}.")),
         hint: match slot.thread {
             Some(_) => "Reply in thread".to_owned(),
             None => format!("Message #{name}"),
@@ -160,7 +166,11 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
     if ui.memory(|memory| memory.has_focus(id)) {
         keys::act(view, ui, facts, id);
     } else {
-        view.state.composers.entry(facts.slot).or_default().composing = false;
+        view.state
+            .composers
+            .entry(facts.slot)
+            .or_default()
+            .composing = false;
     }
     let margin = Margin {
         left: 14,
@@ -386,7 +396,12 @@ fn below(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) {
     let composer = view.state.composers.entry(facts.slot).or_default();
     let len = composer.text.trim_matches(['\n', ' ']).len();
     if let Some(error) = &composer.error {
-        label(ui, &text::clean(error, 400), font::secondary(), palette.danger);
+        label(
+            ui,
+            &text::clean(error, 400),
+            font::secondary(),
+            palette.danger,
+        );
     } else if len > TEXT_BYTES_MAX {
         let over = len - TEXT_BYTES_MAX;
         let words = format!(

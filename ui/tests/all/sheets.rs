@@ -271,7 +271,6 @@ fn an_invite_is_there_at_once_is_copied_and_taken_back() {
     harness.get_by_label("The invite link as a picture to scan");
     harness.get_by_label("Copy").click();
     harness.run();
-    eprintln!("OVERLAYS {:?} {:?}", harness.state().state.overlays, harness.state().state.toasts);
     let copied = |effect: &Effect| matches!(effect, Effect::Copy(text) if *text == link());
     assert!(harness.state().effects.iter().any(copied));
     harness.get_by_label("Take it back").click();

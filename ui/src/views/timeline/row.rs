@@ -109,10 +109,7 @@ fn note(rect: Rect, icon: Icon, words: &str, ui: &mut Ui) {
 /// The lines with the day and with "New".
 fn lines_above(row: &Row<'_>, scene: &Scene<'_>, ui: &mut Ui) {
     let palette = scene.palette;
-    let (left, right) = (
-        row.rect.left() + space::L,
-        row.rect.right() - space::L,
-    );
+    let (left, right) = (row.rect.left() + space::L, row.rect.right() - space::L);
     let mut y = row.rect.top();
     if let Some(day) = row.entry.day {
         let words = scene.times.day_words(day);
@@ -171,7 +168,11 @@ fn message(
     let rect = row.own_rect();
     let name = state.people.name(view.author);
     let focused = scene.focused == Some(view.id);
-    let sense = if focused { Sense::click() } else { Sense::CLICK };
+    let sense = if focused {
+        Sense::click()
+    } else {
+        Sense::CLICK
+    };
     let id = super::message_id(ui, view.id);
     let response = ui.interact(rect, id, sense);
     let label = spoken(row, view, scene, &name);
@@ -278,7 +279,8 @@ fn beside_name(row: &Row<'_>, view: &MessageView, name: &str, scene: &Scene<'_>,
     let whole = scene.times.whole(view.time);
     put(ui, &scene.times.time(view.time), Some(&whole));
     if view.arrived_later {
-        let hint = "It came here more than ten minutes after the time that its author's clock said.";
+        let hint =
+            "It came here more than ten minutes after the time that its author's clock said.";
         put(ui, "arrived later", Some(hint));
     }
 }
@@ -301,28 +303,37 @@ fn quote(
     // A hook from the avatar to the quoted line.
     let hook = Stroke::new(2.0, palette.line);
     let x = row.rect.left() + space::L + AVATAR / 2.0;
-    ui.painter().vline(x, middle..=top + QUOTE_HEIGHT - 2.0, hook);
+    ui.painter()
+        .vline(x, middle..=top + QUOTE_HEIGHT - 2.0, hook);
     ui.painter().hline(x..=left - space::XS, middle, hook);
     let width = (scene.width - LEFT - RIGHT).max(40.0);
     let (who, words) = match &view.quote {
-        Some(quote) if quote.text.is_empty() => {
-            (state.people.name(quote.author), "Message deleted".to_owned())
-        }
+        Some(quote) if quote.text.is_empty() => (
+            state.people.name(quote.author),
+            "Message deleted".to_owned(),
+        ),
         Some(quote) => (
             state.people.name(quote.author),
             text::name(&text::clean(&quote.text, 200)),
         ),
-        None => (
-            String::new(),
-            "a message that is not here".to_owned(),
-        ),
+        None => (String::new(), "a message that is not here".to_owned()),
     };
     let color = view.quote.as_ref().map_or(palette.text_dim, |quote| {
         theme::name_color(scene.dark, quote.author.as_bytes())
     });
     let name = line(ui, &who, font::secondary(), color, width / 2.0);
-    let indent = if who.is_empty() { 0.0 } else { name.size().x + 6.0 };
-    let galley = line(ui, &words, font::secondary(), palette.text_dim, width - indent);
+    let indent = if who.is_empty() {
+        0.0
+    } else {
+        name.size().x + 6.0
+    };
+    let galley = line(
+        ui,
+        &words,
+        font::secondary(),
+        palette.text_dim,
+        width - indent,
+    );
     let size = Vec2::new(indent + galley.size().x, QUOTE_HEIGHT - 2.0);
     let rect = Rect::from_min_size(Pos2::new(left, top), size);
     let response = ui.interact(rect, ui.scope_id().with(("quote", view.id)), Sense::click());
@@ -334,11 +345,8 @@ fn quote(
     };
     let y = middle - name.size().y / 2.0;
     ui.painter().galley(Pos2::new(left, y), name, color);
-    ui.painter().galley_with_override_text_color(
-        Pos2::new(left + indent, y),
-        galley,
-        color_words,
-    );
+    ui.painter()
+        .galley_with_override_text_color(Pos2::new(left + indent, y), galley, color_words);
     focus_ring(ui, rect, radius::CHIP, response.has_focus());
     let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
     if response.clicked()
@@ -383,7 +391,11 @@ fn words(
             }
             let id = ui.scope_id().with(("hot", row.entry.key(), number, part));
             // One stop of the Tab key for each, however many lines it is on.
-            let sense = if part == 0 { Sense::click() } else { Sense::CLICK };
+            let sense = if part == 0 {
+                Sense::click()
+            } else {
+                Sense::CLICK
+            };
             let response = ui.interact(rect, id, sense);
             let label = match hot {
                 Hot::Spoiler(_) => "Show the spoiler".to_owned(),
@@ -429,7 +441,11 @@ fn body(row: &Row<'_>, scene: &Scene<'_>, ui: &mut Ui) {
     for placed in &row.measured.body.placed {
         if let Some(ground) = placed.ground {
             let color = ground_color(placed, palette);
-            let rounding = if placed.galley.is_empty() { 0 } else { radius::ROW };
+            let rounding = if placed.galley.is_empty() {
+                0
+            } else {
+                radius::ROW
+            };
             let ground = ground.translate(corner.to_vec2());
             ui.painter().rect_filled(ground, rounding, color);
             if rounding > 0 {
@@ -507,7 +523,11 @@ fn chips(
         let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
         if response.clicked() && scene.rights.react {
             let channel = scene.slot.channel;
-            state.act(Action::ToggleReaction(channel, view.id, reaction.emoji.clone()));
+            state.act(Action::ToggleReaction(
+                channel,
+                view.id,
+                reaction.emoji.clone(),
+            ));
         }
     }
 }
@@ -539,10 +559,20 @@ fn thread(
         count => format!("{count} replies"),
     };
     let words = format!("{count}, last {}", scene.times.whole(replies.last));
-    let galley = line(ui, &words, font::secondary(), palette.accent_text, scene.width);
+    let galley = line(
+        ui,
+        &words,
+        font::secondary(),
+        palette.accent_text,
+        scene.width,
+    );
     let size = Vec2::new(galley.size().x + 20.0 + 2.0 * space::S, CHIP_HEIGHT);
     let rect = Rect::from_min_size(row.rect.min + Vec2::new(LEFT, top), size);
-    let response = ui.interact(rect, ui.scope_id().with(("thread", view.id)), Sense::click());
+    let response = ui.interact(
+        rect,
+        ui.scope_id().with(("thread", view.id)),
+        Sense::click(),
+    );
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, words.clone()));
     let fill = match response.hovered() {
         true => palette.active,
@@ -622,19 +652,17 @@ fn tick(view: &MessageView, scene: &Scene<'_>) -> (Icon, Color32, String) {
     (icon, color, words)
 }
 
-fn unsent(
-    row: &Row<'_>,
-    view: &Unsent,
-    scene: &Scene<'_>,
-    state: &mut TimelineState,
-    ui: &mut Ui,
-) {
+fn unsent(row: &Row<'_>, view: &Unsent, scene: &Scene<'_>, state: &mut TimelineState, ui: &mut Ui) {
     let palette = scene.palette;
     let name = state.people.name(scene.me);
     let rect = row.own_rect();
     let id = ui.scope_id().with(("unsent", view.id));
     let response = ui.interact(rect, id, Sense::hover());
-    let how = if view.error.is_some() { "Not sent" } else { "Sending" };
+    let how = if view.error.is_some() {
+        "Not sent"
+    } else {
+        "Sending"
+    };
     let label = format!("{name}: {} ({how})", row.measured.body.spoken());
     response.widget_info(|| WidgetInfo::labeled(Role::ListItem, true, label.clone()));
     ui.scope(|ui| {
@@ -658,10 +686,19 @@ fn unsent(
     let at = row.rect.min + Vec2::new(LEFT, top);
     let rect = Rect::from_min_size(at, Vec2::new(width, theme::HIT_MIN));
     let layout = egui::Layout::left_to_right(egui::Align::Center);
-    let builder = egui::UiBuilder::new().max_rect(rect).layout(layout).id_salt(("failed", view.id));
+    let builder = egui::UiBuilder::new()
+        .max_rect(rect)
+        .layout(layout)
+        .id_salt(("failed", view.id));
     ui.scope_builder(builder, |ui| {
         let words = format!("Not sent: {}", text::clean(error, 200));
-        let galley = line(ui, &words, font::secondary(), palette.danger, (width - 140.0).max(60.0));
+        let galley = line(
+            ui,
+            &words,
+            font::secondary(),
+            palette.danger,
+            (width - 140.0).max(60.0),
+        );
         let (rect, response) = ui.allocate_exact_size(galley.size(), Sense::hover());
         ui.painter().galley(rect.min, galley, palette.danger);
         response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words.clone()));
