@@ -115,6 +115,8 @@ pub struct ContentDocument {
     ledger: Ledger,
     /// By the ledger's numbers.
     entries: Vec<Entry>,
+    /// Counting events without a body.
+    missing: BTreeSet<u32>,
     replay: Replay,
 }
 
@@ -135,6 +137,7 @@ impl ContentDocument {
         Self {
             ledger: Ledger::new(Ground::Content, scope(community)),
             entries: Vec::new(),
+            missing: BTreeSet::new(),
             replay: Replay::new(),
         }
     }
@@ -323,12 +326,32 @@ impl ContentDocument {
     /// Counting events whose body is missing, in the order of their insertion.
     #[must_use]
     pub fn missing_bodies(&self) -> Vec<EventId> {
-        let missing =
-            |at: &u32| self.entries[*at as usize].ops.is_none() && self.ledger.counts(*at);
-        (0..self.ledger.len())
-            .filter(missing)
-            .map(|at| self.ledger.key(at).id)
+        self.missing
+            .iter()
+            .map(|at| self.ledger.key(*at).id)
             .collect()
+    }
+
+    /// Drops a carried body that was found not to be the committed one: it is missing from now on.
+    pub fn forget_body(&mut self, id: EventId) {
+        let at = self.ledger.at(id);
+        if let Some(at) = at.filter(|at| self.entries[*at as usize].ops.is_none()) {
+            self.ledger.drop_body(at);
+        }
+    }
+
+    fn is_missing(&self, at: u32) -> bool {
+        self.entries[at as usize].ops.is_none() && self.ledger.counts(at)
+    }
+
+    fn note_missing(&mut self, looked_at: &BTreeSet<u32>) {
+        for at in looked_at {
+            if self.is_missing(*at) {
+                self.missing.insert(*at);
+            } else {
+                self.missing.remove(at);
+            }
+        }
     }
 
     /// Digest for synchronisation: (log, height, head id) of counting events only.
@@ -377,6 +400,7 @@ impl ContentDocument {
     fn refresh(&mut self, supplied: BTreeSet<u32>) -> ContentChanges {
         let mut looked_at = self.ledger.take_touched();
         looked_at.extend(supplied);
+        self.note_missing(&looked_at);
         let old_len = u32::try_from(self.replay.len()).expect("no more than the ledger's events");
         let mut late = Vec::new();
         for at in looked_at.range(..old_len).copied() {

@@ -125,6 +125,15 @@ impl Timeline {
         }
     }
 
+    /// Drops a carried body that was found not to be the committed one: it is missing from now on.
+    pub fn forget_body(&mut self, id: EventId) {
+        if let Some(at) = self.ledger.at(id)
+            && self.view.is_missing(at)
+        {
+            self.ledger.drop_body(at);
+        }
+    }
+
     /// All events, counting or not.
     #[must_use]
     pub const fn dag(&self) -> &Dag {

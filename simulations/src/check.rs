@@ -79,8 +79,14 @@ fn disagreement(world: &World<'_>, replicas: &Replicas, community: CommunityId) 
 pub fn unreadable(world: &World<'_>, replicas: &Replicas) -> Option<String> {
     for (seat, replica) in replicas {
         for (community, view) in &replica.communities {
-            // Whoever left may have taken the only key of what he wrote alone with him.
-            let by_member = |author: AccountId| view.members.contains(&author);
+            // Whoever left may have taken the only key of what he wrote alone with him, and whose store was put
+            // back may have lost it.
+            let by_member = |author: AccountId| {
+                let put_back = world
+                    .seat_of(author)
+                    .is_some_and(|seat| world.was_put_back(seat));
+                view.members.contains(&author) && !put_back
+            };
             let all = view.messages.values().flatten();
             let mut waiting = all.filter(|message| message.waiting && by_member(message.author));
             if let Some(message) = waiting.next() {

@@ -47,6 +47,12 @@ impl Disk {
         &self.records
     }
 
+    /// Puts an older copy in the place of everything. The node must not run.
+    pub fn put_back(&mut self, copy: Records) {
+        self.crash_keeping(0);
+        self.records = copy;
+    }
+
     /// Tasks that wait or are being written.
     #[must_use]
     pub fn pending(&self) -> usize {

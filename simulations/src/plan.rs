@@ -85,6 +85,8 @@ enum Fault {
     Disconnect,
     DiskFull,
     Clock,
+    BackUp,
+    PutBack,
 }
 
 const FAULTS: &[(u32, Fault)] = &[
@@ -94,6 +96,8 @@ const FAULTS: &[(u32, Fault)] = &[
     (15, Fault::Disconnect),
     (10, Fault::DiskFull),
     (5, Fault::Clock),
+    (12, Fault::BackUp),
+    (12, Fault::PutBack),
 ];
 
 /// Draws faults, and ends those that last.
@@ -187,6 +191,14 @@ impl Trouble {
             Fault::Clock if !self.timed => {
                 let offset = offset(&mut self.draw);
                 world.set_clock(seat, offset);
+            }
+            Fault::BackUp => world.back_up(seat),
+            // Whoever puts a store back while nobody is there to ask would fork the log: the shell notices it, by
+            // the mark that it keeps outside of the store. Scenarios show the other case.
+            Fault::PutBack => {
+                if world.put_back(seat, true) {
+                    self.down.push((until, seat));
+                }
             }
             Fault::Crash | Fault::DiskFull | Fault::Clock => {}
         }

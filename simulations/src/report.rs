@@ -44,6 +44,8 @@ pub struct Faults {
     pub clocks: u64,
     /// Links broken on purpose.
     pub disconnects: u64,
+    /// Stores put back from an older copy.
+    pub put_back: u64,
 }
 
 impl AddAssign for Faults {
@@ -54,6 +56,7 @@ impl AddAssign for Faults {
         self.full += other.full;
         self.clocks += other.clocks;
         self.disconnects += other.disconnects;
+        self.put_back += other.put_back;
     }
 }
 
@@ -149,6 +152,7 @@ impl fmt::Display for Table {
             ("partitions", self.faults.partitions),
             ("crashes", self.faults.crashes),
             ("crashes, torn writes", self.faults.torn),
+            ("stores put back", self.faults.put_back),
             ("disks filled", self.faults.full),
             ("clocks set wrong", self.faults.clocks),
         ];

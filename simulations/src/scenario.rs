@@ -66,6 +66,8 @@ enum Step {
     },
     Stop(usize),
     Start(usize),
+    BackUp(usize),
+    PutBack(usize),
     Disk {
         node: usize,
         full: bool,

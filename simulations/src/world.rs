@@ -7,7 +7,7 @@
 
 mod shell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alloquy_api::snapshot::CommunitySnapshot;
@@ -18,7 +18,7 @@ use alloquy_ids::{AccountId, CommunityId, EventId, MonoMs, NetworkKey, UnixMs};
 use crate::address;
 use crate::disk::{Disk, Torn};
 use crate::draw::{self, Draw};
-use crate::machine::{Machine, Maker};
+use crate::machine::{Machine, Maker, Records};
 use crate::net::Net;
 use crate::report::{Faults, Violation};
 use crate::trace::Trace;
@@ -83,6 +83,25 @@ struct Seat {
     spins: (u64, u32),
     commands: u64,
     frames: u64,
+    backup: Option<Backup>,
+    /// How often somebody noticed that the store was put back: the shell tells the node then.
+    moves: u64,
+}
+
+/// A copy of a node's store.
+struct Backup {
+    at: u64,
+    records: Records,
+    /// What the node showed.
+    communities: BTreeSet<CommunityId>,
+}
+
+/// A store that was put back from a copy: what its node had acknowledged in between may be gone.
+#[derive(Clone, Copy, Debug)]
+struct Gap {
+    seat: usize,
+    from: u64,
+    to: u64,
 }
 
 /// Something due at a node that its own shell would do.
@@ -107,6 +126,7 @@ pub struct World<'a> {
     waiting: BTreeMap<(usize, u64), usize>,
     reads: BTreeMap<(usize, u64), Result<Reply, CommandError>>,
     shown: BTreeMap<(usize, EventId), u64>,
+    gaps: Vec<Gap>,
     /// Hash and lines of the run.
     pub trace: Trace,
     /// What was found wrong.
@@ -141,6 +161,7 @@ impl<'a> World<'a> {
             waiting: BTreeMap::new(),
             reads: BTreeMap::new(),
             shown: BTreeMap::new(),
+            gaps: Vec::new(),
             trace,
             violations: Vec::new(),
             faults: Faults::default(),
@@ -170,6 +191,8 @@ impl<'a> World<'a> {
             spins: (0, 0),
             commands: 0,
             frames: 0,
+            backup: None,
+            moves: 0,
         });
         self.start(seat)?;
         Ok(seat)
@@ -420,8 +443,9 @@ impl<'a> World<'a> {
             wall: wall_at(self.now, place.wall_offset_ms),
         };
         let rng = draw::stream(self.seed, &format!("node {seat} boot {}", place.boots));
-        let nonce = draw::bytes(self.seed, &format!("nonce {seat}"));
-        let records = place.disk.records().clone();
+        let moves = self.seats[seat].moves;
+        let nonce = draw::bytes(self.seed, &format!("nonce {seat} {moves}"));
+        let records = self.seats[seat].disk.records().clone();
         self.trace
             .note(self.now, &format!("start {}", self.seats[seat].name));
         let maker = self.maker;
@@ -441,6 +465,60 @@ impl<'a> World<'a> {
         let listen = address::with_peer(seat, self.seats[seat].key);
         self.feed(seat, Input::ListenAddresses(vec![listen]));
         Ok(())
+    }
+
+    /// Copies a running node's store.
+    pub fn back_up(&mut self, seat: usize) {
+        let Some(snapshot) = self.snapshot(seat) else {
+            return;
+        };
+        let backup = Backup {
+            at: self.now,
+            records: self.seats[seat].disk.records().clone(),
+            communities: snapshot.communities.keys().copied().collect(),
+        };
+        self.seats[seat].backup = Some(backup);
+        self.trace
+            .note(self.now, &format!("back up {}", self.seats[seat].name));
+    }
+
+    /// Stops a running node and puts its store back from the copy. `noticed`: by the shell, which says so at the
+    /// next start. `false`: it does not run, there is no copy, or the copy lacks a community that the node is in
+    /// now, which nobody would give back.
+    pub fn put_back(&mut self, seat: usize, noticed: bool) -> bool {
+        let Some(shown) = self.snapshot(seat) else {
+            return false;
+        };
+        let whole = |backup: &Backup| shown.communities.keys().eq(&backup.communities);
+        let Some(backup) = self.seats[seat].backup.take_if(|backup| whole(backup)) else {
+            return false;
+        };
+        self.stop(seat);
+        self.gaps.push(Gap {
+            seat,
+            from: backup.at,
+            to: self.now,
+        });
+        self.seats[seat].disk.put_back(backup.records);
+        self.seats[seat].moves += u64::from(noticed);
+        self.faults.put_back += 1;
+        let name = &self.seats[seat].name;
+        self.trace
+            .note(self.now, &format!("put back {name}, noticed: {noticed}"));
+        true
+    }
+
+    /// Whether a node's store was put back from a copy that was made before it acknowledged something at `at`.
+    #[must_use]
+    pub fn forgot(&self, seat: usize, at: u64) -> bool {
+        let over = |gap: &Gap| gap.seat == seat && (gap.from..=gap.to).contains(&at);
+        self.gaps.iter().any(over)
+    }
+
+    /// Whether a node's store was ever put back.
+    #[must_use]
+    pub fn was_put_back(&self, seat: usize) -> bool {
+        self.gaps.iter().any(|gap| gap.seat == seat)
     }
 
     /// Fills a node's disk, or makes room on it.

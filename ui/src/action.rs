@@ -1,7 +1,7 @@
 //! Everything that a person can do in the window, and how each is reached without a mouse.
 
 use alloquy_api::Command;
-use alloquy_api::command::Availability;
+use alloquy_api::command::{Availability, WindowAt};
 use alloquy_ids::{ChannelId, CommunityId, EventId, InviteId};
 use egui::{Key, KeyboardShortcut, Modifiers};
 use strum::{EnumDiscriminants, VariantArray};
@@ -39,6 +39,10 @@ pub enum Action {
     CloseThread,
     /// Marks the channel read and shows its end.
     JumpToPresent,
+    /// Loads another part of a place's messages.
+    Load(Slot, WindowAt),
+    /// Marks a channel read, because its end is looked at.
+    MarkRead(ChannelId),
     /// Moves the timeline by a page.
     ScrollPage(Direction),
     /// Folds a category, or unfolds it.

@@ -13,6 +13,7 @@
 pub mod action;
 pub mod effect;
 pub mod fonts;
+mod markdown;
 pub mod model;
 mod pictures;
 pub mod settings;

@@ -4,6 +4,7 @@ mod answers;
 mod apply;
 mod drafts;
 mod forms;
+mod lines;
 mod links;
 mod places;
 mod saved;
@@ -132,6 +133,8 @@ pub(crate) enum Purpose {
     InviteCard(String),
     /// A message of this place, kept until it is stored.
     Send(Slot, u64),
+    /// A line that began with `/`, kept until it is carried out.
+    Line(Slot, String),
     /// Pinned messages of a channel.
     Pins(ChannelId),
     /// The recovery words.
@@ -265,6 +268,12 @@ impl UiState {
         if self.toasts.len() > TOASTS_MAX {
             self.toasts.remove(0);
         }
+    }
+
+    /// Rows that the timeline of a place measured in the last frame: what is not near the viewport is not.
+    #[must_use]
+    pub fn rows_measured(&self, slot: Slot) -> usize {
+        self.timelines.get(&slot).map_or(0, |of| of.measured())
     }
 
     pub(crate) fn top(&self) -> Option<&Overlay> {

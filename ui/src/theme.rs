@@ -116,6 +116,11 @@ pub mod font {
     pub fn badge() -> FontId {
         FontId::new(11.0, fonts::semibold())
     }
+    /// Emoji of a message without words.
+    #[must_use]
+    pub fn large_emoji() -> FontId {
+        FontId::new(32.0, fonts::regular())
+    }
     /// Code.
     #[must_use]
     pub fn code() -> FontId {

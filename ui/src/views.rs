@@ -24,6 +24,7 @@ use crate::model::{Model, Phase};
 use crate::state::UiState;
 use crate::theme;
 
+pub(crate) use composer::Completions;
 pub(crate) use members::MemberRows;
 pub(crate) use overlays::{QrPicture, SwitcherIndex};
 pub(crate) use timeline::TimelineState;

@@ -15,7 +15,7 @@ pub(crate) use choice::{Card, card, segments};
 pub(crate) use field::{Field, entered, field, over_limit, tall_field};
 pub(crate) use notice::{Weight, chip, key_words, notice, under_way};
 pub(crate) use row::{Row, badge, heading, row};
-pub(crate) use sheet::{Sheet, all_closed, bare_sheet, sheet};
+pub(crate) use sheet::{Sheet, all_closed, bare_sheet, refocus, sheet};
 
 use egui::text::TextFormat;
 use egui::{Color32, FontId, Galley, Rect, Ui};
@@ -25,10 +25,21 @@ use crate::text;
 
 /// A text on one line, cut with an ellipsis where it does not fit, emoji in their own font.
 pub(crate) fn line(ui: &Ui, text: &str, font: FontId, color: Color32, width: f32) -> Arc<Galley> {
+    line_in(ui.ctx(), text, font, color, width)
+}
+
+/// [`line`], where nothing is painted yet.
+pub(crate) fn line_in(
+    ctx: &egui::Context,
+    text: &str,
+    font: FontId,
+    color: Color32,
+    width: f32,
+) -> Arc<Galley> {
     let format = TextFormat::simple(font, color);
     let mut job = text::job(text, &format);
     job.wrap = egui::text::TextWrapping::truncate_at_width(width);
-    ui.ctx().fonts_mut(|fonts| fonts.layout_job(job))
+    ctx.fonts_mut(|fonts| fonts.layout_job(job))
 }
 
 /// A text on as many lines as it needs.

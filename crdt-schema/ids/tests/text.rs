@@ -84,3 +84,20 @@ fn an_id_keeps_its_bytes_under_another_name() {
     assert_eq!(ScopeId::from(channel).as_bytes(), channel.as_bytes());
     assert_eq!(AccountId::ZERO.to_string(), "a".repeat(ID_TEXT_LEN));
 }
+
+#[test]
+fn instants_are_dates_of_the_calendar() {
+    for (ms, expected) in [
+        (0, "1970-01-01 00:00:00"),
+        (951_782_399_000, "2000-02-28 23:59:59"),
+        (951_782_400_000, "2000-02-29 00:00:00"),
+        (1_709_251_200_000, "2024-03-01 00:00:00"),
+        (4_107_542_399_000, "2100-02-28 23:59:59"),
+        (4_107_542_400_000, "2100-03-01 00:00:00"),
+    ] {
+        assert_eq!(UnixMs(ms).utc(), expected);
+    }
+    // The greatest instant that fits is still a date.
+    let last = UnixMs(u64::MAX).utc();
+    assert!(last.ends_with(":51"), "{last}");
+}

@@ -44,8 +44,9 @@ impl AuthorityLog {
         refused
     }
 
-    /// Effective operations that ended this account's membership; of a fallen admission, what made it fall.
-    /// Empty for members and for accounts that never came in.
+    /// Effective operations that ended this account's membership; of a fallen admission, what made it fall in the
+    /// end: the removal of whoever admitted the admitting member, say, and not that member's admission, which
+    /// fell with it. Empty for members and for accounts that never came in.
     #[must_use]
     pub fn removals(&self, account: AccountId) -> Vec<EventId> {
         let evaluated = self.evaluated();
@@ -74,8 +75,27 @@ impl AuthorityLog {
             let unit = self.store.unit(*ix);
             unit.own.is_ok() && unit.is_admit() && unit.target() == Some(account)
         };
-        for (_, flip) in evaluated.flips.iter().filter(|(ix, _)| admission(ix)) {
-            found.extend(flip.by.iter().map(|by| self.store.unit(*by).id));
+        let mut open: Vec<UnitIx> = evaluated
+            .flips
+            .keys()
+            .copied()
+            .filter(|ix| admission(ix))
+            .collect();
+        let mut seen: BTreeSet<UnitIx> = open.iter().copied().collect();
+        while let Some(fallen) = open.pop() {
+            for by in evaluated
+                .flips
+                .get(&fallen)
+                .into_iter()
+                .flat_map(|flip| &flip.by)
+            {
+                let fell = self.store.unit(*by).own.is_ok() && evaluated.flips.contains_key(by);
+                if !fell {
+                    found.insert(self.store.unit(*by).id);
+                } else if seen.insert(*by) {
+                    open.push(*by);
+                }
+            }
         }
         found.into_iter().collect()
     }

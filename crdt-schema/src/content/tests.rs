@@ -254,6 +254,16 @@ fn bodies_that_come_later_change_nothing_about_the_outcome() {
     assert_eq!(other.content_digest(), desk.content.content_digest());
 }
 
+/// Missing bodies by their definition: every event that counts and was given none.
+fn lacking(content: &ContentDocument) -> Vec<EventId> {
+    let lacks = |id: &EventId| {
+        let at = content.ledger.at(*id).expect("it is held");
+        content.entries[at as usize].ops.is_none() && content.ledger.counts(at)
+    };
+    let ids = content.dag().iter().map(VerifiedEvent::id);
+    ids.filter(lacks).collect()
+}
+
 /// Member, log (two equal ones: a fork), how stale, operations.
 type Step = (usize, usize, usize, Vec<(u8, u32, u32)>);
 
@@ -299,6 +309,7 @@ proptest! {
         let mut other = ContentDocument::new(desk.world.authority.community());
         let early = desk.world.authority_of(desk.world.operations.len() - 1);
         let mut waiting = desk.events.clone();
+        let mut late = Vec::new();
         let mut draws = draws.into_iter().cycle();
         let half = waiting.len() / 2;
         let mut idle = 0;
@@ -313,12 +324,25 @@ proptest! {
                 other.authority_changed(authority);
             }
             let (event, ops) = waiting[at].clone();
-            if other.insert_wanted(event, Some(ops), authority).is_ok() {
+            // Some bodies come later.
+            let (id, now) = (event.id(), !draw.is_multiple_of(3));
+            if other.insert_wanted(event, now.then(|| ops.clone()), authority).is_ok() {
                 waiting.remove(at);
                 idle = 0;
+                if !now {
+                    late.push((id, ops));
+                }
             }
+            prop_assert_eq!(other.missing_bodies(), lacking(&other));
+            if draw.is_multiple_of(5) && let Some((id, ops)) = late.pop() {
+                other.set_body(id, ops, authority);
+            }
+            prop_assert_eq!(other.missing_bodies(), lacking(&other));
         }
         other.authority_changed(&desk.world.authority);
+        prop_assert_eq!(other.missing_bodies(), lacking(&other));
+        other.set_bodies(late, &desk.world.authority);
+        prop_assert_eq!(other.missing_bodies(), vec![]);
         prop_assert_eq!(other.note(), desk.content.note());
         prop_assert_eq!(other.counting_heads(), desk.content.counting_heads());
         prop_assert_eq!(other.digest(), desk.content.digest());

@@ -209,7 +209,8 @@ enum Signed {
     Last,
 }
 
-/// The fewest signatures: always the last of a chain, and none further from the next than the limit.
+/// The fewest signatures: always the last of a chain, and none further from the next than the limit. Operations on
+/// authority keep all of theirs: an admission is shown to strangers alone.
 fn signed_places(events: &[&VerifiedEvent], chains: &[Chain]) -> Vec<Signed> {
     let mut signed = vec![Signed::No; events.len()];
     for Chain { places } in chains {
@@ -224,6 +225,10 @@ fn signed_places(events: &[&VerifiedEvent], chains: &[Chain]) -> Vec<Signed> {
             }
             if events[*place].signature().is_some() {
                 candidate = Some(position);
+                if events[*place].header().kind == Kind::Authority {
+                    signed[*place] = Signed::Between;
+                    (candidate, since) = (None, position + 1);
+                }
             }
         }
         signed[places[places.len() - 1]] = Signed::Last;

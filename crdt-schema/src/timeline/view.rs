@@ -135,6 +135,10 @@ impl View {
         missing
     }
 
+    pub(super) fn is_missing(&self, at: u32) -> bool {
+        matches!(self.entries[at as usize].content, Content::Missing)
+    }
+
     pub(super) fn is_dropped(&self, at: u32) -> bool {
         matches!(self.entries[at as usize].content, Content::Dropped)
     }

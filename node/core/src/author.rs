@@ -17,6 +17,7 @@ use crate::io::{Origin, Write};
 use crate::node::{Me, Node};
 use crate::outbox::{After, Own, put};
 use crate::record::{Key, Row, RowEvents};
+use crate::unwritten::Acks;
 
 /// AEAD tag of a sealed body.
 const TAG_BYTES: usize = 16;
@@ -354,9 +355,8 @@ impl<R: CryptoRng> Node<R> {
                 let membership = rebuilt.membership.clone();
                 self.communities.insert(id, rebuilt);
                 let write = put(&Key::Community(id), &membership);
-                self.unwritten.insert(write.key().clone(), write);
-                let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
-                self.timers.set_earlier(crate::node::Timer::Unwritten, at);
+                self.write_later(vec![write], Acks::new());
+                self.members_taken_back(id);
             }
             None => self.outbox.tell(Event::CommunityLeft {
                 community: id,

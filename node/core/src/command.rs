@@ -23,7 +23,9 @@ use rand_core::CryptoRng;
 use crate::author::Draft;
 use crate::community::{Community, Place};
 use crate::io::Origin;
-use crate::limits::{DEFERRED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS};
+use crate::limits::{
+    DEFERRED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS, UNWRITTEN_BYTES_MAX, UNWRITTEN_MAX,
+};
 use crate::node::{Deferred, Node, Timer};
 
 /// Milliseconds that a command waits for a usable epoch before it is answered with an error.
@@ -95,12 +97,17 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn execute(&mut self, origin: Origin, command: Command) -> Outcome {
-        if writes(&command)
-            && let Some(fault) = &self.store_fault
-        {
+        if let Some(fault) = &self.store_fault {
+            let writes = writes(&command);
+            if self.unwritten.is_full() && (writes || matches!(command, Command::Join { .. })) {
+                let text = format!(
+                    "{fault}; {} records wait to be written, the limit is {UNWRITTEN_MAX} or {UNWRITTEN_BYTES_MAX} B",
+                    self.unwritten.len()
+                );
+                return Err(error(ErrorCode::Storage, text));
+            }
             // One write is let through to find out whether the store has recovered.
-            let probing = !self.outbox.tasks.is_empty();
-            if probing {
+            if writes && !self.outbox.tasks.is_empty() {
                 return Err(error(
                     ErrorCode::Storage,
                     format!("{fault}; nothing was written, nothing was sent"),
@@ -173,31 +180,19 @@ impl<R: CryptoRng> Node<R> {
     // --- waiting -----------------------------------------------------------------------------------------
 
     /// Whether a command has to wait, and for what.
-    fn must_wait(&self, command: &Command) -> Result<Option<Wait>, CommandError> {
+    fn must_wait(&mut self, command: &Command) -> Result<Option<Wait>, CommandError> {
         if !writes(command) {
             return Ok(None);
         }
         let Some((id, place)) = self.target(command)? else {
             return Ok(None);
         };
+        if self.first_write_waits(id) {
+            return Ok(Some(Wait::Peer));
+        }
         let Some(community) = self.communities.get(&id) else {
             return Ok(None);
         };
-        let recent = |peer: &crate::peers::Peer| {
-            self.now.mono.0 < peer.since.0.saturating_add(FIRST_WRITE_WAIT_MS)
-        };
-        let silent = self.connected_members(id).iter().any(|key| {
-            self.peers.get(key).is_some_and(|peer| {
-                recent(peer)
-                    && peer
-                        .sessions
-                        .get(&id)
-                        .is_none_or(|session| session.seen.is_none())
-            })
-        });
-        if !community.own_logs_checked && silent {
-            return Ok(Some(Wait::Peer));
-        }
         let channel = community.key_channel(place);
         let me = self.me.account();
         if place != Place::Authority
@@ -208,6 +203,28 @@ impl<R: CryptoRng> Node<R> {
             return Ok(Some(Wait::Epoch(id, channel)));
         }
         Ok(None)
+    }
+
+    /// Whether nothing may be written yet: after a start, while a peer that has just connected has not shown that
+    /// the store's copy of own logs is whole. A store that was put back from a copy would fork them otherwise.
+    /// Peers that come and go draw it out no longer than twice that time.
+    pub(crate) fn first_write_waits(&mut self, id: CommunityId) -> bool {
+        let mono = self.now.mono;
+        let silent = self.connected_members(id).iter().any(|key| {
+            self.peers.get(key).is_some_and(|peer| {
+                let session = peer.sessions.get(&id);
+                mono < peer.since.plus(FIRST_WRITE_WAIT_MS)
+                    && session.is_none_or(|session| !session.equal)
+            })
+        });
+        let Some(community) = self.communities.get_mut(&id) else {
+            return false;
+        };
+        if community.own_logs_checked || !silent {
+            return false;
+        }
+        let last = mono.plus(2 * FIRST_WRITE_WAIT_MS);
+        mono < *community.first_write_by.get_or_insert(last)
     }
 
     fn defer(&mut self, origin: Origin, command: Command, wait: &Wait, due: alloquy_ids::MonoMs) {
@@ -245,6 +262,18 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn retry_deferred(&mut self) {
         for deferred in std::mem::take(&mut self.deferred) {
             self.command_until(deferred.origin, deferred.command, deferred.due);
+        }
+        for (from, held) in std::mem::take(&mut self.held_joins) {
+            self.join_requested(from, &held.join, &held.name);
+        }
+        let waiting: Vec<_> = self
+            .communities
+            .iter()
+            .filter(|(_, community)| community.introduction_waits)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in waiting {
+            self.introduce(id);
         }
     }
 
@@ -380,6 +409,13 @@ impl<R: CryptoRng> Node<R> {
                 ..
             } => {
                 let id = self.community_named(&reference.0)?;
+                Ok(Some((id, Place::Authority)))
+            }
+            C::Rekey { target } => {
+                let id = match self.channel_named(target) {
+                    Ok((id, _)) => id,
+                    Err(_not_a_channel) => self.community_named(target)?,
+                };
                 Ok(Some((id, Place::Authority)))
             }
             C::MoveChannel {

@@ -24,6 +24,8 @@ use alloquy_schema::timeline::{Changes, Timeline};
 
 use crate::io::Topic;
 use crate::record::Membership;
+use crate::unread::Unread;
+use crate::waiting::Waiting;
 
 /// Where an event belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,13 +47,6 @@ enum Bound {
 pub(crate) struct Applied {
     pub(crate) place: Place,
     pub(crate) changes: Changes,
-}
-
-/// An event that waits for its parents or for authority operations.
-#[derive(Clone, Debug)]
-pub(crate) struct Waiting {
-    pub(crate) event: VerifiedEvent,
-    pub(crate) plaintext: Option<Vec<u8>>,
 }
 
 /// What a device last said of itself.
@@ -111,13 +106,16 @@ pub(crate) struct Community {
     pub(crate) next_row: u64,
     pub(crate) row_of: BTreeMap<EventId, u64>,
     pub(crate) rows: BTreeMap<u64, Vec<EventId>>,
-    pub(crate) waiting: BTreeMap<EventId, Waiting>,
+    /// Events whose past is not here.
+    pub(crate) waiting: Waiting,
     /// Heights of own logs that other devices hold, and whether they could read them.
     pub(crate) held: BTreeMap<DeviceId, HeldLogs>,
     /// Others' messages of each channel in order of arrival.
     pub(crate) arrivals: BTreeMap<ChannelId, Vec<EventId>>,
     /// How many of them were read.
     pub(crate) read: BTreeMap<ChannelId, u64>,
+    /// Which of the others are shown, and mention this account.
+    pub(crate) unread: Unread,
     /// Messages first seen long after their claimed time.
     pub(crate) arrived_later: BTreeSet<EventId>,
     /// Own events whose storage is not confirmed.
@@ -130,19 +128,25 @@ pub(crate) struct Community {
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
     /// Peers that showed a proof of membership and are not members in this view yet.
     pub(crate) provisional: BTreeSet<NetworkKey>,
+    /// Connected strangers that showed an admission which leads through somebody who was removed, and that account.
+    pub(crate) outsiders: BTreeMap<NetworkKey, AccountId>,
     /// Bodies that a deletion took and whose rows may not have been written again before the last end.
     pub(crate) to_drop: Vec<EventId>,
     /// Own events wait for their past after a start.
     pub(crate) gap_in_own_log: bool,
     /// What was last written of the own profile: name and about text.
     pub(crate) introduced: Option<(String, String)>,
+    /// The own profile is to be written when a peer has shown where own logs stand.
+    pub(crate) introduction_waits: bool,
+    /// Until when the first write after the start waits at the latest, once one has been asked for.
+    pub(crate) first_write_by: Option<MonoMs>,
     /// Members at the last look.
     pub(crate) known_members: BTreeSet<AccountId>,
     /// This device.
     pub(crate) own_device: DeviceId,
     /// Whether this account was a member at the last look.
     pub(crate) active: bool,
-    /// Whether the store's copy of own logs was compared with a peer's since the start, or written to.
+    /// Whether own logs were written to since the start, or are new: no peer can know more of them.
     pub(crate) own_logs_checked: bool,
 }
 
@@ -166,10 +170,11 @@ impl Community {
             next_row: 0,
             row_of: BTreeMap::new(),
             rows: BTreeMap::new(),
-            waiting: BTreeMap::new(),
+            waiting: Waiting::default(),
             held: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             read: BTreeMap::new(),
+            unread: Unread::default(),
             arrived_later: BTreeSet::new(),
             unstored: BTreeSet::new(),
             seen: BTreeMap::new(),
@@ -178,9 +183,12 @@ impl Community {
             asked: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
+            outsiders: BTreeMap::new(),
             to_drop: Vec::new(),
             gap_in_own_log: false,
             introduced: None,
+            introduction_waits: false,
+            first_write_by: None,
             known_members: BTreeSet::new(),
             own_device,
             active: false,
@@ -350,6 +358,19 @@ impl Community {
         Ok(Applied { place, changes })
     }
 
+    /// Drops a carried body that is not the committed one: it is missing from now on.
+    pub(crate) fn forget_body(&mut self, place: Place, id: EventId) {
+        match place {
+            Place::Authority => {}
+            Place::Content => self.content.forget_body(id),
+            Place::Channel(channel) => {
+                if let Some(timeline) = self.timelines.get_mut(&channel) {
+                    timeline.forget_body(id);
+                }
+            }
+        }
+    }
+
     /// Gives a missing body to the event that waits for it, if its key is held now.
     pub(crate) fn supply_body(&mut self, place: Place, id: EventId) -> Option<Changes> {
         let event = self.dag(place)?.get(id)?.clone();
@@ -441,6 +462,17 @@ impl Community {
             .find(|name| !name.is_empty())
     }
 
+    /// The one account that had this name here and is no member any more.
+    pub(crate) fn former_named(&self, name: &str) -> Option<AccountId> {
+        let state = self.state();
+        let ever: BTreeSet<_> = self.devices.values().map(|(account, _)| *account).collect();
+        let mut former = ever
+            .into_iter()
+            .filter(|account| !state.is_member(*account))
+            .filter(|account| self.given_name(*account).as_deref() == Some(name));
+        former.next().filter(|_| former.next().is_none())
+    }
+
     /// Notes a row of events that is in the store.
     pub(crate) fn note_row(&mut self, row: u64, ids: Vec<EventId>) {
         for id in &ids {
@@ -448,30 +480,6 @@ impl Community {
         }
         self.rows.insert(row, ids);
         self.next_row = self.next_row.max(row + 1);
-    }
-
-    /// Counts messages of others after the read marker, and those among them that mention the account.
-    pub(crate) fn unread(&self, channel: ChannelId, mention: &str) -> (u32, u32) {
-        let Some(arrivals) = self.arrivals.get(&channel) else {
-            return (0, 0);
-        };
-        let Some(timeline) = self.timelines.get(&channel) else {
-            return (0, 0);
-        };
-        let read = self.read.get(&channel).copied().unwrap_or(0);
-        let unread = arrivals
-            .iter()
-            .skip(usize::try_from(read).unwrap_or(usize::MAX));
-        let shown = unread
-            .filter_map(|id| timeline.message(*id))
-            .filter(|message| !message.deleted);
-        shown.fold((0, 0), |(count, mentions), message| {
-            let named = message
-                .text
-                .as_deref()
-                .is_some_and(|text| text.contains(mention) || text.contains("@everyone"));
-            (count + 1, mentions + u32::from(named))
-        })
     }
 
     /// When an account last wrote into a channel, by its own clock.

@@ -23,7 +23,8 @@ use rand_core::CryptoRng;
 use crate::author::Draft;
 use crate::community::{Community, Place};
 use crate::limits::{
-    EPOCH_AGE_MAX_MS, EPOCHS_ASKED_MAX, KEY_PATIENCE_MS, KEY_REQUEST_EVERY_MS, WRAPS_MAX,
+    EPOCH_AGE_MAX_MS, EPOCHS_ASKED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS, KEY_REQUEST_EVERY_MS,
+    WRAPS_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put, put_bytes};
@@ -393,6 +394,10 @@ impl<R: CryptoRng> Node<R> {
         let needed = self.communities.get(&id).is_some_and(|community| {
             community.writing_epoch(channel).is_none() && community.is_entitled(me, channel)
         });
+        if needed && self.first_write_waits(id) {
+            let at = self.now.mono.plus(FIRST_WRITE_WAIT_MS);
+            return self.timers.set(Timer::Announce(id, channel), at);
+        }
         if needed && self.store_fault.is_none() {
             self.announce(id, channel, None);
         }

@@ -3,222 +3,24 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::Event;
-use alloquy_ids::{ChannelId, CommunityId, DeviceId, EventId, NetworkKey, UnixMs};
-use alloquy_schema::authority::AuthorityLog;
-use alloquy_schema::dag::InsertError;
+use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey, UnixMs};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::range::{BodyMode, Packing, SignedRange};
 use alloquy_schema::timeline::Changes;
 use rand_core::CryptoRng;
 
-use crate::community::{Applied, Community, Place, Waiting};
-use crate::limits::{ARRIVED_LATER_MS, WAITING_MAX};
-use crate::node::Node;
+use crate::community::{Community, Place};
+use crate::io::Write;
+use crate::limits::ARRIVED_LATER_MS;
+use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
-use crate::record::{Key, Membership, Row, RowEvents};
+use crate::record::{Key, Row, RowEvents};
+use crate::take::Arrival;
+use crate::unwritten::Acks;
 use crate::wire::Frame;
 
 /// An event that came, with its plaintext if a range brought it.
 pub(crate) type Incoming = (VerifiedEvent, Option<Vec<u8>>);
-
-/// What a batch of events did.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    /// New events, in the order in which they were applied.
-    pub(crate) new: Vec<VerifiedEvent>,
-    /// Whether some event lacks authority operations, or parents in a scope.
-    pub(crate) lacks: Vec<Place>,
-    /// Late events over their account's bound: taken only if somebody else's event names them.
-    late: Vec<Incoming>,
-}
-
-impl Community {
-    /// Applies events, and waiting ones that they set free.
-    pub(crate) fn take(&mut self, incoming: Vec<Incoming>) -> (Batch, Vec<(Place, Changes)>) {
-        let mut batch = Batch::default();
-        let mut changes = Vec::new();
-        for (event, plaintext) in incoming {
-            self.take_one(event, plaintext, &mut batch, &mut changes);
-        }
-        loop {
-            let ready: Vec<_> = self
-                .waiting
-                .keys()
-                .copied()
-                .filter(|id| self.past_is_here(*id))
-                .collect();
-            if ready.is_empty() && !self.take_wanted(&mut batch, &mut changes) {
-                return (batch, changes);
-            }
-            for id in ready {
-                if let Some(waiting) = self.waiting.remove(&id) {
-                    self.take_one(waiting.event, waiting.plaintext, &mut batch, &mut changes);
-                }
-            }
-        }
-    }
-
-    /// Takes late events over the bound that events of other accounts wait for. Returns whether there were any.
-    fn take_wanted(&mut self, batch: &mut Batch, changes: &mut Vec<(Place, Changes)>) -> bool {
-        let mut named = BTreeSet::new();
-        for waiting in self.waiting.values() {
-            named.extend(
-                waiting
-                    .event
-                    .header()
-                    .parents()
-                    .map(|id| (id, waiting.event.header().device)),
-            );
-        }
-        let is_wanted = |(event, _): &Incoming| {
-            let id = event.id();
-            named
-                .range((id, DeviceId::ZERO)..)
-                .take_while(|(of, _)| *of == id)
-                .any(|(_, by)| *by != event.header().device)
-        };
-        let (wanted, late) = std::mem::take(&mut batch.late)
-            .into_iter()
-            .partition(is_wanted);
-        batch.late = late;
-        let mut any = false;
-        let wanted: Vec<Incoming> = wanted;
-        for (event, plaintext) in wanted {
-            if let Ok(applied) = self.apply_wanted(&event, plaintext.as_deref()) {
-                any = true;
-                changes.push((applied.place, applied.changes));
-                batch.new.push(event);
-            }
-        }
-        any
-    }
-
-    fn past_is_here(&self, id: EventId) -> bool {
-        let Some(waiting) = self.waiting.get(&id) else {
-            return false;
-        };
-        let header = waiting.event.header();
-        let Some(place) = self.place(header.scope, id) else {
-            return false;
-        };
-        let authority = self.authority.dag();
-        header.auth.iter().all(|head| authority.contains(*head))
-            && header
-                .parents()
-                .all(|parent| self.dag(place).is_some_and(|dag| dag.contains(parent)))
-    }
-
-    fn take_one(
-        &mut self,
-        event: VerifiedEvent,
-        plaintext: Option<Vec<u8>>,
-        batch: &mut Batch,
-        changes: &mut Vec<(Place, Changes)>,
-    ) {
-        let header = event.header();
-        let known = self
-            .place(header.scope, event.id())
-            .and_then(|place| self.dag(place))
-            .is_some_and(|dag| {
-                dag.get(event.id())
-                    .is_some_and(|held| held.body().is_some() || event.body().is_none())
-            });
-        if known {
-            return;
-        }
-        match self.apply(&event, plaintext.as_deref()) {
-            Ok(Applied {
-                place,
-                changes: changed,
-            }) => {
-                changes.push((place, changed));
-                batch.new.push(event);
-            }
-            Err(InsertError::MissingParents(_) | InsertError::MissingAuthority(_)) => {
-                batch.lacks.push(
-                    self.place(header.scope, event.id())
-                        .unwrap_or(Place::Authority),
-                );
-                if header
-                    .auth
-                    .iter()
-                    .any(|head| !self.authority.dag().contains(*head))
-                {
-                    batch.lacks.push(Place::Authority);
-                }
-                if self.waiting.len() < WAITING_MAX {
-                    self.waiting
-                        .insert(event.id(), Waiting { event, plaintext });
-                }
-            }
-            Err(InsertError::LateBound { .. }) => batch.late.push((event, plaintext)),
-            Err(error @ InsertError::Invalid { .. }) => tracing::debug!(%error, "event refused"),
-        }
-    }
-
-    /// The same community without some of its events, writing under another incarnation. `emptied`: events that
-    /// had lost their bodies to what is left out, as they were. `None`: its genesis is left out.
-    pub(crate) fn rebuilt_without(
-        self,
-        without: &[EventId],
-        emptied: &[VerifiedEvent],
-        incarnation: u32,
-    ) -> Option<Self> {
-        let mut events: Vec<VerifiedEvent> = self.authority.dag().iter().cloned().collect();
-        events.extend(self.content.dag().iter().cloned());
-        events.extend(
-            self.timelines
-                .values()
-                .flat_map(|timeline| timeline.dag().iter().cloned()),
-        );
-        events.retain(|event| !without.contains(&event.id()));
-        for full in emptied {
-            for event in events.iter_mut().filter(|event| event.id() == full.id()) {
-                *event = full.clone();
-            }
-        }
-        let genesis = events
-            .iter()
-            .position(|event| event.id() == EventId::from(self.id))?;
-        let authority = AuthorityLog::new(events.swap_remove(genesis)).ok()?;
-        let membership = Membership {
-            incarnation,
-            ..self.membership
-        };
-        let mut rebuilt = Self::new(authority, membership, self.own_device);
-        rebuilt.known_members = self.known_members;
-        rebuilt.keys = self.keys;
-        rebuilt.wraps = self.wraps;
-        rebuilt.prekeys = self.prekeys;
-        rebuilt.next_row = self.next_row;
-        rebuilt.held = self.held;
-        rebuilt.arrivals = self.arrivals;
-        rebuilt.read = self.read;
-        rebuilt.arrived_later = self.arrived_later;
-        rebuilt.seen = self.seen;
-        rebuilt.topics = self.topics;
-        rebuilt.active = self.active;
-        rebuilt.own_logs_checked = true;
-        rebuilt.unstored = self
-            .unstored
-            .into_iter()
-            .filter(|id| !without.contains(id))
-            .collect();
-        for (row, ids) in self.rows {
-            if !ids.iter().any(|id| without.contains(id)) {
-                rebuilt.note_row(row, ids);
-            }
-        }
-        rebuilt.waiting = self.waiting;
-        rebuilt
-            .waiting
-            .retain(|_, waiting| waiting.event.header().device != self.own_device);
-        // In the order shown, parents come before what names them, within each scope.
-        events.sort_by_key(|event| (event.header().kind != Kind::Authority, event.order_key()));
-        rebuilt.take(events.into_iter().map(|event| (event, None)).collect());
-        Some(rebuilt)
-    }
-}
 
 impl<R: CryptoRng> Node<R> {
     /// Applies events of others, stores what is new as `row` says, and asks `from` for what is lacking.
@@ -229,30 +31,74 @@ impl<R: CryptoRng> Node<R> {
         row: Option<RowEvents>,
         from: NetworkKey,
     ) -> usize {
+        // What could not be stored any more is not taken: catch-up gives it again.
+        if self.unwritten.is_full() {
+            return 0;
+        }
+        let arrival = Arrival {
+            from: Some(from),
+            at: self.now.mono,
+        };
         let Some(community) = self.communities.get_mut(&id) else {
             return 0;
         };
         let came: BTreeSet<_> = incoming.iter().map(|(event, _)| event.id()).collect();
-        let (mut batch, changes) = community.take(incoming);
+        let mut batch = community.take(incoming, arrival);
         batch.lacks.sort();
         batch.lacks.dedup();
-        if !batch.new.is_empty() || came.iter().any(|id| community.waits_unstored(*id)) {
+        let restored = batch.new.iter().any(|event| community.is_own_log(event));
+        if !batch.new.is_empty()
+            || !batch.filled.is_empty()
+            || came.iter().any(|id| community.waits_unstored(*id))
+        {
             let new: Vec<_> = batch.new.iter().map(VerifiedEvent::id).collect();
-            self.store_received(id, &new, row, &came);
-            self.tell_changes(id, changes);
+            self.store_received(id, (&new, &batch.filled), row, &came);
+            self.tell_changes(id, batch.changes);
             self.after_apply(id, &batch.new);
         }
+        if restored {
+            // The store was older than the device: others may hold more of the log than has come.
+            self.start_incarnation(id);
+        }
+        self.forget_waiting(id, &batch.dropped);
         if !batch.lacks.is_empty() {
             self.ask_for(id, &batch.lacks, from);
         }
         batch.new.len()
     }
 
+    /// Events do not wait any more: what the store holds of them alone goes too.
+    pub(crate) fn forget_waiting(&mut self, id: CommunityId, dropped: &[EventId]) {
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        if let Some(at) = community.waiting.next_expiry() {
+            self.timers.set_earlier(Timer::Waiting(id), at);
+        }
+        let rows = community.forget_waiting(dropped);
+        if !rows.is_empty() {
+            let delete = |row| Write::Delete(Key::Events(id, row).to_key());
+            self.outbox
+                .store(rows.into_iter().map(delete).collect(), After::Nothing);
+        }
+    }
+
+    /// Gives up events whose past did not come.
+    pub(crate) fn expire_waiting(&mut self, id: CommunityId) {
+        let now = self.now.mono;
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let dropped = community.waiting.expire(now);
+        self.views.community_changed(id);
+        self.forget_waiting(id, &dropped);
+    }
+
     /// Stores new events: those that came in `row` as it came, others (they waited, or came in a proof) packed.
     fn store_received(
         &mut self,
         id: CommunityId,
-        new: &[EventId],
+        (new, filled): (&[EventId], &[EventId]),
         row: Option<RowEvents>,
         came: &BTreeSet<EventId>,
     ) {
@@ -269,11 +115,11 @@ impl<R: CryptoRng> Node<R> {
         let rest: Vec<_> = rest
             .filter(|id| !community.row_of.contains_key(id))
             .collect();
-        let waits = |id: &EventId| community.waiting.contains_key(id);
+        let waits = |id: &EventId| community.waiting.contains(*id);
         let in_row: Vec<_> = came
             .iter()
             .copied()
-            .filter(|id| new.contains(id) || waits(id))
+            .filter(|id| new.contains(id) || filled.contains(id) || waits(id))
             .collect();
         let mut writes = Vec::new();
         let mut add = |community: &mut Community, ids: Vec<EventId>, events: RowEvents| {
@@ -299,30 +145,34 @@ impl<R: CryptoRng> Node<R> {
         );
     }
 
-    /// Events of others are durable: tell authors that are connected.
-    pub(crate) fn received_stored(&mut self, id: CommunityId, events: &[EventId]) {
+    /// How far the logs of these events are held.
+    pub(crate) fn acks_of(&self, id: CommunityId, events: &[EventId]) -> Acks {
+        let mut acks = Acks::new();
         let Some(community) = self.communities.get(&id) else {
-            return;
+            return acks;
         };
-        let mut acks = std::collections::BTreeMap::new();
-        for event in events {
-            let Some((_, event)) = community.find(*event) else {
-                continue;
-            };
+        for (_, event) in events.iter().filter_map(|event| community.find(*event)) {
             let header = event.header();
             let opened = header.kind != Kind::Sealed || community.keys.contains_key(&header.epoch);
-            let ack = acks
-                .entry((header.device, header.scope, header.incarnation))
-                .or_insert((0, true));
-            *ack = (header.seq.saturating_add(1).max(ack.0), ack.1 && opened);
+            let log = (id, header.device, header.scope, header.incarnation);
+            let height = header.seq.saturating_add(1);
+            crate::unwritten::merge(&mut acks, Acks::from([(log, (height, opened))]));
         }
-        for ((device, scope, incarnation), (height, opened)) in acks {
-            let authors = community
+        acks
+    }
+
+    /// Events of others are durable: tell authors that are connected.
+    pub(crate) fn send_acks(&mut self, acks: Acks) {
+        for ((id, device, scope, incarnation), (height, opened)) in acks {
+            let Some(community) = self.communities.get(&id) else {
+                continue;
+            };
+            let mut authors = community
                 .devices
                 .iter()
                 .filter(|(_, (_, of))| *of == device)
                 .map(|(key, _)| *key);
-            let Some(peer) = authors.into_iter().find(|key| self.peers.contains_key(key)) else {
+            let Some(peer) = authors.find(|key| self.peers.contains_key(key)) else {
                 continue;
             };
             let frame = Frame::Ack {
@@ -396,6 +246,7 @@ impl<R: CryptoRng> Node<R> {
             let Place::Channel(channel) = place else {
                 continue;
             };
+            self.recount(id, channel, &changes);
             for message in changes.added {
                 if let Some(message) = self.message_view(id, channel, message) {
                     self.outbox.tell(Event::MessageAdded {
@@ -422,6 +273,13 @@ impl<R: CryptoRng> Node<R> {
                 });
             }
             self.drop_bodies(id, &changes.dropped_bodies);
+        }
+    }
+
+    fn recount(&mut self, id: CommunityId, channel: ChannelId, changes: &Changes) {
+        if let Some(community) = self.communities.get_mut(&id) {
+            let shown = changes.added.iter().chain(&changes.changed);
+            community.recount(channel, shown.chain(&changes.removed));
         }
     }
 
@@ -494,6 +352,7 @@ impl Community {
             *read = count;
             return None;
         }
+        self.count_arrival(channel);
         Some(channel)
     }
 
@@ -512,7 +371,13 @@ impl Community {
 
     /// Whether an event waits that is in no row of the store.
     fn waits_unstored(&self, id: EventId) -> bool {
-        self.waiting.contains_key(&id) && !self.row_of.contains_key(&id)
+        self.waiting.contains(id) && !self.row_of.contains_key(&id)
+    }
+
+    /// Whether an event belongs to the log that this device goes on with.
+    fn is_own_log(&self, event: &VerifiedEvent) -> bool {
+        let header = event.header();
+        (header.device, header.incarnation) == (self.own_device, self.membership.incarnation)
     }
 
     /// Events as ranges with their ciphertexts, all of them: the form that needs no key to be read back.

@@ -21,12 +21,13 @@ use crate::community::{Community, Place};
 use crate::ingest::Incoming;
 use crate::io::Origin;
 use crate::limits::{
-    CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, JOIN_RETRY_MS, JOIN_TIMEOUT_MS, KEPT_PEERS_MAX,
-    PREKEYS_MAX,
+    CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, FIRST_WRITE_WAIT_MS, HELD_JOINS_MAX, JOIN_RETRY_MS,
+    JOIN_TIMEOUT_MS, KEPT_PEERS_MAX, PREKEYS_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::{Key, Membership, Row, RowEvents};
+use crate::take::Arrival;
 use crate::wire::link::InviteLink;
 use crate::wire::{Frame, Refusal};
 
@@ -46,6 +47,13 @@ pub(crate) struct JoinAttempt {
     /// Whether this account is admitted and catching up.
     admitted: bool,
     until: MonoMs,
+}
+
+/// A newcomer's join that waits until own logs may be written to.
+#[derive(Debug)]
+pub(crate) struct HeldJoin {
+    pub(crate) join: Join,
+    pub(crate) name: String,
 }
 
 impl JoinAttempt {
@@ -256,7 +264,19 @@ impl<R: CryptoRng> Node<R> {
                 },
             ),
             Some(Ok(Admission::Member)) => self.welcome(from, id),
+            Some(Ok(Admission::Admit)) if self.first_write_waits(id) => {
+                self.hold_join(from, join.clone(), name.to_owned());
+            }
             Some(Ok(Admission::Admit)) => self.admit(from, join, name),
+        }
+    }
+
+    /// Keeps a join until own logs may be written to.
+    fn hold_join(&mut self, from: NetworkKey, join: Join, name: String) {
+        if self.held_joins.len() < HELD_JOINS_MAX || self.held_joins.contains_key(&from) {
+            self.held_joins.insert(from, HeldJoin { join, name });
+            let at = self.now.mono.plus(FIRST_WRITE_WAIT_MS);
+            self.timers.set_earlier(Timer::Deferred, at);
         }
     }
 
@@ -487,7 +507,11 @@ impl<R: CryptoRng> Node<R> {
                 .iter()
                 .flat_map(|(_, events)| events.iter().cloned())
                 .collect();
-            let (batch, _) = community.take(events);
+            let arrival = Arrival {
+                from: Some(from),
+                at: self.now.mono,
+            };
+            let batch = community.take(events, arrival);
             if !community.state().is_member(self.me.account()) {
                 return self
                     .outbox
@@ -503,9 +527,12 @@ impl<R: CryptoRng> Node<R> {
                 };
                 writes.push(put(&Key::Events(id, number), &row));
             }
+            // A log that begins now is nobody's yet.
+            community.own_logs_checked = true;
             self.communities.insert(id, community);
             self.outbox.store(writes, After::Nothing);
             self.after_apply(id, &batch.new);
+            self.forget_waiting(id, &batch.dropped);
         } else {
             for (bytes, incoming) in came {
                 self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
@@ -592,6 +619,14 @@ impl<R: CryptoRng> Node<R> {
             })
             .collect();
         if !ops.is_empty() {
+            let waits = self.first_write_waits(id);
+            if let Some(community) = self.communities.get_mut(&id) {
+                community.introduction_waits = waits;
+            }
+            if waits {
+                let at = self.now.mono.plus(FIRST_WRITE_WAIT_MS);
+                return self.timers.set_earlier(Timer::Deferred, at);
+            }
             self.write(id, &[Draft::Content(Body::Content(ops))], |_| None);
         }
         if let Some(community) = self.communities.get_mut(&id) {

@@ -27,7 +27,11 @@ mod record;
 mod restore;
 mod snapshot;
 mod sync;
+mod take;
+mod unread;
+mod unwritten;
 mod views;
+mod waiting;
 mod wire;
 
 pub use io::{

@@ -30,6 +30,20 @@ pub(crate) const LIVE_EVENTS_MAX: usize = 16;
 pub(crate) const STATUS_BYTES_MAX: usize = 256;
 /// Events that wait for parents, per community: a burst of gossip before catch-up has answered.
 pub(crate) const WAITING_MAX: usize = 4_096;
+/// Bytes of these, bodies and plaintexts counted: a few hundred of the greatest size.
+pub(crate) const WAITING_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Of these, what one author's device, or one peer for devices that nobody knows, may have waiting.
+pub(crate) const WAITING_SHARE: usize = 1_024;
+/// The same in bytes: a quarter of all, so that three others find room beside the fullest.
+pub(crate) const WAITING_SHARE_BYTES: usize = 4 * 1024 * 1024;
+/// Milliseconds that an event waits for parents; catch-up brings it again with them.
+pub(crate) const WAITING_MS: u64 = 10 * 60 * 1000;
+/// Records that the store refused and that wait to be written again: what a full disk costs in memory.
+pub(crate) const UNWRITTEN_MAX: usize = 4_096;
+/// Bytes of these: some answers of catch-up.
+pub(crate) const UNWRITTEN_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Newcomers whose admission waits for the first answer of a peer after a start, one per connection.
+pub(crate) const HELD_JOINS_MAX: usize = 64;
 /// Commands that wait for the store or for the first answer of a peer.
 pub(crate) const DEFERRED_MAX: usize = 1_024;
 /// Addresses kept of one peer, and carried by an invite for each.
@@ -88,6 +102,8 @@ pub(crate) const OWN_COMPARE_MS: u64 = 1_000;
 pub(crate) const NEWCOMER_MS: u64 = 10 * 60 * 1000;
 /// Milliseconds of silence after which a peer is shown a proof of membership.
 pub(crate) const PROVE_AFTER_MS: u64 = 1_500;
+/// Proofs shown over one connection to a peer that stays silent: a minute of lost frames; then it is no member.
+pub(crate) const PROOFS_MAX: u32 = 6;
 /// Gossip frames of unknown devices that wait, and for how many milliseconds.
 pub(crate) const HELD_GOSSIP_MAX: usize = 64;
 /// See [`HELD_GOSSIP_MAX`].

@@ -95,6 +95,15 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// What operations did to members and keys is undone with them.
+    pub(crate) fn members_taken_back(&mut self, id: CommunityId) {
+        self.tell_members(id);
+        self.tell_own_membership(id, &[]);
+        self.refresh_topics(id);
+        self.keep_peers();
+        self.outbox.tell(Event::CommunityChanged { community: id });
+    }
+
     /// This account came in or went out.
     fn tell_own_membership(&mut self, id: CommunityId, events: &[VerifiedEvent]) {
         let me = self.me.account();
@@ -141,6 +150,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         community.membership.incarnation = incarnation;
+        community.own_logs_checked = true;
         let write = put(&Key::Community(id), &community.membership);
         self.outbox.store(vec![write], After::Nothing);
     }

@@ -17,6 +17,7 @@ use crate::outbox::{After, Outbox, put, put_bytes};
 use crate::peers::{Book, Peer};
 use crate::record::{AccountRecord, FORMAT, Key};
 use crate::snapshot::Views;
+use crate::unwritten::{Acks, Unwritten};
 
 /// This device and its account.
 #[derive(Debug)]
@@ -67,7 +68,9 @@ pub struct Node<R> {
     /// Gossip frames of devices that are not known yet.
     pub(crate) held_gossip: Vec<crate::gossip::HeldGossip>,
     /// Writes that the store refused and that are tried again, in order.
-    pub(crate) unwritten: BTreeMap<bytes::Bytes, Write>,
+    pub(crate) unwritten: Unwritten,
+    /// Joins of connected newcomers that wait for a peer's word about own logs.
+    pub(crate) held_joins: BTreeMap<NetworkKey, crate::join::HeldJoin>,
     /// Why the store can not be written now.
     pub(crate) store_fault: Option<StorageError>,
     /// Newcomers to be welcomed when their admission is durable.
@@ -121,6 +124,8 @@ pub(crate) enum Timer {
     Typing(alloquy_ids::ChannelId),
     /// Lists of a community are to be made again: the snapshot that is asked for next does it.
     Lists,
+    /// Give up events whose past did not come.
+    Waiting(CommunityId),
 }
 
 impl Timers {
@@ -323,7 +328,7 @@ impl<R: CryptoRng> Node<R> {
     fn fire(&mut self, timer: Timer) {
         match timer {
             Timer::Compare(key, community) => self.compare(key, community),
-            Timer::Prove(key, community) => self.prove(key, community),
+            Timer::Prove(key, community) => self.prove_again(key, community),
             Timer::Announce(community, channel) => self.announce_if_needed(community, channel),
             Timer::AskKeys(community) => self.ask_keys(community),
             Timer::Topics(community) => self.refresh_topics(community),
@@ -335,6 +340,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Unwritten => self.retry_unwritten(),
             Timer::Typing(channel) => self.typing_lapsed(channel),
             Timer::Lists => {}
+            Timer::Waiting(community) => self.expire_waiting(community),
         }
     }
 
@@ -350,7 +356,7 @@ impl<R: CryptoRng> Node<R> {
                 }
                 // What was written since is newer than what was refused before.
                 for write in &ended.writes {
-                    self.unwritten.remove(write.key());
+                    self.unwritten.forget(write.key());
                 }
                 self.after_store(ended.after, &ended.writes);
             }
@@ -362,7 +368,10 @@ impl<R: CryptoRng> Node<R> {
         match after {
             After::Nothing => {}
             After::Own(own) => self.own_stored(own),
-            After::Received { community, events } => self.received_stored(community, &events),
+            After::Received { community, events } => {
+                self.send_acks(self.acks_of(community, &events));
+            }
+            After::Confirm(acks) => self.send_acks(acks),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
             After::Kept(origin, name, value) => self.kept_stored(origin, name, value),
             After::RecoveryWiped(origin) => {
@@ -425,25 +434,49 @@ impl<R: CryptoRng> Node<R> {
             After::Answer(origin, _) | After::Kept(origin, ..) | After::RecoveryWiped(origin) => {
                 self.outbox.done(origin, Err(refusal));
             }
-            After::Nothing | After::Received { .. } => {
-                self.unwritten
-                    .extend(writes.into_iter().map(|write| (write.key().clone(), write)));
+            After::Received { community, events } => {
+                let acks = self.acks_of(community, &events);
+                self.write_later(writes, acks);
             }
+            After::Confirm(acks) => self.write_later(writes, acks),
+            After::Nothing => self.write_later(writes, Acks::new()),
         }
     }
 
+    /// Keeps what the store refused, and what is to be confirmed when it is durable.
+    pub(crate) fn write_later(&mut self, writes: Vec<Write>, acks: Acks) {
+        for write in writes {
+            self.unwritten.keep(write);
+        }
+        self.unwritten.owe(acks);
+        let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
+        self.timers.set_earlier(Timer::Unwritten, at);
+    }
+
     pub(crate) fn retry_unwritten(&mut self) {
-        if !self.unwritten.is_empty() {
-            let writes = std::mem::take(&mut self.unwritten).into_values().collect();
-            self.outbox.store(writes, After::Nothing);
-        } else if self.store_fault.is_some() && self.outbox.tasks.is_empty() {
-            // Nothing waits to be written: the account as it is finds out whether the store has recovered.
-            self.store_account(None);
+        let (writes, acks) = self.unwritten.take();
+        if !writes.is_empty() {
+            self.outbox.store(writes, After::Confirm(acks));
+        } else if self.store_fault.is_none() {
+            // Newer writes have taken the places of all.
+            self.send_acks(acks);
+        } else {
+            if !acks.is_empty() {
+                self.write_later(Vec::new(), acks);
+            }
+            if self.outbox.tasks.is_empty() {
+                // Nothing waits to be written: the account as it is finds out whether the store has recovered.
+                self.store_account(None);
+            }
         }
     }
 
     /// Writes the account's record; `answer` is given when it is durable.
     pub(crate) fn store_account(&mut self, answer: Option<(Origin, Reply)>) {
+        let mention = self.mention();
+        for community in self.communities.values_mut() {
+            community.mention_as(&mention);
+        }
         let write = put(&Key::Account, &self.me.record);
         let after = answer.map_or(After::Nothing, |(origin, reply)| {
             After::Answer(origin, reply)

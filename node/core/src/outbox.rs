@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::io::{Fault, Origin, Output, TaskId, Write};
 use crate::record::Key;
+use crate::unwritten::Acks;
 use crate::wire::Frame;
 
 /// What is done when a storage task has succeeded.
@@ -24,6 +25,8 @@ pub(crate) enum After {
         community: CommunityId,
         events: Vec<EventId>,
     },
+    /// What was refused at first is durable: tell authors.
+    Confirm(Acks),
     /// A change without events is durable: answer.
     Answer(Origin, Reply),
     /// What a face keeps is durable: shown, answered.

@@ -29,8 +29,8 @@ pub(crate) struct Session {
     pub(crate) seen: Option<Standing>,
     /// Whether the last comparison found both copies equal.
     pub(crate) equal: bool,
-    /// Whether a proof of membership was sent over this connection.
-    pub(crate) proved: bool,
+    /// Proofs of membership sent over this connection.
+    pub(crate) proofs: u32,
 }
 
 /// Addresses of co-members, and the own ones.
@@ -106,12 +106,15 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         self.timers.clear_peer(key);
+        self.held_joins.remove(&key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
-            let member = self
-                .communities
-                .get(&id)
-                .and_then(|community| community.member_of(key));
+            let community = self.communities.get_mut(&id);
+            let member = community.and_then(|community| {
+                community.provisional.remove(&key);
+                community.outsiders.remove(&key);
+                community.member_of(key)
+            });
             if let Some((account, device)) = member {
                 self.device_lost(id, account, device);
             }

@@ -26,6 +26,9 @@ use crate::record::{
     AccountRecord, AddressesRecord, FORMAT, HeldRecord, Key, Membership, Row, RowEvents,
 };
 use crate::snapshot::Views;
+use crate::take::Arrival;
+use crate::unread::mention_of;
+use crate::unwritten::Unwritten;
 
 /// The store holds something that this node can not start from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -237,20 +240,21 @@ fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, Re
     let (operations, rest): (Vec<_>, Vec<_>) = all
         .into_iter()
         .partition(|(event, _)| event.header().kind == alloquy_schema::event::Kind::Authority);
-    community.take(operations);
-    let (batch, changes) = community.take(rest);
-    let dropped = changes
+    let own: Vec<_> = rest
+        .iter()
+        .chain(&operations)
+        .filter(|(event, _)| event.header().device == me.device())
+        .map(|(event, _)| event.id())
+        .collect();
+    community.take(operations, Arrival::STORE);
+    let batch = community.take(rest, Arrival::STORE);
+    let dropped = batch
+        .changes
         .into_iter()
         .flat_map(|(_, changes)| changes.dropped_bodies);
     community.to_drop = dropped.collect();
     // A log that continues after a gap in the store goes on elsewhere: the gap may hold events that peers have.
-    if community
-        .waiting
-        .values()
-        .any(|waiting| waiting.event.header().device == me.device())
-    {
-        community.gap_in_own_log = true;
-    }
+    community.gap_in_own_log = own.iter().any(|id| community.find(*id).is_none());
     for event in &batch.new {
         let at = arrived.get(&event.id()).copied().unwrap_or_default();
         community.note_arrival(event, at);
@@ -272,6 +276,7 @@ fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, Re
         .keys()
         .filter(|account| community.given_name(**account).is_some());
     community.known_members = named.copied().collect();
+    community.mention_as(&mention_of(&me.record.name));
     Ok(Some(community))
 }
 
@@ -324,7 +329,8 @@ impl<R: CryptoRng> Node<R> {
             timers: Timers::default(),
             deferred: std::collections::VecDeque::new(),
             held_gossip: Vec::new(),
-            unwritten: BTreeMap::new(),
+            unwritten: Unwritten::default(),
+            held_joins: BTreeMap::new(),
             store_fault: None,
             welcomes: BTreeMap::new(),
             views: Views::default(),

@@ -119,7 +119,11 @@ impl<R: CryptoRng> Node<R> {
                 self.provisional_frame(from, id, frame);
             }
             Some((account, _)) => self.former_member_frame(from, account, id, &frame),
-            None => {}
+            None => {
+                if let Some(removed) = community.outsiders.get(&from).copied() {
+                    self.former_member_frame(from, removed, id, &frame);
+                }
+            }
         }
     }
 
@@ -208,60 +212,75 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// A removed account is told so: the authority log up to and including its removal.
+    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal.
     fn former_member_frame(
         &mut self,
         from: NetworkKey,
-        account: AccountId,
+        removed: AccountId,
         id: CommunityId,
         frame: &Frame,
     ) {
-        let known = match frame {
-            Frame::Digest { .. } => Vec::new(),
-            Frame::Heights { scopes, .. } => scopes
-                .iter()
-                .find(|scope| scope.scope == id.into())
-                .map(|scope| scope.heights.clone())
-                .unwrap_or_default(),
-            _ => return,
-        };
         let Some(community) = self.communities.get(&id) else {
             return;
         };
-        let removals = community.authority.removals(account);
-        if removals.is_empty() {
-            return;
+        let known = match frame {
+            Frame::Digest { .. } => None,
+            Frame::Heights { scopes, .. } => Some(
+                scopes
+                    .iter()
+                    .find(|scope| scope.scope == id.into())
+                    .map_or(&[][..], |scope| &scope.heights),
+            ),
+            _ => return,
+        };
+        let removals = community.authority.removals(removed);
+        if !removals.is_empty() {
+            self.tell_removals(from, id, removals, known);
         }
-        if matches!(frame, Frame::Digest { .. }) {
-            // Asks where the account stands; its answer limits what is sent.
+    }
+
+    /// Tells what ended a membership. `known`: where the peer stands; it is asked for that first, so that it is
+    /// not given what it has.
+    fn tell_removals(
+        &mut self,
+        to: NetworkKey,
+        id: CommunityId,
+        removals: Vec<EventId>,
+        known: Option<&[Height]>,
+    ) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let Some(known) = known else {
             let scope = ScopeHeights {
                 scope: id.into(),
                 heights: Vec::new(),
-                wanted: removals,
+                wanted: removals.into_iter().take(WANTED_MAX).collect(),
                 answer: true,
             };
             return self.outbox.send(
-                from,
+                to,
                 &Frame::Heights {
                     community: id,
                     scopes: vec![scope],
                 },
             );
-        }
+        };
         let dag = community.authority.dag();
         let events: Vec<_> = dag
-            .missing(&known, &[])
+            .missing(known, &[])
             .into_iter()
             .filter(|event| dag.in_closure(&removals, event.id()))
             .collect();
+        // Operations are in clear: no account's keys matter here.
         let ranges: Vec<_> = community
-            .pack_for_member(account, id.into(), &events)
+            .pack_for_member(AccountId::ZERO, id.into(), &events)
             .iter()
             .map(Canonical::to_bytes)
             .collect();
         if !ranges.is_empty() {
             self.outbox.send(
-                from,
+                to,
                 &Frame::Ranges {
                     community: id,
                     ranges,
@@ -402,10 +421,9 @@ impl<R: CryptoRng> Node<R> {
 
     /// The peer holds everything that is held here.
     fn copies_equal(&mut self, from: NetworkKey, id: CommunityId) {
-        let Some(community) = self.communities.get_mut(&id) else {
+        let Some(community) = self.communities.get(&id) else {
             return;
         };
-        community.own_logs_checked = true;
         let me = self.me.device();
         let Some((account, device)) = community.device_of(from) else {
             return;

@@ -16,7 +16,7 @@ use alloquy_schema::permissions::{self, Permissions};
 use alloquy_schema::timeline::{Message, Timeline};
 use rand_core::CryptoRng;
 
-use crate::community::Community;
+use crate::community::{Community, Place};
 use crate::limits::WAITING_WALK_MAX;
 use crate::node::Node;
 
@@ -332,10 +332,15 @@ impl<R: CryptoRng> Node<R> {
 
     pub(crate) fn tell_unread(&mut self, id: CommunityId, channel: ChannelId) {
         let mention = self.mention();
-        let Some(community) = self.communities.get(&id) else {
+        let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
+        community.mention_as(&mention);
         let (unread, mentions) = community.unread(channel, &mention);
+        debug_assert!(
+            unread > 256 || (unread, mentions) == community.counted_anew(channel, &mention),
+            "unread messages are counted as they change"
+        );
         self.views.channel_changed(channel);
         self.outbox.tell(Event::UnreadChanged {
             community: id,
@@ -347,7 +352,7 @@ impl<R: CryptoRng> Node<R> {
 
     /// How this account is mentioned in a text.
     pub(crate) fn mention(&self) -> String {
-        format!("@{}", self.me.record.name)
+        crate::unread::mention_of(&self.me.record.name)
     }
 
     /// Whether, as far as connected peers say, nothing is missing from a channel.
@@ -356,7 +361,10 @@ impl<R: CryptoRng> Node<R> {
             .timelines
             .get(&channel)
             .is_none_or(|timeline| timeline.missing_bodies().is_empty());
-        bodies && community.waiting.is_empty() && self.equal_peers(community.id) > 0
+        let waits = [Place::Channel(channel), Place::Authority]
+            .iter()
+            .any(|place| community.waiting.holds_scope(community.scope(*place)));
+        bodies && !waits && self.equal_peers(community.id) > 0
     }
 
     /// The community that a channel belongs to.
@@ -370,7 +378,7 @@ impl<R: CryptoRng> Node<R> {
 }
 
 /// Whether a text names the account that is mentioned so, or everybody.
-fn mentions(text: &str, mention: &str) -> bool {
+pub(crate) fn mentions(text: &str, mention: &str) -> bool {
     text.contains(mention) || text.contains("@everyone")
 }
 

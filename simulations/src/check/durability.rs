@@ -11,13 +11,18 @@ use crate::replica::{Replica, View};
 use crate::world::{Act, World};
 
 /// Acknowledged messages by community and author.
-fn acknowledged(acts: &[Act]) -> impl Iterator<Item = (EventId, &Act)> {
-    acts.iter()
+///
+/// What a node acknowledged after a copy of its store was made is not looked for if the copy was put back: nobody
+/// else may have heard of it.
+fn acknowledged<'a>(world: &'a World<'_>) -> impl Iterator<Item = (EventId, &'a Act)> {
+    world
+        .acts()
+        .iter()
         .filter_map(|act| match (&act.command, &act.done) {
             (
                 Command::Send { .. } | Command::Reply { .. } | Command::Thread { .. },
-                Some((_, Ok(Reply::Message { message }))),
-            ) => Some((*message, act)),
+                Some((at, Ok(Reply::Message { message }))),
+            ) => (!world.forgot(act.seat, *at)).then_some((*message, act)),
             _ => None,
         })
 }
@@ -72,7 +77,7 @@ pub fn durability(
             if !view.members.contains(&world.account(*seat)) {
                 continue;
             }
-            let lost = acknowledged(world.acts()).find(|(id, act)| {
+            let lost = acknowledged(world).find(|(id, act)| {
                 let author = world.account(act.seat);
                 let undisputed = !contested.contains(community)
                     || is_untouched(world, *community, author, founders);
@@ -151,7 +156,7 @@ fn counts(view: &View) -> BTreeMap<EventId, usize> {
 pub fn own_log(world: &World<'_>, seat: usize, replica: &Replica) -> Option<String> {
     let contested = contested(world.acts());
     let deleted = deleted(world.acts());
-    let (id, _) = acknowledged(world.acts())
+    let (id, _) = acknowledged(world)
         .filter(|(id, act)| act.seat == seat && !deleted.contains(id))
         .find(|(id, act)| {
             let Some(community) = act

@@ -95,6 +95,12 @@ impl Line<'_> {
             "start" => self
                 .node(1)
                 .and_then(|node| self.ended(2, Step::Start(node))),
+            "backup" => self
+                .node(1)
+                .and_then(|node| self.ended(2, Step::BackUp(node))),
+            "putback" => self
+                .node(1)
+                .and_then(|node| self.ended(2, Step::PutBack(node))),
             "disk" => self.disk(),
             "clock" => self.offset(2).and_then(|offset_ms| {
                 let node = self.node(1)?;

@@ -90,6 +90,17 @@ impl Player<'_> {
                 Ok(())
             }
             Step::Start(node) => self.world.start(*node),
+            Step::BackUp(node) => {
+                self.world.back_up(*node);
+                Ok(())
+            }
+            Step::PutBack(node) => {
+                if self.world.put_back(*node, false) {
+                    self.world.start(*node)
+                } else {
+                    Err("there is no copy of the store with the same communities".to_owned())
+                }
+            }
             Step::Disk { node, full } => {
                 self.world.set_disk_full(*node, *full);
                 Ok(())

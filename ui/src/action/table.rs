@@ -18,6 +18,8 @@ pub(super) const fn label(kind: K) -> &'static str {
         K::OpenThread => "Open a thread",
         K::CloseThread => "Close the thread",
         K::JumpToPresent => "Mark read and jump to present",
+        K::Load => "Load older or newer messages",
+        K::MarkRead => "Mark read by looking at the end",
         K::ScrollPage => "Scroll by a page",
         K::FoldCategory => "Fold or unfold a category",
         K::Open => "Open a sheet, a dialog or a picker",
@@ -105,6 +107,8 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
             Shortcut("when nothing is on top", plain(Key::Escape)),
             Shortcut("", ctrl(Key::End)),
         ],
+        K::Load => vec![Shortcut("by scrolling", plain(Key::PageUp))],
+        K::MarkRead => vec![Shortcut("by going to the end", ctrl(Key::End))],
         K::ScrollPage => vec![
             Shortcut("up", plain(Key::PageUp)),
             Shortcut("down", plain(Key::PageDown)),

@@ -237,6 +237,7 @@ impl UiState {
                 let composer = self.composers.entry(slot).or_default();
                 composer.unsent.retain(|message| message.id != unsent);
             }
+            (Purpose::Line(..), _) => self.toast(Tone::Good, "Done.", model.clock.now),
             (Purpose::Pins(channel), Reply::Pins { pins }) => {
                 self.pins.insert(channel, pins);
             }
@@ -296,6 +297,14 @@ impl UiState {
                 if let Some(unsent) = waiting.find(|message| message.id == unsent) {
                     unsent.error = Some(message);
                 }
+            }
+            Purpose::Line(slot, line) => {
+                let composer = self.composers.entry(slot).or_default();
+                if composer.text.is_empty() {
+                    composer.cursor_to = Some(line.chars().count());
+                    composer.text = line;
+                }
+                composer.error = Some(message);
             }
             Purpose::RecoveryConfirm => self.forms.recovery_error = Some(message),
             Purpose::Delete(_) => self.toast(Tone::Bad, format!("Not deleted: {message}"), now),

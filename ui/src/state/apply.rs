@@ -42,6 +42,8 @@ impl UiState {
             | A::OpenThread(..)
             | A::CloseThread
             | A::JumpToPresent
+            | A::Load(..)
+            | A::MarkRead(_)
             | A::ScrollPage(_)
             | A::FoldCategory(_) => self.travel(action, model),
             A::Open(overlay) => self.open(overlay, model.clock.now),
@@ -158,6 +160,8 @@ impl UiState {
                 ..place
             }),
             Action::JumpToPresent => return self.jump_to_present(place),
+            Action::Load(slot, at) => self.want_window(slot, at),
+            Action::MarkRead(channel) => return vec![self.mark_read(channel)],
             Action::ScrollPage(direction) => {
                 if let Some(slot) = place.slot() {
                     self.timelines
@@ -326,12 +330,11 @@ impl UiState {
 
     fn write(&mut self, action: Action, model: &Model) -> Vec<Effect> {
         match action {
-            Action::Send(slot) => self.send(slot),
+            Action::Send(slot) => self.send(slot, model),
             Action::Insert(slot, text) => {
                 let composer = self.composers.entry(slot).or_default();
-                let at = composer
-                    .cursor_to
-                    .unwrap_or_else(|| composer.text.chars().count());
+                let at = composer.cursor_to.unwrap_or(composer.cursor);
+                let at = at.min(composer.text.chars().count());
                 let byte = composer.text.char_indices().nth(at);
                 let byte = byte.map_or(composer.text.len(), |(byte, _)| byte);
                 composer.text.insert_str(byte, &text);
@@ -411,11 +414,15 @@ impl UiState {
         vec![self.ask(Purpose::Silent, command)]
     }
 
-    fn send(&mut self, slot: Slot) -> Vec<Effect> {
+    fn send(&mut self, slot: Slot, model: &Model) -> Vec<Effect> {
         let composer = self.composers.entry(slot).or_default();
         let text = composer.text.trim_matches(['\n', ' ']).to_owned();
-        if text.is_empty() {
+        if text.is_empty() || text.len() > alloquy_api::limits::TEXT_BYTES_MAX {
             return Vec::new();
+        }
+        composer.error = None;
+        if text.starts_with('/') && !matches!(composer.mode, Mode::Edit(_)) {
+            return self.send_line(slot, text, model);
         }
         let mode = composer.mode;
         composer.mode = Mode::New;
@@ -525,6 +532,11 @@ impl UiState {
                 let Some(before) = before.map(|view| view.id) else {
                     return Vec::new();
                 };
+                if let Some(view) = at.and_then(|at| messages.get(at)) {
+                    let slot = Slot::channel(channel);
+                    let timeline = self.timelines.entry(slot).or_default();
+                    timeline.mark_unread(message, view.time);
+                }
                 let command = Command::MarkRead {
                     channel: channel_ref(channel),
                     message: Some(before),

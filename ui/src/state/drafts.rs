@@ -48,6 +48,16 @@ pub struct Composer {
     pub completion_row: usize,
     /// The completions were closed for this text.
     pub completion_closed: bool,
+    /// Where the cursor was at the last frame, in characters.
+    pub cursor: usize,
+    /// Part of the text was selected at the last frame.
+    pub selected: bool,
+    /// An input method holds the keys: Enter belongs to it.
+    pub composing: bool,
+    /// What may complete the word before the cursor.
+    pub(crate) completions: crate::views::Completions,
+    /// Why the last line that began with `/` was not carried out.
+    pub error: Option<String>,
     /// Since when the text differs from what is kept.
     pub dirty_since: Option<UnixMs>,
 }

@@ -67,6 +67,9 @@ pub(super) fn collect(view: &mut View<'_>, ui: &mut Ui) {
         table.push((none, Key::PageUp, Action::ScrollPage(Direction::Previous)));
         table.push((none, Key::PageDown, Action::ScrollPage(Direction::Next)));
     }
+    if super::composer::has_selection(view) {
+        table.retain(|(modifiers, key, _)| (*modifiers, *key) != (ctrl, Key::B));
+    }
     let numbers = [
         Key::Num1,
         Key::Num2,

@@ -52,6 +52,7 @@ fn shown(ui: &mut Ui, edit: TextEdit<'_>, words: Field<'_>) -> Response {
             .margin(egui::Margin::symmetric(12, 9))
             .desired_width(f32::INFINITY);
         let response = ui.add(edit).labelled_by(name.id);
+        super::sheet::claim_focus(ui, &response);
         let stroke = match (words.error, response.has_focus()) {
             (Some(_), _) => egui::Stroke::new(1.0, palette.danger),
             (None, true) => theme::focus_ring(palette),

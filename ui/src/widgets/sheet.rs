@@ -60,6 +60,7 @@ fn framed(ui: &mut Ui, words: Sheet<'_>, headed: bool, contents: impl FnOnce(&mu
         .backdrop_color(palette.shade)
         .show(ui.ctx(), |ui| {
             ui.set_width(width - 2.0 * inner);
+            ui.set_max_height(height - 2.0 * inner);
             let head = headed.then(|| head(ui, words.title));
             focus_first(ui, layer);
             let head_height = head.map_or(0.0, |rect| rect.height() + space::M);
@@ -120,7 +121,11 @@ fn focus_first(ui: &Ui, layer: LayerId) {
     if before == Some(layer) {
         return;
     }
-    ui.data_mut(|data| data.insert_temp(mark, layer));
+    let pass = ui.ctx().cumulative_pass_nr();
+    ui.data_mut(|data| {
+        data.insert_temp(mark, layer);
+        data.insert_temp(mark, pass);
+    });
     ui.ctx().move_to_top(layer);
     ui.memory_mut(|memory| {
         if let Some(id) = memory.focused() {
@@ -128,6 +133,23 @@ fn focus_first(ui: &Ui, layer: LayerId) {
         }
         memory.move_focus(egui::FocusDirection::Next);
     });
+}
+
+/// The first field of a dialog takes the focus from what stands before it, when the dialog was just given it.
+pub(super) fn claim_focus(ui: &Ui, response: &egui::Response) {
+    let mark = focused_mark();
+    let pass = ui.ctx().cumulative_pass_nr();
+    let fresh = ui.data(|data| data.get_temp::<u64>(mark)) == Some(pass);
+    if fresh {
+        ui.data_mut(|data| data.remove::<u64>(mark));
+        response.request_focus();
+    }
+}
+
+/// Gives the focus anew: the contents of the dialog are others now.
+pub(crate) fn refocus(ui: &Ui) {
+    ui.data_mut(|data| data.remove::<LayerId>(focused_mark()));
+    ui.ctx().request_repaint();
 }
 
 /// To be called in frames without a dialog: `true` once after the last one closed.

@@ -289,12 +289,12 @@ impl<R: CryptoRng> Node<R> {
                 let upto = |id: &EventId| {
                     timeline
                         .and_then(|timeline| timeline.message(*id))
-                        .is_none_or(|other| other.order <= shown.order)
+                        .is_some_and(|other| other.order <= shown.order)
                 };
                 arrivals.iter().rposition(upto).map_or(0, |at| at + 1)
             }
         } as u64;
-        community.read.insert(channel, count);
+        community.read_to(channel, count);
         let write = read_marker(id, channel, count);
         self.outbox
             .store(vec![write], After::Answer(origin, Reply::Ok { ok: true }));

@@ -192,10 +192,11 @@ impl<R: CryptoRng> Node<R> {
                 reason,
             } => {
                 let (id, account) = self.member_ref(&community.0, &account)?;
-                if !self.active(id)?.state().is_member(account) {
+                let of = self.active(id)?;
+                if !of.state().is_member(account) {
                     return Err(error(
                         ErrorCode::UnknownName,
-                        format!("{account} is not a member"),
+                        format!("{} is not a member", of.member_name(account)),
                     ));
                 }
                 let last = self.ends_of(id, account, None)?;
@@ -229,7 +230,7 @@ impl<R: CryptoRng> Node<R> {
                 if !self.active(id)?.state().banned.contains_key(&account) {
                     return Err(error(
                         ErrorCode::UnknownName,
-                        format!("{account} is not banned"),
+                        format!("{} is not banned", self.active(id)?.member_name(account)),
                     ));
                 }
                 self.reasoned(
@@ -284,7 +285,15 @@ impl<R: CryptoRng> Node<R> {
         account: &AccountRef,
     ) -> Result<(CommunityId, AccountId), CommandError> {
         let id = self.community_named(community)?;
-        Ok((id, self.account_named(self.active(id)?, &account.0)?))
+        let of = self.active(id)?;
+        let account = self.account_named(of, &account.0).or_else(|unknown| {
+            if unknown.code == ErrorCode::UnknownName {
+                of.former_named(&account.0).ok_or(unknown)
+            } else {
+                Err(unknown)
+            }
+        })?;
+        Ok((id, account))
     }
 
     fn ends_of(

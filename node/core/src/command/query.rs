@@ -17,6 +17,16 @@ use crate::wire::link::InviteLink;
 
 type Answer = Result<Reply, CommandError>;
 
+/// Rights that only sealed events use: what a time-out holds back.
+const HELD_BACK: Permissions = Permissions(
+    Permissions::SEND.0
+        | Permissions::SEND_THREADS.0
+        | Permissions::ATTACH.0
+        | Permissions::REACT.0
+        | Permissions::MENTION_ALL.0
+        | Permissions::MANAGE_CONTENT.0,
+);
+
 impl<R: CryptoRng> Node<R> {
     /// The answer to a reading command; `None` for one that writes.
     pub(super) fn query(&self, command: &Command) -> Option<Answer> {
@@ -277,7 +287,21 @@ impl<R: CryptoRng> Node<R> {
             .map(|channel| self.channel_named(channel))
             .transpose()?
             .map(|(_, channel)| channel);
-        let why = community.authority.why(account, right, channel);
+        let mut why = community.authority.why(account, right, channel);
+        // Rights are the log's matter; whether a time-out is over, this device's clock says.
+        if let Some((timeout, until)) = community.state().timeouts.get(&account)
+            && (right & HELD_BACK) != Permissions::NONE
+            && self.now.wall < *until
+        {
+            why.granted = false;
+            why.sentences.push(format!(
+                "{} is timed out until {} UTC, whatever its rights (operation {})",
+                account.short(),
+                until.utc(),
+                timeout.short()
+            ));
+            why.ops.push(*timeout);
+        }
         Ok(Reply::Why {
             granted: why.granted,
             because: why.sentences,
@@ -331,6 +355,16 @@ impl<R: CryptoRng> Node<R> {
             .collect();
         Ok(Reply::Presence { online })
     }
+}
+
+/// Milliseconds as seconds, with as many decimals as they need.
+fn seconds(ms: u32) -> String {
+    let (whole, rest) = (ms / 1000, ms % 1000);
+    if rest == 0 {
+        return format!("{whole} s");
+    }
+    let decimals = format!("{rest:03}");
+    format!("{whole}.{} s", decimals.trim_end_matches('0'))
 }
 
 /// One operation in plain words, for the audit log.
@@ -399,13 +433,24 @@ fn describe(
         O::Kick { account, .. } => format!("kicked {}", member(account)),
         O::Ban { account, .. } => format!("banned {}", member(account)),
         O::Unban { account } => format!("lifted the ban of {}", member(account)),
+        O::TimeOut { account, until, .. } if until.0 == 0 => {
+            format!("lifted the time-out of {}", member(account))
+        }
         O::TimeOut { account, until, .. } => {
-            format!("timed {} out until {}", member(account), until.0)
+            format!("timed {} out until {} UTC", member(account), until.utc())
         }
         O::SlowMode {
             channel: of,
+            interval_ms: 0,
+        } => format!("ended slow mode of {}", channel(of)),
+        O::SlowMode {
+            channel: of,
             interval_ms,
-        } => format!("set slow mode of {} to {interval_ms} ms", channel(of)),
+        } => format!(
+            "set slow mode of {} to {}",
+            channel(of),
+            seconds(*interval_ms)
+        ),
         O::InviteCreate { uses, .. } => match uses {
             Some(uses) => format!("made an invite for {uses} uses"),
             None => "made an invite".to_owned(),

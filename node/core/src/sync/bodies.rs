@@ -26,7 +26,8 @@ impl Community {
         let event = |id: &EventId| self.dag(place)?.get(*id);
         let lost = |id: &EventId| {
             event(id).is_some_and(|event| {
-                event.body().is_none() && self.keys.contains_key(&event.header().epoch)
+                // A body that is held and is not the committed one counts as lost.
+                self.keys.contains_key(&event.header().epoch) && self.open(event).is_none()
             })
         };
         missing

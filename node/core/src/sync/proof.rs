@@ -1,28 +1,40 @@
 //! Proofs of membership: a newcomer whom a member does not know yet shows how it was admitted.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use alloquy_ids::{CommunityId, DeviceId, EventId, NetworkKey};
-use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey};
+use alloquy_schema::authority::State;
+use alloquy_schema::authority::op::{AuthorityOp, Join};
 use alloquy_schema::codec::Canonical;
-use alloquy_schema::event::SignedEvent;
+use alloquy_schema::event::{SignedEvent, VerifiedEvent};
+use alloquy_schema::identity::Identity;
 use rand_core::CryptoRng;
 
-use crate::community::Place;
-use crate::limits::ADMIT_CHAIN_MAX;
-use crate::node::Node;
+use crate::community::{Community, Place};
+use crate::ingest::Incoming;
+use crate::limits::{ADMIT_CHAIN_MAX, COMPARE_EVERY_MS, PROOFS_MAX};
+use crate::node::{Node, Timer};
 use crate::wire::Frame;
 
 impl<R: CryptoRng> Node<R> {
+    /// A peer stays silent: it is shown the proof, again from time to time, since frames may vanish.
+    pub(crate) fn prove_again(&mut self, key: NetworkKey, id: CommunityId) {
+        let due = self.now.mono.plus(COMPARE_EVERY_MS);
+        let proofs = self.session(key, id).map(|session| session.proofs);
+        if proofs.is_some_and(|proofs| proofs < PROOFS_MAX) {
+            self.prove(key, id);
+            self.timers.set(Timer::Prove(key, id), due);
+        }
+    }
+
     /// Shows a peer the admissions that lead from a member that it knows to this account.
     pub(crate) fn prove(&mut self, key: NetworkKey, id: CommunityId) {
         let account = self.me.account();
         let Some(session) = self.session(key, id) else {
             return;
         };
-        if std::mem::replace(&mut session.proved, true) {
-            return;
-        }
+        session.proofs += 1;
         let Some(community) = self.communities.get(&id) else {
             return;
         };
@@ -63,7 +75,8 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// A stranger shows that it was admitted by a member: what it knows of the authority log is asked for.
+    /// A stranger shows how it was admitted. If by a member, what it knows of the authority log is asked for; if by
+    /// somebody who is none any more, it is told what ended that membership, and with it its own.
     pub(super) fn proof(&mut self, from: NetworkKey, id: CommunityId, admits: Vec<SignedEvent>) {
         let Some(community) = self.communities.get(&id) else {
             return;
@@ -71,15 +84,7 @@ impl<R: CryptoRng> Node<R> {
         if community.member_of(from).is_some() {
             return;
         }
-        let state = community.state();
-        let mut known: BTreeSet<DeviceId> = state
-            .members
-            .values()
-            .flat_map(|member| member.devices.keys().copied())
-            .collect();
-        let mut proved = false;
-        let mut shown = Vec::new();
-        let mut incoming = Vec::new();
+        let mut path = Path::new(community);
         for signed in admits {
             let Ok(event) = signed.verify() else {
                 return self
@@ -92,26 +97,98 @@ impl<R: CryptoRng> Node<R> {
                 return;
             };
             let Ok(identity) = join.check() else { return };
-            if !known.contains(&event.header().device) || join.community != id {
+            if join.community != id {
                 return;
             }
-            known.extend(identity.devices.keys().copied());
-            shown.push(join.account);
-            proved = identity.devices.values().any(|keys| keys.contains(&from));
-            incoming.push((event, None));
+            path.follow(event, &join, &identity, from);
         }
-        let community = self.communities.get(&id);
-        let removed =
-            |account| community.is_some_and(|of| !of.authority.removals(account).is_empty());
-        if !proved || shown.into_iter().any(removed) {
-            return;
-        }
-        // The admissions wait for their past, which the newcomer holds; it is asked for that alone.
+        let Path {
+            admitted, incoming, ..
+        } = path;
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
-        community.provisional.insert(from);
-        self.ingest(id, incoming, None, from);
-        self.send_heights(from, id, &[Place::Authority], &[], true);
+        match admitted {
+            // The admissions wait for their past, which the newcomer holds; it is asked for that alone.
+            Some(Side::Member) => {
+                community.provisional.insert(from);
+                self.ingest(id, incoming, None, from);
+                self.send_heights(from, id, &[Place::Authority], &[], true);
+            }
+            // What it would bring is not taken: whoever was removed could bring in anything by made-up newcomers.
+            Some(Side::Removed(account)) => {
+                let removals = community.authority.removals(account);
+                if !removals.is_empty() {
+                    community.outsiders.insert(from, account);
+                    self.tell_removals(from, id, removals, None);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+/// On whose side a device stands, as far as the admissions that were shown say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    /// It belongs to a member, or a member let its account in.
+    Member,
+    /// Its way in leads through this account, which is no member any more.
+    Removed(AccountId),
+}
+
+/// The admissions of a proof, oldest first.
+struct Path<'a> {
+    community: &'a Community,
+    state: Arc<State>,
+    sides: BTreeMap<DeviceId, Side>,
+    /// Where the admission stands that certifies the connection's own key.
+    admitted: Option<Side>,
+    /// Admissions by members that are not held yet.
+    incoming: Vec<Incoming>,
+}
+
+impl<'a> Path<'a> {
+    fn new(community: &'a Community) -> Self {
+        let state = community.state();
+        let side = |(account, device): &(AccountId, DeviceId)| {
+            let acts = state.account_of(*device) == Some(*account);
+            let side = if acts {
+                Side::Member
+            } else {
+                Side::Removed(*account)
+            };
+            (*device, side)
+        };
+        let sides = community.devices.values().map(side).collect();
+        Self {
+            community,
+            state,
+            sides,
+            admitted: None,
+            incoming: Vec::new(),
+        }
+    }
+
+    /// One admission. What an unknown device says says nothing.
+    fn follow(&mut self, event: VerifiedEvent, join: &Join, identity: &Identity, from: NetworkKey) {
+        let held = self.community.authority.dag().contains(event.id());
+        let author = self.sides.get(&event.header().device).copied();
+        let side = if self.state.is_member(join.account) {
+            Some(Side::Member)
+        } else if held {
+            // It is known what came of this admission. One that is not held may be newer than a removal.
+            Some(Side::Removed(join.account))
+        } else {
+            author
+        };
+        let bound = identity.devices.values().any(|keys| keys.contains(&from));
+        self.admitted = side.filter(|_| bound);
+        let Some(side) = side else { return };
+        self.sides
+            .extend(identity.devices.keys().map(|device| (*device, side)));
+        if author == Some(Side::Member) && !held {
+            self.incoming.push((event, None));
+        }
     }
 }

@@ -1,8 +1,14 @@
 //! Tests of the machine at its boundary: inputs in, outputs out.
 
+mod carriers;
 mod contract;
 mod faces;
+mod forger;
 mod hostile;
+mod moderation;
 mod own;
 mod peers;
+mod removal;
+mod store;
+mod waiting;
 mod world;

@@ -3,7 +3,7 @@
 use alloquy_api::command::ChannelKind;
 use alloquy_api::reply::{InviteCardView, TemplateView};
 
-use super::{one_line, time};
+use super::one_line;
 
 pub(super) fn templates(templates: &[TemplateView]) -> String {
     let mut lines = Vec::new();
@@ -29,7 +29,7 @@ pub(super) fn templates(templates: &[TemplateView]) -> String {
 
 pub(super) fn invite_card(card: &InviteCardView) -> String {
     let expires = match card.expires {
-        Some(at) => format!("good until {}", time(at)),
+        Some(at) => format!("good until {}", at.utc()),
         None => "good for ever, unless it is revoked".to_owned(),
     };
     let member = if card.member {

@@ -16,7 +16,7 @@ use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
     Card, Field, Sheet, Tone, Weight, card, community_icon, entered, field, key_words, label,
-    link_button, notice, over_limit, paint_icon, segments, sheet, under_way, wide_button,
+    link_button, notice, over_limit, paint_icon, refocus, segments, sheet, under_way, wide_button,
 };
 
 /// Channels of a template that are named on its card: a line and a half.
@@ -36,7 +36,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
             } else {
                 AddTab::Create
             };
-            ui.ctx().request_repaint();
+            refocus(ui);
         }
         ui.add_space(space::S);
         match tab {

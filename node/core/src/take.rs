@@ -1,0 +1,305 @@
+//! Taking verified events in: applied, or waiting until their past is here.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use alloquy_ids::{EventId, MonoMs, NetworkKey};
+use alloquy_schema::authority::AuthorityLog;
+use alloquy_schema::dag::InsertError;
+use alloquy_schema::event::{Kind, VerifiedEvent};
+use alloquy_schema::timeline::Changes;
+
+use crate::community::{Applied, Community, Place};
+use crate::ingest::Incoming;
+use crate::record::Membership;
+use crate::waiting::Source;
+
+/// By whom events came (`None`: from the store), and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) from: Option<NetworkKey>,
+    pub(crate) at: MonoMs,
+}
+
+impl Arrival {
+    /// From the own store.
+    pub(crate) const STORE: Self = Self {
+        from: None,
+        at: MonoMs(0),
+    };
+}
+
+/// What a batch of events did.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// New events, in the order in which they were applied.
+    pub(crate) new: Vec<VerifiedEvent>,
+    /// Events that were held, and got the body or the signature that they lacked.
+    pub(crate) filled: Vec<EventId>,
+    /// Places where some event lacks parents or authority operations.
+    pub(crate) lacks: Vec<Place>,
+    /// Waiting events that had to go.
+    pub(crate) dropped: Vec<EventId>,
+    pub(crate) changes: Vec<(Place, Changes)>,
+    /// Late events over their account's bound: taken only if somebody else's event names them.
+    late: Vec<Incoming>,
+}
+
+impl Community {
+    /// Applies events, and waiting ones that they set free.
+    pub(crate) fn take(&mut self, incoming: Vec<Incoming>, arrival: Arrival) -> Batch {
+        let mut batch = Batch::default();
+        let mut queue = VecDeque::from(incoming);
+        loop {
+            while let Some(next) = queue.pop_front() {
+                if let Some(applied) = self.take_one(next, arrival, &mut batch) {
+                    queue.extend(self.waiting.arrived(applied));
+                }
+            }
+            for applied in self.take_wanted(&mut batch) {
+                queue.extend(self.waiting.arrived(applied));
+            }
+            if queue.is_empty() {
+                return batch;
+            }
+        }
+    }
+
+    /// Takes late events over the bound that events of other accounts wait for. Returns their ids.
+    fn take_wanted(&mut self, batch: &mut Batch) -> Vec<EventId> {
+        let is_wanted =
+            |(event, _): &Incoming| self.waiting.is_wanted(event.id(), event.header().device);
+        let (wanted, late): (Vec<_>, Vec<_>) = std::mem::take(&mut batch.late)
+            .into_iter()
+            .partition(is_wanted);
+        batch.late = late;
+        let mut taken = Vec::new();
+        for (event, plaintext) in wanted {
+            if let Ok(applied) = self.apply_wanted(&event, plaintext.as_deref()) {
+                taken.push(event.id());
+                batch.changes.push((applied.place, applied.changes));
+                batch.new.push(event);
+            }
+        }
+        taken
+    }
+
+    /// What an event lacks of its past; `None`: there can be no such event.
+    fn lacks(&self, event: &VerifiedEvent) -> Option<BTreeSet<EventId>> {
+        let header = event.header();
+        let authority = self.authority.dag();
+        let place = self.place(header.scope, event.id());
+        let opens = EventId(header.scope.0);
+        if place.is_none() && authority.contains(opens) {
+            return None;
+        }
+        let dag = place.and_then(|place| self.dag(place));
+        let parents = header
+            .parents()
+            .filter(|parent| !dag.is_some_and(|dag| dag.contains(*parent)));
+        let operations = header
+            .auth
+            .iter()
+            .copied()
+            .chain([opens].into_iter().filter(|_| place.is_none()));
+        let lacks: BTreeSet<_> = parents
+            .chain(operations.filter(|op| !authority.contains(*op)))
+            .collect();
+        // One that lacks nothing and was not taken never will be: an operation without its body, say.
+        (!lacks.is_empty()).then_some(lacks)
+    }
+
+    /// The event with its body only if that is the committed one, as far as its key is held, and the plaintext. An
+    /// author may sign one event over several ciphertexts; the commitment decides which of them is its body.
+    fn judged(&self, (event, plaintext): Incoming) -> Incoming {
+        let is_sealed = event.header().kind == Kind::Sealed && event.body().is_some();
+        if !is_sealed || plaintext.is_some() || !self.keys.contains_key(&event.header().epoch) {
+            return (event, plaintext);
+        }
+        match self.open(&event) {
+            Some(plaintext) => (event, Some(plaintext)),
+            None => (event.without_body(), None),
+        }
+    }
+
+    /// Whether the body of a held event is none, or known to be another than the committed one.
+    fn lacks_body(&self, held: &VerifiedEvent) -> bool {
+        let header = held.header();
+        let sealed = header.kind == Kind::Sealed && self.keys.contains_key(&header.epoch);
+        held.body().is_none() || (sealed && self.open(held).is_none())
+    }
+
+    /// Applies one event or has it wait. Returns its id if it was not held before.
+    fn take_one(
+        &mut self,
+        incoming: Incoming,
+        arrival: Arrival,
+        batch: &mut Batch,
+    ) -> Option<EventId> {
+        let place = self.place(incoming.0.header().scope, incoming.0.id());
+        let held = place
+            .and_then(|place| self.dag(place)?.get(incoming.0.id()))
+            .cloned();
+        if let Some((place, held)) = place.zip(held) {
+            self.take_again(place, &held, incoming, batch);
+            return None;
+        }
+        let (event, plaintext) = self.judged(incoming);
+        let id = event.id();
+        match self.apply(&event, plaintext.as_deref()) {
+            Ok(Applied { place, changes }) => {
+                batch.changes.push((place, changes));
+                batch.new.push(event);
+                return Some(id);
+            }
+            Err(InsertError::MissingParents(_) | InsertError::MissingAuthority(_)) => {
+                self.keep_waiting((event, plaintext), arrival, batch);
+            }
+            Err(InsertError::LateBound { .. }) => batch.late.push((event, plaintext)),
+            Err(error @ InsertError::Invalid { .. }) => tracing::debug!(%error, "event refused"),
+        }
+        None
+    }
+
+    /// A held event came again: its body and its signature are taken if they were lacking.
+    fn take_again(
+        &mut self,
+        place: Place,
+        held: &VerifiedEvent,
+        (event, plaintext): Incoming,
+        batch: &mut Batch,
+    ) {
+        let id = event.id();
+        let signs = held.signature().is_none() && event.signature().is_some();
+        let other_body = event.body().is_some() && event.body() != held.body();
+        let fills = other_body && self.lacks_body(held);
+        if !fills && !signs {
+            return;
+        }
+        let (event, plaintext) = self.judged((event, plaintext));
+        let fills = fills && event.body().is_some();
+        if fills && held.body().is_some() {
+            self.forget_body(place, id);
+        }
+        if let Ok(applied) = self.apply(&event, plaintext.as_deref()) {
+            batch.changes.push((applied.place, applied.changes));
+        }
+        let now = self.dag(place).and_then(|dag| dag.get(id));
+        let filled = fills && now.is_some_and(|event| event.body().is_some());
+        // A signature of an operation shows strangers how somebody came in; others are made up for by later ones.
+        if filled || (signs && place == Place::Authority) {
+            batch.filled.push(id);
+        }
+    }
+
+    fn keep_waiting(&mut self, incoming: Incoming, arrival: Arrival, batch: &mut Batch) {
+        let event = &incoming.0;
+        let header = event.header();
+        let Some(lacks) = self.lacks(event) else {
+            tracing::debug!(event = %event.id().short(), "event refused: it can not be made whole");
+            return;
+        };
+        batch.lacks.push(
+            self.place(header.scope, event.id())
+                .unwrap_or(Place::Authority),
+        );
+        if header
+            .auth
+            .iter()
+            .any(|head| !self.authority.dag().contains(*head))
+        {
+            batch.lacks.push(Place::Authority);
+        }
+        let known = |device| self.state().account_ever(device).is_some();
+        let source = match arrival.from {
+            None => Source::Store,
+            Some(_) if known(header.device) => Source::Author(header.device),
+            Some(peer) => Source::Peer(peer),
+        };
+        let dropped = self.waiting.insert(incoming, lacks, source, arrival.at);
+        batch.dropped.extend(dropped);
+    }
+
+    /// Takes events that do not wait any more out of the rows that hold them. Returns rows that hold nothing else.
+    pub(crate) fn forget_waiting(&mut self, ids: &[EventId]) -> Vec<u64> {
+        let mut emptied = Vec::new();
+        for id in ids.iter().filter(|id| !self.waiting.contains(**id)) {
+            let Some(row) = self.row_of.remove(id) else {
+                continue;
+            };
+            if let Some(of) = self.rows.get_mut(&row) {
+                of.retain(|other| other != id);
+                if of.is_empty() {
+                    self.rows.remove(&row);
+                    emptied.push(row);
+                }
+            }
+        }
+        emptied
+    }
+
+    /// The same community without some of its events, writing under another incarnation. `emptied`: events that
+    /// had lost their bodies to what is left out, as they were. `None`: its genesis is left out.
+    pub(crate) fn rebuilt_without(
+        self,
+        without: &[EventId],
+        emptied: &[VerifiedEvent],
+        incarnation: u32,
+    ) -> Option<Self> {
+        let mut events: Vec<VerifiedEvent> = self.authority.dag().iter().cloned().collect();
+        events.extend(self.content.dag().iter().cloned());
+        events.extend(
+            self.timelines
+                .values()
+                .flat_map(|timeline| timeline.dag().iter().cloned()),
+        );
+        events.retain(|event| !without.contains(&event.id()));
+        for full in emptied {
+            for event in events.iter_mut().filter(|event| event.id() == full.id()) {
+                *event = full.clone();
+            }
+        }
+        let genesis = events
+            .iter()
+            .position(|event| event.id() == EventId::from(self.id))?;
+        let authority = AuthorityLog::new(events.swap_remove(genesis)).ok()?;
+        let membership = Membership {
+            incarnation,
+            ..self.membership
+        };
+        let mut rebuilt = Self::new(authority, membership, self.own_device);
+        rebuilt.known_members = self.known_members;
+        rebuilt.keys = self.keys;
+        rebuilt.wraps = self.wraps;
+        rebuilt.prekeys = self.prekeys;
+        rebuilt.next_row = self.next_row;
+        rebuilt.held = self.held;
+        rebuilt.arrivals = self.arrivals;
+        rebuilt.read = self.read;
+        rebuilt.unread = self.unread;
+        rebuilt.arrived_later = self.arrived_later;
+        rebuilt.seen = self.seen;
+        rebuilt.topics = self.topics;
+        rebuilt.active = self.active;
+        rebuilt.own_logs_checked = true;
+        rebuilt.unstored = self
+            .unstored
+            .into_iter()
+            .filter(|id| !without.contains(id))
+            .collect();
+        for (row, ids) in self.rows {
+            if !ids.iter().any(|id| without.contains(id)) {
+                rebuilt.note_row(row, ids);
+            }
+        }
+        rebuilt.waiting = self.waiting;
+        rebuilt.waiting.forget_device(self.own_device);
+        // In the order shown, parents come before what names them, within each scope.
+        events.sort_by_key(|event| (event.header().kind != Kind::Authority, event.order_key()));
+        rebuilt.take(
+            events.into_iter().map(|event| (event, None)).collect(),
+            Arrival::STORE,
+        );
+        rebuilt.count_unread();
+        Some(rebuilt)
+    }
+}

@@ -1,0 +1,218 @@
+//! Stores that refuse writes, and stores that were put back from a copy.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use alloquy_api::reply::DeliveryState;
+use alloquy_api::{Command, ErrorCode, Reply};
+use alloquy_core::{Input, Origin, StorageError};
+use alloquy_schema::event::Kind;
+
+use crate::forger::Forger;
+use crate::world::{Packet, World};
+
+/// Tags of frames.
+const DIGEST: u8 = 1;
+
+fn full() -> Option<StorageError> {
+    Some(StorageError::Full("no space left".to_owned()))
+}
+
+#[test]
+fn an_author_hears_of_what_was_stored_late() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    // Equal digests would say the same.
+    world.tamper = Some(Box::new(|_, _, packet| match &packet {
+        Packet::Frame(bytes) if bytes[1] == DIGEST => Vec::new(),
+        _ => vec![packet],
+    }));
+    world.peers[0].disk = full();
+    world.ok(1, "send club/general \"hello\"");
+    world.pass(2_000);
+    let delivery = |world: &mut World| world.history(1, "club/general")[0].delivery.clone();
+    assert_eq!(delivery(&mut world).state, DeliveryState::Stored);
+    world.peers[0].disk = None;
+    world.pass(3_000);
+    let delivery = delivery(&mut world);
+    assert_eq!(
+        (delivery.state, delivery.holders),
+        (DeliveryState::Delivered, 1)
+    );
+}
+
+#[test]
+fn who_could_not_leave_for_want_of_room_is_a_member_still() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.peers[1].disk = full();
+    let error = world.line(1, "leave club").expect_err("no space");
+    assert_eq!(error.code, ErrorCode::Storage);
+    world.peers[1].disk = None;
+    world.pass(3_000);
+    world.ok(1, "send club/general \"still here\"");
+    world.ok(0, "send club/general \"so you are\"");
+    world.pass(2_000);
+    for at in 0..2 {
+        assert_eq!(
+            world.texts(at, "club/general"),
+            ["still here", "so you are"],
+            "node {at}"
+        );
+    }
+}
+
+#[test]
+fn a_store_that_refuses_for_long_costs_bounded_memory_and_says_so() {
+    let (mut world, id) = World::club(&["ana", "ben"]);
+    world.ok(1, "send club/general \"first\"");
+    world.pass(2_000);
+    world.peers[0].disk = full();
+    let forger = Forger::of(&world.peers[1], id);
+    let mut last = forger.last(Kind::Sealed).clone();
+    for n in 0..4_200 {
+        let next = forger.next(&last, &format!("message {n}"));
+        let event = next.clone().verify().expect("it is well made");
+        let frame = forger.ranges(next.header.scope, &[event]);
+        // Ana's answers do not matter here.
+        world.peers[1].faults.clear();
+        world.arrive(1, 0, frame);
+        last = next;
+    }
+    let taken = world.history(0, "club/general").len() - 1;
+    assert!(
+        (4_000..=4_096).contains(&taken),
+        "{taken} messages are held"
+    );
+    let error = world
+        .line(0, "send club/general \"no room\"")
+        .expect_err("nothing more is taken in");
+    assert_eq!(error.code, ErrorCode::Storage);
+    assert!(error.message.contains("4096"), "{}", error.message);
+    world.peers[0].disk = None;
+    world.pass(3_000);
+    world.ok(0, "send club/general \"room\"");
+}
+
+/// Ana's store is put back from a copy on the same machine, and ben, who knows more, is slow to answer. What she
+/// does meanwhile is `act`.
+fn put_back(act: impl FnOnce(&mut World)) -> World {
+    let mut world = World::new(&["ana", "ben", "cem"]);
+    world.ok(0, "create-community club");
+    world.ok(0, "create-channel club text general");
+    let invite = world.word(0, "invite club", "invite");
+    world.connect(0, 1);
+    world.ok(1, &format!("join {invite}"));
+    world.pass(3_000);
+    let invite = world.word(0, "invite club", "invite");
+    let backup = world.peers[0].records.clone();
+    world.ok(0, "create-channel club text later");
+    world.ok(0, "send club/general \"later\"");
+    world.pass(3_000);
+    world.disconnect(0, 1);
+    world.peers[0].records = backup;
+    world.restart(0, 1);
+    let late: Rc<RefCell<Vec<Packet>>> = Rc::default();
+    let held = late.clone();
+    world.tamper = Some(Box::new(move |from, to, packet| {
+        if (from, to) == (1, 0) {
+            held.borrow_mut().push(packet);
+            Vec::new()
+        } else {
+            vec![packet]
+        }
+    }));
+    world.connect(0, 1);
+    world.connect(0, 2);
+    let link: Command = format!("join {invite}").parse().expect("a link");
+    let origin = Origin {
+        client: 1,
+        command: alloquy_api::command::CommandId(900),
+    };
+    world.input(2, Input::Command(origin, link));
+    world.settle();
+    act(&mut world);
+    world.pass(500);
+    world.tamper = None;
+    for packet in late.take() {
+        world.arrive(1, 0, packet);
+    }
+    world.pass(30_000);
+    world
+}
+
+fn nobody_is_forked(world: &mut World) {
+    for at in 0..world.peers.len() {
+        let Reply::Members { members } = world.ok(at, "members club") else {
+            panic!("members")
+        };
+        assert_eq!(members.len(), 3, "node {at}");
+        let forked: Vec<_> = members.iter().filter(|member| member.forked).collect();
+        assert!(forked.is_empty(), "node {at}: {forked:?}");
+        assert_eq!(world.texts(at, "club/general"), ["later"], "node {at}");
+    }
+}
+
+#[test]
+fn an_admission_after_a_start_waits_for_a_peers_word_about_own_logs() {
+    let mut world = put_back(|_| {});
+    nobody_is_forked(&mut world);
+}
+
+#[test]
+fn a_new_name_after_a_start_waits_for_it_too() {
+    let mut world = put_back(|world| {
+        world.ok(0, "profile name anna");
+    });
+    nobody_is_forked(&mut world);
+    let Reply::Members { members } = world.ok(1, "members club") else {
+        panic!("members")
+    };
+    assert!(members.iter().any(|member| member.name == "anna"));
+}
+
+#[test]
+fn a_peer_that_comes_and_goes_keeps_nobody_from_writing() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.disconnect(0, 1);
+    world.ok(1, "send club/general \"unknown to ana\"");
+    world.restart(0, 1);
+    world.tamper = Some(Box::new(|_, _, _| Vec::new()));
+    let start = world.now.mono;
+    let line = "send club/general \"at last\"".parse().expect("a line");
+    let origin = Origin {
+        client: 1,
+        command: alloquy_api::command::CommandId(900),
+    };
+    world.connect(0, 1);
+    world.input(0, Input::Command(origin, line));
+    while world.texts(0, "club/general").is_empty() {
+        world.disconnect(0, 1);
+        world.connect(0, 1);
+        world.pass(500);
+        assert!(world.now.mono < start.plus(6_000), "it is never written");
+    }
+}
+
+#[test]
+fn a_log_that_others_give_back_is_not_gone_on_with() {
+    let (mut world, _) = World::club(&["ana", "ben", "cem"]);
+    let backup = world.peers[0].records.clone();
+    world.ok(0, "send club/general \"to both\"");
+    world.pass(2_000);
+    world.disconnect(0, 1);
+    world.ok(0, "send club/general \"to cem alone\"");
+    world.pass(2_000);
+    world.disconnect(0, 2);
+    world.peers[0].records = backup;
+    world.restart(0, 1);
+    // Ben gives back what he has, which is not all.
+    world.connect(0, 1);
+    world.pass(4_000);
+    world.ok(0, "send club/general \"after all that\"");
+    world.connect(0, 2);
+    world.pass(20_000);
+    let Reply::Members { members } = world.ok(2, "members club") else {
+        panic!("members")
+    };
+    assert!(members.iter().all(|member| !member.forked));
+    assert_eq!(world.texts(0, "club/general").len(), 3);
+}

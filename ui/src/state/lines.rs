@@ -1,0 +1,151 @@
+//! Lines that begin with `/`: the text grammar of the command line, with names as the window knows them.
+
+use alloquy_api::Command;
+use alloquy_api::command::ChannelKind;
+use alloquy_api::snapshot::CommunitySnapshot;
+use alloquy_ids::CommunityId;
+
+use super::{Mode, Purpose, Slot, UiState};
+use crate::effect::Effect;
+use crate::model::Model;
+
+impl UiState {
+    /// Carries a line out, or says below the composer what is wrong with it; what was typed stays then.
+    pub(super) fn send_line(&mut self, slot: Slot, text: String, model: &Model) -> Vec<Effect> {
+        let community = model.community_of(slot.channel);
+        let parsed = parse(&text, community, model);
+        let composer = self.composers.entry(slot).or_default();
+        match parsed {
+            Ok(command) => {
+                composer.text.clear();
+                composer.cursor_to = Some(0);
+                composer.mode = Mode::New;
+                composer.focus = true;
+                vec![self.ask(Purpose::Line(slot, text), command)]
+            }
+            Err(error) => {
+                composer.error = Some(error);
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Reads a line that begins with `/`. `#general` is the channel of the open community, `@Mira` its member.
+fn parse(text: &str, community: Option<CommunityId>, model: &Model) -> Result<Command, String> {
+    let line = text.strip_prefix('/').unwrap_or(text);
+    let of = community.and_then(|id| model.community(id));
+    let line = match of {
+        Some(community) => with_ids(line, community)?,
+        None => line.to_owned(),
+    };
+    line.parse::<Command>().map_err(|error| error.to_string())
+}
+
+/// Puts ids where names stand: outside of quotes, at the beginning of a word.
+fn with_ids(line: &str, community: &CommunitySnapshot) -> Result<String, String> {
+    let mut result = String::with_capacity(line.len());
+    let (mut quoted, mut escaped, mut begins) = (false, false, false);
+    let mut at = 0;
+    while let Some(c) = line[at..].chars().next() {
+        let rest = &line[at + c.len_utf8()..];
+        if begins && !quoted && matches!(c, '#' | '@') {
+            let (id, len) = match c {
+                '#' => channel(rest, community),
+                _ => member(rest, community),
+            }
+            .ok_or_else(|| {
+                let word = rest.split(' ').next().unwrap_or_default();
+                let place = crate::text::name(&community.name);
+                format!("{c}{word} is not known in {place}")
+            })?;
+            result.push_str(&id);
+            at += 1 + len;
+            begins = false;
+            continue;
+        }
+        match c {
+            '"' if !escaped => quoted = !quoted,
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+        begins = c == ' ';
+        result.push(c);
+        at += c.len_utf8();
+    }
+    Ok(result)
+}
+
+fn channel(rest: &str, community: &CommunitySnapshot) -> Option<(String, usize)> {
+    let channels = community.channels.iter();
+    let channels = channels.filter(|of| of.kind != ChannelKind::Category);
+    let fitting = channels.filter(|of| begins_with(rest, &of.name));
+    let longest = fitting.max_by_key(|of| of.name.len())?;
+    Some((longest.channel.to_string(), longest.name.len()))
+}
+
+fn member(rest: &str, community: &CommunitySnapshot) -> Option<(String, usize)> {
+    let members = community.members.iter();
+    let fitting = members.filter(|of| begins_with(rest, &of.name));
+    let longest = fitting.max_by_key(|of| of.name.len())?;
+    Some((longest.account.to_string(), longest.name.len()))
+}
+
+fn begins_with(rest: &str, name: &str) -> bool {
+    let after = rest.strip_prefix(name);
+    !name.is_empty() && after.is_some_and(|after| after.is_empty() || after.starts_with(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alloquy_api::reply::ChannelView;
+    use alloquy_ids::ChannelId;
+
+    use super::*;
+
+    fn community() -> CommunitySnapshot {
+        let channel = |n: u8, name: &str| ChannelView {
+            channel: ChannelId([n; 32]),
+            kind: ChannelKind::Text,
+            name: name.to_owned(),
+            topic: String::new(),
+            category: None,
+            position: 0,
+            private: false,
+            unread: 0,
+            mentions: 0,
+            rights: Vec::new(),
+            slow_mode_ms: 0,
+        };
+        CommunitySnapshot {
+            name: "Alloquy".to_owned(),
+            channels: Arc::new(vec![channel(1, "general"), channel(2, "general talk")]),
+            ..CommunitySnapshot::default()
+        }
+    }
+
+    #[test]
+    fn names_of_channels_become_ids_outside_of_quotes() {
+        let community = community();
+        let (one, two) = (ChannelId([1; 32]), ChannelId([2; 32]));
+        for (line, expected) in [
+            ("send #general hi", format!("send {one} hi")),
+            ("send #general talk hi", format!("send {two} hi")),
+            (
+                "send #general \"a \\\" #general\"",
+                format!("send {one} \"a \\\" #general\""),
+            ),
+            ("send x a#general", "send x a#general".to_owned()),
+        ] {
+            assert_eq!(with_ids(line, &community), Ok(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_told() {
+        let error = with_ids("send #nowhere hi", &community());
+        assert_eq!(error, Err("#nowhere is not known in Alloquy".to_owned()));
+    }
+}

@@ -1,0 +1,122 @@
+//! Times and dates in words.
+
+use alloquy_ids::UnixMs;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// When something was written, for this person.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::views) struct Times<'a> {
+    /// The person's time zone.
+    pub(in crate::views) zone: &'a TimeZone,
+    /// Whether 21:41 is 9:41 PM.
+    pub(in crate::views) twelve_hours: bool,
+    /// The present.
+    pub(in crate::views) now: UnixMs,
+}
+
+impl Times<'_> {
+    fn zoned(&self, at: UnixMs) -> jiff::Zoned {
+        let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
+        let at = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        at.to_zoned(self.zone.clone())
+    }
+
+    /// The day of an instant.
+    pub(in crate::views) fn day(&self, at: UnixMs) -> Date {
+        self.zoned(at).date()
+    }
+
+    /// The time of day, such as 09:41 or 9:41 AM.
+    pub(in crate::views) fn time(&self, at: UnixMs) -> String {
+        let at = self.zoned(at);
+        let (hour, minute) = (at.hour(), at.minute());
+        if !self.twelve_hours {
+            return format!("{hour:02}:{minute:02}");
+        }
+        let half = if hour < 12 { "AM" } else { "PM" };
+        let hour = (hour + 11) % 12 + 1;
+        format!("{hour}:{minute:02} {half}")
+    }
+
+    /// A day: Today, Yesterday, or its date.
+    pub(in crate::views) fn day_words(&self, day: Date) -> String {
+        let today = self.day(self.now);
+        if day == today {
+            return "Today".to_owned();
+        }
+        if today.yesterday().is_ok_and(|yesterday| yesterday == day) {
+            return "Yesterday".to_owned();
+        }
+        let weekday = match day.weekday() {
+            jiff::civil::Weekday::Monday => "Monday",
+            jiff::civil::Weekday::Tuesday => "Tuesday",
+            jiff::civil::Weekday::Wednesday => "Wednesday",
+            jiff::civil::Weekday::Thursday => "Thursday",
+            jiff::civil::Weekday::Friday => "Friday",
+            jiff::civil::Weekday::Saturday => "Saturday",
+            jiff::civil::Weekday::Sunday => "Sunday",
+        };
+        const MONTHS: [&str; 12] = [
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ];
+        let month = MONTHS[usize::from(day.month().unsigned_abs() - 1) % MONTHS.len()];
+        let year = match day.year() == today.year() {
+            true => String::new(),
+            false => format!(" {}", day.year()),
+        };
+        format!("{weekday}, {} {month}{year}", day.day())
+    }
+
+    /// Date and time, with the date left out today.
+    pub(in crate::views) fn whole(&self, at: UnixMs) -> String {
+        let day = self.day(at);
+        match day == self.day(self.now) {
+            true => self.time(at),
+            false => format!("{}, {}", self.day_words(day), self.time(at)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-21 12:00 UTC, a Saturday.
+    const NOON: u64 = 1_795_262_400_000;
+    const DAY: u64 = 24 * 3_600_000;
+
+    #[test]
+    fn days_and_times_are_words() {
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let mut times = Times {
+            zone: &zone,
+            twelve_hours: false,
+            now: UnixMs(NOON),
+        };
+        for (ago, expected) in [
+            (0, "13:00"),
+            (DAY, "Yesterday, 13:00"),
+            (3 * DAY, "Wednesday, 18 November, 13:00"),
+            (365 * DAY, "Friday, 21 November 2025, 13:00"),
+        ] {
+            assert_eq!(times.whole(UnixMs(NOON - ago)), expected);
+        }
+        times.twelve_hours = true;
+        assert_eq!(times.time(UnixMs(NOON)), "1:00 PM");
+        assert_eq!(times.time(UnixMs(NOON - 13 * 3_600_000)), "12:00 AM");
+        assert_eq!(times.time(UnixMs(u64::MAX)), "1:00 AM");
+    }
+}

@@ -1,0 +1,514 @@
+//! Sheets, dialogs and the switcher: opened, used and closed by the keyboard.
+
+use std::sync::Arc;
+
+use alloquy_api::{Command, Reply};
+use alloquy_ids::InviteId;
+use alloquy_ui::state::{AddTab, Overlay, Removal, SettingsPage};
+use alloquy_ui::{Action, Effect, Model};
+use egui::{Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
+
+use crate::fixture::{
+    COMMUNITY, DESIGN, ME, World, change, change_community, member, open, open_sized,
+};
+use crate::sheets_fixture::{BEN, invite, link, recovery_words, rich};
+
+/// Every sheet, except those of other files.
+fn all() -> Vec<Overlay> {
+    let mut all = vec![
+        Overlay::Switcher,
+        Overlay::Shortcuts,
+        Overlay::Connections,
+        Overlay::Invite(COMMUNITY),
+        Overlay::AddCommunity,
+        Overlay::AddChannel(COMMUNITY),
+        Overlay::JoinCard,
+        Overlay::Profile(COMMUNITY, BEN),
+        Overlay::Profile(COMMUNITY, ME),
+        Overlay::Recovery,
+        Overlay::Members,
+        Overlay::ConfirmLeave(COMMUNITY),
+        Overlay::Availability,
+        Overlay::ConfirmRemoval(COMMUNITY, BEN, Removal::Ban),
+    ];
+    let pages = [
+        SettingsPage::Profile,
+        SettingsPage::Appearance,
+        SettingsPage::Notifications,
+        SettingsPage::Keyboard,
+        SettingsPage::Storage,
+        SettingsPage::Network,
+        SettingsPage::About,
+    ];
+    all.extend(pages.map(Overlay::Settings));
+    all
+}
+
+/// Answers what was asked, as a node would.
+fn answer(harness: &mut Harness<'static, World>) {
+    loop {
+        let world = harness.state_mut();
+        let asked = world.effects.iter().find_map(|effect| match effect {
+            Effect::Submit { ask, command } => reply(command).map(|reply| (*ask, reply)),
+            _ => None,
+        });
+        let Some((ask, reply)) = asked else {
+            break;
+        };
+        world
+            .effects
+            .retain(|effect| !matches!(effect, Effect::Submit { ask: of, .. } if *of == ask));
+        let effects = world.state.answered(ask, Ok(reply), &world.model);
+        world.effects.extend(effects);
+    }
+    harness.run();
+}
+
+fn reply(command: &Command) -> Option<Reply> {
+    match command {
+        Command::Invite { .. } => Some(Reply::Invite {
+            invite: link(),
+            id: InviteId([4; 32]),
+        }),
+        Command::InspectInvite { .. } => Some(Reply::InviteCard {
+            card: invite(false),
+        }),
+        Command::RecoveryShow => Some(Reply::Recovery {
+            recovery_words: recovery_words(),
+        }),
+        Command::RevokeInvite { .. } => Some(Reply::Ok { ok: true }),
+        _ => None,
+    }
+}
+
+fn act(harness: &mut Harness<'static, World>, action: Action) {
+    let world = harness.state_mut();
+    let effects = world.state.apply(action, &world.model);
+    world.effects.extend(effects);
+    harness.run();
+    answer(harness);
+}
+
+fn opened(model: Model, overlay: Overlay) -> Harness<'static, World> {
+    let mut harness = open(model);
+    harness.state_mut().state.forms.link = link();
+    act(&mut harness, Action::Open(overlay));
+    harness
+}
+
+/// Whether what has the focus lies in the dialog.
+fn focus_in_dialog(harness: &Harness<'static, World>) -> bool {
+    let focused = harness
+        .root()
+        .children_recursive()
+        .find(|node| node.is_focused());
+    let Some(focused) = focused else {
+        return false;
+    };
+    let mut node = Some(focused.accesskit_node());
+    while let Some(now) = node {
+        if now.role() == egui::accesskit::Role::Dialog {
+            return true;
+        }
+        node = now.parent();
+    }
+    false
+}
+
+#[test]
+fn every_sheet_takes_the_focus_keeps_it_and_closes_at_escape() {
+    for overlay in all() {
+        let mut harness = opened(rich(), overlay.clone());
+        assert!(focus_in_dialog(&harness), "{overlay:?} has the focus");
+        for _ in 0..30 {
+            harness.key_press(Key::Tab);
+            harness.run();
+            assert!(
+                focus_in_dialog(&harness),
+                "{overlay:?} keeps the focus at Tab"
+            );
+        }
+        harness.key_press(Key::Escape);
+        harness.run();
+        assert!(
+            harness.state().state.overlays.is_empty(),
+            "{overlay:?} closes"
+        );
+    }
+}
+
+#[test]
+fn escape_closes_only_what_is_on_top_and_the_focus_goes_back() {
+    let mut harness = opened(rich(), Overlay::Profile(COMMUNITY, BEN));
+    act(
+        &mut harness,
+        Action::Open(Overlay::ConfirmRemoval(COMMUNITY, BEN, Removal::Kick)),
+    );
+    harness.key_press(Key::Escape);
+    harness.run();
+    let open = &harness.state().state.overlays;
+    assert_eq!(*open, [Overlay::Profile(COMMUNITY, BEN)]);
+    assert!(focus_in_dialog(&harness));
+}
+
+#[test]
+fn nothing_moves_by_itself_on_any_sheet() {
+    for overlay in all() {
+        let mut harness = opened(rich(), overlay.clone());
+        harness.run_steps(5);
+        let output = harness.output().viewport_output.values().next().unwrap();
+        assert!(
+            output.repaint_delay > std::time::Duration::from_secs(3_600),
+            "{overlay:?} asks for a frame after {:?}",
+            output.repaint_delay
+        );
+    }
+}
+
+#[test]
+fn everything_is_reached_in_the_smallest_window_at_double_size() {
+    for overlay in all() {
+        let mut harness = open_sized(rich(), 720.0, 480.0);
+        harness.state_mut().state.settings.zoom = 2.0;
+        harness.state_mut().state.forms.link = link();
+        act(&mut harness, Action::Open(overlay.clone()));
+        harness.run();
+        // 360 x 240 points: a dialog wider or higher than that has something that nobody reaches.
+        for node in harness.root().children_recursive() {
+            let Some(bounds) = node.accesskit_node().bounding_box() else {
+                continue;
+            };
+            let role = node.accesskit_node().role();
+            if role == egui::accesskit::Role::Button
+                && node.accesskit_node().label().as_deref() == Some("Close")
+            {
+                assert!(
+                    bounds.x1 <= 720.5 && bounds.y0 >= -0.5,
+                    "{overlay:?}: {bounds:?}"
+                );
+            }
+        }
+        for _ in 0..4 {
+            harness.key_press(Key::Tab);
+            harness.run();
+            assert!(focus_in_dialog(&harness), "{overlay:?}");
+        }
+    }
+}
+
+#[test]
+fn the_switcher_goes_to_a_channel_by_a_few_letters() {
+    let mut harness = open(rich());
+    harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    harness.run();
+    harness
+        .get_by_label("Go to a channel, a person or a community")
+        .type_text("dsgn");
+    harness.run();
+    harness.key_press(Key::Enter);
+    harness.run();
+    assert_eq!(harness.state().state.places.now().channel, Some(DESIGN));
+    assert!(harness.state().state.overlays.is_empty());
+}
+
+#[test]
+fn the_switcher_shows_what_is_unread_first_and_moves_by_arrows() {
+    let mut harness = opened(rich(), Overlay::Switcher);
+    harness.get_by_label("design, Alloquy dev");
+    harness.key_press(Key::ArrowDown);
+    harness.key_press(Key::ArrowUp);
+    harness.run();
+    harness.key_press(Key::Enter);
+    harness.run();
+    assert_eq!(harness.state().state.places.now().channel, Some(DESIGN));
+}
+
+#[test]
+fn the_switcher_tells_people_commands_and_what_is_not_there_yet_apart() {
+    let mut harness = opened(rich(), Overlay::Switcher);
+    harness.state_mut().state.forms.switcher = "@to".to_owned();
+    harness.run();
+    harness.get_by_label("tomasz, Alloquy dev");
+    assert!(harness.query_by_label("design, Alloquy dev").is_none());
+    harness.state_mut().state.forms.switcher = ">short".to_owned();
+    harness.run();
+    harness.get_by_label("Shortcuts, command");
+    harness.state_mut().state.forms.switcher = "?bread".to_owned();
+    harness.run();
+    harness.get_by_label("Searching messages comes with a later version.");
+    harness.key_press(Key::Enter);
+    harness.run();
+    assert_eq!(harness.state().state.overlays, [Overlay::Switcher]);
+}
+
+#[test]
+fn ten_thousand_members_are_searched_and_twenty_rows_laid_out() {
+    let mut model = rich();
+    change_community(&mut model, |community| {
+        let members = (0..10_000_u32).map(|n| {
+            let mut view = member(1, &format!("member {n}"));
+            view.account.0[..4].copy_from_slice(&n.to_be_bytes());
+            view
+        });
+        community.members = Arc::new(members.collect());
+    });
+    let mut harness = opened(model, Overlay::Switcher);
+    harness.state_mut().state.forms.switcher = "@member 77".to_owned();
+    harness.run();
+    let rows = harness
+        .root()
+        .children_recursive()
+        .filter(|node| node.accesskit_node().role() == egui::accesskit::Role::ListBoxOption)
+        .count();
+    assert_eq!(rows, 20);
+}
+
+#[test]
+fn an_invite_is_there_at_once_is_copied_and_taken_back() {
+    let mut harness = opened(rich(), Overlay::Invite(COMMUNITY));
+    harness.get_by_label("The invite link as a picture to scan");
+    harness.get_by_label("Copy").click();
+    harness.run();
+    let copied = |effect: &Effect| matches!(effect, Effect::Copy(text) if *text == link());
+    assert!(harness.state().effects.iter().any(copied));
+    harness.get_by_label("Take it back").click();
+    harness.run();
+    let commands = harness.state().commands();
+    assert!(
+        commands
+            .iter()
+            .any(|command| matches!(command, Command::RevokeInvite { .. }))
+    );
+    answer(&mut harness);
+    harness.get_by_label("Make a new link");
+    assert!(
+        harness
+            .query_by_label("The invite link as a picture to scan")
+            .is_none()
+    );
+}
+
+#[test]
+fn an_invite_is_made_for_seven_days_and_any_number() {
+    let mut harness = open(rich());
+    let world = harness.state_mut();
+    let effects = world
+        .state
+        .apply(Action::Open(Overlay::Invite(COMMUNITY)), &world.model);
+    world.effects.extend(effects);
+    let commands = harness.state().commands();
+    let Some(Command::Invite {
+        uses, expires_ms, ..
+    }) = commands.last()
+    else {
+        panic!("{commands:?}");
+    };
+    assert_eq!((*uses, *expires_ms), (None, Some(7 * 24 * 3_600_000)));
+}
+
+#[test]
+fn a_pasted_link_shows_its_card_and_joins() {
+    let mut harness = open(rich());
+    act(&mut harness, Action::Open(Overlay::AddCommunity));
+    harness.get_by_label("Invite link").type_text(&link());
+    harness.run();
+    answer(&mut harness);
+    harness.get_by_label("You will connect to 3 peers; they see your address");
+    harness.get_by_label("Join Rust Berlin").click();
+    harness.run();
+    let commands = harness.state().commands();
+    assert_eq!(commands.last(), Some(&Command::Join { link: link() }));
+}
+
+#[test]
+fn a_broken_link_says_so_and_stays() {
+    let mut harness = open(rich());
+    act(&mut harness, Action::Open(Overlay::AddCommunity));
+    harness
+        .get_by_label("Invite link")
+        .type_text("https://example.org/x");
+    harness.run();
+    harness.get_by_label_contains("is not an invite");
+    harness.key_press(Key::Escape);
+    harness.run();
+    assert_eq!(harness.state().state.forms.link, "https://example.org/x");
+    assert!(harness.state().commands().is_empty());
+}
+
+#[test]
+fn a_name_of_101_bytes_is_refused_before_it_is_sent_and_stays() {
+    let mut harness = open(rich());
+    harness.state_mut().state.forms.add_tab = AddTab::Create;
+    act(&mut harness, Action::Open(Overlay::AddCommunity));
+    let name = "n".repeat(101);
+    harness
+        .get_by_label("Name of the community")
+        .type_text(&name);
+    harness.run();
+    harness.get_by_label_contains("101 bytes");
+    harness.key_press(Key::Enter);
+    harness.run();
+    assert!(harness.state().commands().is_empty());
+    assert_eq!(harness.state().state.forms.community, name);
+}
+
+#[test]
+fn a_community_is_created_from_the_first_template_by_name_and_enter() {
+    let mut harness = open(rich());
+    harness.state_mut().state.forms.add_tab = AddTab::Create;
+    act(&mut harness, Action::Open(Overlay::AddCommunity));
+    // The field has the focus: what is typed goes there.
+    harness.event(egui::Event::Text("Tea".to_owned()));
+    harness.run();
+    harness.key_press(Key::Enter);
+    harness.run();
+    let expected = Command::CreateCommunity {
+        name: "Tea".to_owned(),
+        template: Some("friends".to_owned()),
+    };
+    assert_eq!(harness.state().commands(), [expected]);
+}
+
+#[test]
+fn recovery_words_are_asked_back_and_gone_when_the_sheet_closes() {
+    let mut harness = opened(rich(), Overlay::Recovery);
+    harness.get_by_label("3: able");
+    assert!(harness.query_by_label("Copy").is_none());
+    harness.get_by_label("I have written them down").click();
+    harness.run();
+    assert!(harness.query_by_label("3: able").is_none());
+    let asked = harness.state().state.forms.recovery_asked.clone().unwrap();
+    for (place, _) in &asked {
+        let word = &recovery_words()[usize::from(*place) - 1];
+        harness
+            .get_by_label(&format!("Word {place}"))
+            .type_text(word);
+        harness.run();
+    }
+    harness.get_by_label("Confirm").click();
+    harness.run();
+    let sent = harness.state().commands();
+    let Some(Command::RecoveryConfirm { words }) = sent.last() else {
+        panic!("{sent:?}");
+    };
+    for (place, word) in words {
+        assert_eq!(*word, recovery_words()[usize::from(*place) - 1]);
+    }
+    harness.key_press(Key::Escape);
+    harness.run();
+    let forms = &harness.state().state.forms;
+    assert!(forms.recovery.is_empty() && forms.recovery_asked.is_none());
+    assert!(!format!("{forms:?}").contains("accident"));
+}
+
+#[test]
+fn words_that_come_after_the_sheet_closed_are_not_kept() {
+    let mut harness = open(rich());
+    let world = harness.state_mut();
+    let asked = world
+        .state
+        .apply(Action::Open(Overlay::Recovery), &world.model);
+    let asked = asked.into_iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::RecoveryShow,
+        } => Some(ask),
+        _ => None,
+    });
+    world.state.apply(Action::Dismiss, &world.model);
+    let reply = Reply::Recovery {
+        recovery_words: recovery_words(),
+    };
+    world
+        .state
+        .answered(asked.unwrap(), Ok(reply), &world.model);
+    assert!(world.state.forms.recovery.is_empty());
+}
+
+#[test]
+fn a_ban_is_confirmed_with_a_reason() {
+    let mut harness = opened(rich(), Overlay::Profile(COMMUNITY, BEN));
+    harness.get_by_label("Ban…").click();
+    harness.run();
+    harness
+        .get_by_label("Reason, for those who look after the community")
+        .type_text("spam");
+    harness.run();
+    harness.get_by_label("Ban").click();
+    harness.run();
+    let commands = harness.state().commands();
+    let Some(Command::Ban {
+        account, reason, ..
+    }) = commands.last()
+    else {
+        panic!("{commands:?}");
+    };
+    assert_eq!(account.0, BEN.to_string());
+    assert_eq!(reason.as_deref(), Some("spam"));
+}
+
+#[test]
+fn who_may_do_nothing_sees_no_menu_and_an_owner_is_out_of_reach() {
+    let mut model = rich();
+    change_community(&mut model, |community| community.rights.clear());
+    change_community(&mut model, |community| {
+        Arc::make_mut(&mut community.members)[0].owner = false;
+    });
+    let harness = opened(model.clone(), Overlay::Profile(COMMUNITY, BEN));
+    assert!(harness.query_by_label("Ban…").is_none());
+    change_community(&mut model, |community| {
+        community.rights = vec!["ban".to_owned()];
+        Arc::make_mut(&mut community.members)[1].owner = true;
+    });
+    let harness = opened(model, Overlay::Profile(COMMUNITY, BEN));
+    let ban = harness.get_by_label("Ban…");
+    assert!(ban.accesskit_node().is_disabled());
+}
+
+#[test]
+fn diagnostics_are_copied_without_names_and_addresses() {
+    let mut harness = opened(rich(), Overlay::Connections);
+    harness.get_by_label("Copy diagnostics").click();
+    harness.run();
+    let copied = harness
+        .state()
+        .effects
+        .iter()
+        .find_map(|effect| match effect {
+            Effect::Copy(text) => Some(text.clone()),
+            _ => None,
+        });
+    let copied = copied.unwrap();
+    assert!(
+        copied.contains("through a relay") && copied.contains("84 ms"),
+        "{copied}"
+    );
+    for private in ["tomasz", "192.", "4711", "message 1"] {
+        assert!(!copied.contains(private), "{private} in {copied}");
+    }
+}
+
+#[test]
+fn an_own_profile_is_changed_and_only_what_changed_is_sent() {
+    let mut harness = opened(rich(), Overlay::Settings(SettingsPage::Profile));
+    harness.get_by_label("Status").type_text("tea time");
+    harness.run();
+    harness.get_by_label("Save").click();
+    harness.run();
+    let commands = harness.state().commands();
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    assert!(format!("{commands:?}").contains("tea time"));
+}
+
+#[test]
+fn names_of_peers_with_controls_do_no_harm() {
+    let mut model = rich();
+    change(&mut model, |snapshot| {
+        let connections = Arc::make_mut(&mut snapshot.connections);
+        connections.peers[0].name = Some(format!("\u{202e}evil{}", "\u{301}".repeat(5_000)));
+    });
+    let harness = opened(model, Overlay::Connections);
+    harness.get_by_label_contains("evil");
+}
