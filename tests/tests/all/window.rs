@@ -148,6 +148,9 @@ fn the_demonstration_is_filled_rests_and_takes_a_message() {
         0,
         "nothing moves unless the person acts"
     );
+    window.compose().write("Hello, everybody");
+    window.press("Enter");
+    window.sees_part("Hello, everybody");
     window.close();
 }
 
