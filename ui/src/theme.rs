@@ -121,6 +121,11 @@ pub mod font {
     pub fn large_emoji() -> FontId {
         FontId::new(32.0, fonts::regular())
     }
+    /// Emoji to choose from.
+    #[must_use]
+    pub fn emoji_choice() -> FontId {
+        FontId::new(24.0, fonts::regular())
+    }
     /// Code.
     #[must_use]
     pub fn code() -> FontId {
@@ -228,6 +233,8 @@ fn visuals(palette: &Palette, dark: bool) -> egui::Visuals {
     visuals.warn_fg_color = palette.warn;
     visuals.error_fg_color = palette.danger;
     visuals.override_text_color = None;
+    // A blinking cursor is two frames a second for ever: it stays on.
+    visuals.text_cursor.blink = false;
     visuals.widgets = widgets(palette);
     visuals
 }

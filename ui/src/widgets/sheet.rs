@@ -88,7 +88,17 @@ fn framed(ui: &mut Ui, words: Sheet<'_>, headed: bool, contents: impl FnOnce(&mu
                 });
             }
         });
+    settle(ui, id, modal.response.rect.size());
     close || modal.backdrop_response.clicked()
+}
+
+/// A dialog is put into the middle by its size of the frame before: when that changed, another frame is due.
+fn settle(ui: &Ui, id: Id, size: Vec2) {
+    let before = ui.data(|data| data.get_temp::<Vec2>(id));
+    if before.is_none_or(|before| (before - size).length() > 0.5) {
+        ui.data_mut(|data| data.insert_temp(id, size));
+        ui.ctx().request_repaint();
+    }
 }
 
 /// The title; its place, in which the way out goes.

@@ -175,7 +175,7 @@ fn head_of(ui: &mut Ui, invite: &InviteCardView) {
 /// A sign and a few words.
 fn fact(ui: &mut Ui, icon: Icon, words: &str) {
     let palette = theme::palette(ui);
-    ui.horizontal(|ui| {
+    ui.horizontal_top(|ui| {
         let (rect, _) = ui.allocate_exact_size(Vec2::splat(18.0), egui::Sense::hover());
         paint_icon(ui, icon, rect.center(), 16.0, palette.text_dim);
         ui.vertical(|ui| {

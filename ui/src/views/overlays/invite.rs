@@ -116,7 +116,7 @@ fn link(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
     }
     let mut end = until(view.model.clock.now, expiry_of(view, made));
     end.insert_str(0, "This link ");
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal(|ui| {
         label(ui, &end, font::secondary(), palette.text_dim);
         if link_button(ui, "Take it back").clicked() {
             view.act(Action::RevokeInvite(made.community, made.id));
