@@ -19,8 +19,10 @@ const SCRIPT: &str = include_str!("../assets/demo.txt");
 const LINE_LIMIT: Duration = Duration::from_secs(10);
 /// Between two tries of a line whose names have not arrived.
 const RETRY: Duration = Duration::from_millis(5);
-/// Without any change for so long, a world is at rest: all that moves in memory moves at once.
+/// Without any change for so long, what was said has got everywhere: all that moves in memory moves at once.
 const REST: Duration = Duration::from_millis(60);
+/// Without any change for so long, a world is at rest: nodes compare what they hold some 250 ms after they met.
+const LAST_REST: Duration = Duration::from_millis(600);
 
 /// The world, filled, and the way to the node of the person who looks on.
 pub(crate) async fn filled() -> Result<(World, NodeHandle), Fault> {
@@ -53,7 +55,7 @@ async fn play(script: &Script, person: &str) -> Result<(World, NodeHandle), Faul
     for (line, step) in &script.steps {
         match step {
             Step::Ago(lag) => world.set_lag(*lag),
-            Step::Settle => player.settle().await,
+            Step::Settle => player.settle(REST).await,
             Step::Say(say) => {
                 player
                     .say(say)
@@ -65,6 +67,7 @@ async fn play(script: &Script, person: &str) -> Result<(World, NodeHandle), Faul
         }
     }
     world.set_lag(Duration::ZERO);
+    player.settle(LAST_REST).await;
     let handle = world.handle(0).ok_or_else(|| Fault {
         line: 0,
         text: "nobody looks on".to_owned(),
@@ -123,12 +126,12 @@ impl Player<'_> {
         Ok(text)
     }
 
-    /// Waits until nothing changes any more.
-    async fn settle(&mut self) {
+    /// Waits until nothing changes for so long.
+    async fn settle(&mut self, rest: Duration) {
         let until = Instant::now() + LINE_LIMIT;
         let mut last = self.versions();
         while Instant::now() < until {
-            tokio::time::sleep(REST).await;
+            tokio::time::sleep(rest).await;
             let now = self.versions();
             if now == last {
                 return;

@@ -70,6 +70,15 @@ async fn the_world_is_filled_and_a_message_of_the_person_reaches_the_others() {
         .find(|view| view.name == "Rowan House")
         .unwrap();
     assert_eq!(house.members.len(), 6);
+    let seen = house
+        .members
+        .iter()
+        .map(|member| (member.name.as_str(), member.availability));
+    let offline: Vec<_> = seen
+        .filter(|(_, availability)| availability.is_none())
+        .collect();
+    assert_eq!(offline, [], "everybody is seen");
+    assert_eq!(snapshot.peers, 5, "and connected");
     assert!(house.roles.len() >= 2 && house.channels.len() >= 8);
     let unread: u32 = house.channels.iter().map(|view| view.unread).sum();
     assert!(unread > 0, "something is new");
