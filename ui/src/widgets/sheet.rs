@@ -76,6 +76,7 @@ fn framed(ui: &mut Ui, words: Sheet<'_>, headed: bool, contents: impl FnOnce(&mu
                         );
                     }
                     contents(ui);
+                    follow_focus(ui, layer);
                 });
             // The way out comes last for the keyboard, and stands first for the eye.
             if let Some(rect) = head {
@@ -113,6 +114,23 @@ fn head(ui: &mut Ui, title: &str) -> Rect {
     ui.painter().galley(at, galley, palette.text_strong);
     ui.add_space(space::XS);
     rect
+}
+
+/// Scrolls what got the focus by the keyboard into view.
+fn follow_focus(ui: &Ui, layer: LayerId) {
+    let mark = Id::unique("what had the focus in a sheet");
+    let now = ui.memory(|memory| memory.focused());
+    let before = ui.data(|data| data.get_temp::<Option<Id>>(mark).flatten());
+    if now == before {
+        return;
+    }
+    ui.data_mut(|data| data.insert_temp(mark, now));
+    let focused = now.and_then(|id| ui.ctx().read_response(id));
+    if let Some(focused) = focused.filter(|focused| focused.layer_id == layer) {
+        let animation = egui::style::ScrollAnimation::none();
+        ui.scroll_to_rect_animation(focused.rect.expand(space::S), None, animation);
+        ui.ctx().request_repaint();
+    }
 }
 
 /// Where the mark of the dialog that was given the focus is kept.
@@ -156,10 +174,9 @@ pub(super) fn claim_focus(ui: &Ui, response: &egui::Response) {
     }
 }
 
-/// Gives the focus anew: the contents of the dialog are others now.
+/// Gives the focus anew at the next frame: the contents of the dialog are others then.
 pub(crate) fn refocus(ui: &Ui) {
     ui.data_mut(|data| data.remove::<LayerId>(focused_mark()));
-    ui.ctx().request_repaint();
 }
 
 /// To be called in frames without a dialog: `true` once after the last one closed.

@@ -37,6 +37,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
                 AddTab::Create
             };
             refocus(ui);
+            ui.ctx().request_repaint();
         }
         ui.add_space(space::S);
         match tab {
