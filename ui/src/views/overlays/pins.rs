@@ -68,10 +68,9 @@ fn card(
         _ => text::clean(&pin.text, SHOWN_CHARS),
     };
     let width = ui.available_width();
-    let mut job = text::job(
-        &words,
-        &egui::text::TextFormat::simple(font::message(), palette.text),
-    );
+    let mut format = egui::text::TextFormat::simple(font::message(), palette.text);
+    format.line_height = Some(font::MESSAGE_LINE);
+    let mut job = text::job(&words, &format);
     job.wrap.max_width = (width - 100.0).max(60.0);
     job.wrap.max_rows = 4;
     let body = ui.ctx().fonts_mut(|fonts| fonts.layout_job(job));
