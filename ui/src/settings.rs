@@ -11,6 +11,8 @@ pub const KEPT_AS: &str = "settings";
 pub const ZOOM_MIN: f32 = 0.7;
 /// The greatest zoom, as the accessibility guidelines ask (WCAG 2.2, 1.4.4: 200 %).
 pub const ZOOM_MAX: f32 = 2.0;
+/// Emoji used last that are offered first: two rows of the picker.
+pub const RECENT_EMOJI_MAX: usize = 18;
 /// One step of zoom.
 pub const ZOOM_STEP: f32 = 0.1;
 
@@ -34,6 +36,8 @@ pub struct Settings {
     pub notify_text: bool,
     /// Channels that never notify and are shown dim.
     pub muted: BTreeSet<ChannelId>,
+    /// Emoji used last, the newest first.
+    pub recent_emoji: Vec<String>,
 }
 
 /// Which colours.
@@ -73,6 +77,7 @@ impl Default for Settings {
             notify: Notify::Mentions,
             notify_text: true,
             muted: BTreeSet::new(),
+            recent_emoji: Vec::new(),
         }
     }
 }
@@ -86,7 +91,15 @@ impl Settings {
             settings.zoom = 1.0;
         }
         settings.zoom = settings.zoom.clamp(ZOOM_MIN, ZOOM_MAX);
+        settings.recent_emoji.truncate(RECENT_EMOJI_MAX);
         settings
+    }
+
+    /// Notes an emoji as the one used last.
+    pub(crate) fn use_emoji(&mut self, emoji: &str) {
+        self.recent_emoji.retain(|recent| recent != emoji);
+        self.recent_emoji.insert(0, emoji.to_owned());
+        self.recent_emoji.truncate(RECENT_EMOJI_MAX);
     }
 
     /// The text to keep.

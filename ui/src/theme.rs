@@ -121,6 +121,11 @@ pub mod font {
     pub fn large_emoji() -> FontId {
         FontId::new(32.0, fonts::regular())
     }
+    /// Emoji to choose from.
+    #[must_use]
+    pub fn emoji_choice() -> FontId {
+        FontId::new(24.0, fonts::regular())
+    }
     /// Code.
     #[must_use]
     pub fn code() -> FontId {

@@ -170,10 +170,9 @@ impl UiState {
                         .scroll_page(direction);
                 }
             }
+            Action::FoldCategory(category) if self.folded.remove(&category) => {}
             Action::FoldCategory(category) => {
-                if !self.folded.remove(&category) {
-                    self.folded.insert(category);
-                }
+                self.folded.insert(category);
             }
             _ => {}
         }
@@ -258,6 +257,7 @@ impl UiState {
             }
             Overlay::Emoji(..) => {
                 self.forms.emoji.clear();
+                self.forms.emoji_at = 0;
                 None
             }
             Overlay::Recovery => Some(self.ask(Purpose::RecoveryShow, Command::RecoveryShow)),
@@ -332,6 +332,7 @@ impl UiState {
         match action {
             Action::Send(slot) => self.send(slot, model),
             Action::Insert(slot, text) => {
+                self.close_picker(&text);
                 let composer = self.composers.entry(slot).or_default();
                 let at = composer.cursor_to.unwrap_or(composer.cursor);
                 let at = at.min(composer.text.chars().count());
@@ -341,8 +342,6 @@ impl UiState {
                 composer.cursor_to = Some(at + text.chars().count());
                 composer.focus = true;
                 composer.dirty_since.get_or_insert(model.clock.now);
-                self.overlays
-                    .retain(|overlay| !matches!(overlay, Overlay::Emoji(..)));
                 Vec::new()
             }
             Action::StartReply(slot, message) => {
@@ -393,6 +392,16 @@ impl UiState {
                 Vec::new()
             }
             _ => Vec::new(),
+        }
+    }
+
+    /// Closes the emoji picker that an emoji came from.
+    fn close_picker(&mut self, emoji: &str) {
+        let before = self.overlays.len();
+        self.overlays
+            .retain(|overlay| !matches!(overlay, Overlay::Emoji(..)));
+        if self.overlays.len() < before {
+            self.settings.use_emoji(emoji);
         }
     }
 
@@ -488,8 +497,7 @@ impl UiState {
                 Vec::new()
             }
             Action::ToggleReaction(channel, message, emoji) => {
-                self.overlays
-                    .retain(|overlay| !matches!(overlay, Overlay::Emoji(..)));
+                self.close_picker(&emoji);
                 let own = self.has_own_reaction(channel, message, &emoji, model);
                 let command = if own {
                     Command::Unreact { message, emoji }
@@ -716,10 +724,9 @@ impl UiState {
             Action::SetTwelveHours(twelve) => settings.twelve_hours = twelve,
             Action::SetNotify(notify) => settings.notify = notify,
             Action::SetNotifyText(shown) => settings.notify_text = shown,
+            Action::ToggleMute(channel) if settings.muted.remove(&channel) => {}
             Action::ToggleMute(channel) => {
-                if !settings.muted.remove(&channel) {
-                    settings.muted.insert(channel);
-                }
+                settings.muted.insert(channel);
             }
             _ => {}
         }

@@ -133,6 +133,8 @@ pub struct Forms {
     pub switcher_row: usize,
     /// Text of the emoji picker.
     pub emoji: String,
+    /// The emoji chosen in it, by number.
+    pub emoji_at: usize,
     /// Filter of the members.
     pub members: String,
     /// What one says about oneself; `None` while nothing is being changed.

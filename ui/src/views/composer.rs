@@ -184,6 +184,8 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
         .inner_margin(margin);
     let shown = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
+        // One line of the field is as high as a line of a message, not as high as a button.
+        ui.spacing_mut().interact_size.y = font::MESSAGE_LINE;
         ScrollArea::vertical()
             .id_salt(("composer scroll", facts.slot))
             .max_height(LINES_MAX * font::MESSAGE_LINE)

@@ -4,7 +4,9 @@ mod add_community;
 mod availability;
 mod connections;
 mod dialogs;
+mod emoji;
 mod invite;
+mod pins;
 mod profile;
 mod recovery;
 mod settings;
@@ -44,7 +46,8 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
             Overlay::Members => dialogs::members(view, ui),
             Overlay::ConfirmLeave(community) => dialogs::leave(view, ui, community),
             Overlay::Availability => availability::show(view, ui),
-            Overlay::Pins(_) | Overlay::Emoji(..) => false,
+            Overlay::Emoji(slot, message) => emoji::show(view, ui, slot, message),
+            Overlay::Pins(channel) => pins::show(view, ui, channel),
         };
         if close {
             view.act(Action::Dismiss);

@@ -140,15 +140,23 @@ fn a_selection_is_wrapped() {
 fn the_enter_of_an_input_method_sends_nothing() {
     let mut harness = ready();
     harness.event(Event::Ime(ImeEvent::Preedit {
-        text: "ni".to_owned(),
+        text: "e".to_owned(),
         active_range_chars: None,
     }));
     harness.run();
-    harness.event(Event::Ime(ImeEvent::Commit("你".to_owned())));
-    harness.key_press(Key::Enter);
+    // Both come in one frame.
+    let enter = Event::Key {
+        key: Key::Enter,
+        physical_key: None,
+        pressed: true,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    };
+    let commit = Event::Ime(ImeEvent::Commit("é".to_owned()));
+    harness.input_mut().events.extend([commit, enter]);
     harness.run();
     assert_eq!(harness.state().commands(), []);
-    assert!(text(&harness).starts_with('你'));
+    assert!(text(&harness).starts_with('é'));
 }
 
 #[test]

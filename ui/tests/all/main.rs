@@ -1,6 +1,7 @@
 //! The window as a person uses it: found by accessible names, driven by keys, typing and the pointer.
 
 mod composer;
+mod emoji;
 mod first_run;
 mod fixture;
 mod links;

@@ -71,7 +71,7 @@ pub(super) fn find(before: &str, community: Option<&CommunitySnapshot>) -> Compl
 
 fn members(name: &str, community: &CommunitySnapshot) -> Vec<Item> {
     let members = community.members.iter();
-    let mut found: Vec<Item> = best(name, members.map(|of| (of, of.name.as_str())))
+    let mut found: Vec<Item> = best(name, members.map(|of| (of, of.name.as_str())), SHOWN_MAX)
         .into_iter()
         .map(|member| {
             let about = match member.roles.first() {
@@ -85,7 +85,7 @@ fn members(name: &str, community: &CommunitySnapshot) -> Vec<Item> {
         })
         .collect();
     let roles = community.roles.iter();
-    let roles = best(name, roles.map(|of| (of, of.name.as_str())));
+    let roles = best(name, roles.map(|of| (of, of.name.as_str())), SHOWN_MAX);
     found.extend(roles.into_iter().map(|role| {
         let shown = text::name(&role.name);
         Item::new(shown, "role", format!("@{}", role.name))
@@ -97,7 +97,7 @@ fn members(name: &str, community: &CommunitySnapshot) -> Vec<Item> {
 fn channels(name: &str, community: &CommunitySnapshot) -> Vec<Item> {
     let channels = community.channels.iter();
     let text = channels.filter(|of| of.kind == ChannelKind::Text);
-    best(name, text.map(|of| (of, of.name.as_str())))
+    best(name, text.map(|of| (of, of.name.as_str())), SHOWN_MAX)
         .into_iter()
         .map(|channel| {
             let shown = format!("#{}", text::name(&channel.name));
@@ -109,7 +109,11 @@ fn channels(name: &str, community: &CommunitySnapshot) -> Vec<Item> {
 
 fn emoji(name: &str) -> Vec<Item> {
     let all = emojis::iter().flat_map(|emoji| emoji.shortcodes().map(move |code| (emoji, code)));
-    let mut found = best(name, all.map(|(emoji, code)| ((emoji, code), code)));
+    let mut found = best(
+        name,
+        all.map(|(emoji, code)| ((emoji, code), code)),
+        SHOWN_MAX,
+    );
     found.dedup_by_key(|(emoji, _)| emoji.as_str());
     found
         .into_iter()
@@ -147,6 +151,7 @@ fn commands(before: &str, word: &str) -> Vec<Item> {
 pub(in crate::views) fn best<'a, T>(
     typed: &str,
     items: impl Iterator<Item = (T, &'a str)>,
+    max: usize,
 ) -> Vec<T> {
     let mut matcher = Matcher::new(Config::DEFAULT);
     let pattern = Pattern::new(
@@ -164,7 +169,7 @@ pub(in crate::views) fn best<'a, T>(
         .collect();
     // Of equally good ones the shorter: less of it was left out.
     found.sort_by_key(|(score, len, _)| (std::cmp::Reverse(*score), *len));
-    let best = found.into_iter().take(SHOWN_MAX);
+    let best = found.into_iter().take(max);
     best.map(|(_, _, item)| item).collect()
 }
 

@@ -134,12 +134,7 @@ fn menu(
         heading(ui, "Time out");
         ui.horizontal_wrapped(|ui| {
             for (duration_ms, span) in SPANS {
-                let pressed = button(
-                    ui,
-                    Tone::Plain,
-                    span,
-                    out.as_ref().map(|()| ()).map_err(String::as_str),
-                );
+                let pressed = button(ui, Tone::Plain, span, told(&out));
                 if pressed.clicked() {
                     let (community, account) = by_id(id, member.account);
                     let command = Command::Timeout {
@@ -160,7 +155,7 @@ fn menu(
                 (Removal::Ban, "ban", "Ban…"),
             ] {
                 let allowed = may.right(right);
-                let allowed = allowed.as_ref().map(|()| ()).map_err(String::as_str);
+                let allowed = told(&allowed);
                 if button(ui, Tone::Plain, word, allowed).clicked() {
                     view.act(Action::Open(Overlay::ConfirmRemoval(
                         id,
@@ -170,6 +165,14 @@ fn menu(
                 }
             }
         });
+    }
+}
+
+/// For a button: whether, or why not.
+fn told(may: &Result<(), String>) -> Result<(), &str> {
+    match may {
+        Ok(()) => Ok(()),
+        Err(why) => Err(why),
     }
 }
 

@@ -79,7 +79,6 @@ impl Frame<'_, '_> {
             }
         }
         if ground.drag_started_by(PointerButton::Primary) && !touch {
-            self.state.has_dragged = true;
             let from = origin.and_then(|origin| Self::end_at(rows, origin));
             self.state.selection = from.map(|from| Selection { from, to: from });
             self.state.selecting = from.is_some();
@@ -89,6 +88,7 @@ impl Frame<'_, '_> {
             && let Some(selection) = &mut self.state.selection
         {
             selection.to = to;
+            self.state.has_dragged |= !selection.is_empty();
         }
         if !ground.dragged() {
             self.state.selecting = false;
@@ -167,7 +167,9 @@ impl Frame<'_, '_> {
         let hovered = self.state.hovered.map(Key::Message);
         let row = rows.iter().find(|row| Some(row.entry.key()) == hovered);
         self.state.bar = match row {
-            Some(row) if !self.state.selecting => tools::bar(row, &self.scene, self.state, ui),
+            Some(row) if !(self.state.selecting && self.state.has_selection()) => {
+                tools::bar(row, &self.scene, self.state, ui)
+            }
             _ => None,
         };
     }

@@ -153,10 +153,13 @@ impl SwitcherIndex {
     }
 }
 
+/// Tells targets of one kind from others.
+type Picks = fn(Target) -> bool;
+
 /// What a sign at the beginning limits a query to, and the letters after it; `None`: nothing can be found.
-fn wanted(query: &str) -> (Option<fn(Target) -> bool>, &str) {
+fn wanted(query: &str) -> (Option<Picks>, &str) {
     let rest = query.get(1..).unwrap_or_default().trim_start();
-    let of: fn(Target) -> bool = match query.chars().next() {
+    let of: Picks = match query.chars().next() {
         Some('#') => |target| matches!(target, Target::Channel(..)),
         Some('@') => |target| matches!(target, Target::Person(..)),
         Some('*') => |target| matches!(target, Target::Community(_)),

@@ -1,0 +1,123 @@
+//! Pinned messages of a channel.
+
+use alloquy_api::reply::MessageView;
+use alloquy_ids::{ChannelId, CommunityId};
+use egui::{Rect, Role, Sense, Ui, Vec2, WidgetInfo};
+use lucide_icons::Icon;
+
+use crate::action::Action;
+use crate::text;
+use crate::theme::{self, font, radius, space};
+use crate::views::View;
+use crate::views::timeline::Times;
+use crate::widgets::{Sheet, avatar, focus_ring, icon_button, label, line, sheet};
+
+/// Characters of a pinned message that are shown: four lines.
+const SHOWN_CHARS: usize = 280;
+
+/// Shows the pins; gives `true` when they are to be closed.
+pub(in crate::views) fn show(view: &mut View<'_>, ui: &mut Ui, channel: ChannelId) -> bool {
+    let words = Sheet {
+        title: "Pinned messages",
+        width: 480.0,
+    };
+    sheet(ui, words, |ui| {
+        let palette = theme::palette(ui);
+        let Some(community) = view.model.community_of(channel) else {
+            return;
+        };
+        let pins = view.state.pins.get(&channel).cloned();
+        match pins.as_deref() {
+            None => {
+                label(ui, "Looking …", font::secondary(), palette.text_dim);
+            }
+            Some([]) => {
+                let words = "Nothing is pinned here yet. Whoever may manage messages can pin one from its menu.";
+                label(ui, words, font::secondary(), palette.text_dim);
+            }
+            Some(pins) => {
+                for pin in pins {
+                    card(view, ui, (community, channel), pin);
+                }
+            }
+        }
+    })
+}
+
+fn card(
+    view: &mut View<'_>,
+    ui: &mut Ui,
+    (community, channel): (CommunityId, ChannelId),
+    pin: &MessageView,
+) {
+    let palette = theme::palette(ui);
+    let member = view.model.member(community, pin.author);
+    let name = member.map_or_else(
+        || "Former member".to_owned(),
+        |member| text::name(&member.name),
+    );
+    let times = Times {
+        zone: &view.model.clock.zone,
+        twelve_hours: view.state.settings.twelve_hours,
+        now: view.model.clock.now,
+    };
+    let time = times.whole(pin.time);
+    let words = match (pin.deleted, pin.waiting) {
+        (true, _) => "Message deleted".to_owned(),
+        (_, true) => "This message's text is not here yet".to_owned(),
+        _ => text::clean(&pin.text, SHOWN_CHARS),
+    };
+    let width = ui.available_width();
+    let mut format = egui::text::TextFormat::simple(font::message(), palette.text);
+    format.line_height = Some(font::MESSAGE_LINE);
+    let mut job = text::job(&words, &format);
+    job.wrap.max_width = (width - 100.0).max(60.0);
+    job.wrap.max_rows = 4;
+    let body = ui.ctx().fonts_mut(|fonts| fonts.layout_job(job));
+    let height = body.size().y + 22.0 + 2.0 * space::M;
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
+    let spoken = format!("{name}, {time}: {words}");
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken.clone()));
+    let fill = match response.hovered() || response.has_focus() {
+        true => palette.hover,
+        false => palette.field,
+    };
+    ui.painter().rect_filled(rect, radius::CARD, fill);
+    focus_ring(ui, rect, radius::CARD, response.has_focus());
+    let face = Rect::from_min_size(rect.min + Vec2::splat(space::M), Vec2::splat(32.0));
+    avatar(ui, face, pin.author.as_bytes(), &name);
+    let left = face.right() + space::M;
+    let color = theme::name_color(ui.visuals().dark_mode, pin.author.as_bytes());
+    let name = line(ui, &name, font::name(), color, width - 200.0);
+    let time = line(ui, &time, font::meta(), palette.text_faint, 180.0);
+    let top = rect.top() + space::M;
+    let beside = left + name.size().x + space::S;
+    ui.painter().galley(egui::pos2(left, top), name, color);
+    ui.painter()
+        .galley(egui::pos2(beside, top + 3.0), time, palette.text_faint);
+    ui.painter()
+        .galley(egui::pos2(left, top + 22.0), body, palette.text);
+    let clicked = response
+        .on_hover_cursor(egui::CursorIcon::PointingHand)
+        .clicked();
+    let view_of = view.model.channel(community, channel);
+    let may = view_of.is_some_and(|of| of.rights.iter().any(|held| held == "manage-messages"));
+    if may {
+        let at = egui::pos2(
+            rect.right() - theme::HIT_MIN - space::S,
+            rect.top() + space::S,
+        );
+        let button = Rect::from_min_size(at, Vec2::splat(theme::HIT_MIN));
+        let builder = egui::UiBuilder::new()
+            .max_rect(button)
+            .id_salt(("unpin", pin.id));
+        let unpin = ui.scope_builder(builder, |ui| icon_button(ui, Icon::PinOff, "Unpin", false));
+        if unpin.inner.clicked() {
+            view.act(Action::Unpin(channel, pin.id));
+            return;
+        }
+    }
+    if clicked {
+        view.act(Action::GoMessage(community, channel, pin.id));
+    }
+}
