@@ -16,6 +16,8 @@ use crate::views::channel_order;
 
 /// Milliseconds in which a deletion can be undone.
 const UNDO_MS: u64 = 5_000;
+/// Milliseconds that the banner about the recovery words is put off: three days.
+const PUT_OFF_MS: u64 = 3 * 24 * 3_600_000;
 /// Milliseconds between two signals that one is typing; others show it for 8 s.
 const TYPING_EVERY_MS: u64 = 3_000;
 
@@ -97,7 +99,8 @@ impl UiState {
             | A::SetTwelveHours(_)
             | A::SetNotify(_)
             | A::SetNotifyText(_)
-            | A::ToggleMute(_) => self.set(&action),
+            | A::ToggleMute(_)
+            | A::PutRecoveryOff => self.set(&action, model.clock.now),
             other => self.order(other),
         }
     }
@@ -712,11 +715,15 @@ impl UiState {
 
     // ---- settings
 
-    fn set(&mut self, action: &Action) -> Vec<Effect> {
+    fn set(&mut self, action: &Action, now: UnixMs) -> Vec<Effect> {
         let settings = &mut self.settings;
         let zoom = |zoom: f32| ((zoom * 10.0).round() / 10.0).clamp(ZOOM_MIN, ZOOM_MAX);
         match *action {
             Action::SetTheme(theme) => settings.theme = theme,
+            Action::PutRecoveryOff => {
+                settings.recovery_put_off = settings.recovery_put_off.saturating_add(1);
+                settings.recovery_again = now.0 + PUT_OFF_MS;
+            }
             Action::Zoom(Direction::Next) => settings.zoom = zoom(settings.zoom + ZOOM_STEP),
             Action::Zoom(Direction::Previous) => settings.zoom = zoom(settings.zoom - ZOOM_STEP),
             Action::ZoomReset => settings.zoom = 1.0,

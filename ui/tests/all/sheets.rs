@@ -508,3 +508,30 @@ fn names_of_peers_with_controls_do_no_harm() {
     let harness = opened(model, Overlay::Connections);
     harness.get_by_label_contains("evil");
 }
+
+#[test]
+fn a_message_about_what_happened_is_closed_over_a_sheet_too() {
+    let mut harness = open(rich());
+    let world = harness.state_mut();
+    world.state.open_link("alloquy://nonsense", &world.model);
+    act(&mut harness, Action::Open(Overlay::Connections));
+    harness.get_by_label_contains("is not a link that Alloquy knows");
+    harness.get_by_label("Close the message").click();
+    harness.run();
+    assert!(harness.state().state.toasts.is_empty());
+    assert_eq!(harness.state().state.overlays, [Overlay::Connections]);
+}
+
+#[test]
+fn the_recovery_words_can_be_put_off_twice_and_come_back() {
+    let mut harness = open(rich());
+    for _ in 0..2 {
+        harness.get_by_label("Later").click();
+        harness.run();
+        assert!(harness.query_by_label("Show the words").is_none());
+        harness.state_mut().model.clock.now.0 += 3 * 24 * 3_600_000;
+        harness.run();
+    }
+    harness.get_by_label("Show the words");
+    assert!(harness.query_by_label("Later").is_none());
+}

@@ -14,7 +14,7 @@ use crate::text;
 use crate::theme::{self, Palette, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Sheet, Tone, avatar, button, focus_ring, heading, label, line, paint_icon, sheet,
+    Sheet, Tone, avatar, button, focus_ring, label, line, paint_icon, section, sheet,
 };
 
 /// Rows of people that are shown: more are counted.
@@ -151,7 +151,7 @@ fn people(view: &View<'_>, ui: &mut Ui) {
     if known().next().is_none() {
         return;
     }
-    heading(ui, "People");
+    section(ui, "People");
     ui.spacing_mut().item_spacing.y = 2.0;
     for peer in known().take(ROWS_MAX) {
         person(ui, peer, view.model.clock.now);
