@@ -142,6 +142,11 @@ fn follow_focus(ui: &Ui, layer: LayerId) {
         return;
     }
     ui.data_mut(|data| data.insert_temp(mark, now));
+    let opened = ui.data(|data| data.get_temp::<Opened>(focused_mark()));
+    if opened.is_some_and(|opened| opened.0 == ui.ctx().cumulative_pass_nr()) {
+        // It was given, not moved: what stands first is to be read first.
+        return;
+    }
     let focused = now.and_then(|id| ui.ctx().read_response(id));
     if let Some(focused) = focused.filter(|focused| focused.layer_id == layer) {
         let animation = egui::style::ScrollAnimation::none();
@@ -149,6 +154,10 @@ fn follow_focus(ui: &Ui, layer: LayerId) {
         ui.ctx().request_repaint();
     }
 }
+
+/// The pass in which a dialog was given the focus.
+#[derive(Clone, Copy, Debug)]
+struct Opened(u64);
 
 /// Where the mark of the dialog that was given the focus is kept.
 fn focused_mark() -> Id {
@@ -170,6 +179,7 @@ fn focus_first(ui: &Ui, layer: LayerId) {
     ui.data_mut(|data| {
         data.insert_temp(mark, layer);
         data.insert_temp(mark, pass);
+        data.insert_temp(mark, Opened(pass));
     });
     ui.ctx().move_to_top(layer);
     ui.memory_mut(|memory| {

@@ -91,6 +91,14 @@ fn act(harness: &mut Harness<'static, World>, action: Action) {
     answer(harness);
 }
 
+/// Puts the focus on a field and types.
+fn type_in(harness: &mut Harness<'static, World>, name: &str, text: &str) {
+    harness.get_by_label(name).focus();
+    harness.run();
+    harness.event(egui::Event::Text(text.to_owned()));
+    harness.run();
+}
+
 fn opened(model: Model, overlay: Overlay) -> Harness<'static, World> {
     let mut harness = open(model);
     harness.state_mut().state.forms.link = link();
@@ -175,6 +183,8 @@ fn everything_is_reached_in_the_smallest_window_at_double_size() {
         harness.state_mut().state.forms.link = link();
         act(&mut harness, Action::Open(overlay.clone()));
         for step in 0..24 {
+            harness.key_press(Key::Tab);
+            harness.run();
             let focused = harness
                 .root()
                 .children_recursive()
@@ -188,8 +198,6 @@ fn everything_is_reached_in_the_smallest_window_at_double_size() {
                     && shown.height() >= rect.height().min(32.0) - 1.0,
                 "{overlay:?}, step {step}: {rect:?} is not seen"
             );
-            harness.key_press(Key::Tab);
-            harness.run();
         }
     }
 }
@@ -199,10 +207,11 @@ fn the_switcher_goes_to_a_channel_by_a_few_letters() {
     let mut harness = open(rich());
     harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
     harness.run();
-    harness
-        .get_by_label("Go to a channel, a person or a community")
-        .type_text("dsgn");
-    harness.run();
+    type_in(
+        &mut harness,
+        "Go to a channel, a person or a community",
+        "dsgn",
+    );
     harness.key_press(Key::Enter);
     harness.run();
     assert_eq!(harness.state().state.places.now().channel, Some(DESIGN));
@@ -308,8 +317,7 @@ fn an_invite_is_made_for_seven_days_and_any_number() {
 fn a_pasted_link_shows_its_card_and_joins() {
     let mut harness = open(rich());
     act(&mut harness, Action::Open(Overlay::AddCommunity));
-    harness.get_by_label("Invite link").type_text(&link());
-    harness.run();
+    type_in(&mut harness, "Invite link", &link());
     answer(&mut harness);
     harness.get_by_label("You will connect to 3 peers; they see your address");
     harness.get_by_label("Join Rust Berlin").click();
@@ -322,10 +330,7 @@ fn a_pasted_link_shows_its_card_and_joins() {
 fn a_broken_link_says_so_and_stays() {
     let mut harness = open(rich());
     act(&mut harness, Action::Open(Overlay::AddCommunity));
-    harness
-        .get_by_label("Invite link")
-        .type_text("https://example.org/x");
-    harness.run();
+    type_in(&mut harness, "Invite link", "https://example.org/x");
     harness.get_by_label_contains("is not an invite");
     harness.key_press(Key::Escape);
     harness.run();
@@ -339,10 +344,7 @@ fn a_name_of_101_bytes_is_refused_before_it_is_sent_and_stays() {
     harness.state_mut().state.forms.add_tab = AddTab::Create;
     act(&mut harness, Action::Open(Overlay::AddCommunity));
     let name = "n".repeat(101);
-    harness
-        .get_by_label("Name of the community")
-        .type_text(&name);
-    harness.run();
+    type_in(&mut harness, "Name of the community", &name);
     harness.get_by_label_contains("101 bytes");
     harness.key_press(Key::Enter);
     harness.run();
@@ -428,10 +430,11 @@ fn a_ban_is_confirmed_with_a_reason() {
     let mut harness = opened(rich(), Overlay::Profile(COMMUNITY, BEN));
     harness.get_by_label("Ban…").click();
     harness.run();
-    harness
-        .get_by_label("Reason, for those who look after the community")
-        .type_text("spam");
-    harness.run();
+    type_in(
+        &mut harness,
+        "Reason, for those who look after the community",
+        "spam",
+    );
     harness.get_by_label("Ban").click();
     harness.run();
     let commands = harness.state().commands();
@@ -489,8 +492,7 @@ fn diagnostics_are_copied_without_names_and_addresses() {
 #[test]
 fn an_own_profile_is_changed_and_only_what_changed_is_sent() {
     let mut harness = opened(rich(), Overlay::Settings(SettingsPage::Profile));
-    harness.get_by_label("Status").type_text("tea time");
-    harness.run();
+    type_in(&mut harness, "Status", "tea time");
     harness.get_by_label("Save").click();
     harness.run();
     let commands = harness.state().commands();
