@@ -24,7 +24,11 @@ const LINE_BYTES_MAX: usize = 400;
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 
 /// The parts of a code and their colours, in order and without gaps.
-pub(super) fn colours(code: &str, language: &str, palette: &Palette) -> Vec<(Range<usize>, Color32)> {
+pub(super) fn colours(
+    code: &str,
+    language: &str,
+    palette: &Palette,
+) -> Vec<(Range<usize>, Color32)> {
     let plain = vec![(0..code.len(), palette.text)];
     let long = code.lines().any(|line| line.len() > LINE_BYTES_MAX);
     if language.is_empty() || code.len() > COLOURED_BYTES_MAX || long {
@@ -90,7 +94,10 @@ mod tests {
         let palette = Palette::of(true);
         let code = "fn main() {\n    let x = \"ä\"; // y\n}";
         let parts = colours(code, "rust", palette);
-        let joined: String = parts.iter().map(|(range, _)| &code[range.clone()]).collect();
+        let joined: String = parts
+            .iter()
+            .map(|(range, _)| &code[range.clone()])
+            .collect();
         assert_eq!(joined, code);
         assert!(parts.iter().any(|(_, color)| *color == palette.accent_text));
         assert!(parts.iter().any(|(_, color)| *color == palette.ok));
@@ -105,7 +112,10 @@ mod tests {
             ("fn x() {}".to_owned(), "no such language"),
             ("fn x() {}".to_owned(), ""),
         ] {
-            assert_eq!(colours(&code, language, palette), [(0..code.len(), palette.text)]);
+            assert_eq!(
+                colours(&code, language, palette),
+                [(0..code.len(), palette.text)]
+            );
         }
     }
 }

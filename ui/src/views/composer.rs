@@ -53,7 +53,12 @@ pub(super) fn wants_escape(view: &View<'_>) -> bool {
 pub(super) fn has_selection(view: &View<'_>) -> bool {
     let place = view.state.places.now();
     let mut slots = place.thread_slot().into_iter().chain(place.slot());
-    slots.any(|slot| view.state.composers.get(&slot).is_some_and(|of| of.selected))
+    slots.any(|slot| {
+        view.state
+            .composers
+            .get(&slot)
+            .is_some_and(|of| of.selected)
+    })
 }
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
@@ -94,7 +99,8 @@ fn facts<'a>(view: &View<'a>, slot: Slot) -> Facts<'a> {
         slot,
         community: community.and_then(|id| model.community(id)),
         channel,
-        barred: (!may).then(|| format!("You can read, but your roles do not let you {what} #{name}.")),
+        barred: (!may)
+            .then(|| format!("You can read, but your roles do not let you {what} #{name}.")),
         hint: match slot.thread {
             Some(_) => "Reply in thread".to_owned(),
             None => format!("Message #{name}"),
@@ -158,9 +164,28 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
     let id = Id::unique(("composer", facts.slot));
     take_focus(view, ui, facts, id);
     if ui.memory(|memory| memory.has_focus(id)) {
+        let typed = |view: &View<'_>| {
+            view.state
+                .composers
+                .get(&facts.slot)
+                .map(|of| of.text.clone())
+        };
+        let before = typed(view);
         keys::act(view, ui, facts, id);
+        if typed(view) != before {
+            let now = view.model.clock.now;
+            view.state
+                .composers
+                .entry(facts.slot)
+                .or_default()
+                .dirty_since = Some(now);
+        }
     } else {
-        view.state.composers.entry(facts.slot).or_default().composing = false;
+        view.state
+            .composers
+            .entry(facts.slot)
+            .or_default()
+            .composing = false;
     }
     let margin = Margin {
         left: 14,
@@ -388,7 +413,12 @@ fn below(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) {
     let composer = view.state.composers.entry(facts.slot).or_default();
     let len = composer.text.trim_matches(['\n', ' ']).len();
     if let Some(error) = &composer.error {
-        label(ui, &text::clean(error, 400), font::secondary(), palette.danger);
+        label(
+            ui,
+            &text::clean(error, 400),
+            font::secondary(),
+            palette.danger,
+        );
     } else if len > TEXT_BYTES_MAX {
         let over = len - TEXT_BYTES_MAX;
         let words = format!(

@@ -156,7 +156,8 @@ impl TimelineState {
     }
 
     fn has_selection(&self) -> bool {
-        self.selection.is_some_and(|selection| !selection.is_empty())
+        self.selection
+            .is_some_and(|selection| !selection.is_empty())
     }
 }
 
@@ -296,7 +297,10 @@ fn open(state: &mut TimelineState, window: &WindowSnapshot, scene: &Scene<'_>) {
     if !reopened && (looking || !at_last) {
         return;
     }
-    let read = window.messages.iter().rposition(|of| Some(of.id) == window.read);
+    let read = window
+        .messages
+        .iter()
+        .rposition(|of| Some(of.id) == window.read);
     let after = read.map_or(&[][..], |read| &window.messages[read + 1..]);
     let mut unread = after.iter().filter(|of| of.author != scene.me);
     let first = unread.next();
@@ -341,6 +345,10 @@ impl<'s> Frame<'_, 's> {
         );
         let mut heights: BTreeMap<usize, Measured> = BTreeMap::new();
         let scrolled = self.scrolled(ui, &ground);
+        if scrolled != 0.0 {
+            // The person went on: what is still on its way is not waited for.
+            self.state.target = None;
+        }
         let hold = self.hold(window, scrolled, &mut heights);
         let placed = self.place(hold, &mut heights);
         self.settle(&placed, scrolled, window);
@@ -402,14 +410,14 @@ impl<'s> Frame<'_, 's> {
         let wanted = self.state.wanted.take();
         let wanted = wanted.and_then(|id| self.position(Key::Message(id)));
         match wanted {
-            Some(row) => self.into_view(row, hold, heights).unwrap_or(hold),
+            Some(row) => self.show_whole(row, hold, heights).unwrap_or(hold),
             None if kept.is_none() && self.state.away && !window.at_end => Hold::Row(0, 0.0),
             None => hold,
         }
     }
 
     /// What to hold fast so that a row is seen whole; `None` when it is already.
-    fn into_view(
+    fn show_whole(
         &mut self,
         row: usize,
         hold: Hold,
@@ -444,16 +452,11 @@ impl<'s> Frame<'_, 's> {
             self.state.away = true;
         } else if at_end && window.at_end && self.state.away && self.state.target.is_none() {
             self.state.away = false;
-            self.state
-                .act(Action::Load(self.scene.slot, WindowAt::End));
+            self.state.act(Action::Load(self.scene.slot, WindowAt::End));
         }
     }
 
-    fn rows(
-        &mut self,
-        placed: &[Placed],
-        heights: &mut BTreeMap<usize, Measured>,
-    ) -> Vec<Row<'s>> {
+    fn rows(&mut self, placed: &[Placed], heights: &mut BTreeMap<usize, Measured>) -> Vec<Row<'s>> {
         let selection = self.state.selection;
         let mut rows = Vec::with_capacity(placed.len());
         for placed in placed {
@@ -492,7 +495,8 @@ impl<'s> Frame<'_, 's> {
         if !(above || below) || self.state.asked == Some(ends) {
             return;
         }
-        let middle = self.entries[if above { first.row.max(1) } else { last.row }.min(self.entries.len() - 1)];
+        let middle = self.entries
+            [if above { first.row.max(1) } else { last.row }.min(self.entries.len() - 1)];
         if let Key::Message(message) = middle.key() {
             self.state.asked = Some(ends);
             let around = WindowAt::Around(message);

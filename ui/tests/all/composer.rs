@@ -55,7 +55,13 @@ fn enter_sends_and_shift_enter_breaks_the_line() {
     };
     assert_eq!(harness.state().commands(), [expected]);
     let typing = harness.state().effects.iter().filter(|effect| {
-        matches!(effect, Effect::Submit { command: Command::Typing { .. }, .. })
+        matches!(
+            effect,
+            Effect::Submit {
+                command: Command::Typing { .. },
+                ..
+            }
+        )
     });
     assert_eq!(typing.count(), 1);
 }

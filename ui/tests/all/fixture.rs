@@ -161,9 +161,7 @@ pub(crate) fn model(messages: impl IntoIterator<Item = MessageView>) -> Model {
         ..Snapshot::default()
     };
     snapshot.communities.insert(COMMUNITY, Arc::new(community));
-    snapshot
-        .windows
-        .insert(GENERAL, Arc::new(window(messages)));
+    snapshot.windows.insert(GENERAL, Arc::new(window(messages)));
     Model {
         snapshot: Arc::new(snapshot),
         phase: Phase::Running,

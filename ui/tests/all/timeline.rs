@@ -11,8 +11,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
 use crate::fixture::{
-    COMMUNITY, GENERAL, ME, NOON, World, account, change_community, change_window, member,
-    message, message_id, model, numbered, open, open_sized, reaction, window,
+    COMMUNITY, GENERAL, ME, NOON, World, account, change_community, change_window, member, message,
+    message_id, model, numbered, open, open_sized, reaction, window,
 };
 
 fn wheel(harness: &mut Harness<'static, World>, points: f32) {
@@ -119,12 +119,16 @@ fn another_width_keeps_the_first_message_that_is_read() {
 #[test]
 fn what_arrives_is_followed_at_the_end_and_not_elsewhere() {
     let mut harness = open(model(numbered(0..50)));
-    change_window(&mut harness.state_mut().model, |of| *of = window(numbered(0..51)));
+    change_window(&mut harness.state_mut().model, |of| {
+        *of = window(numbered(0..51))
+    });
     harness.run();
     assert!(top_of(&harness, 50).is_some());
     wheel(&mut harness, 600.0);
     let (name, before) = shown(&harness)[1].clone();
-    change_window(&mut harness.state_mut().model, |of| *of = window(numbered(0..55)));
+    change_window(&mut harness.state_mut().model, |of| {
+        *of = window(numbered(0..55))
+    });
     harness.run();
     let after = top_of(&harness, number_of(&name)).unwrap();
     assert!((after - before).abs() < 1.0);
@@ -196,7 +200,9 @@ fn the_new_line_stays_where_it_was_and_the_end_is_marked_read() {
         marks.count()
     };
     assert_eq!(marks(&harness), 1);
-    change_window(&mut harness.state_mut().model, |of| of.read = Some(message_id(59)));
+    change_window(&mut harness.state_mut().model, |of| {
+        of.read = Some(message_id(59))
+    });
     harness.run();
     harness.get_by_label("New");
     assert_eq!(marks(&harness), 1);
@@ -207,7 +213,10 @@ fn new_messages_above_are_announced_and_jumped_to() {
     let mut model = model(numbered(0..150));
     change_window(&mut model, |of| of.read = Some(message_id(50)));
     let mut harness = open(model);
-    let pill = harness.get_by(|node| node.label().is_some_and(|name| name.contains(" new since ")));
+    let pill = harness.get_by(|node| {
+        node.label()
+            .is_some_and(|name| name.contains(" new since "))
+    });
     pill.click();
     harness.run();
     assert!(top_of(&harness, 51).is_some());
@@ -299,10 +308,16 @@ fn keys_act_on_the_message_with_the_focus() {
     harness.run();
     harness.key_press_modifiers(Modifiers::SHIFT, Key::Tab);
     harness.run();
-    assert_eq!(harness.state().state.focused.get(&slot), Some(&message_id(5)));
+    assert_eq!(
+        harness.state().state.focused.get(&slot),
+        Some(&message_id(5))
+    );
     harness.key_press(Key::ArrowUp);
     harness.run();
-    assert_eq!(harness.state().state.focused.get(&slot), Some(&message_id(4)));
+    assert_eq!(
+        harness.state().state.focused.get(&slot),
+        Some(&message_id(4))
+    );
     harness.key_press(Key::R);
     harness.run();
     harness.get_by_label("Replying to tomasz");
@@ -344,10 +359,14 @@ fn the_bar_at_a_hover_and_the_menu_do_the_same() {
     harness.run();
     harness.get_by_label("Copy link").click();
     harness.run();
-    let copied = harness.state().effects.iter().find_map(|effect| match effect {
-        Effect::Copy(text) => Some(text.clone()),
-        _ => None,
-    });
+    let copied = harness
+        .state()
+        .effects
+        .iter()
+        .find_map(|effect| match effect {
+            Effect::Copy(text) => Some(text.clone()),
+            _ => None,
+        });
     let expected = format!("alloquy://message/{COMMUNITY}/{GENERAL}/{}", message_id(3));
     assert_eq!(copied, Some(expected));
 }
@@ -392,7 +411,10 @@ fn typing_is_told_with_up_to_three_names() {
 
 #[test]
 fn text_is_selected_over_messages_and_copied_with_its_authors() {
-    let mut harness = open(model([message(0, "first words"), message(3, "second words")]));
+    let mut harness = open(model([
+        message(0, "first words"),
+        message(3, "second words"),
+    ]));
     let first = harness.get_by_label("Mira, 11:00: first words").rect();
     let second = harness.get_by_label("tomasz, 11:10: second words").rect();
     let from = pos2(first.left() + 73.0, first.bottom() - 10.0);
@@ -407,10 +429,14 @@ fn text_is_selected_over_messages_and_copied_with_its_authors() {
     harness.run();
     harness.event(egui::Event::Copy);
     harness.run();
-    let copied = harness.state().effects.iter().find_map(|effect| match effect {
-        Effect::Copy(text) => Some(text.clone()),
-        _ => None,
-    });
+    let copied = harness
+        .state()
+        .effects
+        .iter()
+        .find_map(|effect| match effect {
+            Effect::Copy(text) => Some(text.clone()),
+            _ => None,
+        });
     let expected = "Mira, 11:00\nfirst words\n\ntomasz, 11:10\nsecond words";
     assert_eq!(copied.as_deref(), Some(expected));
 }
@@ -423,7 +449,9 @@ fn every_stop_of_the_tab_key_has_a_name() {
     for _ in 0..60 {
         harness.key_press(Key::Tab);
         harness.run();
-        for node in harness.query_all(egui_kittest::kittest::By::new().predicate(|node| node.is_focused())) {
+        for node in
+            harness.query_all(egui_kittest::kittest::By::new().predicate(|node| node.is_focused()))
+        {
             let node = node.accesskit_node();
             let named = node.label().is_some_and(|name| !name.trim().is_empty());
             assert!(named || node.role() == egui::Role::Window, "{node:?}");

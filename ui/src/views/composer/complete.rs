@@ -50,9 +50,9 @@ impl Item {
 
 /// Finds completions at the end of a text.
 pub(super) fn find(before: &str, community: Option<&CommunitySnapshot>) -> Completions {
-    let start = before
-        .rfind(char::is_whitespace)
-        .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let start = before.rfind(char::is_whitespace).map_or(0, |at| {
+        at + before[at..].chars().next().map_or(1, char::len_utf8)
+    });
     let word = &before[start..];
     let mut letters = word.chars();
     let items = match (letters.next(), letters.as_str(), community) {
@@ -109,7 +109,11 @@ fn channels(name: &str, community: &CommunitySnapshot) -> Vec<Item> {
 
 fn emoji(name: &str) -> Vec<Item> {
     let all = emojis::iter().flat_map(|emoji| emoji.shortcodes().map(move |code| (emoji, code)));
-    let mut found = best(name, all.map(|(emoji, code)| ((emoji, code), code)), SHOWN_MAX);
+    let mut found = best(
+        name,
+        all.map(|(emoji, code)| ((emoji, code), code)),
+        SHOWN_MAX,
+    );
     found.dedup_by_key(|(emoji, _)| emoji.as_str());
     found
         .into_iter()
@@ -134,7 +138,11 @@ fn commands(before: &str, word: &str) -> Vec<Item> {
         .take(SHOWN_MAX)
         .map(|next| {
             let slash = if first { "/" } else { "" };
-            Item::new(format!("{slash}{next}"), about(next), format!("{slash}{next}"))
+            Item::new(
+                format!("{slash}{next}"),
+                about(next),
+                format!("{slash}{next}"),
+            )
         })
         .collect()
 }

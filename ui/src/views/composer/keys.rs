@@ -67,9 +67,7 @@ fn is_composing(composer: &mut Composer, ui: &Ui) -> bool {
 /// Keys of the list of completions.
 fn complete(composer: &mut Composer, ui: &Ui) {
     let pressed = |key: Key| {
-        ui.input_mut(|input| {
-            input.modifiers.is_none() && input.consume_key(Modifiers::NONE, key)
-        })
+        ui.input_mut(|input| input.modifiers.is_none() && input.consume_key(Modifiers::NONE, key))
     };
     let count = composer.completions.items.len();
     if pressed(Key::ArrowDown) {
@@ -103,9 +101,7 @@ pub(super) fn accept(composer: &mut Composer, item: &Item) {
         true => item.insert.clone(),
         false => format!("{} ", item.insert),
     };
-    composer
-        .text
-        .replace_range(completions.start..end, &spaced);
+    composer.text.replace_range(completions.start..end, &spaced);
     let before = &composer.text[..completions.start + spaced.len()];
     composer.cursor_to = Some(before.chars().count());
     composer.completion_row = 0;

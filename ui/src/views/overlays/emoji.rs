@@ -226,7 +226,9 @@ fn grid(view: &mut View<'_>, ui: &mut Ui, sections: &[Section]) -> Option<&'stat
 /// The square of an emoji; gives whether it was clicked. The keyboard's focus stays in the field.
 fn square(ui: &Ui, cell: Rect, emoji: &'static Emoji, chosen: bool) -> bool {
     let palette = theme::palette(ui);
-    let id = ui.scope_id().with(("emoji", emoji.as_str(), cell.top() as i32));
+    let id = ui
+        .scope_id()
+        .with(("emoji", emoji.as_str(), cell.top() as i32));
     let response = ui.interact(cell, id, Sense::CLICK);
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, chosen, emoji.name()));
     if chosen || response.hovered() {

@@ -97,11 +97,16 @@ fn card(
         .galley(egui::pos2(beside, top + 3.0), time, palette.text_faint);
     ui.painter()
         .galley(egui::pos2(left, top + 22.0), body, palette.text);
-    let clicked = response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked();
+    let clicked = response
+        .on_hover_cursor(egui::CursorIcon::PointingHand)
+        .clicked();
     let view_of = view.model.channel(community, channel);
     let may = view_of.is_some_and(|of| of.rights.iter().any(|held| held == "manage-messages"));
     if may {
-        let at = egui::pos2(rect.right() - theme::HIT_MIN - space::S, rect.top() + space::S);
+        let at = egui::pos2(
+            rect.right() - theme::HIT_MIN - space::S,
+            rect.top() + space::S,
+        );
         let button = Rect::from_min_size(at, Vec2::splat(theme::HIT_MIN));
         let builder = egui::UiBuilder::new()
             .max_rect(button)

@@ -80,7 +80,10 @@ impl Frame<'_, '_> {
         if let Some(opened) = &mut self.state.opened
             && let Some(new) = opened.first
         {
-            let row = self.entries.iter().position(|entry| entry.key() == Key::Message(new));
+            let row = self
+                .entries
+                .iter()
+                .position(|entry| entry.key() == Key::Message(new));
             let first = placed.first().map_or(0, |first| first.row);
             if row.is_some_and(|row| row >= first) {
                 opened.seen = true;
@@ -115,8 +118,7 @@ impl Frame<'_, '_> {
             let at = Pos2::new(self.viewport.center().x, self.viewport.bottom() - 24.0);
             if pill(ui, at, Icon::ArrowDown, "Jump to present") {
                 self.state.follow_end();
-                self.state
-                    .act(Action::Load(self.scene.slot, WindowAt::End));
+                self.state.act(Action::Load(self.scene.slot, WindowAt::End));
             }
         }
     }
@@ -138,7 +140,13 @@ fn pill(ui: &mut Ui, at: Pos2, icon: Icon, words: &str) -> bool {
     ui.painter().rect_filled(rect, rounding, fill);
     let left = rect.left() + space::M;
     let middle = rect.center().y;
-    paint_icon(ui, icon, Pos2::new(left + 8.0, middle), 15.0, palette.on_accent);
+    paint_icon(
+        ui,
+        icon,
+        Pos2::new(left + 8.0, middle),
+        15.0,
+        palette.on_accent,
+    );
     let at = Pos2::new(left + 22.0, middle - galley.size().y / 2.0);
     ui.painter().galley(at, galley, palette.on_accent);
     focus_ring(ui, rect, radius::DIALOG, response.has_focus());

@@ -93,7 +93,8 @@ impl Frame<'_, '_> {
         if !ground.dragged() {
             self.state.selecting = false;
         }
-        if double && inside
+        if double
+            && inside
             && let Some(point) = latest
         {
             self.select_word(rows, point);
@@ -113,7 +114,8 @@ impl Frame<'_, '_> {
 
     fn select_word(&mut self, rows: &[Row<'_>], point: Pos2) {
         let row = rows.iter().find(|row| row.rect.contains(point));
-        let Some(row) = row.filter(|row| row.measured.body.has_words_at(point - row.corner())) else {
+        let Some(row) = row.filter(|row| row.measured.body.has_words_at(point - row.corner()))
+        else {
             return;
         };
         let body = &row.measured.body;

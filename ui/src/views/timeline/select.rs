@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
+use super::Scene;
 use super::entries::{Entry, Key, People, What};
 use super::measure::Bodies;
-use super::Scene;
 
 /// A character of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

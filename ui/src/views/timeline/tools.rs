@@ -91,7 +91,9 @@ impl Tool {
 
 /// A link that opens this message in the program.
 fn link(message: EventId, scene: &Scene<'_>) -> String {
-    let community = scene.community.map_or_else(String::new, |id| id.to_string());
+    let community = scene
+        .community
+        .map_or_else(String::new, |id| id.to_string());
     let channel = scene.slot.channel;
     format!("alloquy://message/{community}/{channel}/{message}")
 }
@@ -187,9 +189,8 @@ pub(super) fn keys(row: &Row<'_>, scene: &Scene<'_>, state: &mut TimelineState, 
     let Some(view) = row.entry.message() else {
         return;
     };
-    let pressed = |modifiers: Modifiers, key: Key| {
-        ui.input_mut(|input| input.consume_key(modifiers, key))
-    };
+    let pressed =
+        |modifiers: Modifiers, key: Key| ui.input_mut(|input| input.consume_key(modifiers, key));
     let none = Modifiers::NONE;
     for (key, direction) in [
         (Key::ArrowUp, Direction::Previous),
