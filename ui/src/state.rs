@@ -4,6 +4,7 @@ mod answers;
 mod apply;
 mod drafts;
 mod lines;
+mod messages;
 mod places;
 mod saved;
 
@@ -17,8 +18,8 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, UnixMs};
 use crate::effect::{AskId, Effect};
 use crate::settings::Settings;
 
-pub(crate) use apply::messages_of;
 pub use drafts::{Composer, Mode, Unsent};
+pub(crate) use messages::messages_of;
 pub use places::{Place, Places};
 
 /// Which way.

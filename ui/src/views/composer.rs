@@ -290,11 +290,7 @@ fn edit(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>, id: Id) -> bool {
     ui.ctx()
         .accesskit_node_builder(id, |node| node.set_label(hint));
     if empty && !composer.composing {
-        let width = response.rect.width();
-        let galley = line(ui, hint, font::message(), palette.text_faint, width);
-        let middle = response.rect.top() + font::MESSAGE_LINE / 2.0;
-        let at = egui::pos2(response.rect.left(), middle - galley.size().y / 2.0);
-        ui.painter().galley(at, galley, palette.text_faint);
+        paint_hint(ui, hint, response.rect);
     }
     let range = output.cursor_range;
     composer.selected = response.has_focus() && range.is_some_and(|range| !range.is_empty());
@@ -317,6 +313,15 @@ fn edit(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>, id: Id) -> bool {
         view.act(Action::Typing(slot.channel));
     }
     focused
+}
+
+/// What stands in the empty field, on the middle of its line.
+fn paint_hint(ui: &Ui, hint: &str, field: Rect) {
+    let palette = theme::palette(ui);
+    let galley = line(ui, hint, font::message(), palette.text_faint, field.width());
+    let middle = field.top() + font::MESSAGE_LINE / 2.0;
+    let at = egui::pos2(field.left(), middle - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, palette.text_faint);
 }
 
 /// Looks for completions when the text before the cursor changed.

@@ -96,7 +96,7 @@ struct Opened {
 
 impl TimelineState {
     /// Shows a message and marks it for two seconds.
-    pub(crate) fn go_to(&mut self, message: EventId, _now: UnixMs) {
+    pub(crate) fn go_to(&mut self, message: EventId) {
         self.target = Some(message);
         self.away = true;
     }
