@@ -6,6 +6,7 @@ mod drafts;
 mod forms;
 mod lines;
 mod links;
+mod messages;
 mod places;
 mod saved;
 
@@ -19,10 +20,10 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, UnixMs};
 use crate::effect::{AskId, Effect};
 use crate::settings::Settings;
 
-pub(crate) use apply::messages_of;
 pub use drafts::{Composer, Mode, Unsent};
 pub use forms::{AddTab, FirstStep, Forms, InviteExpiry, InviteMade, OwnProfile};
 pub(crate) use links::{Pasted, pasted};
+pub(crate) use messages::messages_of;
 pub use places::{Place, Places};
 
 /// Which way.

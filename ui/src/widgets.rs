@@ -11,7 +11,7 @@ mod sheet;
 
 pub(crate) use avatar::{Presence, avatar, community_icon, presence_dot};
 pub(crate) use button::{Tone, button, icon_button, link_button, paint_icon, switch, wide_button};
-pub(crate) use choice::{Card, card, segments};
+pub(crate) use choice::{Card, End, card, segments};
 pub(crate) use field::{Field, entered, field, over_limit, tall_field};
 pub(crate) use notice::{Weight, chip, key_words, notice, section, under_way};
 pub(crate) use row::{Row, badge, heading, row};

@@ -164,7 +164,22 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
     let id = Id::unique(("composer", facts.slot));
     take_focus(view, ui, facts, id);
     if ui.memory(|memory| memory.has_focus(id)) {
+        let typed = |view: &View<'_>| {
+            view.state
+                .composers
+                .get(&facts.slot)
+                .map(|of| of.text.clone())
+        };
+        let before = typed(view);
         keys::act(view, ui, facts, id);
+        if typed(view) != before {
+            let now = view.model.clock.now;
+            view.state
+                .composers
+                .entry(facts.slot)
+                .or_default()
+                .dirty_since = Some(now);
+        }
     } else {
         view.state
             .composers
@@ -275,11 +290,7 @@ fn edit(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>, id: Id) -> bool {
     ui.ctx()
         .accesskit_node_builder(id, |node| node.set_label(hint));
     if empty && !composer.composing {
-        let width = response.rect.width();
-        let galley = line(ui, hint, font::message(), palette.text_faint, width);
-        let middle = response.rect.top() + font::MESSAGE_LINE / 2.0;
-        let at = egui::pos2(response.rect.left(), middle - galley.size().y / 2.0);
-        ui.painter().galley(at, galley, palette.text_faint);
+        paint_hint(ui, hint, response.rect);
     }
     let range = output.cursor_range;
     composer.selected = response.has_focus() && range.is_some_and(|range| !range.is_empty());
@@ -302,6 +313,15 @@ fn edit(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>, id: Id) -> bool {
         view.act(Action::Typing(slot.channel));
     }
     focused
+}
+
+/// What stands in the empty field, on the middle of its line.
+fn paint_hint(ui: &Ui, hint: &str, field: Rect) {
+    let palette = theme::palette(ui);
+    let galley = line(ui, hint, font::message(), palette.text_faint, field.width());
+    let middle = field.top() + font::MESSAGE_LINE / 2.0;
+    let at = egui::pos2(field.left(), middle - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, palette.text_faint);
 }
 
 /// Looks for completions when the text before the cursor changed.

@@ -15,7 +15,7 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Card, Field, Sheet, Tone, Weight, card, community_icon, entered, field, key_words, label,
+    Card, End, Field, Sheet, Tone, Weight, card, community_icon, entered, field, key_words, label,
     link_button, notice, over_limit, paint_icon, refocus, segments, sheet, under_way, wide_button,
 };
 
@@ -215,7 +215,7 @@ fn create(view: &mut View<'_>, ui: &mut Ui) {
         icon: Icon::Square,
         title: "Empty",
         about: "No channel yet: you make them as you go.",
-        selected: chosen.is_empty(),
+        end: End::chosen(chosen.is_empty()),
         first: false,
     };
     if card(ui, empty).clicked() {
@@ -270,7 +270,7 @@ fn template_card(ui: &mut Ui, template: &TemplateView, selected: bool) -> bool {
         icon: icon_of(&template.template),
         title: &text::name(&template.title),
         about: &about,
-        selected,
+        end: End::chosen(selected),
         first: false,
     };
     card(ui, words).clicked()

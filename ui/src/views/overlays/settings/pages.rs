@@ -134,8 +134,7 @@ pub(super) fn storage(view: &mut View<'_>, ui: &mut Ui) {
     };
     fact(ui, "It takes", &size);
     fact(ui, "Sealed by", &about.sealed_by);
-    let words = "What is stored here can be read by nobody who does not have the key above, not even from a copy \
-                 of the disk.";
+    let words = "Messages, keys and settings are sealed before they reach the disk.";
     notice(ui, Weight::Info, words);
 }
 
