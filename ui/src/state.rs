@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloquy_api::Command;
 use alloquy_api::command::WindowAt;
 use alloquy_api::reply::MessageView;
-use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, UnixMs};
 
 use crate::effect::{AskId, Effect};
 use crate::settings::Settings;
@@ -143,7 +143,7 @@ pub(crate) enum Purpose {
     /// Their confirmation.
     RecoveryConfirm,
     /// Taking an invite back.
-    RevokeInvite,
+    RevokeInvite(InviteId),
     /// Something about a member: what is told when it is done.
     Moderate(String),
     /// A deletion.

@@ -259,7 +259,10 @@ impl UiState {
                     model.clock.now,
                 );
             }
-            (Purpose::RevokeInvite, _) => {
+            // Another link may have been made in the meantime: it stays.
+            (Purpose::RevokeInvite(id), _)
+                if self.forms.invite.as_ref().is_some_and(|made| made.id == id) =>
+            {
                 self.forms.invite = None;
                 self.forms.invite_revoked = true;
             }
@@ -308,7 +311,7 @@ impl UiState {
             Purpose::Delete(_) => self.toast(Tone::Bad, format!("Not deleted: {message}"), now),
             Purpose::Leave => self.toast(Tone::Bad, format!("You did not leave: {message}"), now),
             Purpose::InviteLink(_) => self.forms.invite_error = Some(message),
-            Purpose::RevokeInvite => {
+            Purpose::RevokeInvite(_) => {
                 self.toast(Tone::Bad, format!("The link still works: {message}"), now);
             }
             Purpose::Moderate(_) => self.toast(Tone::Bad, format!("Not done: {message}"), now),

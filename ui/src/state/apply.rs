@@ -340,7 +340,7 @@ impl UiState {
                 (Purpose::InviteLink(community), command)
             }
             Action::RevokeInvite(community, invite) => (
-                Purpose::RevokeInvite,
+                Purpose::RevokeInvite(invite),
                 Command::RevokeInvite {
                     community: community_ref(community),
                     invite,

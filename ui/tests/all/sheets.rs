@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloquy_api::{Command, Reply};
+use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::InviteId;
 use alloquy_ui::state::{AddTab, Overlay, Removal, SettingsPage};
 use alloquy_ui::{Action, Effect, Model};
@@ -125,6 +125,14 @@ fn focus_in_dialog(harness: &Harness<'static, World>) -> bool {
     false
 }
 
+/// Whether what has the focus has a name to be read out.
+fn focus_has_name(harness: &Harness<'static, World>) -> bool {
+    let mut nodes = harness.root().children_recursive();
+    let focused = nodes.find(|node| node.is_focused());
+    let label = focused.and_then(|node| node.accesskit_node().label());
+    label.is_some_and(|label| !label.trim().is_empty())
+}
+
 #[test]
 fn every_sheet_takes_the_focus_keeps_it_and_closes_at_escape() {
     for overlay in all() {
@@ -136,6 +144,10 @@ fn every_sheet_takes_the_focus_keeps_it_and_closes_at_escape() {
             assert!(
                 focus_in_dialog(&harness),
                 "{overlay:?} keeps the focus at Tab"
+            );
+            assert!(
+                focus_has_name(&harness),
+                "{overlay:?}: a stop without a name"
             );
         }
         harness.key_press(Key::Escape);
@@ -536,4 +548,121 @@ fn the_recovery_words_can_be_put_off_twice_and_come_back() {
     }
     harness.get_by_label("Show the words");
     assert!(harness.query_by_label("Later").is_none());
+}
+
+/// Every text on the screen that can be read out.
+fn texts(harness: &Harness<'static, World>) -> Vec<String> {
+    let nodes = harness.root().children_recursive();
+    nodes
+        .filter_map(|node| node.accesskit_node().label())
+        .collect()
+}
+
+#[test]
+fn no_sheet_speaks_of_ports_nat_or_servers() {
+    for overlay in all() {
+        let harness = opened(rich(), overlay.clone());
+        for text in texts(&harness) {
+            let lower = text.to_lowercase();
+            let mut words = lower.split(|c: char| !c.is_alphanumeric());
+            let found = words.find(|word| matches!(*word, "port" | "ports" | "nat" | "server"));
+            assert_eq!(found, None, "{overlay:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_failed_join_says_what_to_do_and_can_be_tried_again() {
+    let mut harness = opened(rich(), Overlay::JoinCard);
+    harness.get_by_label("Join Rust Berlin").click();
+    harness.run();
+    let world = harness.state_mut();
+    let ask = world.effects.iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::Join { .. },
+        } => Some(*ask),
+        _ => None,
+    });
+    let error = CommandError::new(ErrorCode::Timeout, "no peer answered within 30 s");
+    world.state.answered(ask.unwrap(), Err(error), &world.model);
+    harness.run();
+    harness.get_by_label_contains("Try again when one of them is online");
+    harness.get_by_label("Try again");
+    assert_eq!(harness.state().state.forms.link, link());
+}
+
+#[test]
+fn a_member_already_opens_the_community_instead() {
+    let mut harness = opened(rich(), Overlay::JoinCard);
+    let mut card = invite(true);
+    card.community = COMMUNITY;
+    harness.state_mut().state.forms.card = Some((link(), Ok(card)));
+    harness.run();
+    assert!(harness.query_by_label("Join Rust Berlin").is_none());
+    harness.get_by_label("Open it").click();
+    harness.run();
+    assert!(harness.state().state.overlays.is_empty());
+    assert_eq!(
+        harness.state().state.places.now().community,
+        Some(COMMUNITY)
+    );
+}
+
+#[test]
+fn an_answer_about_a_link_typed_over_is_left_out() {
+    let mut harness = open(rich());
+    let world = harness.state_mut();
+    world.state.forms.link = link();
+    let asked = world
+        .state
+        .apply(Action::Open(Overlay::AddCommunity), &world.model);
+    let asked = asked.into_iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::InspectInvite { .. },
+        } => Some(ask),
+        _ => None,
+    });
+    world.state.forms.link = "alloquy://join/other".to_owned();
+    world.state.refresh(&world.model);
+    let reply = Reply::InviteCard {
+        card: invite(false),
+    };
+    world
+        .state
+        .answered(asked.unwrap(), Ok(reply), &world.model);
+    assert_eq!(world.state.forms.card, None);
+}
+
+#[test]
+fn an_invite_that_is_changed_before_anybody_saw_it_is_taken_back() {
+    let mut harness = opened(rich(), Overlay::Invite(COMMUNITY));
+    harness.get_by_label("Good for: 1 hour").click();
+    harness.run();
+    let commands = harness.state().commands();
+    assert!(
+        matches!(
+            commands.as_slice(),
+            [
+                Command::RevokeInvite { .. },
+                Command::Invite {
+                    expires_ms: Some(3_600_000),
+                    ..
+                }
+            ]
+        ),
+        "{commands:?}"
+    );
+}
+
+#[test]
+fn the_focus_returns_to_where_one_writes() {
+    let mut harness = opened(rich(), Overlay::Connections);
+    harness.key_press(Key::Escape);
+    harness.run();
+    harness.event(egui::Event::Text("hello".to_owned()));
+    harness.run();
+    let slot = harness.state().state.places.now().slot().unwrap();
+    assert_eq!(harness.state().state.composers[&slot].text, "hello");
 }
