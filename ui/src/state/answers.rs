@@ -41,6 +41,9 @@ impl UiState {
             // However the sheet was closed, the words do not stay behind it.
             self.forms.forget_recovery();
         }
+        if matches!(model.phase, Phase::Failed(_)) {
+            self.forms.node_ended();
+        }
         if model.phase != Phase::Running {
             return Vec::new();
         }

@@ -47,8 +47,12 @@ fn one(view: &mut View<'_>, ui: &mut Ui, toast: &crate::state::Toast) {
         Tone::Neutral => (Icon::Info, palette.text_dim),
         Tone::Bad => (Icon::CircleAlert, palette.danger),
     };
-    let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), egui::Sense::hover());
-    widgets::paint_icon(ui, icon, rect.center(), 18.0, color);
+    ui.vertical(|ui| {
+        ui.set_width(20.0);
+        ui.add_space(space::S - 1.0);
+        let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), egui::Sense::hover());
+        widgets::paint_icon(ui, icon, rect.center(), 18.0, color);
+    });
     ui.vertical(|ui| {
         ui.set_max_width(320.0);
         ui.add_space(space::S);

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::InviteId;
+use alloquy_ui::model::Failure;
 use alloquy_ui::state::{AddTab, Overlay, Removal, SettingsPage};
-use alloquy_ui::{Action, Effect, Model};
+use alloquy_ui::{Action, Effect, Model, Phase};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -665,4 +666,23 @@ fn the_focus_returns_to_where_one_writes() {
     harness.run();
     let slot = harness.state().state.places.now().slot().unwrap();
     assert_eq!(harness.state().state.composers[&slot].text, "hello");
+}
+
+#[test]
+fn a_join_that_the_node_did_not_live_to_answer_can_be_tried_again() {
+    let mut harness = opened(rich(), Overlay::JoinCard);
+    harness.get_by_label("Join Rust Berlin").click();
+    harness.run();
+    let world = harness.state_mut();
+    assert!(world.state.forms.joining);
+    world.model.phase = Phase::Failed(Failure {
+        what: "The node has ended.".to_owned(),
+        remedy: "Start it again.".to_owned(),
+        may_restart: true,
+    });
+    world.state.refresh(&world.model);
+    harness.run();
+    harness.get_by_label_contains("stopped before this was done");
+    harness.get_by_label("Start again");
+    assert_eq!(harness.state().state.forms.link, link());
 }

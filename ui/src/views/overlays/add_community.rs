@@ -10,6 +10,7 @@ use lucide_icons::Icon;
 
 use super::spans::{counted, until};
 use crate::action::Action;
+use crate::model::Phase;
 use crate::state::{AddTab, Pasted, pasted};
 use crate::text;
 use crate::theme::{self, font, radius, space};
@@ -97,6 +98,10 @@ fn join(view: &mut View<'_>, ui: &mut Ui) {
 fn what_it_says(view: &mut View<'_>, ui: &mut Ui, link: &str) {
     let known = view.state.forms.card.clone();
     match known.filter(|(of, _)| of == link) {
+        None if view.model.phase != Phase::Running => {
+            let words = "The invite is read as soon as Alloquy runs again.";
+            notice(ui, Weight::Info, words);
+        }
         None => under_way(ui, "Reading the invite…"),
         Some((_, Ok(invite))) => invite_card(view, ui, link, &invite),
         Some((_, Err(why))) => {
