@@ -51,9 +51,8 @@ impl Frame<'_, '_> {
             Pos2::new(right, self.viewport.bottom()),
         );
         let response = ui.interact(track, ui.scope_id().with("bar of scrolling"), Sense::DRAG);
-        if response.dragged()
-            && let Some(pointer) = response.interact_pointer_pos()
-        {
+        let moved = response.drag_started() || response.drag_delta().y != 0.0;
+        if moved && let Some(pointer) = response.interact_pointer_pos() {
             let part = (pointer.y - track.top() - handle / 2.0) / way;
             let row = part.clamp(0.0, 1.0) * (count - seen);
             let key = self.entries[(row as usize).min(self.entries.len() - 1)].key();
