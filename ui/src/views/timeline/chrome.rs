@@ -89,11 +89,14 @@ impl Frame<'_, '_> {
             }
             if !opened.seen {
                 let since = self.scene.times.whole(opened.since);
-                let words = format!("{} new since {since}", opened.count);
+                let after = &self.entries[row.unwrap_or_default()..];
+                let messages = after.iter().filter_map(|entry| entry.message());
+                let new = messages.filter(|of| of.author != self.scene.me).count();
+                let words = format!("{new} new since {since}");
                 let at = Pos2::new(self.viewport.center().x, self.viewport.top() + 24.0);
                 if pill(ui, at, Icon::ArrowUp, &words) {
                     opened.seen = true;
-                    self.state.target = Some(new);
+                    self.state.target = opened.first;
                     self.state.away = true;
                     ui.ctx().request_repaint();
                 }
