@@ -351,6 +351,11 @@ fn completions(view: &mut View<'_>, ui: &mut Ui, slot: Slot, field: Rect) {
     }
     let palette = theme::palette(ui);
     let (items, chosen) = (composer.completions.items.clone(), composer.completion_row);
+    // As many rows as there is room for above the field, the chosen one among them.
+    let room = field.top() - ui.ctx().content_rect().top() - space::L;
+    let rows = ((room / theme::ROW_HEIGHT) as usize).max(1);
+    let first = (chosen + 1).saturating_sub(rows);
+    let shown = items.iter().enumerate().skip(first).take(rows);
     let mut clicked = None;
     Area::new(Id::unique(("completions", slot)))
         .order(Order::Foreground)
@@ -365,7 +370,7 @@ fn completions(view: &mut View<'_>, ui: &mut Ui, slot: Slot, field: Rect) {
             frame.show(ui, |ui| {
                 ui.set_width(field.width() - 10.0);
                 ui.spacing_mut().item_spacing.y = 0.0;
-                for (number, item) in items.iter().enumerate() {
+                for (number, item) in shown {
                     if completion(ui, item, number == chosen).clicked() {
                         clicked = Some(item.clone());
                     }

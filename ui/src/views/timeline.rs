@@ -88,8 +88,6 @@ struct Opened {
     first: Option<EventId>,
     /// When it was written.
     since: UnixMs,
-    /// How many there were.
-    count: u32,
     /// It has been seen.
     seen: bool,
 }
@@ -137,7 +135,6 @@ impl TimelineState {
         self.opened = Some(Opened {
             first: Some(message),
             since: written,
-            count: 1,
             seen: true,
         });
     }
@@ -307,7 +304,6 @@ fn open(state: &mut TimelineState, window: &WindowSnapshot, scene: &Scene<'_>) {
     state.opened = Some(Opened {
         first: first.map(|of| of.id),
         since: first.map_or(UnixMs(0), |of| of.time),
-        count: u32::try_from(unread.count()).unwrap_or(u32::MAX - 1) + u32::from(first.is_some()),
         seen: false,
     });
 }

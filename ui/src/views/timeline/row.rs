@@ -208,7 +208,7 @@ fn message(
         ui.painter().rect_filled(bar, 0, palette.warn);
     }
     focus_ring(ui, rect, 0, focused);
-    super::tools::menu(&response, row, view, scene, state);
+    super::tools::menu(&response, view, scene, state);
     parts::quote(row, view, scene, state, ui);
     if row.measured.name.is_some() {
         author(row, (view.author, &name), scene, state, ui);

@@ -98,7 +98,8 @@ pub(super) fn chips(
         let own = reaction.accounts.contains(&scene.me);
         let id = ui.scope_id().with(("chip", view.id, &reaction.emoji));
         let response = ui.interact(rect, id, Sense::click());
-        let label = format!("{}, {}", reaction.emoji, reaction.accounts.len());
+        let emoji = text::clean(&reaction.emoji, 16);
+        let label = format!("{emoji}, {}", reaction.accounts.len());
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, own, label.clone()));
         let fill = match (own, response.hovered()) {
             (true, _) => palette.active,
@@ -118,7 +119,7 @@ pub(super) fn chips(
         focus_ring(ui, rect, radius::CARD, response.has_focus());
         if response.hovered() {
             let who = reacted(reaction.accounts.as_slice(), state);
-            response.show_tooltip_text(format!("{} {who}", reaction.emoji));
+            response.show_tooltip_text(format!("{emoji} {who}"));
         }
         let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
         if response.clicked() && scene.rights.react {
