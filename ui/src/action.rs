@@ -135,6 +135,8 @@ pub enum Action {
     SetAvailability(Availability),
     /// Asks for the recovery words.
     ShowRecovery,
+    /// Puts the banner about them off for some days.
+    PutRecoveryOff,
     /// Confirms three of them.
     ConfirmRecovery([(u8, String); 3]),
 

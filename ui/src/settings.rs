@@ -30,6 +30,10 @@ pub struct Settings {
     pub twelve_hours: bool,
     /// Whether the list of members stands beside the channel where there is room.
     pub members_open: bool,
+    /// How often the banner about the recovery words was put off.
+    pub recovery_put_off: u8,
+    /// When it comes back, milliseconds UTC.
+    pub recovery_again: u64,
     /// When the desktop is told.
     pub notify: Notify,
     /// Whether notifications show the text.
@@ -74,6 +78,8 @@ impl Default for Settings {
             reduced_motion: false,
             twelve_hours: false,
             members_open: true,
+            recovery_put_off: 0,
+            recovery_again: 0,
             notify: Notify::Mentions,
             notify_text: true,
             muted: BTreeSet::new(),

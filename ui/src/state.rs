@@ -6,6 +6,7 @@ mod drafts;
 mod forms;
 mod lines;
 mod links;
+mod messages;
 mod places;
 mod saved;
 
@@ -14,15 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloquy_api::Command;
 use alloquy_api::command::WindowAt;
 use alloquy_api::reply::MessageView;
-use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, UnixMs};
 
 use crate::effect::{AskId, Effect};
 use crate::settings::Settings;
 
-pub(crate) use apply::messages_of;
 pub use drafts::{Composer, Mode, Unsent};
 pub use forms::{AddTab, FirstStep, Forms, InviteExpiry, InviteMade, OwnProfile};
 pub(crate) use links::{Pasted, pasted};
+pub(crate) use messages::messages_of;
 pub use places::{Place, Places};
 
 /// Which way.
@@ -142,7 +143,7 @@ pub(crate) enum Purpose {
     /// Their confirmation.
     RecoveryConfirm,
     /// Taking an invite back.
-    RevokeInvite,
+    RevokeInvite(InviteId),
     /// Something about a member: what is told when it is done.
     Moderate(String),
     /// A deletion.

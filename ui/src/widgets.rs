@@ -11,11 +11,11 @@ mod sheet;
 
 pub(crate) use avatar::{Presence, avatar, community_icon, presence_dot};
 pub(crate) use button::{Tone, button, icon_button, link_button, paint_icon, switch, wide_button};
-pub(crate) use choice::{Card, card, segments};
+pub(crate) use choice::{Card, End, card, segments};
 pub(crate) use field::{Field, entered, field, over_limit, tall_field};
-pub(crate) use notice::{Weight, chip, key_words, notice, under_way};
+pub(crate) use notice::{Weight, chip, key_words, notice, section, under_way};
 pub(crate) use row::{Row, badge, heading, row};
-pub(crate) use sheet::{Sheet, all_closed, bare_sheet, refocus, sheet};
+pub(crate) use sheet::{Sheet, all_closed, bare_sheet, claim_focus, refocus, sheet};
 
 use egui::text::TextFormat;
 use egui::{Color32, FontId, Galley, Rect, Ui};

@@ -61,6 +61,7 @@ pub(super) const fn label(kind: K) -> &'static str {
         K::SetAbout => "Change the text about you",
         K::SetAvailability => "Change how you are seen",
         K::ShowRecovery => "Show the recovery words",
+        K::PutRecoveryOff => "Write the recovery words down later",
         K::ConfirmRecovery => "Confirm the recovery words",
         K::SetTheme => "Choose the colours",
         K::Zoom => "Bigger or smaller",
@@ -75,6 +76,7 @@ pub(super) const fn label(kind: K) -> &'static str {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one line for each action")]
 pub(super) fn reach(kind: K) -> Vec<Reach> {
     use Reach::{ComposerKey, Focus, MessageKey, Shortcut};
     match kind {
@@ -164,6 +166,7 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
         K::SetName | K::SetStatus | K::SetAbout => vec![Focus("settings: Profile")],
         K::SetAvailability => vec![Focus("Tab to your own name below the channels, Enter")],
         K::ShowRecovery => vec![Focus("Tab to the banner about the recovery words, Enter")],
+        K::PutRecoveryOff => vec![Focus("Tab to Later in the banner, Enter")],
         K::ConfirmRecovery => vec![Focus("Enter in the last field of the recovery sheet")],
         K::SetTheme => vec![Focus("settings: Appearance")],
         K::Zoom => vec![

@@ -198,6 +198,7 @@ pub(crate) fn lay_out(text: &str, look: &Look<'_>, names: &dyn Names) -> Body {
             cut,
             ..Body::default()
         },
+        chars: 0,
     };
     let last = blocks.len().saturating_sub(1);
     for (at, block) in blocks.into_iter().enumerate() {
@@ -244,6 +245,8 @@ struct Layout<'a> {
     look: &'a Look<'a>,
     large: bool,
     body: Body,
+    /// Characters of the plain text so far.
+    chars: usize,
 }
 
 impl Layout<'_> {
@@ -255,6 +258,7 @@ impl Layout<'_> {
         }
         if !self.body.placed.is_empty() {
             self.body.plain.push('\n');
+            self.chars += 1;
         }
         match block {
             Block::Text {
@@ -273,7 +277,7 @@ impl Layout<'_> {
 
     fn text(&mut self, spans: &[Span], heading: Option<u8>, nesting: Nesting, suffix: &str) {
         let mut job = LayoutJob::default();
-        let start = self.body.plain.chars().count();
+        let start = self.chars;
         let mut at = start;
         for span in spans {
             let covered = span.style.spoiler;
@@ -295,6 +299,7 @@ impl Layout<'_> {
             at += len;
         }
         self.body.plain.push_str(&job.text);
+        self.chars = at;
         self.append_suffix(&mut job, suffix);
         self.push(job, start..at, nesting, None);
     }
@@ -367,10 +372,10 @@ impl Layout<'_> {
             text::append(&mut job, &code[range], 0.0, &format);
         }
         job.wrap.break_anywhere = true;
-        let start = self.body.plain.chars().count();
+        let start = self.chars;
         self.body.plain.push_str(&job.text);
-        let end = self.body.plain.chars().count();
-        self.push(job, start..end, nesting, Some(space::S));
+        self.chars += job.text.chars().count();
+        self.push(job, start..self.chars, nesting, Some(space::S));
     }
 
     /// Puts words below what is there, on a ground that stands out by `ground` where there is one.
@@ -416,7 +421,7 @@ impl Layout<'_> {
     }
 
     fn rule(&mut self) {
-        let at = self.body.plain.chars().count();
+        let at = self.chars;
         let rule = Rect::from_min_size(
             egui::pos2(0.0, self.body.height + space::XS),
             Vec2::new(self.look.width, 1.0),

@@ -9,6 +9,10 @@ use super::{Block, Hot, Names, Nesting, Span, Style};
 /// Quotes in quotes and lists in lists that are shown as such: deeper ones would leave no room for words.
 const NESTING_MAX: u8 = 5;
 
+/// Names, channels and addresses of one message that can be clicked: more than a person writes, and few enough
+/// that looking each of them up among ten thousand members takes no time.
+const HOT_MAX: u32 = 100;
+
 /// Reads a text that went through [`crate::text::clean`].
 pub(super) fn parse(text: &str, names: &dyn Names) -> Vec<Block> {
     let mut reader = Reader {
@@ -23,6 +27,7 @@ pub(super) fn parse(text: &str, names: &dyn Names) -> Vec<Block> {
         heading: None,
         code: None,
         spoilers: 0,
+        looked_up: 0,
     };
     let events = Parser::new_ext(text, Options::ENABLE_STRIKETHROUGH);
     for event in TextMergeStream::new(events) {
@@ -51,6 +56,7 @@ struct Reader<'a> {
     /// Language and text of the code block being read.
     code: Option<(String, String)>,
     spoilers: u32,
+    looked_up: u32,
 }
 
 impl Reader<'_> {
@@ -195,7 +201,7 @@ impl Reader<'_> {
         let spans = cover(spans, &mut self.spoilers);
         let mut spans: Vec<Span> = spans
             .into_iter()
-            .flat_map(|span| find_hot(span, self.names))
+            .flat_map(|span| find_hot(span, self.names, &mut self.looked_up))
             .collect();
         if let Some(last) = spans.last_mut() {
             last.text.truncate(last.text.trim_end_matches('\n').len());
@@ -272,7 +278,7 @@ fn cover(spans: Vec<Span>, spoilers: &mut u32) -> Vec<Span> {
 }
 
 /// Splits a span where it names somebody, a channel or an address.
-fn find_hot(span: Span, names: &dyn Names) -> Vec<Span> {
+fn find_hot(span: Span, names: &dyn Names, looked_up: &mut u32) -> Vec<Span> {
     if span.style.code || span.style.hot.is_some() {
         return vec![span];
     }
@@ -294,10 +300,18 @@ fn find_hot(span: Span, names: &dyn Names) -> Vec<Span> {
     while let Some(at) = text[from..].find(['@', '#', 'h']).map(|at| from + at) {
         let rest = &text[at..];
         let begins = !text[..at].ends_with(char::is_alphanumeric);
-        let hot = match begins {
-            true if rest.starts_with('h') => address(rest),
-            true => names.named(rest),
-            false => None,
+        let is_word = rest.starts_with('h') && !rest.starts_with("http");
+        if !begins || is_word {
+            from = at + 1;
+            continue;
+        }
+        *looked_up += 1;
+        if *looked_up > HOT_MAX {
+            break;
+        }
+        let hot = match rest.starts_with('h') {
+            true => address(rest),
+            false => names.named(rest),
         };
         match hot {
             Some((len, hot)) => {
@@ -428,6 +442,22 @@ mod tests {
             "h1",
         ];
         assert_eq!(shape, expected);
+    }
+
+    #[test]
+    fn a_wall_of_signs_is_not_looked_up_without_end() {
+        struct Counting(std::cell::Cell<u32>);
+        impl Names for Counting {
+            fn named(&self, _: &str) -> Option<(usize, Hot)> {
+                self.0.set(self.0.get() + 1);
+                None
+            }
+        }
+        let names = Counting(std::cell::Cell::new(0));
+        let text = "@".repeat(8_000);
+        let blocks = parse(&text, &names);
+        assert_eq!(names.0.get(), HOT_MAX);
+        assert!(matches!(&blocks[..], [Block::Text { spans, .. }] if spans[0].text == text));
     }
 
     #[test]

@@ -41,6 +41,9 @@ impl UiState {
             // However the sheet was closed, the words do not stay behind it.
             self.forms.forget_recovery();
         }
+        if matches!(model.phase, Phase::Failed(_)) {
+            self.forms.node_ended();
+        }
         if model.phase != Phase::Running {
             // A node that starts again shows no window until it is asked to.
             self.watched.clear();
@@ -261,7 +264,10 @@ impl UiState {
                     model.clock.now,
                 );
             }
-            (Purpose::RevokeInvite, _) => {
+            // Another link may have been made in the meantime: it stays.
+            (Purpose::RevokeInvite(id), _)
+                if self.forms.invite.as_ref().is_some_and(|made| made.id == id) =>
+            {
                 self.forms.invite = None;
                 self.forms.invite_revoked = true;
             }
@@ -310,7 +316,7 @@ impl UiState {
             Purpose::Delete(_) => self.toast(Tone::Bad, format!("Not deleted: {message}"), now),
             Purpose::Leave => self.toast(Tone::Bad, format!("You did not leave: {message}"), now),
             Purpose::InviteLink(_) => self.forms.invite_error = Some(message),
-            Purpose::RevokeInvite => {
+            Purpose::RevokeInvite(_) => {
                 self.toast(Tone::Bad, format!("The link still works: {message}"), now);
             }
             Purpose::Moderate(_) => self.toast(Tone::Bad, format!("Not done: {message}"), now),

@@ -154,6 +154,18 @@ pub struct Forms {
 }
 
 impl Forms {
+    /// What was under way gets no answer any more: it can be tried again after a start.
+    pub(super) fn node_ended(&mut self) {
+        let why = "Alloquy stopped before this was done. Start it again, then try once more.";
+        if std::mem::take(&mut self.joining) {
+            self.join_error = Some(why.to_owned());
+        }
+        if std::mem::take(&mut self.creating) {
+            self.create_error = Some(why.to_owned());
+        }
+        self.inspecting = None;
+    }
+
     /// Forgets the recovery words and what was typed of them.
     pub fn forget_recovery(&mut self) {
         self.recovery.clear();

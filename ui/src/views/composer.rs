@@ -164,7 +164,22 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
     let id = Id::unique(("composer", facts.slot));
     take_focus(view, ui, facts, id);
     if ui.memory(|memory| memory.has_focus(id)) {
+        let typed = |view: &View<'_>| {
+            view.state
+                .composers
+                .get(&facts.slot)
+                .map(|of| of.text.clone())
+        };
+        let before = typed(view);
         keys::act(view, ui, facts, id);
+        if typed(view) != before {
+            let now = view.model.clock.now;
+            view.state
+                .composers
+                .entry(facts.slot)
+                .or_default()
+                .dirty_since = Some(now);
+        }
     } else {
         view.state
             .composers
@@ -184,6 +199,8 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
         .inner_margin(margin);
     let shown = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
+        // One line of the field is as high as a line of a message, not as high as a button.
+        ui.spacing_mut().interact_size.y = font::MESSAGE_LINE;
         ScrollArea::vertical()
             .id_salt(("composer scroll", facts.slot))
             .max_height(LINES_MAX * font::MESSAGE_LINE)
@@ -273,11 +290,7 @@ fn edit(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>, id: Id) -> bool {
     ui.ctx()
         .accesskit_node_builder(id, |node| node.set_label(hint));
     if empty && !composer.composing {
-        let width = response.rect.width();
-        let galley = line(ui, hint, font::message(), palette.text_faint, width);
-        let middle = response.rect.top() + font::MESSAGE_LINE / 2.0;
-        let at = egui::pos2(response.rect.left(), middle - galley.size().y / 2.0);
-        ui.painter().galley(at, galley, palette.text_faint);
+        paint_hint(ui, hint, response.rect);
     }
     let range = output.cursor_range;
     composer.selected = response.has_focus() && range.is_some_and(|range| !range.is_empty());
@@ -300,6 +313,15 @@ fn edit(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>, id: Id) -> bool {
         view.act(Action::Typing(slot.channel));
     }
     focused
+}
+
+/// What stands in the empty field, on the middle of its line.
+fn paint_hint(ui: &Ui, hint: &str, field: Rect) {
+    let palette = theme::palette(ui);
+    let galley = line(ui, hint, font::message(), palette.text_faint, field.width());
+    let middle = field.top() + font::MESSAGE_LINE / 2.0;
+    let at = egui::pos2(field.left(), middle - galley.size().y / 2.0);
+    ui.painter().galley(at, galley, palette.text_faint);
 }
 
 /// Looks for completions when the text before the cursor changed.
@@ -329,6 +351,11 @@ fn completions(view: &mut View<'_>, ui: &mut Ui, slot: Slot, field: Rect) {
     }
     let palette = theme::palette(ui);
     let (items, chosen) = (composer.completions.items.clone(), composer.completion_row);
+    // As many rows as there is room for above the field, the chosen one among them.
+    let room = field.top() - ui.ctx().content_rect().top() - space::L;
+    let rows = ((room / theme::ROW_HEIGHT) as usize).max(1);
+    let first = (chosen + 1).saturating_sub(rows);
+    let shown = items.iter().enumerate().skip(first).take(rows);
     let mut clicked = None;
     Area::new(Id::unique(("completions", slot)))
         .order(Order::Foreground)
@@ -343,7 +370,7 @@ fn completions(view: &mut View<'_>, ui: &mut Ui, slot: Slot, field: Rect) {
             frame.show(ui, |ui| {
                 ui.set_width(field.width() - 10.0);
                 ui.spacing_mut().item_spacing.y = 0.0;
-                for (number, item) in items.iter().enumerate() {
+                for (number, item) in shown {
                     if completion(ui, item, number == chosen).clicked() {
                         clicked = Some(item.clone());
                     }

@@ -13,8 +13,8 @@ use crate::state::{AddTab, FirstStep, Overlay};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{
-    Card, Field, Tone, Weight, avatar, card, entered, field, key_words, label, notice, over_limit,
-    paint_icon, under_way, wide_button,
+    Card, End, Field, Tone, Weight, avatar, card, entered, field, key_words, label, notice,
+    over_limit, paint_icon, under_way, wide_button,
 };
 
 pub(super) use pages::nowhere;
@@ -211,7 +211,7 @@ fn choices(view: &mut View<'_>, ui: &mut Ui) {
         icon: Icon::Link,
         title: "Join with a link",
         about: "Somebody sent you an invite. Paste it and you are in.",
-        selected: false,
+        end: End::Leads,
         first: true,
     };
     let join = card(ui, join);
@@ -224,7 +224,7 @@ fn choices(view: &mut View<'_>, ui: &mut Ui) {
         icon: Icon::Sparkles,
         title: "Create a community",
         about: "For friends, a project or a game. It takes a name, and a link to send around.",
-        selected: false,
+        end: End::Leads,
         first: false,
     };
     if card(ui, create).clicked() {
@@ -234,8 +234,8 @@ fn choices(view: &mut View<'_>, ui: &mut Ui) {
     let look = Card {
         icon: Icon::Compass,
         title: "Look around",
-        about: "Go to the window as it is. For a filled one, start the program as `alloquy --demo`.",
-        selected: false,
+        about: "Go to the window as it is. For a filled one, start the program as “alloquy --demo”.",
+        end: End::Leads,
         first: false,
     };
     if card(ui, look).clicked() {

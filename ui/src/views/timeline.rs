@@ -88,15 +88,13 @@ struct Opened {
     first: Option<EventId>,
     /// When it was written.
     since: UnixMs,
-    /// How many there were.
-    count: u32,
     /// It has been seen.
     seen: bool,
 }
 
 impl TimelineState {
     /// Shows a message and marks it for two seconds.
-    pub(crate) fn go_to(&mut self, message: EventId, _now: UnixMs) {
+    pub(crate) fn go_to(&mut self, message: EventId) {
         self.target = Some(message);
         self.away = true;
     }
@@ -137,7 +135,6 @@ impl TimelineState {
         self.opened = Some(Opened {
             first: Some(message),
             since: written,
-            count: 1,
             seen: true,
         });
     }
@@ -307,7 +304,6 @@ fn open(state: &mut TimelineState, window: &WindowSnapshot, scene: &Scene<'_>) {
     state.opened = Some(Opened {
         first: first.map(|of| of.id),
         since: first.map_or(UnixMs(0), |of| of.time),
-        count: u32::try_from(unread.count()).unwrap_or(u32::MAX - 1) + u32::from(first.is_some()),
         seen: false,
     });
 }
@@ -345,6 +341,10 @@ impl<'s> Frame<'_, 's> {
         );
         let mut heights: BTreeMap<usize, Measured> = BTreeMap::new();
         let scrolled = self.scrolled(ui, &ground);
+        if scrolled != 0.0 {
+            // The person went on: what is still on its way is not waited for.
+            self.state.target = None;
+        }
         let hold = self.hold(window, scrolled, &mut heights);
         let placed = self.place(hold, &mut heights);
         self.settle(&placed, scrolled, window);
@@ -406,14 +406,14 @@ impl<'s> Frame<'_, 's> {
         let wanted = self.state.wanted.take();
         let wanted = wanted.and_then(|id| self.position(Key::Message(id)));
         match wanted {
-            Some(row) => self.into_view(row, hold, heights).unwrap_or(hold),
+            Some(row) => self.show_whole(row, hold, heights).unwrap_or(hold),
             None if kept.is_none() && self.state.away && !window.at_end => Hold::Row(0, 0.0),
             None => hold,
         }
     }
 
     /// What to hold fast so that a row is seen whole; `None` when it is already.
-    fn into_view(
+    fn show_whole(
         &mut self,
         row: usize,
         hold: Hold,

@@ -25,6 +25,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
                     .fill(palette.raised)
                     .stroke(egui::Stroke::new(1.0, palette.line))
                     .corner_radius(radius::CARD)
+                    .shadow(theme::shadow(palette))
                     .inner_margin(Margin::symmetric(14, 4))
                     .show(ui, |ui| {
                         ui.set_max_width(440.0);
@@ -46,8 +47,12 @@ fn one(view: &mut View<'_>, ui: &mut Ui, toast: &crate::state::Toast) {
         Tone::Neutral => (Icon::Info, palette.text_dim),
         Tone::Bad => (Icon::CircleAlert, palette.danger),
     };
-    let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), egui::Sense::hover());
-    widgets::paint_icon(ui, icon, rect.center(), 18.0, color);
+    ui.vertical(|ui| {
+        ui.set_width(20.0);
+        ui.add_space(space::S - 1.0);
+        let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), egui::Sense::hover());
+        widgets::paint_icon(ui, icon, rect.center(), 18.0, color);
+    });
     ui.vertical(|ui| {
         ui.set_max_width(320.0);
         ui.add_space(space::S);
@@ -64,51 +69,93 @@ fn one(view: &mut View<'_>, ui: &mut Ui, toast: &crate::state::Toast) {
     }
 }
 
-/// The banner over everything: the node has ended, the disk is full, the recovery words wait.
-pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
-    let palette = theme::palette(ui);
+/// How often the words can be put off.
+const PUT_OFF_MAX: u8 = 2;
+
+/// What the banner says, and what can be done about it.
+struct Banner {
+    bad: bool,
+    words: String,
+    step: Option<(&'static str, Action)>,
+    later: Option<Action>,
+}
+
+/// What is to be told over everything: the node has ended, the disk is full, the recovery words wait.
+fn told(view: &View<'_>) -> Option<Banner> {
     let snapshot = &view.model.snapshot;
-    let (fill, words, button) = if let Phase::Failed(failure) = &view.model.phase {
-        let words = format!("{} {}", failure.what, failure.remedy);
-        let button = failure
-            .may_restart
-            .then_some(("Start again", Action::Restart));
-        (palette.danger_fill, words, button)
-    } else if let Some(trouble) = &snapshot.trouble {
-        let words = format!(
-            "Nothing can be stored: {}. Make room or mend the disk; what you write waits here.",
-            trouble.message.trim_end_matches('.')
-        );
-        (palette.danger_fill, words, None)
-    } else if snapshot.recovery_pending && !snapshot.communities.is_empty() {
-        let words =
-            "Write down your 12 recovery words: without them a lost device is a lost account.";
-        let open = ("Show the words", Action::Open(Overlay::Recovery));
-        (palette.accent, words.to_owned(), Some(open))
-    } else {
+    if let Phase::Failed(failure) = &view.model.phase {
+        let again = failure.may_restart;
+        return Some(Banner {
+            bad: true,
+            words: format!("{} {}", failure.what, failure.remedy),
+            step: again.then_some(("Start again", Action::Restart)),
+            later: None,
+        });
+    }
+    if let Some(trouble) = &snapshot.trouble {
+        let why = trouble.message.trim_end_matches('.');
+        return Some(Banner {
+            bad: true,
+            words: format!(
+                "Nothing can be stored: {why}. Make room or mend the disk; what you write waits here."
+            ),
+            step: None,
+            later: None,
+        });
+    }
+    let settings = &view.state.settings;
+    let due = view.model.clock.now.0 >= settings.recovery_again;
+    let waits = snapshot.recovery_pending && !snapshot.communities.is_empty();
+    (waits && due).then(|| Banner {
+        bad: false,
+        words: "Write down your 12 recovery words: they bring your account back when this computer is lost."
+            .to_owned(),
+        step: Some(("Show the words", Action::Open(Overlay::Recovery))),
+        later: (settings.recovery_put_off < PUT_OFF_MAX).then_some(Action::PutRecoveryOff),
+    })
+}
+
+/// The banner over everything.
+pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
+    let Some(banner) = told(view) else {
         return;
     };
+    let palette = theme::palette(ui);
+    let (fill, ink, icon) = if banner.bad {
+        (palette.danger_fill, palette.on_accent, Icon::CircleAlert)
+    } else {
+        (palette.active, palette.text_strong, Icon::KeyRound)
+    };
+    let frame = Frame::new()
+        .fill(fill)
+        .inner_margin(Margin::symmetric(16, 6));
     Panel::top("banner")
         .resizable(false)
         .show_separator_line(false)
-        .frame(
-            Frame::new()
-                .fill(fill)
-                .inner_margin(Margin::symmetric(16, 6)),
-        )
+        .frame(frame)
         .show(ui, |ui| {
-            ui.horizontal(|ui| {
-                let right = egui::Layout::right_to_left(egui::Align::Center);
-                ui.with_layout(right, |ui| {
-                    if let Some((name, action)) = button
-                        && widgets::button(ui, widgets::Tone::Plain, name, Ok(())).clicked()
-                    {
+            let right = egui::Layout::right_to_left(egui::Align::Center);
+            ui.with_layout(right, |ui| {
+                if let Some(later) = banner.later
+                    && icon_button(ui, Icon::X, "Later", false).clicked()
+                {
+                    view.act(later);
+                }
+                if let Some((name, action)) = banner.step {
+                    let tone = if banner.bad {
+                        widgets::Tone::Plain
+                    } else {
+                        widgets::Tone::Primary
+                    };
+                    if widgets::button(ui, tone, name, Ok(())).clicked() {
                         view.act(action);
                     }
-                    let left = egui::Layout::left_to_right(egui::Align::Center);
-                    ui.with_layout(left, |ui| {
-                        label(ui, &words, font::control(), palette.on_accent);
-                    });
+                }
+                let left = egui::Layout::left_to_right(egui::Align::Center);
+                ui.with_layout(left, |ui| {
+                    let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), egui::Sense::hover());
+                    widgets::paint_icon(ui, icon, rect.center(), 17.0, ink);
+                    label(ui, &banner.words, font::control(), ink);
                 });
             });
         });

@@ -193,6 +193,6 @@ pub(crate) fn switch(ui: &mut Ui, on: bool, name: &str, about: &str) -> Response
     };
     ui.painter()
         .circle_filled(egui::pos2(x, track.center().y), 8.0, palette.on_accent);
-    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    focus_ring(ui, rect.expand(3.0), radius::ROW, response.has_focus());
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }

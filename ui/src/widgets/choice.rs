@@ -6,6 +6,24 @@ use lucide_icons::Icon;
 use super::{focus_ring, line, paint_icon};
 use crate::theme::{self, font, radius, space};
 
+/// What pressing a card does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It leads somewhere.
+    Leads,
+    /// It chooses, and is chosen.
+    Chosen,
+    /// It chooses, and is not chosen.
+    Free,
+}
+
+impl End {
+    /// The end of a card among others of which one is chosen.
+    pub(crate) const fn chosen(chosen: bool) -> Self {
+        if chosen { Self::Chosen } else { Self::Free }
+    }
+}
+
 /// A card to press.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Card<'a> {
@@ -15,8 +33,8 @@ pub(crate) struct Card<'a> {
     pub(crate) title: &'a str,
     /// What that means.
     pub(crate) about: &'a str,
-    /// It is the one chosen.
-    pub(crate) selected: bool,
+    /// What stands at its end.
+    pub(crate) end: End,
     /// It is the one to take when in doubt.
     pub(crate) first: bool,
 }
@@ -32,17 +50,16 @@ pub(crate) fn card(ui: &mut Ui, words: Card<'_>) -> Response {
     let text_height = title.size().y + space::XS + about.size().y;
     let height = (text_height + 2.0 * space::M).max(64.0);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
-    response.widget_info(|| {
-        WidgetInfo::selected(Role::Button, ui.is_enabled(), words.selected, words.title)
-    });
+    let selected = words.end == End::Chosen;
+    response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, words.title));
     let lit = response.hovered() || response.has_focus();
-    let fill = match (words.selected, lit) {
+    let fill = match (selected, lit) {
         (true, _) => palette.active,
         (false, true) => palette.hover,
         (false, false) => palette.raised,
     };
     ui.painter().rect_filled(rect, radius::CARD, fill);
-    if words.selected {
+    if selected {
         let stroke = Stroke::new(1.5, palette.accent_text);
         ui.painter()
             .rect_stroke(rect, radius::CARD, stroke, StrokeKind::Inside);
@@ -66,12 +83,14 @@ pub(crate) fn card(ui: &mut Ui, words: Card<'_>) -> Response {
     ui.painter()
         .galley(egui::pos2(x, below), about, palette.text_dim);
     let end = egui::pos2(rect.right() - space::L, rect.center().y);
-    let sign = if words.selected {
-        Icon::Check
-    } else {
-        Icon::ChevronRight
+    let sign = match words.end {
+        End::Leads => Some(Icon::ChevronRight),
+        End::Chosen => Some(Icon::Check),
+        End::Free => None,
     };
-    paint_icon(ui, sign, end, 18.0, palette.text_dim);
+    if let Some(sign) = sign {
+        paint_icon(ui, sign, end, 18.0, palette.text_dim);
+    }
     focus_ring(ui, rect, radius::CARD, response.has_focus());
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }

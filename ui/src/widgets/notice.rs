@@ -42,6 +42,16 @@ pub(crate) fn notice(ui: &mut Ui, weight: Weight, text: &str) {
         });
 }
 
+/// The heading of a part of a page.
+pub(crate) fn section(ui: &mut Ui, text: &str) {
+    let palette = theme::palette(ui);
+    ui.add_space(space::S);
+    let heading = label(ui, text, font::meta(), palette.text_dim);
+    ui.ctx().accesskit_node_builder(heading.id, |node| {
+        node.set_role(egui::accesskit::Role::Heading);
+    });
+}
+
 /// The four words of an account, to read out and compare.
 pub(crate) fn key_words(ui: &mut Ui, words: &[&str]) {
     let palette = theme::palette(ui);

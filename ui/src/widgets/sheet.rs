@@ -2,7 +2,8 @@
 //! fit. The keyboard's focus goes to the first thing in the topmost one and stays inside of it.
 
 use egui::{
-    Frame, Id, Key, LayerId, Margin, Modal, Modifiers, Rect, ScrollArea, Ui, UiBuilder, Vec2,
+    Align2, Frame, Id, Key, LayerId, Margin, Modal, Modifiers, Rect, ScrollArea, Ui, UiBuilder,
+    Vec2,
 };
 use lucide_icons::Icon;
 
@@ -11,6 +12,9 @@ use crate::theme::{self, font, radius, space};
 
 /// Below this height of the window, in points, a dialog takes all of it: at 720x480 and 200 %.
 const TIGHT_BELOW: f32 = 400.0;
+
+/// How much of the window's height is above a dialog without a head.
+const TOP_SHARE: f32 = 0.1;
 
 /// A dialog's title and width.
 #[derive(Clone, Copy, Debug)]
@@ -39,10 +43,23 @@ fn framed(ui: &mut Ui, words: Sheet<'_>, headed: bool, contents: impl FnOnce(&mu
     let margin = if tight { space::XS } else { space::XL };
     let inner = if tight { space::M } else { 20.0 };
     let width = words.width.min(window.width() - 2.0 * margin);
-    let height = window.height() - 2.0 * margin;
+    let mut height = window.height() - 2.0 * margin;
+    if !headed {
+        height -= window.height() * TOP_SHARE;
+    }
     let page = page_keys(ui, height);
     let id = Id::unique(("sheet", words.title));
+    let (anchor, below) = if headed {
+        (Align2::CENTER_CENTER, Vec2::ZERO)
+    } else {
+        // Its height changes while one types: the first row stays where it is.
+        (
+            Align2::CENTER_TOP,
+            Vec2::new(0.0, margin.max(window.height() * TOP_SHARE)),
+        )
+    };
     let area = Modal::default_area(id)
+        .anchor(anchor, below)
         .fade_in(false)
         .accessible_name(words.title)
         .role(egui::accesskit::Role::Dialog);
@@ -76,6 +93,7 @@ fn framed(ui: &mut Ui, words: Sheet<'_>, headed: bool, contents: impl FnOnce(&mu
                         );
                     }
                     contents(ui);
+                    follow_focus(ui, layer);
                 });
             // The way out comes last for the keyboard, and stands first for the eye.
             if let Some(rect) = head {
@@ -115,6 +133,32 @@ fn head(ui: &mut Ui, title: &str) -> Rect {
     rect
 }
 
+/// Scrolls what got the focus by the keyboard into view.
+fn follow_focus(ui: &Ui, layer: LayerId) {
+    let mark = Id::unique("what had the focus in a sheet");
+    let now = ui.memory(|memory| memory.focused());
+    let before = ui.data(|data| data.get_temp::<Option<Id>>(mark).flatten());
+    if now == before {
+        return;
+    }
+    ui.data_mut(|data| data.insert_temp(mark, now));
+    let opened = ui.data(|data| data.get_temp::<Opened>(focused_mark()));
+    if opened.is_some_and(|opened| opened.0 == ui.ctx().cumulative_pass_nr()) {
+        // It was given, not moved: what stands first is to be read first.
+        return;
+    }
+    let focused = now.and_then(|id| ui.ctx().read_response(id));
+    if let Some(focused) = focused.filter(|focused| focused.layer_id == layer) {
+        let animation = egui::style::ScrollAnimation::none();
+        ui.scroll_to_rect_animation(focused.rect.expand(space::S), None, animation);
+        ui.ctx().request_repaint();
+    }
+}
+
+/// The pass in which a dialog was given the focus.
+#[derive(Clone, Copy, Debug)]
+struct Opened(u64);
+
 /// Where the mark of the dialog that was given the focus is kept.
 fn focused_mark() -> Id {
     Id::unique("the sheet that was given the focus")
@@ -135,6 +179,7 @@ fn focus_first(ui: &Ui, layer: LayerId) {
     ui.data_mut(|data| {
         data.insert_temp(mark, layer);
         data.insert_temp(mark, pass);
+        data.insert_temp(mark, Opened(pass));
     });
     ui.ctx().move_to_top(layer);
     ui.memory_mut(|memory| {
@@ -145,8 +190,9 @@ fn focus_first(ui: &Ui, layer: LayerId) {
     });
 }
 
-/// The first field of a dialog takes the focus from what stands before it, when the dialog was just given it.
-pub(super) fn claim_focus(ui: &Ui, response: &egui::Response) {
+/// Takes the focus from what stands before in a dialog that was just given it: for its first field, or what is
+/// chosen in its list.
+pub(crate) fn claim_focus(ui: &Ui, response: &egui::Response) {
     let mark = focused_mark();
     let pass = ui.ctx().cumulative_pass_nr();
     let fresh = ui.data(|data| data.get_temp::<u64>(mark)) == Some(pass);
@@ -156,10 +202,9 @@ pub(super) fn claim_focus(ui: &Ui, response: &egui::Response) {
     }
 }
 
-/// Gives the focus anew: the contents of the dialog are others now.
+/// Gives the focus anew at the next frame: the contents of the dialog are others then.
 pub(crate) fn refocus(ui: &Ui) {
     ui.data_mut(|data| data.remove::<LayerId>(focused_mark()));
-    ui.ctx().request_repaint();
 }
 
 /// To be called in frames without a dialog: `true` once after the last one closed.

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use alloquy_api::{Command, Reply};
+use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::InviteId;
+use alloquy_ui::model::Failure;
 use alloquy_ui::state::{AddTab, Overlay, Removal, SettingsPage};
-use alloquy_ui::{Action, Effect, Model};
+use alloquy_ui::{Action, Effect, Model, Phase};
 use egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -91,6 +92,14 @@ fn act(harness: &mut Harness<'static, World>, action: Action) {
     answer(harness);
 }
 
+/// Puts the focus on a field and types.
+fn type_in(harness: &mut Harness<'static, World>, name: &str, text: &str) {
+    harness.get_by_label(name).focus();
+    harness.run();
+    harness.event(egui::Event::Text(text.to_owned()));
+    harness.run();
+}
+
 fn opened(model: Model, overlay: Overlay) -> Harness<'static, World> {
     let mut harness = open(model);
     harness.state_mut().state.forms.link = link();
@@ -117,6 +126,14 @@ fn focus_in_dialog(harness: &Harness<'static, World>) -> bool {
     false
 }
 
+/// Whether what has the focus has a name to be read out.
+fn focus_has_name(harness: &Harness<'static, World>) -> bool {
+    let mut nodes = harness.root().children_recursive();
+    let focused = nodes.find(|node| node.is_focused());
+    let label = focused.and_then(|node| node.accesskit_node().label());
+    label.is_some_and(|label| !label.trim().is_empty())
+}
+
 #[test]
 fn every_sheet_takes_the_focus_keeps_it_and_closes_at_escape() {
     for overlay in all() {
@@ -128,6 +145,10 @@ fn every_sheet_takes_the_focus_keeps_it_and_closes_at_escape() {
             assert!(
                 focus_in_dialog(&harness),
                 "{overlay:?} keeps the focus at Tab"
+            );
+            assert!(
+                focus_has_name(&harness),
+                "{overlay:?}: a stop without a name"
             );
         }
         harness.key_press(Key::Escape);
@@ -170,30 +191,26 @@ fn nothing_moves_by_itself_on_any_sheet() {
 #[test]
 fn everything_is_reached_in_the_smallest_window_at_double_size() {
     for overlay in all() {
-        let mut harness = open_sized(rich(), 720.0, 480.0);
-        harness.state_mut().state.settings.zoom = 2.0;
+        // 720x480 at 200 %.
+        let mut harness = open_sized(rich(), 360.0, 240.0);
         harness.state_mut().state.forms.link = link();
         act(&mut harness, Action::Open(overlay.clone()));
-        harness.run();
-        // 360 x 240 points: a dialog wider or higher than that has something that nobody reaches.
-        for node in harness.root().children_recursive() {
-            let Some(bounds) = node.accesskit_node().bounding_box() else {
-                continue;
-            };
-            let role = node.accesskit_node().role();
-            if role == egui::accesskit::Role::Button
-                && node.accesskit_node().label().as_deref() == Some("Close")
-            {
-                assert!(
-                    bounds.x1 <= 720.5 && bounds.y0 >= -0.5,
-                    "{overlay:?}: {bounds:?}"
-                );
-            }
-        }
-        for _ in 0..4 {
+        for step in 0..24 {
             harness.key_press(Key::Tab);
             harness.run();
-            assert!(focus_in_dialog(&harness), "{overlay:?}");
+            let focused = harness
+                .root()
+                .children_recursive()
+                .find(|node| node.is_focused());
+            let rect = focused.expect("something has the focus").rect();
+            let window = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(360.0, 240.0));
+            // A field of several lines or a card may be higher than what is seen of it at once.
+            let shown = window.intersect(rect);
+            assert!(
+                shown.width() >= rect.width() - 1.0
+                    && shown.height() >= rect.height().min(32.0) - 1.0,
+                "{overlay:?}, step {step}: {rect:?} is not seen"
+            );
         }
     }
 }
@@ -203,10 +220,11 @@ fn the_switcher_goes_to_a_channel_by_a_few_letters() {
     let mut harness = open(rich());
     harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
     harness.run();
-    harness
-        .get_by_label("Go to a channel, a person or a community")
-        .type_text("dsgn");
-    harness.run();
+    type_in(
+        &mut harness,
+        "Go to a channel, a person or a community",
+        "dsgn",
+    );
     harness.key_press(Key::Enter);
     harness.run();
     assert_eq!(harness.state().state.places.now().channel, Some(DESIGN));
@@ -312,8 +330,7 @@ fn an_invite_is_made_for_seven_days_and_any_number() {
 fn a_pasted_link_shows_its_card_and_joins() {
     let mut harness = open(rich());
     act(&mut harness, Action::Open(Overlay::AddCommunity));
-    harness.get_by_label("Invite link").type_text(&link());
-    harness.run();
+    type_in(&mut harness, "Invite link", &link());
     answer(&mut harness);
     harness.get_by_label("You will connect to 3 peers; they see your address");
     harness.get_by_label("Join Rust Berlin").click();
@@ -326,10 +343,7 @@ fn a_pasted_link_shows_its_card_and_joins() {
 fn a_broken_link_says_so_and_stays() {
     let mut harness = open(rich());
     act(&mut harness, Action::Open(Overlay::AddCommunity));
-    harness
-        .get_by_label("Invite link")
-        .type_text("https://example.org/x");
-    harness.run();
+    type_in(&mut harness, "Invite link", "https://example.org/x");
     harness.get_by_label_contains("is not an invite");
     harness.key_press(Key::Escape);
     harness.run();
@@ -343,10 +357,7 @@ fn a_name_of_101_bytes_is_refused_before_it_is_sent_and_stays() {
     harness.state_mut().state.forms.add_tab = AddTab::Create;
     act(&mut harness, Action::Open(Overlay::AddCommunity));
     let name = "n".repeat(101);
-    harness
-        .get_by_label("Name of the community")
-        .type_text(&name);
-    harness.run();
+    type_in(&mut harness, "Name of the community", &name);
     harness.get_by_label_contains("101 bytes");
     harness.key_press(Key::Enter);
     harness.run();
@@ -382,9 +393,9 @@ fn recovery_words_are_asked_back_and_gone_when_the_sheet_closes() {
     let asked = harness.state().state.forms.recovery_asked.clone().unwrap();
     for (place, _) in &asked {
         let word = &recovery_words()[usize::from(*place) - 1];
-        harness
-            .get_by_label(&format!("Word {place}"))
-            .type_text(word);
+        harness.get_by_label(&format!("Word {place}")).focus();
+        harness.run();
+        harness.event(egui::Event::Text(word.clone()));
         harness.run();
     }
     harness.get_by_label("Confirm").click();
@@ -432,10 +443,11 @@ fn a_ban_is_confirmed_with_a_reason() {
     let mut harness = opened(rich(), Overlay::Profile(COMMUNITY, BEN));
     harness.get_by_label("Ban…").click();
     harness.run();
-    harness
-        .get_by_label("Reason, for those who look after the community")
-        .type_text("spam");
-    harness.run();
+    type_in(
+        &mut harness,
+        "Reason, for those who look after the community",
+        "spam",
+    );
     harness.get_by_label("Ban").click();
     harness.run();
     let commands = harness.state().commands();
@@ -493,8 +505,7 @@ fn diagnostics_are_copied_without_names_and_addresses() {
 #[test]
 fn an_own_profile_is_changed_and_only_what_changed_is_sent() {
     let mut harness = opened(rich(), Overlay::Settings(SettingsPage::Profile));
-    harness.get_by_label("Status").type_text("tea time");
-    harness.run();
+    type_in(&mut harness, "Status", "tea time");
     harness.get_by_label("Save").click();
     harness.run();
     let commands = harness.state().commands();
@@ -511,4 +522,167 @@ fn names_of_peers_with_controls_do_no_harm() {
     });
     let harness = opened(model, Overlay::Connections);
     harness.get_by_label_contains("evil");
+}
+
+#[test]
+fn a_message_about_what_happened_is_closed_over_a_sheet_too() {
+    let mut harness = open(rich());
+    let world = harness.state_mut();
+    world.state.open_link("alloquy://nonsense", &world.model);
+    act(&mut harness, Action::Open(Overlay::Connections));
+    harness.get_by_label_contains("is not a link that Alloquy knows");
+    harness.get_by_label("Close the message").click();
+    harness.run();
+    assert!(harness.state().state.toasts.is_empty());
+    assert_eq!(harness.state().state.overlays, [Overlay::Connections]);
+}
+
+#[test]
+fn the_recovery_words_can_be_put_off_twice_and_come_back() {
+    let mut harness = open(rich());
+    for _ in 0..2 {
+        harness.get_by_label("Later").click();
+        harness.run();
+        assert!(harness.query_by_label("Show the words").is_none());
+        harness.state_mut().model.clock.now.0 += 3 * 24 * 3_600_000;
+        harness.run();
+    }
+    harness.get_by_label("Show the words");
+    assert!(harness.query_by_label("Later").is_none());
+}
+
+/// Every text on the screen that can be read out.
+fn texts(harness: &Harness<'static, World>) -> Vec<String> {
+    let nodes = harness.root().children_recursive();
+    nodes
+        .filter_map(|node| node.accesskit_node().label())
+        .collect()
+}
+
+#[test]
+fn no_sheet_speaks_of_ports_nat_or_servers() {
+    for overlay in all() {
+        let harness = opened(rich(), overlay.clone());
+        for text in texts(&harness) {
+            let lower = text.to_lowercase();
+            let mut words = lower.split(|c: char| !c.is_alphanumeric());
+            let found = words.find(|word| matches!(*word, "port" | "ports" | "nat" | "server"));
+            assert_eq!(found, None, "{overlay:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_failed_join_says_what_to_do_and_can_be_tried_again() {
+    let mut harness = opened(rich(), Overlay::JoinCard);
+    harness.get_by_label("Join Rust Berlin").click();
+    harness.run();
+    let world = harness.state_mut();
+    let ask = world.effects.iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::Join { .. },
+        } => Some(*ask),
+        _ => None,
+    });
+    let error = CommandError::new(ErrorCode::Timeout, "no peer answered within 30 s");
+    world.state.answered(ask.unwrap(), Err(error), &world.model);
+    harness.run();
+    harness.get_by_label_contains("Try again when one of them is online");
+    harness.get_by_label("Try again");
+    assert_eq!(harness.state().state.forms.link, link());
+}
+
+#[test]
+fn a_member_already_opens_the_community_instead() {
+    let mut harness = opened(rich(), Overlay::JoinCard);
+    let mut card = invite(true);
+    card.community = COMMUNITY;
+    harness.state_mut().state.forms.card = Some((link(), Ok(card)));
+    harness.run();
+    assert!(harness.query_by_label("Join Rust Berlin").is_none());
+    harness.get_by_label("Open it").click();
+    harness.run();
+    assert!(harness.state().state.overlays.is_empty());
+    assert_eq!(
+        harness.state().state.places.now().community,
+        Some(COMMUNITY)
+    );
+}
+
+#[test]
+fn an_answer_about_a_link_typed_over_is_left_out() {
+    let mut harness = open(rich());
+    let world = harness.state_mut();
+    world.state.forms.link = link();
+    let asked = world
+        .state
+        .apply(Action::Open(Overlay::AddCommunity), &world.model);
+    let asked = asked.into_iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::InspectInvite { .. },
+        } => Some(ask),
+        _ => None,
+    });
+    world.state.forms.link = "alloquy://join/other".to_owned();
+    world.state.refresh(&world.model);
+    let reply = Reply::InviteCard {
+        card: invite(false),
+    };
+    world
+        .state
+        .answered(asked.unwrap(), Ok(reply), &world.model);
+    assert_eq!(world.state.forms.card, None);
+}
+
+#[test]
+fn an_invite_that_is_changed_before_anybody_saw_it_is_taken_back() {
+    let mut harness = opened(rich(), Overlay::Invite(COMMUNITY));
+    harness.get_by_label("Good for: 1 hour").click();
+    harness.run();
+    let commands = harness.state().commands();
+    assert!(
+        matches!(
+            commands.as_slice(),
+            [
+                Command::RevokeInvite { .. },
+                Command::Invite {
+                    expires_ms: Some(3_600_000),
+                    ..
+                }
+            ]
+        ),
+        "{commands:?}"
+    );
+}
+
+#[test]
+fn the_focus_returns_to_where_one_writes() {
+    let mut harness = opened(rich(), Overlay::Connections);
+    harness.key_press(Key::Escape);
+    harness.run();
+    harness.event(egui::Event::Text("hello".to_owned()));
+    harness.run();
+    let slot = harness.state().state.places.now().slot().unwrap();
+    assert_eq!(harness.state().state.composers[&slot].text, "hello");
+}
+
+#[test]
+fn a_join_that_the_node_did_not_live_to_answer_can_be_tried_again() {
+    let mut harness = opened(rich(), Overlay::JoinCard);
+    harness.get_by_label("Join Rust Berlin").click();
+    harness.run();
+    let world = harness.state_mut();
+    assert!(world.state.forms.joining);
+    world.model.phase = Phase::Failed(Failure {
+        what: "The node has ended.".to_owned(),
+        remedy: "Start it again.".to_owned(),
+        may_restart: true,
+    });
+    world.state.refresh(&world.model);
+    harness.run();
+    harness.get_by_label_contains("stopped before this was done");
+    harness.get_by_label("Start again");
+    assert_eq!(harness.state().state.forms.link, link());
 }

@@ -9,7 +9,7 @@ use alloquy_ids::{AccountId, CommunityId, NetworkKey, RoleId, UnixMs};
 use alloquy_ui::model::About;
 use alloquy_ui::{Model, Phase};
 
-use crate::fixture::{ME, NOON, account, change, change_community, model, numbered};
+use crate::fixture::{NOON, account, change, change_community, model, numbered};
 
 /// A member with a role, status and words about itself.
 pub(crate) const BEN: AccountId = account(1);
@@ -203,9 +203,4 @@ pub(crate) fn recovery_words() -> Vec<String> {
     let words =
         "abandon ability able about above absent absorb abstract absurd abuse access accident";
     words.split(' ').map(str::to_owned).collect()
-}
-
-/// The id of oneself, for those who need it beside the model.
-pub(crate) const fn me() -> AccountId {
-    ME
 }

@@ -45,10 +45,6 @@ fn every_action_has_a_name_and_a_way_without_a_mouse() {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the page is a file of the repository"
-)]
 #[test]
 fn the_page_says_what_the_table_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/shortcuts.md");

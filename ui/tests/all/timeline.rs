@@ -4,8 +4,8 @@ use alloquy_api::Command;
 use alloquy_api::command::WindowAt;
 use alloquy_api::reply::{DeliveryState, QuoteView, RepliesView};
 use alloquy_ids::{AccountId, UnixMs};
-use alloquy_ui::Effect;
 use alloquy_ui::state::{Slot, Unsent};
+use alloquy_ui::{Action, Effect};
 use egui::{Key, Modifiers, MouseWheelUnit, TouchPhase, Vec2, pos2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -172,8 +172,71 @@ fn pages_go_up_and_down_by_keys() {
 }
 
 #[test]
+fn the_scroll_bar_is_dragged_to_the_beginning_and_the_end() {
+    let mut harness = open(model(numbered(0..200)));
+    // At the right of the timeline, beside the members; the test's window has a margin of 8 points.
+    let x = 1280.0 - 8.0 - 240.0 - 6.0;
+    harness.drag_at(pos2(x, 690.0));
+    harness.run();
+    harness.hover_at(pos2(x, 20.0));
+    harness.run();
+    harness.drop_at(pos2(x, 20.0));
+    harness.run();
+    assert!(top_of(&harness, 0).is_some());
+    harness.drag_at(pos2(x, 60.0));
+    harness.run();
+    harness.hover_at(pos2(x, 790.0));
+    harness.run();
+    harness.drop_at(pos2(x, 790.0));
+    harness.run();
+    assert!(top_of(&harness, 199).is_some());
+    assert!(harness.query_by_label("Jump to present").is_none());
+}
+
+#[test]
+fn a_jump_shows_the_message_and_marks_it_for_two_seconds() {
+    let mut harness = open(model(numbered(0..200)));
+    let world = harness.state_mut();
+    let jump = Action::GoMessage(COMMUNITY, GENERAL, message_id(20));
+    world.state.apply(jump, &world.model);
+    // The mark ends by a frame of its own, asked for once.
+    harness.run_steps(2);
+    let delay = |harness: &Harness<'static, World>| {
+        let output = &harness.output().viewport_output;
+        output.values().next().unwrap().repaint_delay
+    };
+    assert!(top_of(&harness, 20).is_some());
+    let asked = delay(&harness);
+    assert!(
+        (1.0..=2.0).contains(&asked.as_secs_f32()),
+        "the next frame is in {asked:?}"
+    );
+    harness.run_steps(16);
+    assert!(delay(&harness).as_secs() > 60);
+}
+
+#[test]
+fn at_twice_the_size_in_the_smallest_window_it_still_fits() {
+    let mut harness = open_sized(model(numbered(0..60)), 360.0, 240.0);
+    assert!(!shown(&harness).is_empty());
+    let composer = harness.get_by_label("Message #general").rect();
+    assert!(
+        composer.right() < 360.0 && composer.bottom() < 240.0,
+        "{composer:?}"
+    );
+    harness.event(egui::Event::Text("hi @a".to_owned()));
+    harness.run();
+    let rows = harness.get_all_by_role(egui::Role::ListBoxOption);
+    for row in rows {
+        let row = row.rect();
+        assert!(row.top() >= 0.0 && row.bottom() < composer.top(), "{row:?}");
+    }
+}
+
+#[test]
 fn idle_asks_for_no_frame() {
     let mut harness = open(model(numbered(0..60)));
+    harness.get_by_label("Message #general").focus();
     harness.run();
     for _ in 0..5 {
         harness.step();

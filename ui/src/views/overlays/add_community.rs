@@ -10,12 +10,13 @@ use lucide_icons::Icon;
 
 use super::spans::{counted, until};
 use crate::action::Action;
+use crate::model::Phase;
 use crate::state::{AddTab, Pasted, pasted};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Card, Field, Sheet, Tone, Weight, card, community_icon, entered, field, key_words, label,
+    Card, End, Field, Sheet, Tone, Weight, card, community_icon, entered, field, key_words, label,
     link_button, notice, over_limit, paint_icon, refocus, segments, sheet, under_way, wide_button,
 };
 
@@ -37,6 +38,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
                 AddTab::Create
             };
             refocus(ui);
+            ui.ctx().request_repaint();
         }
         ui.add_space(space::S);
         match tab {
@@ -96,6 +98,10 @@ fn join(view: &mut View<'_>, ui: &mut Ui) {
 fn what_it_says(view: &mut View<'_>, ui: &mut Ui, link: &str) {
     let known = view.state.forms.card.clone();
     match known.filter(|(of, _)| of == link) {
+        None if view.model.phase != Phase::Running => {
+            let words = "The invite is read as soon as Alloquy runs again.";
+            notice(ui, Weight::Info, words);
+        }
         None => under_way(ui, "Reading the invite…"),
         Some((_, Ok(invite))) => invite_card(view, ui, link, &invite),
         Some((_, Err(why))) => {
@@ -214,7 +220,7 @@ fn create(view: &mut View<'_>, ui: &mut Ui) {
         icon: Icon::Square,
         title: "Empty",
         about: "No channel yet: you make them as you go.",
-        selected: chosen.is_empty(),
+        end: End::chosen(chosen.is_empty()),
         first: false,
     };
     if card(ui, empty).clicked() {
@@ -269,7 +275,7 @@ fn template_card(ui: &mut Ui, template: &TemplateView, selected: bool) -> bool {
         icon: icon_of(&template.template),
         title: &text::name(&template.title),
         about: &about,
-        selected,
+        end: End::chosen(selected),
         first: false,
     };
     card(ui, words).clicked()

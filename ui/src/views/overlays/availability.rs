@@ -36,7 +36,7 @@ const CHOICES: [(Availability, &str, &str); 4] = [
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
         title: "How you are seen",
-        width: 400.0,
+        width: 440.0,
     };
     sheet(ui, words, |ui| {
         own_head(view, ui);

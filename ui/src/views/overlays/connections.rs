@@ -7,14 +7,14 @@ use alloquy_ids::UnixMs;
 use egui::{Color32, Frame, Margin, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::spans::{ago, counted};
+use super::spans::ago;
 use crate::action::Action;
 use crate::model::Model;
 use crate::text;
 use crate::theme::{self, Palette, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Sheet, Tone, avatar, button, focus_ring, heading, label, line, paint_icon, sheet,
+    Sheet, Tone, avatar, button, focus_ring, label, line, paint_icon, section, sheet,
 };
 
 /// Rows of people that are shown: more are counted.
@@ -37,10 +37,10 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
             .filter(|peer| peer.account.is_none());
         let others = others.filter(|peer| peer.path.is_some()).count();
         if others > 0 {
-            let words = format!(
-                "And {} that belong to nobody you know, such as relays.",
-                counted(others as u64, "device")
-            );
+            let words = match others {
+                1 => "And one device of nobody you know, such as a relay.".to_owned(),
+                others => format!("And {others} devices of nobody you know, such as relays."),
+            };
             label(ui, &words, font::secondary(), palette.text_dim);
         }
         ui.add_space(space::S);
@@ -151,7 +151,7 @@ fn people(view: &View<'_>, ui: &mut Ui) {
     if known().next().is_none() {
         return;
     }
-    heading(ui, "People");
+    section(ui, "People");
     ui.spacing_mut().item_spacing.y = 2.0;
     for peer in known().take(ROWS_MAX) {
         person(ui, peer, view.model.clock.now);

@@ -14,7 +14,7 @@ use crate::views::View;
 use crate::views::composer::best;
 use crate::widgets::{Sheet, focus_ring, icon_button, line, sheet};
 
-/// Emoji in a row.
+/// Emoji in a row, where there is room.
 const COLUMNS: usize = 9;
 /// Side of the square of an emoji.
 const CELL: f32 = 40.0;
@@ -24,6 +24,11 @@ const HEADING: f32 = 28.0;
 const GRID_HEIGHT: f32 = 320.0;
 /// Emoji that a search finds at most: what fits less is not meant.
 const FOUND_MAX: usize = 90;
+
+/// Emoji in a row of what room there is.
+fn columns(ui: &Ui) -> usize {
+    ((ui.available_width() / CELL) as usize).clamp(1, COLUMNS)
+}
 
 /// Emoji under a heading.
 struct Section {
@@ -116,13 +121,14 @@ fn search(view: &mut View<'_>, ui: &mut Ui, sections: &[Section]) -> Option<&'st
         .flat_map(|section| section.emoji.iter().copied())
         .collect();
     let last = all.len().saturating_sub(1);
+    let columns = columns(ui);
     let pressed = |key: Key| ui.input_mut(|input| input.consume_key(Modifiers::NONE, key));
     let forms = &mut view.state.forms;
     for (key, forward, by) in [
         (Key::ArrowRight, true, 1),
         (Key::ArrowLeft, false, 1),
-        (Key::ArrowDown, true, COLUMNS),
-        (Key::ArrowUp, false, COLUMNS),
+        (Key::ArrowDown, true, columns),
+        (Key::ArrowUp, false, columns),
     ] {
         if pressed(key) {
             forms.emoji_at = match forward {
@@ -165,7 +171,7 @@ fn grid(view: &mut View<'_>, ui: &mut Ui, sections: &[Section]) -> Option<&'stat
     let palette = theme::palette(ui);
     let mut jump = None;
     if sections.len() > 1 {
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::XS;
             let mut first = 0;
             for section in sections {
@@ -187,7 +193,7 @@ fn grid(view: &mut View<'_>, ui: &mut Ui, sections: &[Section]) -> Option<&'stat
         return None;
     }
     let mut picked = None;
-    let width = ui.available_width();
+    let (width, columns) = (ui.available_width(), columns(ui));
     ScrollArea::vertical()
         .id_salt("emoji grid")
         .max_height(GRID_HEIGHT)
@@ -203,11 +209,11 @@ fn grid(view: &mut View<'_>, ui: &mut Ui, sections: &[Section]) -> Option<&'stat
                     let at = egui::pos2(rect.left() + space::XS, rect.center().y - 8.0);
                     ui.painter().galley(at, galley, palette.text_dim);
                 }
-                let rows = section.emoji.len().div_ceil(COLUMNS);
+                let rows = section.emoji.len().div_ceil(columns);
                 let size = Vec2::new(width, rows as f32 * CELL);
                 let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
                 for (place, emoji) in section.emoji.iter().enumerate() {
-                    let at = Vec2::new((place % COLUMNS) as f32, (place / COLUMNS) as f32) * CELL;
+                    let at = Vec2::new((place % columns) as f32, (place / columns) as f32) * CELL;
                     let cell = Rect::from_min_size(rect.min + at, Vec2::splat(CELL));
                     let chosen = number + place == view.state.forms.emoji_at;
                     if chosen && show_choice {

@@ -11,8 +11,8 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Sheet, Tone, Weight, button, label, line, link_button, notice, segments, sheet, under_way,
-    wide_button,
+    Sheet, Tone, Weight, button, label, line, link_button, notice, refocus, segments, sheet,
+    under_way, wide_button,
 };
 
 /// Modules left light around the code (ISO/IEC 18004, 5.3.8): cameras find it by them.
@@ -83,6 +83,7 @@ fn without_link(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
         let gone = "The link does not work any more. Whoever has joined by it stays.";
         notice(ui, Weight::Info, gone);
     } else {
+        refocus(ui);
         return under_way(ui, "Making a link…");
     }
     if wide_button(ui, Tone::Primary, "Make a new link", Ok(())).clicked() {

@@ -68,10 +68,9 @@ fn card(
         _ => text::clean(&pin.text, SHOWN_CHARS),
     };
     let width = ui.available_width();
-    let mut job = text::job(
-        &words,
-        &egui::text::TextFormat::simple(font::message(), palette.text),
-    );
+    let mut format = egui::text::TextFormat::simple(font::message(), palette.text);
+    format.line_height = Some(font::MESSAGE_LINE);
+    let mut job = text::job(&words, &format);
     job.wrap.max_width = (width - 100.0).max(60.0);
     job.wrap.max_rows = 4;
     let body = ui.ctx().fonts_mut(|fonts| fonts.layout_job(job));
@@ -101,24 +100,37 @@ fn card(
     let clicked = response
         .on_hover_cursor(egui::CursorIcon::PointingHand)
         .clicked();
-    let view_of = view.model.channel(community, channel);
-    let may = view_of.is_some_and(|of| of.rights.iter().any(|held| held == "manage-messages"));
-    if may {
-        let at = egui::pos2(
-            rect.right() - theme::HIT_MIN - space::S,
-            rect.top() + space::S,
-        );
-        let button = Rect::from_min_size(at, Vec2::splat(theme::HIT_MIN));
-        let builder = egui::UiBuilder::new()
-            .max_rect(button)
-            .id_salt(("unpin", pin.id));
-        let unpin = ui.scope_builder(builder, |ui| icon_button(ui, Icon::PinOff, "Unpin", false));
-        if unpin.inner.clicked() {
-            view.act(Action::Unpin(channel, pin.id));
-            return;
-        }
+    if unpin(view, ui, (community, channel), (pin, rect)) {
+        return;
     }
     if clicked {
         view.act(Action::GoMessage(community, channel, pin.id));
     }
+}
+
+/// The button that takes a pin away, for those who may; gives whether it was pressed.
+fn unpin(
+    view: &mut View<'_>,
+    ui: &mut Ui,
+    (community, channel): (CommunityId, ChannelId),
+    (pin, card): (&MessageView, Rect),
+) -> bool {
+    let of = view.model.channel(community, channel);
+    if !of.is_some_and(|of| of.rights.iter().any(|held| held == "manage-messages")) {
+        return false;
+    }
+    let at = egui::pos2(
+        card.right() - theme::HIT_MIN - space::S,
+        card.top() + space::S,
+    );
+    let button = Rect::from_min_size(at, Vec2::splat(theme::HIT_MIN));
+    let builder = egui::UiBuilder::new()
+        .max_rect(button)
+        .id_salt(("unpin", pin.id));
+    let unpin = ui.scope_builder(builder, |ui| icon_button(ui, Icon::PinOff, "Unpin", false));
+    let pressed = unpin.inner.clicked();
+    if pressed {
+        view.act(Action::Unpin(channel, pin.id));
+    }
+    pressed
 }

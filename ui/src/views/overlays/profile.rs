@@ -17,8 +17,8 @@ use crate::text;
 use crate::theme::{self, font, space};
 use crate::views::View;
 use crate::widgets::{
-    Field, Presence, Sheet, Tone, avatar, button, chip, field, heading, key_words, label,
-    over_limit, presence_dot, sheet, switch,
+    Field, Presence, Sheet, Tone, avatar, button, chip, field, key_words, label, over_limit,
+    presence_dot, section, sheet, switch,
 };
 use may::May;
 
@@ -56,7 +56,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, account: A
         if account == view.model.me() {
             ui.add_space(space::S);
             settings::own_fields(view, ui);
-            heading(ui, "How you are seen");
+            section(ui, "How you are seen");
             availability::choices(view, ui);
         } else {
             menu(view, ui, id, (&community, member));
@@ -131,15 +131,10 @@ fn menu(
     let name = text::name(&member.name);
     let out = may.right("mute");
     if may.anything() {
-        heading(ui, "Time out");
+        section(ui, "Time out");
         ui.horizontal_wrapped(|ui| {
             for (duration_ms, span) in SPANS {
-                let pressed = button(
-                    ui,
-                    Tone::Plain,
-                    span,
-                    out.as_ref().map(|()| ()).map_err(String::as_str),
-                );
+                let pressed = button(ui, Tone::Plain, span, told(&out));
                 if pressed.clicked() {
                     let (community, account) = by_id(id, member.account);
                     let command = Command::Timeout {
@@ -153,14 +148,14 @@ fn menu(
                 }
             }
         });
-        heading(ui, "Remove");
+        section(ui, "Remove");
         ui.horizontal_wrapped(|ui| {
             for (how, right, word) in [
                 (Removal::Kick, "kick", "Kick…"),
                 (Removal::Ban, "ban", "Ban…"),
             ] {
                 let allowed = may.right(right);
-                let allowed = allowed.as_ref().map(|()| ()).map_err(String::as_str);
+                let allowed = told(&allowed);
                 if button(ui, Tone::Plain, word, allowed).clicked() {
                     view.act(Action::Open(Overlay::ConfirmRemoval(
                         id,
@@ -170,6 +165,14 @@ fn menu(
                 }
             }
         });
+    }
+}
+
+/// For a button: whether, or why not.
+fn told(may: &Result<(), String>) -> Result<(), &str> {
+    match may {
+        Ok(()) => Ok(()),
+        Err(why) => Err(why),
     }
 }
 
@@ -187,7 +190,7 @@ fn roles(
     if given.is_empty() {
         return;
     }
-    heading(ui, "Roles");
+    section(ui, "Roles");
     let name = text::name(&member.name);
     for role in given {
         let has = member.roles.contains(&role.name);

@@ -7,8 +7,8 @@ use crate::action::Action;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Field, Sheet, Tone, Weight, entered, field, label, line, link_button, notice, sheet, under_way,
-    wide_button,
+    Field, Sheet, Tone, Weight, entered, field, label, line, link_button, notice, refocus, sheet,
+    under_way, wide_button,
 };
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
@@ -29,6 +29,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
 
 fn waiting(view: &View<'_>, ui: &mut Ui) {
     if view.model.snapshot.recovery_pending {
+        refocus(ui);
         return under_way(ui, "Opening the words…");
     }
     let done = "The words were written down and confirmed. They are not on this computer any more.";

@@ -11,7 +11,8 @@ use crate::state::{Overlay, OwnProfile, SettingsPage};
 use crate::theme::{self, font, space};
 use crate::views::View;
 use crate::widgets::{
-    Field, Row, Sheet, Tone, button, entered, field, label, over_limit, row, sheet, tall_field,
+    Field, Row, Sheet, Tone, button, claim_focus, entered, field, label, over_limit, row, sheet,
+    tall_field,
 };
 
 /// Below this width, in points, the list of pages stands above the page.
@@ -70,7 +71,11 @@ fn list(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) {
             dim: false,
             count: 0,
         };
-        if row(ui, words).clicked() {
+        let response = row(ui, words);
+        if to == page {
+            claim_focus(ui, &response);
+        }
+        if response.clicked() {
             view.act(Action::Open(Overlay::Settings(to)));
         }
     }

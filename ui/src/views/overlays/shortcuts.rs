@@ -4,7 +4,7 @@ use egui::{Rect, Role, Sense, Ui, Vec2, WidgetInfo};
 
 use crate::action::{ActionKind, Reach};
 use crate::theme::{self, font, radius, space};
-use crate::widgets::{Sheet, heading, line, sheet};
+use crate::widgets::{Sheet, line, section, sheet};
 
 pub(super) fn show(ui: &mut Ui) -> bool {
     let words = Sheet {
@@ -28,7 +28,7 @@ pub(super) fn table(ui: &mut Ui) {
     ];
     ui.spacing_mut().item_spacing.y = 0.0;
     for (title, picks) in groups {
-        heading(ui, title);
+        section(ui, title);
         for kind in ActionKind::ALL {
             for reach in kind.reach().iter().filter(|reach| picks(reach)) {
                 row(ui, *kind, reach);

@@ -103,7 +103,7 @@ fn query(view: &mut View<'_>, ui: &mut Ui) -> bool {
                     .font(font::message())
                     .text_color(palette.text_strong)
                     .frame(Frame::NONE)
-                    .vertical_align(egui::Align::Center)
+                    .align(egui::Align2::LEFT_CENTER)
                     .margin(Margin::symmetric(0, 4))
                     .desired_width(f32::INFINITY);
                 ui.add(edit)

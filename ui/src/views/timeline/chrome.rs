@@ -51,9 +51,8 @@ impl Frame<'_, '_> {
             Pos2::new(right, self.viewport.bottom()),
         );
         let response = ui.interact(track, ui.scope_id().with("bar of scrolling"), Sense::DRAG);
-        if response.dragged()
-            && let Some(pointer) = response.interact_pointer_pos()
-        {
+        let moved = response.drag_started() || response.drag_delta().y != 0.0;
+        if moved && let Some(pointer) = response.interact_pointer_pos() {
             let part = (pointer.y - track.top() - handle / 2.0) / way;
             let row = part.clamp(0.0, 1.0) * (count - seen);
             let key = self.entries[(row as usize).min(self.entries.len() - 1)].key();
@@ -90,11 +89,14 @@ impl Frame<'_, '_> {
             }
             if !opened.seen {
                 let since = self.scene.times.whole(opened.since);
-                let words = format!("{} new since {since}", opened.count);
+                let after = &self.entries[row.unwrap_or_default()..];
+                let messages = after.iter().filter_map(|entry| entry.message());
+                let new = messages.filter(|of| of.author != self.scene.me).count();
+                let words = format!("{new} new since {since}");
                 let at = Pos2::new(self.viewport.center().x, self.viewport.top() + 24.0);
                 if pill(ui, at, Icon::ArrowUp, &words) {
                     opened.seen = true;
-                    self.state.target = Some(new);
+                    self.state.target = opened.first;
                     self.state.away = true;
                     ui.ctx().request_repaint();
                 }

@@ -26,9 +26,11 @@ impl Frame<'_, '_> {
             } else if self.state.selecting
                 && let Some(pointer) = ui.input(|input| input.pointer.latest_pos())
             {
+                let seen = self.state.seen.first();
+                let at_start = seen.is_some_and(|(key, top)| *key == Key::Head && *top >= 0.0);
                 let over = match pointer.y {
-                    y if y < self.viewport.top() => DRAG_SCROLL,
-                    y if y > self.viewport.bottom() => -DRAG_SCROLL,
+                    y if y < self.viewport.top() && !at_start => DRAG_SCROLL,
+                    y if y > self.viewport.bottom() && self.state.away => -DRAG_SCROLL,
                     _ => 0.0,
                 };
                 if over != 0.0 {

@@ -1,5 +1,6 @@
 //! What can be done with a message: by the bar at a hover, the menu, and keys while it has the focus.
 
+use alloquy_api::limits::TEXT_BYTES_MAX;
 use alloquy_api::reply::MessageView;
 use alloquy_ids::EventId;
 use egui::{Key, Modifiers, Pos2, Rect, Response, Ui, Vec2};
@@ -10,6 +11,7 @@ use super::{Scene, TimelineState};
 use crate::action::Action;
 use crate::markdown::Hot;
 use crate::state::{Direction, Overlay};
+use crate::text;
 use crate::theme::{self, radius, space};
 use crate::widgets::{self, icon_button};
 
@@ -72,7 +74,7 @@ impl Tool {
         }
     }
 
-    fn action(self, row: &Row<'_>, view: &MessageView, scene: &Scene<'_>) -> Action {
+    fn action(self, view: &MessageView, scene: &Scene<'_>) -> Action {
         let (slot, channel) = (scene.slot, scene.slot.channel);
         match self {
             Self::React => Action::Open(Overlay::Emoji(slot, Some(view.id))),
@@ -82,7 +84,7 @@ impl Tool {
             Self::Pin if view.pinned => Action::Unpin(channel, view.id),
             Self::Pin => Action::Pin(channel, view.id),
             Self::MarkUnread => Action::MarkUnread(channel, view.id),
-            Self::CopyText => Action::Copy(row.measured.body.plain.clone()),
+            Self::CopyText => Action::Copy(text::clean(&view.text, TEXT_BYTES_MAX)),
             Self::CopyLink => Action::Copy(link(view.id, scene)),
             Self::Delete => Action::Delete(channel, view.id),
         }
@@ -101,21 +103,14 @@ fn link(message: EventId, scene: &Scene<'_>) -> String {
 /// The menu of a message.
 pub(super) fn menu(
     response: &Response,
-    row: &Row<'_>,
     view: &MessageView,
     scene: &Scene<'_>,
     state: &mut TimelineState,
 ) {
-    response.context_menu(|ui| items(ui, row, view, scene, state));
+    response.context_menu(|ui| items(ui, view, scene, state));
 }
 
-fn items(
-    ui: &mut Ui,
-    row: &Row<'_>,
-    view: &MessageView,
-    scene: &Scene<'_>,
-    state: &mut TimelineState,
-) {
+fn items(ui: &mut Ui, view: &MessageView, scene: &Scene<'_>, state: &mut TimelineState) {
     /// Width of the menu: "Mark unread" with its icon and key.
     const WIDTH: f32 = 190.0;
     ui.set_width(WIDTH);
@@ -133,7 +128,7 @@ fn items(
             count: 0,
         };
         if widgets::row(ui, item).clicked() {
-            state.act(tool.action(row, view, scene));
+            state.act(tool.action(view, scene));
             ui.close();
         }
     }
@@ -159,7 +154,7 @@ pub(super) fn bar(
     let at = Pos2::new(row.rect.right() - size.x - space::XL, top);
     let rect = Rect::from_min_size(at, size);
     // Nothing below the bar is to be hit through it.
-    let ground = ui.interact(rect, ui.scope_id().with("bar"), egui::Sense::CLICK);
+    ui.interact(rect, ui.scope_id().with("bar"), egui::Sense::CLICK);
     ui.painter().rect_filled(rect, radius::ROW, palette.raised);
     let stroke = egui::Stroke::new(1.0, palette.line);
     let kind = egui::StrokeKind::Outside;
@@ -174,13 +169,12 @@ pub(super) fn bar(
             let (icon, words, key) = tool.words(view);
             let name = format!("{words} ({key})");
             if icon_button(ui, icon, &name, false).clicked() {
-                state.act(tool.action(row, view, scene));
+                state.act(tool.action(view, scene));
             }
         }
         let more = icon_button(ui, Icon::Ellipsis, "More", false);
-        egui::Popup::menu(&more).show(|ui| items(ui, row, view, scene, state));
+        egui::Popup::menu(&more).show(|ui| items(ui, view, scene, state));
     });
-    drop(ground);
     Some(rect)
 }
 
@@ -217,7 +211,7 @@ pub(super) fn keys(row: &Row<'_>, scene: &Scene<'_>, state: &mut TimelineState, 
     ];
     for (pressed, tool) in tools {
         if pressed && tool.is_offered(view, scene) {
-            state.act(tool.action(row, view, scene));
+            state.act(tool.action(view, scene));
         }
     }
     if pressed(none, Key::Enter)

@@ -11,7 +11,7 @@ use crate::theme::{self, font, space};
 use crate::views::View;
 use crate::views::overlays::{availability, connections, spans};
 use crate::widgets::{
-    Tone, Weight, button, heading, icon_button, label, link_button, notice, segments, switch,
+    Tone, Weight, button, icon_button, label, link_button, notice, section, segments, switch,
 };
 
 /// Where the source and the licences are read.
@@ -36,7 +36,7 @@ pub(super) fn profile(view: &mut View<'_>, ui: &mut Ui) {
     ui.add_space(space::S);
     super::own_fields(view, ui);
     if view.model.snapshot.recovery_pending {
-        heading(ui, "Recovery");
+        section(ui, "Recovery");
         let words = "Twelve words bring your account back when this computer is lost. You have not written them \
                      down yet.";
         notice(ui, Weight::Warn, words);
@@ -48,7 +48,7 @@ pub(super) fn profile(view: &mut View<'_>, ui: &mut Ui) {
 
 pub(super) fn appearance(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
-    heading(ui, "Colours");
+    section(ui, "Colours");
     let themes = [ThemeChoice::System, ThemeChoice::Dark, ThemeChoice::Light];
     let words = ["As the desktop", "Dark", "Light"];
     let now = themes
@@ -57,7 +57,7 @@ pub(super) fn appearance(view: &mut View<'_>, ui: &mut Ui) {
     if let Some(place) = segments(ui, "Colours", &words, now.unwrap_or(0)) {
         view.act(Action::SetTheme(themes[place]));
     }
-    heading(ui, "Size");
+    section(ui, "Size");
     ui.horizontal(|ui| {
         if icon_button(ui, Icon::Minus, "Smaller", false).clicked() {
             view.act(Action::Zoom(Direction::Previous));
@@ -71,7 +71,7 @@ pub(super) fn appearance(view: &mut View<'_>, ui: &mut Ui) {
             view.act(Action::ZoomReset);
         }
     });
-    heading(ui, "Times");
+    section(ui, "Times");
     let twelve = view.state.settings.twelve_hours;
     if let Some(place) = segments(ui, "Times", &["21:41", "9:41 PM"], usize::from(twelve)) {
         view.act(Action::SetTwelveHours(place == 1));
@@ -86,7 +86,7 @@ pub(super) fn appearance(view: &mut View<'_>, ui: &mut Ui) {
 
 pub(super) fn notifications(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
-    heading(ui, "Tell me about");
+    section(ui, "Tell me about");
     let kinds = [Notify::All, Notify::Mentions, Notify::Nothing];
     let words = ["Every message", "Mentions of me", "Nothing"];
     let now = kinds
@@ -134,18 +134,17 @@ pub(super) fn storage(view: &mut View<'_>, ui: &mut Ui) {
     };
     fact(ui, "It takes", &size);
     fact(ui, "Sealed by", &about.sealed_by);
-    let words = "What is stored here can be read by nobody who does not have the key above, not even from a copy \
-                 of the disk.";
+    let words = "Messages, keys and settings are sealed before they reach the disk.";
     notice(ui, Weight::Info, words);
 }
 
 pub(super) fn network(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
     let connections = std::sync::Arc::clone(&view.model.snapshot.connections);
-    heading(ui, "People nearby");
+    section(ui, "People nearby");
     let words = connections::discovery_words(connections.local_discovery);
     label(ui, words, font::message(), palette.text);
-    heading(ui, "Addresses of this computer");
+    section(ui, "Addresses of this computer");
     if connections.listen.is_empty() {
         label(
             ui,
@@ -176,7 +175,7 @@ pub(super) fn about(view: &mut View<'_>, ui: &mut Ui) {
         "in this window, and ends with it"
     };
     fact(ui, "The node runs", runs);
-    heading(ui, "Fonts and icons");
+    section(ui, "Fonts and icons");
     for (what, licence) in FONTS {
         label(ui, what, font::control(), palette.text);
         label(ui, licence, font::secondary(), palette.text_dim);

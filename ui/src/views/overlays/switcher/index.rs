@@ -16,6 +16,8 @@ use crate::text;
 
 /// Rows that are laid out: more than a person reads.
 pub(super) const ROWS_MAX: usize = 20;
+/// Rows while nothing is typed: a glance.
+const ROWS_AT_FIRST: usize = 10;
 /// Characters of a query: longer than any name.
 const QUERY_CHARS_MAX: usize = 200;
 
@@ -131,7 +133,11 @@ impl SwitcherIndex {
         let mut found: Vec<(u32, usize)> = Vec::new();
         if letters.is_empty() {
             let all = self.entries.iter().enumerate();
-            let all = all.filter(|(_, entry)| wanted(entry.target) || query.is_empty());
+            // Nothing is asked for: what a person most likely wants is a channel.
+            let of_places = |target| matches!(target, Target::Channel(..) | Target::Community(_));
+            let all = all.filter(|(_, entry)| {
+                wanted(entry.target) && (!query.is_empty() || of_places(entry.target))
+            });
             found.extend(all.map(|(at, entry)| (standing(entry), at)));
         } else {
             let pattern = Pattern::parse(letters, CaseMatching::Ignore, Normalization::Smart);
@@ -148,15 +154,22 @@ impl SwitcherIndex {
             }
         }
         found.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        found.truncate(ROWS_MAX);
+        found.truncate(if query.is_empty() {
+            ROWS_AT_FIRST
+        } else {
+            ROWS_MAX
+        });
         found.into_iter().map(|(_, at)| at).collect()
     }
 }
 
+/// Tells targets of one kind from others.
+type Picks = fn(Target) -> bool;
+
 /// What a sign at the beginning limits a query to, and the letters after it; `None`: nothing can be found.
-fn wanted(query: &str) -> (Option<fn(Target) -> bool>, &str) {
+fn wanted(query: &str) -> (Option<Picks>, &str) {
     let rest = query.get(1..).unwrap_or_default().trim_start();
-    let of: fn(Target) -> bool = match query.chars().next() {
+    let of: Picks = match query.chars().next() {
         Some('#') => |target| matches!(target, Target::Channel(..)),
         Some('@') => |target| matches!(target, Target::Person(..)),
         Some('*') => |target| matches!(target, Target::Community(_)),
