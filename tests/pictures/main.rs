@@ -13,9 +13,18 @@ use tempfile::tempdir;
 
 /// What two other people say, each as the line of its own node.
 const CONVERSATION: &[(usize, &str)] = &[
-    (0, "Morning! The new lamps are up. Count **three** in the hall, *none* in the cellar."),
-    (1, "The cellar one is a fuse, I will look at it tonight. Spare ones are in the grey box."),
-    (1, "```rust\nfn lamps(room: Room) -> usize {\n    room.sockets().filter(Socket::is_wired).count()\n}\n```"),
+    (
+        0,
+        "Morning! The new lamps are up. Count **three** in the hall, *none* in the cellar.",
+    ),
+    (
+        1,
+        "The cellar one is a fuse, I will look at it tonight. Spare ones are in the grey box.",
+    ),
+    (
+        1,
+        "```rust\nfn lamps(room: Room) -> usize {\n    room.sockets().filter(Socket::is_wired).count()\n}\n```",
+    ),
     (0, "Only you would write that down in Rust 😄"),
     (1, "電球はあと二つあります 💡 (two bulbs are left)"),
     (0, "Colour check: ❤️ 🇪🇺 👨‍👩‍👧 👍🏽 1️⃣ and «плюс» as it should be"),
@@ -33,7 +42,10 @@ fn main() -> anyhow::Result<()> {
     };
     let root = tempdir().context("no temporary folder can be made")?;
     let data = root.path().join("window");
-    let mut arguments = vec!["--data", data.to_str().context("the folder's path is text")?];
+    let mut arguments = vec![
+        "--data",
+        data.to_str().context("the folder's path is text")?,
+    ];
     arguments.extend(LOOPBACK);
     let mut window = match Window::open(&screen, arguments) {
         Ok(window) => window,
@@ -80,13 +92,14 @@ fn main() -> anyhow::Result<()> {
     }
     window.sees_part("as it should be");
     window.must(&json!({"do": "click", "role": "MultilineTextInput"}));
-    window.write("Thank you both! I bring ||cake|| tonight :");
-    shoot(&mut window, "emoji")?;
-    window.press("Escape");
-    window.press("Backspace");
+    window.write("Thank you both! I bring ||cake|| tonight");
     window.press("Enter");
     window.sees_part("Thank you both!");
+    window.must(&json!({"do": "gone", "name": "Copied."}));
     shoot(&mut window, "main-dark")?;
+    window.press("Ctrl+Shift+E");
+    shoot(&mut window, "emoji")?;
+    window.press("Escape");
     window.press("Ctrl+K");
     window.write("gen");
     shoot(&mut window, "switcher")?;

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use crate::action::Action;
 use crate::effect::Effect;
 use crate::model::{Model, Phase};
-use crate::state::UiState;
+use crate::state::{Overlay, UiState};
 use crate::theme;
 
 pub(crate) use composer::Completions;
@@ -70,11 +70,16 @@ pub fn show(model: &Model, state: &mut UiState, ui: &mut Ui) -> Vec<Effect> {
         }
     }
     let actions = view.actions;
+    let opens_switcher = actions.contains(&Action::Open(Overlay::Switcher));
     let mut effects = Vec::new();
     for action in actions {
         effects.extend(state.apply(action, model));
         // What an action changed is seen at once, not at the next movement of the mouse.
         ui.ctx().request_repaint();
+    }
+    if opens_switcher {
+        // The next letter may come with the very frame that draws the field first.
+        ui.memory_mut(|memory| memory.request_focus(overlays::switcher_field()));
     }
     effects
 }

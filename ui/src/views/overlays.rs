@@ -25,6 +25,7 @@ use crate::widgets::{Tone, all_closed, button};
 pub(super) use connections::connection_words;
 pub(crate) use invite::QrPicture;
 pub(crate) use switcher::SwitcherIndex;
+pub(super) use switcher::field_id as switcher_field;
 
 /// Shows what is open, the topmost last.
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {

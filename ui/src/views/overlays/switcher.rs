@@ -84,6 +84,11 @@ impl Keys {
     }
 }
 
+/// The field's id, known before it is first drawn: what is typed right after the shortcut goes into it.
+pub(in crate::views) fn field_id() -> egui::Id {
+    egui::Id::unique("quick switcher")
+}
+
 fn query(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let palette = theme::palette(ui);
     let frame = Frame::new()
@@ -99,6 +104,7 @@ fn query(view: &mut View<'_>, ui: &mut Ui) -> bool {
                     .font(font::message())
                     .color(palette.text_faint);
                 let edit = TextEdit::singleline(&mut view.state.forms.switcher)
+                    .id(field_id())
                     .hint_text(hint)
                     .font(font::message())
                     .text_color(palette.text_strong)
