@@ -235,8 +235,6 @@ fn visuals(palette: &Palette, dark: bool) -> egui::Visuals {
     visuals.warn_fg_color = palette.warn;
     visuals.error_fg_color = palette.danger;
     visuals.override_text_color = None;
-    // A blinking cursor is two frames a second for ever: it stays on.
-    visuals.text_cursor.blink = false;
     visuals.widgets = widgets(palette);
     visuals
 }
