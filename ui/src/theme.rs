@@ -230,8 +230,6 @@ fn visuals(palette: &Palette, dark: bool) -> egui::Visuals {
     visuals.hyperlink_color = palette.accent_text;
     visuals.selection.bg_fill = palette.accent.gamma_multiply(0.45);
     visuals.selection.stroke = Stroke::new(1.0, palette.accent_text);
-    // A blinking cursor would draw two frames a second for nothing.
-    visuals.text_cursor.blink = false;
     visuals.warn_fg_color = palette.warn;
     visuals.error_fg_color = palette.danger;
     visuals.override_text_color = None;

@@ -1,10 +1,12 @@
 //! From a text to blocks.
 
+use alloquy_api::limits::TEXT_BYTES_MAX;
 use pulldown_cmark::{
     CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd, TextMergeStream,
 };
 
 use super::{Block, Hot, Names, Nesting, Span, Style};
+use crate::text;
 
 /// Quotes in quotes and lists in lists that are shown as such: deeper ones would leave no room for words.
 const NESTING_MAX: u8 = 5;
@@ -65,6 +67,8 @@ impl Reader<'_> {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
             Event::Text(text) | Event::Html(text) | Event::InlineHtml(text) => {
+                // An entity such as `&#x202e;` becomes its character only here.
+                let text = text::clean(&text, TEXT_BYTES_MAX);
                 match &mut self.code {
                     Some((_, code)) => code.push_str(&text),
                     None => self.push(&text),
@@ -405,6 +409,7 @@ mod tests {
                 &[":[only]: ", "l:https://a.example"],
             ),
             ("one\ntwo", &[":one\ntwo"]),
+            ("a&#x202e;b &amp; c", &[":ab & c"]),
         ] {
             assert_eq!(spans(text), expected, "{text}");
         }

@@ -67,3 +67,29 @@ fn long_messages_are_cut_until_all_is_asked_for() {
     harness.run();
     harness.get_by_label_contains("line 299");
 }
+
+#[test]
+fn texts_made_to_break_it_are_shown() {
+    let walls = [
+        "[".repeat(8_000),
+        "*a_".repeat(2_600),
+        "> ".repeat(4_000),
+        "- ".repeat(4_000),
+        "||a".repeat(2_600),
+        "```".repeat(2_600),
+        "@#".repeat(4_000),
+        "https://".repeat(1_000),
+        "a".repeat(8_000),
+        "\t\u{0}\u{7f}\r\n".repeat(1_000),
+        "<div><!--".to_owned(),
+        "[a]: https://a.example".to_owned(),
+        "![a](https://a.example/picture.png)".to_owned(),
+        "&#x202e;&#0;&nbsp;x".to_owned(),
+    ];
+    for wall in &walls {
+        let text = format!("{wall}\n\nend");
+        let mut harness = open(model([message(3, &text), message(6, "after")]));
+        harness.run();
+        harness.get_by_label("Ada, 11:20: after");
+    }
+}

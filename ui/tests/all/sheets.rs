@@ -2,18 +2,15 @@
 
 use std::sync::Arc;
 
-use alloquy_api::{Command, CommandError, ErrorCode, Reply};
+use alloquy_api::{Command, Reply};
 use alloquy_ids::InviteId;
-use alloquy_ui::model::Failure;
-use alloquy_ui::state::{AddTab, Overlay, Removal, SettingsPage};
-use alloquy_ui::{Action, Effect, Model, Phase};
-use egui::{Key, Modifiers};
+use alloquy_ui::state::{Overlay, Removal, SettingsPage};
+use alloquy_ui::{Action, Effect, Model};
+use egui::Key;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
-use crate::fixture::{
-    COMMUNITY, DESIGN, ME, World, change, change_community, member, open, open_sized,
-};
+use crate::fixture::{COMMUNITY, ME, World, change, change_community, open, open_sized};
 use crate::sheets_fixture::{BEN, invite, link, recovery_words, rich};
 
 /// Every sheet, except those of other files.
@@ -48,7 +45,7 @@ fn all() -> Vec<Overlay> {
 }
 
 /// Answers what was asked, as a node would.
-fn answer(harness: &mut Harness<'static, World>) {
+pub(crate) fn answer(harness: &mut Harness<'static, World>) {
     loop {
         let world = harness.state_mut();
         let asked = world.effects.iter().find_map(|effect| match effect {
@@ -84,7 +81,7 @@ fn reply(command: &Command) -> Option<Reply> {
     }
 }
 
-fn act(harness: &mut Harness<'static, World>, action: Action) {
+pub(crate) fn act(harness: &mut Harness<'static, World>, action: Action) {
     let world = harness.state_mut();
     let effects = world.state.apply(action, &world.model);
     world.effects.extend(effects);
@@ -93,14 +90,14 @@ fn act(harness: &mut Harness<'static, World>, action: Action) {
 }
 
 /// Puts the focus on a field and types.
-fn type_in(harness: &mut Harness<'static, World>, name: &str, text: &str) {
+pub(crate) fn type_in(harness: &mut Harness<'static, World>, name: &str, text: &str) {
     harness.get_by_label(name).focus();
     harness.run();
     harness.event(egui::Event::Text(text.to_owned()));
     harness.run();
 }
 
-fn opened(model: Model, overlay: Overlay) -> Harness<'static, World> {
+pub(crate) fn opened(model: Model, overlay: Overlay) -> Harness<'static, World> {
     let mut harness = open(model);
     harness.state_mut().state.forms.link = link();
     act(&mut harness, Action::Open(overlay));
@@ -213,173 +210,6 @@ fn everything_is_reached_in_the_smallest_window_at_double_size() {
             );
         }
     }
-}
-
-#[test]
-fn the_switcher_goes_to_a_channel_by_a_few_letters() {
-    let mut harness = open(rich());
-    harness.key_press_modifiers(Modifiers::COMMAND, Key::K);
-    harness.run();
-    type_in(
-        &mut harness,
-        "Go to a channel, a person or a community",
-        "dsgn",
-    );
-    harness.key_press(Key::Enter);
-    harness.run();
-    assert_eq!(harness.state().state.places.now().channel, Some(DESIGN));
-    assert!(harness.state().state.overlays.is_empty());
-}
-
-#[test]
-fn the_switcher_shows_what_is_unread_first_and_moves_by_arrows() {
-    let mut harness = opened(rich(), Overlay::Switcher);
-    harness.get_by_label("design, Alloquy dev");
-    harness.key_press(Key::ArrowDown);
-    harness.key_press(Key::ArrowUp);
-    harness.run();
-    harness.key_press(Key::Enter);
-    harness.run();
-    assert_eq!(harness.state().state.places.now().channel, Some(DESIGN));
-}
-
-#[test]
-fn the_switcher_tells_people_commands_and_what_is_not_there_yet_apart() {
-    let mut harness = opened(rich(), Overlay::Switcher);
-    harness.state_mut().state.forms.switcher = "@to".to_owned();
-    harness.run();
-    harness.get_by_label("tomasz, Alloquy dev");
-    assert!(harness.query_by_label("design, Alloquy dev").is_none());
-    harness.state_mut().state.forms.switcher = ">short".to_owned();
-    harness.run();
-    harness.get_by_label("Shortcuts, command");
-    harness.state_mut().state.forms.switcher = "?bread".to_owned();
-    harness.run();
-    harness.get_by_label("Searching messages comes with a later version.");
-    harness.key_press(Key::Enter);
-    harness.run();
-    assert_eq!(harness.state().state.overlays, [Overlay::Switcher]);
-}
-
-#[test]
-fn ten_thousand_members_are_searched_and_twenty_rows_laid_out() {
-    let mut model = rich();
-    change_community(&mut model, |community| {
-        let members = (0..10_000_u32).map(|n| {
-            let mut view = member(1, &format!("member {n}"));
-            view.account.0[..4].copy_from_slice(&n.to_be_bytes());
-            view
-        });
-        community.members = Arc::new(members.collect());
-    });
-    let mut harness = opened(model, Overlay::Switcher);
-    harness.state_mut().state.forms.switcher = "@member 77".to_owned();
-    harness.run();
-    let rows = harness
-        .root()
-        .children_recursive()
-        .filter(|node| node.accesskit_node().role() == egui::accesskit::Role::ListBoxOption)
-        .count();
-    assert_eq!(rows, 20);
-}
-
-#[test]
-fn an_invite_is_there_at_once_is_copied_and_taken_back() {
-    let mut harness = opened(rich(), Overlay::Invite(COMMUNITY));
-    harness.get_by_label("The invite link as a picture to scan");
-    harness.get_by_label("Copy").click();
-    harness.run();
-    let copied = |effect: &Effect| matches!(effect, Effect::Copy(text) if *text == link());
-    assert!(harness.state().effects.iter().any(copied));
-    harness.get_by_label("Take it back").click();
-    harness.run();
-    let commands = harness.state().commands();
-    assert!(
-        commands
-            .iter()
-            .any(|command| matches!(command, Command::RevokeInvite { .. }))
-    );
-    answer(&mut harness);
-    harness.get_by_label("Make a new link");
-    assert!(
-        harness
-            .query_by_label("The invite link as a picture to scan")
-            .is_none()
-    );
-}
-
-#[test]
-fn an_invite_is_made_for_seven_days_and_any_number() {
-    let mut harness = open(rich());
-    let world = harness.state_mut();
-    let effects = world
-        .state
-        .apply(Action::Open(Overlay::Invite(COMMUNITY)), &world.model);
-    world.effects.extend(effects);
-    let commands = harness.state().commands();
-    let Some(Command::Invite {
-        uses, expires_ms, ..
-    }) = commands.last()
-    else {
-        panic!("{commands:?}");
-    };
-    assert_eq!((*uses, *expires_ms), (None, Some(7 * 24 * 3_600_000)));
-}
-
-#[test]
-fn a_pasted_link_shows_its_card_and_joins() {
-    let mut harness = open(rich());
-    act(&mut harness, Action::Open(Overlay::AddCommunity));
-    type_in(&mut harness, "Invite link", &link());
-    answer(&mut harness);
-    harness.get_by_label("You will connect to 3 peers; they see your address");
-    harness.get_by_label("Join Rust Berlin").click();
-    harness.run();
-    let commands = harness.state().commands();
-    assert_eq!(commands.last(), Some(&Command::Join { link: link() }));
-}
-
-#[test]
-fn a_broken_link_says_so_and_stays() {
-    let mut harness = open(rich());
-    act(&mut harness, Action::Open(Overlay::AddCommunity));
-    type_in(&mut harness, "Invite link", "https://example.org/x");
-    harness.get_by_label_contains("is not an invite");
-    harness.key_press(Key::Escape);
-    harness.run();
-    assert_eq!(harness.state().state.forms.link, "https://example.org/x");
-    assert!(harness.state().commands().is_empty());
-}
-
-#[test]
-fn a_name_of_101_bytes_is_refused_before_it_is_sent_and_stays() {
-    let mut harness = open(rich());
-    harness.state_mut().state.forms.add_tab = AddTab::Create;
-    act(&mut harness, Action::Open(Overlay::AddCommunity));
-    let name = "n".repeat(101);
-    type_in(&mut harness, "Name of the community", &name);
-    harness.get_by_label_contains("101 bytes");
-    harness.key_press(Key::Enter);
-    harness.run();
-    assert!(harness.state().commands().is_empty());
-    assert_eq!(harness.state().state.forms.community, name);
-}
-
-#[test]
-fn a_community_is_created_from_the_first_template_by_name_and_enter() {
-    let mut harness = open(rich());
-    harness.state_mut().state.forms.add_tab = AddTab::Create;
-    act(&mut harness, Action::Open(Overlay::AddCommunity));
-    // The field has the focus: what is typed goes there.
-    harness.event(egui::Event::Text("Tea".to_owned()));
-    harness.run();
-    harness.key_press(Key::Enter);
-    harness.run();
-    let expected = Command::CreateCommunity {
-        name: "Tea".to_owned(),
-        template: Some("friends".to_owned()),
-    };
-    assert_eq!(harness.state().commands(), [expected]);
 }
 
 #[test]
@@ -573,91 +403,6 @@ fn no_sheet_speaks_of_ports_nat_or_servers() {
 }
 
 #[test]
-fn a_failed_join_says_what_to_do_and_can_be_tried_again() {
-    let mut harness = opened(rich(), Overlay::JoinCard);
-    harness.get_by_label("Join Rust Berlin").click();
-    harness.run();
-    let world = harness.state_mut();
-    let ask = world.effects.iter().find_map(|effect| match effect {
-        Effect::Submit {
-            ask,
-            command: Command::Join { .. },
-        } => Some(*ask),
-        _ => None,
-    });
-    let error = CommandError::new(ErrorCode::Timeout, "no peer answered within 30 s");
-    world.state.answered(ask.unwrap(), Err(error), &world.model);
-    harness.run();
-    harness.get_by_label_contains("Try again when one of them is online");
-    harness.get_by_label("Try again");
-    assert_eq!(harness.state().state.forms.link, link());
-}
-
-#[test]
-fn a_member_already_opens_the_community_instead() {
-    let mut harness = opened(rich(), Overlay::JoinCard);
-    let mut card = invite(true);
-    card.community = COMMUNITY;
-    harness.state_mut().state.forms.card = Some((link(), Ok(card)));
-    harness.run();
-    assert!(harness.query_by_label("Join Rust Berlin").is_none());
-    harness.get_by_label("Open it").click();
-    harness.run();
-    assert!(harness.state().state.overlays.is_empty());
-    assert_eq!(
-        harness.state().state.places.now().community,
-        Some(COMMUNITY)
-    );
-}
-
-#[test]
-fn an_answer_about_a_link_typed_over_is_left_out() {
-    let mut harness = open(rich());
-    let world = harness.state_mut();
-    world.state.forms.link = link();
-    let asked = world
-        .state
-        .apply(Action::Open(Overlay::AddCommunity), &world.model);
-    let asked = asked.into_iter().find_map(|effect| match effect {
-        Effect::Submit {
-            ask,
-            command: Command::InspectInvite { .. },
-        } => Some(ask),
-        _ => None,
-    });
-    world.state.forms.link = "alloquy://join/other".to_owned();
-    world.state.refresh(&world.model);
-    let reply = Reply::InviteCard {
-        card: invite(false),
-    };
-    world
-        .state
-        .answered(asked.unwrap(), Ok(reply), &world.model);
-    assert_eq!(world.state.forms.card, None);
-}
-
-#[test]
-fn an_invite_that_is_changed_before_anybody_saw_it_is_taken_back() {
-    let mut harness = opened(rich(), Overlay::Invite(COMMUNITY));
-    harness.get_by_label("Good for: 1 hour").click();
-    harness.run();
-    let commands = harness.state().commands();
-    assert!(
-        matches!(
-            commands.as_slice(),
-            [
-                Command::RevokeInvite { .. },
-                Command::Invite {
-                    expires_ms: Some(3_600_000),
-                    ..
-                }
-            ]
-        ),
-        "{commands:?}"
-    );
-}
-
-#[test]
 fn the_focus_returns_to_where_one_writes() {
     let mut harness = opened(rich(), Overlay::Connections);
     harness.key_press(Key::Escape);
@@ -666,23 +411,4 @@ fn the_focus_returns_to_where_one_writes() {
     harness.run();
     let slot = harness.state().state.places.now().slot().unwrap();
     assert_eq!(harness.state().state.composers[&slot].text, "hello");
-}
-
-#[test]
-fn a_join_that_the_node_did_not_live_to_answer_can_be_tried_again() {
-    let mut harness = opened(rich(), Overlay::JoinCard);
-    harness.get_by_label("Join Rust Berlin").click();
-    harness.run();
-    let world = harness.state_mut();
-    assert!(world.state.forms.joining);
-    world.model.phase = Phase::Failed(Failure {
-        what: "The node has ended.".to_owned(),
-        remedy: "Start it again.".to_owned(),
-        may_restart: true,
-    });
-    world.state.refresh(&world.model);
-    harness.run();
-    harness.get_by_label_contains("stopped before this was done");
-    harness.get_by_label("Start again");
-    assert_eq!(harness.state().state.forms.link, link());
 }

@@ -1,5 +1,7 @@
 //! The timeline: what it shows, what it holds fast, what it does not do.
 
+use std::collections::BTreeSet;
+
 use alloquy_api::Command;
 use alloquy_api::command::WindowAt;
 use alloquy_api::reply::{DeliveryState, QuoteView, RepliesView};
@@ -8,7 +10,7 @@ use alloquy_ui::state::{Slot, Unsent};
 use alloquy_ui::{Action, Effect};
 use egui::{Key, Modifiers, MouseWheelUnit, TouchPhase, Vec2, pos2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::kittest::{By, NodeT, Queryable};
 
 use crate::fixture::{
     COMMUNITY, GENERAL, ME, NOON, World, account, change_community, change_window, member, message,
@@ -505,19 +507,61 @@ fn text_is_selected_over_messages_and_copied_with_its_authors() {
 }
 
 #[test]
-fn every_stop_of_the_tab_key_has_a_name() {
+fn every_stop_of_the_tab_key_has_a_name_and_all_that_can_be_done_is_one() {
     let mut rich = message(4, "see https://a.example and ||hidden|| @Ada #design");
     rich.reactions = vec![reaction("🎉", &[1])];
+    rich.reply_to = Some(message_id(0));
     let mut harness = open_sized(model([message(0, "x"), rich]), 720.0, 480.0);
+    let mut stops = BTreeSet::new();
     for _ in 0..60 {
         harness.key_press(Key::Tab);
         harness.run();
-        for node in
-            harness.query_all(egui_kittest::kittest::By::new().predicate(|node| node.is_focused()))
-        {
+        let focused = By::new().predicate(|node| node.is_focused());
+        for node in harness.query_all(focused) {
             let node = node.accesskit_node();
-            let named = node.label().is_some_and(|name| !name.trim().is_empty());
+            let name = node.label().unwrap_or_default();
+            let named = !name.trim().is_empty();
             assert!(named || node.role() == egui::Role::Window, "{node:?}");
+            stops.insert(name);
         }
     }
+    for expected in [
+        "Message #general",
+        "Emoji",
+        "https://a.example",
+        "Show the spoiler",
+        "@Ada",
+        "#design",
+        "🎉, 1",
+    ] {
+        assert!(
+            stops.contains(expected),
+            "{expected} is not among {stops:?}"
+        );
+    }
+}
+
+#[test]
+fn selecting_does_not_end_when_messages_arrive() {
+    let mut harness = open(model([
+        message(0, "first words"),
+        message(3, "second words"),
+    ]));
+    let row = harness.get_by_label("Mira, 11:00: first words").rect();
+    let from = pos2(row.left() + 73.0, row.bottom() - 10.0);
+    let to = pos2(row.left() + 400.0, row.bottom() - 10.0);
+    harness.drag_at(from);
+    harness.run_steps(2);
+    harness.hover_at(to);
+    harness.run_steps(2);
+    harness.drop_at(to);
+    harness.run();
+    change_window(&mut harness.state_mut().model, |of| {
+        of.messages.push(message(6, "third words").into());
+    });
+    harness.run();
+    harness.event(egui::Event::Copy);
+    harness.run();
+    let mut effects = harness.state().effects.iter();
+    assert!(effects.any(|effect| *effect == Effect::Copy("first words".to_owned())));
 }

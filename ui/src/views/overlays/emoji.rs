@@ -69,10 +69,12 @@ pub(in crate::views) fn show(
 fn sections(view: &View<'_>) -> Vec<Section> {
     let typed = view.state.forms.emoji.trim();
     if !typed.is_empty() {
-        let names = emojis::iter().flat_map(|emoji| {
-            let codes = emoji.shortcodes().map(move |code| (emoji, code));
-            codes.chain([(emoji, emoji.name())])
-        });
+        let names = emojis::iter()
+            .filter(|emoji| is_drawn(emoji))
+            .flat_map(|emoji| {
+                let codes = emoji.shortcodes().map(move |code| (emoji, code));
+                codes.chain([(emoji, emoji.name())])
+            });
         let mut emoji: Vec<&Emoji> = Vec::new();
         for found in best(typed, names, 2 * FOUND_MAX) {
             if !emoji.contains(&found) && emoji.len() < FOUND_MAX {
@@ -107,10 +109,15 @@ fn sections(view: &View<'_>) -> Vec<Section> {
         Section {
             name,
             icon,
-            emoji: group.emojis().collect(),
+            emoji: group.emojis().filter(|emoji| is_drawn(emoji)).collect(),
         }
     });
     first.into_iter().chain(groups).collect()
+}
+
+/// Whether the bundled font has it: its drawings end with Unicode 15.
+fn is_drawn(emoji: &Emoji) -> bool {
+    emoji.unicode_version() < emojis::UnicodeVersion::new(15, 1)
 }
 
 /// The field, and the keys that move the choice; gives what Enter picks.
