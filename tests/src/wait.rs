@@ -71,11 +71,6 @@ impl Lines {
         Some(line)
     }
 
-    /// Waits much longer than [`DEADLINE`] for the next line: a program may have to be built first.
-    pub fn after_building(&mut self) -> Option<String> {
-        self.within(10 * DEADLINE)
-    }
-
     /// The first line from here on that fits.
     ///
     /// # Panics

@@ -92,15 +92,16 @@ fn processes_of(folder: &str) -> Vec<String> {
 fn the_demo_moves_within_ten_seconds_takes_the_lines_it_printed_and_leaves_nothing() {
     let elsewhere = tempdir().unwrap();
     let mut command = Command::new(workspace().join("run"));
-    // The development profile: what the tests were built with, so nothing is built a second time.
+    // What the tests were built with: built alone, the program would have other features of its dependencies, and
+    // all of them would be built a second time.
     command
         .arg("demo")
         .current_dir(elsewhere.path())
-        .env("ALLOQUY_PROFILE", "dev")
+        .env("ALLOQUY_NODE_BIN", node_program())
         .env("TMPDIR", elsewhere.path());
     without_display(&mut command);
     let mut demo = Started::new(command);
-    let first = demo.lines.after_building().unwrap();
+    let first = demo.lines.next_line().unwrap();
     assert!(first.contains("three processes"), "{first}");
     let folder = first.rsplit(' ').next().unwrap().to_owned();
     let built = Instant::now();
@@ -371,6 +372,59 @@ fn an_old_cargo_is_named_and_nothing_is_built() {
         told.contains("1.94.9") && told.contains("rustup update"),
         "{told}"
     );
+}
+
+#[test]
+fn what_is_built_is_what_is_run_in_the_release_profile_and_without_any_feature() {
+    let folder = tempdir().unwrap();
+    let home = folder.path();
+    let cargo = home.join("cargo");
+    // Stands for cargo: notes what it is asked for, and makes programs that say their names.
+    std::fs::write(
+        &cargo,
+        r#"#!/bin/sh
+[ "$1" = --version ] && { echo 'cargo 1.99.0 (0123abcd 2026-01-01)'; exit; }
+echo "$*" >>"$HOME/asked"
+mkdir -p "$CARGO_TARGET_DIR/release"
+for name in alloquy alloquy-node; do
+    printf '#!/bin/sh\necho "%s $1"\n' "$name" >"$CARGO_TARGET_DIR/release/$name"
+    chmod 755 "$CARGO_TARGET_DIR/release/$name"
+done
+"#,
+    )
+    .unwrap();
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let run = |arguments: &[&str], display: &str| {
+        let output = Command::new(workspace().join("run"))
+            .args(arguments)
+            .env_clear()
+            .env("PATH", format!("{}:/usr/bin:/bin", home.display()))
+            .env("HOME", home)
+            .env("DISPLAY", display)
+            .env("CARGO_TARGET_DIR", home.join("target"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        (
+            String::from_utf8(output.stdout).unwrap(),
+            std::fs::read_to_string(home.join("asked")).unwrap(),
+        )
+    };
+    let (said, asked) = run(&["alloquy://join/abc"], ":64999");
+    assert_eq!(said, "alloquy --data\n");
+    assert!(
+        asked.contains("build --profile release --locked"),
+        "{asked}"
+    );
+    assert!(asked.contains("-p alloquy --bin alloquy -p alloquy-headless --bin alloquy-node"));
+    let (said, asked) = run(&["node"], "");
+    assert!(said.ends_with("alloquy-node watch\n"), "{said}");
+    let last = asked.lines().last().unwrap();
+    assert!(
+        !last.contains("--bin alloquy "),
+        "a node needs no window: {last}"
+    );
+    assert!(!asked.contains("feature"), "{asked}");
 }
 
 #[test]
