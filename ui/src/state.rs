@@ -227,6 +227,7 @@ pub struct UiState {
     kept: BTreeMap<String, String>,
     loaded: bool,
     arriving: Option<(CommunityId, Option<ChannelId>)>,
+    arrived: Option<(CommunityId, UnixMs)>,
     unsent_last: u64,
     styled: Option<Settings>,
     typed_at: BTreeMap<ChannelId, UnixMs>,

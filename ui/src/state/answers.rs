@@ -12,6 +12,9 @@ use crate::text;
 
 /// Messages of a window: some screens up and down, so that scrolling rarely waits for the node.
 pub(crate) const WINDOW_MESSAGES: u32 = 200;
+/// Milliseconds after a join in which the place follows the entrance of the community: content comes in some
+/// seconds at most.
+const ARRIVAL_MS: u64 = 10_000;
 /// Characters of a notification's text.
 const NOTIFICATION_CHARS_MAX: usize = 160;
 
@@ -73,6 +76,9 @@ impl UiState {
     /// Leaves places that are gone and finds one where there is none.
     fn settle_place(&mut self, model: &Model) {
         self.arrive(model);
+        if let Some(entrance) = self.entrance(model) {
+            self.places.replace(entrance);
+        }
         let mut place = self.places.now();
         let community = place
             .community
@@ -109,10 +115,12 @@ impl UiState {
             Some(channel) => model.channel(community, channel).map(|view| view.channel),
             None => self.entry_channel(model, community),
         };
+        // A community is entered even before its channels are here: the place fills in when they come.
         if entry.is_some() || (channel.is_none() && model.community(community).is_some()) {
-            // Without a channel the content is still on its way: the place fills in when it comes.
-            if entry.is_some() {
-                self.arriving = None;
+            self.arriving = None;
+            if channel.is_none() {
+                let until = UnixMs(model.clock.now.0 + ARRIVAL_MS);
+                self.arrived = Some((community, until));
             }
             self.places.go(Place {
                 community: Some(community),
@@ -122,18 +130,40 @@ impl UiState {
         }
     }
 
+    /// The entrance of a community that was just joined: its channels come one by one, and the first to come
+    /// need not be the one that people enter by. Whoever has gone somewhere or typed something stays there.
+    fn entrance(&mut self, model: &Model) -> Option<Place> {
+        let (community, until) = self.arrived?;
+        let place = self.places.now();
+        let typed = place.slot().and_then(|slot| self.composers.get(&slot));
+        let stays = typed.is_some_and(|composer| !composer.text.is_empty());
+        if model.clock.now > until || place.community != Some(community) || stays {
+            self.arrived = None;
+            return None;
+        }
+        let channel = self.first_channel(model, community)?;
+        Some(Place {
+            community: Some(community),
+            channel: Some(channel),
+            thread: None,
+        })
+    }
+
+    /// The first text channel of a community, as the list shows it.
+    fn first_channel(&self, model: &Model, community: CommunityId) -> Option<ChannelId> {
+        use alloquy_api::command::ChannelKind;
+        let shown = crate::views::channel_order(model.community(community)?, &self.folded);
+        let mut shown = shown.into_iter();
+        shown
+            .find(|view| view.kind == ChannelKind::Text)
+            .map(|view| view.channel)
+    }
+
     /// The channel that a community is entered by: the one last seen, or its first text channel.
     pub(super) fn entry_channel(&self, model: &Model, community: CommunityId) -> Option<ChannelId> {
-        use alloquy_api::command::ChannelKind;
         let last = self.places.last_in(community);
         let last = last.filter(|channel| model.channel(community, *channel).is_some());
-        last.or_else(|| {
-            let shown = crate::views::channel_order(model.community(community)?, &self.folded);
-            let mut text = shown
-                .into_iter()
-                .filter(|view| view.kind == ChannelKind::Text);
-            text.next().map(|view| view.channel)
-        })
+        last.or_else(|| self.first_channel(model, community))
     }
 
     /// Watches what is shown, and nothing else.

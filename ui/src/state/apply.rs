@@ -102,6 +102,8 @@ impl UiState {
     // ---- going somewhere
 
     fn travel(&mut self, action: Action, model: &Model) -> Vec<Effect> {
+        // Who goes somewhere is not taken elsewhere.
+        self.arrived = None;
         let place = self.places.now();
         match action {
             Action::GoCommunity(id) => self.go_community(id, model),
