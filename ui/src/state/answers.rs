@@ -57,6 +57,7 @@ impl UiState {
         let now = model.clock.now;
         self.toasts
             .retain(|toast| toast.until.is_none_or(|until| until > now));
+        self.drop_stored(model);
         let mut effects = self.carry_out_deletions(now);
         effects.extend(self.watch());
         effects.extend(self.inspect_link(model));
@@ -266,9 +267,20 @@ impl UiState {
             {
                 self.forms.card = Some((link, Ok(card)));
             }
-            (Purpose::Send(slot, unsent), _) => {
+            (Purpose::Send(slot, unsent), reply) => {
                 let composer = self.composers.entry(slot).or_default();
-                composer.unsent.retain(|message| message.id != unsent);
+                let stored = match reply {
+                    Reply::Message { message } => Some(message),
+                    _ => None,
+                };
+                let mut waiting = composer.unsent.iter_mut();
+                if let Some(unsent) = waiting.find(|message| message.id == unsent) {
+                    unsent.stored = stored;
+                }
+                if stored.is_none() {
+                    composer.unsent.retain(|message| message.id != unsent);
+                }
+                self.drop_stored(model);
             }
             (Purpose::Line(..), _) => self.toast(Tone::Good, "Done.", model.clock.now),
             (Purpose::Pins(channel), Reply::Pins { pins }) => {

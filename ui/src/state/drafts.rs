@@ -27,6 +27,8 @@ pub struct Unsent {
     pub reply_to: Option<EventId>,
     /// Why it was not stored; `None` while it is on its way.
     pub error: Option<String>,
+    /// The message that it became, until the snapshot shows that: without this it would vanish for a moment.
+    pub stored: Option<EventId>,
 }
 
 /// The composer of one place.

@@ -154,6 +154,7 @@ impl UiState {
             text: text.clone(),
             reply_to,
             error: None,
+            stored: None,
         });
         let command = match (slot.thread, reply_to) {
             (Some(message), _) => Command::Thread { message, text },
@@ -302,6 +303,25 @@ impl UiState {
             let mut of_emoji = view.reactions.iter().filter(|of| of.emoji == emoji);
             of_emoji.any(|of| of.accounts.contains(&model.me()))
         })
+    }
+
+    /// Lets go of sent messages that the snapshot shows as stored, or that stand where no window is.
+    pub(super) fn drop_stored(&mut self, model: &Model) {
+        for (slot, composer) in &mut self.composers {
+            if composer.unsent.is_empty() {
+                continue;
+            }
+            let watched = match slot.thread {
+                Some(root) => model.snapshot.threads.contains_key(&root),
+                None => model.snapshot.windows.contains_key(&slot.channel),
+            };
+            let shown = messages_of(*slot, model);
+            composer.unsent.retain(|unsent| {
+                unsent
+                    .stored
+                    .is_none_or(|stored| watched && shown.iter().all(|view| view.id != stored))
+            });
+        }
     }
 
     /// Deletes what nobody took back in time.

@@ -1,8 +1,8 @@
 //! Writing.
 
-use alloquy_api::Command;
 use alloquy_api::command::ChannelRef;
 use alloquy_api::limits::TEXT_BYTES_MAX;
+use alloquy_api::{Command, Reply};
 use alloquy_ui::Effect;
 use alloquy_ui::state::Slot;
 use egui::{Event, ImeEvent, Key, Modifiers};
@@ -10,8 +10,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
 use crate::fixture::{
-    COMMUNITY, DESIGN, GENERAL, ME, NEWS, World, change_community, message_id, model, numbered,
-    open,
+    COMMUNITY, DESIGN, GENERAL, ME, NEWS, World, change_community, change_window, message,
+    message_id, model, numbered, open,
 };
 
 const SLOT: Slot = Slot::channel(GENERAL);
@@ -214,4 +214,36 @@ fn slow_mode_is_told() {
         community.channels = channels.into();
     });
     open(model).get_by_label("Slow mode: one message every 10 s");
+}
+
+#[test]
+fn what_is_sent_is_seen_all_the_time_and_once() {
+    let mut harness = ready();
+    write(&mut harness, "on its way");
+    press(&mut harness, Modifiers::NONE, Key::Enter);
+    harness.get_by_label("Mira: on its way (Sending)");
+    let world = harness.state_mut();
+    let ask = world.effects.iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::Send { .. },
+        } => Some(*ask),
+        _ => None,
+    });
+    let stored = message_id(24);
+    let answer = Ok(Reply::Message { message: stored });
+    let model = world.model.clone();
+    world.state.answered(ask.unwrap(), answer, &model);
+    harness.run();
+    // The outcome comes before the snapshot that shows it.
+    harness.get_by_label("Mira: on its way (Sending)");
+    let world = harness.state_mut();
+    change_window(&mut world.model, |of| {
+        of.messages.push(message(24, "on its way").into());
+    });
+    let model = world.model.clone();
+    world.state.refresh(&model);
+    harness.run();
+    harness.get_by_label("Mira, 11:20: on its way");
+    assert!(harness.query_by_label_contains("(Sending)").is_none());
 }

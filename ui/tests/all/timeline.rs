@@ -351,6 +351,7 @@ fn unsent_messages_stand_at_the_end_and_can_be_sent_again_or_dropped() {
         text: format!("late {id}"),
         reply_to: None,
         error: error.map(str::to_owned),
+        stored: None,
     };
     let composer = harness.state_mut().state.composers.entry(slot).or_default();
     composer.unsent = vec![unsent(901, None), unsent(902, Some("the disk is full"))];
