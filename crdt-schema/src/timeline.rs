@@ -158,10 +158,16 @@ impl Timeline {
         self.view.thread(root, before, limit, &self.ledger)
     }
 
-    /// Messages shown from `from` on, that one included, oldest first.
+    /// Messages shown outside of threads, likewise.
     #[must_use]
-    pub fn messages_from(&self, from: OrderKey, limit: usize) -> Vec<Message> {
-        self.view.messages_from(from, limit, &self.ledger)
+    pub fn main(&self, before: Option<OrderKey>, limit: usize) -> Vec<Message> {
+        self.view.main(before, limit, &self.ledger)
+    }
+
+    /// Messages shown outside of threads from `from` on, that one included, oldest first.
+    #[must_use]
+    pub fn main_from(&self, from: OrderKey, limit: usize) -> Vec<Message> {
+        self.view.main_from(from, limit, &self.ledger)
     }
 
     /// Messages of one thread from `from` on, likewise.

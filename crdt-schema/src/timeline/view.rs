@@ -72,6 +72,8 @@ pub(super) struct View {
     /// By the ledger's numbers.
     entries: Vec<Entry>,
     shown: BTreeMap<OrderKey, u32>,
+    /// Of these, what stands in no thread.
+    main: BTreeMap<OrderKey, u32>,
     threads: BTreeMap<EventId, BTreeMap<OrderKey, u32>>,
     /// Per target: edits in force by (account, order).
     edits: BTreeMap<EventId, BTreeMap<(AccountId, OrderKey), u32>>,
@@ -203,15 +205,26 @@ impl View {
         }
         delta.seen.entry(at).or_insert(old != Shown::Not);
         let key = ledger.key(at);
+        let thread = match &self.entries[at as usize].content {
+            Content::Open(Body::Message(message)) => Some(message.thread),
+            _ => None,
+        };
+        // Of a message without its text it is not known where it stands: it stays where it was.
+        let in_main = match thread {
+            Some(thread) => thread.is_none(),
+            None => old == Shown::Not || self.main.contains_key(&key),
+        };
         if new == Shown::Not {
             self.shown.remove(&key);
         } else {
             self.shown.insert(key, at);
         }
-        let Content::Open(Body::Message(message)) = &self.entries[at as usize].content else {
-            return;
-        };
-        let Some(root) = message.thread else { return };
+        if new != Shown::Not && in_main {
+            self.main.insert(key, at);
+        } else {
+            self.main.remove(&key);
+        }
+        let Some(Some(root)) = thread else { return };
         if new == Shown::Message {
             self.threads.entry(root).or_default().insert(key, at);
         } else if let Some(thread) = self.threads.get_mut(&root) {
@@ -384,13 +397,17 @@ impl View {
         thread.map_or_else(Vec::new, |thread| self.page(thread, before, limit, ledger))
     }
 
-    pub(super) fn messages_from(
+    pub(super) fn main(
         &self,
-        from: OrderKey,
+        before: Option<OrderKey>,
         limit: usize,
         ledger: &Ledger,
     ) -> Vec<Message> {
-        self.page_from(&self.shown, from, limit, ledger)
+        self.page(&self.main, before, limit, ledger)
+    }
+
+    pub(super) fn main_from(&self, from: OrderKey, limit: usize, ledger: &Ledger) -> Vec<Message> {
+        self.page_from(&self.main, from, limit, ledger)
     }
 
     pub(super) fn thread_from(

@@ -392,13 +392,15 @@ impl<R: CryptoRng> Node<R> {
             at_start: true,
             at_end: true,
             complete: self.is_complete(community, channel),
-            read: community.last_read(channel),
             typing: community.typing_in(channel, self.now.mono),
             ..WindowSnapshot::default()
         };
         let Some(timeline) = community.timelines.get(&channel) else {
             return new;
         };
+        new.read = community
+            .last_read(channel)
+            .and_then(|id| shown_in(timeline, window.thread, id));
         let messages = messages_of(timeline, window);
         new.at_start = messages
             .first()
@@ -446,13 +448,23 @@ fn part(
     limit: usize,
 ) -> Vec<Message> {
     match (part, thread) {
-        (Part::End, None) => timeline.messages(None, limit),
+        (Part::End, None) => timeline.main(None, limit),
         (Part::End, Some(root)) => timeline.thread(root, None, limit),
-        (Part::Before(edge), None) => timeline.messages(Some(edge.order), limit),
+        (Part::Before(edge), None) => timeline.main(Some(edge.order), limit),
         (Part::Before(edge), Some(root)) => timeline.thread(root, Some(edge.order), limit),
-        (Part::From(edge), None) => timeline.messages_from(edge.order, limit),
+        (Part::From(edge), None) => timeline.main_from(edge.order, limit),
         (Part::From(edge), Some(root)) => timeline.thread_from(root, edge.order, limit),
     }
+}
+
+/// The last message of a channel or thread that is not after this one, which may stand elsewhere.
+fn shown_in(timeline: &Timeline, thread: Option<EventId>, id: EventId) -> Option<EventId> {
+    let message = timeline.message(id)?;
+    if message.thread == thread {
+        return Some(id);
+    }
+    let before = part(timeline, thread, Part::Before(&message), 1);
+    before.last().map(|message| message.id)
 }
 
 /// The messages that a window shows, oldest first.

@@ -202,6 +202,17 @@ fn a_thread_has_a_window_of_its_own_and_its_root_says_how_long_it_is() {
         .unwrap();
     let replies = shown.replies.as_ref().unwrap();
     assert_eq!((replies.count, replies.last), (3, thread.messages[1].time));
+    // What is said in a thread is not said in the channel.
+    assert_eq!(texts(&window), ["root"]);
+    assert_eq!((window.at_start, window.at_end), (true, true));
+    // Read up to the thread's newest is read up to the root, as the channel shows it.
+    world.ok(0, "mark-read club/general");
+    assert_eq!(self::window(&mut world, 0).read, Some(root));
+    // A deleted message of the thread leaves no mark in the channel.
+    let last = thread.messages[1].id;
+    world.ok(1, &format!("delete {last}"));
+    world.pass(1_000);
+    assert_eq!(texts(&self::window(&mut world, 0)), ["root"]);
 
     let channel = general(&mut world, 0);
     let unwatch = |thread| Command::Unwatch { channel, thread };
