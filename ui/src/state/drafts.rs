@@ -25,6 +25,8 @@ pub struct Unsent {
     pub text: String,
     /// What it answers.
     pub reply_to: Option<EventId>,
+    /// The message that it is to replace, when it is a change that failed.
+    pub edits: Option<EventId>,
     /// Why it was not stored; `None` while it is on its way.
     pub error: Option<String>,
     /// The message that it became, until the snapshot shows that: without this it would vanish for a moment.
@@ -65,13 +67,19 @@ pub struct Composer {
 }
 
 impl Composer {
-    /// What of it survives a restart: a new text, not an edit.
+    /// What of it survives a restart: a new text, not an edit; before it what could not be sent.
     #[must_use]
-    pub fn draft(&self) -> &str {
-        match self.mode {
+    pub fn draft(&self) -> String {
+        let typed = match self.mode {
             Mode::Edit(_) => &self.before_edit,
             Mode::New | Mode::Reply(_) => &self.text,
-        }
+        };
+        let failed = self.unsent.iter().filter(|unsent| unsent.error.is_some());
+        let mut draft: String = failed
+            .flat_map(|unsent| [unsent.text.as_str(), "\n"])
+            .collect();
+        draft.push_str(typed);
+        draft
     }
 
     /// Begins to change a message.
