@@ -154,9 +154,11 @@ pub(crate) enum Purpose {
     Plain(&'static str),
     /// Keeping something under this name; what was kept before, for when it fails.
     Keep(String, String),
+    /// What is shown of a place.
+    Watch(Slot),
     /// A changed message, kept until the change is stored.
     Edit(Slot, EventId, String),
-    /// Nothing is told: it is repeated anyway (typing, watching).
+    /// Nothing is told: it is repeated anyway (typing).
     Silent,
 }
 

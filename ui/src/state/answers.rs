@@ -217,7 +217,7 @@ impl UiState {
                     at,
                     limit: WINDOW_MESSAGES,
                 };
-                effects.push(self.ask(Purpose::Silent, Command::Watch { window }));
+                effects.push(self.ask(Purpose::Watch(slot), Command::Watch { window }));
             }
         }
         effects
@@ -393,6 +393,8 @@ impl UiState {
             Purpose::Keep(name, before) => self.not_kept(name, before, error.code),
             Purpose::Plain(what) => self.toast(Tone::Bad, format!("{what}: {message}"), now),
             Purpose::Pins(_) | Purpose::RecoveryShow => self.toast(Tone::Bad, message, now),
+            // Asked for again with the next refresh: an empty place says nothing.
+            Purpose::Watch(slot) => drop(self.watched.remove(&slot)),
             Purpose::Silent => {}
         }
     }

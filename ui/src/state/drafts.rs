@@ -34,7 +34,7 @@ pub struct Unsent {
 }
 
 /// The composer of one place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Composer {
     /// What is typed.
     pub text: String,
@@ -58,6 +58,8 @@ pub struct Composer {
     pub selected: bool,
     /// An input method holds the keys: Enter belongs to it.
     pub composing: bool,
+    /// What was typed after Enter in one frame: it is for the next one, when the message has left.
+    pub(crate) held: Vec<egui::Event>,
     /// What may complete the word before the cursor.
     pub(crate) completions: crate::views::Completions,
     /// Why the last line that began with `/` was not carried out.

@@ -235,3 +235,14 @@ fn a_spoiler_stays_covered_in_quotes_pins_and_notifications() {
     harness.run();
     assert!(harness.query_by_label_contains("gardener").is_none());
 }
+
+#[test]
+fn a_place_that_could_not_be_watched_is_asked_for_again() {
+    let mut harness = ready();
+    let world = harness.state_mut();
+    let is_watch = |of: &Command| matches!(of, Command::Watch { .. });
+    let ask = asked(world, is_watch);
+    fail(world, ask, ErrorCode::Busy);
+    world.effects = world.state.refresh(&world.model);
+    asked(world, is_watch);
+}
