@@ -152,7 +152,13 @@ pub(crate) enum Purpose {
     Leave,
     /// Only an error is told, as "what: error".
     Plain(&'static str),
-    /// Nothing is told: it is repeated anyway (typing, watching, keeping).
+    /// Keeping something under this name; what was kept before, for when it fails.
+    Keep(String, String),
+    /// What is shown of a place.
+    Watch(Slot),
+    /// A changed message, kept until the change is stored.
+    Edit(Slot, EventId, String),
+    /// Nothing is told: it is repeated anyway (typing).
     Silent,
 }
 
@@ -226,6 +232,8 @@ pub struct UiState {
     wanted_at: BTreeMap<Slot, WindowAt>,
     kept: BTreeMap<String, String>,
     loaded: bool,
+    /// The node took orders at the last refresh: what is due can be carried out.
+    serving: bool,
     arriving: Option<(CommunityId, Option<ChannelId>)>,
     arrived: Option<(CommunityId, UnixMs)>,
     unsent_last: u64,

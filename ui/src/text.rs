@@ -57,6 +57,19 @@ pub fn clean(text: &str, chars_max: usize) -> String {
     clean
 }
 
+/// A message where it is shown as it was typed, in a line or two: with what stands between `||` covered. What
+/// follows a sign without a partner is covered, too: the partner may be in the part that is not shown.
+#[must_use]
+pub fn covered(text: &str) -> String {
+    // First what may stand between the two signs unseen.
+    let text = clean(text, text.len());
+    let mut covered = String::with_capacity(text.len());
+    for (nth, part) in text.split("||").enumerate() {
+        covered.push_str(if nth % 2 == 0 { part } else { "(spoiler)" });
+    }
+    covered
+}
+
 /// A name or a title: [`clean`], on one line, at most [`NAME_CHARS_MAX`] characters.
 #[must_use]
 pub fn name(text: &str) -> String {
@@ -157,6 +170,13 @@ mod tests {
     fn a_hundred_thousand_marks_become_a_few() {
         let text = format!("Z{}algo", "\u{0301}".repeat(100_000));
         assert_eq!(clean(&text, 100).chars().count(), 1 + MARKS_MAX + 4);
+    }
+
+    #[test]
+    fn what_is_covered_stays_so_where_messages_are_shown_in_short() {
+        assert_eq!(covered("it was ||Ada|| here"), "it was (spoiler) here");
+        assert_eq!(covered("it was |\u{200e}|Ada"), "it was (spoiler)");
+        assert_eq!(covered("a | b"), "a | b");
     }
 
     #[test]

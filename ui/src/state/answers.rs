@@ -4,7 +4,7 @@ use alloquy_api::command::{Window, WindowAt};
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, UnixMs};
 
-use super::{FirstStep, InviteMade, Overlay, Place, Purpose, Slot, Tone, UiState};
+use super::{FirstStep, InviteMade, Mode, Overlay, Place, Purpose, Slot, Tone, UiState};
 use crate::effect::{AskId, Effect};
 use crate::model::{Model, Phase};
 use crate::settings::Notify;
@@ -44,6 +44,10 @@ impl UiState {
             // However the sheet was closed, the words do not stay behind it.
             self.forms.forget_recovery();
         }
+        let now = model.clock.now;
+        self.toasts
+            .retain(|toast| toast.until.is_none_or(|until| until > now));
+        self.serving = false;
         if matches!(model.phase, Phase::Failed(_)) {
             self.forms.node_ended();
         }
@@ -53,10 +57,9 @@ impl UiState {
             return Vec::new();
         }
         self.load(model);
+        self.serving = self.loaded;
         self.settle_place(model);
-        let now = model.clock.now;
-        self.toasts
-            .retain(|toast| toast.until.is_none_or(|until| until > now));
+        self.rest_timelines();
         self.drop_stored(model);
         let mut effects = self.carry_out_deletions(now);
         effects.extend(self.watch());
@@ -69,8 +72,10 @@ impl UiState {
     #[must_use]
     pub fn due(&self) -> Option<UnixMs> {
         let toasts = self.toasts.iter().filter_map(|toast| toast.until);
+        // What only a node can carry out waits for one: nobody is woken for it before.
         let deletions = self.deleting.values().map(|(_, until)| *until);
-        let drafts = self.save_due();
+        let deletions = deletions.filter(|_| self.serving);
+        let drafts = self.save_due().filter(|_| self.serving);
         toasts.chain(deletions).chain(drafts).min()
     }
 
@@ -167,6 +172,18 @@ impl UiState {
         last.or_else(|| self.first_channel(model, community))
     }
 
+    /// Lets go of what the timelines of places that are not shown have laid out: there may be thousands in a
+    /// long life of the window.
+    fn rest_timelines(&mut self) {
+        let place = self.places.now();
+        let shown = [place.slot(), place.thread_slot()];
+        for (slot, timeline) in &mut self.timelines {
+            if !shown.contains(&Some(*slot)) {
+                timeline.rest();
+            }
+        }
+    }
+
     /// Watches what is shown, and nothing else.
     fn watch(&mut self) -> Vec<Effect> {
         let place = self.places.now();
@@ -200,7 +217,7 @@ impl UiState {
                     at,
                     limit: WINDOW_MESSAGES,
                 };
-                effects.push(self.ask(Purpose::Silent, Command::Watch { window }));
+                effects.push(self.ask(Purpose::Watch(slot), Command::Watch { window }));
             }
         }
         effects
@@ -348,11 +365,13 @@ impl UiState {
             }
             Purpose::Line(slot, line) => {
                 let composer = self.composers.entry(slot).or_default();
-                if composer.text.is_empty() {
+                if composer.text.is_empty() && composer.mode == Mode::New {
                     composer.cursor_to = Some(line.chars().count());
                     composer.text = line;
+                    composer.error = Some(message);
+                } else {
+                    composer.error = Some(format!("{line}: {message}"));
                 }
-                composer.error = Some(message);
             }
             Purpose::RecoveryConfirm => self.forms.recovery_error = Some(message),
             Purpose::Delete(_) => self.toast(Tone::Bad, format!("Not deleted: {message}"), now),
@@ -363,8 +382,19 @@ impl UiState {
             }
             Purpose::Moderate(_) => self.toast(Tone::Bad, format!("Not done: {message}"), now),
             Purpose::OpenChannel(_) => self.toast(Tone::Bad, format!("No channel: {message}"), now),
+            Purpose::Edit(slot, edited, text) => {
+                self.edit_failed(slot, (edited, text), &message);
+                let place = self.places.now();
+                if ![place.slot(), place.thread_slot()].contains(&Some(slot)) {
+                    let words = format!("A message is not changed: {message}");
+                    self.toast(Tone::Bad, words, now);
+                }
+            }
+            Purpose::Keep(name, before) => self.not_kept(name, before, error.code),
             Purpose::Plain(what) => self.toast(Tone::Bad, format!("{what}: {message}"), now),
             Purpose::Pins(_) | Purpose::RecoveryShow => self.toast(Tone::Bad, message, now),
+            // Asked for again with the next refresh: an empty place says nothing.
+            Purpose::Watch(slot) => drop(self.watched.remove(&slot)),
             Purpose::Silent => {}
         }
     }
@@ -397,7 +427,7 @@ impl UiState {
         vec![Effect::Notify {
             title: format!("{author}{place}"),
             body: if self.settings.notify_text {
-                text::clean(&message.text, NOTIFICATION_CHARS_MAX)
+                text::clean(&text::covered(&message.text), NOTIFICATION_CHARS_MAX)
             } else {
                 String::new()
             },

@@ -25,6 +25,8 @@ pub struct Unsent {
     pub text: String,
     /// What it answers.
     pub reply_to: Option<EventId>,
+    /// The message that it is to replace, when it is a change that failed.
+    pub edits: Option<EventId>,
     /// Why it was not stored; `None` while it is on its way.
     pub error: Option<String>,
     /// The message that it became, until the snapshot shows that: without this it would vanish for a moment.
@@ -32,7 +34,7 @@ pub struct Unsent {
 }
 
 /// The composer of one place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Composer {
     /// What is typed.
     pub text: String,
@@ -56,6 +58,8 @@ pub struct Composer {
     pub selected: bool,
     /// An input method holds the keys: Enter belongs to it.
     pub composing: bool,
+    /// What was typed after Enter in one frame: it is for the next one, when the message has left.
+    pub(crate) held: Vec<egui::Event>,
     /// What may complete the word before the cursor.
     pub(crate) completions: crate::views::Completions,
     /// Why the last line that began with `/` was not carried out.
@@ -65,13 +69,19 @@ pub struct Composer {
 }
 
 impl Composer {
-    /// What of it survives a restart: a new text, not an edit.
+    /// What of it survives a restart: a new text, not an edit; before it what could not be sent.
     #[must_use]
-    pub fn draft(&self) -> &str {
-        match self.mode {
+    pub fn draft(&self) -> String {
+        let typed = match self.mode {
             Mode::Edit(_) => &self.before_edit,
             Mode::New | Mode::Reply(_) => &self.text,
-        }
+        };
+        let failed = self.unsent.iter().filter(|unsent| unsent.error.is_some());
+        let mut draft: String = failed
+            .flat_map(|unsent| [unsent.text.as_str(), "\n"])
+            .collect();
+        draft.push_str(typed);
+        draft
     }
 
     /// Begins to change a message.

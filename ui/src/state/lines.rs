@@ -50,15 +50,24 @@ fn with_ids(line: &str, community: &CommunitySnapshot) -> Result<String, String>
     while let Some(c) = line[at..].chars().next() {
         let rest = &line[at + c.len_utf8()..];
         if begins && !quoted && matches!(c, '#' | '@') {
-            let (id, len) = match c {
+            let found = match c {
                 '#' => channel(rest, community),
                 _ => member(rest, community),
-            }
-            .ok_or_else(|| {
-                let word = rest.split(' ').next().unwrap_or_default();
-                let place = crate::text::name(&community.name);
-                format!("{c}{word} is not known in {place}")
-            })?;
+            };
+            let place = crate::text::name(&community.name);
+            let (id, len) = match found {
+                Found::One(id, len) => (id, len),
+                Found::Several(len) => {
+                    let name = crate::text::name(&rest[..len]);
+                    return Err(format!(
+                        "{c}{name} is the name of several in {place}: nothing was done. Use the id, or the list."
+                    ));
+                }
+                Found::Nobody => {
+                    let word = rest.split(' ').next().unwrap_or_default();
+                    return Err(format!("{c}{word} is not known in {place}"));
+                }
+            };
             result.push_str(&id);
             at += 1 + len;
             begins = false;
@@ -76,19 +85,45 @@ fn with_ids(line: &str, community: &CommunitySnapshot) -> Result<String, String>
     Ok(result)
 }
 
-fn channel(rest: &str, community: &CommunitySnapshot) -> Option<(String, usize)> {
-    let channels = community.channels.iter();
-    let channels = channels.filter(|of| of.kind != ChannelKind::Category);
-    let fitting = channels.filter(|of| begins_with(rest, &of.name));
-    let longest = fitting.max_by_key(|of| of.name.len())?;
-    Some((longest.channel.to_string(), longest.name.len()))
+/// What a name stands for.
+enum Found {
+    /// This id, by a name of so many bytes.
+    One(String, usize),
+    /// More than one thing has the name, of so many bytes: anybody may take a name that somebody has, and a ban
+    /// is not to hit whoever stands last in a list.
+    Several(usize),
+    /// Nothing.
+    Nobody,
 }
 
-fn member(rest: &str, community: &CommunitySnapshot) -> Option<(String, usize)> {
+fn channel(rest: &str, community: &CommunitySnapshot) -> Found {
+    let channels = community.channels.iter();
+    let channels = channels.filter(|of| of.kind != ChannelKind::Category);
+    longest(
+        rest,
+        channels.map(|of| (of.name.as_str(), of.channel.to_string())),
+    )
+}
+
+fn member(rest: &str, community: &CommunitySnapshot) -> Found {
     let members = community.members.iter();
-    let fitting = members.filter(|of| begins_with(rest, &of.name));
-    let longest = fitting.max_by_key(|of| of.name.len())?;
-    Some((longest.account.to_string(), longest.name.len()))
+    longest(
+        rest,
+        members.map(|of| (of.name.as_str(), of.account.to_string())),
+    )
+}
+
+/// What the longest name that a text begins with stands for.
+fn longest<'a>(rest: &str, named: impl Iterator<Item = (&'a str, String)>) -> Found {
+    let mut found = Found::Nobody;
+    for (name, id) in named.filter(|(name, _)| begins_with(rest, name)) {
+        found = match found {
+            Found::One(_, len) | Found::Several(len) if len > name.len() => continue,
+            Found::One(_, len) | Found::Several(len) if len == name.len() => Found::Several(len),
+            _ => Found::One(id, name.len()),
+        };
+    }
+    found
 }
 
 fn begins_with(rest: &str, name: &str) -> bool {
@@ -141,6 +176,17 @@ mod tests {
         ] {
             assert_eq!(with_ids(line, &community), Ok(expected), "{line}");
         }
+    }
+
+    #[test]
+    fn a_name_that_two_have_is_nobodys() {
+        let mut community = community();
+        Arc::make_mut(&mut community.channels)[1].name = "general".to_owned();
+        let error = with_ids("rename #general x", &community).unwrap_err();
+        assert!(
+            error.starts_with("#general is the name of several"),
+            "{error}"
+        );
     }
 
     #[test]

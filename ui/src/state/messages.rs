@@ -72,6 +72,9 @@ impl UiState {
                     return Vec::new();
                 };
                 let unsent = composer.unsent.remove(at);
+                if let Some(message) = unsent.edits {
+                    return vec![self.submit_edit(slot, message, unsent.text)];
+                }
                 vec![self.submit_message(slot, unsent.text, unsent.reply_to)]
             }
             Action::DropUnsent(slot, id) => {
@@ -133,8 +136,7 @@ impl UiState {
             Mode::Edit(message) => {
                 composer.text = std::mem::take(&mut composer.before_edit);
                 composer.cursor_to = Some(composer.text.chars().count());
-                let command = Command::Edit { message, text };
-                vec![self.ask(Purpose::Plain("Not changed"), command)]
+                vec![self.submit_edit(slot, message, text)]
             }
         }
     }
@@ -153,6 +155,7 @@ impl UiState {
             id,
             text: text.clone(),
             reply_to,
+            edits: None,
             error: None,
             stored: None,
         });
@@ -165,6 +168,30 @@ impl UiState {
             },
         };
         self.ask(Purpose::Send(slot, id), command)
+    }
+
+    fn submit_edit(&mut self, slot: Slot, message: EventId, text: String) -> Effect {
+        let purpose = Purpose::Edit(slot, message, text.clone());
+        self.ask(purpose, Command::Edit { message, text })
+    }
+
+    /// A change that was not stored stands with what could not be sent, to be tried again.
+    pub(super) fn edit_failed(
+        &mut self,
+        slot: Slot,
+        (message, text): (EventId, String),
+        why: &str,
+    ) {
+        self.unsent_last += 1;
+        let unsent = Unsent {
+            id: self.unsent_last,
+            text,
+            reply_to: None,
+            edits: Some(message),
+            error: Some(format!("the message is as it was: {why}")),
+            stored: None,
+        };
+        self.composers.entry(slot).or_default().unsent.push(unsent);
     }
 
     // ---- with a message

@@ -1,7 +1,7 @@
 //! What survives a restart: settings, place and drafts, kept by the node in its sealed store.
 
-use alloquy_api::Command;
 use alloquy_api::limits::KEPT_VALUE_BYTES_MAX;
+use alloquy_api::{Command, ErrorCode};
 use alloquy_ids::{ChannelId, UnixMs};
 
 use super::drafts::{kept_as, slot_of};
@@ -65,20 +65,35 @@ impl UiState {
                 (Some(now), Some(since)) => now.0.saturating_sub(since.0) >= DRAFT_REST_MS,
                 _ => true,
             };
-            if rested && composer.draft().len() <= KEPT_VALUE_BYTES_MAX {
+            if rested {
                 composer.dirty_since = None;
-                wanted.push((kept_as(*slot), composer.draft().to_owned()));
+                wanted.push((kept_as(*slot), cut(composer.draft())));
             }
         }
         let mut effects = Vec::new();
+        if now.is_none() {
+            // Nobody can take a deletion back any more.
+            effects.extend(self.carry_out_deletions(UnixMs(u64::MAX)));
+        }
         for (name, value) in wanted {
-            let before = self.kept.get(&name).map_or("", String::as_str);
+            let before = self.kept.get(&name).cloned().unwrap_or_default();
             if before != value {
                 self.kept.insert(name.clone(), value.clone());
-                effects.push(self.ask(Purpose::Silent, Command::Keep { name, value }));
+                let purpose = Purpose::Keep(name.clone(), before);
+                effects.push(self.ask(purpose, Command::Keep { name, value }));
             }
         }
         effects
+    }
+
+    /// What could not be kept is tried again with the next refresh, when that may help.
+    pub(super) fn not_kept(&mut self, name: String, before: String, code: ErrorCode) {
+        if matches!(
+            code,
+            ErrorCode::Busy | ErrorCode::NotRunning | ErrorCode::Storage | ErrorCode::Timeout
+        ) {
+            self.kept.insert(name, before);
+        }
     }
 
     /// When [`UiState::save`] has something to do next, for waking the window.
@@ -90,4 +105,14 @@ impl UiState {
             .filter_map(|composer| composer.dirty_since);
         dirty.min().map(|since| UnixMs(since.0 + DRAFT_REST_MS))
     }
+}
+
+/// As much of a draft as can be kept: one that is too long to be sent comes back shortened, not not at all.
+fn cut(mut draft: String) -> String {
+    let mut end = draft.len().min(KEPT_VALUE_BYTES_MAX);
+    while !draft.is_char_boundary(end) {
+        end -= 1;
+    }
+    draft.truncate(end);
+    draft
 }

@@ -163,7 +163,12 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
     let palette = theme::palette(ui);
     let id = Id::unique(("composer", facts.slot));
     take_focus(view, ui, facts, id);
-    if ui.memory(|memory| memory.has_focus(id)) {
+    let focused = ui.memory(|memory| memory.has_focus(id));
+    let composer = view.state.composers.entry(facts.slot).or_default();
+    if !composer.held.is_empty() {
+        keys::give_back(composer, ui, focused);
+    }
+    if focused {
         let typed = |view: &View<'_>| {
             view.state
                 .composers

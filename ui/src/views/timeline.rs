@@ -139,6 +139,12 @@ impl TimelineState {
         });
     }
 
+    /// It is not shown: what is laid out and the list of members that its names came from are let go.
+    pub(crate) fn rest(&mut self) {
+        self.bodies = Bodies::default();
+        self.people = People::default();
+    }
+
     /// Rows that the last frame measured.
     pub(crate) fn measured(&self) -> usize {
         self.measured

@@ -126,6 +126,35 @@ fn words_are_completed_by_keys() {
 }
 
 #[test]
+fn what_is_typed_after_enter_in_one_slow_frame_is_the_next_message() {
+    let mut harness = ready();
+    let enter = |pressed| Event::Key {
+        key: Key::Enter,
+        physical_key: None,
+        pressed,
+        repeat: false,
+        modifiers: Modifiers::NONE,
+    };
+    let letters = |text: &str| Event::Text(text.to_owned());
+    harness.input_mut().events.extend([
+        letters("one"),
+        enter(true),
+        enter(false),
+        letters("two"),
+        enter(true),
+        enter(false),
+        letters("three"),
+    ]);
+    harness.run();
+    let send = |text: &str| Command::Send {
+        channel: ChannelRef(GENERAL.to_string()),
+        text: text.to_owned(),
+    };
+    assert_eq!(harness.state().commands(), [send("one"), send("two")]);
+    assert_eq!(text(&harness), "three");
+}
+
+#[test]
 fn a_selection_is_wrapped() {
     let mut harness = ready();
     write(&mut harness, "word");

@@ -350,6 +350,7 @@ fn unsent_messages_stand_at_the_end_and_can_be_sent_again_or_dropped() {
         id,
         text: format!("late {id}"),
         reply_to: None,
+        edits: None,
         error: error.map(str::to_owned),
         stored: None,
     };

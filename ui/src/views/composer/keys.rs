@@ -33,7 +33,7 @@ pub(super) fn act(view: &mut View<'_>, ui: &Ui, facts: &Facts<'_>, id: Id) {
         }
     }
     let empty = composer.text.is_empty() && composer.mode == Mode::New;
-    if exactly(Modifiers::NONE, Key::Enter) {
+    if sends(composer, ui) {
         view.act(Action::Send(slot));
     }
     if empty && exactly(Modifiers::NONE, Key::ArrowUp) {
@@ -46,6 +46,41 @@ pub(super) fn act(view: &mut View<'_>, ui: &Ui, facts: &Facts<'_>, id: Id) {
         view.act(Action::FocusMessage(slot, Direction::Previous));
     } else if exactly(Modifiers::NONE, Key::Tab) {
         ui.memory_mut(|memory| memory.move_focus(FocusDirection::Next));
+    }
+}
+
+/// Whether Enter was pressed. What was typed after it in the same frame belongs to the next message, not to the
+/// one that is sent: a slow frame may hold both.
+fn sends(composer: &mut Composer, ui: &Ui) -> bool {
+    let typed = |event: &Event| {
+        matches!(event, Event::Text(_) | Event::Paste(_) | Event::Ime(_))
+            || matches!(event, Event::Key { pressed: true, .. })
+    };
+    ui.input_mut(|input| {
+        let mut events = input.events.iter();
+        let enter = events.position(|event| {
+            matches!(event, Event::Key { key: Key::Enter, pressed: true, modifiers, .. } if modifiers.is_none())
+        });
+        let Some(enter) = enter else { return false };
+        let after = input.events.split_off(enter).into_iter().skip(1);
+        let (held, others): (Vec<Event>, Vec<Event>) = after.partition(typed);
+        composer.held = held;
+        input.events.extend(others);
+        true
+    })
+}
+
+/// Gives back what was typed in the frame before, after its Enter.
+pub(super) fn give_back(composer: &mut Composer, ui: &Ui, focused: bool) {
+    let held = std::mem::take(&mut composer.held);
+    if focused {
+        ui.input_mut(|input| drop(input.events.splice(0..0, held)));
+        return;
+    }
+    for event in held {
+        if let Event::Text(text) | Event::Paste(text) = event {
+            composer.text.push_str(&text);
+        }
     }
 }
 

@@ -65,7 +65,7 @@ fn card(
     let words = match (pin.deleted, pin.waiting) {
         (true, _) => "Message deleted".to_owned(),
         (_, true) => "This message's text is not here yet".to_owned(),
-        _ => text::clean(&pin.text, SHOWN_CHARS),
+        _ => text::clean(&text::covered(&pin.text), SHOWN_CHARS),
     };
     let width = ui.available_width();
     let mut format = egui::text::TextFormat::simple(font::message(), palette.text);

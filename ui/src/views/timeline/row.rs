@@ -63,7 +63,7 @@ fn root_words(scene: &Scene<'_>, state: &TimelineState, root: EventId) -> String
     match messages.find(|message| message.id == root) {
         Some(message) => {
             let name = state.people.name(message.author);
-            format!("{name}: {}", text::name(&message.text))
+            format!("{name}: {}", text::name(&text::covered(&message.text)))
         }
         None => "Answers to one message, beside the channel.".to_owned(),
     }

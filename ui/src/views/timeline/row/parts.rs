@@ -42,7 +42,7 @@ pub(super) fn quote(
         ),
         Some(quote) => (
             state.people.name(quote.author),
-            text::name(&text::clean(&quote.text, 200)),
+            text::name(&text::covered(&quote.text)),
         ),
         None => (String::new(), "a message that is not here".to_owned()),
     };
