@@ -1,13 +1,18 @@
 //! The window's program on a screen of its own, with real nodes behind it, used as a person would.
 
+#[path = "window/screens.rs"]
+mod screens;
 #[path = "window/together.rs"]
 mod together;
+#[path = "window/trouble.rs"]
+mod trouble;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use alloquy_tests::{LOOPBACK, Peer, Screen, Window, driven_program, skip};
+use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
 /// How long the window of one person may be open without anything to be seen happening.
@@ -33,6 +38,12 @@ fn on(data: &TempDir) -> Vec<&str> {
     let mut arguments = vec!["--data", data.path().to_str().unwrap()];
     arguments.extend(LOOPBACK);
     arguments
+}
+
+/// What stands in the field for messages.
+fn draft(window: &mut Window) -> String {
+    let found = window.must(&json!({"do": "find", "role": "MultilineTextInput"}));
+    found["found"]["value"].as_str().unwrap().to_owned()
 }
 
 /// The first run: a name, the key that was made, and the question where to go.

@@ -6,7 +6,7 @@ use alloquy_tests::{Screen, Window};
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
-use super::{begin, on, opened};
+use super::{begin, draft, on, opened};
 
 /// From "your name" to a message read on the other side, without the wait for a person's hands.
 const FIRST_MESSAGE: Duration = Duration::from_secs(60);
@@ -76,12 +76,6 @@ fn switch(window: &mut Window, channel: &str) {
     window.settle();
     window.press("Enter");
     window.must(&json!({"do": "find", "part": format!("Channel {channel}.")}));
-}
-
-/// What stands in the field for messages.
-fn draft(window: &mut Window) -> String {
-    let found = window.must(&json!({"do": "find", "role": "MultilineTextInput"}));
-    found["found"]["value"].as_str().unwrap().to_owned()
 }
 
 #[test]
