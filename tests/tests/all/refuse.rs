@@ -113,13 +113,13 @@ fn what_is_too_long_or_unknown_is_refused_with_its_code() {
 }
 
 /// A file system of its own, mounted by root and unmounted when dropped.
-struct Mounted {
+pub(crate) struct Mounted {
     root: TempDir,
 }
 
 impl Mounted {
     /// A tmpfs of this size; `None` with the skip said when this machine does not let us mount.
-    fn tmpfs(test: &str, size: &str) -> Option<Self> {
+    pub(crate) fn tmpfs(test: &str, size: &str) -> Option<Self> {
         let root = tempdir().unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
@@ -132,7 +132,7 @@ impl Mounted {
         None
     }
 
-    fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.root.path()
     }
 
@@ -158,7 +158,7 @@ impl Drop for Mounted {
 }
 
 /// Fills a file system to its last byte.
-fn fill(folder: &Path) -> PathBuf {
+pub(crate) fn fill(folder: &Path) -> PathBuf {
     let path = folder.join("ballast");
     let mut file = std::fs::File::create(&path).unwrap();
     let mut block = vec![0_u8; 1 << 20];

@@ -1,15 +1,20 @@
 //! The window's program on a screen of its own, with real nodes behind it, used as a person would.
 
+#[path = "window/screens.rs"]
+mod screens;
+#[path = "window/together.rs"]
+mod together;
+#[path = "window/trouble.rs"]
+mod trouble;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use alloquy_tests::{LOOPBACK, Peer, Screen, Window, driven_program, skip};
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 
-/// From "your name" to a message read on the other side, without the wait for a person's hands.
-const FIRST_MESSAGE: Duration = Duration::from_secs(60);
 /// How long the window of one person may be open without anything to be seen happening.
 const REST: Duration = Duration::from_secs(3);
 
@@ -33,6 +38,12 @@ fn on(data: &TempDir) -> Vec<&str> {
     let mut arguments = vec!["--data", data.path().to_str().unwrap()];
     arguments.extend(LOOPBACK);
     arguments
+}
+
+/// What stands in the field for messages.
+fn draft(window: &mut Window) -> String {
+    let found = window.must(&json!({"do": "find", "role": "MultilineTextInput"}));
+    found["found"]["value"].as_str().unwrap().to_owned()
 }
 
 /// The first run: a name, the key that was made, and the question where to go.
@@ -152,48 +163,4 @@ fn the_demonstration_is_filled_rests_and_takes_a_message() {
     window.press("Enter");
     window.sees_part("Hello, everybody");
     window.close();
-}
-
-#[test]
-fn from_a_name_to_a_message_read_by_a_friend_in_a_minute() {
-    let (here, there) = (tempdir().unwrap(), tempdir().unwrap());
-    let Some((_screen, mut ana)) = opened("first message", &on(&here)) else {
-        return;
-    };
-    // A screen for each: a window that lies under another one draws nothing.
-    let screen = Screen::start().unwrap();
-    let mut ben = Window::open(&screen, on(&there)).unwrap();
-    let began = Instant::now();
-    begin(&mut ana, "Ana");
-    ana.click("Create a community");
-    ana.fill("Name of the community", "Home");
-    ana.click("Create the community");
-    ana.click("Home, menu of the community");
-    ana.click("Invite people");
-    ana.click("Copy");
-    let link = ana.copied();
-    ana.press("Escape");
-
-    begin(&mut ben, "Ben");
-    ben.click("Join with a link");
-    ben.paste("Invite link", &link);
-    ben.sees("Ana invites you");
-    ben.click("Join Home");
-    ben.sees("Home, menu of the community");
-    ana.compose().write("Hello Ben, can you read this?");
-    ana.press("Enter");
-    ben.sees_part("Hello Ben, can you read this?");
-    let took = began.elapsed();
-    assert!(took < FIRST_MESSAGE, "{took:?}");
-    ben.compose().write("Word for word.");
-    ben.press("Enter");
-    ana.sees_part("Word for word.");
-
-    // What is typed and not sent, and the place, are there again after a restart.
-    ben.compose().write("not yet sent");
-    ben.close();
-    let mut again = Window::open(&screen, on(&there)).unwrap();
-    again.sees_part("Hello Ben, can you read this?");
-    let draft = again.must(&json!({"do": "find", "role": "MultilineTextInput"}));
-    assert_eq!(draft["found"]["value"], "not yet sent");
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use accesskit_consumer::{NodeRef, Tree};
+use accesskit_consumer::{FilterResult, NodeRef, Tree};
 use eframe::egui::accesskit::NodeId;
 use eframe::egui::{Pos2, pos2};
 use serde::{Deserialize, Serialize};
@@ -144,6 +144,8 @@ pub(super) fn text(seen: &Seen) -> String {
             .filter(|value| *value != name)
             .unwrap_or_default();
         let marks = [
+            (can_have_focus(&node), " focusable"),
+            (can_have_focus(&node) && is_nameless(&node), " nameless"),
             (node.is_disabled(), " disabled"),
             (node.is_focused(), " focused"),
         ];
@@ -164,6 +166,16 @@ pub(super) fn text(seen: &Seen) -> String {
         ));
     });
     text
+}
+
+/// Whether the keyboard can be brought to it.
+fn can_have_focus(node: &NodeRef<'_>) -> bool {
+    !node.is_root() && node.is_focusable(&|_| FilterResult::Include)
+}
+
+/// Whether a screen reader has nothing to say of it but its value.
+fn is_nameless(node: &NodeRef<'_>) -> bool {
+    node.label().is_none_or(|label| label.trim().is_empty())
 }
 
 fn visit<'a>(node: NodeRef<'a>, depth: usize, then: &mut impl FnMut(NodeRef<'a>, usize)) {
