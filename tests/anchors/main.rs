@@ -15,6 +15,8 @@ mod ranges;
 mod report;
 mod rival;
 mod table;
+mod ui;
+mod ui_world;
 
 use report::Line;
 
@@ -30,6 +32,7 @@ const BENCHES: &[(&str, Bench)] = &[
         ranges::verify_and_write(ranges::EVENTS, ranges::DEVICES)
     }),
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
+    ("ui", || ui::frames(ui::REAL)),
 ];
 
 fn main() -> anyhow::Result<()> {
