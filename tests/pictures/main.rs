@@ -101,6 +101,7 @@ fn main() -> anyhow::Result<()> {
     shoot(&mut window, "emoji")?;
     window.press("Escape");
     window.press("Ctrl+K");
+    window.settle();
     window.write("gen");
     shoot(&mut window, "switcher")?;
     window.press("Escape");

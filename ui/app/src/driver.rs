@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use eframe::egui::accesskit::{Action, ActionRequest, TreeId};
 use eframe::egui::{self, Event, Modifiers, PointerButton};
+use image::ImageEncoder as _;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde::{Deserialize, Serialize};
 
 use hand::{Eye, Hand};
@@ -374,13 +376,20 @@ impl Driver {
             .recv_timeout(WAIT)
             .map_err(|error| format!("no picture was taken: {error}"))?;
         let size = |side: usize| u32::try_from(side).map_err(|error| error.to_string());
-        image::save_buffer(
-            file,
-            image.as_raw(),
-            size(image.width())?,
-            size(image.height())?,
-            image::ColorType::Rgba8,
-        )
-        .map_err(|error| format!("{}: {error}", file.display()))
+        let (width, height) = (size(image.width())?, size(image.height())?);
+        // A window hides nothing behind it: three colours suffice, and the file is a third smaller.
+        let opaque: Vec<u8> = image
+            .as_raw()
+            .chunks_exact(4)
+            .flat_map(|pixel| &pixel[..3])
+            .copied()
+            .collect();
+        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+        let out = std::fs::File::create(file).map_err(|error| told(&error))?;
+        let encoder =
+            PngEncoder::new_with_quality(out, CompressionType::Best, FilterType::Adaptive);
+        encoder
+            .write_image(&opaque, width, height, image::ExtendedColorType::Rgb8)
+            .map_err(|error| told(&error))
     }
 }
