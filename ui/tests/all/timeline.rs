@@ -446,9 +446,16 @@ fn two_people_with_one_name_are_told_apart() {
         members[1] = member(1, "Mira");
         community.members = members.into();
     });
-    let harness = open(model);
     let word = account(1).words()[0];
+    let harness = open(model.clone());
     harness.get_by_label(&format!("Mira ({word}), 11:10: message 3"));
+    // A joiner that nobody sees does not make it another name.
+    change_community(&mut model, |community| {
+        let mut members = community.members.to_vec();
+        members[1] = member(1, "Mi\u{200d}ra");
+        community.members = members.into();
+    });
+    open(model).get_by_label(&format!("Mi\u{200d}ra ({word}), 11:10: message 3"));
 }
 
 #[test]
