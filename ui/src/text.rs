@@ -21,7 +21,7 @@ fn is_harmful(c: char) -> bool {
     matches!(c,
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}'
         | '\u{00ad}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{180e}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
+        | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{180e}' | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
         || (c.is_control() && c != '\n' && c != '\t')
 }
 
@@ -75,6 +75,17 @@ pub fn covered(text: &str) -> String {
 pub fn name(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     clean(&line, NAME_CHARS_MAX)
+}
+
+/// What the eye sees of a name that went through [`name`]: two with the same look can not be told apart, though
+/// one has joiners or variation selectors in it, which emoji and some scripts need and nobody sees elsewhere.
+#[must_use]
+pub fn look(name: &str) -> String {
+    let seen = name.chars().filter(|c| {
+        !matches!(c,
+            '\u{200c}' | '\u{200d}' | '\u{034f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e01ef}')
+    });
+    seen.flat_map(char::to_lowercase).collect()
 }
 
 /// Whether a grapheme cluster is shown as an emoji: it says so itself (U+FE0F), or it is one by default
@@ -177,6 +188,21 @@ mod tests {
         assert_eq!(covered("it was ||Ada|| here"), "it was (spoiler) here");
         assert_eq!(covered("it was |\u{200e}|Ada"), "it was (spoiler)");
         assert_eq!(covered("a | b"), "a | b");
+    }
+
+    #[test]
+    fn names_that_look_the_same_are_known_to() {
+        let mira = look(&name("Mira"));
+        for other in [
+            "Mi\u{200b}ra",
+            "Mi\u{200d}ra",
+            "Mira\u{fe0f}",
+            "mira\u{e0020}",
+            "Mira\u{2028}",
+        ] {
+            assert_eq!(look(&name(other)), mira, "{other:?}");
+        }
+        assert_ne!(look(&name("Mirna")), mira);
     }
 
     #[test]

@@ -81,6 +81,10 @@ impl UiState {
 
     /// Leaves places that are gone and finds one where there is none.
     fn settle_place(&mut self, model: &Model) {
+        if model.snapshot.account.is_none() {
+            // A node that has told nothing yet: nothing is gone because of that.
+            return;
+        }
         self.arrive(model);
         if let Some(entrance) = self.entrance(model) {
             self.places.replace(entrance);
@@ -258,6 +262,14 @@ impl UiState {
                 self.forms.link.clear();
                 self.forms.community.clear();
                 self.forms.template = None;
+                let waits =
+                    |open: &Overlay| matches!(open, Overlay::JoinCard | Overlay::AddCommunity);
+                if self.places.now().community.is_some() && !self.overlays.iter().any(waits) {
+                    // Whoever went on is not taken from what is being typed: it would end up elsewhere.
+                    let words = "You are in. The new community is in the list at the left.";
+                    self.toast(Tone::Good, words, model.clock.now);
+                    return self.refresh(model);
+                }
                 self.overlays.clear();
                 self.arriving = Some((community, None));
                 return self.refresh(model);

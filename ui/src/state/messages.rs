@@ -200,7 +200,8 @@ impl UiState {
         match action {
             Action::FocusMessage(slot, direction) => {
                 let messages = messages_of(slot, model);
-                let ids: Vec<_> = messages.iter().map(|view| view.id).collect();
+                let ids = messages.iter().map(|view| view.id);
+                let ids: Vec<_> = ids.filter(|id| !self.deleting.contains_key(id)).collect();
                 let from = self.focused.get(&slot).copied();
                 match (from, direction) {
                     (None, _) => self.focus_message(slot, ids.last().copied()),
@@ -208,6 +209,8 @@ impl UiState {
                         self.focused.remove(&slot);
                         self.composers.entry(slot).or_default().focus = true;
                     }
+                    // Above the first one is nothing, not the last one.
+                    (Some(id), Direction::Previous) if ids.first() == Some(&id) => {}
                     (from, direction) => self.focus_message(slot, stepped(&ids, from, direction)),
                 }
                 Vec::new()

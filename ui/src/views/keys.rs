@@ -12,7 +12,10 @@ pub(super) fn collect(view: &mut View<'_>, ui: &mut Ui) {
     let place = view.state.places.now();
     let pressed = |modifiers: Modifiers, key: Key| {
         let shortcut = KeyboardShortcut::new(modifiers, key);
-        ui.input_mut(|input| input.consume_shortcut(&shortcut))
+        // egui lets a pressed Alt pass, and AltGr may come as Ctrl+Alt: AltGr+Q is how some type "@".
+        ui.input_mut(|input| {
+            (modifiers.alt || !input.modifiers.alt) && input.consume_shortcut(&shortcut)
+        })
     };
     let ctrl = Modifiers::COMMAND;
     let alt = Modifiers::ALT;

@@ -295,6 +295,10 @@ fn open(state: &mut TimelineState, window: &WindowSnapshot, scene: &Scene<'_>) {
     let frame = scene.ctx.cumulative_frame_nr();
     let reopened = frame > state.shown_at + 1 || state.opened.is_none();
     state.shown_at = frame;
+    if reopened {
+        // What was marked unread, or could not be marked read, is read when one comes back and looks.
+        state.marked = None;
+    }
     let looking = scene.ctx.input(|input| input.focused);
     let at_last = state.opened.is_some_and(|opened| opened.first.is_none());
     if !reopened && (looking || !at_last) {

@@ -28,15 +28,32 @@ pub(crate) struct Sheet<'a> {
 /// Shows a dialog; gives `true` when it is to be closed: by its button, or by a click beside it. Escape is
 /// handled with the shortcuts.
 pub(crate) fn sheet(ui: &mut Ui, words: Sheet<'_>, contents: impl FnOnce(&mut Ui)) -> bool {
-    framed(ui, words, true, contents)
+    framed(ui, (words.title, words), true, contents)
+}
+
+/// [`sheet`] with a title that others can change while it is open, known by `key` instead: by its title it would
+/// be another dialog after each new name, and whoever is to be banned could take the focus away and keep the
+/// button from being pressed.
+pub(crate) fn keyed_sheet(
+    ui: &mut Ui,
+    key: &str,
+    words: Sheet<'_>,
+    contents: impl FnOnce(&mut Ui),
+) -> bool {
+    framed(ui, (key, words), true, contents)
 }
 
 /// A dialog without a head: its first row is its title.
 pub(crate) fn bare_sheet(ui: &mut Ui, words: Sheet<'_>, contents: impl FnOnce(&mut Ui)) -> bool {
-    framed(ui, words, false, contents)
+    framed(ui, (words.title, words), false, contents)
 }
 
-fn framed(ui: &mut Ui, words: Sheet<'_>, headed: bool, contents: impl FnOnce(&mut Ui)) -> bool {
+fn framed(
+    ui: &mut Ui,
+    (key, words): (&str, Sheet<'_>),
+    headed: bool,
+    contents: impl FnOnce(&mut Ui),
+) -> bool {
     let palette = theme::palette(ui);
     let window = ui.ctx().content_rect();
     let tight = window.height() < TIGHT_BELOW;
@@ -48,7 +65,7 @@ fn framed(ui: &mut Ui, words: Sheet<'_>, headed: bool, contents: impl FnOnce(&mu
         height -= window.height() * TOP_SHARE;
     }
     let page = page_keys(ui, height);
-    let id = Id::unique(("sheet", words.title));
+    let id = Id::unique(("sheet", key));
     let (anchor, below) = if headed {
         (Align2::CENTER_CENTER, Vec2::ZERO)
     } else {

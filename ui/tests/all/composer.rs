@@ -155,6 +155,20 @@ fn what_is_typed_after_enter_in_one_slow_frame_is_the_next_message() {
 }
 
 #[test]
+fn a_sign_typed_with_altgr_is_no_shortcut() {
+    let mut harness = ready();
+    let altgr = Modifiers::COMMAND.plus(Modifiers::ALT);
+    for key in [Key::Q, Key::E, Key::K, Key::Num0, Key::U] {
+        press(&mut harness, altgr, key);
+    }
+    write(&mut harness, "@");
+    assert!(!harness.state().effects.contains(&Effect::Quit));
+    assert!(harness.state().state.overlays.is_empty());
+    assert!(harness.state().state.settings.members_open);
+    assert_eq!(text(&harness), "@");
+}
+
+#[test]
 fn a_selection_is_wrapped() {
     let mut harness = ready();
     write(&mut harness, "word");

@@ -1,13 +1,14 @@
 //! Inviting people, joining by a link, making a community.
 
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
+use alloquy_ids::CommunityId;
 use alloquy_ui::model::Failure;
 use alloquy_ui::state::{AddTab, Overlay};
 use alloquy_ui::{Action, Effect, Phase};
 use egui::Key;
 use egui_kittest::kittest::Queryable as _;
 
-use crate::fixture::{COMMUNITY, open};
+use crate::fixture::{COMMUNITY, change, open};
 use crate::sheets::{act, answer, opened, type_in};
 use crate::sheets_fixture::{invite, link, rich};
 
@@ -212,4 +213,31 @@ fn a_join_that_the_node_did_not_live_to_answer_can_be_tried_again() {
     harness.get_by_label_contains("stopped before this was done");
     harness.get_by_label("Start again");
     assert_eq!(harness.state().state.forms.link, link());
+}
+
+#[test]
+fn a_join_that_ends_late_takes_nobody_from_where_they_write() {
+    let mut harness = opened(rich(), Overlay::JoinCard);
+    harness.get_by_label("Join Rust Berlin").click();
+    harness.run();
+    let world = harness.state_mut();
+    let ask = world.effects.iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::Join { .. },
+        } => Some(*ask),
+        _ => None,
+    });
+    world.state.apply(Action::Dismiss, &world.model);
+    let place = world.state.places.now();
+    let community = CommunityId([77; 32]);
+    change(&mut world.model, |snapshot| {
+        let like = snapshot.communities.values().next().cloned();
+        snapshot.communities.insert(community, like.unwrap());
+    });
+    let joined = Ok(Reply::Community { community });
+    world.state.answered(ask.unwrap(), joined, &world.model);
+    harness.run();
+    assert_eq!(harness.state().state.places.now(), place);
+    harness.get_by_label_contains("The new community is in the list");
 }

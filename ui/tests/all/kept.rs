@@ -92,7 +92,7 @@ fn a_change_that_failed_stands_below_and_can_be_tried_again() {
         message: message_id(4),
         text: "better".to_owned(),
     };
-    assert_eq!(harness.state().commands(), [expected.clone()]);
+    assert_eq!(harness.state().commands(), std::slice::from_ref(&expected));
     let world = harness.state_mut();
     let ask = asked(world, |of| matches!(of, Command::Edit { .. }));
     fail(world, ask, ErrorCode::Busy);
@@ -245,4 +245,15 @@ fn a_place_that_could_not_be_watched_is_asked_for_again() {
     fail(world, ask, ErrorCode::Busy);
     world.effects = world.state.refresh(&world.model);
     asked(world, is_watch);
+}
+
+#[test]
+fn a_node_that_has_told_nothing_yet_takes_nobody_from_their_place() {
+    let mut harness = ready();
+    let world = harness.state_mut();
+    let place = world.state.places.now();
+    assert!(place.channel.is_some());
+    world.model.snapshot = std::sync::Arc::default();
+    world.state.refresh(&world.model);
+    assert_eq!(world.state.places.now(), place);
 }

@@ -292,6 +292,29 @@ fn a_ban_is_confirmed_with_a_reason() {
 }
 
 #[test]
+fn who_is_renamed_all_the_time_can_be_banned_nevertheless() {
+    let mut harness = opened(rich(), Overlay::Profile(COMMUNITY, BEN));
+    harness.get_by_label("Ban…").click();
+    harness.run();
+    harness
+        .get_by_label("Reason, for those who look after the community")
+        .focus();
+    harness.run();
+    for letter in ["s", "p", "a", "m"] {
+        change_community(&mut harness.state_mut().model, |community| {
+            let members = Arc::make_mut(&mut community.members);
+            for member in members.iter_mut().filter(|of| of.account == BEN) {
+                member.name.push_str(letter);
+            }
+        });
+        harness.run();
+        harness.event(egui::Event::Text(letter.to_owned()));
+        harness.run();
+    }
+    assert_eq!(harness.state().state.forms.reason, "spam");
+}
+
+#[test]
 fn who_may_do_nothing_sees_no_menu_and_an_owner_is_out_of_reach() {
     let mut model = rich();
     change_community(&mut model, |community| community.rights.clear());

@@ -13,8 +13,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{By, NodeT, Queryable};
 
 use crate::fixture::{
-    COMMUNITY, GENERAL, ME, NOON, World, account, change_community, change_window, member, message,
-    message_id, model, numbered, open, open_sized, reaction, window,
+    COMMUNITY, DESIGN, GENERAL, ME, NOON, World, account, change_community, change_window, member,
+    message, message_id, model, numbered, open, open_sized, reaction, window,
 };
 
 fn wheel(harness: &mut Harness<'static, World>, points: f32) {
@@ -446,9 +446,16 @@ fn two_people_with_one_name_are_told_apart() {
         members[1] = member(1, "Mira");
         community.members = members.into();
     });
-    let harness = open(model);
     let word = account(1).words()[0];
+    let harness = open(model.clone());
     harness.get_by_label(&format!("Mira ({word}), 11:10: message 3"));
+    // A joiner that nobody sees does not make it another name.
+    change_community(&mut model, |community| {
+        let mut members = community.members.to_vec();
+        members[1] = member(1, "Mi\u{200d}ra");
+        community.members = members.into();
+    });
+    open(model).get_by_label(&format!("Mi\u{200d}ra ({word}), 11:10: message 3"));
 }
 
 #[test]
@@ -566,4 +573,35 @@ fn selecting_does_not_end_when_messages_arrive() {
     harness.run();
     let mut effects = harness.state().effects.iter();
     assert!(effects.any(|effect| *effect == Effect::Copy("first words".to_owned())));
+}
+
+#[test]
+fn a_channel_that_was_marked_unread_is_read_when_one_comes_back() {
+    let mut harness = open(model(numbered(0..6)));
+    let marks = |harness: &Harness<'static, World>| {
+        let effects = harness.state().effects.iter();
+        let marks = effects.filter(|effect| {
+            matches!(
+                effect,
+                Effect::Submit {
+                    command: Command::MarkRead { message: None, .. },
+                    ..
+                }
+            )
+        });
+        marks.count()
+    };
+    let go = |harness: &mut Harness<'static, World>, action: Action| {
+        let world = harness.state_mut();
+        let effects = world.state.apply(action, &world.model);
+        world.effects.extend(effects);
+        harness.run();
+    };
+    go(&mut harness, Action::MarkUnread(GENERAL, message_id(3)));
+    let before = marks(&harness);
+    harness.run();
+    assert_eq!(marks(&harness), before, "not while one stays");
+    go(&mut harness, Action::GoChannel(COMMUNITY, DESIGN));
+    go(&mut harness, Action::GoChannel(COMMUNITY, GENERAL));
+    assert_eq!(marks(&harness), before + 1);
 }

@@ -9,7 +9,9 @@ use crate::action::Action;
 use crate::text;
 use crate::theme::{self, font};
 use crate::views::View;
-use crate::widgets::{Field, Sheet, Tone, entered, field, label, over_limit, sheet, switch};
+use crate::widgets::{
+    Field, Sheet, Tone, entered, field, keyed_sheet, label, over_limit, sheet, switch,
+};
 
 pub(super) fn add_channel(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
     let words = Sheet {
@@ -61,7 +63,7 @@ pub(super) fn leave(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
         width: 420.0,
     };
     let mut close = false;
-    close |= sheet(ui, words, |ui| {
+    close |= keyed_sheet(ui, "leave", words, |ui| {
         let palette = theme::palette(ui);
         let about = "It goes from this computer with everything that was written in it. What you wrote stays with \
                      the others. To come back you need a new invite.";

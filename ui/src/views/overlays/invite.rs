@@ -11,7 +11,7 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Sheet, Tone, Weight, button, label, line, link_button, notice, refocus, segments, sheet,
+    Sheet, Tone, Weight, button, keyed_sheet, label, line, link_button, notice, refocus, segments,
     under_way, wide_button,
 };
 
@@ -65,7 +65,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
         title: &title,
         width: 500.0,
     };
-    sheet(ui, words, |ui| {
+    keyed_sheet(ui, "invite", words, |ui| {
         let made = view.state.forms.invite.clone();
         match made.filter(|made| made.community == id) {
             Some(made) => link(view, ui, &made),

@@ -17,8 +17,8 @@ use crate::text;
 use crate::theme::{self, font, space};
 use crate::views::View;
 use crate::widgets::{
-    Field, Presence, Sheet, Tone, avatar, button, chip, field, key_words, label, over_limit,
-    presence_dot, section, sheet, switch,
+    Field, Presence, Sheet, Tone, avatar, button, chip, field, key_words, keyed_sheet, label,
+    over_limit, presence_dot, section, sheet, switch,
 };
 use may::May;
 
@@ -250,7 +250,7 @@ pub(super) fn confirm(
         width: 420.0,
     };
     let mut close = false;
-    close |= sheet(ui, words, |ui| {
+    close |= keyed_sheet(ui, "removal", words, |ui| {
         let palette = theme::palette(ui);
         label(ui, about, font::message(), palette.text);
         let long = over_limit(&view.state.forms.reason, REASON_BYTES_MAX);

@@ -168,14 +168,14 @@ impl People {
         for member in all {
             if accounts.contains(&member.account) {
                 let name = text::name(&member.name);
-                *spoken.entry(name.clone()).or_default() += 1;
+                *spoken.entry(text::look(&name)).or_default() += 1;
                 known.insert(member.account, name);
             }
         }
         // Two people here with one name: the first of each one's words tells them apart.
         self.names = known
             .into_iter()
-            .map(|(account, name)| match spoken.get(&name) {
+            .map(|(account, name)| match spoken.get(&text::look(&name)) {
                 Some(2..) => {
                     let word = account.words()[0];
                     (account, format!("{name} ({word})"))
