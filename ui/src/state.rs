@@ -152,7 +152,9 @@ pub(crate) enum Purpose {
     Leave,
     /// Only an error is told, as "what: error".
     Plain(&'static str),
-    /// Nothing is told: it is repeated anyway (typing, watching, keeping).
+    /// What the node keeps under this name; it is tried again when it could not be stored.
+    Keep(String),
+    /// Nothing is told: it is repeated anyway (typing, watching).
     Silent,
 }
 
@@ -180,6 +182,18 @@ pub enum Tone {
     Neutral,
     /// It did not work.
     Bad,
+}
+
+/// Whether what is handed to the node is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Storing {
+    /// No node serves.
+    #[default]
+    Away,
+    /// One serves, and told that it can store nothing.
+    Troubled,
+    /// Yes.
+    Well,
 }
 
 /// All of it.
@@ -225,6 +239,9 @@ pub struct UiState {
     watched: BTreeMap<Slot, WindowAt>,
     wanted_at: BTreeMap<Slot, WindowAt>,
     kept: BTreeMap<String, String>,
+    /// Names whose value the node could not store.
+    unkept: BTreeSet<String>,
+    storing: Storing,
     loaded: bool,
     arriving: Option<(CommunityId, Option<ChannelId>)>,
     arrived: Option<(CommunityId, UnixMs)>,

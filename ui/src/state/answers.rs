@@ -4,7 +4,7 @@ use alloquy_api::command::{Window, WindowAt};
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, UnixMs};
 
-use super::{FirstStep, InviteMade, Overlay, Place, Purpose, Slot, Tone, UiState};
+use super::{FirstStep, InviteMade, Overlay, Place, Purpose, Slot, Storing, Tone, UiState};
 use crate::effect::{AskId, Effect};
 use crate::model::{Model, Phase};
 use crate::settings::Notify;
@@ -47,16 +47,21 @@ impl UiState {
         if matches!(model.phase, Phase::Failed(_)) {
             self.forms.node_ended();
         }
-        if model.phase != Phase::Running {
+        let now = model.clock.now;
+        self.toasts
+            .retain(|toast| toast.until.is_none_or(|until| until > now));
+        self.storing = match (&model.phase, &model.snapshot.trouble) {
+            (Phase::Running, None) => Storing::Well,
+            (Phase::Running, Some(_)) => Storing::Troubled,
+            _ => Storing::Away,
+        };
+        if self.storing == Storing::Away {
             // A node that starts again shows no window until it is asked to.
             self.watched.clear();
             return Vec::new();
         }
         self.load(model);
         self.settle_place(model);
-        let now = model.clock.now;
-        self.toasts
-            .retain(|toast| toast.until.is_none_or(|until| until > now));
         self.drop_stored(model);
         let mut effects = self.carry_out_deletions(now);
         effects.extend(self.watch());
@@ -69,6 +74,10 @@ impl UiState {
     #[must_use]
     pub fn due(&self) -> Option<UnixMs> {
         let toasts = self.toasts.iter().filter_map(|toast| toast.until);
+        if self.storing == Storing::Away {
+            // The rest waits for a node: what is due already would wake the window over and over.
+            return toasts.min();
+        }
         let deletions = self.deleting.values().map(|(_, until)| *until);
         let drafts = self.save_due();
         toasts.chain(deletions).chain(drafts).min()
@@ -365,6 +374,7 @@ impl UiState {
             Purpose::OpenChannel(_) => self.toast(Tone::Bad, format!("No channel: {message}"), now),
             Purpose::Plain(what) => self.toast(Tone::Bad, format!("{what}: {message}"), now),
             Purpose::Pins(_) | Purpose::RecoveryShow => self.toast(Tone::Bad, message, now),
+            Purpose::Keep(name) => self.not_kept(name, error),
             Purpose::Silent => {}
         }
     }

@@ -1,11 +1,11 @@
 //! What survives a restart: settings, place and drafts, kept by the node in its sealed store.
 
-use alloquy_api::Command;
 use alloquy_api::limits::KEPT_VALUE_BYTES_MAX;
+use alloquy_api::{Command, CommandError, ErrorCode};
 use alloquy_ids::{ChannelId, UnixMs};
 
 use super::drafts::{kept_as, slot_of};
-use super::{Places, Purpose, UiState};
+use super::{Places, Purpose, Storing, UiState};
 use crate::effect::Effect;
 use crate::model::Model;
 use crate::settings::{self, Settings};
@@ -65,20 +65,38 @@ impl UiState {
                 (Some(now), Some(since)) => now.0.saturating_sub(since.0) >= DRAFT_REST_MS,
                 _ => true,
             };
-            if rested && composer.draft().len() <= KEPT_VALUE_BYTES_MAX {
-                composer.dirty_since = None;
+            if !rested {
+                continue;
+            }
+            composer.dirty_since = None;
+            if composer.draft().len() <= KEPT_VALUE_BYTES_MAX {
                 wanted.push((kept_as(*slot), composer.draft().to_owned()));
             }
         }
+        // Not while nothing can be stored: each refusal would be followed by the next one.
+        let again = self.storing == Storing::Well || now.is_none();
         let mut effects = Vec::new();
         for (name, value) in wanted {
             let before = self.kept.get(&name).map_or("", String::as_str);
-            if before != value {
+            if before != value || (again && self.unkept.contains(&name)) {
+                self.unkept.remove(&name);
                 self.kept.insert(name.clone(), value.clone());
-                effects.push(self.ask(Purpose::Silent, Command::Keep { name, value }));
+                let purpose = Purpose::Keep(name.clone());
+                effects.push(self.ask(purpose, Command::Keep { name, value }));
             }
         }
         effects
+    }
+
+    /// Remembers that a value was not stored, where that may be otherwise another time.
+    pub(super) fn not_kept(&mut self, name: String, error: &CommandError) {
+        let passes = matches!(
+            error.code,
+            ErrorCode::Storage | ErrorCode::NotRunning | ErrorCode::Busy
+        );
+        if passes {
+            self.unkept.insert(name);
+        }
     }
 
     /// When [`UiState::save`] has something to do next, for waking the window.

@@ -7,6 +7,7 @@ mod emoji;
 mod first_run;
 mod fixture;
 mod joining;
+mod kept;
 mod links;
 mod markdown;
 mod sheets;
