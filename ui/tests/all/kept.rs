@@ -48,7 +48,7 @@ fn a_draft_that_was_not_stored_is_handed_over_again_when_there_is_room() {
     assert_eq!(handed(&state.refresh(&model)), None, "not while it is full");
     change(&mut model, |snapshot| snapshot.trouble = None);
     let again = handed(&state.refresh(&model)).unwrap();
-    state.answered(again, Ok(Reply::Done {}), &model);
+    state.answered(again, Ok(Reply::Ok { ok: true }), &model);
     assert_eq!(handed(&state.refresh(&model)), None, "once is enough");
 }
 
