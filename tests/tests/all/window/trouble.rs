@@ -4,7 +4,7 @@ use alloquy_tests::{LOOPBACK, Peer, Window, eventually};
 use serde_json::json;
 use tempfile::tempdir;
 
-use super::{begin, draft, opened};
+use super::{REST, begin, draft, opened};
 use crate::refuse::{Mounted, fill};
 
 /// Bytes of the messages that fill the last room: few fit into what a store keeps for itself.
@@ -94,6 +94,7 @@ fn a_node_that_is_killed_takes_nothing_away_that_was_typed() {
     let unsent = window.sees_part("(Not sent)");
     assert!(unsent.contains("typed while it ran"), "{unsent}");
     window.compose().write("half a thought");
+    assert_eq!(window.frames_within(REST), 0, "it waits for the person");
     peer.start();
     window.click("Start again");
     window.must(&json!({"do": "gone", "part": "has ended"}));
