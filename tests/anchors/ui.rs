@@ -170,9 +170,12 @@ impl<S: Shown> Bench<S> {
             shapes,
             pixels_per_point,
             viewport_output,
+            mut textures_delta,
             ..
         } = self.ctx.run_ui(input, |ui| shown.draw(ui));
         drop(self.ctx.tessellate(shapes, pixels_per_point));
+        // There is no screen that would want them.
+        textures_delta.clear();
         let mut viewports = viewport_output.values();
         viewports.any(|viewport| viewport.repaint_delay < REST)
     }

@@ -234,6 +234,8 @@ pub struct UiState {
     loaded: bool,
     /// The node took orders at the last refresh: what is due can be carried out.
     serving: bool,
+    /// The store refuses writes: nothing is handed over to be kept, or each refusal would bring the next.
+    refusing: bool,
     arriving: Option<(CommunityId, Option<ChannelId>)>,
     arrived: Option<(CommunityId, UnixMs)>,
     unsent_last: u64,

@@ -58,13 +58,16 @@ impl UiState {
         }
         self.load(model);
         self.serving = self.loaded;
+        self.refusing = model.snapshot.trouble.is_some();
         self.settle_place(model);
         self.rest_timelines();
         self.drop_stored(model);
         let mut effects = self.carry_out_deletions(now);
         effects.extend(self.watch());
         effects.extend(self.inspect_link(model));
-        effects.extend(self.save(Some(now)));
+        if !self.refusing {
+            effects.extend(self.save(Some(now)));
+        }
         effects
     }
 
@@ -75,7 +78,7 @@ impl UiState {
         // What only a node can carry out waits for one: nobody is woken for it before.
         let deletions = self.deleting.values().map(|(_, until)| *until);
         let deletions = deletions.filter(|_| self.serving);
-        let drafts = self.save_due().filter(|_| self.serving);
+        let drafts = self.save_due().filter(|_| self.serving && !self.refusing);
         toasts.chain(deletions).chain(drafts).min()
     }
 

@@ -10,6 +10,7 @@ mod joining;
 mod kept;
 mod links;
 mod markdown;
+mod refused;
 mod sheets;
 mod sheets_fixture;
 mod shortcuts;
