@@ -139,15 +139,26 @@ impl Instance {
             .name("other-starts".to_owned())
             .spawn(move || {
                 for stream in listener.incoming() {
-                    match stream.and_then(|stream| answer(stream, &tell)) {
-                        Ok(()) => {}
-                        Err(error) => tracing::debug!(%error, "another start broke off"),
+                    let stream = match stream {
+                        Ok(stream) => stream,
+                        Err(error) => {
+                            // Too many open files, for one, lasts: asking again at once would only burn time.
+                            tracing::warn!(%error, "another start could not be heard");
+                            std::thread::sleep(ACCEPT_AGAIN);
+                            continue;
+                        }
+                    };
+                    if let Err(error) = answer(stream, &tell) {
+                        tracing::debug!(%error, "another start broke off");
                     }
                 }
             })
             .map(drop)
     }
 }
+
+/// How long the door stays closed after nobody could be let in.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 
 impl Drop for Instance {
     fn drop(&mut self) {
