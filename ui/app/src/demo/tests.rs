@@ -25,33 +25,43 @@ fn channel(snapshot: &Snapshot, community: &str, name: &str) -> alloquy_ids::Cha
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_world_comes_to_rest_in_five_seconds_and_then_nothing_moves() {
-    let began = Instant::now();
+async fn the_world_comes_to_rest_and_then_nothing_moves() {
     let (world, handle) = world().await;
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(5), "{took:?}");
-    let mut others: Vec<_> = (1..6).map(|seat| world.handle(seat).unwrap()).collect();
-    // What the last line set off.
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    others.push(handle);
-    for other in &mut others {
-        while other.next_event().is_some() {}
+    let mut handles: Vec<_> = (1..6).map(|seat| world.handle(seat).unwrap()).collect();
+    handles.push(handle);
+    // However busy the machine is, it comes to rest; a world that never does runs into the limit.
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let before = versions(&handles);
+        let news = told(&mut handles);
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        let quiet = told(&mut handles).is_empty();
+        if quiet && versions(&handles) == before {
+            return;
+        }
+        assert!(Instant::now() < until, "it never rests: {news:?}");
     }
-    let versions = |handles: &[NodeHandle]| -> Vec<u64> {
-        handles
-            .iter()
-            .map(|handle| handle.snapshot().version)
-            .collect()
-    };
-    let before = versions(&others);
-    tokio::time::sleep(Duration::from_secs(6)).await;
-    for other in &mut others {
-        while let Some(event) = other.next_event() {
-            // Nodes compare what they hold from time to time; that nothing is missing is no news to a person.
-            assert!(matches!(event, Event::CaughtUp { .. }), "{event:?}");
+}
+
+fn versions(handles: &[NodeHandle]) -> Vec<u64> {
+    handles
+        .iter()
+        .map(|handle| handle.snapshot().version)
+        .collect()
+}
+
+/// What a person would notice. Nodes compare what they hold from time to time; that nothing is missing is no
+/// news.
+fn told(handles: &mut [NodeHandle]) -> Vec<Event> {
+    let mut news = Vec::new();
+    for handle in handles {
+        while let Some(event) = handle.next_event() {
+            if !matches!(event, Event::CaughtUp { .. }) {
+                news.push(event);
+            }
         }
     }
-    assert_eq!(versions(&others), before);
+    news
 }
 
 #[tokio::test(flavor = "multi_thread")]
