@@ -3,11 +3,13 @@
 //!
 //! Every process is ended by its own id, also when a test fails. Nothing here knows any rule of the product.
 
+mod netlab;
 mod peer;
 mod program;
 mod wait;
 mod window;
 
+pub use netlab::{Family, Host, Lab, Line, Nat, run_slow_line};
 pub use peer::{LOOPBACK, Peer};
 pub use program::{Ended, Told, node_program, run_node, signal};
 pub use wait::{DEADLINE, Lines, eventually, skip};
