@@ -17,6 +17,7 @@ mod rival;
 mod table;
 mod ui;
 mod ui_world;
+mod village;
 
 use report::Line;
 
@@ -33,6 +34,7 @@ const BENCHES: &[(&str, Bench)] = &[
     }),
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
     ("ui", || ui::frames(ui::REAL)),
+    ("village", || village::owner_leaves(village::REAL)),
 ];
 
 fn main() -> anyhow::Result<()> {
