@@ -8,6 +8,7 @@ mod hostile;
 mod moderation;
 mod own;
 mod peers;
+mod presence;
 mod removal;
 mod store;
 mod waiting;
