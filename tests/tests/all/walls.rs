@@ -27,6 +27,7 @@ const IDS: &str = "alloquy-ids";
 const SCHEMA: &str = "alloquy-schema";
 const API: &str = "alloquy-api";
 const CORE: &str = "alloquy-core";
+const RELAY: &str = "alloquy-relay";
 const NODE: &str = "alloquy-node";
 const UI: &str = "alloquy-ui";
 
@@ -85,9 +86,28 @@ const TABLE: &[Row] = &[
         pure: true,
     },
     Row {
+        name: RELAY,
+        folder: "relay",
+        ours: &[IDS],
+        heavy: &["tokio", "libp2p", "libp2p-stream", "hyper", "hyper-util"],
+        never: &[
+            "automerge",
+            "redb",
+            "egui*",
+            "eframe",
+            "webrtc*",
+            "opus",
+            SCHEMA,
+            API,
+            CORE,
+            NODE,
+        ],
+        pure: false,
+    },
+    Row {
         name: NODE,
         folder: "node",
-        ours: &[IDS, SCHEMA, API, CORE],
+        ours: &[IDS, SCHEMA, API, CORE, RELAY],
         heavy: &["tokio", "tokio-util", "libp2p", "libp2p-stream", "redb"],
         never: &["egui*", "eframe", "webrtc*", "opus"],
         pure: false,
@@ -145,6 +165,7 @@ const TABLE: &[Row] = &[
             SCHEMA,
             API,
             CORE,
+            RELAY,
             NODE,
             "alloquy-headless",
             "alloquy-sim",

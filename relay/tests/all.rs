@@ -1,0 +1,8 @@
+//! The relay as others meet it: swarms on this machine's loopback, the program's command line.
+
+#[path = "all/arguments.rs"]
+mod arguments;
+#[path = "all/circuits.rs"]
+mod circuits;
+#[path = "all/client.rs"]
+mod client;
