@@ -1,0 +1,74 @@
+//! A relay: the real program, at a machine of the lab.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use crate::program::{built, end};
+use crate::{Host, Lines};
+
+/// The process. Dropped: it is killed.
+#[derive(Debug)]
+pub struct Relay {
+    child: Option<Child>,
+    addresses: Vec<String>,
+}
+
+impl Relay {
+    /// Starts one that everybody may use.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    #[must_use]
+    pub fn open(host: &Host, folder: &Path) -> Self {
+        let mut command = host.command(relay_program());
+        command.arg("--key").arg(folder.join("relay.key")).arg("--open");
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("alloquy-relay can be started");
+        let mut lines = Lines::of(child.stdout.take().expect("its output is a pipe"));
+        let ready = lines.next_line().unwrap_or_default();
+        let peer = ready
+            .strip_prefix("ready: relay ")
+            .unwrap_or_else(|| panic!("it is not ready: {ready:?}"));
+        let mut addresses = Vec::new();
+        for transport in ["tcp/4101", "udp/4101/quic-v1"] {
+            if let Some(v4) = &host.v4 {
+                addresses.push(format!("/ip4/{v4}/{transport}/p2p/{peer}"));
+            }
+            if let Some(v6) = &host.v6 {
+                addresses.push(format!("/ip6/{v6}/{transport}/p2p/{peer}"));
+            }
+        }
+        Self {
+            child: Some(child),
+            addresses,
+        }
+    }
+
+    /// Where it is reached, as `--relay` takes it.
+    #[must_use]
+    pub fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// SIGKILL, and waits for the end.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&mut self) {
+        end(&mut self.child.take().expect("it runs"));
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            end(&mut child);
+        }
+    }
+}
+
+fn relay_program() -> PathBuf {
+    built("ALLOQUY_RELAY_BIN", "alloquy-relay", "alloquy-relay")
+}
