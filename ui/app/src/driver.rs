@@ -7,6 +7,7 @@
 //! Whoever reaches the socket is the person, so it exists only with the Cargo feature `driver` and only where the
 //! environment variable [`SOCKET`] names a place for it.
 
+mod breaking;
 mod hand;
 mod tree;
 
@@ -23,6 +24,7 @@ use image::ImageEncoder as _;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use breaking::may_break;
 use hand::{Eye, Hand};
 use tree::Wanted;
 
@@ -92,6 +94,8 @@ enum Request {
     Settle {},
     /// How many frames were drawn.
     Frames {},
+    /// Makes the node's task panic at the next thing that it does.
+    BreakNode {},
 }
 
 /// What is answered.
@@ -230,6 +234,7 @@ impl Driver {
             }
             Request::Settle {} => self.settle()?,
             Request::Frames {} => answer.frames = Some(self.eye.frames()),
+            Request::BreakNode {} => breaking::break_node()?,
         }
         Ok(answer)
     }
@@ -276,7 +281,9 @@ impl Driver {
 
     /// The control where it can be clicked: a person scrolls to what is not in sight.
     fn reach(&self, wanted: &Wanted) -> Result<tree::Control, String> {
-        self.settle()?;
+        if !wanted.in_motion() {
+            self.settle()?;
+        }
         let found = self.find(wanted)?;
         if found.in_sight {
             return Ok(found);
