@@ -252,19 +252,32 @@ impl Driven {
         self.must(&json!({"do": "settle"}));
     }
 
-    /// Frames drawn within `time`, after it has come to rest.
+    /// How many frames were drawn since it was opened.
+    ///
+    /// # Panics
+    /// When it does not say.
+    pub fn frames(&mut self) -> u64 {
+        let answer = self.must(&json!({"do": "frames"}));
+        answer["frames"].as_u64().expect("frames are a number")
+    }
+
+    /// Frames drawn within `time`, after it has come to rest. On a busy machine the screen's own events, such as
+    /// those of a window that was just opened, come after the first rest; so one time with frames is let pass.
     ///
     /// # Panics
     /// When it does not come to rest.
     pub fn frames_within(&mut self, time: Duration) -> u64 {
-        self.settle();
-        let frames = |window: &mut Self| {
-            let answer = window.must(&json!({"do": "frames"}));
-            answer["frames"].as_u64().expect("frames are a number")
-        };
-        let before = frames(self);
-        std::thread::sleep(time);
-        frames(self) - before
+        let mut drawn = 0;
+        for _ in 0..2 {
+            self.settle();
+            let before = self.frames();
+            std::thread::sleep(time);
+            drawn = self.frames() - before;
+            if drawn == 0 {
+                break;
+            }
+        }
+        drawn
     }
 
     /// What the window shows, in a file.

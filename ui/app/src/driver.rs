@@ -32,8 +32,8 @@ use tree::Wanted;
 const SOCKET: &str = "ALLOQUY_DRIVER";
 /// Bytes of one request.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
-/// How long a control is waited for unless a request says otherwise.
-const WAIT: Duration = Duration::from_secs(20);
+/// How long a control is waited for unless a request says otherwise; less than whoever asks waits for the answer.
+const WAIT: Duration = Duration::from_secs(45);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
 /// Without a frame for so long, nothing moves: a text cursor blinks at half a second.
@@ -132,6 +132,8 @@ pub(crate) fn attach(ctx: &egui::Context) -> io::Result<UnderWay> {
     let Some(path) = std::env::var_os(SOCKET) else {
         return Ok(under_way);
     };
+    // A click is one however long a busy machine takes for the frames between press and release.
+    ctx.options_mut(|options| options.input_options.max_click_duration = WAIT.as_secs_f64());
     let eye = Arc::new(Eye::default());
     ctx.add_plugin(Hand::new(Arc::clone(&eye)));
     let listener = UnixListener::bind(path)?;
