@@ -57,7 +57,8 @@ impl Screen {
     pub fn start() -> Option<Self> {
         let mut server = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", "1600x1000x24"])
-            .args(["-nolisten", "tcp"])
+            // When its last client goes, a server begins anew and lets nobody in meanwhile, unless told not to.
+            .args(["-nolisten", "tcp", "-noreset"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

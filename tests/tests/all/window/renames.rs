@@ -119,11 +119,6 @@ fn a_peer_that_renames_itself_a_hundred_times_a_second_is_followed_at_ease() {
         (renaming.taken() >= names + NAMES).then_some(())
     });
     let (drawn, took) = (window.frames() - frames, began.elapsed());
-    eprintln!(
-        "FIGURE {drawn} frames, {} names in {took:?}, {memory} KiB then {} KiB",
-        renaming.taken() - names,
-        resident(&window)
-    );
     assert!(drawn > 0, "names are shown as they come");
     let most = FRAMES_PER_SECOND_MAX * took.as_millis() / 1000 + 1;
     assert!(u128::from(drawn) <= most, "{drawn} frames in {took:?}");
