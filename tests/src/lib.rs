@@ -6,14 +6,16 @@
 mod netlab;
 mod peer;
 mod program;
+mod reader;
 mod wait;
 mod window;
 
 pub use netlab::{Family, Host, Lab, Line, Nat, run_slow_line};
 pub use peer::{LOOPBACK, Peer};
 pub use program::{Ended, Told, node_program, run_node, signal};
+pub use reader::Reader;
 pub use wait::{DEADLINE, Lines, eventually, skip};
-pub use window::{Driven, Screen, Window, driven_program};
+pub use window::{Driven, Screen, Window, driven_program, window_program};
 
 use std::path::{Path, PathBuf};
 
