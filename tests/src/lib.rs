@@ -7,6 +7,7 @@ mod netlab;
 mod peer;
 mod program;
 mod reader;
+mod relay;
 mod wait;
 mod window;
 
@@ -14,6 +15,7 @@ pub use netlab::{Family, Host, Lab, Line, Nat, run_slow_line};
 pub use peer::{LOOPBACK, Peer};
 pub use program::{Ended, Told, node_program, run_node, signal};
 pub use reader::Reader;
+pub use relay::Relay;
 pub use wait::{DEADLINE, Lines, eventually, skip};
 pub use window::{Driven, Screen, Window, driven_program, window_program};
 

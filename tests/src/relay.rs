@@ -1,9 +1,9 @@
 //! A relay: the real program, at a machine of the lab.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 
-use crate::program::{built, end};
+use crate::program::{Program, end};
 use crate::{Host, Lines};
 
 /// The process. Dropped: it is killed.
@@ -21,7 +21,10 @@ impl Relay {
     #[must_use]
     pub fn open(host: &Host, folder: &Path) -> Self {
         let mut command = host.command(relay_program());
-        command.arg("--key").arg(folder.join("relay.key")).arg("--open");
+        command
+            .arg("--key")
+            .arg(folder.join("relay.key"))
+            .arg("--open");
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()
@@ -69,6 +72,11 @@ impl Drop for Relay {
     }
 }
 
-fn relay_program() -> PathBuf {
-    built("ALLOQUY_RELAY_BIN", "alloquy-relay", "alloquy-relay")
+fn relay_program() -> &'static Path {
+    static RELAY: Program = Program::new(
+        "alloquy-relay",
+        "ALLOQUY_RELAY_BIN",
+        &["-p", "alloquy-relay"],
+    );
+    RELAY.path()
 }

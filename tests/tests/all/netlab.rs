@@ -1,7 +1,14 @@
 //! Nodes in a network of namespaces: behind boxes, over relays, over IPv6 alone, over bad lines.
 
-use alloquy_tests::{Family, Host, Lab, Line, Nat, Peer, eventually};
-use tempfile::tempdir;
+use std::time::{Duration, Instant};
+
+use alloquy_api::Command;
+use alloquy_api::command::ChannelRef;
+use alloquy_node::RpcClient;
+use alloquy_tests::{Family, Host, Lab, Line, Nat, Peer, Relay, eventually};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use tempfile::{TempDir, tempdir};
 
 fn talk(ana: &Peer, ben: &Peer) {
     ana.line("create-community Home");
@@ -74,4 +81,194 @@ fn a_line_with_delay_loss_and_a_low_rate_only_takes_longer() {
     eventually("all of it is there", || {
         (ben.texts("Home/general", 30) == texts).then_some(())
     });
+}
+
+/// Two members behind boxes, and relays that both of them know.
+struct Hidden {
+    // Nodes and relays end before the network and the folders go.
+    ana: Peer,
+    ben: Peer,
+    relays: Vec<Relay>,
+    lab: Lab,
+    _root: TempDir,
+}
+
+impl Hidden {
+    /// `None` with the skip said.
+    fn new(test: &str, nat: Nat, relays: usize) -> Option<Self> {
+        let mut lab = Lab::new(test)?;
+        let root = tempdir().unwrap();
+        let relays: Vec<_> = (0..relays)
+            .map(|number| {
+                let host = lab.host(&format!("relay{number}"), Family::Both);
+                let folder = root.path().join(format!("relay{number}"));
+                std::fs::create_dir(&folder).unwrap();
+                Relay::open(&host, &folder)
+            })
+            .collect();
+        let arguments: Vec<_> = relays
+            .iter()
+            .flat_map(Relay::addresses)
+            .flat_map(|address| ["--relay", address.as_str()])
+            .collect();
+        let [ana, ben] = ["ana", "ben"].map(|name| {
+            let host = lab.behind(name, nat);
+            let mut peer = host.peer(root.path(), name, &arguments);
+            peer.start();
+            peer
+        });
+        Some(Self {
+            ana,
+            ben,
+            relays,
+            lab,
+            _root: root,
+        })
+    }
+
+    /// Ana's address for Ben, once they are connected and it is as wanted.
+    fn path_becomes(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
+        eventually(what, || path(&self.ana).filter(|address| fits(address)))
+    }
+}
+
+/// The address through which a node talks to the only other member.
+fn path(peer: &Peer) -> Option<String> {
+    let status = peer.status().done();
+    let peers = status["peers"].as_array().unwrap();
+    let member = peers.iter().find(|peer| !peer["account"].is_null())?;
+    member["address"].as_str().map(str::to_owned)
+}
+
+fn is_relayed(address: &str) -> bool {
+    address.contains("/p2p-circuit")
+}
+
+#[test]
+fn two_behind_boxes_that_keep_ports_come_to_talk_directly() {
+    let Some(net) = Hidden::new("netlab-direct", Nat::PortKeeping, 1) else {
+        return;
+    };
+    let began = Instant::now();
+    talk(&net.ana, &net.ben);
+    let direct = net.path_becomes("a direct path", |address| !is_relayed(address));
+    assert!(direct.contains("/quic-v1"), "{direct}");
+    eprintln!("direct after {:?} by {direct}", began.elapsed());
+    // Through the new path, both ways.
+    net.ana.line("send Home/general \"direct\"");
+    eventually("Ben reads it", || {
+        (net.ben.texts("Home/general", 1) == ["direct"]).then_some(())
+    });
+}
+
+#[test]
+fn two_behind_boxes_with_random_ports_talk_through_the_relay() {
+    let Some(net) = Hidden::new("netlab-relayed", Nat::Random, 1) else {
+        return;
+    };
+    talk(&net.ana, &net.ben);
+    let relayed = net.path_becomes("a path", |_| true);
+    assert!(is_relayed(&relayed), "{relayed}");
+}
+
+#[test]
+fn without_udp_text_goes_through_the_relay_over_tcp() {
+    let Some(mut lab) = Lab::new("netlab-tcp") else {
+        return;
+    };
+    lab.drop_udp();
+    let root = tempdir().unwrap();
+    let relay = Relay::open(&lab.host("relay", Family::Both), root.path());
+    let arguments: Vec<_> = relay
+        .addresses()
+        .iter()
+        .flat_map(|address| ["--relay", address.as_str()])
+        .collect();
+    let [ana, ben] = ["ana", "ben"].map(|name| {
+        let host = lab.behind(name, Nat::Random);
+        let mut peer = host.peer(root.path(), name, &arguments);
+        peer.start();
+        peer
+    });
+    let began = Instant::now();
+    talk(&ana, &ben);
+    eprintln!("talked through the relay after {:?}", began.elapsed());
+    let address = eventually("a path", || path(&ana));
+    assert!(
+        is_relayed(&address) && address.contains("/tcp/"),
+        "{address}"
+    );
+}
+
+#[test]
+fn when_a_relay_is_killed_another_one_is_used_and_nothing_is_lost() {
+    let Some(mut net) = Hidden::new("netlab-killed", Nat::Random, 2) else {
+        return;
+    };
+    talk(&net.ana, &net.ben);
+    let address = net.path_becomes("a path", |_| true);
+    let used = net
+        .relays
+        .iter()
+        .position(|relay| {
+            let name = relay.addresses()[0].rsplit('/').next().unwrap();
+            address.contains(name)
+        })
+        .expect("one of the relays is used");
+    let mut texts = vec!["from Ana".to_owned(), "from Ben".to_owned()];
+    let say = |net: &Hidden, text: &str, texts: &mut Vec<String>| {
+        net.ana.line(&format!("send Home/general \"{text}\""));
+        texts.push(text.to_owned());
+    };
+    say(&net, "before", &mut texts);
+    net.relays[used].kill();
+    say(&net, "meanwhile", &mut texts);
+    net.ben.reads("Home/general", &texts);
+    say(&net, "after", &mut texts);
+    net.ben.reads("Home/general", &texts);
+    let other = net.path_becomes("a path through the other relay", |new| *new != address);
+    assert!(is_relayed(&other), "{other}");
+}
+
+/// Texts of the big history, each near the greatest size, and how many: 50 MB that no compression makes less.
+const BIG_TEXTS: usize = 4_400;
+
+#[test]
+fn a_history_of_50_mb_goes_through_a_relay_without_a_cut() {
+    let Some(net) = Hidden::new("netlab-big", Nat::Random, 1) else {
+        return;
+    };
+    net.ana.line("create-community Home");
+    net.ana.line("create-channel Home text general");
+    let mut rng = ChaCha20Rng::seed_from_u64(50);
+    let mut client = RpcClient::connect(net.ana.folder()).unwrap();
+    for _ in 0..BIG_TEXTS {
+        let send = Command::Send {
+            channel: ChannelRef("Home/general".to_owned()),
+            text: noise(&mut rng),
+        };
+        client.call(send, Duration::from_secs(60)).unwrap();
+    }
+    net.ben.line(&format!("join {}", net.ana.invite("Home")));
+    let mut known = 0;
+    let began = Instant::now();
+    while known < BIG_TEXTS {
+        // Each look must find more than the one before: a cut would leave it where it is.
+        known = eventually("more of the history arrives", || {
+            let told = net.ben.tell("unread Home").value;
+            let unread = told["unread"][0]["unread"].as_u64()? as usize;
+            (unread > known).then_some(unread)
+        });
+    }
+    eprintln!("{known} messages after {:?}", began.elapsed());
+    let relayed = net.path_becomes("a path", |_| true);
+    assert!(is_relayed(&relayed), "{relayed}");
+}
+
+/// 15,900 characters of which each carries six bits.
+fn noise(rng: &mut ChaCha20Rng) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
+    (0..15_900)
+        .map(|_| char::from(LETTERS[rng.next_u32() as usize % 64]))
+        .collect()
 }
