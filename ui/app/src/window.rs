@@ -22,6 +22,8 @@ use crate::instance::Instance;
 use crate::notify::{Notice, Notifier};
 use crate::session::{Mode, Order, Session};
 
+/// What the window is called, on its frame and by a screen reader.
+const TITLE: &str = "Alloquy";
 /// Size as designed, in points.
 const SIZE: [f32; 2] = [1280.0, 800.0];
 /// The smallest size in which everything can be used.
@@ -48,7 +50,7 @@ pub(crate) fn show(
         },
     );
     let ran = catch_unwind(AssertUnwindSafe(|| {
-        eframe::run_native("Alloquy", options(), creator)
+        eframe::run_native(TITLE, options(), creator)
     }));
     let session = opened.borrow_mut().take();
     if let Some(session) = session {
@@ -73,7 +75,7 @@ fn options() -> eframe::NativeOptions {
     let palette = alloquy_ui::theme::Palette::of(true);
     eframe::NativeOptions {
         viewport: ViewportBuilder::default()
-            .with_title("Alloquy")
+            .with_title(TITLE)
             .with_app_id("alloquy")
             .with_inner_size(SIZE)
             .with_min_inner_size(SIZE_MIN)
@@ -251,6 +253,9 @@ impl eframe::App for Held {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        // egui leaves the window itself without a name.
+        ui.ctx()
+            .accesskit_node_builder(egui::accesskit_root_id(), |root| root.set_label(TITLE));
         let window = &mut self.window;
         let effects = alloquy_ui::show(&window.model, &mut window.state, ui);
         let ctx = ui.ctx().clone();
