@@ -7,6 +7,7 @@
 //! Whoever reaches the socket is the person, so it exists only with the Cargo feature `driver` and only where the
 //! environment variable [`SOCKET`] names a place for it.
 
+mod breaking;
 mod hand;
 mod tree;
 
@@ -23,6 +24,7 @@ use image::ImageEncoder as _;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use breaking::may_break;
 use hand::{Eye, Hand};
 use tree::Wanted;
 
@@ -30,8 +32,8 @@ use tree::Wanted;
 const SOCKET: &str = "ALLOQUY_DRIVER";
 /// Bytes of one request.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
-/// How long a control is waited for unless a request says otherwise.
-const WAIT: Duration = Duration::from_secs(20);
+/// How long a control is waited for unless a request says otherwise; less than whoever asks waits for the answer.
+const WAIT: Duration = Duration::from_secs(45);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
 /// Without a frame for so long, nothing moves: a text cursor blinks at half a second.
@@ -92,6 +94,8 @@ enum Request {
     Settle {},
     /// How many frames were drawn.
     Frames {},
+    /// Makes the node's task panic at the next thing that it does.
+    BreakNode {},
 }
 
 /// What is answered.
@@ -128,6 +132,8 @@ pub(crate) fn attach(ctx: &egui::Context) -> io::Result<UnderWay> {
     let Some(path) = std::env::var_os(SOCKET) else {
         return Ok(under_way);
     };
+    // A click is one however long a busy machine takes for the frames between press and release.
+    ctx.options_mut(|options| options.input_options.max_click_duration = WAIT.as_secs_f64());
     let eye = Arc::new(Eye::default());
     ctx.add_plugin(Hand::new(Arc::clone(&eye)));
     let listener = UnixListener::bind(path)?;
@@ -230,6 +236,7 @@ impl Driver {
             }
             Request::Settle {} => self.settle()?,
             Request::Frames {} => answer.frames = Some(self.eye.frames()),
+            Request::BreakNode {} => breaking::break_node()?,
         }
         Ok(answer)
     }
@@ -276,7 +283,9 @@ impl Driver {
 
     /// The control where it can be clicked: a person scrolls to what is not in sight.
     fn reach(&self, wanted: &Wanted) -> Result<tree::Control, String> {
-        self.settle()?;
+        if !wanted.in_motion() {
+            self.settle()?;
+        }
         let found = self.find(wanted)?;
         if found.in_sight {
             return Ok(found);

@@ -25,11 +25,18 @@ pub(super) struct Wanted {
     nth: i32,
     /// Milliseconds to wait for it.
     wait_ms: Option<u64>,
+    /// It is used while things move, instead of waiting until they rest.
+    #[serde(default)]
+    in_motion: bool,
 }
 
 impl Wanted {
     pub(super) fn wait(&self) -> Duration {
         self.wait_ms.map_or(WAIT, Duration::from_millis)
+    }
+
+    pub(super) fn in_motion(&self) -> bool {
+        self.in_motion
     }
 
     fn fits(&self, node: &NodeRef<'_>) -> bool {

@@ -32,6 +32,8 @@ impl Link {
             Mode::Own(config) => {
                 let running = alloquy_node::start(config).await.map_err(OpenError::Run)?;
                 let handle = running.handle();
+                #[cfg(feature = "driver")]
+                crate::driver::may_break(handle.changes());
                 Ok(Self::Own(Box::new(running), Box::new(handle)))
             }
             Mode::Attached(data_dir) => Attached::connect(data_dir)
