@@ -5,13 +5,15 @@
 
 mod peer;
 mod program;
+mod reader;
 mod wait;
 mod window;
 
 pub use peer::{LOOPBACK, Peer};
 pub use program::{Ended, Told, node_program, run_node, signal};
+pub use reader::Reader;
 pub use wait::{DEADLINE, Lines, eventually, skip};
-pub use window::{Driven, Screen, Window, driven_program};
+pub use window::{Driven, Screen, Window, driven_program, window_program};
 
 use std::path::{Path, PathBuf};
 

@@ -7,35 +7,74 @@ use std::sync::OnceLock;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+/// A program of the workspace that tests start.
+pub(crate) struct Program {
+    name: &'static str,
+    /// The environment variable that names another place than cargo's.
+    place: &'static str,
+    /// What cargo is asked for where it was not built with the tests.
+    build: &'static [&'static str],
+    found: OnceLock<PathBuf>,
+}
+
+impl Program {
+    pub(crate) const fn new(
+        name: &'static str,
+        place: &'static str,
+        build: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            place,
+            build,
+            found: OnceLock::new(),
+        }
+    }
+
+    /// Where it is: where the environment says, else where cargo built it beside this test, else built now.
+    ///
+    /// # Panics
+    /// When it can not be built.
+    pub(crate) fn path(&self) -> &Path {
+        self.found.get_or_init(|| {
+            if let Some(named) = std::env::var_os(self.place) {
+                return named.into();
+            }
+            // target/debug/deps/all-0123456789abcdef -> target/debug/alloquy-node
+            let test = std::env::current_exe().expect("a running program has a path");
+            let built = test
+                .ancestors()
+                .nth(2)
+                .expect("tests lie in target/PROFILE/deps")
+                .join(self.name);
+            if !built.exists() {
+                let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+                let status = Command::new(cargo)
+                    .args(["build", "--locked"])
+                    .args(self.build)
+                    .args(["--bin", self.name])
+                    .current_dir(crate::workspace())
+                    .status()
+                    .expect("cargo can be started");
+                assert!(status.success(), "{} can not be built", self.name);
+            }
+            built
+        })
+    }
+}
+
 /// Where the binary `alloquy-node` is: `ALLOQUY_NODE_BIN`, else where cargo built it beside this test, else
 /// built now.
 ///
 /// # Panics
 /// When it can not be built.
 pub fn node_program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        if let Some(named) = std::env::var_os("ALLOQUY_NODE_BIN") {
-            return named.into();
-        }
-        // target/debug/deps/all-0123456789abcdef -> target/debug/alloquy-node
-        let test = std::env::current_exe().expect("a running program has a path");
-        let built = test
-            .ancestors()
-            .nth(2)
-            .expect("tests lie in target/PROFILE/deps")
-            .join("alloquy-node");
-        if !built.exists() {
-            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-            let status = Command::new(cargo)
-                .args(["build", "--locked", "-p", "alloquy-headless"])
-                .current_dir(crate::workspace())
-                .status()
-                .expect("cargo can be started");
-            assert!(status.success(), "alloquy-node can not be built");
-        }
-        built
-    })
+    static NODE: Program = Program::new(
+        "alloquy-node",
+        "ALLOQUY_NODE_BIN",
+        &["-p", "alloquy-headless"],
+    );
+    NODE.path()
 }
 
 /// How a run of the program ended.

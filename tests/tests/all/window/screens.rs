@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use alloquy_tests::{Screen, Window};
 use serde_json::json;
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 use super::{begin, on, opened};
 
-/// How long each screen is looked at without anything happening.
-const REST: Duration = Duration::from_secs(3);
-/// How long the one is that is open all day; a text cursor would blink twenty times.
-const LONG_REST: Duration = Duration::from_secs(10);
+/// How long each screen is looked at without anything happening; a text cursor would blink twenty times.
+const REST: Duration = Duration::from_secs(10);
+/// Windows that are looked at side by side: one that rests leaves the processor to the others.
+const SIDE_BY_SIDE: usize = 4;
 const PAGES: [&str; 7] = [
     "Profile",
     "Appearance",
@@ -23,10 +23,12 @@ const PAGES: [&str; 7] = [
 ];
 
 /// What is done at each screen, by its name.
-type Look = fn(&str, &mut Window);
+pub(super) type Look<'a> = &'a mut dyn FnMut(&str, &mut Window);
+/// The way through the screens.
+pub(super) type Walk = fn(&mut Window, Look);
 
 /// The screens that the demonstration has.
-fn each_of_the_demonstration(window: &mut Window, look: Look) {
+pub(super) fn each_of_the_demonstration(window: &mut Window, look: Look) {
     window.sees_part("menu of the community");
     window.compose();
     window.settle();
@@ -72,7 +74,7 @@ fn each_of_the_demonstration(window: &mut Window, look: Look) {
 }
 
 /// The screens of the first run, and those of one's own community.
-fn each_of_ones_own(window: &mut Window, look: Look) {
+pub(super) fn each_of_ones_own(window: &mut Window, look: Look) {
     window.sees("Your name");
     look("first run", window);
     begin(window, "Ana");
@@ -106,12 +108,7 @@ fn look_and_leave(screen: &str, window: &mut Window, look: Look) {
     window.settle();
 }
 
-fn rests(screen: &str, window: &mut Window) {
-    let time = if screen == "main" { LONG_REST } else { REST };
-    assert_eq!(window.frames_within(time), 0, "{screen} does not rest");
-}
-
-fn is_named(screen: &str, window: &mut Window) {
+pub(super) fn is_named(screen: &str, window: &mut Window) {
     let tree = window.tree();
     assert!(tree.contains(" focusable"), "{screen}: {tree}");
     let nameless: Vec<&str> = tree
@@ -121,36 +118,53 @@ fn is_named(screen: &str, window: &mut Window) {
     assert!(nameless.is_empty(), "{screen}: {nameless:#?} in {tree}");
 }
 
-fn in_the_demonstration(test: &str, look: Look) {
-    if let Some((_screen, mut window)) = opened(test, &["--demo"]) {
-        each_of_the_demonstration(&mut window, look);
-    }
+/// A window, on a screen of its own, and its data.
+type Opened = (Screen, Window, TempDir);
+
+/// A window of the demonstration, which is filled.
+fn of_the_demonstration(test: &str) -> Option<Opened> {
+    let (screen, mut window) = opened(test, &["--demo"])?;
+    window.sees_part("menu of the community");
+    Some((screen, window, tempdir().unwrap()))
 }
 
-fn at_home(test: &str, look: Look) {
+/// A window that has never been opened before.
+fn of_ones_own(test: &str) -> Option<Opened> {
     let data = tempdir().unwrap();
-    let opened: Option<(Screen, Window)> = opened(test, &on(&data));
-    if let Some((_screen, mut window)) = opened {
-        each_of_ones_own(&mut window, look);
+    let (screen, mut window) = opened(test, &on(&data))?;
+    window.sees("Your name");
+    Some((screen, window, data))
+}
+
+/// Several windows go the same way at the same time, and each rests at some of the screens: so all screens are
+/// looked at for the whole time, and it takes no longer than a quarter of them.
+fn rest_everywhere(test: &str, open: fn(&str) -> Option<Opened>, walk: Walk) {
+    let Some(first) = open(test) else { return };
+    let mut windows = vec![first];
+    while windows.len() < SIDE_BY_SIDE {
+        windows.push(open(test).unwrap());
     }
+    std::thread::scope(|scope| {
+        for (which, (_screen, window, _data)) in windows.iter_mut().enumerate() {
+            scope.spawn(move || {
+                let mut at = 0;
+                walk(window, &mut |screen, window| {
+                    if at % SIDE_BY_SIDE == which {
+                        assert_eq!(window.frames_within(REST), 0, "{screen} does not rest");
+                    }
+                    at += 1;
+                });
+            });
+        }
+    });
 }
 
 #[test]
 fn no_screen_of_the_demonstration_draws_while_nobody_acts() {
-    in_the_demonstration("rest", rests);
+    rest_everywhere("rest", of_the_demonstration, each_of_the_demonstration);
 }
 
 #[test]
 fn no_screen_from_the_first_run_on_draws_while_nobody_acts() {
-    at_home("rest of the first run", rests);
-}
-
-#[test]
-fn all_that_takes_the_keyboard_in_the_demonstration_has_a_name() {
-    in_the_demonstration("names", is_named);
-}
-
-#[test]
-fn all_that_takes_the_keyboard_from_the_first_run_on_has_a_name() {
-    at_home("names of the first run", is_named);
+    rest_everywhere("rest of the first run", of_ones_own, each_of_ones_own);
 }

@@ -4,7 +4,7 @@ use alloquy_tests::{LOOPBACK, Peer, Window, eventually};
 use serde_json::json;
 use tempfile::tempdir;
 
-use super::{REST, begin, draft, opened};
+use super::{REST, begin, draft, on, opened};
 use crate::refuse::{Mounted, fill};
 
 /// Bytes of the messages that fill the last room: few fit into what a store keeps for itself.
@@ -69,6 +69,54 @@ fn on_a_full_disk_the_banner_tells_and_what_was_not_stored_can_be_sent_later() {
     let mut again = Window::open(&screen, &arguments).unwrap();
     again.sees_part("after");
     again.sees_part(&format!("number {number} "));
+}
+
+#[test]
+fn a_task_of_the_node_that_panics_is_told_and_the_window_goes_on_without_it() {
+    let data = tempdir().unwrap();
+    let Some((screen, mut window)) = opened("panic of the node", &on(&data)) else {
+        return;
+    };
+    begin(&mut window, "Ana");
+    window.click("Create a community");
+    window.fill("Name of the community", "Home");
+    window.click("Create the community");
+    window.compose().write("before");
+    window.press("Enter");
+    window.sees_part("before");
+    window.must(&json!({"do": "gone", "part": "(Sending)"}));
+    window.compose().write("on its way");
+    window.settle();
+
+    // The next thing that the node does breaks it: at the latest, to take this message.
+    window.must(&json!({"do": "break-node"}));
+    window.press("Enter");
+    let told = window.sees_part("a fault of its own");
+    assert!(
+        told.contains("panicked") && told.contains("Start again"),
+        "{told}"
+    );
+    let unsent = window.sees_part("(Not sent)");
+    assert!(unsent.contains("on its way"), "{unsent}");
+    // Everything can still be read, opened and written.
+    window.sees_part("before");
+    window.press("Ctrl+Comma");
+    window.sees("Settings");
+    window.press("Escape");
+    window.compose().write("half a thought");
+    assert_eq!(window.frames_within(REST), 0, "it waits for the person");
+    assert_eq!(draft(&mut window), "half a thought");
+
+    window.click("Start again");
+    window.must(&json!({"do": "gone", "part": "a fault of its own"}));
+    assert_eq!(draft(&mut window), "half a thought");
+    window.click("Retry");
+    window.must(&json!({"do": "gone", "part": "(Not sent)"}));
+    window.must(&json!({"do": "gone", "part": "(Sending)"}));
+    window.close();
+    let mut again = Window::open(&screen, on(&data)).unwrap();
+    again.sees_part("on its way");
+    assert_eq!(draft(&mut again), "half a thought");
 }
 
 #[test]
