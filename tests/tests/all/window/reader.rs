@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use alloquy_tests::{Peer, Reader, Screen, signal, skip, window_program};
+use alloquy_tests::{Peer, Reader, Screen, eventually, signal, skip, window_program};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::tempdir;
@@ -138,5 +138,6 @@ fn with_a_screen_reader_alone_one_comes_from_a_name_to_a_message() {
     let entry = reader.sees("Message #general");
     assert_eq!(entry["text"], "half a thought", "{entry}");
     signal(&window.0, Signal::TERM);
-    assert!(window.0.wait().unwrap().success());
+    let status = eventually("the window ends", || window.0.try_wait().unwrap());
+    assert!(status.success(), "{status}");
 }

@@ -1,6 +1,5 @@
 //! For tests: a fault in the node's own task.
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 

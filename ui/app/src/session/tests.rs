@@ -103,10 +103,9 @@ fn the_first_run_makes_the_account_keeps_its_words_sealed_and_serves() {
         value: "typed at the last moment".to_owned(),
     };
     seen.session.submit(AskId(3), keep);
-    let began = Instant::now();
     seen.session.close();
-    assert!(began.elapsed() < END_LIMIT);
 
+    // Nothing of the first one holds the store any more.
     let again = Seen::start(Mode::Own(config(data.path())));
     again.enters(|phase| *phase == Phase::Running);
     let kept = Arc::clone(&again.desk.take().snapshot.kept);
