@@ -54,7 +54,7 @@ use store::{Evaluated, Store};
 use unit::{Facts, Seen, Unit, UnitIx};
 
 /// All valid operations of one community, always held whole, and their evaluation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AuthorityLog {
     dag: Dag,
     store: Store,
@@ -74,7 +74,7 @@ pub struct AuthorityLog {
 const HELD_BEFORE_MAX: usize = 4096;
 
 /// The units of one operation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     first: UnitIx,
     last: UnitIx,

@@ -7,6 +7,8 @@
 //! - [`world`] plays the shell: stores, timers, network, one clock.
 //! - [`plan`] and [`workload`] draw what happens; [`scenario`] reads it from a file.
 //! - [`check`] judges from outside, by the replies that any face would get.
+//! - [`model`] tries every history of a few operations on the authority rule.
+//! - [`outside`] is where random bytes are tried.
 //! - [`contract`] states what a network must promise the core, for this one and for the real one.
 //!
 //! Deliberately not here: sockets, threads (but for running seeds side by side in the binary), wall clocks.
@@ -17,7 +19,9 @@ pub mod contract;
 pub mod disk;
 pub mod draw;
 pub mod machine;
+pub mod model;
 pub mod net;
+pub mod outside;
 pub mod panics;
 pub mod plan;
 pub mod replica;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use alloquy_sim::machine::Core;
 use alloquy_sim::report::{Outcome, Table};
 use alloquy_sim::trace::Trace;
-use alloquy_sim::{run, scenario};
+use alloquy_sim::{model, run, scenario};
 use clap::{Parser, Subcommand};
 
 /// Simulates many Alloquy nodes on one virtual clock, with faults, and checks what must hold.
@@ -49,6 +49,15 @@ enum What {
         #[arg(long)]
         trace: bool,
     },
+    /// Tries every history of a few operations on the authority rule and prints how many there were.
+    Model {
+        /// Operations of one history.
+        #[arg(long, default_value_t = 3)]
+        operations: usize,
+        /// Only this world.
+        #[arg(long)]
+        world: Option<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -63,7 +72,41 @@ fn main() -> ExitCode {
         }
         What::Replay { seed } => replay(seed),
         What::Scenario { files, trace } => play(&files, trace),
+        What::Model { operations, world } => explore(operations, world.as_deref()),
     }
+}
+
+fn explore(operations: usize, only: Option<&str>) -> ExitCode {
+    let worlds = model::worlds();
+    let chosen = worlds
+        .iter()
+        .filter(|world| only.is_none_or(|name| name == world.name));
+    let mut found = false;
+    for world in chosen {
+        found = true;
+        let (name, replicas) = (world.name, world.replicas());
+        match model::explore(world, operations) {
+            Ok(count) => out::line(&format!(
+                "{name}: {replicas} replicas, up to {operations} operations, {} histories, {} orders, \
+                 {} effective, {} fell, {} revived",
+                count.histories, count.orders, count.effective, count.fell, count.revived
+            )),
+            Err(broken) => {
+                out::line(&format!("{name}: VIOLATION {broken}"));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    if found {
+        return ExitCode::SUCCESS;
+    }
+    let names: Vec<_> = worlds.iter().map(|world| world.name).collect();
+    out::line(&format!(
+        "there is no world {:?}; the worlds are {}",
+        only.unwrap_or_default(),
+        names.join(", ")
+    ));
+    ExitCode::FAILURE
 }
 
 fn run_seeds(first: u64, count: u64, threads: usize) -> ExitCode {

@@ -5,6 +5,7 @@
 //! keeps the numbers reached. No corpus is committed: [`corpus`] reads the sentences of documentation that
 //! lies on the machine.
 
+mod authority;
 mod catch_up;
 mod corpus;
 mod crowd;
@@ -12,6 +13,7 @@ mod disk;
 mod latency;
 mod nothing_new;
 mod ranges;
+mod rekey;
 mod report;
 mod rival;
 mod table;
@@ -32,6 +34,8 @@ const BENCHES: &[(&str, Bench)] = &[
     ("ranges", || {
         ranges::verify_and_write(ranges::EVENTS, ranges::DEVICES)
     }),
+    ("authority", || authority::evaluated(authority::REAL)),
+    ("rekey", || rekey::rekey(rekey::DEVICES)),
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
     ("ui", || ui::frames(ui::REAL)),
     ("village", || village::owner_leaves(village::REAL)),

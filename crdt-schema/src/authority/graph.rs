@@ -11,12 +11,12 @@ use std::sync::Arc;
 use super::unit::UnitIx;
 
 /// Parents, gates and jump pointers of all units; indices grow with every unit.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
     nodes: Vec<Node>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node {
     /// Parents that are not in the past of another parent, ascending.
     parents: Vec<UnitIx>,

@@ -30,10 +30,10 @@ pub(super) struct Evaluated {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Store {
     pub(super) graph: Graph,
-    units: Vec<Unit>,
+    units: Vec<Arc<Unit>>,
     kept: BTreeMap<UnitIx, Evaluated>,
     memo: RefCell<Memo>,
     /// Units that their own past refuses and that some later past found effective.
@@ -50,7 +50,7 @@ pub struct Effort {
     pub written: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Memo {
     held: BTreeMap<Vec<UnitIx>, Evaluated>,
     order: VecDeque<Vec<UnitIx>>,
@@ -117,7 +117,7 @@ impl Store {
         let ix = self.graph.push(parents);
         self.count(1, 1);
         let after = followed(past, &unit);
-        self.units.push(unit);
+        self.units.push(Arc::new(unit));
         if self.graph.depth(ix).is_multiple_of(KEPT_EVERY) {
             self.kept.insert(ix, after.clone());
         }
