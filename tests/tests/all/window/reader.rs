@@ -10,7 +10,7 @@ use tempfile::tempdir;
 use super::screens::{Walk, each_of_ones_own, each_of_the_demonstration, is_named};
 use super::{on, opened, opened_on};
 
-/// Everything in the window, checked: all that takes the keyboard has a name.
+/// Everything in the window, checked: all that takes the keyboard has a name, and so has the window.
 fn named(screen: &str, reader: &mut Reader) -> Vec<Value> {
     let nodes = reader.tree();
     let focusable = || nodes.iter().filter(|node| node["focusable"] == true);
@@ -19,6 +19,7 @@ fn named(screen: &str, reader: &mut Reader) -> Vec<Value> {
         .filter(|node| node["name"].as_str().unwrap().trim().is_empty())
         .collect();
     assert!(nameless.is_empty(), "{screen}: {nameless:#?} in {nodes:#?}");
+    assert!(has(&nodes, "frame", "Alloquy"), "{screen}: {nodes:#?}");
     nodes
 }
 
@@ -66,7 +67,6 @@ fn all_that_takes_the_keyboard_in_the_demonstration_has_a_name() {
         reader.sees("Message #general");
         let nodes = named("main", reader);
         for (role, part) in [
-            ("frame", "Alloquy"),
             ("entry", "Message #general"),
             ("toggle button", "channel pictures"),
             ("toggle button", "voice channel Kitchen"),
