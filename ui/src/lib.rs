@@ -22,6 +22,7 @@ pub mod text;
 pub mod theme;
 mod views;
 mod widgets;
+pub mod words;
 
 pub use action::Action;
 pub use effect::{AskId, Effect};

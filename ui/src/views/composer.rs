@@ -20,6 +20,7 @@ use crate::state::{Mode, Overlay, Slot, messages_of};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{avatar, icon_button, label, line};
+use crate::words::say;
 
 pub(crate) use complete::Completions;
 pub(in crate::views) use complete::best;
@@ -91,19 +92,17 @@ fn facts<'a>(view: &View<'a>, slot: Slot) -> Facts<'a> {
         None => "send",
     };
     let may = channel.is_some_and(|of| of.rights.iter().any(|held| held == right));
-    let what = match slot.thread {
-        Some(_) => "answer in threads of",
-        None => "write in",
-    };
     Facts {
         slot,
         community: community.and_then(|id| model.community(id)),
         channel,
-        barred: (!may)
-            .then(|| format!("You can read, but your roles do not let you {what} #{name}.")),
+        barred: (!may).then(|| match slot.thread {
+            Some(_) => say::composer_barred_thread(&name),
+            None => say::composer_barred(&name),
+        }),
         hint: match slot.thread {
-            Some(_) => "Reply in thread".to_owned(),
-            None => format!("Message #{name}"),
+            Some(_) => say::composer_thread().to_owned(),
+            None => say::composer_message(name),
         },
     }
 }
@@ -127,7 +126,7 @@ fn mode(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
     let mode = view.state.composers.entry(slot).or_default().mode;
     let words = match mode {
         Mode::New => return,
-        Mode::Edit(_) => "Editing a message: Enter saves, Esc cancels".to_owned(),
+        Mode::Edit(_) => say::composer_editing().to_owned(),
         Mode::Reply(id) => {
             let messages = messages_of(slot, view.model);
             let of = messages.iter().find(|of| of.id == id);
@@ -136,8 +135,8 @@ fn mode(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
                 .zip(community)
                 .and_then(|(of, community)| view.model.member(community, of.author));
             match member {
-                Some(member) => format!("Replying to {}", text::name(&member.name)),
-                None => "Replying to a message".to_owned(),
+                Some(member) => say::composer_replying(text::name(&member.name)),
+                None => say::composer_replying_unknown().to_owned(),
             }
         }
     };
@@ -148,8 +147,8 @@ fn mode(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
         let right = egui::Layout::right_to_left(egui::Align::Center);
         ui.with_layout(right, |ui| {
             let name = match mode {
-                Mode::Edit(_) => "Stop editing",
-                _ => "Stop replying",
+                Mode::Edit(_) => say::composer_stop_editing(),
+                _ => say::composer_stop_replying(),
             };
             if icon_button(ui, Icon::X, name, false).clicked() {
                 view.act(Action::CancelMode(slot));
@@ -224,7 +223,9 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
     let builder = egui::UiBuilder::new()
         .max_rect(button)
         .id_salt(("composer emoji", facts.slot));
-    let open = ui.scope_builder(builder, |ui| icon_button(ui, Icon::Smile, "Emoji", false));
+    let open = ui.scope_builder(builder, |ui| {
+        icon_button(ui, Icon::Smile, say::emoji(), false)
+    });
     if open.inner.clicked() {
         view.act(Action::Open(Overlay::Emoji(facts.slot, None)));
     }
@@ -436,16 +437,14 @@ fn below(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) {
         );
     } else if len > TEXT_BYTES_MAX {
         let over = len - TEXT_BYTES_MAX;
-        let words = format!(
-            "{over} bytes too long: a message has at most {TEXT_BYTES_MAX} bytes. Nothing is lost; shorten it to send it."
-        );
+        let words = say::composer_too_long(over, TEXT_BYTES_MAX);
         label(ui, &words, font::secondary(), palette.danger);
     } else if len + COUNTED_FROM > TEXT_BYTES_MAX {
-        let words = format!("{} bytes left", TEXT_BYTES_MAX - len);
+        let words = say::composer_left(TEXT_BYTES_MAX - len);
         label(ui, &words, font::meta(), palette.text_dim);
     } else if let Some(slow) = facts.channel.map(|of| of.slow_mode_ms).filter(|ms| *ms > 0) {
         let seconds = slow.div_ceil(1_000);
-        let words = format!("Slow mode: one message every {seconds} s");
+        let words = say::composer_slow(seconds);
         label(ui, &words, font::meta(), palette.text_dim);
     }
 }

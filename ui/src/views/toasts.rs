@@ -9,6 +9,7 @@ use crate::model::Phase;
 use crate::state::{Overlay, Tone};
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{self, icon_button, label, link_button};
+use crate::words::say;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     if view.state.toasts.is_empty() {
@@ -35,7 +36,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
         });
     ui.ctx().accesskit_node_builder(area.response.id, |node| {
         node.set_role(egui::accesskit::Role::Status);
-        node.set_label("Messages");
+        node.set_label(say::toasts());
         node.set_live(egui::accesskit::Live::Polite);
     });
 }
@@ -60,11 +61,11 @@ fn one(view: &mut View<'_>, ui: &mut Ui, toast: &crate::state::Toast) {
         ui.add_space(space::S);
     });
     if let Some(message) = toast.undo
-        && link_button(ui, "Undo").clicked()
+        && link_button(ui, say::undo()).clicked()
     {
         view.act(Action::UndoDelete(message));
     }
-    if icon_button(ui, Icon::X, "Close the message", false).clicked() {
+    if icon_button(ui, Icon::X, say::toast_close(), false).clicked() {
         view.act(Action::DismissToast(toast.id));
     }
 }
@@ -88,7 +89,7 @@ fn told(view: &View<'_>) -> Option<Banner> {
         return Some(Banner {
             bad: true,
             words: format!("{} {}", failure.what, failure.remedy),
-            step: again.then_some(("Start again", Action::Restart)),
+            step: again.then_some((say::banner_start_again(), Action::Restart)),
             later: None,
         });
     }
@@ -96,9 +97,7 @@ fn told(view: &View<'_>) -> Option<Banner> {
         let why = trouble.message.trim_end_matches('.');
         return Some(Banner {
             bad: true,
-            words: format!(
-                "Nothing can be stored: {why}. Make room or mend the disk; what you write waits here."
-            ),
+            words: say::banner_not_stored(why),
             step: None,
             later: None,
         });
@@ -108,9 +107,8 @@ fn told(view: &View<'_>) -> Option<Banner> {
     let waits = snapshot.recovery_pending && !snapshot.communities.is_empty();
     (waits && due).then(|| Banner {
         bad: false,
-        words: "Write down your 12 recovery words: they bring your account back when this computer is lost."
-            .to_owned(),
-        step: Some(("Show the words", Action::Open(Overlay::Recovery))),
+        words: say::banner_recovery().to_owned(),
+        step: Some((say::recovery_show(), Action::Open(Overlay::Recovery))),
         later: (settings.recovery_put_off < PUT_OFF_MAX).then_some(Action::PutRecoveryOff),
     })
 }
@@ -137,7 +135,7 @@ pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
             let right = egui::Layout::right_to_left(egui::Align::Center);
             ui.with_layout(right, |ui| {
                 if let Some(later) = banner.later
-                    && icon_button(ui, Icon::X, "Later", false).clicked()
+                    && icon_button(ui, Icon::X, say::later(), false).clicked()
                 {
                     view.act(later);
                 }

@@ -9,6 +9,7 @@ use lucide_icons::Icon;
 
 use super::{icon_button, line};
 use crate::theme::{self, font, radius, space};
+use crate::words::say;
 
 /// Below this height of the window, in points, a dialog takes all of it: at 720x480 and 200 %.
 const TIGHT_BELOW: f32 = 400.0;
@@ -119,7 +120,7 @@ fn framed(
                     Vec2::splat(theme::HIT_MIN),
                 );
                 ui.scope_builder(UiBuilder::new().max_rect(at), |ui| {
-                    close = icon_button(ui, Icon::X, "Close", false).clicked();
+                    close = icon_button(ui, Icon::X, say::close(), false).clicked();
                 });
             }
         });

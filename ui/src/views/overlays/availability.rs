@@ -12,30 +12,27 @@ use crate::widgets::{
     Presence, Sheet, Tone, avatar, focus_ring, key_words, label, line, presence_dot, sheet,
     wide_button,
 };
+use crate::words::{Text, say};
 
 /// All, and what each means.
-const CHOICES: [(Availability, &str, &str); 4] = [
-    (Availability::Online, "Online", "You are here."),
+const CHOICES: [(Availability, Text, Text); 4] = [
     (
-        Availability::Idle,
-        "Idle",
-        "You are away from the keyboard.",
+        Availability::Online,
+        say::seen_online,
+        say::seen_online_about,
     ),
-    (
-        Availability::Dnd,
-        "Do not disturb",
-        "Others see that you would rather not be called.",
-    ),
+    (Availability::Idle, say::seen_idle, say::seen_idle_about),
+    (Availability::Dnd, say::seen_dnd, say::seen_dnd_about),
     (
         Availability::Invisible,
-        "Invisible",
-        "You are connected, and others see you as offline.",
+        say::seen_invisible,
+        say::seen_invisible_about,
     ),
 ];
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
-        title: "How you are seen",
+        title: say::seen_title(),
         width: 440.0,
     };
     sheet(ui, words, |ui| {
@@ -45,7 +42,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
             view.act(Action::Dismiss);
         }
         ui.add_space(space::S);
-        if wide_button(ui, Tone::Plain, "Edit your profile", Ok(())).clicked() {
+        if wide_button(ui, Tone::Plain, say::seen_edit_profile(), Ok(())).clicked() {
             view.act(Action::Dismiss);
             view.act(Action::Open(Overlay::Settings(SettingsPage::Profile)));
         }
@@ -81,7 +78,7 @@ pub(super) fn choices(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let now = view.model.snapshot.availability;
     let mut chosen = false;
     for (availability, name, about) in CHOICES {
-        if choice(ui, availability, (name, about), availability == now) {
+        if choice(ui, availability, (name(), about()), availability == now) {
             view.act(Action::SetAvailability(availability));
             chosen = true;
         }

@@ -11,6 +11,7 @@ use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::views::timeline::Times;
 use crate::widgets::{Sheet, avatar, focus_ring, icon_button, label, line, sheet};
+use crate::words::say;
 
 /// Characters of a pinned message that are shown: four lines.
 const SHOWN_CHARS: usize = 280;
@@ -18,7 +19,7 @@ const SHOWN_CHARS: usize = 280;
 /// Shows the pins; gives `true` when they are to be closed.
 pub(in crate::views) fn show(view: &mut View<'_>, ui: &mut Ui, channel: ChannelId) -> bool {
     let words = Sheet {
-        title: "Pinned messages",
+        title: say::pinned_messages(),
         width: 480.0,
     };
     sheet(ui, words, |ui| {
@@ -29,10 +30,10 @@ pub(in crate::views) fn show(view: &mut View<'_>, ui: &mut Ui, channel: ChannelI
         let pins = view.state.pins.get(&channel).cloned();
         match pins.as_deref() {
             None => {
-                label(ui, "Looking …", font::secondary(), palette.text_dim);
+                label(ui, say::pins_looking(), font::secondary(), palette.text_dim);
             }
             Some([]) => {
-                let words = "Nothing is pinned here yet. Whoever may manage messages can pin one from its menu.";
+                let words = say::pins_none();
                 label(ui, words, font::secondary(), palette.text_dim);
             }
             Some(pins) => {
@@ -53,7 +54,7 @@ fn card(
     let palette = theme::palette(ui);
     let member = view.model.member(community, pin.author);
     let name = member.map_or_else(
-        || "Former member".to_owned(),
+        || say::former_member().to_owned(),
         |member| text::name(&member.name),
     );
     let times = Times {
@@ -63,8 +64,8 @@ fn card(
     };
     let time = times.whole(pin.time);
     let words = match (pin.deleted, pin.waiting) {
-        (true, _) => "Message deleted".to_owned(),
-        (_, true) => "This message's text is not here yet".to_owned(),
+        (true, _) => say::message_deleted().to_owned(),
+        (_, true) => say::pins_waiting().to_owned(),
         _ => text::clean(&text::covered(&pin.text), SHOWN_CHARS),
     };
     let width = ui.available_width();
@@ -127,7 +128,9 @@ fn unpin(
     let builder = egui::UiBuilder::new()
         .max_rect(button)
         .id_salt(("unpin", pin.id));
-    let unpin = ui.scope_builder(builder, |ui| icon_button(ui, Icon::PinOff, "Unpin", false));
+    let unpin = ui.scope_builder(builder, |ui| {
+        icon_button(ui, Icon::PinOff, say::unpin(), false)
+    });
     let pressed = unpin.inner.clicked();
     if pressed {
         view.act(Action::Unpin(channel, pin.id));

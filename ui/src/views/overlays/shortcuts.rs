@@ -5,10 +5,11 @@ use egui::{Rect, Role, Sense, Ui, Vec2, WidgetInfo};
 use crate::action::{ActionKind, Reach};
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{Sheet, line, section, sheet};
+use crate::words::say;
 
 pub(super) fn show(ui: &mut Ui) -> bool {
     let words = Sheet {
-        title: "Shortcuts",
+        title: say::shortcuts(),
         width: 620.0,
     };
     sheet(ui, words, table)
@@ -18,11 +19,13 @@ pub(super) fn show(ui: &mut Ui) -> bool {
 pub(super) fn table(ui: &mut Ui) {
     type Picks = fn(&Reach) -> bool;
     let groups: [(&str, Picks); 3] = [
-        ("Everywhere", |reach| matches!(reach, Reach::Shortcut(..))),
-        ("On a message", |reach| {
+        (say::shortcuts_everywhere(), |reach| {
+            matches!(reach, Reach::Shortcut(..))
+        }),
+        (say::shortcuts_message(), |reach| {
             matches!(reach, Reach::MessageKey(_))
         }),
-        ("While writing", |reach| {
+        (say::shortcuts_writing(), |reach| {
             matches!(reach, Reach::ComposerKey(_))
         }),
     ];
@@ -37,7 +40,7 @@ pub(super) fn table(ui: &mut Ui) {
         ui.add_space(space::M);
     }
     let palette = theme::palette(ui);
-    let words = "Everything else is reached with Tab and the arrows, and pressed with Enter.";
+    let words = say::shortcuts_else();
     crate::widgets::label(ui, words, font::secondary(), palette.text_dim);
 }
 

@@ -11,6 +11,7 @@ use super::entries::{Key, People};
 use crate::action::Action;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{focus_ring, line, paint_icon};
+use crate::words::say;
 
 /// Height of the line that says who is typing.
 pub(super) const TYPING_HEIGHT: f32 = 24.0;
@@ -92,7 +93,7 @@ impl Frame<'_, '_> {
                 let after = &self.entries[row.unwrap_or_default()..];
                 let messages = after.iter().filter_map(|entry| entry.message());
                 let new = messages.filter(|of| of.author != self.scene.me).count();
-                let words = format!("{new} new since {since}");
+                let words = say::new_since(new, since);
                 let at = Pos2::new(self.viewport.center().x, self.viewport.top() + 24.0);
                 if pill(ui, at, Icon::ArrowUp, &words) {
                     opened.seen = true;
@@ -108,7 +109,7 @@ impl Frame<'_, '_> {
             && !window.at_start
         {
             let at = Pos2::new(self.viewport.center().x, self.viewport.top() + 24.0);
-            if pill(ui, at, Icon::ArrowUp, "Jump to where you stopped reading") {
+            if pill(ui, at, Icon::ArrowUp, say::jump_read()) {
                 opened.seen = true;
                 self.state.target = Some(read);
                 self.state.away = true;
@@ -118,7 +119,7 @@ impl Frame<'_, '_> {
         }
         if self.state.away {
             let at = Pos2::new(self.viewport.center().x, self.viewport.bottom() - 24.0);
-            if pill(ui, at, Icon::ArrowDown, "Jump to present") {
+            if pill(ui, at, Icon::ArrowDown, say::jump_present()) {
                 self.state.follow_end();
                 self.state.act(Action::Load(self.scene.slot, WindowAt::End));
             }
@@ -166,10 +167,10 @@ pub(super) fn typing(people: &People, window: &WindowSnapshot, rect: Rect, ui: &
         .collect();
     let words = match names.as_slice() {
         [] => return,
-        [one] => format!("{one} is typing…"),
-        [one, two] => format!("{one} and {two} are typing…"),
-        [one, two, three] => format!("{one}, {two} and {three} are typing…"),
-        _ => "Several people are typing…".to_owned(),
+        [one] => say::typing_one(one),
+        [one, two] => say::typing_two(one, two),
+        [one, two, three] => say::typing_three(one, two, three),
+        _ => say::typing_several().to_owned(),
     };
     let palette = theme::palette(ui);
     let width = (rect.width() - 2.0 * space::L).max(40.0);

@@ -12,6 +12,7 @@ use super::entries::{Entry, Key, What};
 use crate::markdown::{Body, Look, lay_out};
 use crate::theme::{font, space};
 use crate::widgets::line_in;
+use crate::words::say;
 
 /// Side of an avatar.
 pub(super) const AVATAR: f32 = 40.0;
@@ -114,7 +115,7 @@ impl Bodies {
             palette: scene.palette,
             width: f32::from_bits(wanted.width),
             revealed: &wanted.revealed,
-            suffix: if wanted.edited { "(edited)" } else { "" },
+            suffix: if wanted.edited { say::edited() } else { "" },
         };
         let body = Arc::new(lay_out(&wanted.text, &look, &scene.known));
         let kept = (wanted, Arc::clone(&body), self.frame);

@@ -16,6 +16,7 @@ use crate::state::{Overlay, Unsent};
 use crate::text;
 use crate::theme::{self, font, space};
 use crate::widgets::{avatar, focus_ring, line, link_button, paint_icon};
+use crate::words::say;
 
 /// A row, where it stands.
 pub(super) struct Row<'a> {
@@ -32,7 +33,7 @@ impl Row<'_> {
         self.rect.min + Vec2::new(LEFT, self.measured.body_top)
     }
 
-    /// What belongs to the message, without day and "New".
+    /// What belongs to the message, without day and say::new().
     pub(super) fn own_rect(&self) -> Rect {
         let mut rect = self.rect;
         rect.min.y += self.measured.top;
@@ -44,10 +45,10 @@ pub(super) fn paint(row: &Row<'_>, scene: &Scene<'_>, state: &mut TimelineState,
     match row.entry.what {
         What::Start => start(row, scene, state, ui),
         What::Gap => {
-            let words = "Older messages may be missing here: nobody connected has confirmed that these are all.";
+            let words = say::older_gap();
             note(row.rect, Icon::CircleDashed, words, ui);
         }
-        What::Loading => note(row.rect, Icon::History, "Older messages follow …", ui),
+        What::Loading => note(row.rect, Icon::History, say::older_follow(), ui),
         What::Message(view) => {
             lines_above(row, scene, ui);
             message(row, view, scene, state, ui);
@@ -65,7 +66,7 @@ fn root_words(scene: &Scene<'_>, state: &TimelineState, root: EventId) -> String
             let name = state.people.name(message.author);
             format!("{name}: {}", text::name(&text::covered(&message.text)))
         }
-        None => "Answers to one message, beside the channel.".to_owned(),
+        None => say::thread_about().to_owned(),
     }
 }
 
@@ -73,10 +74,10 @@ fn root_words(scene: &Scene<'_>, state: &TimelineState, root: EventId) -> String
 fn start(row: &Row<'_>, scene: &Scene<'_>, state: &TimelineState, ui: &mut Ui) {
     let palette = scene.palette;
     let (title, about) = match scene.slot.thread {
-        Some(root) => ("Thread".to_owned(), root_words(scene, state, root)),
+        Some(root) => (say::thread().to_owned(), root_words(scene, state, root)),
         None => (
             format!("#{}", scene.channel_name),
-            format!("This is the beginning of #{}.", scene.channel_name),
+            say::channel_beginning(&scene.channel_name),
         ),
     };
     let left = row.rect.left() + space::L;
@@ -116,7 +117,7 @@ fn note(rect: Rect, icon: Icon, words: &str, ui: &mut Ui) {
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
 }
 
-/// The lines with the day and with "New".
+/// The lines with the day and with say::new().
 fn lines_above(row: &Row<'_>, scene: &Scene<'_>, ui: &mut Ui) {
     let palette = scene.palette;
     let (left, right) = (row.rect.left() + space::L, row.rect.right() - space::L);
@@ -139,7 +140,7 @@ fn lines_above(row: &Row<'_>, scene: &Scene<'_>, ui: &mut Ui) {
         y += DAY_HEIGHT;
     }
     if row.entry.new {
-        let galley = line(ui, "New", font::badge(), palette.danger, 60.0);
+        let galley = line(ui, say::new(), font::badge(), palette.danger, 60.0);
         let middle = (y + NEW_HEIGHT / 2.0).round();
         let at = Pos2::new(right - galley.size().x, middle - galley.size().y / 2.0);
         let stroke = Stroke::new(1.0, palette.danger);
@@ -147,7 +148,7 @@ fn lines_above(row: &Row<'_>, scene: &Scene<'_>, ui: &mut Ui) {
         ui.painter().hline(left..=at.x - space::S, middle, stroke);
         ui.painter().galley(at, galley, palette.danger);
         let response = ui.interact(rect, ui.scope_id().with("new"), Sense::hover());
-        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, "New"));
+        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, say::new()));
     }
 }
 
@@ -155,17 +156,18 @@ fn lines_above(row: &Row<'_>, scene: &Scene<'_>, ui: &mut Ui) {
 fn spoken(row: &Row<'_>, view: &MessageView, scene: &Scene<'_>, name: &str) -> String {
     let time = scene.times.time(view.time);
     let text = if view.deleted {
-        "Message deleted".to_owned()
+        say::message_deleted().to_owned()
     } else if view.waiting {
-        WAITING.to_owned()
+        say::message_waiting().to_owned()
     } else {
         row.measured.body.spoken()
     };
-    let edited = if view.edited { " (edited)" } else { "" };
-    format!("{name}, {time}: {text}{edited}")
+    if view.edited {
+        say::message_spoken_edited(name, time, text)
+    } else {
+        say::message_spoken(name, time, text)
+    }
 }
-
-const WAITING: &str = "This message's text is not here yet: its key or body is asked for";
 
 fn message(
     row: &Row<'_>,
@@ -288,9 +290,8 @@ fn beside_name(row: &Row<'_>, view: &MessageView, name: &str, scene: &Scene<'_>,
     let whole = scene.times.whole(view.time);
     put(ui, &scene.times.time(view.time), Some(&whole));
     if view.arrived_later {
-        let hint =
-            "It came here more than ten minutes after the time that its author's clock said.";
-        put(ui, "arrived later", Some(hint));
+        let hint = say::arrived_later_about();
+        put(ui, say::arrived_later(), Some(hint));
     }
 }
 
@@ -300,12 +301,12 @@ fn unsent(row: &Row<'_>, view: &Unsent, scene: &Scene<'_>, state: &mut TimelineS
     let rect = row.own_rect();
     let id = ui.scope_id().with(("unsent", view.id));
     let response = ui.interact(rect, id, Sense::hover());
-    let how = if view.error.is_some() {
-        "Not sent"
+    let body = row.measured.body.spoken();
+    let label = if view.error.is_some() {
+        say::unsent_spoken(&name, body)
     } else {
-        "Sending"
+        say::sending_spoken(&name, body)
     };
-    let label = format!("{name}: {} ({how})", row.measured.body.spoken());
     response.widget_info(|| WidgetInfo::labeled(Role::ListItem, true, label.clone()));
     ui.scope(|ui| {
         ui.multiply_opacity(0.6);
@@ -333,7 +334,7 @@ fn unsent(row: &Row<'_>, view: &Unsent, scene: &Scene<'_>, state: &mut TimelineS
         .layout(layout)
         .id_salt(("failed", view.id));
     ui.scope_builder(builder, |ui| {
-        let words = format!("Not sent: {}", text::clean(error, 200));
+        let words = say::not_sent_because(text::clean(error, 200));
         let galley = line(
             ui,
             &words,
@@ -345,10 +346,10 @@ fn unsent(row: &Row<'_>, view: &Unsent, scene: &Scene<'_>, state: &mut TimelineS
         ui.painter().galley(rect.min, galley, palette.danger);
         response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words.clone()));
         response.on_hover_text(error);
-        if link_button(ui, "Retry").clicked() {
+        if link_button(ui, say::retry()).clicked() {
             state.act(Action::Retry(scene.slot, view.id));
         }
-        if link_button(ui, "Delete").clicked() {
+        if link_button(ui, say::delete()).clicked() {
             state.act(Action::DropUnsent(scene.slot, view.id));
         }
     });

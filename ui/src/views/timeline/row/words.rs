@@ -4,7 +4,7 @@ use alloquy_api::reply::MessageView;
 use egui::{Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::{Row, WAITING};
+use super::Row;
 use crate::action::Action;
 use crate::markdown::{Hot, bar, ground_color};
 use crate::state::Overlay;
@@ -13,6 +13,7 @@ use crate::theme::{self, font, radius};
 use crate::views::timeline::measure::{LEFT, RIGHT};
 use crate::views::timeline::{Scene, TimelineState};
 use crate::widgets::{focus_ring, line, link_button, paint_icon};
+use crate::words::say;
 
 /// The text, and what in it can be clicked.
 pub(super) fn words(
@@ -24,8 +25,8 @@ pub(super) fn words(
 ) {
     let palette = scene.palette;
     let instead = match (view.deleted, view.waiting) {
-        (true, _) => Some((Icon::Trash2, "Message deleted")),
-        (false, true) => Some((Icon::Hourglass, WAITING)),
+        (true, _) => Some((Icon::Trash2, say::message_deleted())),
+        (false, true) => Some((Icon::Hourglass, say::message_waiting())),
         (false, false) => None,
     };
     if let Some((icon, words)) = instead {
@@ -55,7 +56,7 @@ pub(super) fn words(
             };
             let response = ui.interact(rect, id, sense);
             let label = match hot {
-                Hot::Spoiler(_) => "Show the spoiler".to_owned(),
+                Hot::Spoiler(_) => say::spoiler_show().to_owned(),
                 _ => body.slice(range.clone()),
             };
             response.widget_info(|| WidgetInfo::labeled(Role::Link, true, label.clone()));
@@ -68,7 +69,7 @@ pub(super) fn words(
             let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
             let response = match hot {
                 Hot::Link(target) => response.on_hover_text(text::clean(target, 300)),
-                Hot::Spoiler(_) => response.on_hover_text("Show the spoiler"),
+                Hot::Spoiler(_) => response.on_hover_text(say::spoiler_show()),
                 _ => response,
             };
             if response.clicked() && !state.has_dragged {
@@ -131,8 +132,8 @@ pub(super) fn more(row: &Row<'_>, view: &MessageView, state: &mut TimelineState,
     let at = row.rect.min + Vec2::new(LEFT, top);
     let rect = Rect::from_min_size(at, Vec2::new(120.0, theme::HIT_MIN));
     let words = match row.measured.body.cut {
-        true => "Show all",
-        false => "Show less",
+        true => say::show_all(),
+        false => say::show_less(),
     };
     let clicked = ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
         link_button(ui, words).clicked()
