@@ -94,15 +94,34 @@ fn panes(view: &mut View<'_>, ui: &mut Ui) {
         .show_separator_line(false)
         .frame(Frame::new().fill(palette.rail))
         .show(ui, |ui| rail::show(view, ui));
+    let mut room = ui.available_width();
     if width >= theme::SIDE_BESIDE_FROM || view.state.side_open {
+        // Where a conversation would be a strip beside it, the list is all that is shown.
+        let alone = room - theme::SIDE_WIDTH < theme::CONVERSATION_MIN;
+        let side = if alone { room } else { theme::SIDE_WIDTH };
+        room -= side;
         Panel::left("side")
-            .exact_size(theme::SIDE_WIDTH)
+            .exact_size(side)
             .resizable(false)
             .show_separator_line(false)
             .frame(Frame::new().fill(palette.side))
             .show(ui, |ui| side::show(view, ui));
     }
+    if room < theme::HIT_MIN {
+        return;
+    }
     let place = view.state.places.now();
+    if let Some(slot) = place.thread_slot()
+        && room < 2.0 * theme::CONVERSATION_MIN
+    {
+        CentralPanel::no_frame()
+            .frame(Frame::new().fill(palette.chat))
+            .show(ui, |ui| {
+                header::thread(view, ui);
+                conversation(view, ui, slot);
+            });
+        return;
+    }
     let beside = width >= theme::MEMBERS_BESIDE_FROM;
     if let Some(slot) = place.thread_slot() {
         let width = theme::THREAD_WIDTH.min(width * 0.4);

@@ -12,7 +12,8 @@ use crate::state::{Overlay, SettingsPage};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{
-    Presence, Row, avatar, focus_ring, icon_button, line, paint_icon, presence_dot, row,
+    Presence, Row, avatar, focus_ring, follow_focus, icon_button, line, paint_icon, presence_dot,
+    row,
 };
 use crate::words::say;
 
@@ -36,6 +37,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
         Frame::new()
             .inner_margin(Margin::symmetric(8, 8))
             .show(ui, |ui| channels(view, ui, id));
+        follow_focus(ui);
     });
 }
 
@@ -113,6 +115,7 @@ pub(super) fn menu_item(ui: &mut Ui, icon: Icon, words: &str) -> bool {
         strong: false,
         dim: false,
         count: 0,
+        wraps: true,
     };
     row(ui, item).clicked()
 }
@@ -215,6 +218,7 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
             strong: unread,
             dim: muted,
             count: if muted { 0 } else { channel.mentions },
+            wraps: false,
         },
     );
     if unread {

@@ -10,7 +10,7 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::views::timeline::Times;
-use crate::widgets::{Sheet, avatar, focus_ring, icon_button, label, line, sheet};
+use crate::widgets::{Sheet, avatar, focus_ring, icon_button, label, line, lines, sheet};
 use crate::words::say;
 
 /// Characters of a pinned message that are shown: four lines.
@@ -75,7 +75,19 @@ fn card(
     job.wrap.max_width = (width - 100.0).max(60.0);
     job.wrap.max_rows = 4;
     let body = ui.ctx().fonts_mut(|fonts| fonts.layout_job(job));
-    let height = body.size().y + 22.0 + 2.0 * space::M;
+    let room = width - 32.0 - 3.0 * space::M - theme::HIT_MIN;
+    let color = theme::name_color(ui.visuals().dark_mode, pin.author.as_bytes());
+    let named = line(ui, &name, font::name(), color, room);
+    let whole = f32::INFINITY;
+    let timed = lines(ui, &time, font::meta(), palette.text_faint, whole);
+    // The time stands beside the name, or below it where it is narrow.
+    let beside = named.size().x + space::S + timed.size().x <= room;
+    let timed = match beside {
+        true => timed,
+        false => lines(ui, &time, font::meta(), palette.text_faint, room),
+    };
+    let head = 22.0 + if beside { 0.0 } else { timed.size().y };
+    let height = body.size().y + head + 2.0 * space::M;
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
     let spoken = format!("{name}, {time}: {words}");
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken.clone()));
@@ -88,16 +100,15 @@ fn card(
     let face = Rect::from_min_size(rect.min + Vec2::splat(space::M), Vec2::splat(32.0));
     avatar(ui, face, pin.author.as_bytes(), &name);
     let left = face.right() + space::M;
-    let color = theme::name_color(ui.visuals().dark_mode, pin.author.as_bytes());
-    let name = line(ui, &name, font::name(), color, width - 200.0);
-    let time = line(ui, &time, font::meta(), palette.text_faint, 180.0);
     let top = rect.top() + space::M;
-    let beside = left + name.size().x + space::S;
-    ui.painter().galley(egui::pos2(left, top), name, color);
+    let time_at = match beside {
+        true => egui::pos2(left + named.size().x + space::S, top + 3.0),
+        false => egui::pos2(left, top + 20.0),
+    };
+    ui.painter().galley(egui::pos2(left, top), named, color);
+    ui.painter().galley(time_at, timed, palette.text_faint);
     ui.painter()
-        .galley(egui::pos2(beside, top + 3.0), time, palette.text_faint);
-    ui.painter()
-        .galley(egui::pos2(left, top + 22.0), body, palette.text);
+        .galley(egui::pos2(left, top + head), body, palette.text);
     let clicked = response
         .on_hover_cursor(egui::CursorIcon::PointingHand)
         .clicked();
