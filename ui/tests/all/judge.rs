@@ -221,8 +221,10 @@ impl Judge {
             seen.0 |= row.is_whole();
         }
         for node in harness.root().children_recursive() {
-            let label = node.accesskit_node().label().unwrap_or_default();
-            self.judge_words(&label);
+            let node = node.accesskit_node();
+            for spoken in [node.label(), node.value()].into_iter().flatten() {
+                self.judge_words(&spoken);
+            }
         }
         frame.rows.iter().map(|row| row.ink).collect()
     }

@@ -6,11 +6,12 @@ use alloquy_api::command::ChannelKind;
 use alloquy_api::limits::TEXT_BYTES_MAX;
 use alloquy_api::reply::{DeliveryState, QuoteView, RepliesView};
 use alloquy_api::{CommandError, ErrorCode};
-use alloquy_ids::{ChannelId, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, UnixMs};
 use alloquy_ui::model::Failure;
 use alloquy_ui::state::{AddTab, FirstStep, Mode, Overlay, Removal, SettingsPage, Slot, Unsent};
 use alloquy_ui::{Action, Model, Phase};
 use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use crate::fixture::{
     COMMUNITY, DESIGN, GENERAL, ME, NEWS, NOON, World, account, change, change_community,
@@ -119,6 +120,15 @@ pub(crate) fn panes() -> Vec<Screen> {
             shown(model, size)
         }),
         screen("panes", |size| shown(calm(), size)),
+        screen("many communities", |size| {
+            let mut model = calm();
+            change(&mut model, |snapshot| {
+                let like = snapshot.communities.values().next().cloned();
+                let more = (2..12).map(|n| (CommunityId([n; 32]), like.clone().unwrap()));
+                snapshot.communities.extend(more);
+            });
+            shown(model, size)
+        }),
         screen("the list of channels", |size| {
             let mut model = calm();
             change_community(&mut model, |community| {
@@ -184,12 +194,12 @@ fn with_side(model: Model, size: Size) -> Harness<'static, World> {
 
 /// Clicks the button whose name has this data in it.
 fn click_named(harness: &mut Harness<'static, World>, data: &str, secondary: bool) {
-    use egui_kittest::kittest::Queryable as _;
     let node = harness.get_by(|node| {
         let label = node.label().unwrap_or_default();
         // Not the community's icon in the rail.
         let side = node.raw_bounds().is_some_and(|bounds| bounds.x0 > 60.0);
-        side && node.role() == egui::Role::Button && label.contains(data)
+        let role = matches!(node.role(), egui::Role::Button | egui::Role::ListItem);
+        side && role && label.contains(data)
     });
     let at = node.rect().center();
     if secondary {
@@ -200,6 +210,16 @@ fn click_named(harness: &mut Harness<'static, World>, data: &str, secondary: boo
     harness.hover_at(at);
     harness.run_ok();
     harness.run_ok();
+    assert!(
+        egui::Popup::is_any_open(&harness.ctx),
+        "{data:?} has no menu"
+    );
+}
+
+/// Whether anything on the screen has such a name.
+fn has(harness: &Harness<'static, World>, fits: impl Fn(&str) -> bool) -> bool {
+    let mut nodes = harness.root().children_recursive();
+    nodes.any(|node| fits(&node.accesskit_node().label().unwrap_or_default()))
 }
 
 /// Messages with everything that they can carry.
@@ -282,6 +302,17 @@ pub(crate) fn conversation() -> Vec<Screen> {
             let mut harness = shown(full(), size);
             harness.hover_at(egui::pos2(size.0 * 0.6, size.1 * 0.4));
             harness.run_ok();
+            assert!(has(&harness, |name| name.ends_with("(T)")));
+            harness
+        }),
+        screen("the menu of a message", |size| {
+            let mut model = calm();
+            change(&mut model, |snapshot| {
+                let window = crate::fixture::window([message(0, "message 13")]);
+                snapshot.windows.insert(GENERAL, Arc::new(window));
+            });
+            let mut harness = shown(model, size);
+            click_named(&mut harness, "message 13", true);
             harness
         }),
         screen("messages that were not sent", |size| {
@@ -358,6 +389,7 @@ pub(crate) fn composers() -> Vec<Screen> {
             let mut harness = shown(calm(), size);
             harness.event(egui::Event::Text("hi @m".to_owned()));
             harness.run_ok();
+            assert!(has(&harness, |name| name.contains("Mira")));
             harness
         }),
     ]
