@@ -131,6 +131,9 @@ fn told(view: &View<'_>) -> Option<Banner> {
     })
 }
 
+/// Width for the banner's words, in points, from which a sign stands before them: below it they need all of it.
+const SIGN_FROM: f32 = 160.0;
+
 /// The banner over everything.
 pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
     let Some(banner) = told(view) else {
@@ -169,8 +172,11 @@ pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
                 }
                 let left = egui::Layout::left_to_right(egui::Align::Center);
                 ui.with_layout(left, |ui| {
-                    let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), egui::Sense::hover());
-                    widgets::paint_icon(ui, icon, rect.center(), 17.0, ink);
+                    if ui.available_width() >= SIGN_FROM {
+                        let size = Vec2::splat(20.0);
+                        let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+                        widgets::paint_icon(ui, icon, rect.center(), 17.0, ink);
+                    }
                     label(ui, &banner.words, font::control(), ink);
                 });
             });

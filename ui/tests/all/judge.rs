@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use alloquy_ui::words::{Words, speak};
+use egui::epaint::text::{Glyph, PlacedRow};
 use egui::{Key, Pos2, Rect, Shape, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT as _;
@@ -54,8 +55,16 @@ pub(crate) struct Drawn {
     clip: Rect,
     /// The text ends with an ellipsis.
     elided: bool,
+    /// It ends in the middle of a word.
+    broken: bool,
     /// Its place in the order of painting.
     order: usize,
+}
+
+fn breaks_a_word(row: &PlacedRow, next: &PlacedRow) -> bool {
+    let is_letter = |glyph: Option<&Glyph>| glyph.is_some_and(|glyph| glyph.chr.is_alphabetic());
+    let ends = !row.ends_with_newline && is_letter(row.glyphs.last());
+    ends && is_letter(next.glyphs.first())
 }
 
 impl Drawn {
@@ -101,7 +110,10 @@ impl Frame {
                 self.grounds.push((ground.rect.intersect(clip), order));
             }
             Shape::Text(text) => {
-                for (row, placed) in text.galley.rows.iter().enumerate() {
+                let rows = &text.galley.rows;
+                for (row, placed) in rows.iter().enumerate() {
+                    let next = rows.get(row + 1);
+                    let broken = next.is_some_and(|next| breaks_a_word(placed, next));
                     let ink = placed.row.visuals.mesh_bounds;
                     if ink.is_positive() {
                         self.rows.push(Drawn {
@@ -110,6 +122,7 @@ impl Frame {
                             ink: ink.translate(placed.pos.to_vec2() + text.pos.to_vec2()),
                             clip,
                             elided: text.galley.elided,
+                            broken,
                             order,
                         });
                     }
@@ -213,6 +226,10 @@ impl Judge {
                     "cut with an ellipsis: {:?} at {:?}",
                     row.whole, row.ink
                 ));
+            }
+            if row.broken {
+                let fault = format!("a broken word: row {} of {:?}", row.row, row.whole);
+                self.faults.insert(fault);
             }
             let seen = self
                 .rows
