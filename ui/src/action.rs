@@ -220,7 +220,7 @@ impl ActionKind {
 
     /// What it does, in a few words, for the page of shortcuts.
     #[must_use]
-    pub const fn label(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         table::label(self)
     }
 

@@ -5,6 +5,7 @@ use egui::text::{LayoutJob, TextFormat};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::fonts;
+use crate::words::say;
 
 /// Combining marks kept on one character: more only cover what stands above and below.
 pub const MARKS_MAX: usize = 8;
@@ -65,7 +66,11 @@ pub fn covered(text: &str) -> String {
     let text = clean(text, text.len());
     let mut covered = String::with_capacity(text.len());
     for (nth, part) in text.split("||").enumerate() {
-        covered.push_str(if nth % 2 == 0 { part } else { "(spoiler)" });
+        covered.push_str(if nth % 2 == 0 {
+            part
+        } else {
+            say::spoiler_covered()
+        });
     }
     covered
 }

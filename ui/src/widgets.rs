@@ -15,7 +15,10 @@ pub(crate) use choice::{Card, End, card, segments};
 pub(crate) use field::{Field, entered, field, over_limit, tall_field};
 pub(crate) use notice::{Weight, chip, key_words, notice, section, under_way};
 pub(crate) use row::{Row, badge, heading, row};
-pub(crate) use sheet::{Sheet, all_closed, bare_sheet, claim_focus, keyed_sheet, refocus, sheet};
+pub(crate) use sheet::{
+    Sheet, TIGHT_BELOW, all_closed, bare_sheet, claim_focus, follow_focus, keyed_sheet, refocus,
+    scrolled_page, sheet,
+};
 
 use egui::text::TextFormat;
 use egui::{Color32, FontId, Galley, Rect, Ui};
@@ -39,6 +42,25 @@ pub(crate) fn line_in(
     let format = TextFormat::simple(font, color);
     let mut job = text::job(text, &format);
     job.wrap = egui::text::TextWrapping::truncate_at_width(width);
+    ctx.fonts_mut(|fonts| fonts.layout_job(job))
+}
+
+/// A text on as many lines as it needs, to be painted: for the window's own words, which another language makes
+/// longer, where [`line`] is for names.
+pub(crate) fn lines(ui: &Ui, text: &str, font: FontId, color: Color32, width: f32) -> Arc<Galley> {
+    lines_in(ui.ctx(), text, font, color, width)
+}
+
+/// [`lines`], where nothing is painted yet.
+pub(crate) fn lines_in(
+    ctx: &egui::Context,
+    text: &str,
+    font: FontId,
+    color: Color32,
+    width: f32,
+) -> Arc<Galley> {
+    let mut job = text::job(text, &TextFormat::simple(font, color));
+    job.wrap.max_width = width.max(1.0);
     ctx.fonts_mut(|fonts| fonts.layout_job(job))
 }
 

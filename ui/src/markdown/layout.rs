@@ -10,6 +10,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Block, Hot, Names, Nesting, Span, Style, code, parse};
 use crate::theme::{Palette, font, space};
+use crate::words::say;
 use crate::{fonts, text};
 
 /// Emoji of a message without words that are shown large.
@@ -75,7 +76,7 @@ impl Body {
         let mut covered = false;
         for c in self.plain.chars() {
             match (c == COVER, covered) {
-                (true, false) => spoken.push_str("(spoiler)"),
+                (true, false) => spoken.push_str(say::spoiler_covered()),
                 (true, true) => {}
                 (false, _) if c == '\n' => spoken.push(' '),
                 (false, _) => spoken.push(c),

@@ -9,6 +9,7 @@ use crate::effect::{AskId, Effect};
 use crate::model::{Model, Phase};
 use crate::settings::Notify;
 use crate::text;
+use crate::words::say;
 
 /// Messages of a window: some screens up and down, so that scrolling rarely waits for the node.
 pub(crate) const WINDOW_MESSAGES: u32 = 200;
@@ -21,17 +22,11 @@ const NOTIFICATION_CHARS_MAX: usize = 160;
 /// Why a join or a look at a link failed, and what to do about it, for somebody who never saw an invite before.
 fn in_plain_words(error: &CommandError) -> String {
     let words = match error.code {
-        ErrorCode::InviteInvalid => {
-            "This invite does not work: it is incomplete, or it was taken back. Ask for a new one."
-        }
-        ErrorCode::InviteExpired => "This invite has expired. Ask for a new one.",
-        ErrorCode::InviteUsedUp => {
-            "Everybody that this invite was for has joined already. Ask for a new one."
-        }
-        ErrorCode::Timeout => {
-            "Nobody of this community could be reached. Try again when one of them is online."
-        }
-        ErrorCode::Parse => "This is not an invite link. Copy all of it, and nothing else.",
+        ErrorCode::InviteInvalid => say::invite_invalid(),
+        ErrorCode::InviteExpired => say::invite_expired(),
+        ErrorCode::InviteUsedUp => say::invite_used_up(),
+        ErrorCode::Timeout => say::invite_nobody_reached(),
+        ErrorCode::Parse => say::invite_no_link(),
         _ => return error.message.clone(),
     };
     words.to_owned()
@@ -269,7 +264,7 @@ impl UiState {
                     |open: &Overlay| matches!(open, Overlay::JoinCard | Overlay::AddCommunity);
                 if self.places.now().community.is_some() && !self.overlays.iter().any(waits) {
                     // Whoever went on is not taken from what is being typed: it would end up elsewhere.
-                    let words = "You are in. The new community is in the list at the left.";
+                    let words = say::joined_meanwhile();
                     self.toast(Tone::Good, words, model.clock.now);
                     return self.refresh(model);
                 }
@@ -314,7 +309,7 @@ impl UiState {
                 }
                 self.drop_stored(model);
             }
-            (Purpose::Line(..), _) => self.toast(Tone::Good, "Done.", model.clock.now),
+            (Purpose::Line(..), _) => self.toast(Tone::Good, say::done(), model.clock.now),
             (Purpose::Pins(channel), Reply::Pins { pins }) => {
                 self.pins.insert(channel, pins);
             }
@@ -327,16 +322,12 @@ impl UiState {
                 self.forms.forget_recovery();
                 self.overlays
                     .retain(|overlay| *overlay != Overlay::Recovery);
-                let done = "Your recovery words are confirmed and no longer on this machine.";
+                let done = say::recovery_confirmed();
                 self.toast(Tone::Good, done, model.clock.now);
             }
             (Purpose::Leave, _) => {
                 self.overlays.clear();
-                self.toast(
-                    Tone::Neutral,
-                    "You have left the community.",
-                    model.clock.now,
-                );
+                self.toast(Tone::Neutral, say::community_left(), model.clock.now);
             }
             // Another link may have been made in the meantime: it stays.
             (Purpose::RevokeInvite(id), _)
@@ -389,19 +380,19 @@ impl UiState {
                 }
             }
             Purpose::RecoveryConfirm => self.forms.recovery_error = Some(message),
-            Purpose::Delete(_) => self.toast(Tone::Bad, format!("Not deleted: {message}"), now),
-            Purpose::Leave => self.toast(Tone::Bad, format!("You did not leave: {message}"), now),
+            Purpose::Delete(_) => self.toast(Tone::Bad, say::not_deleted(message), now),
+            Purpose::Leave => self.toast(Tone::Bad, say::not_left(message), now),
             Purpose::InviteLink(_) => self.forms.invite_error = Some(message),
             Purpose::RevokeInvite(_) => {
-                self.toast(Tone::Bad, format!("The link still works: {message}"), now);
+                self.toast(Tone::Bad, say::invite_still_works(message), now);
             }
-            Purpose::Moderate(_) => self.toast(Tone::Bad, format!("Not done: {message}"), now),
-            Purpose::OpenChannel(_) => self.toast(Tone::Bad, format!("No channel: {message}"), now),
+            Purpose::Moderate(_) => self.toast(Tone::Bad, say::not_done(message), now),
+            Purpose::OpenChannel(_) => self.toast(Tone::Bad, say::no_channel_made(message), now),
             Purpose::Edit(slot, edited, text) => {
                 self.edit_failed(slot, (edited, text), &message);
                 let place = self.places.now();
                 if ![place.slot(), place.thread_slot()].contains(&Some(slot)) {
-                    let words = format!("A message is not changed: {message}");
+                    let words = say::message_not_changed(message);
                     self.toast(Tone::Bad, words, now);
                 }
             }
@@ -436,11 +427,11 @@ impl UiState {
         let author = model.member(*community, message.author);
         let author = author.map_or_else(|| message.author.short(), |view| text::name(&view.name));
         let place = model.channel(*community, *channel);
-        let place = place.map_or_else(String::new, |view| {
-            format!(" in #{}", text::name(&view.name))
-        });
         vec![Effect::Notify {
-            title: format!("{author}{place}"),
+            title: match place {
+                Some(view) => say::notified(author, text::name(&view.name)),
+                None => author,
+            },
             body: if self.settings.notify_text {
                 text::clean(&text::covered(&message.text), NOTIFICATION_CHARS_MAX)
             } else {

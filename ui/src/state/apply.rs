@@ -11,6 +11,7 @@ use crate::effect::Effect;
 use crate::model::Model;
 use crate::settings::{ZOOM_MAX, ZOOM_MIN, ZOOM_STEP};
 use crate::views::channel_order;
+use crate::words::say;
 
 /// Milliseconds that the banner about the recovery words is put off: three days.
 const PUT_OFF_MS: u64 = 3 * 24 * 3_600_000;
@@ -66,7 +67,7 @@ impl UiState {
                 if let Some(made) = &mut self.forms.invite {
                     made.copied |= made.link == text;
                 }
-                self.toast(Tone::Good, "Copied.", model.clock.now);
+                self.toast(Tone::Good, say::copied(), model.clock.now);
                 vec![Effect::Copy(text)]
             }
             A::CreateAccount(name) => {
@@ -366,25 +367,25 @@ impl UiState {
             ),
             Action::Moderate(command, done) => (Purpose::Moderate(done), *command),
             Action::SetName(name) => (
-                Purpose::Plain("The name is as it was"),
+                Purpose::Plain(say::name_as_it_was()),
                 Command::Profile {
                     change: ProfileChange::Name(name),
                 },
             ),
             Action::SetStatus(status) => (
-                Purpose::Plain("The status is as it was"),
+                Purpose::Plain(say::status_as_it_was()),
                 Command::Profile {
                     change: ProfileChange::Status(status),
                 },
             ),
             Action::SetAbout(about) => (
-                Purpose::Plain("The text is as it was"),
+                Purpose::Plain(say::text_as_it_was()),
                 Command::Profile {
                     change: ProfileChange::About(about),
                 },
             ),
             Action::SetAvailability(availability) => (
-                Purpose::Plain("Not changed"),
+                Purpose::Plain(say::not_changed()),
                 Command::Profile {
                     change: ProfileChange::Availability(availability),
                 },

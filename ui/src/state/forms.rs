@@ -3,6 +3,8 @@
 use alloquy_api::reply::InviteCardView;
 use alloquy_ids::{CommunityId, InviteId, UnixMs};
 
+use crate::words::say;
+
 /// How far the first run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FirstStep {
@@ -156,7 +158,7 @@ pub struct Forms {
 impl Forms {
     /// What was under way gets no answer any more: it can be tried again after a start.
     pub(super) fn node_ended(&mut self) {
-        let why = "Alloquy stopped before this was done. Start it again, then try once more.";
+        let why = say::stopped_before();
         if std::mem::take(&mut self.joining) {
             self.join_error = Some(why.to_owned());
         }

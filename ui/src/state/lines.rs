@@ -8,6 +8,7 @@ use alloquy_ids::CommunityId;
 use super::{Mode, Purpose, Slot, UiState};
 use crate::effect::Effect;
 use crate::model::Model;
+use crate::words::say;
 
 impl UiState {
     /// Carries a line out, or says below the composer what is wrong with it; what was typed stays then.
@@ -59,13 +60,11 @@ fn with_ids(line: &str, community: &CommunitySnapshot) -> Result<String, String>
                 Found::One(id, len) => (id, len),
                 Found::Several(len) => {
                     let name = crate::text::name(&rest[..len]);
-                    return Err(format!(
-                        "{c}{name} is the name of several in {place}: nothing was done. Use the id, or the list."
-                    ));
+                    return Err(say::line_several(format!("{c}{name}"), place));
                 }
                 Found::Nobody => {
                     let word = rest.split(' ').next().unwrap_or_default();
-                    return Err(format!("{c}{word} is not known in {place}"));
+                    return Err(say::line_unknown(format!("{c}{word}"), place));
                 }
             };
             result.push_str(&id);

@@ -8,6 +8,7 @@ use crate::action::Action;
 use crate::effect::Effect;
 use crate::model::{Model, Phase};
 use crate::text;
+use crate::words::say;
 
 /// What every invite link begins with.
 pub(crate) const JOIN: &str = "alloquy://join/";
@@ -34,21 +35,15 @@ pub(crate) fn pasted(text: &str) -> Pasted {
         return Pasted::Empty;
     }
     if link.len() > LINK_BYTES_MAX {
-        return Pasted::Wrong(format!(
-            "This is too long to be an invite: {} bytes, and {LINK_BYTES_MAX} is the most.",
-            link.len()
-        ));
+        return Pasted::Wrong(say::link_too_long(link.len(), LINK_BYTES_MAX));
     }
     match link.strip_prefix(JOIN) {
         None if JOIN.starts_with(link) => Pasted::Empty,
-        None => Pasted::Wrong(format!(
-            "\u{201c}{}\u{201d} is not an invite. Invites begin with {JOIN}",
-            text::clean(link, SHOWN_MAX)
-        )),
-        Some("") => Pasted::Wrong("The link ends too early. Copy all of it.".to_owned()),
-        Some(rest) if rest.contains(char::is_whitespace) => Pasted::Wrong(
-            "There is a gap in the link. Copy it again, all of it and nothing else.".to_owned(),
-        ),
+        None => Pasted::Wrong(say::link_no_invite(text::clean(link, SHOWN_MAX), JOIN)),
+        Some("") => Pasted::Wrong(say::link_ends_early().to_owned()),
+        Some(rest) if rest.contains(char::is_whitespace) => {
+            Pasted::Wrong(say::link_gap().to_owned())
+        }
         Some(_) => Pasted::Link(link.to_owned()),
     }
 }
@@ -89,17 +84,17 @@ impl UiState {
             link.strip_prefix(MESSAGE).and_then(message_place)
         else {
             let shown = text::clean(link, SHOWN_MAX);
-            let why = format!("\u{201c}{shown}\u{201d} is not a link that Alloquy knows.");
+            let why = say::link_unknown(shown);
             self.toast(Tone::Bad, why, now);
             return Vec::new();
         };
         if model.community(community).is_none() {
-            let why = "That message is in a community that you are not a member of.";
+            let why = say::link_no_member();
             self.toast(Tone::Bad, why, now);
             return Vec::new();
         }
         if model.channel(community, channel).is_none() {
-            let why = "That message is in a channel that you can not see, or that is gone.";
+            let why = say::link_no_channel();
             self.toast(Tone::Bad, why, now);
             return Vec::new();
         }

@@ -9,6 +9,7 @@ use super::{Direction, Mode, Overlay, Purpose, Slot, Toast, Tone, UiState, Unsen
 use crate::action::Action;
 use crate::effect::Effect;
 use crate::model::Model;
+use crate::words::say;
 
 /// Milliseconds in which a deletion can be undone.
 const UNDO_MS: u64 = 5_000;
@@ -188,7 +189,7 @@ impl UiState {
             text,
             reply_to: None,
             edits: Some(message),
-            error: Some(format!("the message is as it was: {why}")),
+            error: Some(say::edit_failed(why)),
             stored: None,
         };
         self.composers.entry(slot).or_default().unsent.push(unsent);
@@ -223,7 +224,7 @@ impl UiState {
                 } else {
                     Command::React { message, emoji }
                 };
-                vec![self.ask(Purpose::Plain("Not reacted"), command)]
+                vec![self.ask(Purpose::Plain(say::not_reacted()), command)]
             }
             Action::Delete(channel, message) => {
                 self.delete_later(channel, message, model.clock.now);
@@ -235,13 +236,16 @@ impl UiState {
                 Vec::new()
             }
             Action::Pin(_, message) => {
-                vec![self.ask(Purpose::Plain("Not pinned"), Command::Pin { message })]
+                vec![self.ask(Purpose::Plain(say::not_pinned()), Command::Pin { message })]
             }
             Action::Unpin(channel, message) => {
                 if let Some(pins) = self.pins.get_mut(&channel) {
                     pins.retain(|pin| pin.id != message);
                 }
-                vec![self.ask(Purpose::Plain("Not unpinned"), Command::Unpin { message })]
+                vec![self.ask(
+                    Purpose::Plain(say::not_unpinned()),
+                    Command::Unpin { message },
+                )]
             }
             Action::MarkUnread(channel, message) => self.mark_unread(channel, message, model),
             Action::Reveal(message, part) => {
@@ -262,7 +266,7 @@ impl UiState {
         self.toasts.push(Toast {
             id: self.toast_last,
             tone: Tone::Neutral,
-            text: "Message deleted.".to_owned(),
+            text: say::message_deleted_now().to_owned(),
             until: Some(until),
             undo: Some(message),
         });
@@ -284,7 +288,7 @@ impl UiState {
             channel: channel_ref(channel),
             message: Some(before),
         };
-        vec![self.ask(Purpose::Plain("Not marked"), command)]
+        vec![self.ask(Purpose::Plain(say::not_marked()), command)]
     }
 
     /// Shows a message where it stands; what is not loaded is asked for.

@@ -20,12 +20,17 @@ use crate::state::{Mode, Overlay, Slot, messages_of};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{avatar, icon_button, label, line};
+use crate::words::say;
 
 pub(crate) use complete::Completions;
 pub(in crate::views) use complete::best;
 
 /// Lines that the field grows to; more scroll.
 const LINES_MAX: f32 = 8.0;
+/// Lines that it may have in the smallest window.
+const LINES_MIN: f32 = 2.0;
+/// Height around it that has to remain, in points: the head above, four lines of what is wrong below.
+const AROUND: f32 = 190.0;
 /// Bytes below the limit from which those left are shown.
 const COUNTED_FROM: usize = 1_000;
 
@@ -91,19 +96,17 @@ fn facts<'a>(view: &View<'a>, slot: Slot) -> Facts<'a> {
         None => "send",
     };
     let may = channel.is_some_and(|of| of.rights.iter().any(|held| held == right));
-    let what = match slot.thread {
-        Some(_) => "answer in threads of",
-        None => "write in",
-    };
     Facts {
         slot,
         community: community.and_then(|id| model.community(id)),
         channel,
-        barred: (!may)
-            .then(|| format!("You can read, but your roles do not let you {what} #{name}.")),
+        barred: (!may).then(|| match slot.thread {
+            Some(_) => say::composer_barred_thread(&name),
+            None => say::composer_barred(&name),
+        }),
         hint: match slot.thread {
-            Some(_) => "Reply in thread".to_owned(),
-            None => format!("Message #{name}"),
+            Some(_) => say::composer_thread().to_owned(),
+            None => say::composer_message(name),
         },
     }
 }
@@ -127,7 +130,7 @@ fn mode(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
     let mode = view.state.composers.entry(slot).or_default().mode;
     let words = match mode {
         Mode::New => return,
-        Mode::Edit(_) => "Editing a message: Enter saves, Esc cancels".to_owned(),
+        Mode::Edit(_) => say::composer_editing().to_owned(),
         Mode::Reply(id) => {
             let messages = messages_of(slot, view.model);
             let of = messages.iter().find(|of| of.id == id);
@@ -136,8 +139,8 @@ fn mode(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
                 .zip(community)
                 .and_then(|(of, community)| view.model.member(community, of.author));
             match member {
-                Some(member) => format!("Replying to {}", text::name(&member.name)),
-                None => "Replying to a message".to_owned(),
+                Some(member) => say::composer_replying(text::name(&member.name)),
+                None => say::composer_replying_unknown().to_owned(),
             }
         }
     };
@@ -148,8 +151,8 @@ fn mode(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
         let right = egui::Layout::right_to_left(egui::Align::Center);
         ui.with_layout(right, |ui| {
             let name = match mode {
-                Mode::Edit(_) => "Stop editing",
-                _ => "Stop replying",
+                Mode::Edit(_) => say::composer_stop_editing(),
+                _ => say::composer_stop_replying(),
             };
             if icon_button(ui, Icon::X, name, false).clicked() {
                 view.act(Action::CancelMode(slot));
@@ -202,13 +205,15 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
         .fill(palette.field)
         .corner_radius(radius::CARD)
         .inner_margin(margin);
+    let lines = (view.state.size.y - AROUND) / font::MESSAGE_LINE;
+    let height = lines.clamp(LINES_MIN, LINES_MAX) * font::MESSAGE_LINE;
     let shown = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         // One line of the field is as high as a line of a message, not as high as a button.
         ui.spacing_mut().interact_size.y = font::MESSAGE_LINE;
         ScrollArea::vertical()
             .id_salt(("composer scroll", facts.slot))
-            .max_height(LINES_MAX * font::MESSAGE_LINE)
+            .max_height(height)
             .auto_shrink([false, true])
             .show(ui, |ui| edit(view, ui, facts, id))
             .inner
@@ -224,7 +229,9 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
     let builder = egui::UiBuilder::new()
         .max_rect(button)
         .id_salt(("composer emoji", facts.slot));
-    let open = ui.scope_builder(builder, |ui| icon_button(ui, Icon::Smile, "Emoji", false));
+    let open = ui.scope_builder(builder, |ui| {
+        icon_button(ui, Icon::Smile, say::emoji(), false)
+    });
     if open.inner.clicked() {
         view.act(Action::Open(Overlay::Emoji(facts.slot, None)));
     }
@@ -436,16 +443,14 @@ fn below(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) {
         );
     } else if len > TEXT_BYTES_MAX {
         let over = len - TEXT_BYTES_MAX;
-        let words = format!(
-            "{over} bytes too long: a message has at most {TEXT_BYTES_MAX} bytes. Nothing is lost; shorten it to send it."
-        );
+        let words = say::composer_too_long(over, TEXT_BYTES_MAX);
         label(ui, &words, font::secondary(), palette.danger);
     } else if len + COUNTED_FROM > TEXT_BYTES_MAX {
-        let words = format!("{} bytes left", TEXT_BYTES_MAX - len);
+        let words = say::composer_left(TEXT_BYTES_MAX - len);
         label(ui, &words, font::meta(), palette.text_dim);
     } else if let Some(slow) = facts.channel.map(|of| of.slow_mode_ms).filter(|ms| *ms > 0) {
         let seconds = slow.div_ceil(1_000);
-        let words = format!("Slow mode: one message every {seconds} s");
+        let words = say::composer_slow(seconds);
         label(ui, &words, font::meta(), palette.text_dim);
     }
 }

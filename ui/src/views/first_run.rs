@@ -3,7 +3,7 @@
 mod pages;
 
 use alloquy_api::limits::NAME_BYTES_MAX;
-use egui::{Align, Frame, Layout, Margin, ScrollArea, Ui, Vec2};
+use egui::{Align, Frame, Layout, Margin, Ui, Vec2};
 use lucide_icons::Icon;
 
 use super::View;
@@ -14,8 +14,9 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{
     Card, End, Field, Tone, Weight, avatar, card, entered, field, key_words, label, notice,
-    over_limit, paint_icon, under_way, wide_button,
+    over_limit, paint_icon, scrolled_page, under_way, wide_button,
 };
+use crate::words::say;
 
 pub(super) use pages::nowhere;
 
@@ -55,7 +56,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
 
 /// One column in the middle, which scrolls where it does not fit.
 fn column(ui: &mut Ui, height: f32, contents: impl FnOnce(&mut Ui)) {
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    scrolled_page(ui, |ui| {
         let width = ui.available_width();
         let side = ((width - COLUMN) / 2.0).max(space::L);
         let above = (height * 0.16).min(120.0);
@@ -78,7 +79,7 @@ fn steps(ui: &mut Ui, now: usize) {
     let palette = theme::palette(ui);
     let size = Vec2::new(ui.available_width(), 12.0);
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
-    let spoken = format!("Step {} of 3", now + 1);
+    let spoken = say::first_step(now + 1, 3);
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, &spoken));
     let mut x = rect.left();
     for step in 0..3 {
@@ -108,11 +109,7 @@ fn title(ui: &mut Ui, words: &str, about: &str) {
 fn name(view: &mut View<'_>, ui: &mut Ui, suggested: &str, error: Option<&str>) {
     let palette = theme::palette(ui);
     steps(ui, 0);
-    title(
-        ui,
-        "What should people call you?",
-        "Friends see this name beside what you write. You can change it at any time.",
-    );
+    title(ui, say::first_name_title(), say::first_name_about());
     let first = view.state.forms.first_name.is_none();
     let typed = view
         .state
@@ -121,8 +118,8 @@ fn name(view: &mut View<'_>, ui: &mut Ui, suggested: &str, error: Option<&str>) 
         .get_or_insert_with(|| suggested.to_owned());
     let long = over_limit(typed, NAME_BYTES_MAX);
     let words = Field {
-        name: "Your name",
-        hint: "Ana",
+        name: say::first_name(),
+        hint: say::first_name_hint(),
         error: long.as_deref().or(error),
         secret: false,
     };
@@ -134,19 +131,19 @@ fn name(view: &mut View<'_>, ui: &mut Ui, suggested: &str, error: Option<&str>) 
     let name = typed.trim().to_owned();
     ui.add_space(space::S);
     let ready = match (name.is_empty(), long.is_some()) {
-        (true, _) => Err("Type a name first. Any name will do."),
-        (_, true) => Err("The name is too long."),
+        (true, _) => Err(say::first_name_empty()),
+        (_, true) => Err(say::name_too_long()),
         _ => Ok(()),
     };
-    let pressed = wide_button(ui, Tone::Primary, "Continue", ready).clicked();
+    let pressed = wide_button(ui, Tone::Primary, say::go_on(), ready).clicked();
     if (pressed || enter) && ready.is_ok() {
         view.act(Action::CreateAccount(name));
     }
     ui.add_space(space::S);
-    let why = "Linking devices comes with a later version";
+    let why = say::first_other_device_later();
     let other = label(
         ui,
-        "I have another device",
+        say::first_other_device(),
         font::control(),
         palette.text_faint,
     );
@@ -157,11 +154,7 @@ fn key(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
     steps(ui, 1);
     let name = text::name(&view.model.snapshot.name);
-    title(
-        ui,
-        &format!("Welcome, {name}"),
-        "Your key was made on this computer, and only here.",
-    );
+    title(ui, &say::first_welcome(&name), say::first_key_made());
     Frame::new()
         .fill(palette.raised)
         .corner_radius(radius::CARD)
@@ -180,11 +173,10 @@ fn key(view: &mut View<'_>, ui: &mut Ui) {
             });
         });
     ui.add_space(space::XS);
-    let why = "Names can be taken by anybody. These four words can not: when you and a friend want to be sure, \
-               read them to each other.";
+    let why = say::first_key_why();
     label(ui, why, font::message(), palette.text);
     ui.add_space(space::L);
-    let response = wide_button(ui, Tone::Primary, "Continue", Ok(()));
+    let response = wide_button(ui, Tone::Primary, say::go_on(), Ok(()));
     take_focus(ui, &response);
     if response.clicked() {
         view.state.forms.first_step = FirstStep::Choices;
@@ -202,15 +194,11 @@ fn take_focus(ui: &Ui, response: &egui::Response) {
 
 fn choices(view: &mut View<'_>, ui: &mut Ui) {
     steps(ui, 2);
-    title(
-        ui,
-        "Where to?",
-        "A community is a place with channels for people who know each other.",
-    );
+    title(ui, say::where_to(), say::first_where_about());
     let join = Card {
         icon: Icon::Link,
-        title: "Join with a link",
-        about: "Somebody sent you an invite. Paste it and you are in.",
+        title: say::join_with_link(),
+        about: say::first_join_about(),
         end: End::Leads,
         first: true,
     };
@@ -222,8 +210,8 @@ fn choices(view: &mut View<'_>, ui: &mut Ui) {
     }
     let create = Card {
         icon: Icon::Sparkles,
-        title: "Create a community",
-        about: "For friends, a project or a game. It takes a name, and a link to send around.",
+        title: say::first_create(),
+        about: say::first_create_about(),
         end: End::Leads,
         first: false,
     };
@@ -233,8 +221,8 @@ fn choices(view: &mut View<'_>, ui: &mut Ui) {
     }
     let look = Card {
         icon: Icon::Compass,
-        title: "Look around",
-        about: "Go to the window as it is. For a filled one, start the program as “alloquy --demo”.",
+        title: say::first_look(),
+        about: say::first_look_about(),
         end: End::Leads,
         first: false,
     };
@@ -256,7 +244,7 @@ fn emblem(ui: &mut Ui, icon: Icon) {
 /// Contents in the middle of what is left of a pane.
 fn middle(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
     let height = ui.available_height();
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    scrolled_page(ui, |ui| {
         ui.with_layout(Layout::top_down(Align::Center), |ui| {
             ui.add_space((height * 0.28).max(space::L));
             ui.set_max_width(ui.available_width().min(COLUMN));

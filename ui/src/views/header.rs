@@ -8,7 +8,8 @@ use crate::action::Action;
 use crate::state::{Overlay, Slot};
 use crate::text;
 use crate::theme::{self, font, space};
-use crate::widgets::{icon_button, line, paint_icon};
+use crate::widgets::{icon_button, line, lines, paint_icon};
+use crate::words::say;
 
 pub(super) fn channel(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
     let palette = theme::palette(ui);
@@ -28,7 +29,7 @@ pub(super) fn channel(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
             );
             let open = view.state.side_open;
             let button = ui.scope_builder(egui::UiBuilder::new().max_rect(at), |ui| {
-                icon_button(ui, Icon::Menu, "Channels", open).clicked()
+                icon_button(ui, Icon::Menu, say::channels(), open).clicked()
             });
             if button.inner {
                 view.act(Action::ToggleSide);
@@ -57,7 +58,7 @@ pub(super) fn channel(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
             title.size(),
         );
         let heading = ui.interact(title_rect, ui.scope_id().with("title"), Sense::hover());
-        let spoken = format!("Channel {name}. {topic}");
+        let spoken = say::header_spoken(&name, &topic);
         heading.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
         left = title_rect.right() + space::M;
         ui.painter()
@@ -89,14 +90,14 @@ pub(super) fn channel(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
 }
 
 fn buttons_of(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
-    if icon_button(ui, Icon::Pin, "Pinned messages", false).clicked() {
+    if icon_button(ui, Icon::Pin, say::pinned_messages(), false).clicked() {
         view.act(Action::Open(Overlay::Pins(slot.channel)));
     }
     let open = view.state.settings.members_open && view.state.size.x >= theme::MEMBERS_BESIDE_FROM;
-    if icon_button(ui, Icon::Users, "Members", open).clicked() {
+    if icon_button(ui, Icon::Users, say::members(), open).clicked() {
         view.act(Action::ToggleMembers);
     }
-    if icon_button(ui, Icon::Search, "Go to a channel or a person", false).clicked() {
+    if icon_button(ui, Icon::Search, say::header_search(), false).clicked() {
         view.act(Action::Open(Overlay::Switcher));
     }
 }
@@ -106,13 +107,8 @@ pub(super) fn thread(view: &mut View<'_>, ui: &mut Ui) {
     bar(ui, |ui, rect| {
         let at = egui::pos2(rect.left() + space::L + 10.0, rect.center().y);
         paint_icon(ui, Icon::MessagesSquare, at, 18.0, palette.text_dim);
-        let title = line(
-            ui,
-            "Thread",
-            font::title(),
-            palette.text_strong,
-            rect.width() - 90.0,
-        );
+        let room = rect.width() - 90.0;
+        let title = lines(ui, say::thread(), font::title(), palette.text_strong, room);
         let at = egui::pos2(
             rect.left() + space::L + 28.0,
             rect.center().y - title.size().y / 2.0,
@@ -123,7 +119,7 @@ pub(super) fn thread(view: &mut View<'_>, ui: &mut Ui) {
             Vec2::splat(theme::HIT_MIN),
         );
         let close = ui.scope_builder(egui::UiBuilder::new().max_rect(at), |ui| {
-            icon_button(ui, Icon::X, "Close the thread", false).clicked()
+            icon_button(ui, Icon::X, say::thread_close(), false).clicked()
         });
         if close.inner {
             view.act(Action::CloseThread);

@@ -13,6 +13,7 @@ use crate::state::Overlay;
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{Presence, avatar, focus_ring, heading, line, presence_dot};
+use crate::words::say;
 
 /// Height of a member's row, and of a heading: equal, so that rows are found without laying out those before.
 const ROW: f32 = 42.0;
@@ -67,7 +68,8 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
 
 /// Owners, then each role from the strongest, then the rest who are online, then who is not.
 fn entries(community: &CommunitySnapshot) -> Vec<Entry> {
-    let mut groups: Vec<(String, Vec<usize>)> = vec![("Owners".to_owned(), Vec::new())];
+    let mut groups: Vec<(String, Vec<usize>)> =
+        vec![(say::members_owners().to_owned(), Vec::new())];
     groups.extend(
         community
             .roles
@@ -75,8 +77,8 @@ fn entries(community: &CommunitySnapshot) -> Vec<Entry> {
             .filter(|role| role.name != "everyone")
             .map(|role| (role.name.clone(), Vec::new())),
     );
-    groups.push(("Online".to_owned(), Vec::new()));
-    groups.push(("Offline".to_owned(), Vec::new()));
+    groups.push((say::members_online().to_owned(), Vec::new()));
+    groups.push((say::members_offline().to_owned(), Vec::new()));
     let last = groups.len() - 1;
     for (at, member) in community.members.iter().enumerate() {
         let group = if !member.online {
@@ -98,10 +100,9 @@ fn entries(community: &CommunitySnapshot) -> Vec<Entry> {
         .into_iter()
         .filter(|(_, members)| !members.is_empty())
     {
-        entries.push(Entry::Heading(format!(
-            "{} — {}",
+        entries.push(Entry::Heading(say::members_heading(
             text::name(&name),
-            members.len()
+            members.len(),
         )));
         entries.extend(members.into_iter().map(Entry::Member));
     }

@@ -21,6 +21,7 @@ use crate::action::Action;
 use crate::state::Overlay;
 use crate::theme::space;
 use crate::widgets::{Tone, all_closed, button};
+use crate::words::say;
 
 pub(super) use connections::connection_words;
 pub(crate) use invite::QrPicture;
@@ -76,7 +77,7 @@ fn steps(ui: &mut Ui, (tone, name): (Tone, &str), enabled: Result<(), &str>) -> 
         if button(ui, tone, name, enabled).clicked() {
             pressed = Pressed::Step;
         }
-        if button(ui, Tone::Plain, "Cancel", Ok(())).clicked() {
+        if button(ui, Tone::Plain, say::cancel(), Ok(())).clicked() {
             pressed = Pressed::Cancel;
         }
     });

@@ -9,7 +9,8 @@ use crate::action::Action;
 use crate::state::Overlay;
 use crate::text;
 use crate::theme::{self, radius, space};
-use crate::widgets::{badge, community_icon, focus_ring, paint_icon};
+use crate::widgets::{badge, community_icon, focus_ring, follow_focus, paint_icon};
+use crate::words::say;
 
 /// Side of a community's icon.
 const ICON: f32 = 48.0;
@@ -25,6 +26,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
         }
         add(view, ui);
         ui.add_space(space::M);
+        follow_focus(ui);
     });
 }
 
@@ -46,7 +48,7 @@ fn community(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
     };
     let palette = theme::palette(ui);
     let name = if community.name.is_empty() {
-        "Community on its way".to_owned()
+        say::community_on_its_way().to_owned()
     } else {
         text::name(&community.name)
     };
@@ -56,8 +58,8 @@ fn community(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
         ui.allocate_exact_size(Vec2::new(theme::RAIL_WIDTH, ICON), Sense::click());
     let spoken = match (unread, mentions) {
         (false, _) => name.clone(),
-        (true, 0) => format!("{name}, unread"),
-        (true, mentions) => format!("{name}, {mentions} mentions"),
+        (true, 0) => say::rail_unread(&name),
+        (true, mentions) => say::rail_mentions(&name, mentions.into()),
     };
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &spoken));
     if ui.is_rect_visible(slot) {
@@ -96,7 +98,7 @@ fn add(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
     let (slot, response) =
         ui.allocate_exact_size(Vec2::new(theme::RAIL_WIDTH, ICON), Sense::click());
-    let name = "Add a community";
+    let name = say::community_add();
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, name));
     let rect = Rect::from_center_size(slot.center(), Vec2::splat(ICON));
     let lit = response.hovered() || response.has_focus();

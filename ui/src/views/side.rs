@@ -12,8 +12,10 @@ use crate::state::{Overlay, SettingsPage};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{
-    Presence, Row, avatar, focus_ring, icon_button, line, paint_icon, presence_dot, row,
+    Presence, Row, avatar, focus_ring, follow_focus, icon_button, line, paint_icon, presence_dot,
+    row,
 };
+use crate::words::say;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
@@ -35,6 +37,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
         Frame::new()
             .inner_margin(Margin::symmetric(8, 8))
             .show(ui, |ui| channels(view, ui, id));
+        follow_focus(ui);
     });
 }
 
@@ -45,13 +48,13 @@ fn head(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
         return;
     };
     let name = if community.name.is_empty() {
-        "On its way…".to_owned()
+        say::side_on_its_way().to_owned()
     } else {
         text::name(&community.name)
     };
     let size = Vec2::new(ui.available_width(), theme::HEADER_HEIGHT);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    let spoken = format!("{name}, menu of the community");
+    let spoken = say::side_menu(&name);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
     if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, 0, palette.hover);
@@ -85,7 +88,7 @@ fn head(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
             item(
                 ui,
                 Icon::UserPlus,
-                "Invite people",
+                say::invite_people(),
                 Action::Open(Overlay::Invite(id)),
             );
         }
@@ -93,12 +96,12 @@ fn head(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
             item(
                 ui,
                 Icon::Plus,
-                "Make a channel",
+                say::channel_make(),
                 Action::Open(Overlay::AddChannel(id)),
             );
         }
         let profile = Action::Open(Overlay::ConfirmLeave(id));
-        item(ui, Icon::LogOut, "Leave the community", profile);
+        item(ui, Icon::LogOut, say::side_leave(), profile);
     });
 }
 
@@ -112,6 +115,7 @@ pub(super) fn menu_item(ui: &mut Ui, icon: Icon, words: &str) -> bool {
         strong: false,
         dim: false,
         count: 0,
+        wraps: true,
     };
     row(ui, item).clicked()
 }
@@ -129,9 +133,9 @@ fn channels(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
     view.state.folded = folded;
     if shown.is_empty() {
         let words = if may_manage {
-            "No channel yet."
+            say::side_no_channel()
         } else {
-            "No channel is here yet."
+            say::side_no_channel_here()
         };
         let palette = theme::palette(ui);
         crate::widgets::label(ui, words, font::secondary(), palette.text_dim);
@@ -142,7 +146,7 @@ fn channels(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
             ChannelKind::Text | ChannelKind::Voice => channel_row(view, ui, id, channel),
         });
     }
-    if may_manage && menu_item(ui, Icon::Plus, "Make a channel") {
+    if may_manage && menu_item(ui, Icon::Plus, say::channel_make()) {
         view.act(Action::Open(Overlay::AddChannel(id)));
     }
 }
@@ -154,10 +158,11 @@ fn category(view: &mut View<'_>, ui: &mut Ui, channel: &ChannelView) {
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     let name = text::name(&channel.name);
     let is_folded = view.state.folded.contains(&channel.channel);
-    let spoken = format!(
-        "{name}, category, {}",
-        if is_folded { "folded" } else { "open" }
-    );
+    let spoken = if is_folded {
+        say::side_category_folded(&name)
+    } else {
+        say::side_category_open(&name)
+    };
     response.widget_info(|| WidgetInfo::labeled(Role::DisclosureTriangle, true, &spoken));
     let color = if response.hovered() || response.has_focus() {
         palette.text_strong
@@ -180,19 +185,24 @@ fn category(view: &mut View<'_>, ui: &mut Ui, channel: &ChannelView) {
     }
 }
 
+/// What is read out for a channel.
+fn spoken(channel: &ChannelView, name: &str, unread: bool) -> String {
+    let voice = channel.kind == ChannelKind::Voice;
+    match (voice, unread, u64::from(channel.mentions)) {
+        (false, false, _) => say::side_channel(name),
+        (false, true, 0) => say::side_channel_unread(name, channel.unread),
+        (false, true, mentions) => say::side_channel_mentions(name, mentions),
+        (true, false, _) => say::side_voice(name),
+        (true, true, 0) => say::side_voice_unread(name, channel.unread),
+        (true, true, mentions) => say::side_voice_mentions(name, mentions),
+    }
+}
+
 fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &ChannelView) {
     let muted = view.state.settings.muted.contains(&channel.channel);
     let unread = channel.unread > 0 && !muted;
     let name = text::name(&channel.name);
-    let kind = match channel.kind {
-        ChannelKind::Voice => "voice channel",
-        _ => "channel",
-    };
-    let spoken = match (unread, channel.mentions) {
-        (false, _) => format!("{kind} {name}"),
-        (true, 0) => format!("{kind} {name}, {} unread", channel.unread),
-        (true, mentions) => format!("{kind} {name}, {mentions} mentions"),
-    };
+    let spoken = spoken(channel, &name, unread);
     let icon = match (channel.kind, channel.private) {
         (ChannelKind::Voice, _) => Icon::Volume2,
         (_, true) => Icon::Lock,
@@ -208,6 +218,7 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
             strong: unread,
             dim: muted,
             count: if muted { 0 } else { channel.mentions },
+            wraps: false,
         },
     );
     if unread {
@@ -219,12 +230,12 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
         view.act(Action::GoChannel(id, channel.channel));
     }
     Popup::context_menu(&response).width(200.0).show(|ui| {
-        let words = if muted { "Unmute" } else { "Mute" };
+        let words = if muted { say::unmute() } else { say::mute() };
         if menu_item(ui, Icon::BellOff, words) {
             view.act(Action::ToggleMute(channel.channel));
             ui.close();
         }
-        if menu_item(ui, Icon::Pin, "Pinned messages") {
+        if menu_item(ui, Icon::Pin, say::pinned_messages()) {
             view.act(Action::Open(Overlay::Pins(channel.channel)));
             ui.close();
         }
@@ -238,7 +249,7 @@ fn own_bar(view: &mut View<'_>, ui: &mut Ui) {
     ui.horizontal(|ui| {
         let width = ui.available_width() - theme::HIT_MIN - space::S;
         own_name(view, ui, width);
-        if icon_button(ui, Icon::Settings, "Settings", false).clicked() {
+        if icon_button(ui, Icon::Settings, say::settings(), false).clicked() {
             view.act(Action::Open(Overlay::Settings(SettingsPage::Profile)));
         }
     });
@@ -250,10 +261,7 @@ fn own_name(view: &mut View<'_>, ui: &mut Ui, width: f32) {
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, 44.0), Sense::click());
     let name = text::name(&snapshot.name);
     let presence = Presence::Online(snapshot.availability);
-    let spoken = format!(
-        "You are {name}, {}. Change how you are seen",
-        presence.word()
-    );
+    let spoken = say::side_you(&name, presence.word());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
     if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, radius::ROW, palette.hover);
@@ -293,7 +301,7 @@ fn chip(view: &mut View<'_>, ui: &mut Ui) {
     let (words, color) = super::overlays::connection_words(view.model, palette);
     let size = Vec2::new(ui.available_width(), 26.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
-    let spoken = format!("Connections: {words}");
+    let spoken = say::side_connections(&words);
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &spoken));
     if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, radius::ROW, palette.hover);

@@ -9,6 +9,7 @@ use crate::model::Phase;
 use crate::state::{Overlay, Tone};
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{self, icon_button, label, link_button};
+use crate::words::say;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     if view.state.toasts.is_empty() {
@@ -28,14 +29,15 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
                     .shadow(theme::shadow(palette))
                     .inner_margin(Margin::symmetric(14, 4))
                     .show(ui, |ui| {
-                        ui.set_max_width(440.0);
+                        let room = ui.ctx().content_rect().width() - 2.0 * space::XXL;
+                        ui.set_max_width(room.min(440.0));
                         ui.horizontal(|ui| one(view, ui, &toast));
                     });
             }
         });
     ui.ctx().accesskit_node_builder(area.response.id, |node| {
         node.set_role(egui::accesskit::Role::Status);
-        node.set_label("Messages");
+        node.set_label(say::toasts());
         node.set_live(egui::accesskit::Live::Polite);
     });
 }
@@ -47,6 +49,12 @@ fn one(view: &mut View<'_>, ui: &mut Ui, toast: &crate::state::Toast) {
         Tone::Neutral => (Icon::Info, palette.text_dim),
         Tone::Bad => (Icon::CircleAlert, palette.danger),
     };
+    // What stands after the words has its place first.
+    let undo = toast.undo.map(|_| {
+        let word = say::undo();
+        let galley = widgets::lines(ui, word, font::control(), color, f32::INFINITY);
+        galley.size().x
+    });
     ui.vertical(|ui| {
         ui.set_width(20.0);
         ui.add_space(space::S - 1.0);
@@ -54,17 +62,18 @@ fn one(view: &mut View<'_>, ui: &mut Ui, toast: &crate::state::Toast) {
         widgets::paint_icon(ui, icon, rect.center(), 18.0, color);
     });
     ui.vertical(|ui| {
-        ui.set_max_width(320.0);
+        let beside = theme::HIT_MIN + 2.0 * space::S + undo.map_or(0.0, |undo| undo + space::S);
+        ui.set_max_width((ui.available_width() - beside).min(320.0));
         ui.add_space(space::S);
         label(ui, &toast.text, font::control(), palette.text_strong);
         ui.add_space(space::S);
     });
     if let Some(message) = toast.undo
-        && link_button(ui, "Undo").clicked()
+        && link_button(ui, say::undo()).clicked()
     {
         view.act(Action::UndoDelete(message));
     }
-    if icon_button(ui, Icon::X, "Close the message", false).clicked() {
+    if icon_button(ui, Icon::X, say::toast_close(), false).clicked() {
         view.act(Action::DismissToast(toast.id));
     }
 }
@@ -83,12 +92,14 @@ struct Banner {
 /// What is to be told over everything: the node has ended, the disk is full, the recovery words wait.
 fn told(view: &View<'_>) -> Option<Banner> {
     let snapshot = &view.model.snapshot;
+    // Where there is little room, the window below has to remain.
+    let tight = view.state.size.y < widgets::TIGHT_BELOW;
     if let Phase::Failed(failure) = &view.model.phase {
         let again = failure.may_restart;
         return Some(Banner {
             bad: true,
             words: format!("{} {}", failure.what, failure.remedy),
-            step: again.then_some(("Start again", Action::Restart)),
+            step: again.then_some((say::banner_start_again(), Action::Restart)),
             later: None,
         });
     }
@@ -96,9 +107,11 @@ fn told(view: &View<'_>) -> Option<Banner> {
         let why = trouble.message.trim_end_matches('.');
         return Some(Banner {
             bad: true,
-            words: format!(
-                "Nothing can be stored: {why}. Make room or mend the disk; what you write waits here."
-            ),
+            words: if tight {
+                say::banner_not_stored_short(why)
+            } else {
+                say::banner_not_stored(why)
+            },
             step: None,
             later: None,
         });
@@ -108,12 +121,18 @@ fn told(view: &View<'_>) -> Option<Banner> {
     let waits = snapshot.recovery_pending && !snapshot.communities.is_empty();
     (waits && due).then(|| Banner {
         bad: false,
-        words: "Write down your 12 recovery words: they bring your account back when this computer is lost."
-            .to_owned(),
-        step: Some(("Show the words", Action::Open(Overlay::Recovery))),
+        words: if tight {
+            say::banner_recovery_short().to_owned()
+        } else {
+            say::banner_recovery().to_owned()
+        },
+        step: Some((say::recovery_show(), Action::Open(Overlay::Recovery))),
         later: (settings.recovery_put_off < PUT_OFF_MAX).then_some(Action::PutRecoveryOff),
     })
 }
+
+/// Width for the banner's words, in points, from which a sign stands before them: below it they need all of it.
+const SIGN_FROM: f32 = 160.0;
 
 /// The banner over everything.
 pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
@@ -137,7 +156,7 @@ pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
             let right = egui::Layout::right_to_left(egui::Align::Center);
             ui.with_layout(right, |ui| {
                 if let Some(later) = banner.later
-                    && icon_button(ui, Icon::X, "Later", false).clicked()
+                    && icon_button(ui, Icon::X, say::later(), false).clicked()
                 {
                     view.act(later);
                 }
@@ -153,8 +172,11 @@ pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
                 }
                 let left = egui::Layout::left_to_right(egui::Align::Center);
                 ui.with_layout(left, |ui| {
-                    let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), egui::Sense::hover());
-                    widgets::paint_icon(ui, icon, rect.center(), 17.0, ink);
+                    if ui.available_width() >= SIGN_FROM {
+                        let size = Vec2::splat(20.0);
+                        let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+                        widgets::paint_icon(ui, icon, rect.center(), 17.0, ink);
+                    }
                     label(ui, &banner.words, font::control(), ink);
                 });
             });

@@ -6,6 +6,7 @@ use alloquy_api::command::Availability;
 
 use super::line;
 use crate::theme::{self, font};
+use crate::words::say;
 use crate::{fonts, text};
 
 /// How somebody is seen.
@@ -28,12 +29,12 @@ impl Presence {
     }
 
     /// The word for it.
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Online(Availability::Online) => "online",
-            Self::Online(Availability::Idle) => "idle",
-            Self::Online(Availability::Dnd) => "do not disturb",
-            Self::Online(Availability::Invisible) | Self::Offline => "offline",
+            Self::Online(Availability::Online) => say::presence_online(),
+            Self::Online(Availability::Idle) => say::presence_idle(),
+            Self::Online(Availability::Dnd) => say::presence_dnd(),
+            Self::Online(Availability::Invisible) | Self::Offline => say::presence_offline(),
         }
     }
 }

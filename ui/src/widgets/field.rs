@@ -4,6 +4,7 @@ use egui::{Response, TextEdit, Ui};
 
 use super::label;
 use crate::theme::{self, font, radius, space};
+use crate::words::say;
 
 /// A field's words.
 #[derive(Clone, Copy, Debug)]
@@ -82,12 +83,11 @@ pub(crate) fn entered(ui: &Ui, response: &Response) -> bool {
 pub(crate) fn over_limit(text: &str, bytes_max: usize) -> Option<String> {
     let bytes = text.trim().len();
     (bytes > bytes_max).then(|| {
-        let letters = if text.is_ascii() {
-            ""
+        if text.is_ascii() {
+            say::field_too_long(bytes, bytes_max)
         } else {
-            " (letters beyond a-z take two to four)"
-        };
-        format!("This is too long: {bytes} bytes{letters}, and {bytes_max} is the most.")
+            say::field_too_long_letters(bytes, bytes_max)
+        }
     })
 }
 

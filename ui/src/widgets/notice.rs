@@ -5,6 +5,7 @@ use lucide_icons::Icon;
 
 use super::{label, line, paint_icon};
 use crate::theme::{self, font, radius, space};
+use crate::words::say;
 
 /// How serious a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub(crate) fn section(ui: &mut Ui, text: &str) {
 /// The four words of an account, to read out and compare.
 pub(crate) fn key_words(ui: &mut Ui, words: &[&str]) {
     let palette = theme::palette(ui);
-    let spoken = format!("The words of the key: {}", words.join(", "));
+    let spoken = say::key_words(words.join(", "));
     let row = ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = Vec2::splat(6.0);
         for word in words {

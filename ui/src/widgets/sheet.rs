@@ -7,11 +7,12 @@ use egui::{
 };
 use lucide_icons::Icon;
 
-use super::{icon_button, line};
+use super::{icon_button, lines};
 use crate::theme::{self, font, radius, space};
+use crate::words::say;
 
 /// Below this height of the window, in points, a dialog takes all of it: at 720x480 and 200 %.
-const TIGHT_BELOW: f32 = 400.0;
+pub(crate) const TIGHT_BELOW: f32 = 400.0;
 
 /// How much of the window's height is above a dialog without a head.
 const TOP_SHARE: f32 = 0.1;
@@ -110,7 +111,7 @@ fn framed(
                         );
                     }
                     contents(ui);
-                    follow_focus(ui, layer);
+                    follow_focus(ui);
                 });
             // The way out comes last for the keyboard, and stands first for the eye.
             if let Some(rect) = head {
@@ -119,7 +120,7 @@ fn framed(
                     Vec2::splat(theme::HIT_MIN),
                 );
                 ui.scope_builder(UiBuilder::new().max_rect(at), |ui| {
-                    close = icon_button(ui, Icon::X, "Close", false).clicked();
+                    close = icon_button(ui, Icon::X, say::close(), false).clicked();
                 });
             }
         });
@@ -139,20 +140,22 @@ fn settle(ui: &Ui, id: Id, size: Vec2) {
 /// The title; its place, in which the way out goes.
 fn head(ui: &mut Ui, title: &str) -> Rect {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), theme::HIT_MIN);
+    let width = ui.available_width();
+    let room = width - theme::HIT_MIN - space::S;
+    let galley = lines(ui, title, font::h1(), palette.text_strong, room);
+    let size = Vec2::new(width, galley.size().y.max(theme::HIT_MIN));
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Heading, true, title));
-    let room = rect.width() - theme::HIT_MIN - space::S;
-    let galley = line(ui, title, font::h1(), palette.text_strong, room);
     let at = egui::pos2(rect.left(), rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, palette.text_strong);
     ui.add_space(space::XS);
     rect
 }
 
-/// Scrolls what got the focus by the keyboard into view.
-fn follow_focus(ui: &Ui, layer: LayerId) {
-    let mark = Id::unique("what had the focus in a sheet");
+/// Scrolls what got the focus by the keyboard into view: to be called after the contents of what scrolls.
+pub(crate) fn follow_focus(ui: &Ui) {
+    let layer = ui.layer_id();
+    let mark = Id::unique("what had the focus").with(ui.scope_id());
     let now = ui.memory(|memory| memory.focused());
     let before = ui.data(|data| data.get_temp::<Option<Id>>(mark).flatten());
     if now == before {
@@ -165,11 +168,32 @@ fn follow_focus(ui: &Ui, layer: LayerId) {
         return;
     }
     let focused = now.and_then(|id| ui.ctx().read_response(id));
-    if let Some(focused) = focused.filter(|focused| focused.layer_id == layer) {
+    let inside = |at: &egui::Response| ui.min_rect().contains(at.rect.center());
+    if let Some(focused) = focused.filter(|focused| focused.layer_id == layer && inside(focused)) {
         let animation = egui::style::ScrollAnimation::none();
         ui.scroll_to_rect_animation(focused.rect.expand(space::S), None, animation);
         ui.ctx().request_repaint();
     }
+}
+
+/// A page that scrolls where it does not fit: by the wheel, to what has the focus, and by the keys for pages, which
+/// nothing else wants where there is no timeline.
+pub(crate) fn scrolled_page(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
+    let below_dialog = ui.memory(|memory| memory.top_modal_layer().is_some());
+    let height = ui.available_height();
+    let page = if below_dialog {
+        0.0
+    } else {
+        page_keys(ui, height)
+    };
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        if page != 0.0 {
+            let animation = egui::style::ScrollAnimation::none();
+            ui.scroll_with_delta_animation(Vec2::new(0.0, page), animation);
+        }
+        contents(ui);
+        follow_focus(ui);
+    });
 }
 
 /// The pass in which a dialog was given the focus.

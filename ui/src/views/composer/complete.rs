@@ -7,6 +7,7 @@ use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::text;
+use crate::words::say;
 
 /// Rows of the list: more are found by typing one more letter.
 const SHOWN_MAX: usize = 8;
@@ -88,7 +89,7 @@ fn members(name: &str, community: &CommunitySnapshot) -> Vec<Item> {
     let roles = best(name, roles.map(|of| (of, of.name.as_str())), SHOWN_MAX);
     found.extend(roles.into_iter().map(|role| {
         let shown = text::name(&role.name);
-        Item::new(shown, "role", format!("@{}", role.name))
+        Item::new(shown, say::composer_role(), format!("@{}", role.name))
     }));
     found.truncate(SHOWN_MAX);
     found

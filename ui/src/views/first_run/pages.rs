@@ -11,34 +11,27 @@ use crate::model::Failure;
 use crate::state::Overlay;
 use crate::theme::{self, font, space};
 use crate::widgets::{Field, button, entered, label, paint_icon};
+use crate::words::say;
 
 pub(super) fn making(ui: &mut Ui) {
     steps(ui, 1);
-    title(
-        ui,
-        "Making your key",
-        "This takes a second or two, and happens on this computer.",
-    );
-    under_way(ui, "Making your key…");
+    title(ui, say::making_title(), say::making_about());
+    under_way(ui, say::making_now());
 }
 
 pub(super) fn starting(ui: &mut Ui) {
     emblem(ui, Icon::MessagesSquare);
     title(ui, "Alloquy", "");
-    under_way(ui, "Opening…");
+    under_way(ui, say::opening());
 }
 
 pub(super) fn locked(view: &mut View<'_>, ui: &mut Ui, wrong: bool) {
     emblem(ui, Icon::Lock);
-    title(
-        ui,
-        "Welcome back",
-        "What is stored here is sealed. Your passphrase opens it.",
-    );
+    title(ui, say::locked_title(), say::locked_about());
     let words = Field {
-        name: "Passphrase",
+        name: say::passphrase(),
         hint: "",
-        error: wrong.then_some("This passphrase does not open it. Mind capital letters."),
+        error: wrong.then_some(say::passphrase_wrong()),
         secret: true,
     };
     let response = field(ui, &mut view.state.forms.passphrase, words);
@@ -48,11 +41,11 @@ pub(super) fn locked(view: &mut View<'_>, ui: &mut Ui, wrong: bool) {
     }
     ui.add_space(space::S);
     let ready = if view.state.forms.passphrase.is_empty() {
-        Err("Type the passphrase first.")
+        Err(say::passphrase_empty())
     } else {
         Ok(())
     };
-    let pressed = wide_button(ui, Tone::Primary, "Open", ready).clicked();
+    let pressed = wide_button(ui, Tone::Primary, say::locked_open(), ready).clicked();
     if (pressed || enter) && ready.is_ok() {
         // What was typed does not stay in the window.
         let passphrase = std::mem::take(&mut view.state.forms.passphrase);
@@ -62,15 +55,15 @@ pub(super) fn locked(view: &mut View<'_>, ui: &mut Ui, wrong: bool) {
 
 pub(super) fn failed(view: &mut View<'_>, ui: &mut Ui, failure: &Failure) {
     emblem(ui, Icon::CircleAlert);
-    title(ui, "Alloquy could not start", "");
+    title(ui, say::failed_title(), "");
     notice(ui, Weight::Bad, &failure.what);
     let palette = theme::palette(ui);
     label(ui, &failure.remedy, font::message(), palette.text);
     ui.add_space(space::L);
-    if failure.may_restart && wide_button(ui, Tone::Primary, "Try again", Ok(())).clicked() {
+    if failure.may_restart && wide_button(ui, Tone::Primary, say::try_again(), Ok(())).clicked() {
         view.act(Action::Restart);
     }
-    if wide_button(ui, Tone::Plain, "Close the window", Ok(())).clicked() {
+    if wide_button(ui, Tone::Plain, say::close_window(), Ok(())).clicked() {
         view.act(Action::Quit);
     }
 }
@@ -84,9 +77,9 @@ pub(in crate::views) fn nowhere(view: &mut View<'_>, ui: &mut Ui) {
     empty(
         view,
         ui,
-        (Icon::MessagesSquare, "Nothing here yet"),
-        "Conversations happen in communities: join one with a link, or create your own.",
-        Some(("Join or create a community", add)),
+        (Icon::MessagesSquare, say::nowhere_title()),
+        say::nowhere_about(),
+        Some((say::nowhere_add(), add)),
     );
 }
 
@@ -99,8 +92,8 @@ fn no_channel(view: &mut View<'_>, ui: &mut Ui) {
         return;
     };
     if community.name.is_empty() {
-        let about = "The community is on its way: it shows up here as soon as one of its members is reached.";
-        return empty(view, ui, (Icon::Download, "Almost there"), about, None);
+        let about = say::almost_about();
+        return empty(view, ui, (Icon::Download, say::almost_title()), about, None);
     }
     if community
         .rights
@@ -108,12 +101,12 @@ fn no_channel(view: &mut View<'_>, ui: &mut Ui) {
         .any(|right| right == "manage-channels")
     {
         let make = Action::Open(Overlay::AddChannel(id));
-        let about = "A channel is a room for one subject. Make the first one.";
-        let head = (Icon::Hash, "No channel yet");
-        return empty(view, ui, head, about, Some(("Make a channel", make)));
+        let about = say::no_channel_make();
+        let head = (Icon::Hash, say::no_channel_title());
+        return empty(view, ui, head, about, Some((say::channel_make(), make)));
     }
-    let about = "Nobody has opened a channel to you here yet.";
-    empty(view, ui, (Icon::Hash, "No channel yet"), about, None);
+    let about = say::no_channel_wait();
+    empty(view, ui, (Icon::Hash, say::no_channel_title()), about, None);
 }
 
 fn empty(

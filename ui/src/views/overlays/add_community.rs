@@ -8,7 +8,7 @@ use alloquy_api::reply::{InviteCardView, TemplateView};
 use egui::{Frame, Margin, Ui, Vec2};
 use lucide_icons::Icon;
 
-use super::spans::{counted, until};
+use super::spans::{Until, until};
 use crate::action::Action;
 use crate::model::Phase;
 use crate::state::{AddTab, Pasted, pasted};
@@ -19,19 +19,25 @@ use crate::widgets::{
     Card, End, Field, Sheet, Tone, Weight, card, community_icon, entered, field, key_words, label,
     link_button, notice, over_limit, paint_icon, refocus, segments, sheet, under_way, wide_button,
 };
+use crate::words::say;
 
 /// Channels of a template that are named on its card: a line and a half.
 const CHANNELS_NAMED: usize = 6;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
-        title: "Add a community",
+        title: say::community_add(),
         width: 520.0,
     };
     sheet(ui, words, |ui| {
         let tab = view.state.forms.add_tab;
-        let tabs = ["Join with a link", "Create a new one"];
-        if let Some(chosen) = segments(ui, "Way", &tabs, usize::from(tab == AddTab::Create)) {
+        let tabs = [say::join_with_link(), say::create_new()];
+        if let Some(chosen) = segments(
+            ui,
+            say::add_way(),
+            &tabs,
+            usize::from(tab == AddTab::Create),
+        ) {
             view.state.forms.add_tab = if chosen == 0 {
                 AddTab::Join
             } else {
@@ -51,7 +57,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
 /// The card alone: the link came from outside.
 pub(super) fn show_card(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
-        title: "You are invited",
+        title: say::invited_title(),
         width: 460.0,
     };
     sheet(ui, words, |ui| {
@@ -69,7 +75,7 @@ fn join(view: &mut View<'_>, ui: &mut Ui) {
         _ => None,
     };
     let words = Field {
-        name: "Invite link",
+        name: say::invite_link(),
         hint: "alloquy://join/…",
         error: wrong.as_deref(),
         secret: false,
@@ -87,8 +93,7 @@ fn join(view: &mut View<'_>, ui: &mut Ui) {
     match judged {
         Pasted::Link(link) => what_it_says(view, ui, &link),
         Pasted::Empty => {
-            let about =
-                "Paste the link that somebody sent you. You see where it leads before you join.";
+            let about = say::invite_paste();
             label(ui, about, font::secondary(), palette.text_dim);
         }
         Pasted::Wrong(_) => {}
@@ -99,14 +104,14 @@ fn what_it_says(view: &mut View<'_>, ui: &mut Ui, link: &str) {
     let known = view.state.forms.card.clone();
     match known.filter(|(of, _)| of == link) {
         None if view.model.phase != Phase::Running => {
-            let words = "The invite is read as soon as Alloquy runs again.";
+            let words = say::invite_read_later();
             notice(ui, Weight::Info, words);
         }
-        None => under_way(ui, "Reading the invite…"),
+        None => under_way(ui, say::invite_reading()),
         Some((_, Ok(invite))) => invite_card(view, ui, link, &invite),
         Some((_, Err(why))) => {
             notice(ui, Weight::Bad, &why);
-            if link_button(ui, "Look again").clicked() {
+            if link_button(ui, say::invite_look_again()).clicked() {
                 view.act(Action::InspectInvite(link.to_owned()));
             }
         }
@@ -124,36 +129,39 @@ fn invite_card(view: &mut View<'_>, ui: &mut Ui, link: &str, invite: &InviteCard
             head_of(ui, invite);
             ui.add_space(space::M);
             let inviter = text::name(&invite.inviter_name);
-            let words = format!("{inviter}’s key. Ask for these four words if you are not sure that it is {inviter}:");
+            let words = say::invite_key(inviter);
             label(ui, &words, font::secondary(), palette.text_dim);
             key_words(ui, &invite.inviter.words());
             ui.add_space(space::S);
-            let peers = counted(u64::from(invite.peers), "peer");
-            let they = if invite.peers == 1 { "it sees" } else { "they see" };
-            fact(ui, Icon::Waypoints, &format!("You will connect to {peers}; {they} your address"));
-            let end = until(view.model.clock.now, invite.expires);
-            fact(ui, Icon::Clock, &format!("This invite {end}"));
+            fact(ui, Icon::Waypoints, &say::invite_peers(invite.peers.into()));
+            let end = match until(view.model.clock.now, invite.expires) {
+                Until::Never => say::invite_ends_never().to_owned(),
+                Until::Past => say::invite_ended().to_owned(),
+                Until::In(span) => say::invite_ends(span),
+            };
+            fact(ui, Icon::Clock, &end);
         });
     ui.add_space(space::XS);
     if let Some(why) = view.state.forms.join_error.clone() {
         notice(ui, Weight::Bad, &why);
     }
     if invite.member {
-        let words = "You are a member of this community already.";
+        let words = say::invite_member();
         label(ui, words, font::control(), palette.text);
-        if wide_button(ui, Tone::Primary, "Open it", Ok(())).clicked() {
+        if wide_button(ui, Tone::Primary, say::invite_open(), Ok(())).clicked() {
             view.act(Action::Dismiss);
             view.act(Action::GoCommunity(invite.community));
         }
     } else if view.state.forms.joining {
-        under_way(
-            ui,
-            "Joining: saying hello to the people named in the invite…",
-        );
+        under_way(ui, say::invite_joining());
     } else {
-        let name = format!("Join {}", text::name(&invite.name));
+        let name = say::invite_join(text::name(&invite.name));
         let again = view.state.forms.join_error.is_some();
-        let name = if again { "Try again" } else { name.as_str() };
+        let name = if again {
+            say::try_again()
+        } else {
+            name.as_str()
+        };
         if wide_button(ui, Tone::Primary, name, Ok(())).clicked() {
             view.act(Action::Join(link.to_owned()));
         }
@@ -172,7 +180,7 @@ fn head_of(ui: &mut Ui, invite: &InviteCardView) {
             ui.set_width(ui.available_width());
             ui.spacing_mut().item_spacing.y = 2.0;
             label(ui, &name, font::h1(), palette.text_strong);
-            let by = format!("{} invites you", text::name(&invite.inviter_name));
+            let by = say::invite_by(text::name(&invite.inviter_name));
             label(ui, &by, font::control(), palette.text_dim);
         });
     });
@@ -197,8 +205,8 @@ fn create(view: &mut View<'_>, ui: &mut Ui) {
     let long = over_limit(&view.state.forms.community, NAME_BYTES_MAX);
     let failed = view.state.forms.create_error.clone();
     let words = Field {
-        name: "Name of the community",
-        hint: "Friday board games",
+        name: say::create_name(),
+        hint: say::create_hint(),
         error: long.as_deref().or(failed.as_deref()),
         secret: false,
     };
@@ -207,7 +215,7 @@ fn create(view: &mut View<'_>, ui: &mut Ui) {
     if typed.changed() {
         view.state.forms.create_error = None;
     }
-    label(ui, "Start with", font::meta(), palette.text_dim);
+    label(ui, say::create_start_with(), font::meta(), palette.text_dim);
     let chosen = view.state.forms.template.clone();
     let chosen = chosen.unwrap_or_else(|| first_template(&templates));
     let mut take = None;
@@ -218,8 +226,8 @@ fn create(view: &mut View<'_>, ui: &mut Ui) {
     }
     let empty = Card {
         icon: Icon::Square,
-        title: "Empty",
-        about: "No channel yet: you make them as you go.",
+        title: say::create_empty(),
+        about: say::create_empty_about(),
         end: End::chosen(chosen.is_empty()),
         first: false,
     };
@@ -232,15 +240,15 @@ fn create(view: &mut View<'_>, ui: &mut Ui) {
     }
     ui.add_space(space::S);
     if view.state.forms.creating {
-        return under_way(ui, "Making it…");
+        return under_way(ui, say::create_now());
     }
     let name = view.state.forms.community.trim().to_owned();
     let ready = match (name.is_empty(), long.is_some()) {
-        (true, _) => Err("Give it a name first."),
-        (_, true) => Err("The name is too long."),
+        (true, _) => Err(say::name_empty()),
+        (_, true) => Err(say::name_too_long()),
         _ => Ok(()),
     };
-    let pressed = wide_button(ui, Tone::Primary, "Create the community", ready).clicked();
+    let pressed = wide_button(ui, Tone::Primary, say::create(), ready).clicked();
     if (pressed || enter) && ready.is_ok() {
         let template = (!chosen.is_empty()).then_some(chosen);
         view.act(Action::CreateCommunity(name, template));
@@ -259,7 +267,7 @@ fn template_card(ui: &mut Ui, template: &TemplateView, selected: bool) -> bool {
     let mut names: Vec<String> = channels
         .filter_map(|channel| match channel.kind {
             ChannelKind::Text => Some(format!("#{}", text::name(&channel.name))),
-            ChannelKind::Voice => Some(format!("{} (voice)", text::name(&channel.name))),
+            ChannelKind::Voice => Some(say::create_voice(text::name(&channel.name))),
             ChannelKind::Category => None,
         })
         .collect();
@@ -269,7 +277,8 @@ fn template_card(ui: &mut Ui, template: &TemplateView, selected: bool) -> bool {
     about.push('\n');
     about.push_str(&names.join("  "));
     if more > 0 {
-        about.push_str(&format!("  and {more} more"));
+        about.push_str("  ");
+        about.push_str(&say::create_more(more));
     }
     let words = Card {
         icon: icon_of(&template.template),

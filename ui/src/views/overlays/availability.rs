@@ -9,33 +9,30 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Presence, Sheet, Tone, avatar, focus_ring, key_words, label, line, presence_dot, sheet,
+    Presence, Sheet, Tone, avatar, focus_ring, key_words, label, lines, presence_dot, sheet,
     wide_button,
 };
+use crate::words::{Text, say};
 
 /// All, and what each means.
-const CHOICES: [(Availability, &str, &str); 4] = [
-    (Availability::Online, "Online", "You are here."),
+const CHOICES: [(Availability, Text, Text); 4] = [
     (
-        Availability::Idle,
-        "Idle",
-        "You are away from the keyboard.",
+        Availability::Online,
+        say::seen_online,
+        say::seen_online_about,
     ),
-    (
-        Availability::Dnd,
-        "Do not disturb",
-        "Others see that you would rather not be called.",
-    ),
+    (Availability::Idle, say::seen_idle, say::seen_idle_about),
+    (Availability::Dnd, say::seen_dnd, say::seen_dnd_about),
     (
         Availability::Invisible,
-        "Invisible",
-        "You are connected, and others see you as offline.",
+        say::seen_invisible,
+        say::seen_invisible_about,
     ),
 ];
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
-        title: "How you are seen",
+        title: say::seen_title(),
         width: 440.0,
     };
     sheet(ui, words, |ui| {
@@ -45,7 +42,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
             view.act(Action::Dismiss);
         }
         ui.add_space(space::S);
-        if wide_button(ui, Tone::Plain, "Edit your profile", Ok(())).clicked() {
+        if wide_button(ui, Tone::Plain, say::seen_edit_profile(), Ok(())).clicked() {
             view.act(Action::Dismiss);
             view.act(Action::Open(Overlay::Settings(SettingsPage::Profile)));
         }
@@ -81,7 +78,7 @@ pub(super) fn choices(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let now = view.model.snapshot.availability;
     let mut chosen = false;
     for (availability, name, about) in CHOICES {
-        if choice(ui, availability, (name, about), availability == now) {
+        if choice(ui, availability, (name(), about()), availability == now) {
             view.act(Action::SetAvailability(availability));
             chosen = true;
         }
@@ -97,7 +94,12 @@ fn choice(
     selected: bool,
 ) -> bool {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), 48.0);
+    let width = ui.available_width();
+    let room = width - 56.0;
+    let title = lines(ui, name, font::control(), palette.text_strong, room);
+    let below = lines(ui, about, font::secondary(), palette.text_dim, room);
+    let height = title.size().y + below.size().y + space::M;
+    let size = Vec2::new(width, height.max(48.0));
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, selected, name));
     let surface = if selected {
@@ -113,9 +115,6 @@ fn choice(
         Vec2::splat(14.0),
     );
     presence_dot(ui, dot.center(), Presence::Online(availability), surface);
-    let room = rect.width() - 56.0;
-    let title = line(ui, name, font::control(), palette.text_strong, room);
-    let below = line(ui, about, font::secondary(), palette.text_dim, room);
     let top = rect.center().y - (title.size().y + below.size().y) / 2.0;
     let second = top + title.size().y;
     let left = rect.left() + 40.0;

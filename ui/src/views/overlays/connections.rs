@@ -14,15 +14,16 @@ use crate::text;
 use crate::theme::{self, Palette, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Sheet, Tone, avatar, button, focus_ring, label, line, paint_icon, section, sheet,
+    Sheet, Tone, avatar, button, focus_ring, label, line, lines, paint_icon, section, sheet,
 };
+use crate::words::say;
 
 /// Rows of people that are shown: more are counted.
 const ROWS_MAX: usize = 200;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
-        title: "Connections",
+        title: say::connections(),
         width: 560.0,
     };
     sheet(ui, words, |ui| {
@@ -37,18 +38,14 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
             .filter(|peer| peer.account.is_none());
         let others = others.filter(|peer| peer.path.is_some()).count();
         if others > 0 {
-            let words = match others {
-                1 => "And one device of nobody you know, such as a relay.".to_owned(),
-                others => format!("And {others} devices of nobody you know, such as relays."),
-            };
+            let words = say::connections_others(others as u64);
             label(ui, &words, font::secondary(), palette.text_dim);
         }
         ui.add_space(space::S);
         addresses(view, ui);
         ui.add_space(space::S);
-        let copy = button(ui, Tone::Plain, "Copy diagnostics", Ok(()));
-        let copy =
-            copy.on_hover_text("What helps to find a fault. No names, nothing that was written.");
+        let copy = button(ui, Tone::Plain, say::diagnostics_copy(), Ok(()));
+        let copy = copy.on_hover_text(say::diagnostics_about());
         if copy.clicked() {
             view.act(Action::Copy(diagnostics(view.model)));
         }
@@ -96,47 +93,26 @@ fn sentence(model: &Model, ui: &mut Ui) {
 fn in_words(model: &Model) -> (String, String) {
     let waiting = model.snapshot.waiting;
     let kept = match waiting {
-        0 => "What you write is kept and delivered as soon as somebody is there.".to_owned(),
-        1 => "One message waits here and goes out as soon as somebody is there.".to_owned(),
-        n => format!("{n} messages wait here and go out as soon as somebody is there."),
+        0 => say::connections_kept().to_owned(),
+        waiting => say::connections_waiting(waiting.into()),
     };
     match reached(model) {
         (0, 0) if model.snapshot.connections.listen.is_empty() => {
-            ("You are offline".to_owned(), kept)
+            (say::connections_offline().to_owned(), kept)
         }
-        (0, 0) => ("Nobody else is online right now".to_owned(), kept),
+        (0, 0) => (say::connections_nobody().to_owned(), kept),
         (0, relayed) => (
-            "You are connected through others only".to_owned(),
-            format!(
-                "{} reached through a relay: a bit slower, and as private. Messages arrive.",
-                people_are(relayed)
-            ),
+            say::connections_relayed_only().to_owned(),
+            say::connections_relayed_about(relayed as u64),
         ),
         (direct, 0) => (
-            format!("You are connected directly with {}", counted_people(direct)),
-            "Nothing stands between you: the fastest way there is.".to_owned(),
+            say::connections_direct(direct as u64),
+            say::connections_direct_about().to_owned(),
         ),
         (direct, relayed) => (
-            format!(
-                "You are connected with {}",
-                counted_people(direct + relayed)
-            ),
-            format!("{direct} directly, {relayed} through a relay."),
+            say::connections_both((direct + relayed) as u64),
+            say::connections_both_about(direct, relayed),
         ),
-    }
-}
-
-fn counted_people(count: usize) -> String {
-    match count {
-        1 => "one person".to_owned(),
-        count => format!("{count} people"),
-    }
-}
-
-fn people_are(count: usize) -> String {
-    match count {
-        1 => "One person is".to_owned(),
-        count => format!("{count} people are"),
     }
 }
 
@@ -151,7 +127,7 @@ fn people(view: &View<'_>, ui: &mut Ui) {
     if known().next().is_none() {
         return;
     }
-    section(ui, "People");
+    section(ui, say::people());
     ui.spacing_mut().item_spacing.y = 2.0;
     for peer in known().take(ROWS_MAX) {
         person(ui, peer, view.model.clock.now);
@@ -161,7 +137,7 @@ fn people(view: &View<'_>, ui: &mut Ui) {
         let palette = theme::palette(ui);
         label(
             ui,
-            &format!("and {more} more"),
+            &say::connections_more(more),
             font::secondary(),
             palette.text_dim,
         );
@@ -170,12 +146,12 @@ fn people(view: &View<'_>, ui: &mut Ui) {
 }
 
 /// The way to a peer, in plain words.
-const fn path_words(path: PathKind) -> &'static str {
+fn path_words(path: PathKind) -> &'static str {
     match path {
-        PathKind::Loopback => "on this computer",
-        PathKind::Local => "on the same network",
-        PathKind::Direct => "directly over the internet",
-        PathKind::Relayed => "through a relay",
+        PathKind::Loopback => say::path_loopback(),
+        PathKind::Local => say::path_local(),
+        PathKind::Direct => say::path_direct(),
+        PathKind::Relayed => say::path_relayed(),
     }
 }
 
@@ -193,22 +169,29 @@ fn person(ui: &mut Ui, peer: &ConnectionView, now: UnixMs) {
         Some(PathKind::Relayed) => (path_words(PathKind::Relayed).to_owned(), palette.warn),
         Some(path) => (path_words(path).to_owned(), palette.ok),
         None => (
-            format!("last seen {}", ago(now, peer.seen)),
+            say::connections_last_seen(ago(now, peer.seen)),
             palette.text_faint,
         ),
     };
     let trip = match (peer.path, peer.round_trip_ms) {
-        (Some(_), Some(0)) => "under 1 ms".to_owned(),
-        (Some(_), Some(ms)) => format!("{ms} ms"),
+        (Some(_), Some(0)) => say::connections_trip_none().to_owned(),
+        (Some(_), Some(ms)) => say::connections_trip(ms),
         _ => String::new(),
     };
-    let size = Vec2::new(ui.available_width(), 46.0);
+    let width = ui.available_width();
+    let end = lines(ui, &trip, font::secondary(), palette.text_dim, 90.0);
+    let left = 40.0 + space::M;
+    let room = width - left - space::M - space::S - end.size().x;
+    let title = line(ui, &name, font::control(), palette.text_strong, room);
+    let below = lines(ui, &way, font::secondary(), palette.text_dim, room - 16.0);
+    let height = title.size().y + below.size().y;
+    let size = Vec2::new(width, (height + space::S).max(46.0));
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     let spoken = format!("{name}, {way} {trip}");
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, spoken.trim()));
     if response.hovered() {
         ui.painter().rect_filled(rect, radius::ROW, palette.hover);
-        response.on_hover_text("How long a word takes to get there and back");
+        response.on_hover_text(say::connections_trip_about());
     }
     let face = Rect::from_center_size(
         egui::pos2(rect.left() + 24.0, rect.center().y),
@@ -216,15 +199,11 @@ fn person(ui: &mut Ui, peer: &ConnectionView, now: UnixMs) {
     );
     let key = peer.account.map_or([0; 32], |account| account.0);
     avatar(ui, face, &key, &name);
-    let end = line(ui, &trip, font::secondary(), palette.text_dim, 90.0);
     let right = rect.right() - space::M - end.size().x;
     let at = egui::pos2(right, rect.center().y - end.size().y / 2.0);
     ui.painter().galley(at, end, palette.text_dim);
-    let left = face.right() + space::M;
-    let room = right - left - space::S;
-    let title = line(ui, &name, font::control(), palette.text_strong, room);
-    let below = line(ui, &way, font::secondary(), palette.text_dim, room - 16.0);
-    let top = rect.center().y - (title.size().y + below.size().y) / 2.0;
+    let left = rect.left() + left;
+    let top = rect.center().y - height / 2.0;
     let second = top + title.size().y;
     let dot = egui::pos2(left + 4.0, second + below.size().y / 2.0);
     ui.painter()
@@ -238,7 +217,7 @@ fn person(ui: &mut Ui, peer: &ConnectionView, now: UnixMs) {
 fn addresses(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
     let open = view.state.forms.addresses_shown;
-    if disclosure(ui, "Addresses of this computer", open) {
+    if disclosure(ui, say::addresses(), open) {
         view.state.forms.addresses_shown = !open;
         ui.ctx().request_repaint();
     }
@@ -252,7 +231,7 @@ fn addresses(view: &mut View<'_>, ui: &mut Ui) {
     if connections.listen.is_empty() {
         label(
             ui,
-            "None: it can not be reached now.",
+            say::addresses_none(),
             font::secondary(),
             palette.text_dim,
         );
@@ -266,17 +245,25 @@ fn addresses(view: &mut View<'_>, ui: &mut Ui) {
 }
 
 /// Whether peers on the local network are looked for, as a sentence.
-pub(super) const fn discovery_words(on: bool) -> &'static str {
+pub(super) fn discovery_words(on: bool) -> &'static str {
     if on {
-        "People on the same network find this computer by themselves."
+        say::discovery_on()
     } else {
-        "People on the same network are not looked for."
+        say::discovery_off()
     }
 }
 
 fn disclosure(ui: &mut Ui, name: &str, open: bool) -> bool {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), theme::HIT_MIN);
+    let width = ui.available_width();
+    let galley = lines(
+        ui,
+        name,
+        font::control(),
+        Color32::PLACEHOLDER,
+        width - 24.0,
+    );
+    let size = Vec2::new(width, galley.size().y.max(theme::HIT_MIN));
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, true, open, name));
     let color = if response.hovered() || response.has_focus() {
@@ -291,7 +278,6 @@ fn disclosure(ui: &mut Ui, name: &str, open: bool) -> bool {
     };
     let at = egui::pos2(rect.left() + 8.0, rect.center().y);
     paint_icon(ui, icon, at, 16.0, color);
-    let galley = line(ui, name, font::control(), color, rect.width() - 24.0);
     let at = egui::pos2(rect.left() + 22.0, rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, color);
     focus_ring(ui, rect, radius::ROW, response.has_focus());
@@ -300,7 +286,8 @@ fn disclosure(ui: &mut Ui, name: &str, open: bool) -> bool {
         .clicked()
 }
 
-/// What helps to find a fault: paths, times and kinds of transport, no names, ids, addresses or contents.
+/// What helps to find a fault: paths, times and kinds of transport, no names, ids, addresses or contents. English
+/// in every language: whoever is asked for help reads it.
 fn diagnostics(model: &Model) -> String {
     let snapshot = &model.snapshot;
     let mut text = format!(
@@ -322,7 +309,13 @@ fn diagnostics(model: &Model) -> String {
         } else {
             "other"
         };
-        let path = peer.path.map_or("not connected", path_words);
+        let path = match peer.path {
+            None => "not connected",
+            Some(PathKind::Loopback) => "on the same computer",
+            Some(PathKind::Local) => "on the same network",
+            Some(PathKind::Direct) => "directly",
+            Some(PathKind::Relayed) => "through a relay",
+        };
         let trip = peer
             .round_trip_ms
             .map_or_else(|| "?".to_owned(), |ms| ms.to_string());
@@ -354,12 +347,11 @@ fn transport(address: &str) -> String {
 pub(in crate::views) fn connection_words(model: &Model, palette: &Palette) -> (String, Color32) {
     let waiting = model.snapshot.waiting;
     match reached(model) {
-        (0, 0) if waiting == 1 => ("Offline, 1 message waits".to_owned(), palette.warn),
-        (0, 0) if waiting > 0 => (format!("Offline, {waiting} messages wait"), palette.warn),
-        (0, 0) => ("Nobody is connected".to_owned(), palette.text_faint),
-        (0, _) => ("Only through a relay".to_owned(), palette.warn),
-        (direct, 0) => (format!("{direct} direct"), palette.ok),
-        (direct, relayed) => (format!("{direct} direct · {relayed} relayed"), palette.ok),
+        (0, 0) if waiting > 0 => (say::chip_waiting(waiting.into()), palette.warn),
+        (0, 0) => (say::chip_nobody().to_owned(), palette.text_faint),
+        (0, _) => (say::chip_relayed_only().to_owned(), palette.warn),
+        (direct, 0) => (say::chip_direct(direct), palette.ok),
+        (direct, relayed) => (say::chip_both(direct, relayed), palette.ok),
     }
 }
 

@@ -12,36 +12,37 @@ use crate::views::View;
 use crate::widgets::{
     Field, Sheet, Tone, entered, field, keyed_sheet, label, over_limit, sheet, switch,
 };
+use crate::words::say;
 
 pub(super) fn add_channel(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
     let words = Sheet {
-        title: "Make a channel",
+        title: say::channel_make(),
         width: 440.0,
     };
     let mut close = false;
     close |= sheet(ui, words, |ui| {
         let long = over_limit(&view.state.forms.channel, NAME_BYTES_MAX);
         let words = Field {
-            name: "Name of the channel",
-            hint: "what it is about, such as “recipes”",
+            name: say::channel_name(),
+            hint: say::channel_hint(),
             error: long.as_deref(),
             secret: false,
         };
         let typed = field(ui, &mut view.state.forms.channel, words);
         let enter = entered(ui, &typed);
         let private = view.state.forms.channel_private;
-        let about = "Only people and roles that you let in see it.";
-        if switch(ui, private, "Private", about).clicked() {
+        let about = say::channel_private_about();
+        if switch(ui, private, say::channel_private(), about).clicked() {
             view.state.forms.channel_private = !private;
             ui.ctx().request_repaint();
         }
         let name = view.state.forms.channel.trim().to_owned();
         let ready = match (name.is_empty(), long.is_some()) {
-            (true, _) => Err("Give it a name first."),
-            (_, true) => Err("The name is too long."),
+            (true, _) => Err(say::name_empty()),
+            (_, true) => Err(say::name_too_long()),
             _ => Ok(()),
         };
-        let pressed = steps(ui, (Tone::Primary, "Make the channel"), ready);
+        let pressed = steps(ui, (Tone::Primary, say::channel_make_now()), ready);
         close |= pressed == Pressed::Cancel;
         if (pressed == Pressed::Step || enter) && ready.is_ok() {
             view.act(Action::CreateChannel(id, name, private));
@@ -57,7 +58,7 @@ pub(super) fn leave(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
         .model
         .community(id)
         .map(|community| text::name(&community.name));
-    let title = format!("Leave {}?", name.unwrap_or_default());
+    let title = say::leave_title(name.unwrap_or_default());
     let words = Sheet {
         title: &title,
         width: 420.0,
@@ -65,10 +66,9 @@ pub(super) fn leave(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
     let mut close = false;
     close |= keyed_sheet(ui, "leave", words, |ui| {
         let palette = theme::palette(ui);
-        let about = "It goes from this computer with everything that was written in it. What you wrote stays with \
-                     the others. To come back you need a new invite.";
+        let about = say::leave_about();
         label(ui, about, font::message(), palette.text);
-        match steps(ui, (Tone::Danger, "Leave"), Ok(())) {
+        match steps(ui, (Tone::Danger, say::leave()), Ok(())) {
             Pressed::Step => view.act(Action::Leave(id)),
             Pressed::Cancel => close = true,
             Pressed::Nothing => {}
@@ -79,7 +79,7 @@ pub(super) fn leave(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
 
 pub(super) fn members(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
-        title: "Members",
+        title: say::members(),
         width: 360.0,
     };
     let height = (view.state.size.y - 160.0).max(160.0);

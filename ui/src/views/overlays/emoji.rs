@@ -13,6 +13,7 @@ use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::views::composer::best;
 use crate::widgets::{Sheet, focus_ring, icon_button, line, sheet};
+use crate::words::say;
 
 /// Emoji in a row, where there is room.
 const COLUMNS: usize = 9;
@@ -45,8 +46,8 @@ pub(in crate::views) fn show(
     message: Option<EventId>,
 ) -> bool {
     let title = match message {
-        Some(_) => "React",
-        None => "Emoji",
+        Some(_) => say::react(),
+        None => say::emoji(),
     };
     let words = Sheet {
         title,
@@ -82,7 +83,7 @@ fn sections(view: &View<'_>) -> Vec<Section> {
             }
         }
         return vec![Section {
-            name: "Found",
+            name: say::emoji_found(),
             icon: Icon::Search,
             emoji,
         }];
@@ -90,21 +91,21 @@ fn sections(view: &View<'_>) -> Vec<Section> {
     let recent = view.state.settings.recent_emoji.iter();
     let recent: Vec<&Emoji> = recent.filter_map(|emoji| emojis::get(emoji)).collect();
     let first = (!recent.is_empty()).then_some(Section {
-        name: "Used last",
+        name: say::emoji_recent(),
         icon: Icon::Clock,
         emoji: recent,
     });
     let groups = Group::iter().map(|group| {
         let (name, icon) = match group {
-            Group::SmileysAndEmotion => ("Smileys", Icon::Smile),
-            Group::PeopleAndBody => ("People", Icon::Hand),
-            Group::AnimalsAndNature => ("Nature", Icon::Leaf),
-            Group::FoodAndDrink => ("Food", Icon::Apple),
-            Group::TravelAndPlaces => ("Travel", Icon::Car),
-            Group::Activities => ("Activities", Icon::Trophy),
-            Group::Objects => ("Objects", Icon::Lightbulb),
-            Group::Symbols => ("Symbols", Icon::Heart),
-            Group::Flags => ("Flags", Icon::Flag),
+            Group::SmileysAndEmotion => (say::emoji_smileys(), Icon::Smile),
+            Group::PeopleAndBody => (say::people(), Icon::Hand),
+            Group::AnimalsAndNature => (say::emoji_nature(), Icon::Leaf),
+            Group::FoodAndDrink => (say::emoji_food(), Icon::Apple),
+            Group::TravelAndPlaces => (say::emoji_travel(), Icon::Car),
+            Group::Activities => (say::emoji_activities(), Icon::Trophy),
+            Group::Objects => (say::emoji_objects(), Icon::Lightbulb),
+            Group::Symbols => (say::emoji_symbols(), Icon::Heart),
+            Group::Flags => (say::emoji_flags(), Icon::Flag),
         };
         Section {
             name,
@@ -150,7 +151,7 @@ fn search(view: &mut View<'_>, ui: &mut Ui, sections: &[Section]) -> Option<&'st
     let response = ui.add(
         TextEdit::singleline(&mut forms.emoji)
             .id(id)
-            .hint_text("Search")
+            .hint_text(say::search())
             .font(font::message())
             .text_color(palette.text_strong)
             .background_color(palette.field)
@@ -158,7 +159,7 @@ fn search(view: &mut View<'_>, ui: &mut Ui, sections: &[Section]) -> Option<&'st
             .desired_width(f32::INFINITY),
     );
     ui.ctx()
-        .accesskit_node_builder(id, |node| node.set_label("Search emoji"));
+        .accesskit_node_builder(id, |node| node.set_label(say::emoji_search()));
     focus_ring(ui, response.rect, radius::ROW, response.has_focus());
     if response.changed() {
         forms.emoji_at = 0;
@@ -195,7 +196,7 @@ fn grid(view: &mut View<'_>, ui: &mut Ui, sections: &[Section]) -> Option<&'stat
     let moved_by_key = ui.memory_mut(|memory| memory.data.remove_temp::<bool>(moved()));
     let show_choice = jump.is_some() || moved_by_key.is_some();
     if sections.iter().all(|section| section.emoji.is_empty()) {
-        let words = "No emoji has such a name.";
+        let words = say::emoji_none();
         crate::widgets::label(ui, words, font::secondary(), palette.text_dim);
         return None;
     }

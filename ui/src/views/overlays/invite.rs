@@ -4,7 +4,7 @@ use alloquy_ids::{CommunityId, UnixMs};
 use egui::{Color32, Frame, Margin, Mesh, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
 use qrcode::{EcLevel, QrCode};
 
-use super::spans::until;
+use super::spans::{Until, until};
 use crate::action::Action;
 use crate::state::{InviteExpiry, InviteMade};
 use crate::text;
@@ -14,17 +14,18 @@ use crate::widgets::{
     Sheet, Tone, Weight, button, keyed_sheet, label, line, link_button, notice, refocus, segments,
     under_way, wide_button,
 };
+use crate::words::{Text, say};
 
 /// Modules left light around the code (ISO/IEC 18004, 5.3.8): cameras find it by them.
 const QUIET: usize = 4;
 /// Side of the code where there is room, in points.
 const QR_SIDE: f32 = 264.0;
 /// Uses that are offered.
-const USES: [(Option<u32>, &str); 4] = [
-    (None, "Any number"),
-    (Some(1), "One"),
-    (Some(10), "10"),
-    (Some(50), "50"),
+const USES: [(Option<u32>, Text); 4] = [
+    (None, say::uses_any),
+    (Some(1), say::uses_one),
+    (Some(10), || "10"),
+    (Some(50), || "50"),
 ];
 
 /// The picture of a link, made anew only when the link changes.
@@ -60,7 +61,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
         .model
         .community(id)
         .map(|community| text::name(&community.name));
-    let title = format!("Invite people to {}", name.unwrap_or_default());
+    let title = say::invite_title(name.unwrap_or_default());
     let words = Sheet {
         title: &title,
         width: 500.0,
@@ -80,13 +81,13 @@ fn without_link(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
     if let Some(why) = &forms.invite_error {
         notice(ui, Weight::Bad, why);
     } else if forms.invite_revoked {
-        let gone = "The link does not work any more. Whoever has joined by it stays.";
+        let gone = say::link_revoked();
         notice(ui, Weight::Info, gone);
     } else {
         refocus(ui);
-        return under_way(ui, "Making a link…");
+        return under_way(ui, say::link_making());
     }
-    if wide_button(ui, Tone::Primary, "Make a new link", Ok(())).clicked() {
+    if wide_button(ui, Tone::Primary, say::link_make(), Ok(())).clicked() {
         make(view, id);
     }
 }
@@ -99,7 +100,7 @@ fn make(view: &mut View<'_>, id: CommunityId) {
 
 fn link(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
     let palette = theme::palette(ui);
-    let about = "Send this link to a friend. Whoever has it can join.";
+    let about = say::link_about();
     label(ui, about, font::message(), palette.text);
     copy_row(view, ui, made);
     let side = QR_SIDE.min(ui.available_width());
@@ -108,18 +109,21 @@ fn link(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
     if let Some((width, modules)) = &view.state.qr.modules {
         ui.vertical_centered(|ui| {
             picture(ui, side, *width, modules);
-            let hint = "Or let them scan it with a phone’s camera.";
+            let hint = say::link_scan();
             label(ui, hint, font::secondary(), palette.text_dim);
         });
     } else {
-        let why = "This link is too long for a picture to scan. Send the link itself.";
+        let why = say::link_no_picture();
         notice(ui, Weight::Info, why);
     }
-    let mut end = until(view.model.clock.now, expiry_of(view, made));
-    end.insert_str(0, "This link ");
+    let end = match until(view.model.clock.now, expiry_of(view, made)) {
+        Until::Never => say::link_ends_never().to_owned(),
+        Until::Past => say::link_ended().to_owned(),
+        Until::In(span) => say::link_ends(span),
+    };
     ui.horizontal(|ui| {
         label(ui, &end, font::secondary(), palette.text_dim);
-        if link_button(ui, "Take it back").clicked() {
+        if link_button(ui, say::link_revoke()).clicked() {
             view.act(Action::RevokeInvite(made.community, made.id));
         }
     });
@@ -141,7 +145,11 @@ fn copy_row(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
             let right = egui::Layout::right_to_left(egui::Align::Center);
             let row = Vec2::new(ui.available_width(), theme::ROW_HEIGHT);
             ui.allocate_ui_with_layout(row, right, |ui| {
-                let word = if made.copied { "Copied" } else { "Copy" };
+                let word = if made.copied {
+                    say::link_copied()
+                } else {
+                    say::copy()
+                };
                 if button(ui, Tone::Primary, word, Ok(())).clicked() {
                     view.act(Action::Copy(made.link.clone()));
                 }
@@ -149,7 +157,7 @@ fn copy_row(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
                 let galley = line(ui, &made.link, font::code(), palette.text, room);
                 let size = Vec2::new(ui.available_width(), theme::ROW_HEIGHT);
                 let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
-                response.widget_info(|| WidgetInfo::labeled(Role::Label, true, "The invite link"));
+                response.widget_info(|| WidgetInfo::labeled(Role::Label, true, say::link_spoken()));
                 let y = rect.center().y - galley.size().y / 2.0;
                 let at = egui::pos2(rect.left() + space::S, y);
                 ui.painter().galley(at, galley, palette.text);
@@ -164,7 +172,7 @@ fn picture(ui: &mut Ui, side: f32, width: usize, modules: &[bool]) {
     // Whole pixels, so that every module is as wide as the next.
     let module = ((side * scale / all).floor().max(1.0)) / scale;
     let (rect, response) = ui.allocate_exact_size(Vec2::splat(module * all), Sense::hover());
-    let name = "The invite link as a picture to scan";
+    let name = say::link_picture();
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
     let snap = |value: f32| (value * scale).round() / scale;
     let origin = egui::pos2(snap(rect.left()), snap(rect.top()));
@@ -192,20 +200,25 @@ fn picture(ui: &mut Ui, side: f32, width: usize, modules: &[bool]) {
 fn options(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
     let palette = theme::palette(ui);
     ui.add_space(space::S);
-    label(ui, "Good for", font::meta(), palette.text_dim);
-    let spans = ["1 hour", "1 day", "7 days", "For ever"];
+    label(ui, say::link_good_for(), font::meta(), palette.text_dim);
+    let spans = [
+        say::span_one_hour(),
+        say::span_one_day(),
+        say::span_seven_days(),
+        say::span_for_ever(),
+    ];
     let now = view.state.forms.invite_expiry;
     let chosen = InviteExpiry::ALL.iter().position(|span| *span == now);
     let mut changed = false;
-    if let Some(place) = segments(ui, "Good for", &spans, chosen.unwrap_or(0)) {
+    if let Some(place) = segments(ui, say::link_good_for(), &spans, chosen.unwrap_or(0)) {
         view.state.forms.invite_expiry = InviteExpiry::ALL[place];
         changed = true;
     }
-    label(ui, "How many may join", font::meta(), palette.text_dim);
-    let words = USES.map(|(_, word)| word);
+    label(ui, say::link_how_many(), font::meta(), palette.text_dim);
+    let words = USES.map(|(_, word)| word());
     let uses = view.state.forms.invite_uses;
     let chosen = USES.iter().position(|(count, _)| *count == uses);
-    if let Some(place) = segments(ui, "How many may join", &words, chosen.unwrap_or(0)) {
+    if let Some(place) = segments(ui, say::link_how_many(), &words, chosen.unwrap_or(0)) {
         view.state.forms.invite_uses = USES[place].0;
         changed = true;
     }

@@ -20,18 +20,19 @@ use crate::widgets::{
     Field, Presence, Sheet, Tone, avatar, button, chip, field, key_words, keyed_sheet, label,
     over_limit, presence_dot, section, sheet, switch,
 };
+use crate::words::{Text, say};
 use may::May;
 
 /// How long a member can be timed out, as offered.
-const SPANS: [(u64, &str); 3] = [
-    (10 * 60_000, "10 minutes"),
-    (3_600_000, "1 hour"),
-    (24 * 3_600_000, "1 day"),
+const SPANS: [(u64, Text); 3] = [
+    (10 * 60_000, say::span_ten_minutes),
+    (3_600_000, say::span_one_hour),
+    (24 * 3_600_000, say::span_one_day),
 ];
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, account: AccountId) -> bool {
     let words = Sheet {
-        title: "Profile",
+        title: say::profile(),
         width: 440.0,
     };
     sheet(ui, words, |ui| {
@@ -44,19 +45,14 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, account: A
             .iter()
             .find(|member| member.account == account)
         else {
-            label(
-                ui,
-                "This account is not a member here any more.",
-                font::message(),
-                palette.text,
-            );
+            label(ui, say::profile_gone(), font::message(), palette.text);
             return;
         };
         card(ui, member);
         if account == view.model.me() {
             ui.add_space(space::S);
             settings::own_fields(view, ui);
-            section(ui, "How you are seen");
+            section(ui, say::seen_title());
             availability::choices(view, ui);
         } else {
             menu(view, ui, id, (&community, member));
@@ -91,7 +87,7 @@ fn card(ui: &mut Ui, member: &MemberView) {
     ui.add_space(space::XS);
     ui.horizontal_wrapped(|ui| {
         if member.owner {
-            chip(ui, "Owner", palette.text_strong, false);
+            chip(ui, say::owner(), palette.text_strong, false);
         }
         for role in &member.roles {
             chip(ui, &text::name(role), palette.text, false);
@@ -101,13 +97,11 @@ fn card(ui: &mut Ui, member: &MemberView) {
         let about = text::clean(about, alloquy_api::limits::ABOUT_BYTES_MAX);
         label(ui, &about, font::message(), palette.text);
     }
-    let why = format!(
-        "The four words of {name}’s key: compare them when you want to be sure who this is."
-    );
+    let why = say::profile_key(&name);
     label(ui, &why, font::secondary(), palette.text_dim);
     key_words(ui, &member.account.words());
     if member.forked {
-        let words = "Two copies of one of their devices are writing: tell them, by another way.";
+        let words = say::profile_forked();
         label(ui, words, font::secondary(), palette.danger);
     }
 }
@@ -131,9 +125,10 @@ fn menu(
     let name = text::name(&member.name);
     let out = may.right("mute");
     if may.anything() {
-        section(ui, "Time out");
+        section(ui, say::time_out());
         ui.horizontal_wrapped(|ui| {
             for (duration_ms, span) in SPANS {
+                let span = span();
                 let pressed = button(ui, Tone::Plain, span, told(&out));
                 if pressed.clicked() {
                     let (community, account) = by_id(id, member.account);
@@ -143,16 +138,16 @@ fn menu(
                         duration_ms,
                         reason: None,
                     };
-                    let done = format!("{name} can not write for {span}.");
+                    let done = say::timed_out(&name, span);
                     view.act(Action::Moderate(Box::new(command), done));
                 }
             }
         });
-        section(ui, "Remove");
+        section(ui, say::remove());
         ui.horizontal_wrapped(|ui| {
             for (how, right, word) in [
-                (Removal::Kick, "kick", "Kick…"),
-                (Removal::Ban, "ban", "Ban…"),
+                (Removal::Kick, "kick", say::kick_more()),
+                (Removal::Ban, "ban", say::ban_more()),
             ] {
                 let allowed = may.right(right);
                 let allowed = told(&allowed);
@@ -190,7 +185,7 @@ fn roles(
     if given.is_empty() {
         return;
     }
-    section(ui, "Roles");
+    section(ui, say::roles());
     let name = text::name(&member.name);
     for role in given {
         let has = member.roles.contains(&role.name);
@@ -199,7 +194,7 @@ fn roles(
             let (community, account) = by_id(id, member.account);
             let role = RoleRef(role.role.to_string());
             let (command, done) = if has {
-                let done = format!("{name} does not have the role {word} any more.");
+                let done = say::role_taken(&name, &word);
                 (
                     Command::RoleRevoke {
                         community,
@@ -209,7 +204,7 @@ fn roles(
                     done,
                 )
             } else {
-                let done = format!("{name} has the role {word} now.");
+                let done = say::role_given(&name, &word);
                 (
                     Command::RoleGrant {
                         community,
@@ -234,16 +229,8 @@ pub(super) fn confirm(
     let member = view.model.member(id, account);
     let name = member.map_or_else(|| account.short(), |member| text::name(&member.name));
     let (title, about, word) = match how {
-        Removal::Kick => (
-            format!("Kick {name}?"),
-            "They are removed, and can come back with another invite.",
-            "Kick",
-        ),
-        Removal::Ban => (
-            format!("Ban {name}?"),
-            "They are removed and can not come back until somebody lifts the ban.",
-            "Ban",
-        ),
+        Removal::Kick => (say::kick_title(&name), say::kick_about(), say::kick()),
+        Removal::Ban => (say::ban_title(&name), say::ban_about(), say::ban()),
     };
     let words = Sheet {
         title: &title,
@@ -255,14 +242,14 @@ pub(super) fn confirm(
         label(ui, about, font::message(), palette.text);
         let long = over_limit(&view.state.forms.reason, REASON_BYTES_MAX);
         let words = Field {
-            name: "Reason, for those who look after the community",
-            hint: "optional",
+            name: say::reason(),
+            hint: say::reason_hint(),
             error: long.as_deref(),
             secret: false,
         };
         field(ui, &mut view.state.forms.reason, words);
         let ready = if long.is_some() {
-            Err("The reason is too long.")
+            Err(say::reason_too_long())
         } else {
             Ok(())
         };
@@ -280,7 +267,7 @@ pub(super) fn confirm(
                             account,
                             reason,
                         },
-                        format!("{name} was removed."),
+                        say::kicked(&name),
                     ),
                     Removal::Ban => (
                         Command::Ban {
@@ -288,7 +275,7 @@ pub(super) fn confirm(
                             account,
                             reason,
                         },
-                        format!("{name} was banned."),
+                        say::banned(&name),
                     ),
                 };
                 view.act(Action::Moderate(Box::new(command), done));

@@ -10,10 +10,11 @@ use crate::widgets::{
     Field, Sheet, Tone, Weight, entered, field, label, line, link_button, notice, refocus, sheet,
     under_way, wide_button,
 };
+use crate::words::say;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
-        title: "Your recovery words",
+        title: say::recovery_title(),
         width: 520.0,
     };
     sheet(ui, words, |ui| {
@@ -30,28 +31,27 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
 fn waiting(view: &View<'_>, ui: &mut Ui) {
     if view.model.snapshot.recovery_pending {
         refocus(ui);
-        return under_way(ui, "Opening the words…");
+        return under_way(ui, say::recovery_opening());
     }
-    let done = "The words were written down and confirmed. They are not on this computer any more.";
+    let done = say::recovery_done();
     notice(ui, Weight::Info, done);
 }
 
 fn words_shown(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
-    let about = "These twelve words are your account. Write them on paper, in this order, and keep the paper where \
-                 you keep your passport. Whoever has them is you.";
+    let about = say::recovery_about();
     label(ui, about, font::message(), palette.text);
     ui.add_space(space::S);
     grid(ui, &view.state.forms.recovery);
     ui.add_space(space::M);
-    if wide_button(ui, Tone::Primary, "I have written them down", Ok(())).clicked() {
+    if wide_button(ui, Tone::Primary, say::recovery_written(), Ok(())).clicked() {
         let count = view.state.forms.recovery.len();
         let places = places(view.model.me(), view.state.forms.recovery_tries, count);
         view.state.forms.recovery_asked = Some(places.map(|place| (place, String::new())));
         view.state.forms.recovery_error = None;
         ui.ctx().request_repaint();
     }
-    let why = "Next, three of them are asked back. Then they are wiped from this computer.";
+    let why = say::recovery_next();
     label(ui, why, font::secondary(), palette.text_dim);
 }
 
@@ -98,15 +98,10 @@ fn numbered(ui: &Ui, rect: Rect, number: usize, word: &str) {
 
 fn asked_back(view: &mut View<'_>, ui: &mut Ui, mut asked: [(u8, String); 3]) {
     let palette = theme::palette(ui);
-    label(
-        ui,
-        "Look at your paper: which words are these?",
-        font::message(),
-        palette.text,
-    );
+    label(ui, say::recovery_which(), font::message(), palette.text);
     let mut enter = false;
     for (place, typed) in &mut asked {
-        let name = format!("Word {place}");
+        let name = say::recovery_word(*place);
         let words = Field {
             name: &name,
             hint: "",
@@ -122,15 +117,15 @@ fn asked_back(view: &mut View<'_>, ui: &mut Ui, mut asked: [(u8, String); 3]) {
     }
     let typed = asked.map(|(place, word)| (place, word.trim().to_lowercase()));
     let ready = if typed.iter().any(|(_, word)| word.is_empty()) {
-        Err("All three are needed.")
+        Err(say::recovery_all_three())
     } else {
         Ok(())
     };
-    let pressed = wide_button(ui, Tone::Primary, "Confirm", ready).clicked();
+    let pressed = wide_button(ui, Tone::Primary, say::recovery_confirm(), ready).clicked();
     if (pressed || enter) && ready.is_ok() {
         view.act(Action::ConfirmRecovery(typed));
     }
-    if link_button(ui, "Show the words again").clicked() {
+    if link_button(ui, say::recovery_show_again()).clicked() {
         let forms = &mut view.state.forms;
         forms.recovery_asked = None;
         forms.recovery_error = None;

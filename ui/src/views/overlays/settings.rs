@@ -14,25 +14,46 @@ use crate::widgets::{
     Field, Row, Sheet, Tone, button, claim_focus, entered, field, label, over_limit, row, sheet,
     tall_field,
 };
+use crate::words::{Text, say};
 
 /// Below this width, in points, the list of pages stands above the page.
 const BESIDE_FROM: f32 = 520.0;
 /// Width of the list of pages, in points.
-const LIST: f32 = 168.0;
+const LIST: f32 = 192.0;
 
-const PAGES: [(SettingsPage, Icon, &str); 7] = [
-    (SettingsPage::Profile, Icon::UserRound, "Profile"),
-    (SettingsPage::Appearance, Icon::Palette, "Appearance"),
-    (SettingsPage::Notifications, Icon::Bell, "Notifications"),
-    (SettingsPage::Keyboard, Icon::Keyboard, "Keyboard"),
-    (SettingsPage::Storage, Icon::HardDrive, "Storage"),
-    (SettingsPage::Network, Icon::Waypoints, "Network"),
-    (SettingsPage::About, Icon::Info, "About"),
+const PAGES: [(SettingsPage, Icon, Text); 7] = [
+    (SettingsPage::Profile, Icon::UserRound, say::profile),
+    (
+        SettingsPage::Appearance,
+        Icon::Palette,
+        say::settings_appearance,
+    ),
+    (
+        SettingsPage::Notifications,
+        Icon::Bell,
+        say::settings_notifications,
+    ),
+    (
+        SettingsPage::Keyboard,
+        Icon::Keyboard,
+        say::settings_keyboard,
+    ),
+    (
+        SettingsPage::Storage,
+        Icon::HardDrive,
+        say::settings_storage,
+    ),
+    (
+        SettingsPage::Network,
+        Icon::Waypoints,
+        say::settings_network,
+    ),
+    (SettingsPage::About, Icon::Info, say::settings_about),
 ];
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) -> bool {
     let words = Sheet {
-        title: "Settings",
+        title: say::settings(),
         width: 760.0,
     };
     let height = (view.state.size.y - 180.0).clamp(120.0, 460.0);
@@ -62,6 +83,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) -> bool
 fn list(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) {
     ui.spacing_mut().item_spacing.y = 2.0;
     for (to, icon, name) in PAGES {
+        let name = name();
         let words = Row {
             text: name,
             name,
@@ -70,6 +92,7 @@ fn list(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) {
             strong: false,
             dim: false,
             count: 0,
+            wraps: true,
         };
         let response = row(ui, words);
         if to == page {
@@ -99,13 +122,9 @@ pub(super) fn own_fields(view: &mut View<'_>, ui: &mut Ui) {
     let stored = stored(view);
     let own = view.state.forms.own.get_or_insert_with(|| stored.clone());
     let name_long = over_limit(&own.name, NAME_BYTES_MAX);
-    let empty = own
-        .name
-        .trim()
-        .is_empty()
-        .then_some("A name is needed: any will do.");
+    let empty = own.name.trim().is_empty().then_some(say::own_name_empty());
     let name_words = Field {
-        name: "Name",
+        name: say::own_name(),
         hint: "",
         error: name_long.as_deref().or(empty),
         secret: false,
@@ -113,15 +132,15 @@ pub(super) fn own_fields(view: &mut View<'_>, ui: &mut Ui) {
     let name = field(ui, &mut own.name, name_words);
     let status_long = over_limit(&own.status, STATUS_BYTES_MAX);
     let status_words = Field {
-        name: "Status",
-        hint: "what you are up to",
+        name: say::own_status(),
+        hint: say::own_status_hint(),
         error: status_long.as_deref(),
         secret: false,
     };
     let status = field(ui, &mut own.status, status_words);
     let about_long = over_limit(&own.about, ABOUT_BYTES_MAX);
     let about_words = Field {
-        name: "About you",
+        name: say::own_about(),
         hint: "",
         error: about_long.as_deref(),
         secret: false,
@@ -132,17 +151,17 @@ pub(super) fn own_fields(view: &mut View<'_>, ui: &mut Ui) {
         name_long.is_some() || empty.is_some() || status_long.is_some() || about_long.is_some();
     let changed = changes(&stored, &own);
     let ready = match (wrong, changed.is_empty()) {
-        (true, _) => Err("Something above does not fit yet."),
-        (_, true) => Err("Nothing was changed."),
+        (true, _) => Err(say::own_unfit()),
+        (_, true) => Err(say::own_unchanged()),
         _ => Ok(()),
     };
     let enter = entered(ui, &name) || entered(ui, &status);
-    let pressed = button(ui, Tone::Primary, "Save", ready).clicked();
+    let pressed = button(ui, Tone::Primary, say::save(), ready).clicked();
     if (pressed || enter) && ready.is_ok() {
         changed.into_iter().for_each(|action| view.act(action));
     }
     let palette = theme::palette(ui);
-    let words = "Everybody in your communities sees this.";
+    let words = say::own_seen_by();
     label(ui, words, font::secondary(), palette.text_dim);
 }
 

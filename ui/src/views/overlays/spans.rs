@@ -2,6 +2,8 @@
 
 use alloquy_ids::UnixMs;
 
+use crate::words::say;
+
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -9,40 +11,49 @@ const DAY: u64 = 24 * HOUR;
 /// How long ago something was.
 pub(super) fn ago(now: UnixMs, then: UnixMs) -> String {
     match now.0.saturating_sub(then.0) {
-        ms if ms < MINUTE => "just now".to_owned(),
-        ms => format!("{} ago", span(ms)),
+        ms if ms < MINUTE => say::ago_now().to_owned(),
+        ms => say::ago(span(ms)),
     }
 }
 
 /// When something ends.
-pub(super) fn until(now: UnixMs, end: Option<UnixMs>) -> String {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// It does not.
+    Never,
+    /// It has ended.
+    Past,
+    /// After this span, in words.
+    In(String),
+}
+
+/// When something ends.
+pub(super) fn until(now: UnixMs, end: Option<UnixMs>) -> Until {
     match end {
-        None => "never expires".to_owned(),
-        Some(end) if end <= now => "has expired".to_owned(),
+        None => Until::Never,
+        Some(end) if end <= now => Until::Past,
         // Half a minute less than seven days is told as seven days.
-        Some(end) => format!("expires in {}", span(end.0 - now.0 + MINUTE / 2)),
+        Some(end) => Until::In(span(end.0 - now.0 + MINUTE / 2)),
     }
 }
 
 /// A span in its greatest unit.
 fn span(ms: u64) -> String {
-    let (count, unit) = match ms {
-        ms if ms >= DAY => (ms / DAY, "day"),
-        ms if ms >= HOUR => (ms / HOUR, "hour"),
-        ms => ((ms / MINUTE).max(1), "minute"),
-    };
-    counted(count, unit)
-}
-
-/// A number of things.
-pub(super) fn counted(count: u64, what: &str) -> String {
-    let end = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{end}")
+    match ms {
+        ms if ms >= DAY => say::span_days(ms / DAY),
+        ms if ms >= HOUR => say::span_hours(ms / HOUR),
+        ms => say::span_minutes((ms / MINUTE).max(1)),
+    }
 }
 
 /// A size on disk.
 pub(super) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["bytes", "kB", "MB", "GB"];
+    const UNITS: [fn(String) -> String; 4] = [
+        say::size_bytes,
+        say::size_kilobytes,
+        say::size_megabytes,
+        say::size_gigabytes,
+    ];
     let mut size = bytes as f64;
     let mut unit = 0;
     while size >= 1000.0 && unit + 1 < UNITS.len() {
@@ -50,7 +61,7 @@ pub(super) fn size(bytes: u64) -> String {
         unit += 1;
     }
     let digits = usize::from(unit > 0 && size < 100.0);
-    format!("{size:.digits$} {}", UNITS[unit])
+    UNITS[unit](format!("{size:.digits$}"))
 }
 
 #[cfg(test)]
@@ -64,10 +75,10 @@ mod tests {
         assert_eq!(ago(now, UnixMs(now.0 - MINUTE)), "1 minute ago");
         assert_eq!(ago(now, UnixMs(now.0 - 49 * HOUR)), "2 days ago");
         assert_eq!(ago(now, UnixMs(now.0 + DAY)), "just now");
-        assert_eq!(until(now, None), "never expires");
-        assert_eq!(until(now, Some(now)), "has expired");
+        assert_eq!(until(now, None), Until::Never);
+        assert_eq!(until(now, Some(now)), Until::Past);
         let week = UnixMs(now.0 + 7 * DAY - 1_000);
-        assert_eq!(until(now, Some(week)), "expires in 7 days");
+        assert_eq!(until(now, Some(week)), Until::In("7 days".to_owned()));
     }
 
     #[test]

@@ -12,11 +12,12 @@ use crate::action::Action;
 use crate::state::Overlay;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
-use crate::widgets::{Sheet, badge, bare_sheet, focus_ring, label, line, paint_icon};
+use crate::widgets::{Sheet, badge, bare_sheet, focus_ring, label, line, lines, paint_icon};
+use crate::words::say;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
-        title: "Quick switcher",
+        title: say::switcher(),
         width: 560.0,
     };
     let keys = Keys::take(ui);
@@ -100,7 +101,7 @@ fn query(view: &mut View<'_>, ui: &mut Ui) -> bool {
             ui.horizontal(|ui| {
                 let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), Sense::hover());
                 paint_icon(ui, Icon::Search, rect.center(), 18.0, palette.text_dim);
-                let hint = egui::RichText::new("Where to?")
+                let hint = egui::RichText::new(say::where_to())
                     .font(font::message())
                     .color(palette.text_faint);
                 let edit = TextEdit::singleline(&mut view.state.forms.switcher)
@@ -118,14 +119,21 @@ fn query(view: &mut View<'_>, ui: &mut Ui) -> bool {
         })
         .inner;
     ui.ctx().accesskit_node_builder(response.id, |node| {
-        node.set_label("Go to a channel, a person or a community");
+        node.set_label(say::switcher_field());
     });
     response.changed()
 }
 
 fn entry(ui: &mut Ui, entry: &Entry, selected: bool) -> egui::Response {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), 36.0);
+    let width = ui.available_width();
+    // A command is called in the window's own words.
+    let own = matches!(entry.target, Target::Command(_)).then(|| {
+        let room = width - 40.0 - 2.0 * space::M - width * 0.4;
+        lines(ui, &entry.name, font::control(), palette.text, room)
+    });
+    let height = own.as_ref().map_or(0.0, |own| own.size().y + space::M);
+    let size = Vec2::new(width, height.max(36.0));
     let (rect, response) = ui.allocate_exact_size(size, Sense::CLICK);
     let spoken = if entry.detail.is_empty() {
         entry.name.clone()
@@ -173,7 +181,7 @@ fn entry(ui: &mut Ui, entry: &Entry, selected: bool) -> egui::Response {
     } else {
         (font::control(), palette.text)
     };
-    let name = line(ui, &entry.name, font, color, room);
+    let name = own.unwrap_or_else(|| line(ui, &entry.name, font, color, room));
     let at = egui::pos2(rect.left() + 40.0, rect.center().y - name.size().y / 2.0);
     ui.painter().galley(at, name, color);
     if entry.unread {
@@ -187,9 +195,9 @@ fn entry(ui: &mut Ui, entry: &Entry, selected: bool) -> egui::Response {
 fn nothing(ui: &mut Ui, query: &str) {
     let palette = theme::palette(ui);
     let words = if query.starts_with('?') {
-        "Searching messages comes with a later version."
+        say::switcher_later()
     } else {
-        "Nothing here has these letters in its name."
+        say::switcher_nothing()
     };
     ui.add_space(space::S);
     label(ui, words, font::control(), palette.text_dim);
@@ -203,7 +211,7 @@ fn hints(ui: &mut Ui) {
     let rect = Rect::from_min_size(ui.cursor().min, Vec2::new(ui.available_width(), 1.0));
     ui.painter().rect_filled(rect, 0, palette.line);
     ui.add_space(space::S);
-    let words = "#  channels     @  people     *  communities     >  commands";
+    let words = say::switcher_signs();
     label(ui, words, font::meta(), palette.text_dim);
 }
 

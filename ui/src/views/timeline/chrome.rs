@@ -10,7 +10,8 @@ use super::anchor::Placed;
 use super::entries::{Key, People};
 use crate::action::Action;
 use crate::theme::{self, font, radius, space};
-use crate::widgets::{focus_ring, line, paint_icon};
+use crate::widgets::{focus_ring, lines, paint_icon};
+use crate::words::say;
 
 /// Height of the line that says who is typing.
 pub(super) const TYPING_HEIGHT: f32 = 24.0;
@@ -92,7 +93,7 @@ impl Frame<'_, '_> {
                 let after = &self.entries[row.unwrap_or_default()..];
                 let messages = after.iter().filter_map(|entry| entry.message());
                 let new = messages.filter(|of| of.author != self.scene.me).count();
-                let words = format!("{new} new since {since}");
+                let words = say::new_since(new, since);
                 let at = Pos2::new(self.viewport.center().x, self.viewport.top() + 24.0);
                 if pill(ui, at, Icon::ArrowUp, &words) {
                     opened.seen = true;
@@ -108,7 +109,7 @@ impl Frame<'_, '_> {
             && !window.at_start
         {
             let at = Pos2::new(self.viewport.center().x, self.viewport.top() + 24.0);
-            if pill(ui, at, Icon::ArrowUp, "Jump to where you stopped reading") {
+            if pill(ui, at, Icon::ArrowUp, say::jump_read()) {
                 opened.seen = true;
                 self.state.target = Some(read);
                 self.state.away = true;
@@ -118,7 +119,7 @@ impl Frame<'_, '_> {
         }
         if self.state.away {
             let at = Pos2::new(self.viewport.center().x, self.viewport.bottom() - 24.0);
-            if pill(ui, at, Icon::ArrowDown, "Jump to present") {
+            if pill(ui, at, Icon::ArrowDown, say::jump_present()) {
                 self.state.follow_end();
                 self.state.act(Action::Load(self.scene.slot, WindowAt::End));
             }
@@ -129,8 +130,10 @@ impl Frame<'_, '_> {
 /// A button over the rows.
 fn pill(ui: &mut Ui, at: Pos2, icon: Icon, words: &str) -> bool {
     let palette = theme::palette(ui);
-    let galley = line(ui, words, font::control(), palette.on_accent, 360.0);
-    let size = Vec2::new(galley.size().x + 22.0 + 2.0 * space::M, theme::HIT_MIN);
+    let room = (ui.clip_rect().width() - 2.0 * space::XXL).clamp(80.0, 360.0);
+    let galley = lines(ui, words, font::control(), palette.on_accent, room);
+    let size = galley.size() + Vec2::new(22.0 + 2.0 * space::M, space::S);
+    let size = size.max(Vec2::splat(theme::HIT_MIN));
     let rect = Rect::from_center_size(at, size);
     let response = ui.interact(rect, ui.scope_id().with(("pill", words)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, words));
@@ -166,14 +169,19 @@ pub(super) fn typing(people: &People, window: &WindowSnapshot, rect: Rect, ui: &
         .collect();
     let words = match names.as_slice() {
         [] => return,
-        [one] => format!("{one} is typing…"),
-        [one, two] => format!("{one} and {two} are typing…"),
-        [one, two, three] => format!("{one}, {two} and {three} are typing…"),
-        _ => "Several people are typing…".to_owned(),
+        [one] => say::typing_one(one),
+        [one, two] => say::typing_two(one, two),
+        [one, two, three] => say::typing_three(one, two, three),
+        _ => say::typing_several().to_owned(),
     };
     let palette = theme::palette(ui);
     let width = (rect.width() - 2.0 * space::L).max(40.0);
-    let galley = line(ui, &words, font::meta(), palette.text_dim, width);
+    let laid = |words: &str| lines(ui, words, font::meta(), palette.text_dim, f32::INFINITY);
+    let (mut words, mut galley) = (words.clone(), laid(&words));
+    if galley.size().x > width {
+        words = say::typing_several().to_owned();
+        galley = laid(&words);
+    }
     let at = Pos2::new(
         rect.left() + space::L,
         rect.center().y - galley.size().y / 2.0,

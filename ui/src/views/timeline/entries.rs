@@ -12,6 +12,7 @@ use super::times::Times;
 use crate::markdown::{Hot, Names};
 use crate::state::Unsent;
 use crate::text;
+use crate::words::say;
 
 /// Messages of one author within so many milliseconds stand under one name.
 const GROUP_MS: u64 = 5 * 60_000;
@@ -195,7 +196,7 @@ impl People {
                 let members = self.members.iter().flat_map(|members| members.iter());
                 let mut named = members.filter(|member| member.account == account);
                 let name = named.next().map(|member| text::name(&member.name));
-                name.unwrap_or_else(|| format!("Former member ({})", account.words()[0]))
+                name.unwrap_or_else(|| say::former_member_word(account.words()[0]))
             }
         }
     }

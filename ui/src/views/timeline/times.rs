@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::words::{Text, say};
+
 /// When something was written, for this person.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::views) struct Times<'a> {
@@ -35,49 +37,52 @@ impl Times<'_> {
         if !self.twelve_hours {
             return format!("{hour:02}:{minute:02}");
         }
-        let half = if hour < 12 { "AM" } else { "PM" };
-        let hour = (hour + 11) % 12 + 1;
-        format!("{hour}:{minute:02} {half}")
+        let (of_twelve, minute) = ((hour + 11) % 12 + 1, format!("{minute:02}"));
+        if hour < 12 {
+            say::time_am(of_twelve, minute)
+        } else {
+            say::time_pm(of_twelve, minute)
+        }
     }
 
     /// A day: Today, Yesterday, or its date.
     pub(in crate::views) fn day_words(&self, day: Date) -> String {
         let today = self.day(self.now);
         if day == today {
-            return "Today".to_owned();
+            return say::today().to_owned();
         }
         if today.yesterday().is_ok_and(|yesterday| yesterday == day) {
-            return "Yesterday".to_owned();
+            return say::yesterday().to_owned();
         }
         let weekday = match day.weekday() {
-            jiff::civil::Weekday::Monday => "Monday",
-            jiff::civil::Weekday::Tuesday => "Tuesday",
-            jiff::civil::Weekday::Wednesday => "Wednesday",
-            jiff::civil::Weekday::Thursday => "Thursday",
-            jiff::civil::Weekday::Friday => "Friday",
-            jiff::civil::Weekday::Saturday => "Saturday",
-            jiff::civil::Weekday::Sunday => "Sunday",
+            jiff::civil::Weekday::Monday => say::day_monday(),
+            jiff::civil::Weekday::Tuesday => say::day_tuesday(),
+            jiff::civil::Weekday::Wednesday => say::day_wednesday(),
+            jiff::civil::Weekday::Thursday => say::day_thursday(),
+            jiff::civil::Weekday::Friday => say::day_friday(),
+            jiff::civil::Weekday::Saturday => say::day_saturday(),
+            jiff::civil::Weekday::Sunday => say::day_sunday(),
         };
-        const MONTHS: [&str; 12] = [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
+        const MONTHS: [Text; 12] = [
+            say::month_january,
+            say::month_february,
+            say::month_march,
+            say::month_april,
+            say::month_may,
+            say::month_june,
+            say::month_july,
+            say::month_august,
+            say::month_september,
+            say::month_october,
+            say::month_november,
+            say::month_december,
         ];
-        let month = MONTHS[usize::from(day.month().unsigned_abs() - 1) % MONTHS.len()];
-        let year = match day.year() == today.year() {
-            true => String::new(),
-            false => format!(" {}", day.year()),
-        };
-        format!("{weekday}, {} {month}{year}", day.day())
+        let month = MONTHS[usize::from(day.month().unsigned_abs() - 1) % MONTHS.len()]();
+        if day.year() == today.year() {
+            say::date(weekday, day.day(), month)
+        } else {
+            say::date_and_year(weekday, day.day(), month, day.year())
+        }
     }
 
     /// Date and time, with the date left out today.
@@ -85,7 +90,7 @@ impl Times<'_> {
         let day = self.day(at);
         match day == self.day(self.now) {
             true => self.time(at),
-            false => format!("{}, {}", self.day_words(day), self.time(at)),
+            false => say::day_and_time(self.day_words(day), self.time(at)),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::state::{Direction, Overlay};
 use crate::text;
 use crate::theme::{self, radius, space};
 use crate::widgets::{self, icon_button};
+use crate::words::say;
 
 /// One thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,18 +60,18 @@ impl Tool {
         }
     }
 
-    const fn words(self, view: &MessageView) -> (Icon, &'static str, &'static str) {
+    fn words(self, view: &MessageView) -> (Icon, &'static str, &'static str) {
         match self {
-            Self::React => (Icon::SmilePlus, "React", "+"),
-            Self::Reply => (Icon::Reply, "Reply", "R"),
-            Self::Thread => (Icon::MessageSquareText, "Open thread", "T"),
-            Self::Edit => (Icon::Pencil, "Edit", "E"),
-            Self::Pin if view.pinned => (Icon::PinOff, "Unpin", "P"),
-            Self::Pin => (Icon::Pin, "Pin", "P"),
-            Self::MarkUnread => (Icon::MailOpen, "Mark unread", "U"),
-            Self::CopyText => (Icon::Copy, "Copy text", "Ctrl+C"),
-            Self::CopyLink => (Icon::Link, "Copy link", "C"),
-            Self::Delete => (Icon::Trash2, "Delete", "Del"),
+            Self::React => (Icon::SmilePlus, say::react(), "+"),
+            Self::Reply => (Icon::Reply, say::reply(), "R"),
+            Self::Thread => (Icon::MessageSquareText, say::thread_open(), "T"),
+            Self::Edit => (Icon::Pencil, say::edit(), "E"),
+            Self::Pin if view.pinned => (Icon::PinOff, say::unpin(), "P"),
+            Self::Pin => (Icon::Pin, say::pin(), "P"),
+            Self::MarkUnread => (Icon::MailOpen, say::mark_unread(), "U"),
+            Self::CopyText => (Icon::Copy, say::copy_text(), "Ctrl+C"),
+            Self::CopyLink => (Icon::Link, say::copy_link(), "C"),
+            Self::Delete => (Icon::Trash2, say::delete(), "Del"),
         }
     }
 
@@ -111,10 +112,23 @@ pub(super) fn menu(
 }
 
 fn items(ui: &mut Ui, view: &MessageView, scene: &Scene<'_>, state: &mut TimelineState) {
-    /// Width of the menu: "Mark unread" with its icon and key.
+    /// Width of the menu: say::mark_unread() with its icon and key.
     const WIDTH: f32 = 190.0;
     ui.set_width(WIDTH);
     ui.spacing_mut().item_spacing.y = 0.0;
+    // Higher than the smallest window at 200 %.
+    let height = ui.ctx().content_rect().height() - 2.0 * space::XL;
+    egui::ScrollArea::vertical()
+        .max_height(height)
+        .auto_shrink([false, true])
+        .show(ui, |ui| {
+            offered(ui, view, scene, state);
+            widgets::follow_focus(ui);
+        });
+}
+
+/// What can be done with a message, one below the other.
+fn offered(ui: &mut Ui, view: &MessageView, scene: &Scene<'_>, state: &mut TimelineState) {
     let offered = Tool::ALL.into_iter();
     for tool in offered.filter(|tool| tool.is_offered(view, scene)) {
         let (icon, words, _) = tool.words(view);
@@ -126,6 +140,7 @@ fn items(ui: &mut Ui, view: &MessageView, scene: &Scene<'_>, state: &mut Timelin
             strong: false,
             dim: false,
             count: 0,
+            wraps: true,
         };
         if widgets::row(ui, item).clicked() {
             state.act(tool.action(view, scene));
@@ -172,7 +187,7 @@ pub(super) fn bar(
                 state.act(tool.action(view, scene));
             }
         }
-        let more = icon_button(ui, Icon::Ellipsis, "More", false);
+        let more = icon_button(ui, Icon::Ellipsis, say::more(), false);
         egui::Popup::menu(&more).show(|ui| items(ui, view, scene, state));
     });
     Some(rect)

@@ -6,6 +6,7 @@ use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_ids::AccountId;
 
 use crate::text;
+use crate::words::say;
 
 /// Rights over members that the card offers.
 const OVER_MEMBERS: [&str; 4] = ["mute", "kick", "ban", "manage-roles"];
@@ -46,13 +47,13 @@ impl May {
     pub(super) fn right(&self, right: &str) -> Result<(), String> {
         debug_assert!(RIGHTS.iter().any(|(name, _)| *name == right));
         if !self.has(right) {
-            return Err("Your roles do not allow this.".to_owned());
+            return Err(say::may_not().to_owned());
         }
         if self.other_owner {
-            return Err(format!("{} owns the community.", self.other));
+            return Err(say::may_owner(&self.other));
         }
         if !self.owner && self.other_rank >= self.rank {
-            return Err(format!("{} stands as high as you, or higher.", self.other));
+            return Err(say::may_high(&self.other));
         }
         Ok(())
     }
@@ -60,10 +61,10 @@ impl May {
     /// Whether a role may be given and taken.
     pub(super) fn role(&self, role: &RoleView) -> Result<(), String> {
         if !self.has("manage-roles") {
-            return Err("Your roles do not allow this.".to_owned());
+            return Err(say::may_not().to_owned());
         }
         if !self.owner && role.rank >= self.rank {
-            return Err("This role stands as high as yours, or higher.".to_owned());
+            return Err(say::may_role_high().to_owned());
         }
         Ok(())
     }

@@ -13,34 +13,34 @@ use crate::views::overlays::{availability, connections, spans};
 use crate::widgets::{
     Tone, Weight, button, icon_button, label, link_button, notice, section, segments, switch,
 };
+use crate::words::say;
 
-/// Where the source and the licences are read.
-const FONTS: [(&str, &str); 4] = [
-    (
-        "Inter, by The Inter Project Authors",
-        "SIL Open Font License 1.1",
-    ),
-    (
-        "JetBrains Mono, by JetBrains s.r.o.",
-        "SIL Open Font License 1.1",
-    ),
-    (
-        "Twemoji, by Twitter and contributors",
-        "drawings CC BY 4.0, font SIL Open Font License 1.1",
-    ),
-    ("Lucide icons, by Lucide Contributors", "ISC"),
-];
+/// The licence of the fonts, by its own name.
+const FONT_LICENCE: &str = "SIL Open Font License 1.1";
+
+/// What is bundled, by whom, and its licence.
+fn bundled() -> [(String, String); 4] {
+    let font = || FONT_LICENCE.to_owned();
+    [
+        (say::about_by("Inter", "The Inter Project Authors"), font()),
+        (say::about_by("JetBrains Mono", "JetBrains s.r.o."), font()),
+        (
+            say::about_by("Twemoji", "Twitter and contributors"),
+            say::about_two_licences("CC BY 4.0", FONT_LICENCE),
+        ),
+        (say::about_icons("Lucide Contributors"), "ISC".to_owned()),
+    ]
+}
 
 pub(super) fn profile(view: &mut View<'_>, ui: &mut Ui) {
     availability::own_head(view, ui);
     ui.add_space(space::S);
     super::own_fields(view, ui);
     if view.model.snapshot.recovery_pending {
-        section(ui, "Recovery");
-        let words = "Twelve words bring your account back when this computer is lost. You have not written them \
-                     down yet.";
+        section(ui, say::recovery());
+        let words = say::recovery_waits();
         notice(ui, Weight::Warn, words);
-        if button(ui, Tone::Plain, "Show the words", Ok(())).clicked() {
+        if button(ui, Tone::Plain, say::recovery_show(), Ok(())).clicked() {
             view.act(Action::Open(Overlay::Recovery));
         }
     }
@@ -48,62 +48,75 @@ pub(super) fn profile(view: &mut View<'_>, ui: &mut Ui) {
 
 pub(super) fn appearance(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
-    section(ui, "Colours");
+    section(ui, say::colours());
     let themes = [ThemeChoice::System, ThemeChoice::Dark, ThemeChoice::Light];
-    let words = ["As the desktop", "Dark", "Light"];
+    let words = [
+        say::colours_desktop(),
+        say::colours_dark(),
+        say::colours_light(),
+    ];
     let now = themes
         .iter()
         .position(|theme| *theme == view.state.settings.theme);
-    if let Some(place) = segments(ui, "Colours", &words, now.unwrap_or(0)) {
+    if let Some(place) = segments(ui, say::colours(), &words, now.unwrap_or(0)) {
         view.act(Action::SetTheme(themes[place]));
     }
-    section(ui, "Size");
+    section(ui, say::size());
     ui.horizontal(|ui| {
-        if icon_button(ui, Icon::Minus, "Smaller", false).clicked() {
+        if icon_button(ui, Icon::Minus, say::smaller(), false).clicked() {
             view.act(Action::Zoom(Direction::Previous));
         }
         let percent = format!("{:.0} %", view.state.settings.zoom * 100.0);
         label(ui, &percent, font::control_strong(), palette.text_strong);
-        if icon_button(ui, Icon::Plus, "Bigger", false).clicked() {
+        if icon_button(ui, Icon::Plus, say::bigger(), false).clicked() {
             view.act(Action::Zoom(Direction::Next));
         }
-        if link_button(ui, "As designed").clicked() {
+        if link_button(ui, say::as_designed()).clicked() {
             view.act(Action::ZoomReset);
         }
     });
-    section(ui, "Times");
+    section(ui, say::times());
     let twelve = view.state.settings.twelve_hours;
-    if let Some(place) = segments(ui, "Times", &["21:41", "9:41 PM"], usize::from(twelve)) {
+    if let Some(place) = segments(
+        ui,
+        say::times(),
+        &[say::times_long(), say::times_short()],
+        usize::from(twelve),
+    ) {
         view.act(Action::SetTwelveHours(place == 1));
     }
     ui.add_space(space::S);
     let reduced = view.state.settings.reduced_motion;
-    let about = "Nothing slides, fades or turns.";
-    if switch(ui, reduced, "Reduce motion", about).clicked() {
+    let about = say::reduce_motion_about();
+    if switch(ui, reduced, say::reduce_motion(), about).clicked() {
         view.act(Action::SetReducedMotion(!reduced));
     }
 }
 
 pub(super) fn notifications(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
-    section(ui, "Tell me about");
+    section(ui, say::notify());
     let kinds = [Notify::All, Notify::Mentions, Notify::Nothing];
-    let words = ["Every message", "Mentions of me", "Nothing"];
+    let words = [
+        say::notify_all(),
+        say::notify_mentions(),
+        say::notify_nothing(),
+    ];
     let now = kinds
         .iter()
         .position(|kind| *kind == view.state.settings.notify);
-    if let Some(place) = segments(ui, "Tell me about", &words, now.unwrap_or(0)) {
+    if let Some(place) = segments(ui, say::notify(), &words, now.unwrap_or(0)) {
         view.act(Action::SetNotify(kinds[place]));
     }
     ui.add_space(space::S);
     let shown = view.state.settings.notify_text;
-    let about = "Else only who wrote, and where.";
-    if switch(ui, shown, "Show the text", about).clicked() {
+    let about = say::notify_text_about();
+    if switch(ui, shown, say::notify_text(), about).clicked() {
         view.act(Action::SetNotifyText(!shown));
     }
     let muted = view.state.settings.muted.len();
     if muted > 0 {
-        let words = format!("{} muted.", spans::counted(muted as u64, "channel"));
+        let words = say::muted_channels(muted as u64);
         label(ui, &words, font::secondary(), palette.text_dim);
     }
 }
@@ -113,7 +126,7 @@ fn fact(ui: &mut Ui, name: &str, value: &str) {
     let palette = theme::palette(ui);
     label(ui, name, font::meta(), palette.text_dim);
     let shown = if value.is_empty() {
-        "not known yet"
+        say::not_known()
     } else {
         value
     };
@@ -123,41 +136,32 @@ fn fact(ui: &mut Ui, name: &str, value: &str) {
 
 pub(super) fn storage(view: &mut View<'_>, ui: &mut Ui) {
     let about = std::sync::Arc::clone(&view.model.about);
-    fact(
-        ui,
-        "Everything is kept in",
-        &text::clean(&about.data_dir, 400),
-    );
+    fact(ui, say::kept_in(), &text::clean(&about.data_dir, 400));
     let size = match about.store_bytes {
         0 => String::new(),
         bytes => spans::size(bytes),
     };
-    fact(ui, "It takes", &size);
-    fact(ui, "Sealed by", &about.sealed_by);
-    let words = "Messages, keys and settings are sealed before they reach the disk.";
+    fact(ui, say::kept_size(), &size);
+    fact(ui, say::sealed_by(), &about.sealed_by);
+    let words = say::sealed_about();
     notice(ui, Weight::Info, words);
 }
 
 pub(super) fn network(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
     let connections = std::sync::Arc::clone(&view.model.snapshot.connections);
-    section(ui, "People nearby");
+    section(ui, say::nearby());
     let words = connections::discovery_words(connections.local_discovery);
     label(ui, words, font::message(), palette.text);
-    section(ui, "Addresses of this computer");
+    section(ui, say::addresses());
     if connections.listen.is_empty() {
-        label(
-            ui,
-            "None: it can not be reached now.",
-            font::message(),
-            palette.text,
-        );
+        label(ui, say::addresses_none(), font::message(), palette.text);
     }
     for address in &connections.listen {
         label(ui, &text::clean(address, 300), font::code(), palette.text);
     }
     ui.add_space(space::S);
-    if button(ui, Tone::Plain, "Show connections", Ok(())).clicked() {
+    if button(ui, Tone::Plain, say::connections_show(), Ok(())).clicked() {
         view.act(Action::Open(Overlay::Connections));
     }
 }
@@ -165,18 +169,18 @@ pub(super) fn network(view: &mut View<'_>, ui: &mut Ui) {
 pub(super) fn about(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
     label(ui, "Alloquy", font::h1(), palette.text_strong);
-    let words = "Conversations that belong to the people who have them.";
+    let words = say::about_words();
     label(ui, words, font::message(), palette.text);
     ui.add_space(space::S);
-    fact(ui, "Version", &view.model.about.version);
+    fact(ui, say::about_version(), &view.model.about.version);
     let runs = if view.model.about.attached {
-        "beside this window, and goes on when it closes"
+        say::about_beside()
     } else {
-        "in this window, and ends with it"
+        say::about_inside()
     };
-    fact(ui, "The node runs", runs);
-    section(ui, "Fonts and icons");
-    for (what, licence) in FONTS {
+    fact(ui, say::about_runs(), runs);
+    section(ui, say::about_fonts());
+    for (what, licence) in &bundled() {
         label(ui, what, font::control(), palette.text);
         label(ui, licence, font::secondary(), palette.text_dim);
     }

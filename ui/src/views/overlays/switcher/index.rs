@@ -9,10 +9,11 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32String};
 
-use crate::action::{Action, ActionKind};
+use crate::action::Action;
 use crate::model::Model;
 use crate::state::{Direction, Overlay, Place, SettingsPage};
 use crate::text;
+use crate::words::{Text, say};
 
 /// Rows that are laid out: more than a person reads.
 pub(super) const ROWS_MAX: usize = 20;
@@ -100,8 +101,8 @@ impl SwitcherIndex {
         self.entries.extend(commands.map(|(at, (name, _))| {
             entry(
                 Target::Command(at),
-                (*name).to_owned(),
-                "command".to_owned(),
+                name().to_owned(),
+                say::switcher_command().to_owned(),
             )
         }));
         self.of = Some((parts, muted.clone()));
@@ -206,7 +207,11 @@ fn entry(target: Target, name: String, detail: String) -> Entry {
 fn entries_of((id, name, channels, members): &Part, muted: &BTreeSet<ChannelId>) -> Vec<Entry> {
     let community = text::name(name);
     let target = Target::Community(*id);
-    let mut entries = vec![entry(target, community.clone(), "community".to_owned())];
+    let mut entries = vec![entry(
+        target,
+        community.clone(),
+        say::switcher_community().to_owned(),
+    )];
     for channel in channels
         .iter()
         .filter(|view| view.kind == ChannelKind::Text)
@@ -230,47 +235,45 @@ fn entries_of((id, name, channels, members): &Part, muted: &BTreeSet<ChannelId>)
 type Make = fn(Place) -> Option<Action>;
 
 /// What can be done from the switcher, by the names that the rest of the window uses.
-const COMMANDS: &[(&str, Make)] = &[
-    ("Add a community", |_| {
+const COMMANDS: &[(Text, Make)] = &[
+    (say::community_add, |_| {
         Some(Action::Open(Overlay::AddCommunity))
     }),
-    ("Invite people", |place| {
+    (say::invite_people, |place| {
         Some(Action::Open(Overlay::Invite(place.community?)))
     }),
-    (ActionKind::CreateChannel.label(), |place| {
+    (say::action_create_channel, |place| {
         Some(Action::Open(Overlay::AddChannel(place.community?)))
     }),
-    ("Pinned messages", |place| {
+    (say::pinned_messages, |place| {
         Some(Action::Open(Overlay::Pins(place.channel?)))
     }),
-    ("Connections", |_| Some(Action::Open(Overlay::Connections))),
-    ("Shortcuts", |_| Some(Action::Open(Overlay::Shortcuts))),
-    ("Settings", |_| settings(SettingsPage::Profile)),
-    ("Settings: appearance", |_| {
+    (say::connections, |_| {
+        Some(Action::Open(Overlay::Connections))
+    }),
+    (say::shortcuts, |_| Some(Action::Open(Overlay::Shortcuts))),
+    (say::settings, |_| settings(SettingsPage::Profile)),
+    (say::switcher_appearance, |_| {
         settings(SettingsPage::Appearance)
     }),
-    ("Settings: notifications", |_| {
+    (say::switcher_notifications, |_| {
         settings(SettingsPage::Notifications)
     }),
-    (ActionKind::SetAvailability.label(), |_| {
+    (say::action_set_availability, |_| {
         Some(Action::Open(Overlay::Availability))
     }),
-    (ActionKind::ToggleMembers.label(), |_| {
-        Some(Action::ToggleMembers)
-    }),
-    (ActionKind::JumpToPresent.label(), |_| {
-        Some(Action::JumpToPresent)
-    }),
-    ("Next unread channel", |_| {
+    (say::action_toggle_members, |_| Some(Action::ToggleMembers)),
+    (say::action_jump_to_present, |_| Some(Action::JumpToPresent)),
+    (say::switcher_next_unread, |_| {
         Some(Action::StepUnread(Direction::Next))
     }),
-    ("Bigger", |_| Some(Action::Zoom(Direction::Next))),
-    ("Smaller", |_| Some(Action::Zoom(Direction::Previous))),
-    (ActionKind::ZoomReset.label(), |_| Some(Action::ZoomReset)),
-    (ActionKind::Leave.label(), |place| {
+    (say::bigger, |_| Some(Action::Zoom(Direction::Next))),
+    (say::smaller, |_| Some(Action::Zoom(Direction::Previous))),
+    (say::action_zoom_reset, |_| Some(Action::ZoomReset)),
+    (say::action_leave, |place| {
         Some(Action::Open(Overlay::ConfirmLeave(place.community?)))
     }),
-    (ActionKind::Quit.label(), |_| Some(Action::Quit)),
+    (say::action_quit, |_| Some(Action::Quit)),
 ];
 
 #[expect(

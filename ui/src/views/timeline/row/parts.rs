@@ -12,6 +12,7 @@ use crate::theme::{self, font, radius, space};
 use crate::views::timeline::measure::{AVATAR, CHIP_HEIGHT, LEFT, QUOTE_HEIGHT, RIGHT};
 use crate::views::timeline::{Scene, TimelineState};
 use crate::widgets::{focus_ring, line, paint_icon};
+use crate::words::say;
 
 /// The line that is answered.
 pub(super) fn quote(
@@ -38,13 +39,13 @@ pub(super) fn quote(
     let (who, words) = match &view.quote {
         Some(quote) if quote.text.is_empty() => (
             state.people.name(quote.author),
-            "Message deleted".to_owned(),
+            say::message_deleted().to_owned(),
         ),
         Some(quote) => (
             state.people.name(quote.author),
             text::name(&text::covered(&quote.text)),
         ),
-        None => (String::new(), "a message that is not here".to_owned()),
+        None => (String::new(), say::quote_missing().to_owned()),
     };
     let color = view.quote.as_ref().map_or(palette.text_dim, |quote| {
         theme::name_color(scene.dark, quote.author.as_bytes())
@@ -65,7 +66,7 @@ pub(super) fn quote(
     let size = Vec2::new(indent + galley.size().x, QUOTE_HEIGHT - 2.0);
     let rect = Rect::from_min_size(Pos2::new(left, top), size);
     let response = ui.interact(rect, ui.scope_id().with(("quote", view.id)), Sense::click());
-    let label = format!("Answers {who}: {words}");
+    let label = say::quote_spoken(&who, &words);
     response.widget_info(|| WidgetInfo::labeled(Role::Link, true, label.clone()));
     let color_words = match response.hovered() || response.has_focus() {
         true => palette.text_strong,
@@ -140,7 +141,7 @@ fn reacted(accounts: &[AccountId], state: &TimelineState) -> String {
     let names: Vec<String> = named.map(|account| state.people.name(*account)).collect();
     match accounts.len().saturating_sub(NAMED_MAX) {
         0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
+        more => say::reacted_more(names.join(", "), more),
     }
 }
 
@@ -155,11 +156,7 @@ pub(super) fn thread(
         return;
     };
     let palette = scene.palette;
-    let count = match replies.count {
-        1 => "1 reply".to_owned(),
-        count => format!("{count} replies"),
-    };
-    let words = format!("{count}, last {}", scene.times.whole(replies.last));
+    let words = say::replies(replies.count.into(), scene.times.whole(replies.last));
     let galley = line(
         ui,
         &words,
@@ -213,41 +210,34 @@ pub(super) fn marks(row: &Row<'_>, view: &MessageView, scene: &Scene<'_>, ui: &m
         put(ui, icon, color, &words);
     }
     if view.pinned {
-        put(ui, Icon::Pin, palette.text_faint, "Pinned");
+        put(ui, Icon::Pin, palette.text_faint, say::pinned());
     }
 }
 
 fn tick(view: &MessageView, scene: &Scene<'_>) -> (Icon, Color32, String) {
     let palette = scene.palette;
-    let holders = match view.delivery.holders {
-        1 => "1 other device holds it".to_owned(),
-        holders => format!("{holders} other devices hold it"),
-    };
+    let holders = u64::from(view.delivery.holders);
     let (icon, color, words) = match view.delivery.state {
         DeliveryState::Pending => (
             Icon::Clock,
             palette.text_faint,
-            "Waiting: not stored yet".to_owned(),
+            say::tick_waiting().to_owned(),
         ),
         DeliveryState::Stored => (
             Icon::Check,
             palette.text_faint,
-            "Stored on this device; nobody else has it yet".to_owned(),
+            say::tick_stored().to_owned(),
         ),
-        DeliveryState::Held => (
-            Icon::Check,
-            palette.ok,
-            format!("On its way to readers: {holders}"),
-        ),
+        DeliveryState::Held => (Icon::Check, palette.ok, say::tick_held(holders)),
         DeliveryState::Delivered => (
             Icon::CheckCheck,
             palette.text_dim,
-            format!("On a reader's device: {holders}"),
+            say::tick_delivered(holders),
         ),
         DeliveryState::Read => (
             Icon::CheckCheck,
             palette.accent_text,
-            format!("Read: {holders}"),
+            say::tick_read(holders),
         ),
     };
     (icon, color, words)

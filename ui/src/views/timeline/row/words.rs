@@ -4,15 +4,16 @@ use alloquy_api::reply::MessageView;
 use egui::{Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::{Row, WAITING};
+use super::Row;
 use crate::action::Action;
 use crate::markdown::{Hot, bar, ground_color};
 use crate::state::Overlay;
 use crate::text;
 use crate::theme::{self, font, radius};
-use crate::views::timeline::measure::{LEFT, RIGHT};
+use crate::views::timeline::measure::{LEFT, SIGN};
 use crate::views::timeline::{Scene, TimelineState};
-use crate::widgets::{focus_ring, line, link_button, paint_icon};
+use crate::widgets::{focus_ring, link_button, paint_icon};
+use crate::words::say;
 
 /// The text, and what in it can be clicked.
 pub(super) fn words(
@@ -23,18 +24,16 @@ pub(super) fn words(
     ui: &mut Ui,
 ) {
     let palette = scene.palette;
-    let instead = match (view.deleted, view.waiting) {
-        (true, _) => Some((Icon::Trash2, "Message deleted")),
-        (false, true) => Some((Icon::Hourglass, WAITING)),
-        (false, false) => None,
-    };
-    if let Some((icon, words)) = instead {
+    if let Some(galley) = row.measured.notice.clone() {
+        let icon = match view.deleted {
+            true => Icon::Trash2,
+            false => Icon::Hourglass,
+        };
         let middle = row.corner().y + font::MESSAGE_LINE / 2.0;
         let at = Pos2::new(row.corner().x + 8.0, middle);
         paint_icon(ui, icon, at, 14.0, palette.text_faint);
-        let width = (scene.width - LEFT - RIGHT).max(40.0);
-        let galley = line(ui, words, font::secondary(), palette.text_dim, width);
-        let at = Pos2::new(row.corner().x + 24.0, middle - galley.size().y / 2.0);
+        let line = galley.rows.first().map_or(0.0, |row| row.height());
+        let at = Pos2::new(row.corner().x + SIGN, middle - line / 2.0);
         ui.painter().galley(at, galley, palette.text_dim);
         return;
     }
@@ -55,7 +54,7 @@ pub(super) fn words(
             };
             let response = ui.interact(rect, id, sense);
             let label = match hot {
-                Hot::Spoiler(_) => "Show the spoiler".to_owned(),
+                Hot::Spoiler(_) => say::spoiler_show().to_owned(),
                 _ => body.slice(range.clone()),
             };
             response.widget_info(|| WidgetInfo::labeled(Role::Link, true, label.clone()));
@@ -68,7 +67,7 @@ pub(super) fn words(
             let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
             let response = match hot {
                 Hot::Link(target) => response.on_hover_text(text::clean(target, 300)),
-                Hot::Spoiler(_) => response.on_hover_text("Show the spoiler"),
+                Hot::Spoiler(_) => response.on_hover_text(say::spoiler_show()),
                 _ => response,
             };
             if response.clicked() && !state.has_dragged {
@@ -131,8 +130,8 @@ pub(super) fn more(row: &Row<'_>, view: &MessageView, state: &mut TimelineState,
     let at = row.rect.min + Vec2::new(LEFT, top);
     let rect = Rect::from_min_size(at, Vec2::new(120.0, theme::HIT_MIN));
     let words = match row.measured.body.cut {
-        true => "Show all",
-        false => "Show less",
+        true => say::show_all(),
+        false => say::show_less(),
     };
     let clicked = ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| {
         link_button(ui, words).clicked()

@@ -1,0 +1,85 @@
+### Messages, their tools and marks, times and days.
+
+jump-read = Jump to where you stopped reading
+jump-present = Jump to present
+typing-several = Several people are typing…
+new-since = { $count } new since { $time }
+typing-one = { $one } is typing…
+typing-two = { $one } and { $two } are typing…
+typing-three = { $one }, { $two } and { $three } are typing…
+former-member-word = Former member ({ $word })
+edited = (edited)
+message-spoken = { $name }, { $time }: { $text }
+message-spoken-edited = { $name }, { $time }: { $text } (edited)
+message-waiting = This message's text is not here yet: its key or body is asked for
+channel-beginning = This is the beginning of #{ $channel }.
+not-sent-because = Not sent: { $why }
+unsent-spoken = { $name }: { $text } (Not sent)
+sending-spoken = { $name }: { $text } (Sending)
+older-gap = Older messages may be missing here: nobody connected has confirmed that these are all.
+older-follow = Older messages follow …
+thread-about = Answers to one message, beside the channel.
+new = New
+arrived-later-about = It came here more than ten minutes after the time that its author's clock said.
+arrived-later = arrived later
+retry = Retry
+delete = Delete
+today = Today
+yesterday = Yesterday
+day-monday = Monday
+day-tuesday = Tuesday
+day-wednesday = Wednesday
+day-thursday = Thursday
+day-friday = Friday
+day-saturday = Saturday
+day-sunday = Sunday
+month-january = January
+month-february = February
+month-march = March
+month-april = April
+month-may = May
+month-june = June
+month-july = July
+month-august = August
+month-september = September
+month-october = October
+month-november = November
+month-december = December
+date = { $weekday }, { $day } { $month }
+date-and-year = { $weekday }, { $day } { $month } { $year }
+time-am = { $hour }:{ $minute } AM
+time-pm = { $hour }:{ $minute } PM
+day-and-time = { $day }, { $time }
+reply = Reply
+thread-open = Open thread
+edit = Edit
+pin = Pin
+mark-unread = Mark unread
+copy-text = Copy text
+copy-link = Copy link
+more = More
+quote-missing = a message that is not here
+pinned = Pinned
+tick-waiting = Waiting: not stored yet
+tick-stored = Stored on this device; nobody else has it yet
+quote-spoken = Answers { $name }: { $text }
+reacted-more = { $names } and { $count } more
+replies = { $count ->
+    [one] { $count } reply, last { $time }
+   *[other] { $count } replies, last { $time }
+}
+tick-held = { $count ->
+    [one] On its way to readers: 1 other device holds it
+   *[other] On its way to readers: { $count } other devices hold it
+}
+tick-delivered = { $count ->
+    [one] On a reader's device: 1 other device holds it
+   *[other] On a reader's device: { $count } other devices hold it
+}
+tick-read = { $count ->
+    [one] Read: 1 other device holds it
+   *[other] Read: { $count } other devices hold it
+}
+spoiler-show = Show the spoiler
+show-all = Show all
+show-less = Show less
