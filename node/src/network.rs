@@ -19,7 +19,8 @@
 //!
 //! - **Reaching** peers: dials go in steps (module `dials`), relays last; a session that began through a relay moves to
 //!   a direct connection when one stands (`task::paths`). How this node is reachable itself is module `reach`, which
-//!   relays it reserves a place with is module `relays`.
+//!   relays it reserves a place with is module `relays`. A co-member whom no known address leads to is searched for
+//!   among the others (module `seek`).
 //!
 //! Deliberately not here: DNS names, any address that nobody named.
 
@@ -33,6 +34,7 @@ mod pulse;
 mod reach;
 mod redial;
 mod relays;
+mod seek;
 mod streams;
 mod task;
 

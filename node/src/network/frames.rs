@@ -103,7 +103,8 @@ pub(super) async fn write_to(
     write_frames(stream, waiting).await
 }
 
-/// Writes frames until the queue ends, then closes the stream.
+/// Writes frames until the queue ends, then closes the stream and waits until the peer has read it to its end: it lets its
+/// own side go then.
 async fn write_frames<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     mut waiting: Waiting,
@@ -130,7 +131,12 @@ async fn write_frames<S: AsyncRead + AsyncWrite + Unpin>(
         }
         timeout(PROGRESS_LIMIT, write.flush()).await??;
     }
-    timeout(PROGRESS_LIMIT, write.close()).await?
+    timeout(PROGRESS_LIMIT, write.close()).await??;
+    // However it goes, by an end or a reset; who closed the connection meanwhile has read no more.
+    match timeout(PROGRESS_LIMIT, read.read(&mut nothing)).await {
+        Ok(_) => Ok(()),
+        Err(elapsed) => Err(elapsed.into()),
+    }
 }
 
 async fn write_frame(write: &mut (impl AsyncWrite + Unpin), frame: &[u8]) -> io::Result<()> {
@@ -193,6 +199,8 @@ mod tests {
             assert_eq!(read_frame(&mut far).await.unwrap(), Some(frame));
         }
         assert_eq!(read_frame(&mut far).await.unwrap(), None);
+        assert!(!writer.is_finished(), "it waits until all is read");
+        drop(far);
         writer.await.unwrap().unwrap();
     }
 

@@ -1,7 +1,7 @@
 //! Who is dialled, and when again: a machine without clocks or sockets of its own.
 //!
 //! A target is a peer that somebody wants: the core ([`Why::Kept`]), the command line ([`Why::Named`]), mDNS
-//! ([`Why::Found`]) or whoever needs a relay ([`Why::Relay`]). It is dialled at once, then with a pause of 250 ms that doubles to 10 s, each shortened
+//! ([`Why::Found`]), a search among co-members ([`Why::Sought`]) or whoever needs a relay ([`Why::Relay`]). It is dialled at once, then with a pause of 250 ms that doubles to 10 s, each shortened
 //! by up to a half at random so that two peers that lost each other do not dial in step for ever. It is forgotten
 //! when nobody wants it. Addresses without a known peer are targets of their own until one answers.
 
@@ -34,6 +34,7 @@ pub(super) enum Why {
     Kept,
     Named,
     Found,
+    Sought,
     Relay,
 }
 

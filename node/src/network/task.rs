@@ -7,6 +7,7 @@
 mod dialling;
 mod paths;
 mod reaching;
+mod seeking;
 mod sessions;
 mod start;
 
@@ -71,6 +72,10 @@ pub(super) struct Task {
     look_at: Instant,
     door: Door,
     co_members: BTreeSet<PeerId>,
+    /// Whom the core keeps.
+    kept: BTreeSet<PeerId>,
+    /// Who was searched for lately.
+    sought: BTreeMap<PeerId, Instant>,
     pass: Option<Pass>,
     verdicts: Verdicts,
     faults: Faults,
@@ -108,6 +113,8 @@ impl Task {
             look_at: Instant::now(),
             door: settings.door,
             co_members: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            sought: BTreeMap::new(),
             pass: settings.pass,
             verdicts: Verdicts::default(),
             faults: Faults::default(),
@@ -207,10 +214,14 @@ impl Task {
                 let addresses = address::parse_kept(&addresses);
                 self.relays.learn(&addresses, self.swarm.local_peer_id());
                 self.want(peer, Why::Kept, addresses);
+                if self.kept.insert(peer) {
+                    self.befriend();
+                }
             }
             Request::Release(key) => {
                 if let Some(peer) = address::peer_of(key) {
                     self.redial.unwant(peer, Why::Kept);
+                    self.forget_sought(&peer);
                     if !self.redial.is_wanted_by_name(&peer) {
                         self.swarm.behaviour_mut().limits.remove_peer_id(&peer);
                     }
@@ -323,6 +334,7 @@ impl Task {
             BehaviourEvent::Streams(incoming) => self.on_stream(incoming),
             BehaviourEvent::Punch(event) => self.on_punched(event),
             BehaviourEvent::AsksReach(event) => self.on_asked_reach(&event),
+            BehaviourEvent::Seek(event) => self.on_sought(event),
             BehaviourEvent::Upnp(event) => self.on_mapping(&event),
             BehaviourEvent::Identify(identify::Event::Error {
                 connection_id,

@@ -71,6 +71,7 @@ impl Task {
     fn give_up_if_nothing_is_left(&mut self, target: &Target) {
         if self.dials.nothing_left(target) {
             self.redial.failed(target, Instant::now(), &mut self.rng);
+            self.seek(target);
         }
     }
 
@@ -101,6 +102,10 @@ impl Task {
         let now = Instant::now();
         if let Some(target) = self.dials.failed(connection) {
             self.redial.failed(&target, now, &mut self.rng);
+            self.seek(&target);
+        }
+        if let Some(peer) = peer {
+            self.note_no_direct_way(peer, error);
         }
         if let Some(peer) = peer.filter(|peer| self.relays.knows(peer))
             && !self.swarm.is_connected(&peer)

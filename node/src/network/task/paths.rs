@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use libp2p::swarm::DialError;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{PeerId, dcutr};
 use tokio::time::Instant;
@@ -133,6 +134,22 @@ impl Task {
             .build();
         if let Err(error) = self.swarm.dial(options) {
             tracing::debug!(%peer, %error, "a direct way was not tried");
+        }
+    }
+
+    /// A direct dial failed while a session goes through a relay: why there is no better way.
+    pub(super) fn note_no_direct_way(&mut self, peer: PeerId, error: &DialError) {
+        let Some(session) = self.sessions.get_mut(&peer) else {
+            return;
+        };
+        if session.only_relayed()
+            && let DialError::Transport(tried) = error
+        {
+            let words = format!("{} addresses were tried, none answered", tried.len());
+            if session.improve.failure.is_none() {
+                session.improve.failure = Some(words);
+                self.tell_paths(peer);
+            }
         }
     }
 

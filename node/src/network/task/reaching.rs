@@ -15,7 +15,7 @@ use crate::network::frames;
 use crate::network::reach::Mapping;
 use crate::network::redial::Why;
 use crate::network::relays::Next;
-use crate::network::{ReachState, behaviour};
+use crate::network::{ReachState, behaviour, seek};
 
 /// What the task is started with.
 #[derive(Debug)]
@@ -27,12 +27,14 @@ pub(in crate::network) struct Settings {
 }
 
 /// What a connected peer says that it speaks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Said {
     /// It relays.
     pub(super) hop: bool,
     /// A pass was shown to it.
     shown: bool,
+    /// Where it is, if it takes part in searches.
+    pub(super) places: Vec<Multiaddr>,
 }
 
 impl Task {
@@ -130,7 +132,14 @@ impl Task {
         let now = Instant::now();
         let hop = info.protocols.contains(&relay::HOP_PROTOCOL_NAME);
         let shown = self.said.get(&peer).is_some_and(|said| said.shown);
-        self.said.insert(peer, Said { hop, shown });
+        let mut places = Vec::new();
+        if info.protocols.contains(&seek::PROTOCOL) {
+            places = address::mixed(info.listen_addrs.iter().cloned());
+            places.truncate(address::PEER_ADDRESSES_MAX);
+            self.swarm.behaviour_mut().seek.know(peer, &places);
+        }
+        let said = Said { hop, shown, places };
+        self.said.insert(peer, said);
         if info.protocols.contains(&frames::PROTOCOL)
             && let Some((id, remote)) = self.relays.is_member(&peer)
             && !self.sessions.contains_key(&peer)
@@ -192,6 +201,7 @@ impl Task {
     /// Which connected peers are co-members: those may reserve here.
     pub(super) fn serve_co_members(&mut self, keys: &BTreeSet<NetworkKey>) {
         self.co_members = keys.iter().filter_map(|key| peer_of(*key)).collect();
+        self.befriend();
         self.open_door();
     }
 

@@ -278,6 +278,10 @@ impl Task {
         session.connections.retain(|path| path.id != connection);
         let key = session.key;
         if session.connections.is_empty() {
+            // What was read before the end comes before it.
+            while let Ok(frame) = self.from_peers.try_recv() {
+                self.on_frame(frame);
+            }
             self.sessions.remove(&peer);
             self.outbox.push_back(Input::PeerDown(key));
             self.redial

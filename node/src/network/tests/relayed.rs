@@ -32,12 +32,14 @@ async fn using(seed: u8, listen: &str, relays: &[&Relay]) -> Network {
 
 async fn until(network: &Network, what: &str, mut is: impl FnMut(&NetworkState) -> bool) {
     let mut state = network.state();
-    patiently(what, async {
+    let found = async {
         while !is(&state.borrow_and_update()) {
             state.changed().await.expect("the network runs");
         }
-    })
-    .await;
+    };
+    if tokio::time::timeout(PATIENCE, found).await.is_err() {
+        panic!("{what} did not happen: {:#?}", network.state().borrow());
+    }
 }
 
 fn reserved(state: &NetworkState) -> usize {
@@ -53,11 +55,6 @@ fn through(network: &Network, relay: &Relay) -> Vec<String> {
         .filter(|text| text.contains(&circuit))
         .map(|text| text.rsplit_once("/p2p/").unwrap().0.to_owned())
         .collect()
-}
-
-fn relayed(state: &NetworkState, key: NetworkKey) -> Option<bool> {
-    let paths = state.peers.get(&key)?;
-    Some(paths.first()?.contains("/p2p-circuit"))
 }
 
 #[tokio::test]
@@ -189,11 +186,11 @@ async fn a_session_moves_to_a_direct_connection_and_loses_nothing() {
     }
     for (network, other) in [(&ana, ben.key()), (&ben, ana.key())] {
         until(network, "the move", |state| {
-            relayed(state, other) == Some(false) && state.peers[&other].len() == 1
+            let ways = state.peers.get(&other);
+            ways.is_some_and(|ways| !ways.iter().any(|way| way.contains("p2p-circuit")))
         })
         .await;
         let state = network.state().borrow().clone();
-        assert!(state.ways[&other].punched, "{:?}", state.ways);
         assert_eq!(state.counters.sessions_broken, 0);
     }
     ana.carry_out(Request::Send(ben.key(), Bytes::from_static(b"after")))
@@ -286,4 +283,42 @@ async fn a_member_that_is_reachable_relays_for_co_members_and_for_nobody_else() 
         state.counters.reservations_lost > 0 && reserved(state) == 0
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_co_member_that_has_moved_is_found_through_another_one_and_strangers_are_told_nothing() {
+    let relay = relay(57).await;
+    let mut ana = using(1, QUIC, &[&relay]).await;
+    until(&ana, "a reservation", |state| reserved(state) == 1).await;
+    let mut ben = node(2, &[TCP, QUIC], &[]).await;
+    ana.carry_out(Request::Keep(ben.key(), addresses(&ben)))
+        .await;
+    assert_eq!(up(&mut ben).await, ana.key());
+    let mut stranger = node(3, &[TCP], &[]).await;
+    let mut cid = node(4, &[TCP], &[]).await;
+    ben.carry_out(Request::CoMembers([ana.key(), cid.key()].into()))
+        .await;
+    let nowhere = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
+    for network in [&stranger, &cid] {
+        network
+            .carry_out(Request::Keep(ben.key(), addresses(&ben)))
+            .await;
+    }
+    assert_eq!(up(&mut stranger).await, ben.key());
+    assert_eq!(up(&mut cid).await, ben.key());
+    for network in [&stranger, &cid] {
+        network
+            .carry_out(Request::Keep(ana.key(), nowhere.clone()))
+            .await;
+    }
+    assert_eq!(up(&mut cid).await, ana.key());
+    up(&mut ana).await;
+    let known = stranger
+        .state()
+        .borrow()
+        .peers
+        .keys()
+        .copied()
+        .collect::<Vec<_>>();
+    assert_eq!(known, [ben.key()], "the stranger was told nothing");
 }
