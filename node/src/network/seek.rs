@@ -1,6 +1,6 @@
 //! Finding co-members who have moved: Kademlia under our own name, among co-members alone.
 //!
-//! A node answers co-members, and asks nobody else. What it tells of a co-member is what leads to it from outside:
+//! A node answers co-members, and asks those of them that are connected. What it tells of a co-member is what leads to it from outside:
 //! public addresses and ways through relays, never those of a local network. Nothing is stored for others; there is no
 //! bootstrap but the co-members that are connected.
 
@@ -198,14 +198,10 @@ impl NetworkBehaviour for Behaviour {
             let ToSwarm::Dial { opts } = &event else {
                 return Poll::Ready(event);
             };
-            let peer = opts.get_peer_id();
-            if peer.is_some_and(|peer| self.friends.contains(&peer)) {
-                return Poll::Ready(event);
-            }
-            // Nobody is called whom nobody named.
+            // Only who is connected is asked: who is dialled where is decided by `redial` alone.
             self.inner
                 .on_swarm_event(FromSwarm::DialFailure(DialFailure {
-                    peer_id: peer,
+                    peer_id: opts.get_peer_id(),
                     error: &DialError::Aborted,
                     connection_id: opts.connection_id(),
                 }));

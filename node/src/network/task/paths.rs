@@ -160,12 +160,9 @@ impl Task {
             return;
         };
         match event.result {
-            Ok(connection) => {
+            Ok(_) => {
                 session.improve.failure = None;
-                let mut paths = session.connections.iter_mut();
-                if let Some(path) = paths.find(|path| path.id == connection) {
-                    path.punched = true;
-                }
+                session.improve.punched = true;
             }
             Err(error) => {
                 tracing::debug!(%peer, %error, "no hole was punched");

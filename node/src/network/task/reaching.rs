@@ -168,6 +168,10 @@ impl Task {
     /// A peer tried an address of ours.
     pub(super) fn on_asked_reach(&mut self, event: &autonat::v2::client::Event) {
         let (address, _) = address::split_peer(event.tested_addr.clone());
+        // What a relay makes of us says nothing about the way without it.
+        if address.is_empty() || address::is_circuit(&address) {
+            return;
+        }
         tracing::debug!(%address, by = %event.server, reached = event.result.is_ok(), "reach");
         self.reach
             .tried(address, event.server, event.result.is_ok());

@@ -27,8 +27,6 @@ pub(super) struct Path {
     /// The remote address; of a connection that came through a relay, the relay's.
     pub(super) remote: Multiaddr,
     pub(super) relayed: bool,
-    /// How a direct connection came to be beside a relayed one.
-    pub(super) punched: bool,
     pulse: Pulse,
 }
 
@@ -79,6 +77,8 @@ pub(super) struct Improve {
     pub(super) tries: u32,
     /// Why the last try failed.
     pub(super) failure: Option<String>,
+    /// Both sides have punched a hole: direct connections came through it.
+    pub(super) punched: bool,
 }
 
 impl Session {
@@ -184,7 +184,6 @@ impl Task {
             id: connection,
             remote,
             relayed,
-            punched: false,
             pulse: Pulse::new(Instant::now()),
         };
         if let Some(session) = self.sessions.get_mut(&peer) {
@@ -232,7 +231,6 @@ impl Task {
             id,
             remote,
             relayed: false,
-            punched: false,
             pulse: Pulse::new(Instant::now()),
         };
         self.begin_session(peer, path);
@@ -329,7 +327,7 @@ impl Task {
             let all = used.iter().chain(&others);
             let texts: Vec<String> = all.map(|path| path.remote.to_string()).collect();
             let way = PeerWay {
-                punched: used.first().is_some_and(|path| path.punched),
+                punched: session.improve.punched && used.iter().all(|path| !path.relayed),
                 failure: session.improve.failure.clone(),
             };
             (texts, trip, way)

@@ -192,6 +192,7 @@ async fn a_session_moves_to_a_direct_connection_and_loses_nothing() {
         .await;
         let state = network.state().borrow().clone();
         assert_eq!(state.counters.sessions_broken, 0);
+        assert!(state.ways[&other].punched, "{:?}", state.ways);
     }
     ana.carry_out(Request::Send(ben.key(), Bytes::from_static(b"after")))
         .await;
