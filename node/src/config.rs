@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use alloquy_relay::Pass;
+
 use crate::error::RunError;
 use crate::vault::KeySource;
 
@@ -16,12 +18,20 @@ pub struct NodeConfig {
     pub mdns: bool,
     /// Multiaddrs to dial at the start, with or without `/p2p/..`.
     pub peers: Vec<String>,
+    /// Whether the router is asked to let connections in (UPnP).
+    pub upnp: bool,
+    /// Multiaddrs of relays, each ending in `/p2p/..`.
+    pub relays: Vec<String>,
+    /// Shown to a relay that lists its issuer.
+    pub relay_pass: Option<Box<Pass>>,
+    /// Multiaddrs at which this node is reachable from outside, where the person knows.
+    pub announce: Vec<String>,
     /// Where the at-rest key comes from.
     pub key: KeySource,
 }
 
 impl NodeConfig {
-    /// Default listening, mDNS on, no named peers.
+    /// Default listening, mDNS and UPnP on, no named peers or relays.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>, key: KeySource) -> Self {
         Self {
@@ -29,6 +39,10 @@ impl NodeConfig {
             listen: Vec::new(),
             mdns: true,
             peers: Vec::new(),
+            upnp: true,
+            relays: Vec::new(),
+            relay_pass: None,
+            announce: Vec::new(),
             key,
         }
     }

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloquy_api::Snapshot;
+use alloquy_api::reach::{FamilyView, ReachView, Reachability, RelayView, RouterAnswer, Way};
 use alloquy_api::snapshot::{ConnectionView, ConnectionsSnapshot};
 use alloquy_ids::{AccountId, NetworkKey, UnixMs};
+use alloquy_relay::key_of;
 use tokio::time::Instant;
 
-use crate::network::{NetworkState, path_kind};
+use crate::network::{
+    self, Family, Mapping, NetworkState, PeerWay, ReachState, RelayState, path_kind, relay_of,
+};
 
 /// Peers that are remembered after they went: the newest.
 const GONE_MAX: usize = 256;
@@ -58,6 +62,7 @@ impl Connections {
         let new = ConnectionsSnapshot {
             listen: state.listen.clone(),
             local_discovery: state.mdns,
+            reach: reach_view(&state.reach),
             peers,
         };
         if new == *self.shown {
@@ -78,6 +83,7 @@ impl Connections {
         for (key, peer) in &mut self.peers {
             if peer.path.is_some() && !state.peers.contains_key(key) {
                 peer.path = None;
+                peer.way = Way::default();
                 peer.round_trip_ms = None;
                 peer.seen = wall;
             }
@@ -90,6 +96,7 @@ impl Connections {
                 name: None,
                 path: None,
                 address: String::new(),
+                way: Way::default(),
                 round_trip_ms: None,
                 seen: wall,
             });
@@ -97,6 +104,7 @@ impl Connections {
                 peer.seen = wall;
             }
             peer.path = Some(path_kind(&address));
+            peer.way = way_of(&address, state.ways.get(key));
             peer.address = address;
             // The last one stands until the next one is measured.
             let measured = state.round_trips.get(key).copied();
@@ -113,6 +121,48 @@ impl Connections {
         for (_, key) in gone.into_iter().take(over) {
             self.peers.remove(&key);
         }
+    }
+}
+
+fn way_of(address: &str, way: Option<&PeerWay>) -> Way {
+    let relay = relay_of(address);
+    let failure = way.and_then(|way| way.failure.clone());
+    Way {
+        why_not_direct: failure.filter(|_| relay.is_some()),
+        punched: way.is_some_and(|way| way.punched),
+        relay,
+    }
+}
+
+fn reach_view(reach: &ReachState) -> ReachView {
+    let family = |family: &Family| FamilyView {
+        reachability: match family.reachability {
+            network::Reachability::Unknown => Reachability::Unknown,
+            network::Reachability::Public => Reachability::Public,
+            network::Reachability::Private => Reachability::Private,
+        },
+        by: family.by.as_ref().and_then(key_of),
+    };
+    let relay = |relay: &RelayState| RelayView {
+        relay: relay.peer.to_string(),
+        address: relay.address.clone(),
+        named: relay.named,
+        connected: relay.connected,
+        reserved: relay.reserved,
+        failure: relay.failure.clone(),
+    };
+    ReachView {
+        v4: family(&reach.v4),
+        v6: family(&reach.v6),
+        router: match reach.mapping {
+            Mapping::Off => RouterAnswer::Off,
+            Mapping::Asked => RouterAnswer::Asked,
+            Mapping::Open => RouterAnswer::Open,
+            Mapping::NoRouter => RouterAnswer::NoRouter,
+            Mapping::Behind => RouterAnswer::Behind,
+            Mapping::Refused => RouterAnswer::Refused,
+        },
+        relays: reach.relays.iter().map(relay).collect(),
     }
 }
 

@@ -3,14 +3,17 @@
 //! Looks from outside at what is on disk, and asks a running node for what only it knows. Never changes the
 //! store; whether the disk can be written is tried with a file of its own.
 
+mod reach;
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use alloquy_api::ErrorCode;
 use alloquy_api::rpc::{Check, CheckLevel, DoctorReport, KeySource};
+use alloquy_api::snapshot::ConnectionsSnapshot;
+use alloquy_api::{ErrorCode, Snapshot};
 
 use crate::config::NodeConfig;
 use crate::data_dir::{DataDir, create_private};
@@ -31,17 +34,23 @@ const FREE_BYTES_LOW: u64 = 64 * 1024 * 1024;
 pub fn doctor(config: &NodeConfig) -> DoctorReport {
     let dir = DataDir::new(&config.data_dir);
     let mut checks = vec![account(&dir)];
+    let mut connections = None;
     if dir.path().is_dir() {
         checks.push(permissions(&dir));
         checks.push(disk(&dir));
         checks.push(at_rest_key(&dir));
-        checks.extend(node(&dir));
+        let told = node(&dir);
+        checks.extend(told.checks);
+        connections = told.connections;
     }
-    DoctorReport { checks }
+    DoctorReport {
+        checks,
+        connections,
+    }
 }
 
 /// What only the running node can check.
-pub(crate) fn of_running(facts: &Facts) -> DoctorReport {
+pub(crate) fn of_running(facts: &Facts, snapshot: &Snapshot) -> DoctorReport {
     let network = facts.network();
     let store = match facts.storage_error() {
         None => ok("store", "the last commit succeeded"),
@@ -92,15 +101,13 @@ pub(crate) fn of_running(facts: &Facts) -> DoctorReport {
             counters.faults
         ),
     );
+    let connections = &snapshot.connections;
+    let mut checks = vec![store, listen, mdns, peers];
+    checks.extend(reach::checks(connections));
+    checks.extend([traffic, key_check(facts.at_rest())]);
     DoctorReport {
-        checks: vec![
-            store,
-            listen,
-            mdns,
-            peers,
-            traffic,
-            key_check(facts.at_rest()),
-        ],
+        checks,
+        connections: Some(ConnectionsSnapshot::clone(connections)),
     }
 }
 
@@ -214,7 +221,11 @@ fn key_check(origin: KeySource) -> Check {
     }
 }
 
-fn node(dir: &DataDir) -> Vec<Check> {
+fn node(dir: &DataDir) -> DoctorReport {
+    let only = |check: Check| DoctorReport {
+        checks: vec![check],
+        connections: None,
+    };
     match RpcClient::connect(dir.path()).and_then(|mut client| client.doctor(NODE_LIMIT)) {
         Ok(report) => {
             let mut checks = vec![ok("node", "a node runs and answers")];
@@ -225,10 +236,13 @@ fn node(dir: &DataDir) -> Vec<Check> {
                     .into_iter()
                     .filter(|check| check.check != "at-rest-key"),
             );
-            checks
+            DoctorReport {
+                checks,
+                connections: report.connections,
+            }
         }
-        Err(error) if error.code == ErrorCode::NotRunning => vec![not_running(dir)],
-        Err(error) => vec![fail("node", error.message, "start the node again")],
+        Err(error) if error.code == ErrorCode::NotRunning => only(not_running(dir)),
+        Err(error) => only(fail("node", error.message, "start the node again")),
     }
 }
 

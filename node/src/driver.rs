@@ -7,13 +7,14 @@
 //! **Back-pressure.** Only inputs can be refused, never outputs. While more than [`BACKLOG_BYTES_MAX`] wait for the
 //! disk, neither commands nor the network are read; the network then stops reading its peers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_api::Snapshot;
 use alloquy_api::rpc::PeerStatus;
 use alloquy_core::{Input, Node, Now, Output};
-use alloquy_ids::{MonoMs, UnixMs};
+use alloquy_ids::{MonoMs, NetworkKey, UnixMs};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -76,6 +77,8 @@ pub(crate) struct Driver {
     pub(crate) clients: Clients,
     pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
     pub(crate) connections: Connections,
+    /// Connected peers that are co-members, as the network was told.
+    pub(crate) co_members: BTreeSet<NetworkKey>,
     /// When connections are looked at again though nothing happened.
     pub(crate) connections_due: Option<tokio::time::Instant>,
     /// The core's part of the last snapshot.
@@ -106,7 +109,10 @@ impl Driver {
                     None => break Err(RunError::Internal("the network's task has ended".to_owned())),
                 },
                 () = sleep_until(deadline) => self.turn(Input::Timeout).await,
-                Ok(()) = network_state.changed() => self.look_at_connections(),
+                Ok(()) = network_state.changed() => {
+                    self.look_at_connections();
+                    self.tell_co_members().await;
+                }
                 () = sleep_until(self.connections_due) => self.look_at_connections(),
                 _ = &mut stop => break Ok(()),
             }
@@ -151,6 +157,7 @@ impl Driver {
             let before = std::mem::replace(&mut self.core_snapshot, snapshot);
             if names_differ(&before, &self.core_snapshot) {
                 self.update_connections();
+                self.tell_co_members().await;
             }
             self.publish();
         }
@@ -166,6 +173,19 @@ impl Driver {
         self.update_connections();
         if !Arc::ptr_eq(&before, &self.connections.shown()) {
             self.publish();
+        }
+    }
+
+    /// Tells the network which connected peers are co-members: for those it relays.
+    async fn tell_co_members(&mut self) {
+        let state = self.facts.network();
+        let peers = state.peers.into_keys();
+        let members: BTreeSet<_> = peers
+            .filter(|peer| self.node.account_of_peer(*peer).is_some())
+            .collect();
+        if members != self.co_members {
+            self.co_members.clone_from(&members);
+            self.network.carry_out(Request::CoMembers(members)).await;
         }
     }
 

@@ -30,6 +30,7 @@ pub mod rpc;
 pub mod store;
 pub mod vault;
 
+pub use alloquy_relay::Pass;
 pub use client::{Changes, NodeHandle};
 pub use config::NodeConfig;
 pub use doctor::doctor;

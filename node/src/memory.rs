@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use alloquy_api::reach::Way;
 use alloquy_api::snapshot::{ConnectionView, ConnectionsSnapshot, PathKind};
 use alloquy_api::{CommandError, ErrorCode, Snapshot};
 use alloquy_core::{Input, Node, Now, Output, Write};
@@ -224,6 +225,7 @@ impl Seat {
                 name,
                 path: Some(PathKind::Loopback),
                 address,
+                way: Way::default(),
                 round_trip_ms: None,
                 seen: known.map_or(wall, |view| view.seen),
             }
@@ -232,8 +234,8 @@ impl Seat {
         peers.sort_by_key(|view| (view.account.is_none(), view.name.clone(), view.peer));
         ConnectionsSnapshot {
             listen: vec![links::address(number)],
-            local_discovery: false,
             peers,
+            ..ConnectionsSnapshot::default()
         }
     }
 }

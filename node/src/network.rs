@@ -17,22 +17,33 @@
 //!   `pulse`).
 //! - **Keeping** peers is module `redial`; peers found by mDNS are dialled the same way.
 //!
-//! Deliberately not here: NAT traversal and relays (not yet), DNS names, any address that nobody named.
+//! - **Reaching** peers: dials go in steps (module `dials`), relays last; a session that began through a relay moves to
+//!   a direct connection when one stands (`task::paths`). How this node is reachable itself is module `reach`, which
+//!   relays it reserves a place with is module `relays`. A co-member whom no known address leads to is searched for
+//!   among the others (module `seek`).
+//!
+//! Deliberately not here: DNS names, any address that nobody named.
 
 mod address;
 mod behaviour;
+mod dials;
 mod faults;
 mod frames;
 mod gossip;
 mod pulse;
+mod reach;
 mod redial;
+mod relays;
+mod seek;
+mod streams;
 mod task;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use alloquy_core::{Fault, GossipId, Input, Output, Topic, Verdict};
 use alloquy_ids::NetworkKey;
+use alloquy_relay::Pass;
 use bytes::Bytes;
 use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
@@ -40,9 +51,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
-use task::Task;
+use task::{Settings, Task};
 
-pub(crate) use address::path_kind;
+pub(crate) use address::{path_kind, relay_of};
+pub use reach::{Family, Mapping, Reachability};
+pub use relays::RelayState;
 
 /// Requests under way to the swarm's task, which takes them at once: room for the outputs of one input.
 const REQUESTS_MAX: usize = 256;
@@ -66,6 +79,32 @@ pub struct NetworkConfig {
     pub peers: Vec<Multiaddr>,
     /// Whether to look for peers of the local network.
     pub mdns: bool,
+    /// Whether to ask the router to let connections in.
+    pub upnp: bool,
+    /// Relays to use, each with `/p2p/..`.
+    pub relays: Vec<Multiaddr>,
+    /// Shown to a relay that refuses.
+    pub pass: Option<Pass>,
+    /// Own addresses outside, where the person knows them.
+    pub announce: Vec<Multiaddr>,
+}
+
+impl NetworkConfig {
+    /// Listens on free ports; looks for nobody.
+    #[must_use]
+    pub fn new(seed: Zeroizing<[u8; 32]>) -> Self {
+        Self {
+            seed,
+            listen: Vec::new(),
+            port: 0,
+            peers: Vec::new(),
+            mdns: false,
+            upnp: false,
+            relays: Vec::new(),
+            pass: None,
+            announce: Vec::new(),
+        }
+    }
 }
 
 /// The network can not be joined.
@@ -101,6 +140,8 @@ pub enum Request {
     Keep(NetworkKey, Vec<String>),
     /// See [`Output::Release`].
     Release(NetworkKey),
+    /// Which connected peers are co-members.
+    CoMembers(BTreeSet<NetworkKey>),
     /// See [`Output::Penalize`].
     Penalize(NetworkKey, Fault),
     /// Send what waits, close everything, end.
@@ -135,10 +176,36 @@ pub struct NetworkState {
     pub peers: BTreeMap<NetworkKey, Vec<String>>,
     /// Round trip to each peer that is up, in milliseconds, once it was measured.
     pub round_trips: BTreeMap<NetworkKey, u32>,
+    /// How the way to each peer that is up came to be.
+    pub ways: BTreeMap<NetworkKey, PeerWay>,
+    /// How this node is reachable.
+    pub reach: ReachState,
     /// Whether mDNS is in use.
     pub mdns: bool,
     /// What went on since the start.
     pub counters: Counters,
+}
+
+/// How this node is reachable from outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReachState {
+    /// Over IPv4.
+    pub v4: Family,
+    /// Over IPv6.
+    pub v6: Family,
+    /// What the router says.
+    pub mapping: Mapping,
+    /// Relays that are used or were named.
+    pub relays: Vec<RelayState>,
+}
+
+/// How the way to a peer came to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerWay {
+    /// By a hole that both sides punched.
+    pub punched: bool,
+    /// Why there is no better one, as far as is known.
+    pub failure: Option<String>,
 }
 
 /// Counts since the start.
@@ -156,6 +223,8 @@ pub struct Counters {
     pub sessions_broken: u64,
     /// Faults of peers.
     pub faults: u64,
+    /// Places with relays that were refused or lost.
+    pub reservations_lost: u64,
 }
 
 /// A running swarm.
@@ -179,13 +248,22 @@ impl Network {
         let peer = keypair.public().to_peer_id();
         let key = address::key_of(&peer)
             .ok_or_else(|| StartError::Swarm("the network key is no Ed25519 key".to_owned()))?;
-        let mut swarm = behaviour::swarm(keypair, config.mdns).map_err(StartError::Swarm)?;
+        let door = task::closed_door();
+        let parts = task::parts(config.mdns, config.upnp, &door);
+        let mut swarm = behaviour::swarm(keypair, &parts).map_err(StartError::Swarm)?;
         let listeners = task::listen(&mut swarm, &config.listen, config.port)?;
         let (requests, requests_rx) = mpsc::channel(REQUESTS_MAX);
         let (inputs_tx, inputs) = mpsc::channel(INPUTS_MAX);
         let (state_tx, state) = watch::channel(NetworkState::default());
         let (ready_tx, ready) = oneshot::channel();
-        let task = Task::new(swarm, requests_rx, inputs_tx, state_tx).map_err(StartError::Swarm)?;
+        let settings = Settings {
+            door,
+            pass: config.pass,
+            relays: config.relays,
+            announce: config.announce,
+        };
+        let task = Task::new(swarm, (requests_rx, inputs_tx), state_tx, settings)
+            .map_err(StartError::Swarm)?;
         let task = tokio::spawn(task.run(config.peers, listeners, ready_tx));
         let network = Self {
             key,

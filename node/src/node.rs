@@ -1,5 +1,6 @@
 //! Starting, serving and ending a node.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +10,7 @@ use alloquy_api::rpc::{PeerStatus, StatusReport};
 use alloquy_core::{Node, RestoreError, StorageError};
 use alloquy_ids::{AccountId, DeviceId, UnixMs};
 use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
 use rand_chacha::ChaCha20Rng;
 use rand_core::Rng;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -87,6 +89,8 @@ fn joined(result: Result<Result<(), RunError>, tokio::task::JoinError>) -> Resul
 pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
     let listen = parse_addresses(&config.listen)?;
     let peers = parse_addresses(&config.peers)?;
+    let relays = parse_relays(&config.relays)?;
+    let announce = parse_addresses(&config.announce)?;
     let dir = DataDir::new(config.data_dir.clone());
     let clock = Clock::start();
     let restored = {
@@ -103,11 +107,15 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
     } = restored;
     let seed = Zeroizing::new(node.network_seed());
     let network = Network::start(NetworkConfig {
-        seed,
+        upnp: config.upnp && !only_here(&listen),
         listen,
         port,
         peers,
         mdns: config.mdns,
+        relays,
+        pass: config.relay_pass.map(|pass| *pass),
+        announce,
+        ..NetworkConfig::new(seed)
     })
     .await?;
 
@@ -141,6 +149,7 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         clients,
         snapshot: snapshot_tx,
         connections: Connections::default(),
+        co_members: BTreeSet::new(),
         connections_due: None,
         core_snapshot,
         clock,
@@ -238,6 +247,31 @@ pub(crate) fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, RunErr
             })
     };
     texts.iter().map(parse).collect()
+}
+
+/// Whether a node listens to this machine alone: then no router has anything to do with it.
+fn only_here(listen: &[Multiaddr]) -> bool {
+    let here = |address: &Multiaddr| match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => ip.is_loopback(),
+        Some(Protocol::Ip6(ip)) => ip.is_loopback(),
+        _ => false,
+    };
+    !listen.is_empty() && listen.iter().all(here)
+}
+
+fn parse_relays(texts: &[String]) -> Result<Vec<Multiaddr>, RunError> {
+    let relays = parse_addresses(texts)?;
+    for (relay, text) in relays.iter().zip(texts) {
+        let named = matches!(relay.iter().last(), Some(Protocol::P2p(_)));
+        let through = relay.iter().any(|part| part == Protocol::P2pCircuit);
+        if !named || through {
+            return Err(RunError::Address {
+                text: text.clone(),
+                reason: "a relay's address ends in /p2p/ and its name".to_owned(),
+            });
+        }
+    }
+    Ok(relays)
 }
 
 impl From<StartError> for RunError {

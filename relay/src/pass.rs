@@ -134,9 +134,11 @@ impl Pass {
         let bytes: &[u8; PASS_BYTES] =
             bytes
                 .try_into()
-                .map_err(|_: std::array::TryFromSliceError| ParsePassError::Bytes {
-                    given: bytes.len(),
-                })?;
+                .map_err(
+                    |_length: std::array::TryFromSliceError| ParsePassError::Bytes {
+                        given: bytes.len(),
+                    },
+                )?;
         let (mark, rest) = bytes.split_at(MARK.len());
         if mark != MARK {
             let begin = String::from_utf8_lossy(mark).into_owned();
@@ -175,7 +177,7 @@ impl Pass {
             .and_then(|key| {
                 key.verify_strict(&self.signed(), &Signature::from_bytes(&self.signature))
             })
-            .map_err(|_: ed25519_dalek::SignatureError| PassError::Signature(self.issuer))
+            .map_err(|_weak: ed25519_dalek::SignatureError| PassError::Signature(self.issuer))
     }
 }
 

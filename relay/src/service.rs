@@ -31,8 +31,9 @@ use crate::metered::Metered;
 use crate::quota::Quota;
 use crate::show;
 
-/// How long a dial or a handshake may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a dial or a handshake may take. Shorter than the ten seconds that a client waits for the outcome of a dial
+/// that tells it whether it is reachable.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How long the start may take until every listener has said where it listens.
 const LISTEN_LIMIT: Duration = Duration::from_secs(10);
 /// A QUIC peer that is silent for this long is gone.

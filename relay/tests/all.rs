@@ -1,4 +1,8 @@
 //! The relay as others meet it: swarms on this machine's loopback, the program's command line.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can not go on says so by panicking"
+)]
 
 #[path = "all/arguments.rs"]
 mod arguments;

@@ -11,6 +11,7 @@ pub mod event;
 pub mod limits;
 pub mod line;
 pub mod pages;
+pub mod reach;
 pub mod reply;
 pub mod report;
 pub mod rpc;

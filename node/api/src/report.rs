@@ -5,6 +5,8 @@
 use alloquy_ids::{AccountId, DeviceId, NetworkKey, UnixMs};
 use serde::{Deserialize, Serialize};
 
+use crate::snapshot::ConnectionsSnapshot;
+
 /// What `alloquy-node init` made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InitReport {
@@ -93,6 +95,9 @@ impl KeySource {
 pub struct DoctorReport {
     /// Every check that was made, in order.
     pub checks: Vec<Check>,
+    /// How the running node is reached and reaches others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<ConnectionsSnapshot>,
 }
 
 impl DoctorReport {

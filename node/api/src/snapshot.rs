@@ -7,6 +7,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, NetworkKey, UnixMs
 use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
+use crate::reach::{ReachView, Way};
 use crate::reply::{ChannelView, CommandError, MemberView, MessageView, RoleView, TemplateView};
 
 /// Everything that a face may show at one moment.
@@ -85,6 +86,8 @@ pub struct ConnectionsSnapshot {
     pub listen: Vec<String>,
     /// Whether peers on the local network are looked for.
     pub local_discovery: bool,
+    /// How this node is reached from outside.
+    pub reach: ReachView,
     /// Peers that are connected, or were since the start; co-members first, then by name.
     pub peers: Vec<ConnectionView>,
 }
@@ -102,6 +105,8 @@ pub struct ConnectionView {
     pub path: Option<PathKind>,
     /// The remote address of that way.
     pub address: String,
+    /// How that way came to be, and why there is no better one.
+    pub way: Way,
     /// Round trip, milliseconds, as last measured.
     pub round_trip_ms: Option<u32>,
     /// When it was last connected.

@@ -47,7 +47,11 @@ pub(crate) struct Book {
 impl Book {
     /// Own addresses without `/p2p`, for invites and signals.
     pub(crate) fn own(&self) -> Vec<String> {
-        let bare = |address: &String| address.split("/p2p/").next().unwrap_or(address).to_owned();
+        // Only the last name is the own one; before it may stand a relay's.
+        let bare = |address: &String| match address.rsplit_once("/p2p/") {
+            Some((place, _)) if !place.is_empty() => place.to_owned(),
+            _ => address.clone(),
+        };
         let mut own: Vec<_> = self
             .listen
             .iter()
@@ -238,6 +242,28 @@ impl<R: CryptoRng> Node<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn own_addresses_lose_their_own_name_and_keep_a_relays() {
+        let book = Book {
+            listen: [
+                "/ip4/192.0.2.1/tcp/1/p2p/12D3KooWme",
+                "/ip4/192.0.2.9/tcp/4/p2p/12D3KooWrelay/p2p-circuit/p2p/12D3KooWme",
+                "/ip4/192.0.2.1/udp/1/quic-v1",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+            ..Book::default()
+        };
+        assert_eq!(
+            book.own(),
+            [
+                "/ip4/192.0.2.1/tcp/1",
+                "/ip4/192.0.2.9/tcp/4/p2p/12D3KooWrelay/p2p-circuit",
+                "/ip4/192.0.2.1/udp/1/quic-v1",
+            ]
+        );
+    }
 
     #[test]
     fn the_newest_addresses_come_first_and_old_ones_are_dropped_at_the_limit() {

@@ -91,6 +91,18 @@ pub(crate) struct Run {
     /// Neither looks for peers on the local network nor answers there
     #[arg(long)]
     pub(crate) no_mdns: bool,
+    /// Multiaddr of a relay, ending in /p2p/ and its name; may be given several times
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) relay: Vec<String>,
+    /// File with a pass for relays that admit by one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) relay_pass: Option<PathBuf>,
+    /// Does not ask the router to let connections in (UPnP)
+    #[arg(long)]
+    pub(crate) no_upnp: bool,
+    /// Multiaddr at which this node is reachable from outside, where that is known; may be given several times
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(crate) announce: Vec<String>,
     /// Multiaddr of a peer to dial at the start; may be given several times
     #[arg(long, value_name = "MULTIADDR")]
     pub(crate) peer: Vec<String>,

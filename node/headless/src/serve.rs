@@ -1,9 +1,12 @@
 //! `run`: the node in the foreground.
 
+use std::fs::File;
 use std::future::Future;
+use std::io::Read;
+use std::path::Path;
 
 use alloquy_api::{CommandError, ErrorCode};
-use alloquy_node::{KeySource, NodeConfig, Running};
+use alloquy_node::{KeySource, NodeConfig, Pass, Running};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -18,6 +21,10 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         listen: arguments.listen.clone(),
         mdns: !arguments.no_mdns,
         peers: arguments.peer.clone(),
+        upnp: !arguments.no_upnp,
+        relays: arguments.relay.clone(),
+        relay_pass: relay_pass(arguments.relay_pass.as_deref())?,
+        announce: arguments.announce.clone(),
         ..NodeConfig::new(&arguments.data.dir, key_source(&arguments.key)?)
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -42,17 +49,37 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
     })
 }
 
+/// Bytes of a file that is read for a pass: the pass, and what an editor may have added.
+const PASS_FILE_BYTES_MAX: u64 = 1024;
+
+fn relay_pass(path: Option<&Path>) -> Result<Option<Box<Pass>>, CommandError> {
+    let Some(path) = path else { return Ok(None) };
+    let bad = |reason: String| {
+        let message = format!("{}: {reason}", path.display());
+        CommandError::new(ErrorCode::Parse, message)
+    };
+    let mut text = String::new();
+    File::open(path)
+        .and_then(|file| file.take(PASS_FILE_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| bad(error.to_string()))?;
+    let pass = text.trim().parse::<Pass>();
+    pass.map(|pass| Some(Box::new(pass)))
+        .map_err(|error| bad(error.to_string()))
+}
+
 /// The account and every address, the peer's own name once for all of them.
 fn ready_line(running: &Running) -> String {
     let status = running.status();
-    let bare = status
-        .listen
-        .iter()
-        .map(|address| address.split("/p2p/").next().unwrap_or(address));
+    let bare = status.listen.iter().map(|address| {
+        address
+            .rsplit_once("/p2p/")
+            .map_or(&**address, |(at, _)| at)
+    });
     let peer = status
         .listen
         .first()
-        .and_then(|address| address.split("/p2p/").nth(1));
+        .and_then(|address| address.rsplit_once("/p2p/"))
+        .map(|(_, peer)| peer);
     let addresses = bare.collect::<Vec<_>>().join(" ");
     format!(
         "ready: account {} listens on {addresses} as /p2p/{}",

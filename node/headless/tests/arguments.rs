@@ -52,6 +52,10 @@ fn help_names_every_action_and_the_exit_codes() {
                 "--data",
                 "--listen",
                 "--no-mdns",
+                "--relay",
+                "--relay-pass",
+                "--no-upnp",
+                "--announce",
                 "--peer",
                 "--passphrase-file",
             ],
@@ -108,4 +112,33 @@ fn arguments_that_do_not_fit_end_with_2_and_print_no_result() {
             "{arguments:?}"
         );
     }
+}
+
+#[test]
+fn a_relay_and_a_pass_that_are_none_are_told_with_what_was_given() {
+    let dir = std::env::temp_dir().join(format!("alloquy-arguments-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (data, pass) = (dir.join("data"), dir.join("pass"));
+    let (data, pass) = (data.display().to_string(), pass.display().to_string());
+    std::fs::write(&pass, "alqpass:abc").unwrap();
+    let missing = format!("{pass}.missing");
+    for (flag, value, words) in [
+        ("--relay", "/ip4/192.0.2.1/tcp/1", "/p2p/"),
+        ("--relay", "relay.example.org", "relay.example.org"),
+        ("--announce", "192.0.2.1:4000", "192.0.2.1:4000"),
+        ("--relay-pass", &pass, "11 characters are no pass"),
+        ("--relay-pass", &missing, "No such file"),
+    ] {
+        let output = run(&["run", "--data", &data, flag, value]);
+        let said = text(&output.stderr);
+        assert!(
+            !output.status.success() && output.stdout.is_empty(),
+            "{said}"
+        );
+        assert!(
+            said.contains(value) && said.contains(words),
+            "{flag}: {said}"
+        );
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
 }

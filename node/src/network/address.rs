@@ -1,14 +1,10 @@
-//! Names of peers and places: network keys, libp2p's peer ids, multiaddrs as text.
-//!
-//! A peer id of an Ed25519 key is the key itself behind six bytes (an identity multihash of its protobuf form),
-//! so the two convert into each other without a table. Peers with other kinds of keys have no
-//! [`NetworkKey`] and are not served.
+//! Places: multiaddrs as text, what lies behind them, and which are worth telling.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use alloquy_api::snapshot::PathKind;
-use alloquy_ids::NetworkKey;
-use libp2p::identity::{PublicKey, ed25519};
+pub(super) use alloquy_relay::{key_of, peer_of};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
@@ -17,22 +13,99 @@ pub(super) const PEER_ADDRESSES_MAX: usize = 32;
 /// Bytes of one address as text: far above any that we dial.
 const ADDRESS_BYTES_MAX: usize = 256;
 
-/// The network key inside a peer id, if it is of an Ed25519 key.
-pub(super) fn key_of(peer: &PeerId) -> Option<NetworkKey> {
-    /// Multicodec of the identity hash.
-    const IDENTITY: u64 = 0x00;
-    let hash = peer.as_ref();
-    if hash.code() != IDENTITY {
-        return None;
-    }
-    let public = PublicKey::try_decode_protobuf(hash.digest()).ok()?;
-    Some(NetworkKey(public.try_into_ed25519().ok()?.to_bytes()))
+/// Whether an address leads through a relay.
+pub(super) fn is_circuit(address: &Multiaddr) -> bool {
+    address.iter().any(|part| part == Protocol::P2pCircuit)
 }
 
-/// The peer id of a network key; `None` for bytes that are no point of the curve.
-pub(super) fn peer_of(key: NetworkKey) -> Option<PeerId> {
-    let public = ed25519::PublicKey::try_from_bytes(key.as_bytes()).ok()?;
-    Some(PublicKey::from(public).to_peer_id())
+/// The relay's own address and name, of an address that leads through one relay.
+pub(super) fn split_circuit(address: &Multiaddr) -> Option<(Multiaddr, PeerId)> {
+    let before: Multiaddr = address
+        .iter()
+        .take_while(|part| *part != Protocol::P2pCircuit)
+        .collect();
+    match split_peer(before) {
+        (relay, Some(peer)) if is_circuit(address) && !relay.is_empty() => Some((relay, peer)),
+        _ => None,
+    }
+}
+
+/// The IP address that an address begins with; IPv4 within IPv6 as IPv4.
+pub(super) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
+    match address.iter().next() {
+        Some(Protocol::Ip4(ip)) => Some(ip.into()),
+        Some(Protocol::Ip6(ip)) => Some(IpAddr::from(ip).to_canonical()),
+        _ => None,
+    }
+}
+
+/// Whether packets to an IP address may come from anywhere on the internet.
+pub(super) fn is_global(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let shared_by_carrier = a == 100 && (64..128).contains(&b);
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || shared_by_carrier)
+        }
+        IpAddr::V6(ip) => !(ip.is_loopback() || ip.is_unspecified() || is_local(ip)),
+    }
+}
+
+/// Where an address leads to, the most useful first; addresses of one kind are over different transports.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Global4,
+    Relay(PeerId),
+    Global6,
+    Local4,
+    Local6,
+    Here,
+}
+
+fn kind_of(address: &Multiaddr) -> Kind {
+    if let Some((_, relay)) = split_circuit(address) {
+        return Kind::Relay(relay);
+    }
+    match ip_of(address) {
+        Some(ip) if ip.is_loopback() => Kind::Here,
+        Some(ip @ IpAddr::V4(_)) if is_global(ip) => Kind::Global4,
+        Some(IpAddr::V4(_)) => Kind::Local4,
+        Some(ip) if !is_global(ip) => Kind::Local6,
+        // Names and what is not known may lead anywhere.
+        _ => Kind::Global6,
+    }
+}
+
+/// Orders addresses so that however few are taken from the front, they are a mix: one of each kind, QUIC first, then the
+/// next of each.
+pub(super) fn mixed(addresses: impl IntoIterator<Item = Multiaddr>) -> Vec<Multiaddr> {
+    let mut kinds: BTreeMap<Kind, Vec<Multiaddr>> = BTreeMap::new();
+    for address in addresses {
+        let of_kind = kinds.entry(kind_of(&address)).or_default();
+        if !of_kind.contains(&address) {
+            of_kind.push(address);
+        }
+    }
+    let is_quic = |address: &Multiaddr| address.iter().any(|part| part == Protocol::QuicV1);
+    let mut ranked: Vec<(usize, usize, Multiaddr)> = Vec::new();
+    for (place, (_, mut of_kind)) in kinds.into_iter().enumerate() {
+        of_kind.sort_by_key(|address| (!is_quic(address), address.to_string()));
+        // QUIC and TCP take turns within a kind.
+        let (quic, other): (Vec<_>, Vec<_>) = of_kind.into_iter().partition(is_quic);
+        let turns = |list: Vec<Multiaddr>, first: usize| {
+            list.into_iter()
+                .enumerate()
+                .map(move |(n, address)| (2 * n + first, address))
+        };
+        let both = turns(quic, 0).chain(turns(other, 1));
+        ranked.extend(both.map(|(turn, address)| (turn, place, address)));
+    }
+    ranked.sort_by_key(|(turn, place, _)| (*turn, *place));
+    ranked.into_iter().map(|(_, _, address)| address).collect()
 }
 
 /// Cuts a `/p2p/..` at the end off and returns it.
@@ -66,9 +139,12 @@ pub(super) fn parse_kept(texts: &[String]) -> Vec<Multiaddr> {
 /// What a peer says of itself, as text for its record.
 pub(super) fn texts_of(addresses: &[Multiaddr]) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
-    for address in addresses {
-        let text = split_peer(address.clone()).0.to_string();
-        if !text.is_empty() && text.len() <= ADDRESS_BYTES_MAX && !texts.contains(&text) {
+    let bare = addresses
+        .iter()
+        .map(|address| split_peer(address.clone()).0);
+    for address in mixed(bare.filter(|address| !address.is_empty())) {
+        let text = address.to_string();
+        if text.len() <= ADDRESS_BYTES_MAX {
             texts.push(text);
         }
         if texts.len() == PEER_ADDRESSES_MAX {
@@ -76,6 +152,12 @@ pub(super) fn texts_of(addresses: &[Multiaddr]) -> Vec<String> {
         }
     }
     texts
+}
+
+/// The relay that a remote address leads through, by name.
+pub(crate) fn relay_of(remote: &str) -> Option<String> {
+    let address = remote.parse::<Multiaddr>().ok()?;
+    split_circuit(&address).map(|(_, relay)| relay.to_string())
 }
 
 /// What lies between this machine and a remote address.
@@ -110,21 +192,65 @@ mod tests {
     use super::*;
 
     #[test]
-    fn network_keys_and_peer_ids_are_two_names_of_one_key() {
-        let pair = Keypair::ed25519_from_bytes([7; 32]).unwrap();
-        let public = pair.public().try_into_ed25519().unwrap().to_bytes();
-        let peer = pair.public().to_peer_id();
-        assert_eq!(key_of(&peer), Some(NetworkKey(public)));
-        assert_eq!(peer_of(NetworkKey(public)), Some(peer));
-        assert_eq!(
-            key_of(&PeerId::random()),
-            None,
-            "a random hash holds no key"
-        );
-        assert!(
-            (0..=255).any(|n| peer_of(NetworkKey([n; 32])).is_none()),
-            "not all bytes are points of the curve"
-        );
+    fn the_first_addresses_are_a_mix_of_all_ways() {
+        let relays = [1, 2].map(|n| {
+            let pair = Keypair::ed25519_from_bytes([n; 32]).unwrap();
+            pair.public().to_peer_id()
+        });
+        let mut all: Vec<String> = Vec::new();
+        for host in [
+            "/ip4/127.0.0.1",
+            "/ip4/192.168.1.7",
+            "/ip4/10.1.1.7",
+            "/ip4/198.51.100.7",
+            "/ip6/2001:db8::7",
+            "/ip6/fd00::7",
+        ] {
+            all.push(format!("{host}/tcp/1"));
+            all.push(format!("{host}/udp/1/quic-v1"));
+        }
+        for relay in relays {
+            all.push(format!("/ip4/203.0.113.1/tcp/4/p2p/{relay}/p2p-circuit"));
+            all.push(format!(
+                "/ip4/203.0.113.1/udp/4/quic-v1/p2p/{relay}/p2p-circuit"
+            ));
+        }
+        let all = all.iter().map(|text| text.parse().unwrap());
+        let first: Vec<String> = mixed(all).iter().take(8).map(ToString::to_string).collect();
+        for wanted in [
+            "/ip4/198.51.100.7/udp/1/quic-v1",
+            "/ip6/2001:db8::7/udp/1/quic-v1",
+            "/udp/1/quic-v1",
+        ] {
+            assert!(first.iter().any(|text| text.contains(wanted)), "{first:?}");
+        }
+        for relay in relays {
+            let through = format!("quic-v1/p2p/{relay}/p2p-circuit");
+            assert!(
+                first.iter().any(|text| text.ends_with(&through)),
+                "{first:?}"
+            );
+        }
+        assert!(first[7].contains("/tcp/"), "then over TCP: {first:?}");
+    }
+
+    #[test]
+    fn the_relay_of_an_address_is_found_and_nothing_else_is_taken_for_one() {
+        let peer = Keypair::ed25519_from_bytes([7; 32])
+            .unwrap()
+            .public()
+            .to_peer_id();
+        let relay: Multiaddr = "/ip4/203.0.113.1/tcp/4".parse().unwrap();
+        let circuit = format!("{relay}/p2p/{peer}/p2p-circuit").parse().unwrap();
+        assert_eq!(split_circuit(&circuit), Some((relay, peer)));
+        for other in [
+            "/ip4/203.0.113.1/tcp/4".to_owned(),
+            "/ip4/203.0.113.1/tcp/4/p2p-circuit".to_owned(),
+            format!("/p2p/{peer}/p2p-circuit"),
+            format!("/ip4/203.0.113.1/tcp/4/p2p/{peer}"),
+        ] {
+            assert_eq!(split_circuit(&other.parse().unwrap()), None, "{other}");
+        }
     }
 
     #[test]
@@ -178,7 +304,8 @@ mod tests {
         let kept = parse_kept(&texts);
         assert_eq!(
             texts_of(&kept),
-            ["/ip4/127.0.0.1/tcp/1", "/ip6/::1/udp/2/quic-v1"]
+            ["/ip6/::1/udp/2/quic-v1", "/ip4/127.0.0.1/tcp/1"],
+            "QUIC first"
         );
         let many: Vec<_> = (1..100)
             .map(|port| format!("/ip4/1.2.3.4/tcp/{port}"))

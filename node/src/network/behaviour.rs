@@ -4,14 +4,17 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use alloquy_core::limits::GOSSIP_BYTES_MAX;
+use alloquy_relay::{Door, Limits, hop};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{Swarm, SwarmBuilder, identify, mdns, noise, ping, tcp, yamux};
+use libp2p::{
+    Swarm, SwarmBuilder, autonat, dcutr, identify, mdns, noise, ping, relay, tcp, upnp, yamux,
+};
 
-use super::pulse;
+use super::{pulse, seek, streams};
 
 /// Bytes around a sealed gossip frame: nonce and tag of the seal, names and lengths of the protocol.
 const GOSSIP_OVERHEAD_BYTES: usize = 4 * 1024;
@@ -53,19 +56,61 @@ pub(super) struct Behaviour {
     pub(super) gossipsub: Gossipsub,
     pub(super) ping: ping::Behaviour,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
-    pub(super) streams: libp2p_stream::Behaviour,
+    pub(super) streams: streams::Behaviour,
+    /// Shows passes to relays.
+    pub(super) passes: libp2p_stream::Behaviour,
+    pub(super) relayed: relay::client::Behaviour,
+    /// Relays for co-members, while this node is reachable from outside.
+    pub(super) hop: relay::Behaviour,
+    pub(super) punch: dcutr::Behaviour,
+    pub(super) asks_reach: autonat::v2::client::Behaviour,
+    pub(super) tells_reach: autonat::v2::server::Behaviour,
+    pub(super) seek: seek::Behaviour,
+    pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
+}
+
+/// What is switched on by the person who starts the node, and who may reserve here.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) mdns: Switch,
+    pub(super) upnp: Switch,
+    pub(super) door: Door,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
+
+impl From<bool> for Switch {
+    fn from(on: bool) -> Self {
+        if on { Self::On } else { Self::Off }
+    }
 }
 
 /// Makes the swarm; must be called within a tokio runtime.
-pub(super) fn swarm(keypair: Keypair, mdns: bool) -> Result<Swarm<Behaviour>, String> {
-    let make = |keypair: &Keypair| {
+pub(super) fn swarm(keypair: Keypair, parts: &Parts) -> Result<Swarm<Behaviour>, String> {
+    let own = keypair.public().to_peer_id();
+    let make = |keypair: &Keypair, relayed: relay::client::Behaviour| {
         Ok(Behaviour {
             limits: limits(),
             identify: identify(keypair),
             gossipsub: gossip()?,
             ping: ping::Behaviour::new(pulse::config()),
-            mdns: mdns_of(keypair, mdns),
-            streams: libp2p_stream::Behaviour::new(),
+            mdns: mdns_of(keypair, parts.mdns == Switch::On),
+            streams: streams::Behaviour::default(),
+            passes: libp2p_stream::Behaviour::new(),
+            relayed,
+            hop: hop(own, &Limits::of_member(), &parts.door, None),
+            punch: dcutr::Behaviour::new(own),
+            asks_reach: autonat::v2::client::Behaviour::default(),
+            tells_reach: autonat::v2::server::Behaviour::default(),
+            seek: seek::Behaviour::new(own),
+            upnp: (parts.upnp == Switch::On)
+                .then(upnp::tokio::Behaviour::default)
+                .into(),
         })
     };
     let swarm = SwarmBuilder::with_existing_identity(keypair)
@@ -82,6 +127,8 @@ pub(super) fn swarm(keypair: Keypair, mdns: bool) -> Result<Swarm<Behaviour>, St
             config.handshake_timeout = HANDSHAKE;
             config
         })
+        .with_relay_client(noise::Config::new, yamux::Config::default)
+        .map_err(|error| error.to_string())?
         .with_behaviour(make)
         .map_err(|error| error.to_string())?
         .with_swarm_config(|config| {

@@ -3,6 +3,9 @@
 //! Protocol `/alloquy/1`. Each peer opens one stream to each other at the start of their session and writes all
 //! its frames to it, so that they keep their order. Nothing is ever sent back on it: that the reading side ends
 //! it early is how the writing side learns that it must start over.
+//!
+//! A session that began through a relay moves when a direct connection stands: the writing side ends its stream after the
+//! last frame and opens another one there, and the reading side reads the first to its end before it begins the second.
 
 use std::io;
 use std::sync::Arc;
@@ -12,9 +15,11 @@ use std::time::Duration;
 use alloquy_core::limits::FRAME_BYTES_MAX;
 use bytes::{Bytes, BytesMut};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use libp2p::{PeerId, StreamProtocol};
-use tokio::sync::mpsc;
+use libp2p::StreamProtocol;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+
+use super::streams::Opened;
 
 /// The protocol's name and version.
 pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/alloquy/1");
@@ -86,20 +91,20 @@ impl Outgoing {
     }
 }
 
-/// Opens the stream to `peer` and writes its queue until the queue or the stream ends.
+/// Writes a queue to a stream that is being opened, until the queue or the stream ends.
 pub(super) async fn write_to(
-    mut control: libp2p_stream::Control,
-    peer: PeerId,
+    opening: oneshot::Receiver<Opened>,
     waiting: Waiting,
 ) -> io::Result<()> {
-    let stream = timeout(OPEN_LIMIT, control.open_stream(peer, PROTOCOL))
+    let stream = timeout(OPEN_LIMIT, opening)
         .await
         .map_err(io::Error::from)?
-        .map_err(io::Error::other)?;
+        .map_err(|_gone| io::Error::from(io::ErrorKind::NotConnected))??;
     write_frames(stream, waiting).await
 }
 
-/// Writes frames until the queue ends, then closes the stream.
+/// Writes frames until the queue ends, then closes the stream and waits until the peer has read it to its end: it lets its
+/// own side go then.
 async fn write_frames<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     mut waiting: Waiting,
@@ -126,7 +131,12 @@ async fn write_frames<S: AsyncRead + AsyncWrite + Unpin>(
         }
         timeout(PROGRESS_LIMIT, write.flush()).await??;
     }
-    timeout(PROGRESS_LIMIT, write.close()).await?
+    timeout(PROGRESS_LIMIT, write.close()).await??;
+    // However it goes, by an end or a reset; who closed the connection meanwhile has read no more.
+    match timeout(PROGRESS_LIMIT, read.read(&mut nothing)).await {
+        Ok(_) => Ok(()),
+        Err(elapsed) => Err(elapsed.into()),
+    }
 }
 
 async fn write_frame(write: &mut (impl AsyncWrite + Unpin), frame: &[u8]) -> io::Result<()> {
@@ -189,6 +199,8 @@ mod tests {
             assert_eq!(read_frame(&mut far).await.unwrap(), Some(frame));
         }
         assert_eq!(read_frame(&mut far).await.unwrap(), None);
+        assert!(!writer.is_finished(), "it waits until all is read");
+        drop(far);
         writer.await.unwrap().unwrap();
     }
 

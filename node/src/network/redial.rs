@@ -1,7 +1,7 @@
 //! Who is dialled, and when again: a machine without clocks or sockets of its own.
 //!
-//! A target is a peer that somebody wants: the core ([`Why::Kept`]), the command line ([`Why::Named`]) or mDNS
-//! ([`Why::Found`]). It is dialled at once, then with a pause of 250 ms that doubles to 10 s, each shortened
+//! A target is a peer that somebody wants: the core ([`Why::Kept`]), the command line ([`Why::Named`]), mDNS
+//! ([`Why::Found`]), a search among co-members ([`Why::Sought`]) or whoever needs a relay ([`Why::Relay`]). It is dialled at once, then with a pause of 250 ms that doubles to 10 s, each shortened
 //! by up to a half at random so that two peers that lost each other do not dial in step for ever. It is forgotten
 //! when nobody wants it. Addresses without a known peer are targets of their own until one answers.
 
@@ -34,6 +34,8 @@ pub(super) enum Why {
     Kept,
     Named,
     Found,
+    Sought,
+    Relay,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,13 +187,7 @@ impl Redial {
         let is_due = |entry: &Entry| matches!(entry.phase, Phase::Due(at) if at <= now);
         let (target, entry) = self.targets.iter_mut().find(|(_, entry)| is_due(entry))?;
         entry.phase = Phase::Dialling;
-        let mut addresses: Vec<Multiaddr> = Vec::new();
-        for address in entry.wanted.values().flatten() {
-            if !addresses.contains(address) {
-                addresses.push(address.clone());
-            }
-        }
-        Some((target.clone(), addresses))
+        Some((target.clone(), all_of(&entry.wanted)))
     }
 
     /// When the next dial is due.
@@ -201,6 +197,12 @@ impl Redial {
             Phase::Dialling | Phase::Connected => None,
         };
         self.targets.values().filter_map(due).min()
+    }
+
+    /// Every address at which a peer is wanted.
+    pub(super) fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        let entry = self.targets.get(&Target::Peer(*peer));
+        entry.map_or_else(Vec::new, |entry| all_of(&entry.wanted))
     }
 
     fn wanted(&self, peer: &PeerId, why: Why) -> &[Multiaddr] {
@@ -214,6 +216,16 @@ impl Redial {
         let only_found = |entry: &&Entry| entry.wanted.keys().all(|why| *why == Why::Found);
         self.targets.values().filter(only_found).count()
     }
+}
+
+fn all_of(wanted: &BTreeMap<Why, Vec<Multiaddr>>) -> Vec<Multiaddr> {
+    let mut addresses: Vec<Multiaddr> = Vec::new();
+    for address in wanted.values().flatten() {
+        if !addresses.contains(address) {
+            addresses.push(address.clone());
+        }
+    }
+    addresses
 }
 
 /// The pause after `failures` failures: between a half and the whole of 250 ms * 2^failures, at most 10 s.

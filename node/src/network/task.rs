@@ -4,6 +4,10 @@
 //! gather in an outbox, and when that is full neither swarm nor streams are read until there is room, so
 //! that peers feel it. Requests are always taken.
 
+mod dialling;
+mod paths;
+mod reaching;
+mod seeking;
 mod sessions;
 mod start;
 
@@ -11,35 +15,41 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use alloquy_core::{Fault, Input, Topic};
+use alloquy_relay::{Door, Pass};
 use bytes::Bytes;
 use futures::StreamExt;
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionId, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Stream, Swarm, gossipsub, identify, mdns, ping};
+use libp2p::swarm::SwarmEvent;
+use libp2p::{Multiaddr, PeerId, Swarm, gossipsub, identify, mdns, ping};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::behaviour::{Behaviour, BehaviourEvent};
+use super::dials::Dials;
 use super::faults::Faults;
 use super::gossip::{self, Verdicts};
-use super::redial::{Redial, Target, Why};
-use super::{NetworkState, Request, StartError, address, frames};
+use super::reach::Reach;
+use super::redial::{Redial, Why};
+use super::relays::Relays;
+use super::{NetworkState, Request, StartError, address};
+use reaching::Said;
 use sessions::{Ended, FromPeer, Session};
+
+pub(super) use reaching::{Settings, closed_door, parts};
 
 pub(super) use start::{Listeners, listen};
 
 /// Inputs that wait for the core before the swarm is no longer read.
 const OUTBOX_MAX: usize = 64;
-/// Incoming streams on their way to the loop: one per connection.
-const STREAMS_MAX: usize = 256;
 /// Frames read on their way to the loop; each reader waits with its next one until there is room.
 const FRAMES_MAX: usize = 8;
 /// How long the last frames may take at the end.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 /// How long connections are kept after the last write, for what is still in the air.
 const LINGER: Duration = Duration::from_millis(150);
+/// So often relays and relayed sessions are looked after.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// All that the loop owns.
 pub(super) struct Task {
@@ -48,15 +58,25 @@ pub(super) struct Task {
     inputs: mpsc::Sender<Input>,
     state: watch::Sender<NetworkState>,
     outbox: VecDeque<Input>,
-    control: libp2p_stream::Control,
-    streams: mpsc::Receiver<(PeerId, Stream)>,
     from_peers: mpsc::Receiver<FromPeer>,
     to_loop: mpsc::Sender<FromPeer>,
     tasks: JoinSet<Ended>,
     sessions: BTreeMap<PeerId, Session>,
     session_last: u64,
-    dials: BTreeMap<ConnectionId, Target>,
+    dials: Dials,
     redial: Redial,
+    relays: Relays,
+    reach: Reach,
+    /// What connected peers say that they speak.
+    said: BTreeMap<PeerId, Said>,
+    look_at: Instant,
+    door: Door,
+    co_members: BTreeSet<PeerId>,
+    /// Whom the core keeps.
+    kept: BTreeSet<PeerId>,
+    /// Who was searched for lately.
+    sought: BTreeMap<PeerId, Instant>,
+    pass: Option<Pass>,
     verdicts: Verdicts,
     faults: Faults,
     listen: BTreeSet<Multiaddr>,
@@ -66,40 +86,43 @@ pub(super) struct Task {
 impl Task {
     pub(super) fn new(
         swarm: Swarm<Behaviour>,
-        requests: mpsc::Receiver<Request>,
-        inputs: mpsc::Sender<Input>,
+        (requests, inputs): (mpsc::Receiver<Request>, mpsc::Sender<Input>),
         state: watch::Sender<NetworkState>,
+        settings: Settings,
     ) -> Result<Self, String> {
-        let mut control = swarm.behaviour().streams.new_control();
-        let incoming = control
-            .accept(frames::PROTOCOL)
-            .map_err(|error| error.to_string())?;
         let mdns = swarm.behaviour().mdns.is_enabled();
         state.send_modify(|state| state.mdns = mdns);
-        let (streams_tx, streams) = mpsc::channel(STREAMS_MAX);
         let (to_loop, from_peers) = mpsc::channel(FRAMES_MAX);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(sessions::accept(incoming, streams_tx));
-        Ok(Self {
+        let upnp = swarm.behaviour().upnp.is_enabled();
+        let mut task = Self {
             swarm,
             requests,
             inputs,
             state,
             outbox: VecDeque::new(),
-            control,
-            streams,
             from_peers,
             to_loop,
-            tasks,
+            tasks: JoinSet::new(),
             sessions: BTreeMap::new(),
             session_last: 0,
-            dials: BTreeMap::new(),
+            dials: Dials::default(),
             redial: Redial::default(),
+            relays: Relays::default(),
+            reach: Reach::new(upnp),
+            said: BTreeMap::new(),
+            look_at: Instant::now(),
+            door: settings.door,
+            co_members: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            sought: BTreeMap::new(),
+            pass: settings.pass,
             verdicts: Verdicts::default(),
             faults: Faults::default(),
             listen: BTreeSet::new(),
             rng: crate::entropy::seeded().map_err(|error| error.to_string())?,
-        })
+        };
+        task.know_named(settings.relays, settings.announce);
+        Ok(task)
     }
 
     /// Serves until told to end or until nobody listens any more.
@@ -122,7 +145,12 @@ impl Task {
     /// One thing that happens; whether to go on.
     async fn turn(&mut self) -> bool {
         let room = self.outbox.len() < OUTBOX_MAX;
-        let redial_at = self.redial.next_at();
+        let dials_at = [
+            self.redial.next_at(),
+            self.dials.next_at(),
+            Some(self.look_at),
+        ];
+        let next_at = dials_at.into_iter().flatten().min();
         let inputs = self.inputs.clone();
         tokio::select! {
             request = self.requests.recv() => return match request {
@@ -134,10 +162,12 @@ impl Task {
                 _ => return false,
             },
             event = self.swarm.select_next_some(), if room => self.on_swarm(event),
-            Some((peer, stream)) = self.streams.recv(), if room => self.on_stream(peer, stream),
             Some(from_peer) = self.from_peers.recv(), if room => self.on_frame(from_peer),
             Some(ended) = self.tasks.join_next() => self.on_ended(ended),
-            () = sleep_until(redial_at.unwrap_or_else(Instant::now)), if redial_at.is_some() => self.dial_due(),
+            () = sleep_until(next_at.unwrap_or_else(Instant::now)), if next_at.is_some() => {
+                self.dial_due();
+                self.look_after();
+            }
         }
         true
     }
@@ -181,16 +211,23 @@ impl Task {
                 else {
                     return;
                 };
-                self.want(peer, Why::Kept, address::parse_kept(&addresses));
+                let addresses = address::parse_kept(&addresses);
+                self.relays.learn(&addresses, self.swarm.local_peer_id());
+                self.want(peer, Why::Kept, addresses);
+                if self.kept.insert(peer) {
+                    self.befriend();
+                }
             }
             Request::Release(key) => {
                 if let Some(peer) = address::peer_of(key) {
                     self.redial.unwant(peer, Why::Kept);
+                    self.forget_sought(&peer);
                     if !self.redial.is_wanted_by_name(&peer) {
                         self.swarm.behaviour_mut().limits.remove_peer_id(&peer);
                     }
                 }
             }
+            Request::CoMembers(keys) => self.serve_co_members(&keys),
             Request::Penalize(key, fault) => {
                 if let Some(peer) = address::peer_of(key) {
                     self.penalize(peer, &fault);
@@ -248,35 +285,6 @@ impl Task {
         }
     }
 
-    fn dial_due(&mut self) {
-        let now = Instant::now();
-        while let Some((target, addresses)) = self.redial.due(now) {
-            let options: DialOpts = match &target {
-                Target::Peer(peer) if self.faults.is_blocked(peer, now) => {
-                    self.redial.failed(&target, now, &mut self.rng);
-                    continue;
-                }
-                Target::Peer(peer) => DialOpts::peer_id(*peer)
-                    .condition(PeerCondition::DisconnectedAndNotDialing)
-                    .addresses(addresses)
-                    .build(),
-                Target::Address(address) => {
-                    DialOpts::unknown_peer_id().address(address.clone()).build()
-                }
-            };
-            let connection = options.connection_id();
-            match self.swarm.dial(options) {
-                Ok(()) => {
-                    self.dials.insert(connection, target);
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "a dial was not started");
-                    self.redial.failed(&target, now, &mut self.rng);
-                }
-            }
-        }
-    }
-
     fn on_swarm(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(event) => self.on_behaviour(event),
@@ -299,30 +307,15 @@ impl Task {
             }
             SwarmEvent::OutgoingConnectionError {
                 connection_id,
+                peer_id,
                 error,
-                ..
-            } => {
-                tracing::debug!(%error, "a dial failed");
-                if let Some(target) = self.dials.remove(&connection_id) {
-                    self.redial.failed(&target, Instant::now(), &mut self.rng);
-                }
-            }
-            SwarmEvent::NewListenAddr { address, .. } => self.set_listen(|listen| {
-                listen.insert(address);
-            }),
-            SwarmEvent::ExpiredListenAddr { address, .. } => self.set_listen(|listen| {
-                listen.remove(&address);
-            }),
-            SwarmEvent::ListenerClosed {
-                addresses, reason, ..
-            } => {
-                tracing::warn!(?reason, "a listener has ended");
-                self.set_listen(|listen| listen.retain(|address| !addresses.contains(address)));
-            }
+            } => self.on_dial_failed(connection_id, peer_id, &error),
             SwarmEvent::ListenerError { error, .. } => {
                 tracing::debug!(%error, "a listener failed for a moment")
             }
-            _ => {}
+            SwarmEvent::ExternalAddrConfirmed { address } => self.set_external(&address, true),
+            SwarmEvent::ExternalAddrExpired { address } => self.set_external(&address, false),
+            other => self.on_listener(other),
         }
     }
 
@@ -336,14 +329,13 @@ impl Task {
                 self.on_gossip(propagation_source, message_id, message);
             }
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
-                let addresses = address::texts_of(&info.listen_addrs);
-                if let Some(session) = self.sessions.get(&peer_id)
-                    && !addresses.is_empty()
-                {
-                    self.outbox
-                        .push_back(Input::PeerAddresses(session.key, addresses));
-                }
+                self.on_identified(peer_id, &info);
             }
+            BehaviourEvent::Streams(incoming) => self.on_stream(incoming),
+            BehaviourEvent::Punch(event) => self.on_punched(event),
+            BehaviourEvent::AsksReach(event) => self.on_asked_reach(&event),
+            BehaviourEvent::Seek(event) => self.on_sought(event),
+            BehaviourEvent::Upnp(event) => self.on_mapping(&event),
             BehaviourEvent::Identify(identify::Event::Error {
                 connection_id,
                 error,

@@ -2,6 +2,8 @@ use std::future::Future;
 
 use super::*;
 
+mod relayed;
+
 /// Long enough for a loaded machine; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -16,11 +18,9 @@ async fn patiently<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 async fn node(seed: u8, listen: &[&str], peers: &[String]) -> Network {
     let config = NetworkConfig {
-        seed: Zeroizing::new([seed; 32]),
         listen: listen.iter().map(|text| text.parse().unwrap()).collect(),
-        port: 0,
         peers: peers.iter().map(|text| text.parse().unwrap()).collect(),
-        mdns: false,
+        ..NetworkConfig::new(Zeroizing::new([seed; 32]))
     };
     Network::start(config).await.unwrap()
 }
@@ -315,11 +315,8 @@ async fn an_address_in_use_is_an_error_and_no_listener_is_left_out_in_silence() 
     let taken = addresses(&ana)[0].clone();
     let listen = vec![QUIC.parse().unwrap(), taken.parse().unwrap()];
     let config = NetworkConfig {
-        seed: Zeroizing::new([2; 32]),
         listen,
-        port: 0,
-        peers: vec![],
-        mdns: false,
+        ..NetworkConfig::new(Zeroizing::new([2; 32]))
     };
     let error = Network::start(config).await.expect_err("the port is taken");
     assert!(
@@ -332,19 +329,19 @@ async fn an_address_in_use_is_an_error_and_no_listener_is_left_out_in_silence() 
 async fn a_preferred_port_is_taken_on_every_transport_unless_somebody_has_it() {
     let start = |seed, port| async move {
         let config = NetworkConfig {
-            seed: Zeroizing::new([seed; 32]),
-            listen: vec![],
             port,
-            peers: vec![],
-            mdns: false,
+            ..NetworkConfig::new(Zeroizing::new([seed; 32]))
         };
         Network::start(config).await.unwrap()
     };
     let local = |network: &Network| -> Vec<String> {
         let all = addresses(network);
-        all.into_iter()
+        let mut local: Vec<String> = all
+            .into_iter()
             .filter(|text| text.starts_with("/ip4/127.0.0.1/"))
-            .collect()
+            .collect();
+        local.sort();
+        local
     };
     let any = start(1, 0).await;
     let free = local(&any)[0].split('/').nth(4).unwrap().parse().unwrap();

@@ -237,7 +237,9 @@ impl Connection {
             Request::Status => Some(self.status().await),
             Request::Doctor => {
                 let facts = Arc::clone(&self.facts);
-                let report = tokio::task::spawn_blocking(move || doctor::of_running(&facts)).await;
+                let snapshot = Arc::clone(&self.snapshot.borrow());
+                let look = move || doctor::of_running(&facts, &snapshot);
+                let report = tokio::task::spawn_blocking(look).await;
                 Some(match report {
                     Ok(report) => Response::Doctor(report),
                     Err(error) => {

@@ -55,11 +55,8 @@ impl Real {
 
 async fn node(seat: u8, arrivals: mpsc::UnboundedSender<(usize, Input)>) -> Node {
     let config = NetworkConfig {
-        port: 0,
-        seed: [seat + 1; 32].into(),
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
-        peers: Vec::new(),
-        mdns: false,
+        ..NetworkConfig::new([seat + 1; 32].into())
     };
     let mut network = Network::start(config).await.unwrap();
     let key = network.key();

@@ -46,6 +46,7 @@ fn peer(n: u8, name: Option<&str>, path: Option<PathKind>, ms: Option<u32>) -> C
         name: name.map(str::to_owned),
         path,
         address: "/ip4/192.0.2.7/udp/4711/quic-v1".to_owned(),
+        way: alloquy_api::reach::Way::default(),
         round_trip_ms: ms,
         seen: UnixMs(NOON.0 - 300_000),
     }
@@ -142,6 +143,7 @@ pub(crate) fn rich() -> Model {
                 peer(4, Some("Priya"), None, None),
                 peer(99, None, Some(PathKind::Direct), Some(20)),
             ],
+            ..ConnectionsSnapshot::default()
         });
     });
     model.about = Arc::new(About {

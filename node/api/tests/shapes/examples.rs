@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alloquy_api::command::{Availability, ChannelKind};
 use alloquy_api::line::ReplyKind;
+use alloquy_api::reach::{FamilyView, ReachView, Reachability, RelayView, RouterAnswer, Way};
 use alloquy_api::reply::*;
 use alloquy_api::rpc::{
     Check, CheckLevel, DoctorReport, InitReport, KeySource, PeerStatus, StatusReport,
@@ -450,6 +451,7 @@ pub(crate) fn doctor_report() -> DoctorReport {
                 advice: Some("Set ALLOQUY_PASSPHRASE or use --passphrase-file.".to_owned()),
             },
         ],
+        connections: None,
     }
 }
 
@@ -473,8 +475,18 @@ pub(crate) fn snapshot() -> Snapshot {
         name: Some("Ben".to_owned()),
         path: Some(PathKind::Local),
         address: "/ip4/192.168.1.7/udp/40007/quic-v1".to_owned(),
+        way: Way {
+            relay: Some("12D3KooWrelay".to_owned()),
+            punched: true,
+            why_not_direct: Some("no hole".to_owned()),
+        },
         round_trip_ms: Some(3),
         seen: TIME,
+    };
+    let connections = ConnectionsSnapshot {
+        reach: reach(),
+        peers: vec![connection],
+        ..ConnectionsSnapshot::default()
     };
     Snapshot {
         version: 9,
@@ -484,14 +496,33 @@ pub(crate) fn snapshot() -> Snapshot {
         windows: [(CHANNEL, Arc::clone(&window))].into(),
         threads: [(MESSAGE, window)].into(),
         waiting: 2,
-        connections: Arc::new(ConnectionsSnapshot {
-            peers: vec![connection],
-            ..ConnectionsSnapshot::default()
-        }),
+        connections: Arc::new(connections),
         templates: Arc::new(vec![template()]),
         kept: Arc::new([("draft".to_owned(), "half a".into())].into()),
         recovery_pending: true,
         trouble: Some(error()),
         ..Snapshot::default()
+    }
+}
+
+fn reach() -> ReachView {
+    ReachView {
+        v4: FamilyView {
+            reachability: Reachability::Private,
+            by: Some(NetworkKey([12; 32])),
+        },
+        v6: FamilyView {
+            reachability: Reachability::Public,
+            by: None,
+        },
+        router: RouterAnswer::NoRouter,
+        relays: vec![RelayView {
+            relay: "12D3KooWrelay".to_owned(),
+            address: "/ip4/203.0.113.1/tcp/4101".to_owned(),
+            named: true,
+            connected: true,
+            reserved: false,
+            failure: Some("refused".to_owned()),
+        }],
     }
 }

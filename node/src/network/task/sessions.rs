@@ -1,4 +1,5 @@
-//! Sessions with peers: from the first connection to the last, one stream in each direction.
+//! Sessions with peers: from the first connection to the last, one stream in each direction. How a session moves
+//! from a relay to a direct connection is in `paths`.
 
 use std::io;
 use std::time::Duration;
@@ -6,7 +7,6 @@ use std::time::Duration;
 use alloquy_core::{Fault, Input};
 use alloquy_ids::NetworkKey;
 use bytes::Bytes;
-use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId, Stream, ping};
@@ -15,45 +15,101 @@ use tokio::task::{AbortHandle, JoinError};
 use tokio::time::Instant;
 
 use super::Task;
-use crate::network::address;
 use crate::network::frames::{self, Outgoing, ReadError};
 use crate::network::pulse::{Beat, Pulse};
+use crate::network::streams::Incoming;
+use crate::network::{PeerWay, address};
 
 /// One connection of a session.
 #[derive(Debug)]
-struct Path {
-    id: ConnectionId,
-    remote: Multiaddr,
+pub(super) struct Path {
+    pub(super) id: ConnectionId,
+    /// The remote address; of a connection that came through a relay, the relay's.
+    pub(super) remote: Multiaddr,
+    pub(super) relayed: bool,
     pulse: Pulse,
+}
+
+/// The queue to a peer and the task that empties it.
+#[derive(Debug)]
+pub(super) struct Writing {
+    /// Tells it from the session's other writers.
+    pub(super) number: u64,
+    pub(super) connection: ConnectionId,
+    /// Gone while the last frames are written.
+    pub(super) outgoing: Option<Outgoing>,
+    pub(super) task: AbortHandle,
+}
+
+/// The stream of a peer and the task that reads it.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) connection: ConnectionId,
+    pub(super) task: AbortHandle,
+    /// Whether it was read to its end.
+    pub(super) ended: bool,
 }
 
 /// A session.
 #[derive(Debug)]
 pub(super) struct Session {
     /// Tells it from earlier ones with the same peer.
-    number: u64,
+    pub(super) number: u64,
     pub(super) key: NetworkKey,
     /// Oldest first.
-    connections: Vec<Path>,
-    /// Gone only while the task ends.
-    outgoing: Option<Outgoing>,
-    writer: AbortHandle,
-    reader: Option<AbortHandle>,
+    pub(super) connections: Vec<Path>,
+    pub(super) writer: Writing,
+    /// The writer before, on a relayed connection, until its last frame is out.
+    pub(super) draining: Option<Writing>,
+    pub(super) reader: Option<Reading>,
+    /// A stream that is read after the present one has ended.
+    pub(super) next: Option<(ConnectionId, Stream)>,
+    /// When a move to another connection must be over.
+    pub(super) move_until: Option<Instant>,
+    /// When a better way is looked for again, and how often it was.
+    pub(super) improve: Improve,
+}
+
+/// When a better way than a relay is looked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Improve {
+    pub(super) at: Option<Instant>,
+    pub(super) tries: u32,
+    /// Why the last try failed.
+    pub(super) failure: Option<String>,
+    /// Both sides have punched a hole: direct connections came through it.
+    pub(super) punched: bool,
 }
 
 impl Session {
     /// Lets the writer send what waits and then end. The reader stays: were it to end first, the peer would take
     /// the session for broken and close it before the last frames are through.
     pub(super) fn end_writing(&mut self) {
-        self.outgoing = None;
+        self.writer.outgoing = None;
+    }
+
+    pub(super) fn is_relayed(&self, connection: ConnectionId) -> bool {
+        self.path(connection).is_some_and(|path| path.relayed)
+    }
+
+    pub(super) fn path(&self, connection: ConnectionId) -> Option<&Path> {
+        self.connections.iter().find(|path| path.id == connection)
+    }
+
+    /// Whether all ways lead through relays.
+    pub(super) fn only_relayed(&self) -> bool {
+        self.connections.iter().all(|path| path.relayed)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.writer.abort();
+        self.writer.task.abort();
+        for task in self.draining.iter().map(|writing| &writing.task) {
+            task.abort();
+        }
         if let Some(reader) = &self.reader {
-            reader.abort();
+            reader.task.abort();
         }
     }
 }
@@ -69,22 +125,10 @@ pub(super) struct FromPeer {
 /// A task that ended.
 #[derive(Debug)]
 pub(super) enum Ended {
-    Writer(PeerId, u64, io::Result<()>),
+    /// Of a session's peer, its number and the writer's own.
+    Writer(PeerId, u64, u64, io::Result<()>),
+    /// Of a session's peer and its number.
     Reader(PeerId, u64, Result<(), ReadError>),
-    Accept,
-}
-
-/// Takes incoming streams as they come, because the behaviour holds only one and drops the next.
-pub(super) async fn accept(
-    mut incoming: libp2p_stream::IncomingStreams,
-    streams: mpsc::Sender<(PeerId, Stream)>,
-) -> Ended {
-    while let Some((peer, stream)) = incoming.next().await {
-        if let Err(mpsc::error::TrySendError::Full(_)) = streams.try_send((peer, stream)) {
-            tracing::debug!(%peer, "too many streams at once; one was dropped");
-        }
-    }
-    Ended::Accept
 }
 
 async fn read_all(
@@ -120,14 +164,17 @@ impl Task {
         connection: ConnectionId,
         endpoint: &ConnectedPoint,
     ) {
-        self.dials.remove(&connection);
-        let Some(key) =
-            address::key_of(&peer).filter(|_| !self.faults.is_blocked(&peer, Instant::now()))
-        else {
+        self.dials.done(connection);
+        if address::key_of(&peer).is_none() || self.faults.is_blocked(&peer, Instant::now()) {
             self.disconnect(peer);
             return;
+        }
+        let relayed = endpoint.is_relayed();
+        let remote = match endpoint {
+            // Of who called through a relay only the name is known; the way is the relay's.
+            ConnectedPoint::Listener { local_addr, .. } if relayed => local_addr.clone(),
+            _ => address::split_peer(endpoint.get_remote_address().clone()).0,
         };
-        let (remote, _) = address::split_peer(endpoint.get_remote_address().clone());
         let dialled = endpoint.is_dialer().then_some(&remote);
         self.redial.connected(peer, dialled, Instant::now());
         if self.redial.is_wanted_by_name(&peer) {
@@ -136,48 +183,110 @@ impl Task {
         let path = Path {
             id: connection,
             remote,
+            relayed,
             pulse: Pulse::new(Instant::now()),
         };
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.connections.push(path);
+            self.move_to_direct(peer);
+        } else if self.relays.holds_back(&peer, connection, &path.remote) {
+            // A relay need not be one of us: it says so itself (`on_identified`).
         } else {
-            self.session_last += 1;
-            let number = self.session_last;
-            let (outgoing, waiting) = frames::queue();
-            let control = self.control.clone();
-            let writer = self.tasks.spawn(async move {
-                Ended::Writer(peer, number, frames::write_to(control, peer, waiting).await)
-            });
-            let connections = vec![path];
-            let session = Session {
-                number,
-                key,
-                connections,
-                outgoing: Some(outgoing),
-                writer,
-                reader: None,
-            };
-            self.sessions.insert(peer, session);
-            self.outbox.push_back(Input::PeerUp(key));
-            tracing::info!(%peer, "a peer is up");
+            self.begin_session(peer, path);
         }
-        self.tell_paths(peer, key);
+        self.tell_paths(peer);
+    }
+
+    /// A peer that may speak our protocol is connected for the first time.
+    pub(super) fn begin_session(&mut self, peer: PeerId, path: Path) {
+        let Some(key) = address::key_of(&peer) else {
+            return;
+        };
+        self.session_last += 1;
+        let number = self.session_last;
+        let writer = self.write_on(peer, number, path.id);
+        let mut improve = Improve::default();
+        if path.relayed {
+            improve.at = Some(Instant::now() + super::paths::FIRST_TRY);
+        }
+        let session = Session {
+            number,
+            key,
+            connections: vec![path],
+            writer,
+            draining: None,
+            reader: None,
+            next: None,
+            move_until: None,
+            improve,
+        };
+        self.sessions.insert(peer, session);
+        self.outbox.push_back(Input::PeerUp(key));
+        tracing::info!(%peer, "a peer is up");
+    }
+
+    /// A relay turned out to be one of us.
+    pub(super) fn begin_held_session(&mut self, peer: PeerId, id: ConnectionId, remote: Multiaddr) {
+        let path = Path {
+            id,
+            remote,
+            relayed: false,
+            pulse: Pulse::new(Instant::now()),
+        };
+        self.begin_session(peer, path);
+        self.tell_paths(peer);
+    }
+
+    /// Begins a queue to a peer on one of its connections.
+    pub(super) fn write_on(
+        &mut self,
+        peer: PeerId,
+        session: u64,
+        connection: ConnectionId,
+    ) -> Writing {
+        self.session_last += 1;
+        let number = self.session_last;
+        let (outgoing, waiting) = frames::queue();
+        let opening = self.swarm.behaviour_mut().streams.open(peer, connection);
+        let task = self.tasks.spawn(async move {
+            let result = frames::write_to(opening, waiting).await;
+            Ended::Writer(peer, session, number, result)
+        });
+        Writing {
+            number,
+            connection,
+            outgoing: Some(outgoing),
+            task,
+        }
     }
 
     pub(super) fn on_closed(&mut self, peer: PeerId, connection: ConnectionId) {
+        self.relays.closed(&peer, connection);
+        if !self.swarm.is_connected(&peer) {
+            self.said.remove(&peer);
+        }
         let Some(session) = self.sessions.get_mut(&peer) else {
+            if self.relays.is_connected(&peer) {
+                return;
+            }
+            self.redial
+                .disconnected(peer, Instant::now(), &mut self.rng);
             return;
         };
         session.connections.retain(|path| path.id != connection);
         let key = session.key;
         if session.connections.is_empty() {
+            // What was read before the end comes before it.
+            while let Ok(frame) = self.from_peers.try_recv() {
+                self.on_frame(frame);
+            }
             self.sessions.remove(&peer);
             self.outbox.push_back(Input::PeerDown(key));
             self.redial
                 .disconnected(peer, Instant::now(), &mut self.rng);
             tracing::info!(%peer, "a peer is down");
         }
-        self.tell_paths(peer, key);
+        self.tell_paths(peer);
     }
 
     /// A ping was answered or not.
@@ -190,13 +299,12 @@ impl Task {
         let Some(session) = self.sessions.get_mut(&peer) else {
             return;
         };
-        let key = session.key;
         let paths = &mut session.connections;
         let Some(path) = paths.iter_mut().find(|path| path.id == connection) else {
             return;
         };
         match path.pulse.beat(result, Instant::now()) {
-            Beat::Alive => self.tell_paths(peer, key),
+            Beat::Alive => self.tell_paths(peer),
             Beat::Missed => {}
             Beat::Dead => {
                 tracing::debug!(%peer, "a connection answers no ping and is closed");
@@ -205,32 +313,44 @@ impl Task {
         }
     }
 
-    /// Tells the ways to a peer. Frames take the oldest connection, so its round trip is the peer's.
-    fn tell_paths(&self, peer: PeerId, key: NetworkKey) {
-        let paths: Option<(Vec<String>, Option<u32>)> = self.sessions.get(&peer).map(|session| {
-            let connections = &session.connections;
-            let texts = connections.iter().map(|path| path.remote.to_string());
-            let round_trip = connections
-                .first()
-                .and_then(|path| path.pulse.round_trip_ms());
-            (texts.collect(), round_trip)
+    /// Tells the ways to a peer, the one that frames take first.
+    pub(super) fn tell_paths(&self, peer: PeerId) {
+        let Some(key) = address::key_of(&peer) else {
+            return;
+        };
+        let told = self.sessions.get(&peer).map(|session| {
+            let (used, others): (Vec<&Path>, Vec<&Path>) = session
+                .connections
+                .iter()
+                .partition(|path| path.id == session.writer.connection);
+            let trip = used.first().and_then(|path| path.pulse.round_trip_ms());
+            let all = used.iter().chain(&others);
+            let texts: Vec<String> = all.map(|path| path.remote.to_string()).collect();
+            let way = PeerWay {
+                punched: session.improve.punched && used.iter().all(|path| !path.relayed),
+                failure: session.improve.failure.clone(),
+            };
+            (texts, trip, way)
         });
         self.state.send_if_modified(|state| {
             let before = (
                 state.peers.get(&key).cloned(),
                 state.round_trips.get(&key).copied(),
+                state.ways.get(&key).cloned(),
             );
-            match &paths {
-                Some((paths, _)) => drop(state.peers.insert(key, paths.clone())),
-                None => drop(state.peers.remove(&key)),
-            }
-            let (texts, round_trip) =
-                paths.map_or((None, None), |(texts, trip)| (Some(texts), trip));
-            match round_trip {
-                Some(round_trip) => drop(state.round_trips.insert(key, round_trip)),
+            let Some((texts, trip, way)) = told else {
+                state.peers.remove(&key);
+                state.round_trips.remove(&key);
+                state.ways.remove(&key);
+                return before != (None, None, None);
+            };
+            state.peers.insert(key, texts.clone());
+            match trip {
+                Some(trip) => drop(state.round_trips.insert(key, trip)),
                 None => drop(state.round_trips.remove(&key)),
             }
-            before != (texts, round_trip)
+            state.ways.insert(key, way.clone());
+            before != (Some(texts), trip, Some(way))
         });
     }
 
@@ -241,7 +361,7 @@ impl Task {
         }
     }
 
-    fn break_session(&mut self, peer: PeerId, why: &str) {
+    pub(super) fn break_session(&mut self, peer: PeerId, why: &str) {
         tracing::debug!(%peer, why, "a session is ended");
         self.state
             .send_modify(|state| state.counters.sessions_broken += 1);
@@ -252,7 +372,7 @@ impl Task {
         let Some(outgoing) = self
             .sessions
             .get(&peer)
-            .and_then(|session| session.outgoing.as_ref())
+            .and_then(|session| session.writer.outgoing.as_ref())
         else {
             return;
         };
@@ -266,16 +386,46 @@ impl Task {
         });
     }
 
-    pub(super) fn on_stream(&mut self, peer: PeerId, stream: Stream) {
+    pub(super) fn on_stream(&mut self, incoming: Incoming) {
+        let Incoming {
+            peer,
+            connection,
+            stream,
+        } = incoming;
         let Some(session) = self.sessions.get_mut(&peer) else {
             return;
         };
-        if session.reader.is_some() {
-            self.break_session(peer, "the peer began anew");
-            return;
+        match &session.reader {
+            None => self.read_from(peer, connection, stream),
+            Some(reader)
+                if session.next.is_none()
+                    && session.is_relayed(reader.connection)
+                    && !session.is_relayed(connection) =>
+            {
+                // The peer moves: what it wrote through the relay comes first.
+                if reader.ended {
+                    self.read_from(peer, connection, stream);
+                    self.end_move(peer);
+                } else {
+                    session.next = Some((connection, stream));
+                    session.move_until = Some(Instant::now() + super::paths::MOVE_LIMIT);
+                }
+            }
+            Some(_) => self.break_session(peer, "the peer began anew"),
         }
+    }
+
+    /// Reads a peer's stream from now on.
+    pub(super) fn read_from(&mut self, peer: PeerId, connection: ConnectionId, stream: Stream) {
+        let Some(session) = self.sessions.get_mut(&peer) else {
+            return;
+        };
         let reading = read_all(peer, session.number, stream, self.to_loop.clone());
-        session.reader = Some(self.tasks.spawn(reading));
+        session.reader = Some(Reading {
+            connection,
+            task: self.tasks.spawn(reading),
+            ended: false,
+        });
     }
 
     pub(super) fn on_frame(&mut self, from: FromPeer) {
@@ -294,9 +444,8 @@ impl Task {
     }
 
     pub(super) fn on_ended(&mut self, ended: Result<Ended, JoinError>) {
-        let (peer, number) = match &ended {
-            Ok(Ended::Writer(peer, number, _) | Ended::Reader(peer, number, _)) => (*peer, *number),
-            Ok(Ended::Accept) => return,
+        let ended = match ended {
+            Ok(ended) => ended,
             Err(error) => {
                 if error.is_panic() {
                     tracing::error!(%error, "a stream's task failed");
@@ -304,37 +453,72 @@ impl Task {
                 return;
             }
         };
-        let Some(session) = self
+        let (peer, number) = match &ended {
+            Ended::Writer(peer, number, ..) | Ended::Reader(peer, number, _) => (*peer, *number),
+        };
+        if self
             .sessions
             .get(&peer)
-            .filter(|session| session.number == number)
-        else {
+            .is_none_or(|session| session.number != number)
+        {
+            return;
+        }
+        match ended {
+            Ended::Writer(_, _, writer, result) => self.on_writer_ended(peer, writer, &result),
+            Ended::Reader(_, _, result) => self.on_reader_ended(peer, result),
+        }
+    }
+
+    fn on_writer_ended(&mut self, peer: PeerId, writer: u64, result: &io::Result<()>) {
+        let Some(session) = self.sessions.get_mut(&peer) else {
             return;
         };
-        match ended {
-            Ok(Ended::Writer(_, _, result)) if session.outgoing.is_some() => {
-                tracing::debug!(%peer, ?result, "the stream to a peer ended");
-                self.break_session(peer, "the stream to the peer broke");
+        let drained = session.draining.as_ref().map(|writing| writing.number) == Some(writer);
+        if drained {
+            session.draining = None;
+            match result {
+                Ok(()) => self.end_move(peer),
+                Err(_) => self.break_session(peer, "frames were lost while the session moved"),
             }
-            Ok(Ended::Reader(_, _, Err(error @ ReadError::TooLong(_)))) => {
-                self.penalize(
-                    peer,
-                    &Fault {
-                        reason: error.to_string(),
-                    },
-                );
+        } else if session.writer.number == writer && session.writer.outgoing.is_some() {
+            tracing::debug!(%peer, ?result, "the stream to a peer ended");
+            self.break_session(peer, "the stream to the peer broke");
+        }
+    }
+
+    fn on_reader_ended(&mut self, peer: PeerId, result: Result<(), ReadError>) {
+        let Some(session) = self.sessions.get_mut(&peer) else {
+            return;
+        };
+        if let Some(reader) = &mut session.reader {
+            reader.ended = true;
+        }
+        match result {
+            Err(error @ ReadError::TooLong(_)) => {
+                let reason = error.to_string();
+                self.penalize(peer, &Fault { reason });
                 self.break_session(peer, "the peer's stream can not be read on");
             }
+            Ok(()) => {
+                if let Some((connection, stream)) = session.next.take() {
+                    self.read_from(peer, connection, stream);
+                    self.end_move(peer);
+                }
+            }
+            Err(_) if session.next.is_some() => {
+                self.break_session(peer, "frames were lost while the peer moved");
+            }
             // The peer's writer begins a new session if it has something to say.
-            _ => {}
+            Err(_) => {}
         }
     }
 
     /// Writers that have not ended.
     pub(super) fn writers(&self) -> usize {
-        self.sessions
-            .values()
-            .filter(|session| !session.writer.is_finished())
-            .count()
+        let writers = |session: &Session| {
+            let all = std::iter::once(&session.writer).chain(&session.draining);
+            all.filter(|writing| !writing.task.is_finished()).count()
+        };
+        self.sessions.values().map(writers).sum()
     }
 }

@@ -1,6 +1,5 @@
 //! Listening: what was asked for, or QUIC and TCP wherever the machine has them.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, TcpListener};
 use std::time::Duration;
 
@@ -10,11 +9,12 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Swarm};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::Task;
 use crate::network::StartError;
-use crate::network::behaviour::Behaviour;
+use crate::network::address::{is_circuit, mixed};
+use crate::network::behaviour::{Behaviour, BehaviourEvent};
 
 /// Where to listen when nobody says so, at a port of our own or any (0). IPv6 is left out where the machine has none.
 fn default_addresses(port: u16) -> [Multiaddr; 4] {
@@ -165,16 +165,61 @@ impl Task {
         Ok(())
     }
 
-    /// Changes the own addresses and tells them.
-    pub(super) fn set_listen(&mut self, change: impl FnOnce(&mut BTreeSet<Multiaddr>)) {
-        change(&mut self.listen);
+    /// A listener came, changed or went: one of ours, or a reservation with a relay.
+    pub(super) fn on_listener(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        let now = Instant::now();
+        match event {
+            SwarmEvent::NewListenAddr {
+                listener_id,
+                address,
+            } => {
+                if self.relays.given(listener_id, &address) {
+                    self.tell_listen();
+                } else if !is_circuit(&address) {
+                    self.listen.insert(address);
+                    self.tell_listen();
+                }
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.listen.remove(&address);
+                self.tell_listen();
+            }
+            SwarmEvent::ListenerClosed {
+                listener_id,
+                addresses,
+                reason,
+            } => {
+                let words = reason.as_ref().err().map_or_else(
+                    || "the connection to it was lost".to_owned(),
+                    |error| innermost(error),
+                );
+                if let Some(relay) = self.relays.ended(listener_id, words, now) {
+                    tracing::debug!(%relay, ?reason, "a reservation has ended");
+                    self.on_reservation_lost(relay);
+                } else if addresses.iter().any(|address| !is_circuit(address)) {
+                    tracing::warn!(?reason, "a listener has ended");
+                    self.listen.retain(|address| !addresses.contains(address));
+                }
+                self.tell_listen();
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells the own addresses: where we listen, what others have seen to be us, and the ways through relays; first those
+    /// that are of most use.
+    pub(super) fn tell_listen(&mut self) {
         let own = *self.swarm.local_peer_id();
-        let texts: Vec<String> = self
-            .listen
-            .iter()
-            .filter(|address| !is_link_local(address))
-            .map(|address| address.clone().with(Protocol::P2p(own)).to_string())
+        let all = self.listen.iter().chain(self.reach.external()).cloned();
+        let all = all.chain(self.relays.held());
+        let texts: Vec<String> = mixed(all.filter(|address| !is_link_local(address)))
+            .into_iter()
+            .map(|address| address.with(Protocol::P2p(own)).to_string())
             .collect();
+        self.tell_reach();
+        if self.state.borrow().listen == texts {
+            return;
+        }
         self.state
             .send_modify(|state| state.listen.clone_from(&texts));
         // The list replaces the earlier one, so only the last one needs to wait.
@@ -182,4 +227,13 @@ impl Task {
             .retain(|input| !matches!(input, Input::ListenAddresses(_)));
         self.outbox.push_back(Input::ListenAddresses(texts));
     }
+}
+
+/// The innermost words of an error: the outer ones say only that it failed.
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
 }

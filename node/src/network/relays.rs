@@ -1,0 +1,357 @@
+//! Relays that this node knows, and its reservations with them: what is wanted next, without sockets of its own.
+//!
+//! A relay is *named* by the person, or *learnt*: from co-members' addresses that lead through it, or because a connected
+//! co-member relays itself. While this node is not known to be reachable from outside, it holds reservations with up to
+//! [`RESERVATIONS_WANTED`] of them, named ones first. A relay that fails is asked again after a pause, and another one
+//! takes its place at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use libp2p::core::transport::ListenerId;
+use libp2p::swarm::ConnectionId;
+use libp2p::{Multiaddr, PeerId};
+use tokio::time::Instant;
+
+use super::address::{PEER_ADDRESSES_MAX, split_circuit, split_peer};
+
+/// Reservations at once: when one relay dies, the other's address is already known to everybody.
+pub(super) const RESERVATIONS_WANTED: usize = 2;
+/// Relays that are remembered: addresses of co-members name some each.
+const KNOWN_MAX: usize = 32;
+/// Addresses that one relay may give us: two transports, two families, some interfaces.
+const GIVEN_MAX: usize = 8;
+/// The first pause after a failure; it doubles.
+const PAUSE_FIRST: Duration = Duration::from_secs(5);
+/// The longest pause.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
+/// How long a reservation may take, its relay's connection included.
+const ASK_LIMIT: Duration = Duration::from_secs(30);
+
+/// How far a reservation is.
+#[derive(Debug)]
+enum Reservation {
+    None,
+    /// The relay is being connected; given up at this time.
+    Connecting(Instant),
+    /// Asked for; given up at this time.
+    Asked(ListenerId, Instant),
+    /// It stands; what others dial.
+    Held(ListenerId, Vec<Multiaddr>),
+}
+
+#[derive(Debug)]
+struct Relay {
+    named: bool,
+    addresses: Vec<Multiaddr>,
+    connections: Vec<(ConnectionId, Multiaddr)>,
+    /// Whether it speaks our own protocol too, as a member does.
+    member: bool,
+    reservation: Reservation,
+    failures: u32,
+    again: Option<Instant>,
+    failure: Option<String>,
+}
+
+/// What is to be done next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Connect to a relay.
+    Connect(PeerId, Vec<Multiaddr>),
+    /// Ask a connected relay for a reservation.
+    Reserve(PeerId),
+    /// Give a listener up.
+    GiveUp(ListenerId),
+}
+
+/// A relay as faces are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayState {
+    /// Its name.
+    pub peer: PeerId,
+    /// An address of it.
+    pub address: String,
+    /// Whether a person named it.
+    pub named: bool,
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Whether a reservation stands.
+    pub reserved: bool,
+    /// Why the last attempt failed.
+    pub failure: Option<String>,
+}
+
+/// All relays.
+#[derive(Debug, Default)]
+pub(super) struct Relays {
+    known: BTreeMap<PeerId, Relay>,
+}
+
+impl Relays {
+    /// Knows a relay at an address from now on; whether there was room.
+    pub(super) fn know(&mut self, peer: PeerId, address: Multiaddr, named: bool) -> bool {
+        if !self.known.contains_key(&peer) && self.known.len() >= KNOWN_MAX && !self.forget_one() {
+            return false;
+        }
+        let relay = self.known.entry(peer).or_insert_with(|| Relay {
+            named,
+            addresses: Vec::new(),
+            connections: Vec::new(),
+            member: false,
+            reservation: Reservation::None,
+            failures: 0,
+            again: None,
+            failure: None,
+        });
+        relay.named |= named;
+        if !relay.addresses.contains(&address) {
+            if relay.addresses.len() == PEER_ADDRESSES_MAX {
+                relay.addresses.remove(0);
+            }
+            relay.addresses.push(address);
+        }
+        true
+    }
+
+    /// Learns the relays that a co-member's addresses lead through.
+    pub(super) fn learn(&mut self, addresses: &[Multiaddr], own: &PeerId) {
+        for (address, relay) in addresses.iter().filter_map(split_circuit) {
+            if relay != *own {
+                self.know(relay, address, false);
+            }
+        }
+    }
+
+    /// Forgets the one that is of least use.
+    fn forget_one(&mut self) -> bool {
+        let idle = self.known.iter().filter(|(_, relay)| {
+            let free = matches!(relay.reservation, Reservation::None);
+            !relay.named && relay.connections.is_empty() && free
+        });
+        let worst = idle.max_by_key(|(_, relay)| relay.failures);
+        let Some(peer) = worst.map(|(peer, _)| *peer) else {
+            return false;
+        };
+        self.known.remove(&peer).is_some()
+    }
+
+    /// Remembers a relay's connection; whether it is not known to speak our own protocol.
+    pub(super) fn holds_back(
+        &mut self,
+        peer: &PeerId,
+        connection: ConnectionId,
+        remote: &Multiaddr,
+    ) -> bool {
+        let Some(relay) = self.known.get_mut(peer) else {
+            return false;
+        };
+        relay.connections.push((connection, remote.clone()));
+        !relay.member
+    }
+
+    /// A connection has gone.
+    pub(super) fn closed(&mut self, peer: &PeerId, connection: ConnectionId) {
+        if let Some(relay) = self.known.get_mut(peer) {
+            relay.connections.retain(|(id, _)| *id != connection);
+        }
+    }
+
+    /// Whether a relay has a connection.
+    pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
+        let relay = self.known.get(peer);
+        relay.is_some_and(|relay| !relay.connections.is_empty())
+    }
+
+    /// Whether a peer is a known relay.
+    pub(super) fn knows(&self, peer: &PeerId) -> bool {
+        self.known.contains_key(peer)
+    }
+
+    /// A relay speaks our own protocol: its first connection, for a session.
+    pub(super) fn is_member(&mut self, peer: &PeerId) -> Option<(ConnectionId, Multiaddr)> {
+        let relay = self.known.get_mut(peer)?;
+        relay.member = true;
+        relay.connections.first().cloned()
+    }
+
+    /// Where relays are that are kept connected though no reservation is wanted: those that a person named.
+    pub(super) fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {
+        self.known
+            .get(peer)
+            .map(|relay| relay.addresses.clone())
+            .unwrap_or_default()
+    }
+
+    /// What is to be done now. `said` tells of a connected peer whether it relays, once it has said what it speaks.
+    pub(super) fn next(
+        &mut self,
+        wanted: bool,
+        now: Instant,
+        said: &dyn Fn(&PeerId) -> Option<bool>,
+    ) -> Option<Next> {
+        if let Some(next) = self.end_late(now) {
+            return Some(next);
+        }
+        let busy = |relay: &Relay| !matches!(relay.reservation, Reservation::None);
+        let connecting = self.known.iter().find_map(|(peer, relay)| {
+            let connecting = matches!(relay.reservation, Reservation::Connecting(_));
+            said(peer).filter(|_| connecting).map(|hop| (*peer, hop))
+        });
+        if let Some((peer, hop)) = connecting {
+            if hop {
+                return Some(Next::Reserve(peer));
+            }
+            self.failed(&peer, "it does not relay".to_owned(), now);
+            return self.next(wanted, now, said);
+        }
+        let room = self.known.values().filter(|relay| busy(relay)).count() < RESERVATIONS_WANTED;
+        if !wanted || !room {
+            return None;
+        }
+        let free = self
+            .known
+            .iter()
+            .filter(|(_, relay)| !busy(relay) && relay.again.is_none_or(|again| again <= now));
+        let best = free.min_by_key(|(_, relay)| {
+            let connected = !relay.connections.is_empty();
+            (!relay.named, relay.failures, !connected)
+        });
+        let peer = best.map(|(peer, _)| *peer)?;
+        let relay = self.known.get_mut(&peer)?;
+        relay.reservation = Reservation::Connecting(now + ASK_LIMIT);
+        match said(&peer) {
+            Some(true) => Some(Next::Reserve(peer)),
+            Some(false) => self.next(wanted, now, said),
+            None => Some(Next::Connect(peer, relay.addresses.clone())),
+        }
+    }
+
+    fn end_late(&mut self, now: Instant) -> Option<Next> {
+        let late = self
+            .known
+            .iter()
+            .find_map(|(peer, relay)| match relay.reservation {
+                Reservation::Connecting(until) if until <= now => Some((*peer, None)),
+                Reservation::Asked(listener, until) if until <= now => {
+                    Some((*peer, Some(listener)))
+                }
+                _ => None,
+            });
+        let (peer, listener) = late?;
+        self.failed(&peer, "it did not answer in time".to_owned(), now);
+        listener.map(Next::GiveUp)
+    }
+
+    /// A reservation is being asked for.
+    pub(super) fn asked(&mut self, peer: &PeerId, listener: ListenerId, now: Instant) {
+        if let Some(relay) = self.known.get_mut(peer) {
+            relay.reservation = Reservation::Asked(listener, now + ASK_LIMIT);
+        }
+    }
+
+    /// A listener has an address; whether it stands for a reservation.
+    pub(super) fn given(&mut self, listener: ListenerId, address: &Multiaddr) -> bool {
+        for (peer, relay) in &mut self.known {
+            let held = match &mut relay.reservation {
+                Reservation::Asked(id, _) if *id == listener => {
+                    relay.reservation = Reservation::Held(listener, Vec::new());
+                    &mut relay.reservation
+                }
+                other => other,
+            };
+            let Reservation::Held(id, addresses) = held else {
+                continue;
+            };
+            if *id != listener {
+                continue;
+            }
+            relay.failures = 0;
+            relay.failure = None;
+            let (address, _) = split_peer(address.clone());
+            // What others are to dial is its word, but not for somebody else's place.
+            let own = split_circuit(&address).is_some_and(|(_, relay)| relay == *peer);
+            if own && addresses.len() < GIVEN_MAX && !addresses.contains(&address) {
+                addresses.push(address);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// A listener has ended; the relay, if it stood for a reservation.
+    pub(super) fn ended(
+        &mut self,
+        listener: ListenerId,
+        reason: String,
+        now: Instant,
+    ) -> Option<PeerId> {
+        let peer = self.known.iter().find_map(|(peer, relay)| {
+            let of_relay = match &relay.reservation {
+                Reservation::Asked(id, _) | Reservation::Held(id, _) => Some(id),
+                _ => None,
+            };
+            (of_relay == Some(&listener)).then_some(*peer)
+        })?;
+        self.failed(&peer, reason, now);
+        Some(peer)
+    }
+
+    /// A relay can not be used now.
+    pub(super) fn failed(&mut self, peer: &PeerId, reason: String, now: Instant) {
+        if let Some(relay) = self.known.get_mut(peer) {
+            let pause = PAUSE_FIRST
+                .saturating_mul(2_u32.saturating_pow(relay.failures))
+                .min(PAUSE_MAX);
+            relay.failures = relay.failures.saturating_add(1);
+            relay.again = Some(now + pause);
+            relay.reservation = Reservation::None;
+            relay.failure = Some(reason);
+        }
+    }
+
+    /// A dial to a relay failed while it was wanted for a reservation.
+    pub(super) fn unreachable(&mut self, peer: &PeerId, now: Instant) {
+        let relay = self.known.get(peer);
+        let connecting =
+            relay.is_some_and(|relay| matches!(relay.reservation, Reservation::Connecting(_)));
+        if connecting {
+            self.failed(peer, "it can not be reached".to_owned(), now);
+        }
+    }
+
+    /// What others may dial.
+    pub(super) fn held(&self) -> Vec<Multiaddr> {
+        let held = self
+            .known
+            .values()
+            .filter_map(|relay| match &relay.reservation {
+                Reservation::Held(_, addresses) => Some(addresses),
+                _ => None,
+            });
+        held.flatten().cloned().collect()
+    }
+
+    /// All of them, for faces: those in use or named.
+    pub(super) fn states(&self) -> Vec<RelayState> {
+        let shown = self
+            .known
+            .iter()
+            .filter(|(_, relay)| relay.named || !matches!(relay.reservation, Reservation::None));
+        shown
+            .map(|(peer, relay)| RelayState {
+                peer: *peer,
+                address: relay
+                    .connections
+                    .first()
+                    .map(|(_, remote)| remote)
+                    .or(relay.addresses.first())
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                named: relay.named,
+                connected: !relay.connections.is_empty(),
+                reserved: matches!(relay.reservation, Reservation::Held(..)),
+                failure: relay.failure.clone(),
+            })
+            .collect()
+    }
+}

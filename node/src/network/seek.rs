@@ -1,0 +1,210 @@
+//! Finding co-members who have moved: Kademlia under our own name, among co-members alone.
+//!
+//! A node answers co-members, and asks those of them that are connected. What it tells of a co-member is what leads to it from outside:
+//! public addresses and ways through relays, never those of a local network. Nothing is stored for others; there is no
+//! bootstrap but the co-members that are connected.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use libp2p::core::Endpoint;
+use libp2p::core::transport::PortUse;
+use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
+use libp2p::kad::{self, BucketInserts, Caching, Mode, StoreInserts};
+use libp2p::multiaddr::Protocol;
+use libp2p::swarm::{
+    ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, THandler,
+    THandlerInEvent, THandlerOutEvent, ToSwarm,
+};
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
+
+use super::address::{ip_of, is_circuit, is_global, split_peer};
+
+/// The protocol's name and version.
+pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/alloquy/kad/1");
+/// How long one search may take.
+const SEARCH: Duration = Duration::from_secs(20);
+/// Bytes of one message: twenty peers of eight addresses.
+const MESSAGE_BYTES_MAX: usize = 32 * 1024;
+/// Addresses of one peer that are told.
+const TOLD_MAX: usize = 8;
+/// Peers that one answer names.
+const ANSWER_MAX: NonZeroUsize = NonZeroUsize::new(20).expect("20 is not zero");
+
+/// Kademlia that hears and asks co-members alone.
+pub(super) struct Behaviour {
+    inner: kad::Behaviour<MemoryStore>,
+    friends: BTreeSet<PeerId>,
+}
+
+impl Behaviour {
+    pub(super) fn new(own: PeerId) -> Self {
+        let mut config = kad::Config::new(PROTOCOL);
+        config
+            .set_query_timeout(SEARCH)
+            .set_replication_factor(ANSWER_MAX)
+            .set_max_packet_size(MESSAGE_BYTES_MAX)
+            .set_kbucket_inserts(BucketInserts::Manual)
+            .set_record_filtering(StoreInserts::FilterBoth)
+            .set_caching(Caching::Disabled)
+            .set_replication_interval(None)
+            .set_publication_interval(None)
+            .set_provider_publication_interval(None)
+            .set_periodic_bootstrap_interval(None);
+        let nothing = MemoryStoreConfig {
+            max_records: 0,
+            max_value_bytes: 0,
+            max_providers_per_key: 0,
+            max_provided_keys: 0,
+        };
+        let store = MemoryStore::with_config(own, nothing);
+        let mut inner = kad::Behaviour::with_config(own, store, config);
+        // Whom we are connected with may ask, reachable from outside or not.
+        inner.set_mode(Some(Mode::Server));
+        Self {
+            inner,
+            friends: BTreeSet::new(),
+        }
+    }
+
+    /// Who is heard and asked from now on.
+    pub(super) fn befriend(&mut self, friends: BTreeSet<PeerId>) {
+        let gone: Vec<PeerId> = self.friends.difference(&friends).copied().collect();
+        for peer in gone {
+            self.inner.remove_peer(&peer);
+        }
+        self.friends = friends;
+    }
+
+    /// Remembers where a co-member is, to tell others.
+    pub(super) fn know(&mut self, peer: PeerId, addresses: &[Multiaddr]) {
+        if addresses.is_empty() || !self.friends.contains(&peer) {
+            return;
+        }
+        self.inner.remove_peer(&peer);
+        // One that is nowhere outside may still be asked while it is connected: a name alone leads nobody to it.
+        self.inner
+            .add_address(&peer, Multiaddr::empty().with(Protocol::P2p(peer)));
+        let told = addresses.iter().filter(|address| may_be_told(address));
+        for address in told.take(TOLD_MAX) {
+            self.inner.add_address(&peer, split_peer(address.clone()).0);
+        }
+    }
+
+    /// Begins to search for a peer.
+    pub(super) fn seek(&mut self, peer: PeerId) {
+        self.inner.get_closest_peers(peer);
+    }
+
+    /// Searches under way.
+    pub(super) fn searches(&self) -> usize {
+        self.inner.iter_queries().count()
+    }
+}
+
+/// What leads to a peer from outside.
+fn may_be_told(address: &Multiaddr) -> bool {
+    is_circuit(address) || ip_of(address).is_some_and(is_global)
+}
+
+/// What a search has found.
+pub(super) fn found(event: kad::Event) -> Vec<(PeerId, Vec<Multiaddr>)> {
+    let kad::Event::OutboundQueryProgressed {
+        result: kad::QueryResult::GetClosestPeers(result),
+        ..
+    } = event
+    else {
+        return Vec::new();
+    };
+    let peers = match result {
+        Ok(found) => found.peers,
+        Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
+    };
+    peers
+        .into_iter()
+        .map(|peer| {
+            let told = peer.addrs.into_iter().filter(may_be_told).take(TOLD_MAX);
+            (peer.peer_id, told.map(|at| split_peer(at).0).collect())
+        })
+        .collect()
+}
+
+impl NetworkBehaviour for Behaviour {
+    type ConnectionHandler = <kad::Behaviour<MemoryStore> as NetworkBehaviour>::ConnectionHandler;
+    type ToSwarm = kad::Event;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.inner
+            .handle_established_inbound_connection(connection, peer, local, remote)
+    }
+
+    fn handle_pending_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: Option<PeerId>,
+        addresses: &[Multiaddr],
+        role: Endpoint,
+    ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
+        self.inner
+            .handle_pending_outbound_connection(connection, peer, addresses, role)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        role: Endpoint,
+        port: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        self.inner
+            .handle_established_outbound_connection(connection, peer, address, role, port)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        self.inner.on_swarm_event(event);
+    }
+
+    fn on_connection_handler_event(
+        &mut self,
+        peer: PeerId,
+        connection: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
+        // A stranger's question is not answered, and its word is not taken.
+        if self.friends.contains(&peer) {
+            self.inner
+                .on_connection_handler_event(peer, connection, event);
+        }
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        loop {
+            let event = match self.inner.poll(cx) {
+                Poll::Ready(event) => event,
+                Poll::Pending => return Poll::Pending,
+            };
+            let ToSwarm::Dial { opts } = &event else {
+                return Poll::Ready(event);
+            };
+            // Only who is connected is asked: who is dialled where is decided by `redial` alone.
+            self.inner
+                .on_swarm_event(FromSwarm::DialFailure(DialFailure {
+                    peer_id: opts.get_peer_id(),
+                    error: &DialError::Aborted,
+                    connection_id: opts.connection_id(),
+                }));
+        }
+    }
+}
