@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct CommandId(pub u64);
 
+/// Begins the name of a kept draft: a channel's id follows, or its short form, `/` and the message that a thread
+/// hangs on.
+pub const DRAFT_PREFIX: &str = "draft/";
+
 /// A community's name or id, as typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -456,7 +460,8 @@ pub enum Command {
         /// Three different places, from 1, and the word at each.
         words: [(u8, String); 3],
     },
-    /// Keeps a text of a face (a draft, a setting, a place) in the sealed store (no line: faces only).
+    /// Keeps a text of a face (a draft, a setting, a place) in the sealed store (no line: faces only). A name of
+    /// [`DRAFT_PREFIX`] and a channel goes with the channel's community when the account leaves that.
     Keep {
         /// What it is called.
         name: String,

@@ -117,17 +117,17 @@ impl<R: CryptoRng> Node<R> {
         match command {
             Command::Join { link } => self.join(origin, &link),
             Command::Watch { window } => {
-                if !self.views.watch(window) {
+                if !self.views.watches.watch(origin.client, window) {
                     let limit = crate::limits::WINDOWS_MAX;
                     return Err(error(
                         ErrorCode::Limit,
-                        format!("{limit} windows are watched, which is the limit"),
+                        format!("{limit} windows are watched, which is the limit of one client"),
                     ));
                 }
                 self.answer(origin, Reply::Ok { ok: true })
             }
             Command::Unwatch { channel, thread } => {
-                self.views.unwatch(channel, thread);
+                self.views.watches.unwatch(origin.client, channel, thread);
                 self.answer(origin, Reply::Ok { ok: true })
             }
             Command::Keep { name, value } => self.keep(origin, name, value),

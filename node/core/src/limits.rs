@@ -94,7 +94,7 @@ pub(crate) const WINDOW_MAX: u32 = 1_000;
 pub(crate) const ARRIVED_LATER_MS: u64 = 10 * 60 * 1000;
 /// Milliseconds that the first write after a start waits for a connected peer to tell what it knows.
 pub(crate) const FIRST_WRITE_WAIT_MS: u64 = 2_000;
-/// Watched windows at once.
+/// Windows that one client watches at once.
 pub(crate) const WINDOWS_MAX: usize = 64;
 /// Milliseconds after an own event before peers that did not confirm it are compared with.
 pub(crate) const OWN_COMPARE_MS: u64 = 1_000;

@@ -139,6 +139,9 @@ impl<R: CryptoRng> Node<R> {
         let by = events.iter().find(removal).and_then(author);
         self.timers.clear(Timer::Presence(id));
         self.timers.clear(Timer::Sweep(id));
+        if by == Some(me) {
+            self.drop_drafts(id);
+        }
         self.outbox.tell(Event::CommunityLeft { community: id, by });
         self.join_undone(id);
     }

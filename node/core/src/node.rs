@@ -16,7 +16,7 @@ use crate::join::JoinAttempt;
 use crate::outbox::{After, Outbox, put, put_bytes};
 use crate::peers::{Book, Peer};
 use crate::record::{AccountRecord, FORMAT, Key};
-use crate::snapshot::Views;
+use crate::snapshot::{Snapshots, Views};
 use crate::unwritten::{Acks, Unwritten};
 
 /// This device and its account.
@@ -302,6 +302,7 @@ impl<R: CryptoRng> Node<R> {
             Input::ListenAddresses(addresses) => self.book.listen = addresses,
             Input::Storage(task, result) => self.stored(task, result),
             Input::Timeout => {}
+            Input::ClientGone(client) => self.views.watches.forget(client),
             Input::Shutdown => self.shutdown(),
         }
         for timer in self.timers.take_due(self.now.mono) {
@@ -320,9 +321,14 @@ impl<R: CryptoRng> Node<R> {
         self.timers.next()
     }
 
-    /// The state that faces show; parts that did not change are shared with the last one.
-    pub fn snapshot(&mut self) -> Arc<Snapshot> {
-        self.build_snapshot()
+    /// The state that faces show, as each client sees it; parts that did not change are shared with the last one.
+    pub fn snapshots(&mut self) -> Arc<Snapshots> {
+        self.build_snapshots()
+    }
+
+    /// The same for one client.
+    pub fn snapshot(&mut self, client: u64) -> Arc<Snapshot> {
+        Arc::clone(self.build_snapshots().of(client))
     }
 
     fn fire(&mut self, timer: Timer) {

@@ -184,6 +184,45 @@ fn what_a_face_keeps_survives_and_is_never_shown_before_it_is_durable() {
 }
 
 #[test]
+fn drafts_go_with_the_community_that_is_left_and_not_with_one_that_removes() {
+    for (leave, stays) in [("leave club", 2), ("", 4)] {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.ok(1, "create-community own --template friends");
+        world.pass(1_000);
+        let snapshot = world.snapshot(1);
+        let channel = |name: &str| {
+            let mut all = snapshot.communities.values();
+            let of = all.find(|of| of.name == name).expect("a member");
+            let mut channels = of.channels.iter();
+            channels.find(|of| of.name == "general").unwrap().channel
+        };
+        let (club, own) = (channel("club"), channel("own"));
+        let message = world.word(1, "send club/general hello", "message");
+        let thread = format!("draft/{}/{message}", club.short());
+        for name in [
+            format!("draft/{club}"),
+            thread,
+            format!("draft/{own}"),
+            "place".to_owned(),
+        ] {
+            world.submit(1, keep(&name, "half a thought")).unwrap();
+        }
+        if leave.is_empty() {
+            world.ok(0, "kick club ben");
+        } else {
+            world.ok(1, leave);
+        }
+        world.pass(2_000);
+        for _ in 0..2 {
+            let kept = world.snapshot(1).kept.clone();
+            assert_eq!(kept.len(), stays, "{leave}: {kept:?}");
+            assert!(kept.contains_key(&format!("draft/{own}")));
+            world.restart(1, 1);
+        }
+    }
+}
+
+#[test]
 fn what_a_face_keeps_has_limits() {
     let mut world = World::new(&["ana"]);
     for n in 0..1024 {
