@@ -45,6 +45,7 @@ impl<R: CryptoRng> Node<R> {
         self.tell_changes(id, changes);
         self.tell_members(id);
         self.tell_own_membership(id, events);
+        self.settle_requests(id);
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for key in peers {
             if self

@@ -7,6 +7,7 @@ use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::identity::{NewAccount, PrekeyRecord};
 use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::templates::Blueprint;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -78,6 +79,8 @@ pub struct Node<R> {
     pub(crate) views: Views,
     /// What faces keep, by name.
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
+    /// Templates that were kept, by name.
+    pub(crate) templates: BTreeMap<String, Blueprint>,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
 }
@@ -380,6 +383,9 @@ impl<R: CryptoRng> Node<R> {
             After::Confirm(acks) => self.send_acks(acks),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
             After::Kept(origin, name, value) => self.kept_stored(origin, name, value),
+            After::TemplateKept(origin, name, blueprint) => {
+                self.template_stored(origin, name, blueprint);
+            }
             After::RecoveryWiped(origin) => {
                 self.recovery = None;
                 self.views.node_changed();
@@ -437,7 +443,10 @@ impl<R: CryptoRng> Node<R> {
                     self.outbox.done(origin, Err(refusal));
                 }
             }
-            After::Answer(origin, _) | After::Kept(origin, ..) | After::RecoveryWiped(origin) => {
+            After::Answer(origin, _)
+            | After::Kept(origin, ..)
+            | After::TemplateKept(origin, ..)
+            | After::RecoveryWiped(origin) => {
                 self.outbox.done(origin, Err(refusal));
             }
             After::Received { community, events } => {

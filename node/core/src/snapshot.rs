@@ -15,7 +15,7 @@ use alloquy_api::snapshot::{CommunitySnapshot, Snapshot};
 use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::{ChannelId, CommunityId, MonoMs};
 use alloquy_schema::content::{Field, Value};
-use alloquy_schema::templates::{TEMPLATES, Template};
+use alloquy_schema::templates::{Blueprint, TEMPLATES};
 use rand_core::CryptoRng;
 
 use crate::community::Community;
@@ -71,7 +71,6 @@ pub(crate) struct Views {
     counts: BTreeMap<ChannelId, Counts>,
     /// When a community's lists were last made.
     made: BTreeMap<CommunityId, MonoMs>,
-    templates: Arc<Vec<TemplateView>>,
 }
 
 impl Views {
@@ -98,36 +97,28 @@ impl Views {
     pub(crate) fn recount(&mut self) {
         self.counts.clear();
     }
-
-    /// Templates as faces offer them.
-    pub(crate) fn templates(&mut self) -> Arc<Vec<TemplateView>> {
-        if self.templates.is_empty() {
-            self.templates = Arc::new(template_views());
-        }
-        Arc::clone(&self.templates)
-    }
 }
 
-/// Templates as faces offer them.
-pub(crate) fn template_views() -> Vec<TemplateView> {
-    TEMPLATES.iter().map(template_view).collect()
-}
-
-fn template_view(template: &Template) -> TemplateView {
-    let channels = template.channels.iter().map(|channel| TemplateChannelView {
-        kind: crate::views::kind_view(channel.kind),
-        name: channel.name.to_owned(),
-    });
+/// A template as faces offer it, with its channels and roles.
+fn template_view(name: &str, blueprint: &Blueprint) -> TemplateView {
+    let channels = blueprint
+        .channels
+        .iter()
+        .map(|channel| TemplateChannelView {
+            kind: crate::views::kind_view(channel.kind),
+            name: channel.name.clone(),
+        });
     TemplateView {
-        template: template.name.to_owned(),
-        title: template.title.to_owned(),
-        about: template.about.to_owned(),
+        template: name.to_owned(),
+        title: name.to_owned(),
+        about: String::new(),
         channels: channels.collect(),
-        roles: template
+        roles: blueprint
             .roles
             .iter()
-            .map(|role| role.name.to_owned())
+            .map(|role| role.name.clone())
             .collect(),
+        kept: true,
     }
 }
 
@@ -140,6 +131,19 @@ fn shared<T: PartialEq>(earlier: Option<&Arc<T>>, new: T) -> Arc<T> {
 }
 
 impl<R: CryptoRng> Node<R> {
+    /// Templates as faces offer them: those of this release, then those that were kept.
+    pub(crate) fn template_views(&self) -> Vec<TemplateView> {
+        let ours = TEMPLATES.iter().map(|template| TemplateView {
+            title: template.title.to_owned(),
+            about: template.about.to_owned(),
+            kept: false,
+            ..template_view(template.name, &template.into())
+        });
+        let kept = self.templates.iter();
+        ours.chain(kept.map(|(name, blueprint)| template_view(name, blueprint)))
+            .collect()
+    }
+
     pub(crate) fn build_snapshots(&mut self) -> Arc<Snapshots> {
         let incomplete = self.windows_with_other_completeness();
         let views = &self.views;
@@ -238,9 +242,10 @@ impl<R: CryptoRng> Node<R> {
             .keys()
             .filter(|key| self.any_account_of(**key).is_some());
         next.peers = u32::try_from(members.count()).unwrap_or(u32::MAX);
-        next.templates = self.views.templates();
+        next.templates = shared(Some(&next.templates), self.template_views());
         next.kept = Arc::clone(&self.kept);
         next.recovery_pending = self.recovery.is_some();
+        next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self
             .store_fault
             .as_ref()
@@ -337,6 +342,10 @@ impl<R: CryptoRng> Node<R> {
         let me = self.me.account();
         let channels = community.channel_views_counted(me, |channel| self.counts_of(channel));
         let rights = community.state().permissions(me, None);
+        let proposals = match community.state().is_owner(me) {
+            true => self.proposal_views(community),
+            false => Vec::new(),
+        };
         CommunitySnapshot {
             name: community.name(),
             topic: community.text(&Field::Topic),
@@ -351,6 +360,20 @@ impl<R: CryptoRng> Node<R> {
                 community.role_views(),
             ),
             rights: rights.names().map(str::to_owned).collect(),
+            policy: shared(
+                earlier.map(|earlier| &earlier.policy),
+                crate::command::policy::view(&community.state().policy),
+            ),
+            writes_from: community.writes_from(me, self.now.wall),
+            requests: shared(
+                earlier.map(|earlier| &earlier.requests),
+                self.request_views(community),
+            ),
+            proposals: shared(earlier.map(|earlier| &earlier.proposals), proposals),
+            lost: shared(
+                earlier.map(|earlier| &earlier.lost),
+                self.lost_views(community),
+            ),
         }
     }
 }
