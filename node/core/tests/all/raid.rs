@@ -71,7 +71,7 @@ fn raid() -> (World, String) {
     let invite = invites
         .iter()
         .find(|one| one.creator == ben)
-        .unwrap()
+        .expect("his invite")
         .id
         .to_string();
     let mut second = String::new();
