@@ -227,6 +227,14 @@ impl Timeline {
         found.unwrap_or_default()
     }
 
+    /// Whether a deletion hides events of other accounts: it counts, and its author may.
+    #[must_use]
+    pub fn hides_others(&self, id: EventId) -> bool {
+        self.ledger
+            .at(id)
+            .is_some_and(|at| self.view.hides_others(at))
+    }
+
     /// Whether the body of an event is here and has an effect: a message shown, an edit or a reaction in force.
     #[must_use]
     pub fn has_effect(&self, id: EventId) -> bool {

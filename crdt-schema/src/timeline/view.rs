@@ -362,6 +362,11 @@ impl View {
             .collect()
     }
 
+    pub(super) fn hides_others(&self, at: u32) -> bool {
+        let effect = self.entries[at as usize].effect;
+        effect.active && effect.reaches_others
+    }
+
     pub(super) fn has_effect(&self, at: u32) -> bool {
         let effect = self.entries[at as usize].effect;
         effect.active || matches!(effect.shown, Shown::Message | Shown::Missing)

@@ -344,7 +344,7 @@ impl<R: CryptoRng> Node<R> {
                 self.hold_join(from, join.clone(), name.to_owned());
             }
             Some(Ok(Admission::Admit)) => {
-                self.admit(Some(from), join, name);
+                self.admit(Some(from), (join, name), None);
             }
         }
     }
@@ -358,7 +358,13 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn admit(&mut self, from: Option<NetworkKey>, join: &Join, name: &str) -> Option<EventId> {
+    /// Lets a newcomer in, under the name that it gave; answers a command if one asked for it.
+    fn admit(
+        &mut self,
+        from: Option<NetworkKey>,
+        (join, name): (&Join, &str),
+        origin: Option<Origin>,
+    ) -> Option<EventId> {
         let id = join.community;
         let mut drafts = vec![Draft::Op(AuthorityOp::Admit(join.clone()))];
         let known = self.communities.get(&id).is_some_and(|community| {
@@ -378,7 +384,12 @@ impl<R: CryptoRng> Node<R> {
             };
             drafts.push(Draft::Content(Body::Content(vec![op])));
         }
-        let ids = self.write(id, &drafts, |_| None);
+        // Heads of the authority log may have been joined before.
+        let place = |ids: &[EventId]| ids.get(ids.len().checked_sub(drafts.len())?).copied();
+        let ids = self.write(id, &drafts, |ids| {
+            let operation = place(ids)?;
+            Some((origin?, Reply::Operation { operation }))
+        });
         let community = self.communities.get(&id)?;
         let is_admit =
             |event: &EventId| matches!(community.authority.op(*event), Some(AuthorityOp::Admit(_)));

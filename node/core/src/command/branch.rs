@@ -316,7 +316,9 @@ impl<R: CryptoRng> Node<R> {
         if drafts.is_empty() {
             return self.answer(origin, reply);
         }
-        let written = self.write(id, &drafts, |_| None);
+        let written = self.write(id, &drafts, |ids| {
+            (ids.len() >= drafts.len()).then_some((origin, reply))
+        });
         if written.len() < drafts.len() {
             return Err(error(
                 ErrorCode::Internal,
@@ -325,8 +327,6 @@ impl<R: CryptoRng> Node<R> {
         }
         self.replace_epochs(id);
         self.give_reasons(id, &written, reason.unwrap_or_default());
-        // The answer is given with a record that is durable after all of them.
-        self.store_account(Some((origin, reply)));
         Ok(())
     }
 

@@ -88,14 +88,19 @@ impl<R: CryptoRng> Node<R> {
             .and_then(|body| Deletion::from_bytes(body).ok());
         let count = body.map_or(0, |body| body.targets().count());
         let name = community.text(&alloquy_schema::content::Field::ChannelName(channel));
+        let timeline = community.timelines.get(&channel);
+        let effective = timeline.is_some_and(|timeline| timeline.hides_others(event.id()));
         AuditView {
             operation: event.id(),
             author: community.writer(event),
             time: event.header().wall,
             what: format!("deleted {count} messages, edits or reactions in {name}"),
-            effective: true,
+            effective,
             reason: None,
-            because: None,
+            because: (!effective).then(|| {
+                "its author did not hold manage-messages, or lost it without having seen that"
+                    .to_owned()
+            }),
         }
     }
 

@@ -149,15 +149,14 @@ impl<R: CryptoRng> Node<R> {
             return Ok(());
         };
         let from = request.from.filter(|key| self.peers.contains_key(key));
-        let Some(operation) = self.admit(from, &request.join, &request.name) else {
+        let newcomer = (&request.join, request.name.as_str());
+        if self.admit(from, newcomer, Some(origin)).is_none() {
             return Err(CommandError::new(
                 ErrorCode::Internal,
                 "the operation could not be made; see the log",
             ));
-        };
+        }
         self.requests_changed(id);
-        // The answer is given with a record that is durable after the admission.
-        self.store_account(Some((origin, Reply::Operation { operation })));
         Ok(())
     }
 

@@ -139,6 +139,54 @@ fn a_hidden_message_names_what_hid_it() {
 }
 
 #[test]
+fn what_a_moderator_hid_who_had_lost_the_right_is_back_everywhere() {
+    let mut world = parted();
+    merge(&mut world);
+    for n in 0..5 {
+        world.ok(3, &format!("send club/general \"ben {n}\""));
+    }
+    world.pass(2_000);
+    let whole = world.texts(0, "club/general");
+    assert_eq!(whole.len(), 5);
+    for at in 1..4 {
+        world.disconnect(0, at);
+    }
+    world.connect(1, 2);
+    world.connect(1, 3);
+    world.pass(3_000);
+    world.ok(0, "role revoke club order mo");
+    world.ok(1, "undo club ben 1h");
+    world.ok(1, "ban club ben \"enough\"");
+    world.pass(2_000);
+    for at in 1..3 {
+        assert!(world.texts(at, "club/general").is_empty(), "node {at}");
+    }
+    // Bodies that others deleted are kept for a week, and asked for where they are not.
+    merge(&mut world);
+    for at in 0..4 {
+        assert_eq!(world.texts(at, "club/general"), whole, "node {at}");
+        let Reply::Members { members } = world.ok(at, "members club") else {
+            panic!("members")
+        };
+        assert_eq!(members.len(), 4, "node {at}");
+    }
+    let Reply::Audit { operations } = world.ok(2, "audit club --last 1000") else {
+        panic!("audit")
+    };
+    let ban = operations
+        .iter()
+        .find(|one| one.what == "banned ben")
+        .unwrap();
+    assert!(!ban.effective && ban.because.is_some());
+    let undone = operations
+        .iter()
+        .find(|one| one.what.starts_with("deleted 5"))
+        .unwrap();
+    assert!(!undone.effective, "{undone:?}");
+    world.ok(3, "send club/general \"I was never gone\"");
+}
+
+#[test]
 fn open_votes_are_listed_until_they_suffice() {
     let mut world = parted();
     merge(&mut world);
