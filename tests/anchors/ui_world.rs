@@ -113,6 +113,7 @@ impl World {
             pinned: false,
             waiting: false,
             arrived_later: false,
+            hidden: None,
             reactions: if lively {
                 vec![react("👍"), react("🎉")]
             } else {
@@ -237,5 +238,6 @@ fn community(number: usize, members: Arc<Vec<MemberView>>) -> CommunitySnapshot 
             allow: Vec::new(),
         }]),
         rights: rights(),
+        ..CommunitySnapshot::default()
     }
 }

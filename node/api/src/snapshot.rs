@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
 use crate::reach::{ReachView, Way};
-use crate::reply::{ChannelView, CommandError, MemberView, MessageView, RoleView, TemplateView};
+use crate::reply::{
+    AuditView, ChannelView, CommandError, MemberView, MessageView, PolicyView, ProposalView,
+    RequestView, RoleView, TemplateView,
+};
 
 /// Everything that a face may show at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,8 @@ pub struct Snapshot {
     pub windows: BTreeMap<ChannelId, Arc<WindowSnapshot>>,
     /// Watched threads, by the message that they hang on.
     pub threads: BTreeMap<EventId, Arc<WindowSnapshot>>,
+    /// Communities that a member must let this account into first, with the names that their links gave.
+    pub requested: Arc<BTreeMap<CommunityId, String>>,
     /// Connected peers that are co-members.
     pub peers: u32,
     /// Own messages that no other device is known to hold yet.
@@ -60,6 +65,16 @@ pub struct CommunitySnapshot {
     pub roles: Arc<Vec<RoleView>>,
     /// Names of the rights that the account holds in the community.
     pub rights: Vec<String>,
+    /// The community's rules.
+    pub policy: Arc<PolicyView>,
+    /// From when on this account may write, while it is new and the rules have it wait.
+    pub writes_from: Option<UnixMs>,
+    /// Who asks to be let in; empty for those who may not decide it.
+    pub requests: Arc<Vec<RequestView>>,
+    /// Proposed owner sets that lack votes; empty for those who are no owners.
+    pub proposals: Arc<Vec<ProposalView>>,
+    /// Own operations that lost their effect and that may be reaffirmed.
+    pub lost: Arc<Vec<AuditView>>,
 }
 
 /// One watched window.

@@ -108,6 +108,8 @@ pub(crate) struct Community {
     pub(crate) rows: BTreeMap<u64, Vec<EventId>>,
     /// Events whose past is not here.
     pub(crate) waiting: Waiting,
+    /// Those of them that wait for the time that they claim.
+    pub(crate) held_back: BTreeSet<(UnixMs, EventId)>,
     /// Heights of own logs that other devices hold, and whether they could read them.
     pub(crate) held: BTreeMap<DeviceId, HeldLogs>,
     /// Others' messages of each channel in order of arrival.
@@ -132,6 +134,9 @@ pub(crate) struct Community {
     pub(crate) outsiders: BTreeMap<NetworkKey, AccountId>,
     /// Bodies that a deletion took and whose rows may not have been written again before the last end.
     pub(crate) to_drop: Vec<EventId>,
+    /// Newcomers that wait to be let in, and those that were not.
+    pub(crate) requests: BTreeMap<AccountId, crate::join::Request>,
+    pub(crate) refused: BTreeSet<AccountId>,
     /// Own events wait for their past after a start.
     pub(crate) gap_in_own_log: bool,
     /// What was last written of the own profile: name and about text.
@@ -171,6 +176,7 @@ impl Community {
             row_of: BTreeMap::new(),
             rows: BTreeMap::new(),
             waiting: Waiting::default(),
+            held_back: BTreeSet::new(),
             held: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             read: BTreeMap::new(),
@@ -185,6 +191,8 @@ impl Community {
             provisional: BTreeSet::new(),
             outsiders: BTreeMap::new(),
             to_drop: Vec::new(),
+            requests: BTreeMap::new(),
+            refused: BTreeSet::new(),
             gap_in_own_log: false,
             introduced: None,
             introduction_waits: false,

@@ -104,6 +104,7 @@ pub(crate) fn message(n: usize, text: &str) -> MessageView {
         pinned: false,
         waiting: false,
         arrived_later: false,
+        hidden: None,
         reactions: Vec::new(),
         delivery: DeliveryView {
             state: DeliveryState::Delivered,
@@ -153,6 +154,7 @@ pub(crate) fn model(messages: impl IntoIterator<Item = MessageView>) -> Model {
             allow: Vec::new(),
         }]),
         rights: RIGHTS.iter().map(|right| (*right).to_owned()).collect(),
+        ..CommunitySnapshot::default()
     };
     let mut snapshot = Snapshot {
         version: 1,

@@ -36,6 +36,7 @@ fn template(
             })
             .collect(),
         roles: vec!["moderator".to_owned()],
+        kept: false,
     }
 }
 
