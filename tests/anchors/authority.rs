@@ -81,7 +81,8 @@ impl Draft {
             rank: Rank(5),
             permissions: Permissions::ALL,
         };
-        draft.role = draft.events[draft.add(&key, &[0], &role)?].id().into();
+        let place = draft.add(&key, &[0], &role)?;
+        draft.role = draft.events[place].id().into();
         Ok(draft)
     }
 

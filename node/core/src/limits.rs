@@ -116,3 +116,5 @@ pub(crate) const EVENT_OVERHEAD_BYTES: usize = 128;
 pub(crate) const LISTS_EVERY_MS: u64 = 250;
 /// Own events of one log that are looked at for messages that nobody else holds.
 pub(crate) const WAITING_WALK_MAX: usize = 1_000;
+/// Rows of events of one community, ever: a thousand a second for 8,900 years. The numbers of a damaged store end here.
+pub(crate) const ROWS_MAX: u64 = 1 << 48;
