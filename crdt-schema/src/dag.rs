@@ -119,6 +119,19 @@ impl Dag {
         self.order.len()
     }
 
+    /// The event whose id begins so; `None` if there is none, or more than one.
+    #[must_use]
+    pub fn find(&self, beginning: [u8; 8]) -> Option<&VerifiedEvent> {
+        let filled = |with: u8| {
+            let mut id = [with; 32];
+            id[..beginning.len()].copy_from_slice(&beginning);
+            EventId(id)
+        };
+        let mut found = self.events.range(filled(0)..=filled(u8::MAX));
+        let (_, event) = found.next()?;
+        found.next().is_none().then_some(event)
+    }
+
     /// Whether no event is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -18,7 +18,7 @@ use crate::world::{Act, World};
 pub use durability::{durability, own_log};
 pub use secrecy::{authority, secrecy};
 
-/// Final replicas by seat; nodes that can not be read are missing.
+/// Final replicas by seat; nodes that can not be read, or are not to be judged, are missing.
 pub type Replicas = BTreeMap<usize, Replica>;
 
 /// The names of the final checks, for the trace.
@@ -63,7 +63,9 @@ fn disagreement(world: &World<'_>, replicas: &Replicas, community: CommunityId) 
     }
     let absent = reference.members.iter().find(|account| {
         let seat = world.seat_of(**account);
-        seat.is_some_and(|seat| !views.iter().any(|(held, _)| *held == seat))
+        seat.is_some_and(|seat| {
+            replicas.contains_key(&seat) && !views.iter().any(|(held, _)| *held == seat)
+        })
     })?;
     let name = world
         .seat_of(*absent)

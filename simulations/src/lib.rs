@@ -7,6 +7,7 @@
 //! - [`world`] plays the shell: stores, timers, network, one clock.
 //! - [`plan`] and [`workload`] draw what happens; [`scenario`] reads it from a file.
 //! - [`check`] judges from outside, by the replies that any face would get.
+//! - [`hostile`] puts members among the nodes who do not keep to the program.
 //! - [`model`] tries every history of a few operations on the authority rule.
 //! - [`outside`] is where random bytes are tried.
 //! - [`contract`] states what a network must promise the core, for this one and for the real one.
@@ -18,6 +19,8 @@ pub mod check;
 pub mod contract;
 pub mod disk;
 pub mod draw;
+pub mod held;
+pub mod hostile;
 pub mod machine;
 pub mod model;
 pub mod net;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use alloquy_sim::machine::Core;
 use alloquy_sim::report::{Outcome, Table};
 use alloquy_sim::trace::Trace;
-use alloquy_sim::{model, run, scenario};
+use alloquy_sim::{hostile, model, run, scenario};
 use clap::{Parser, Subcommand};
 
 /// Simulates many Alloquy nodes on one virtual clock, with faults, and checks what must hold.
@@ -49,6 +49,23 @@ enum What {
         #[arg(long)]
         trace: bool,
     },
+    /// Runs seeds with members who do not keep to the program, each twice, and prints one table.
+    Hostile {
+        /// How many seeds.
+        #[arg(long, default_value_t = 20)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 1)]
+        first_seed: u64,
+        /// Threads; by default one for each core.
+        #[arg(long)]
+        threads: Option<usize>,
+    },
+    /// Runs one seed with such members and prints everything that goes in and comes out.
+    HostileReplay {
+        /// The seed.
+        seed: u64,
+    },
     /// Tries every history of a few operations on the authority rule and prints how many there were.
     Model {
         /// Operations of one history.
@@ -68,9 +85,20 @@ fn main() -> ExitCode {
             threads,
         } => {
             let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            run_seeds(first_seed, seeds, threads.unwrap_or_else(default))
+            let threads = threads.unwrap_or_else(default);
+            run_seeds(first_seed, seeds, threads, Kind::Chaos)
         }
-        What::Replay { seed } => replay(seed),
+        What::Replay { seed } => replay(seed, Kind::Chaos),
+        What::Hostile {
+            seeds,
+            first_seed,
+            threads,
+        } => {
+            let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            let threads = threads.unwrap_or_else(default);
+            run_seeds(first_seed, seeds, threads, Kind::Hostile)
+        }
+        What::HostileReplay { seed } => replay(seed, Kind::Hostile),
         What::Scenario { files, trace } => play(&files, trace),
         What::Model { operations, world } => explore(operations, world.as_deref()),
     }
@@ -109,7 +137,37 @@ fn explore(operations: usize, only: Option<&str>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run_seeds(first: u64, count: u64, threads: usize) -> ExitCode {
+/// What a seed is the seed of.
+#[derive(Clone, Copy)]
+enum Kind {
+    Chaos,
+    Hostile,
+}
+
+impl Kind {
+    fn twice(self, seed: u64) -> Outcome {
+        match self {
+            Self::Chaos => run::seed_twice(seed, &Core),
+            Self::Hostile => hostile::seed_twice(seed, &Core),
+        }
+    }
+
+    fn once(self, seed: u64, trace: Trace) -> Outcome {
+        match self {
+            Self::Chaos => run::seed_once(seed, &Core, trace),
+            Self::Hostile => hostile::seed_once(seed, &Core, trace),
+        }
+    }
+
+    const fn replay(self) -> &'static str {
+        match self {
+            Self::Chaos => "replay",
+            Self::Hostile => "hostile-replay",
+        }
+    }
+}
+
+fn run_seeds(first: u64, count: u64, threads: usize, kind: Kind) -> ExitCode {
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     let outcomes: Mutex<Vec<Outcome>> = Mutex::new(Vec::new());
@@ -121,7 +179,7 @@ fn run_seeds(first: u64, count: u64, threads: usize) -> ExitCode {
                     if number >= count {
                         break;
                     }
-                    let outcome = run::seed_twice(first.wrapping_add(number), &Core);
+                    let outcome = kind.twice(first.wrapping_add(number));
                     if !outcome.violations.is_empty() {
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -149,16 +207,13 @@ fn run_seeds(first: u64, count: u64, threads: usize) -> ExitCode {
     for violation in &broken.violations {
         out::line(&format!("seed {}: {violation}", broken.seed));
     }
-    out::line(&format!("alloquy-sim replay {}", broken.seed));
+    let replay = kind.replay();
+    out::line(&format!("alloquy-sim {replay} {}", broken.seed));
     ExitCode::FAILURE
 }
 
-fn replay(seed: u64) -> ExitCode {
-    let outcome = run::seed_once(
-        seed,
-        &Core,
-        Trace::with_sink(Box::new(|line| out::line(&line))),
-    );
+fn replay(seed: u64, kind: Kind) -> ExitCode {
+    let outcome = kind.once(seed, Trace::with_sink(Box::new(|line| out::line(&line))));
     out::line(&format!(
         "trace {}",
         blake3::Hash::from_bytes(outcome.hash).to_hex()

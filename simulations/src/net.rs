@@ -15,9 +15,9 @@
 mod link;
 mod mesh;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloquy_core::{Input, Output, Topic, Verdict};
+use alloquy_core::{GossipId, Input, Output, Topic, Verdict};
 use alloquy_ids::NetworkKey;
 use bytes::Bytes;
 
@@ -85,6 +85,8 @@ pub struct Net {
     queue: BTreeMap<(u64, u64), Flight>,
     number: u64,
     ready: VecDeque<(usize, Input)>,
+    /// Pairs that never reach each other.
+    walls: BTreeSet<(usize, usize)>,
 }
 
 #[derive(Debug)]
@@ -149,6 +151,7 @@ impl Net {
             queue: BTreeMap::new(),
             number: 0,
             ready: VecDeque::new(),
+            walls: BTreeSet::new(),
         }
     }
 
@@ -225,6 +228,18 @@ impl Net {
         for place in &mut self.seats {
             place.cell = 0;
         }
+    }
+
+    /// Two nodes never reach each other from now on.
+    pub fn wall(&mut self, a: usize, b: usize) {
+        self.walls.insert(link::pair(a, b));
+        self.break_link(a, b, 50);
+    }
+
+    /// Who handed over a gossip frame that waits for its verdict.
+    #[must_use]
+    pub fn gossip_from(&self, seat: usize, id: GossipId) -> Option<usize> {
+        self.seats[seat].mesh.from(id)
     }
 
     /// Whether any partition stands.
@@ -383,7 +398,7 @@ impl Net {
         self.spread(from, None, topic, &bytes);
     }
 
-    fn verdict(&mut self, seat: usize, id: alloquy_core::GossipId, verdict: Verdict) {
+    fn verdict(&mut self, seat: usize, id: GossipId, verdict: Verdict) {
         let Some(waiting) = self.seats[seat].mesh.answer(id) else {
             return;
         };

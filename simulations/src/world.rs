@@ -127,6 +127,8 @@ pub struct World<'a> {
     reads: BTreeMap<(usize, u64), Result<Reply, CommandError>>,
     shown: BTreeMap<(usize, EventId), u64>,
     gaps: Vec<Gap>,
+    /// Seats whose machines do not keep to the program: nobody answers for what they send.
+    rogues: BTreeSet<usize>,
     /// Hash and lines of the run.
     pub trace: Trace,
     /// What was found wrong.
@@ -162,6 +164,7 @@ impl<'a> World<'a> {
             reads: BTreeMap::new(),
             shown: BTreeMap::new(),
             gaps: Vec::new(),
+            rogues: BTreeSet::new(),
             trace,
             violations: Vec::new(),
             faults: Faults::default(),
@@ -196,6 +199,17 @@ impl<'a> World<'a> {
         });
         self.start(seat)?;
         Ok(seat)
+    }
+
+    /// From now on this node may be blamed by others, and may blame.
+    pub fn distrust(&mut self, seat: usize) {
+        self.rogues.insert(seat);
+    }
+
+    /// What a node's store holds.
+    #[must_use]
+    pub fn records(&self, seat: usize) -> &Records {
+        self.seats[seat].disk.records()
     }
 
     /// Virtual time since the beginning.

@@ -81,8 +81,8 @@ impl Draft {
             rank: Rank(5),
             permissions: Permissions::ALL,
         };
-        let at = draft.add(&key, &[0], &role)?;
-        draft.role = draft.events[at].id().into();
+        let place = draft.add(&key, &[0], &role)?;
+        draft.role = draft.events[place].id().into();
         Ok(draft)
     }
 

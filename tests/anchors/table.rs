@@ -24,6 +24,9 @@ const TURNS_MAX: usize = 100_000;
 /// Tag of a frame that says "here, under these addresses": presence, not catching up (docs/protocol.md).
 const TAG_SIGNAL: u8 = 13;
 
+/// Tag of a frame that carries events.
+const TAG_RANGES: u8 = 4;
+
 struct Seat {
     node: Node<ChaCha20Rng>,
     key: NetworkKey,
@@ -49,6 +52,8 @@ pub(crate) struct Spent {
 pub(crate) struct Counted {
     /// Bytes of stream frames, all directions, presence apart.
     pub(crate) stream_bytes: usize,
+    /// Of these, bytes of frames that carry events.
+    pub(crate) range_bytes: usize,
     /// Bytes of stream frames that tell presence.
     pub(crate) presence_bytes: usize,
     pub(crate) frames: usize,
@@ -178,6 +183,9 @@ impl Table {
             match is_presence(&frame) {
                 true => self.counted.presence_bytes += frame.len(),
                 false => self.counted.stream_bytes += frame.len(),
+            }
+            if frame.get(1) == Some(&TAG_RANGES) {
+                self.counted.range_bytes += frame.len();
             }
             self.counted.frames += 1;
             let input = Input::Frame(self.seats[from].key, frame);

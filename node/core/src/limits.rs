@@ -136,3 +136,5 @@ pub(crate) const TEMPLATES_MAX: usize = 64;
 pub(crate) const FIELDS_PER_EVENT: usize = 32;
 /// Own events of one log that are looked at for messages that nobody else holds.
 pub(crate) const WAITING_WALK_MAX: usize = 1_000;
+/// Rows of events of one community, ever: a thousand a second for 8,900 years. The numbers of a damaged store end here.
+pub(crate) const ROWS_MAX: u64 = 1 << 48;

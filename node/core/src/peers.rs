@@ -29,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) seen: Option<Standing>,
     /// Whether the last comparison found both copies equal.
     pub(crate) equal: bool,
+    /// The own heads were stated by marks since both copies were last equal.
+    pub(crate) marked: bool,
     /// Proofs of membership sent over this connection.
     pub(crate) proofs: u32,
 }

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::community::Community;
 use crate::ingest::Incoming;
 use crate::io::Now;
+use crate::limits::ROWS_MAX;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::peers::Book;
@@ -218,6 +219,10 @@ fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, Re
     };
     let mut rows = Vec::new();
     for (number, row) in &parts.rows {
+        if *number >= ROWS_MAX {
+            let reason = format!("its number is not below {ROWS_MAX}");
+            return Err(damaged(&Key::Events(id, *number), reason));
+        }
         rows.push((
             *number,
             row.arrived,

@@ -5,6 +5,7 @@
 //! account may view; a removed account gets the authority log up to its removal; a stranger gets nothing.
 
 mod bodies;
+mod marks;
 mod proof;
 mod standing;
 
@@ -163,6 +164,7 @@ impl<R: CryptoRng> Node<R> {
             }
             Frame::Scopes { digests, .. } => self.scope_digests(from, account, id, &digests),
             Frame::Heights { scopes, .. } => self.heights(from, account, id, scopes),
+            Frame::Marks { scopes, .. } => self.marks(from, account, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
             Frame::Prekeys { records, .. } => self.prekeys(id, records),
             Frame::KeyRequest { prekey, epochs, .. } => {
@@ -227,7 +229,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let known = match frame {
-            Frame::Digest { .. } => None,
+            Frame::Digest { .. } | Frame::Marks { .. } => None,
             Frame::Heights { scopes, .. } => Some(
                 scopes
                     .iter()
@@ -387,6 +389,7 @@ impl<R: CryptoRng> Node<R> {
         };
         session.seen = Some(theirs);
         session.equal = theirs.agrees(&mine);
+        session.marked &= !session.equal;
         let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
         if theirs.agrees(&mine) {
             if told.is_none() {
@@ -402,7 +405,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         if differs_in_authority {
-            return self.send_heights(from, id, &[Place::Authority], &[], true);
+            return self.stand(from, id, &[Place::Authority]);
         }
         let Some(community) = self.communities.get(&id) else {
             return;
@@ -473,7 +476,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let places = community.shared_places([self.me.account(), account]);
         if places.len() != digests.len() {
-            return self.send_heights(from, id, &[Place::Authority], &[], true);
+            return self.stand(from, id, &[Place::Authority]);
         }
         let key = pair_key(self.me.network, from);
         let differ = |((scope, place), theirs): &(&(ScopeId, Place), &u64)| {
@@ -485,7 +488,7 @@ impl<R: CryptoRng> Node<R> {
             .filter(differ)
             .map(|((_, place), _)| *place)
             .collect();
-        self.send_heights(from, id, &differing, &[], true);
+        self.stand(from, id, &differing);
     }
 
     /// Asks a peer for what is lacking in some places.

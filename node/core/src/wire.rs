@@ -96,6 +96,21 @@ pub(crate) enum Frame {
     Signal(Box<Signal>),
     /// The sender ends.
     Bye,
+    /// What the sender holds of some scopes, in short; the receiver that can not read it states its own heights.
+    Marks {
+        community: CommunityId,
+        scopes: Vec<ScopeMarks>,
+    },
+}
+
+/// First bytes of an event's id: enough to name a head to somebody who holds it.
+pub(crate) type Mark = [u8; 8];
+
+/// Heads of all branches of one scope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ScopeMarks {
+    pub(crate) scope: ScopeId,
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// Heights of one scope.
@@ -298,6 +313,26 @@ impl Canonical for ScopeHeights {
     }
 }
 
+impl Canonical for ScopeMarks {
+    fn write(&self, w: &mut Writer) {
+        self.scope.write(w);
+        w.varint(self.marks.len() as u64);
+        for mark in &self.marks {
+            w.raw(mark);
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let scope = ScopeId::read(r)?;
+        let count = r.len(HEIGHTS_MAX, "marks")?;
+        let marks = (0..count).map(|_| r.array("mark"));
+        Ok(Self {
+            scope,
+            marks: marks.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
 fn read_flag(r: &mut Reader<'_>, what: &'static str) -> Result<bool, DecodeError> {
     match r.u8(what)? {
         0 => Ok(false),
@@ -333,6 +368,7 @@ impl Frame {
             Self::Bye => 12,
             Self::Signal(_) => 13,
             Self::JoinDecided { .. } => 14,
+            Self::Marks { .. } => 15,
         }
     }
 
@@ -386,6 +422,7 @@ impl Frame {
                 w.varint(*height);
                 w.u8(u8::from(*opened));
             }
+            Self::Marks { scopes, .. } => w.list(scopes),
             Self::Bye => {}
         }
     }
@@ -403,7 +440,8 @@ impl Frame {
             | Self::Prekeys { community, .. }
             | Self::KeyRequest { community, .. }
             | Self::Keys { community, .. }
-            | Self::Ack { community, .. } => Some(*community),
+            | Self::Ack { community, .. }
+            | Self::Marks { community, .. } => Some(*community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
             Self::Bye => None,
@@ -503,6 +541,10 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
         14 => Frame::JoinDecided {
             community,
             account: AccountId::read(r)?,
+        },
+        15 => Frame::Marks {
+            community,
+            scopes: r.list(SCOPES_MAX, "scopes")?,
         },
         value => {
             return Err(DecodeError::Unknown {

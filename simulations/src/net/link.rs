@@ -85,7 +85,9 @@ impl Net {
             return;
         }
         let found = self.discover || self.keeps.get(&(from, to)).is_some_and(|keep| keep.reaches);
-        let reachable = self.seats[to].up && self.seats[from].cell == self.seats[to].cell;
+        let open =
+            self.seats[from].cell == self.seats[to].cell && !self.walls.contains(&pair(from, to));
+        let reachable = self.seats[to].up && open;
         if found && reachable {
             self.connect(from, to);
         } else {

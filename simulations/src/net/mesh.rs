@@ -82,6 +82,11 @@ impl Mesh {
         self.waiting.remove(&id)
     }
 
+    /// Who handed over a frame that waits.
+    pub(super) fn from(&self, id: GossipId) -> Option<usize> {
+        self.waiting.get(&id).map(|waiting| waiting.from)
+    }
+
     pub(super) fn oldest_waiting(&self) -> Option<u64> {
         self.waiting.values().map(|waiting| waiting.since).min()
     }

@@ -7,21 +7,16 @@ use alloquy_core::{Input, Topic};
 use alloquy_ids::{DeviceId, EpochId, EventId, NetworkKey, ScopeId, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::authority::op::AuthorityOp;
-use alloquy_schema::codec::{Canonical, Reader};
+use alloquy_schema::codec::Canonical;
 use alloquy_schema::epoch::{EpochKey, EpochSecret};
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::keys::DeviceKey;
-use alloquy_schema::range::SignedRange;
 use bytes::Bytes;
 
 use super::pair::{Packet, Pair, Side, now_at};
 use crate::draw;
+use crate::held;
 use crate::machine::Records;
-
-/// First bytes of the keys of records that are read here (docs/protocol.md, "Local store").
-const ACCOUNT: u8 = 2;
-const EVENTS: u8 = 0x10;
-const EPOCH: u8 = 0x11;
 
 /// What the doors lead into.
 pub(super) struct Club {
@@ -85,14 +80,14 @@ impl Club {
         pair.line(1, "send club/general \"under a new key\"");
         pair.link(true);
         pair.pass(20_000);
-        let (events, epochs) = opened(&records);
+        let (events, epochs) = (held::events(&records), held::epochs(&records));
         Self {
             peer: pair.sides[1].key,
             now,
             heard: [pair.heard, before],
             events,
             link,
-            keys: [&records, &pair.sides[1].records].map(device_key),
+            keys: [&records, &pair.sides[1].records].map(|records| held::device_key(records).0),
             epochs,
             records,
         }
@@ -116,9 +111,7 @@ impl Club {
 
     /// The content of a gossip frame.
     pub(super) fn unsealed(&self, topic: Topic, frame: &[u8]) -> Option<Vec<u8>> {
-        let keys = self.epochs.values().map(|key| key.secret().gossip_key());
-        keys.filter(|key| Topic(key.topic()) == topic)
-            .find_map(|key| key.open(frame))
+        held::opened(&self.epochs, topic, frame)
     }
 
     pub(super) fn secret(&self, epoch: EpochId) -> Option<EpochSecret> {
@@ -176,47 +169,4 @@ impl Club {
         let signed = SignedEvent::sign(header, body, &self.keys[who]);
         signed.verify().expect("it was just signed")
     }
-}
-
-fn of_kind(records: &Records, kind: u8) -> impl Iterator<Item = (&Bytes, &Bytes)> {
-    records
-        .iter()
-        .filter(move |(key, _)| key.first() == Some(&kind))
-}
-
-fn device_key(records: &Records) -> DeviceKey {
-    let (_, account) = of_kind(records, ACCOUNT)
-        .next()
-        .expect("a store has an account");
-    let seed = account[32..64].try_into().expect("a seed has 32 bytes");
-    DeviceKey::from_seed(&seed)
-}
-
-/// Events in order of arrival and keys of epochs, from the records.
-fn opened(records: &Records) -> (Vec<VerifiedEvent>, BTreeMap<EpochId, EpochKey>) {
-    let epoch = |(key, value): (&Bytes, &Bytes)| {
-        let id = key[33..].try_into().expect("an id has 32 bytes");
-        Some((EpochId(id), EpochKey::from_bytes(value)?))
-    };
-    let epochs: BTreeMap<_, _> = of_kind(records, EPOCH).filter_map(epoch).collect();
-    let mut events = Vec::new();
-    for (_, row) in of_kind(records, EVENTS) {
-        let mut r = Reader::new(row);
-        let read = UnixMs::read(&mut r).and_then(|_| r.u8("row form"));
-        if read.expect("a row has a form") == 1 {
-            let event = SignedEvent::read(&mut r).expect("a live row");
-            events.push(event.verify().expect("a stored event"));
-        } else {
-            let count = r.len(256, "ranges").expect("a row of ranges");
-            for _ in 0..count {
-                let bytes = r.bytes(1 << 23, "range").expect("a range");
-                let range = SignedRange::from_bytes(bytes).expect("a stored range");
-                let verified = range
-                    .verify(&|epoch| epochs.get(&epoch).map(EpochKey::secret))
-                    .expect("a stored range holds");
-                events.extend(verified.into_events().into_iter().map(|(event, _)| event));
-            }
-        }
-    }
-    (events, epochs)
 }

@@ -146,8 +146,11 @@ impl World<'_> {
             Output::Event(client, event) => self.told(seat, client, event),
             Output::Store(task, writes) => self.store(seat, task, writes),
             Output::Penalize(key, fault) => {
-                let peer = self.seats.iter().find(|place| place.key == key);
-                let peer = peer.map_or_else(|| key.short(), |place| place.name.clone());
+                let peer = self.seats.iter().position(|place| place.key == key);
+                if self.rogues.contains(&seat) || peer.is_some_and(|at| self.rogues.contains(&at)) {
+                    return;
+                }
+                let peer = peer.map_or_else(|| key.short(), |at| self.seats[at].name.clone());
                 self.violation(
                     "blame",
                     Some(seat),
@@ -155,11 +158,15 @@ impl World<'_> {
                 );
             }
             Output::Verdict(id, Verdict::Reject) => {
-                self.violation(
-                    "blame",
-                    Some(seat),
-                    "an honest frame is rejected".to_owned(),
-                );
+                let from = self.net.gossip_from(seat, id);
+                let rogue = from.is_some_and(|from| self.rogues.contains(&from));
+                if !rogue && !self.rogues.contains(&seat) {
+                    self.violation(
+                        "blame",
+                        Some(seat),
+                        "an honest frame is rejected".to_owned(),
+                    );
+                }
                 self.net
                     .put(self.now, seat, Output::Verdict(id, Verdict::Reject));
             }

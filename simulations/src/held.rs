@@ -1,0 +1,99 @@
+//! What a member holds who does not keep to the program: the keys and events in its own store
+//! (docs/protocol.md, "Local store").
+
+use std::collections::BTreeMap;
+
+use alloquy_core::Topic;
+use alloquy_ids::{CommunityId, EpochId, UnixMs};
+use alloquy_schema::codec::{Canonical, Reader};
+use alloquy_schema::epoch::EpochKey;
+use alloquy_schema::event::{SignedEvent, VerifiedEvent};
+use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::range::SignedRange;
+use bytes::Bytes;
+
+use crate::machine::Records;
+
+/// First bytes of the keys of records that are read here.
+const ACCOUNT: u8 = 2;
+const COMMUNITY: u8 = 3;
+const EVENTS: u8 = 0x10;
+const EPOCH: u8 = 0x11;
+/// Ranges of one row.
+const RANGES_MAX: usize = 256;
+/// Bytes of one of them.
+const RANGE_BYTES_MAX: usize = 8 << 20;
+
+fn of_kind(records: &Records, kind: u8) -> impl Iterator<Item = (&Bytes, &Bytes)> {
+    records
+        .iter()
+        .filter(move |(key, _)| key.first() == Some(&kind))
+}
+
+/// The device's key and the seed of its network key.
+#[must_use]
+pub fn device_key(records: &Records) -> (DeviceKey, [u8; 32]) {
+    let (_, account) = of_kind(records, ACCOUNT)
+        .next()
+        .expect("a store has an account");
+    let seed = |from: usize| {
+        let bytes = account[from..from + 32].try_into();
+        bytes.expect("a seed has 32 bytes")
+    };
+    (DeviceKey::from_seed(&seed(32)), seed(64))
+}
+
+/// Communities that the store knows.
+#[must_use]
+pub fn communities(records: &Records) -> Vec<CommunityId> {
+    let id = |(key, _): (&Bytes, &Bytes)| key[1..].try_into().map(CommunityId).ok();
+    of_kind(records, COMMUNITY).filter_map(id).collect()
+}
+
+/// Keys of epochs.
+#[must_use]
+pub fn epochs(records: &Records) -> BTreeMap<EpochId, EpochKey> {
+    let epoch = |(key, value): (&Bytes, &Bytes)| {
+        let id = key[33..].try_into().ok()?;
+        Some((EpochId(id), EpochKey::from_bytes(value)?))
+    };
+    of_kind(records, EPOCH).filter_map(epoch).collect()
+}
+
+/// Events in order of arrival.
+#[must_use]
+pub fn events(records: &Records) -> Vec<VerifiedEvent> {
+    let epochs = epochs(records);
+    of_kind(records, EVENTS)
+        .flat_map(|(_, row)| events_of(row, &epochs))
+        .collect()
+}
+
+/// The events of one row; of a range whose key is not held, none.
+fn events_of(row: &[u8], epochs: &BTreeMap<EpochId, EpochKey>) -> Vec<VerifiedEvent> {
+    let mut r = Reader::new(row);
+    let form = UnixMs::read(&mut r).and_then(|_| r.u8("row form"));
+    if form.expect("a row has a form") == 1 {
+        let event = SignedEvent::read(&mut r).expect("a live row");
+        return vec![event.verify().expect("a stored event")];
+    }
+    let count = r.len(RANGES_MAX, "ranges").expect("a row of ranges");
+    let mut events = Vec::new();
+    for _ in 0..count {
+        let bytes = r.bytes(RANGE_BYTES_MAX, "range").expect("a range");
+        let range = SignedRange::from_bytes(bytes).expect("a stored range");
+        let secret = |epoch| epochs.get(&epoch).map(EpochKey::secret);
+        if let Ok(verified) = range.verify(&secret) {
+            events.extend(verified.into_events().into_iter().map(|(event, _)| event));
+        }
+    }
+    events
+}
+
+/// The content of a gossip frame.
+#[must_use]
+pub fn opened(epochs: &BTreeMap<EpochId, EpochKey>, topic: Topic, frame: &[u8]) -> Option<Vec<u8>> {
+    let keys = epochs.values().map(|key| key.secret().gossip_key());
+    keys.filter(|key| Topic(key.topic()) == topic)
+        .find_map(|key| key.open(frame))
+}
