@@ -42,6 +42,25 @@ pub(crate) fn line_in(
     ctx.fonts_mut(|fonts| fonts.layout_job(job))
 }
 
+/// A text on as many lines as it needs, to be painted: for the window's own words, which another language makes
+/// longer, where [`line`] is for names.
+pub(crate) fn lines(ui: &Ui, text: &str, font: FontId, color: Color32, width: f32) -> Arc<Galley> {
+    lines_in(ui.ctx(), text, font, color, width)
+}
+
+/// [`lines`], where nothing is painted yet.
+pub(crate) fn lines_in(
+    ctx: &egui::Context,
+    text: &str,
+    font: FontId,
+    color: Color32,
+    width: f32,
+) -> Arc<Galley> {
+    let mut job = text::job(text, &TextFormat::simple(font, color));
+    job.wrap.max_width = width.max(1.0);
+    ctx.fonts_mut(|fonts| fonts.layout_job(job))
+}
+
 /// A text on as many lines as it needs.
 pub(crate) fn label(ui: &mut Ui, text: &str, font: FontId, color: Color32) -> egui::Response {
     let format = TextFormat::simple(font, color);

@@ -113,6 +113,7 @@ pub(super) fn menu_item(ui: &mut Ui, icon: Icon, words: &str) -> bool {
         strong: false,
         dim: false,
         count: 0,
+        wraps: true,
     };
     row(ui, item).clicked()
 }
@@ -215,6 +216,7 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
             strong: unread,
             dim: muted,
             count: if muted { 0 } else { channel.mentions },
+            wraps: false,
         },
     );
     if unread {

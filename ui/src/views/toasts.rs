@@ -29,7 +29,8 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
                     .shadow(theme::shadow(palette))
                     .inner_margin(Margin::symmetric(14, 4))
                     .show(ui, |ui| {
-                        ui.set_max_width(440.0);
+                        let room = ui.ctx().content_rect().width() - 2.0 * space::XXL;
+                        ui.set_max_width(room.min(440.0));
                         ui.horizontal(|ui| one(view, ui, &toast));
                     });
             }
@@ -48,6 +49,12 @@ fn one(view: &mut View<'_>, ui: &mut Ui, toast: &crate::state::Toast) {
         Tone::Neutral => (Icon::Info, palette.text_dim),
         Tone::Bad => (Icon::CircleAlert, palette.danger),
     };
+    // What stands after the words has its place first.
+    let undo = toast.undo.map(|_| {
+        let word = say::undo();
+        let galley = widgets::lines(ui, word, font::control(), color, f32::INFINITY);
+        galley.size().x
+    });
     ui.vertical(|ui| {
         ui.set_width(20.0);
         ui.add_space(space::S - 1.0);
@@ -55,7 +62,8 @@ fn one(view: &mut View<'_>, ui: &mut Ui, toast: &crate::state::Toast) {
         widgets::paint_icon(ui, icon, rect.center(), 18.0, color);
     });
     ui.vertical(|ui| {
-        ui.set_max_width(320.0);
+        let beside = theme::HIT_MIN + 2.0 * space::S + undo.map_or(0.0, |undo| undo + space::S);
+        ui.set_max_width((ui.available_width() - beside).min(320.0));
         ui.add_space(space::S);
         label(ui, &toast.text, font::control(), palette.text_strong);
         ui.add_space(space::S);

@@ -3,7 +3,7 @@
 use egui::{Color32, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::{focus_ring, line};
+use super::{focus_ring, lines};
 use crate::theme::{self, font, radius, space};
 
 /// What a button is for.
@@ -20,7 +20,10 @@ pub(crate) enum Tone {
 /// A button with a word. Disabled ones say at a hover why.
 pub(crate) fn button(ui: &mut Ui, tone: Tone, name: &str, enabled: Result<(), &str>) -> Response {
     let galley = word_of(ui, tone, name, enabled.is_ok());
-    let size = Vec2::new(galley.size().x + 2.0 * space::L, theme::ROW_HEIGHT);
+    let size = Vec2::new(
+        galley.size().x + 2.0 * space::L,
+        (galley.size().y + space::S).max(theme::ROW_HEIGHT),
+    );
     painted(ui, size, (tone, name, galley), enabled)
 }
 
@@ -32,13 +35,19 @@ pub(crate) fn wide_button(
     enabled: Result<(), &str>,
 ) -> Response {
     let galley = word_of(ui, tone, name, enabled.is_ok());
-    let size = Vec2::new(ui.available_width(), 42.0);
+    let height = (galley.size().y + 2.0 * space::S).max(42.0);
+    let size = Vec2::new(ui.available_width(), height);
     painted(ui, size, (tone, name, galley), enabled)
 }
 
 fn word_of(ui: &Ui, tone: Tone, name: &str, enabled: bool) -> std::sync::Arc<egui::Galley> {
-    let width = ui.available_width().max(80.0);
-    line(ui, name, font::control(), ink(ui, tone, enabled), width)
+    let room = if ui.layout().main_wrap() {
+        ui.max_rect().width()
+    } else {
+        ui.available_width()
+    };
+    let width = (room - 2.0 * space::L).max(80.0);
+    lines(ui, name, font::control(), ink(ui, tone, enabled), width)
 }
 
 fn ink(ui: &Ui, tone: Tone, enabled: bool) -> Color32 {
@@ -138,8 +147,8 @@ pub(crate) fn paint_icon(ui: &Ui, icon: Icon, at: egui::Pos2, size: f32, color: 
 pub(crate) fn link_button(ui: &mut Ui, name: &str) -> Response {
     let palette = theme::palette(ui);
     let width = ui.available_width();
-    let galley = line(ui, name, font::control(), palette.accent_text, width);
-    let size = Vec2::new(galley.size().x, theme::HIT_MIN);
+    let galley = lines(ui, name, font::control(), palette.accent_text, width);
+    let size = Vec2::new(galley.size().x, galley.size().y.max(theme::HIT_MIN));
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Link, true, name));
     let at = egui::pos2(rect.left(), rect.center().y - galley.size().y / 2.0);
@@ -157,10 +166,11 @@ pub(crate) fn link_button(ui: &mut Ui, name: &str) -> Response {
 pub(crate) fn switch(ui: &mut Ui, on: bool, name: &str, about: &str) -> Response {
     let palette = theme::palette(ui);
     let width = ui.available_width();
-    let title = line(ui, name, font::control(), palette.text_strong, width - 60.0);
-    let small = line(ui, about, font::secondary(), palette.text_dim, width - 60.0);
+    let room = width - 60.0;
+    let title = lines(ui, name, font::control(), palette.text_strong, room);
+    let small = lines(ui, about, font::secondary(), palette.text_dim, room);
     let height = if about.is_empty() {
-        theme::ROW_HEIGHT
+        title.size().y.max(theme::ROW_HEIGHT)
     } else {
         title.size().y + small.size().y + space::M
     };

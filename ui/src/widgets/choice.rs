@@ -3,7 +3,7 @@
 use egui::{Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::{focus_ring, line, paint_icon};
+use super::{focus_ring, lines, paint_icon};
 use crate::theme::{self, font, radius, space};
 
 /// What pressing a card does.
@@ -45,8 +45,8 @@ pub(crate) fn card(ui: &mut Ui, words: Card<'_>) -> Response {
     let width = ui.available_width();
     let left = 64.0;
     let room = (width - left - space::XXL).max(40.0);
-    let title = line(ui, words.title, font::title(), palette.text_strong, room);
-    let about = wrapped(ui, words.about, room);
+    let title = lines(ui, words.title, font::title(), palette.text_strong, room);
+    let about = lines(ui, words.about, font::secondary(), palette.text_dim, room);
     let text_height = title.size().y + space::XS + about.size().y;
     let height = (text_height + 2.0 * space::M).max(64.0);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
@@ -95,48 +95,55 @@ pub(crate) fn card(ui: &mut Ui, words: Card<'_>) -> Response {
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }
 
-fn wrapped(ui: &Ui, text: &str, width: f32) -> std::sync::Arc<egui::Galley> {
-    let color = theme::palette(ui).text_dim;
-    let format = egui::text::TextFormat::simple(font::secondary(), color);
-    let mut job = crate::text::job(text, &format);
-    job.wrap.max_width = width;
-    ui.ctx().fonts_mut(|fonts| fonts.layout_job(job))
-}
-
-/// A few words side by side of which one holds; gives the place of another one that was chosen.
+/// A few words side by side of which one holds, in as many rows as they need; gives the place of another one that
+/// was chosen.
 pub(crate) fn segments(ui: &mut Ui, name: &str, words: &[&str], chosen: usize) -> Option<usize> {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), theme::ROW_HEIGHT + 4.0);
+    let room = ui.available_width() - 4.0;
+    let natural = |word: &str| lines(ui, word, font::control(), palette.text, f32::INFINITY);
+    let widths = words.iter().map(|word| natural(word).size().x + space::M);
+    let widest = widths.fold(0.0, f32::max);
+    let columns = (1..=words.len()).rev();
+    let mut columns = columns.filter(|columns| widest * *columns as f32 <= room);
+    let columns = columns.next().unwrap_or(1);
+    let each = Vec2::new(room / columns as f32, theme::ROW_HEIGHT);
+    let rows = words.len().div_ceil(columns);
+    let size = Vec2::new(room + 4.0, rows as f32 * each.y + 4.0);
     let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     ui.painter().rect_filled(rect, radius::CARD, palette.field);
-    let each = (rect.width() - 4.0) / words.len().max(1) as f32;
     let mut taken = None;
     for (place, word) in words.iter().enumerate() {
-        let at = egui::pos2(rect.left() + 2.0 + place as f32 * each, rect.top() + 2.0);
-        let part = Rect::from_min_size(at, Vec2::new(each, rect.height() - 4.0));
-        let id = ui.scope_id().with((name, place));
-        let response = ui.interact(part, id, Sense::click());
+        let at = Vec2::new((place % columns) as f32, (place / columns) as f32) * each;
+        let part = Rect::from_min_size(rect.min + Vec2::splat(2.0) + at, each);
         let selected = place == chosen;
-        let spoken = format!("{name}: {word}");
-        response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, selected, &spoken));
-        if selected {
-            ui.painter().rect_filled(part, radius::ROW, palette.active);
-        } else if response.hovered() {
-            ui.painter().rect_filled(part, radius::ROW, palette.hover);
-        }
-        let color = if selected || response.hovered() {
-            palette.text_strong
-        } else {
-            palette.text_dim
-        };
-        let galley = line(ui, word, font::control(), color, part.width() - space::S);
-        ui.painter()
-            .galley(part.center() - galley.size() / 2.0, galley, color);
-        focus_ring(ui, part, radius::ROW, response.has_focus());
-        let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
-        if response.clicked() && !selected {
+        if segment(ui, part, (name, place, word), selected) && !selected {
             taken = Some(place);
         }
     }
     taken
+}
+
+/// One of them; gives whether it was pressed.
+fn segment(ui: &Ui, part: Rect, (name, place, word): (&str, usize, &str), selected: bool) -> bool {
+    let palette = theme::palette(ui);
+    let id = ui.scope_id().with((name, place));
+    let response = ui.interact(part, id, Sense::click());
+    let spoken = format!("{name}: {word}");
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, selected, &spoken));
+    if selected {
+        ui.painter().rect_filled(part, radius::ROW, palette.active);
+    } else if response.hovered() {
+        ui.painter().rect_filled(part, radius::ROW, palette.hover);
+    }
+    let color = if selected || response.hovered() {
+        palette.text_strong
+    } else {
+        palette.text_dim
+    };
+    let galley = lines(ui, word, font::control(), color, part.width() - space::S);
+    ui.painter()
+        .galley(part.center() - galley.size() / 2.0, galley, color);
+    focus_ring(ui, part, radius::ROW, response.has_focus());
+    let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    response.clicked()
 }

@@ -3,8 +3,11 @@
 use egui::{Color32, Rect, Response, Role, Sense, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
-use super::{focus_ring, line, paint_icon};
+use super::{focus_ring, line, lines, paint_icon};
 use crate::theme::{self, font, radius, space};
+
+/// Width of a row's icon and of what is between it and the words, in points.
+const ICON: f32 = 26.0;
 
 /// How a row looks.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +26,23 @@ pub(crate) struct Row<'a> {
     pub(crate) dim: bool,
     /// How often it names the person.
     pub(crate) count: u32,
+    /// The words are the window's own, and take as many lines as they need; else they are a name, on one.
+    pub(crate) wraps: bool,
 }
 
 /// A row over the whole width.
 pub(crate) fn row(ui: &mut Ui, row: Row<'_>) -> Response {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), theme::ROW_HEIGHT);
+    let mut size = Vec2::new(ui.available_width(), theme::ROW_HEIGHT);
+    let beside = 2.0 * space::S + row.icon.map_or(0.0, |_| ICON);
+    let wrapped = row.wraps.then(|| {
+        // Its colour is known only when it is painted.
+        let color = Color32::PLACEHOLDER;
+        lines(ui, row.text, font::control(), color, size.x - beside)
+    });
+    if let Some(words) = &wrapped {
+        size.y = size.y.max(words.size().y + space::S);
+    }
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::Button, true, row.selected, row.name));
     if !ui.is_rect_visible(rect) {
@@ -56,7 +70,7 @@ pub(crate) fn row(ui: &mut Ui, row: Row<'_>) -> Response {
     if let Some(icon) = row.icon {
         let at = egui::pos2(left + 9.0, rect.center().y);
         paint_icon(ui, icon, at, 17.0, palette.text_dim);
-        left += 26.0;
+        left += ICON;
     }
     let mut right = rect.right() - space::S;
     if row.count > 0 {
@@ -73,7 +87,7 @@ pub(crate) fn row(ui: &mut Ui, row: Row<'_>) -> Response {
     } else {
         font::control()
     };
-    let galley = line(ui, row.text, font, color, right - left);
+    let galley = wrapped.unwrap_or_else(|| line(ui, row.text, font, color, right - left));
     let at = egui::pos2(left, rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, color);
     focus_ring(ui, rect, radius::ROW, response.has_focus());

@@ -7,7 +7,7 @@ use egui::{
 };
 use lucide_icons::Icon;
 
-use super::{icon_button, line};
+use super::{icon_button, lines};
 use crate::theme::{self, font, radius, space};
 use crate::words::say;
 
@@ -140,11 +140,12 @@ fn settle(ui: &Ui, id: Id, size: Vec2) {
 /// The title; its place, in which the way out goes.
 fn head(ui: &mut Ui, title: &str) -> Rect {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), theme::HIT_MIN);
+    let width = ui.available_width();
+    let room = width - theme::HIT_MIN - space::S;
+    let galley = lines(ui, title, font::h1(), palette.text_strong, room);
+    let size = Vec2::new(width, galley.size().y.max(theme::HIT_MIN));
     let (rect, response) = ui.allocate_exact_size(size, egui::Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Heading, true, title));
-    let room = rect.width() - theme::HIT_MIN - space::S;
-    let galley = line(ui, title, font::h1(), palette.text_strong, room);
     let at = egui::pos2(rect.left(), rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, palette.text_strong);
     ui.add_space(space::XS);

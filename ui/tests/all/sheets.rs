@@ -14,7 +14,7 @@ use crate::fixture::{COMMUNITY, ME, World, change, change_community, open, open_
 use crate::sheets_fixture::{BEN, invite, link, recovery_words, rich};
 
 /// Every sheet, except those of other files.
-fn all() -> Vec<Overlay> {
+pub(crate) fn all() -> Vec<Overlay> {
     let mut all = vec![
         Overlay::Switcher,
         Overlay::Shortcuts,
@@ -195,19 +195,8 @@ fn everything_is_reached_in_the_smallest_window_at_double_size() {
         for step in 0..24 {
             harness.key_press(Key::Tab);
             harness.run();
-            let focused = harness
-                .root()
-                .children_recursive()
-                .find(|node| node.is_focused());
-            let rect = focused.expect("something has the focus").rect();
-            let window = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(360.0, 240.0));
-            // A field of several lines or a card may be higher than what is seen of it at once.
-            let shown = window.intersect(rect);
-            assert!(
-                shown.width() >= rect.width() - 1.0
-                    && shown.height() >= rect.height().min(32.0) - 1.0,
-                "{overlay:?}, step {step}: {rect:?} is not seen"
-            );
+            let seen = crate::judge::focus_is_seen(&harness);
+            assert_eq!(seen, Ok(()), "{overlay:?}, step {step}");
         }
     }
 }

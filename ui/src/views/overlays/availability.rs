@@ -9,7 +9,7 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Presence, Sheet, Tone, avatar, focus_ring, key_words, label, line, presence_dot, sheet,
+    Presence, Sheet, Tone, avatar, focus_ring, key_words, label, lines, presence_dot, sheet,
     wide_button,
 };
 use crate::words::{Text, say};
@@ -94,7 +94,12 @@ fn choice(
     selected: bool,
 ) -> bool {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), 48.0);
+    let width = ui.available_width();
+    let room = width - 56.0;
+    let title = lines(ui, name, font::control(), palette.text_strong, room);
+    let below = lines(ui, about, font::secondary(), palette.text_dim, room);
+    let height = title.size().y + below.size().y + space::M;
+    let size = Vec2::new(width, height.max(48.0));
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, selected, name));
     let surface = if selected {
@@ -110,9 +115,6 @@ fn choice(
         Vec2::splat(14.0),
     );
     presence_dot(ui, dot.center(), Presence::Online(availability), surface);
-    let room = rect.width() - 56.0;
-    let title = line(ui, name, font::control(), palette.text_strong, room);
-    let below = line(ui, about, font::secondary(), palette.text_dim, room);
     let top = rect.center().y - (title.size().y + below.size().y) / 2.0;
     let second = top + title.size().y;
     let left = rect.left() + 40.0;

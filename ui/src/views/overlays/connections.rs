@@ -14,7 +14,7 @@ use crate::text;
 use crate::theme::{self, Palette, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Sheet, Tone, avatar, button, focus_ring, label, line, paint_icon, section, sheet,
+    Sheet, Tone, avatar, button, focus_ring, label, line, lines, paint_icon, section, sheet,
 };
 use crate::words::say;
 
@@ -178,7 +178,14 @@ fn person(ui: &mut Ui, peer: &ConnectionView, now: UnixMs) {
         (Some(_), Some(ms)) => say::connections_trip(ms),
         _ => String::new(),
     };
-    let size = Vec2::new(ui.available_width(), 46.0);
+    let width = ui.available_width();
+    let end = lines(ui, &trip, font::secondary(), palette.text_dim, 90.0);
+    let left = 40.0 + space::M;
+    let room = width - left - space::M - space::S - end.size().x;
+    let title = line(ui, &name, font::control(), palette.text_strong, room);
+    let below = lines(ui, &way, font::secondary(), palette.text_dim, room - 16.0);
+    let height = title.size().y + below.size().y;
+    let size = Vec2::new(width, (height + space::S).max(46.0));
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     let spoken = format!("{name}, {way} {trip}");
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, spoken.trim()));
@@ -192,15 +199,11 @@ fn person(ui: &mut Ui, peer: &ConnectionView, now: UnixMs) {
     );
     let key = peer.account.map_or([0; 32], |account| account.0);
     avatar(ui, face, &key, &name);
-    let end = line(ui, &trip, font::secondary(), palette.text_dim, 90.0);
     let right = rect.right() - space::M - end.size().x;
     let at = egui::pos2(right, rect.center().y - end.size().y / 2.0);
     ui.painter().galley(at, end, palette.text_dim);
-    let left = face.right() + space::M;
-    let room = right - left - space::S;
-    let title = line(ui, &name, font::control(), palette.text_strong, room);
-    let below = line(ui, &way, font::secondary(), palette.text_dim, room - 16.0);
-    let top = rect.center().y - (title.size().y + below.size().y) / 2.0;
+    let left = rect.left() + left;
+    let top = rect.center().y - height / 2.0;
     let second = top + title.size().y;
     let dot = egui::pos2(left + 4.0, second + below.size().y / 2.0);
     ui.painter()
@@ -252,7 +255,15 @@ pub(super) fn discovery_words(on: bool) -> &'static str {
 
 fn disclosure(ui: &mut Ui, name: &str, open: bool) -> bool {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), theme::HIT_MIN);
+    let width = ui.available_width();
+    let galley = lines(
+        ui,
+        name,
+        font::control(),
+        Color32::PLACEHOLDER,
+        width - 24.0,
+    );
+    let size = Vec2::new(width, galley.size().y.max(theme::HIT_MIN));
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, true, open, name));
     let color = if response.hovered() || response.has_focus() {
@@ -267,7 +278,6 @@ fn disclosure(ui: &mut Ui, name: &str, open: bool) -> bool {
     };
     let at = egui::pos2(rect.left() + 8.0, rect.center().y);
     paint_icon(ui, icon, at, 16.0, color);
-    let galley = line(ui, name, font::control(), color, rect.width() - 24.0);
     let at = egui::pos2(rect.left() + 22.0, rect.center().y - galley.size().y / 2.0);
     ui.painter().galley(at, galley, color);
     focus_ring(ui, rect, radius::ROW, response.has_focus());

@@ -92,6 +92,7 @@ fn list(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) {
             strong: false,
             dim: false,
             count: 0,
+            wraps: true,
         };
         let response = row(ui, words);
         if to == page {

@@ -4,7 +4,7 @@ use egui::{Rect, Role, Sense, Ui, Vec2, WidgetInfo};
 
 use crate::action::{ActionKind, Reach};
 use crate::theme::{self, font, radius, space};
-use crate::widgets::{Sheet, line, section, sheet};
+use crate::widgets::{Sheet, lines, section, sheet};
 use crate::words::say;
 
 pub(super) fn show(ui: &mut Ui) -> bool {
@@ -46,26 +46,28 @@ pub(super) fn table(ui: &mut Ui) {
 
 fn row(ui: &mut Ui, kind: ActionKind, reach: &Reach) {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), theme::HIT_MIN);
-    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    let width = ui.available_width();
     let what = match reach {
         Reach::Shortcut(which, _) if !which.is_empty() => format!("{}: {which}", kind.label()),
         _ => kind.label().to_owned(),
     };
     let keys = reach.keys();
     let spoken = format!("{what}, {keys}");
+    let font = font::meta();
+    let galley = lines(ui, &keys, font, palette.text_strong, width * 0.45);
+    let cap = galley.size() + Vec2::new(2.0 * space::S, space::XS);
+    let room = width - cap.x - space::L;
+    let words = lines(ui, &what, font::control(), palette.text, room);
+    let height = words.size().y.max(cap.y) + space::S;
+    let size = Vec2::new(width, height.max(theme::HIT_MIN));
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &spoken));
     if response.hovered() {
         ui.painter().rect_filled(rect, radius::ROW, palette.hover);
     }
-    let font = font::meta();
-    let galley = line(ui, &keys, font, palette.text_strong, rect.width() * 0.55);
     let cap = Rect::from_min_size(
-        egui::pos2(
-            rect.right() - galley.size().x - 2.0 * space::S,
-            rect.center().y - 11.0,
-        ),
-        Vec2::new(galley.size().x + 2.0 * space::S, 22.0),
+        egui::pos2(rect.right() - cap.x, rect.center().y - cap.y / 2.0),
+        cap,
     );
     ui.painter().rect_filled(cap, radius::CHIP, palette.active);
     ui.painter().galley(
@@ -73,8 +75,6 @@ fn row(ui: &mut Ui, kind: ActionKind, reach: &Reach) {
         galley,
         palette.text_strong,
     );
-    let room = cap.left() - rect.left() - space::L;
-    let words = line(ui, &what, font::control(), palette.text, room);
     let at = egui::pos2(
         rect.left() + space::S,
         rect.center().y - words.size().y / 2.0,

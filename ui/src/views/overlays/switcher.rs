@@ -12,7 +12,7 @@ use crate::action::Action;
 use crate::state::Overlay;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
-use crate::widgets::{Sheet, badge, bare_sheet, focus_ring, label, line, paint_icon};
+use crate::widgets::{Sheet, badge, bare_sheet, focus_ring, label, line, lines, paint_icon};
 use crate::words::say;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
@@ -126,7 +126,14 @@ fn query(view: &mut View<'_>, ui: &mut Ui) -> bool {
 
 fn entry(ui: &mut Ui, entry: &Entry, selected: bool) -> egui::Response {
     let palette = theme::palette(ui);
-    let size = Vec2::new(ui.available_width(), 36.0);
+    let width = ui.available_width();
+    // A command is called in the window's own words.
+    let own = matches!(entry.target, Target::Command(_)).then(|| {
+        let room = width - 40.0 - 2.0 * space::M - width * 0.4;
+        lines(ui, &entry.name, font::control(), palette.text, room)
+    });
+    let height = own.as_ref().map_or(0.0, |own| own.size().y + space::M);
+    let size = Vec2::new(width, height.max(36.0));
     let (rect, response) = ui.allocate_exact_size(size, Sense::CLICK);
     let spoken = if entry.detail.is_empty() {
         entry.name.clone()
@@ -174,7 +181,7 @@ fn entry(ui: &mut Ui, entry: &Entry, selected: bool) -> egui::Response {
     } else {
         (font::control(), palette.text)
     };
-    let name = line(ui, &entry.name, font, color, room);
+    let name = own.unwrap_or_else(|| line(ui, &entry.name, font, color, room));
     let at = egui::pos2(rect.left() + 40.0, rect.center().y - name.size().y / 2.0);
     ui.painter().galley(at, name, color);
     if entry.unread {

@@ -127,6 +127,7 @@ fn items(ui: &mut Ui, view: &MessageView, scene: &Scene<'_>, state: &mut Timelin
             strong: false,
             dim: false,
             count: 0,
+            wraps: true,
         };
         if widgets::row(ui, item).clicked() {
             state.act(tool.action(view, scene));
