@@ -7,7 +7,9 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, NetworkKey, UnixMs
 use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
-use crate::reply::{ChannelView, CommandError, MemberView, MessageView, RoleView, TemplateView};
+use crate::reply::{
+    ChannelView, CommandError, MemberView, MessageView, RestrictionView, RoleView, TemplateView,
+};
 
 /// Everything that a face may show at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +61,10 @@ pub struct CommunitySnapshot {
     pub roles: Arc<Vec<RoleView>>,
     /// Names of the rights that the account holds in the community.
     pub rights: Vec<String>,
+    /// Who is banned, by name.
+    pub bans: Arc<Vec<RestrictionView>>,
+    /// Whom a time-out keeps from writing, by name; some may be over by now.
+    pub timeouts: Arc<Vec<RestrictionView>>,
 }
 
 /// One watched window.
