@@ -40,6 +40,13 @@ fn data(model: &Model) -> Data {
         invite(true).name,
         invite(true).inviter_name
     ));
+    for operation in crate::governance::log() {
+        let said = [Some(operation.what), operation.reason, operation.because];
+        said.iter().flatten().for_each(|said| data.add(said));
+    }
+    for invite in crate::governance::invites() {
+        data.add(&invite.id.short());
+    }
     for word in recovery_words() {
         data.add(&word);
     }
