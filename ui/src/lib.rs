@@ -7,8 +7,9 @@
 //! - [`show`]: draws one frame and turns input into [`Action`]s.
 //!
 //! What has to happen outside of the window comes out as [`Effect`]s. There is no IO, clock or randomness in
-//! this crate, so that a frame is a function of model, state and input. Idle means zero frames: nothing here
-//! asks for a repaint without something that moves before the person's eyes.
+//! this crate, so that a frame is a function of model, state and input, in the language that the thread speaks
+//! ([`words`]). Idle means zero frames: nothing here asks for a repaint without something that moves before the
+//! person's eyes.
 
 pub mod action;
 pub mod effect;

@@ -17,6 +17,8 @@ pub const SIDE_WIDTH: f32 = 248.0;
 pub const MEMBERS_WIDTH: f32 = 240.0;
 /// Width of the pane of a thread.
 pub const THREAD_WIDTH: f32 = 380.0;
+/// Width of the narrowest conversation: some words on a line. Below it, one pane is shown instead of two.
+pub const CONVERSATION_MIN: f32 = 240.0;
 /// Height of a pane's head.
 pub const HEADER_HEIGHT: f32 = 48.0;
 /// Height of a row of a list.

@@ -84,6 +84,24 @@ pub fn show(model: &Model, state: &mut UiState, ui: &mut Ui) -> Vec<Effect> {
     effects
 }
 
+/// The list of channels, where it fits or is asked for; gives the width that is left.
+fn list(view: &mut View<'_>, ui: &mut Ui) -> f32 {
+    let room = ui.available_width();
+    if view.state.size.x < theme::SIDE_BESIDE_FROM && !view.state.side_open {
+        return room;
+    }
+    // Where a conversation would be a strip beside it, the list is all that is shown.
+    let alone = room - theme::SIDE_WIDTH < theme::CONVERSATION_MIN;
+    let width = if alone { room } else { theme::SIDE_WIDTH };
+    Panel::left("side")
+        .exact_size(width)
+        .resizable(false)
+        .show_separator_line(false)
+        .frame(Frame::new().fill(theme::palette(ui).side))
+        .show(ui, |ui| side::show(view, ui));
+    room - width
+}
+
 fn panes(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
     let width = view.state.size.x;
@@ -94,15 +112,22 @@ fn panes(view: &mut View<'_>, ui: &mut Ui) {
         .show_separator_line(false)
         .frame(Frame::new().fill(palette.rail))
         .show(ui, |ui| rail::show(view, ui));
-    if width >= theme::SIDE_BESIDE_FROM || view.state.side_open {
-        Panel::left("side")
-            .exact_size(theme::SIDE_WIDTH)
-            .resizable(false)
-            .show_separator_line(false)
-            .frame(Frame::new().fill(palette.side))
-            .show(ui, |ui| side::show(view, ui));
+    let room = list(view, ui);
+    if room < theme::HIT_MIN {
+        return;
     }
     let place = view.state.places.now();
+    if let Some(slot) = place.thread_slot()
+        && room < 2.0 * theme::CONVERSATION_MIN
+    {
+        CentralPanel::no_frame()
+            .frame(Frame::new().fill(palette.chat))
+            .show(ui, |ui| {
+                header::thread(view, ui);
+                conversation(view, ui, slot);
+            });
+        return;
+    }
     let beside = width >= theme::MEMBERS_BESIDE_FROM;
     if let Some(slot) = place.thread_slot() {
         let width = theme::THREAD_WIDTH.min(width * 0.4);

@@ -17,7 +17,10 @@ pub(crate) use choice::{Card, End, card, segments, segments_of};
 pub(crate) use field::{Field, entered, field, over_limit, tall_field};
 pub(crate) use notice::{Weight, chip, key_words, notice, section, under_way};
 pub(crate) use row::{Row, badge, heading, row};
-pub(crate) use sheet::{Sheet, all_closed, bare_sheet, claim_focus, keyed_sheet, refocus, sheet};
+pub(crate) use sheet::{
+    Sheet, TIGHT_BELOW, all_closed, bare_sheet, claim_focus, follow_focus, keyed_sheet, refocus,
+    scrolled_page, sheet,
+};
 
 use egui::text::TextFormat;
 use egui::{Color32, FontId, Galley, Rect, Ui};

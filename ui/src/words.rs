@@ -108,3 +108,33 @@ fn put_together(
     debug_assert!(errors.is_empty(), "{id}: {errors:?}");
     text.into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_is_there_and_on_one_line() {
+        for text in &Words::english().constants {
+            assert!(!text.trim().is_empty() && !text.contains('\n'), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_choose_their_words_and_names_are_put_in_as_they_are() {
+        assert_eq!(say::span_days(1), "1 day");
+        assert_eq!(say::span_days(12_345), "12345 days");
+        let name = "{ $count } \u{202e}x";
+        assert_eq!(say::kicked(name), format!("{name} was removed."));
+    }
+
+    #[test]
+    fn another_language_changes_own_words_and_no_names() {
+        static LOUD: LazyLock<Words> =
+            LazyLock::new(|| Words::changed(|text| text.to_uppercase().into()));
+        assert_eq!(say::cancel(), "Cancel");
+        speak(&LOUD);
+        assert_eq!(say::cancel(), "CANCEL");
+        assert_eq!(say::kicked("Ada"), "Ada WAS REMOVED.");
+    }
+}

@@ -198,14 +198,15 @@ impl Community {
 
     /// Who is banned, by name.
     pub(crate) fn ban_views(&self) -> Vec<RestrictionView> {
-        let bans = self.state().banned.iter();
+        let state = self.state();
+        let bans = state.banned.iter();
         self.restrictions(bans.map(|(account, operation)| (*account, *operation, None)))
     }
 
     /// Whom a time-out keeps from writing, by name.
     pub(crate) fn timeout_views(&self) -> Vec<RestrictionView> {
-        let timeouts = self.state().timeouts.iter();
-        let set = timeouts.filter(|(_, (_, until))| until.0 > 0);
+        let state = self.state();
+        let set = state.timeouts.iter().filter(|(_, (_, until))| until.0 > 0);
         self.restrictions(
             set.map(|(account, (operation, until))| (*account, *operation, Some(*until))),
         )

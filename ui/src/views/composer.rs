@@ -27,6 +27,10 @@ pub(in crate::views) use complete::best;
 
 /// Lines that the field grows to; more scroll.
 const LINES_MAX: f32 = 8.0;
+/// Lines that it may have in the smallest window.
+const LINES_MIN: f32 = 2.0;
+/// Height around it that has to remain, in points: the head above, four lines of what is wrong below.
+const AROUND: f32 = 190.0;
 /// Bytes below the limit from which those left are shown.
 const COUNTED_FROM: usize = 1_000;
 
@@ -201,13 +205,15 @@ fn field(view: &mut View<'_>, ui: &mut Ui, facts: &Facts<'_>) -> Rect {
         .fill(palette.field)
         .corner_radius(radius::CARD)
         .inner_margin(margin);
+    let lines = (view.state.size.y - AROUND) / font::MESSAGE_LINE;
+    let height = lines.clamp(LINES_MIN, LINES_MAX) * font::MESSAGE_LINE;
     let shown = frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         // One line of the field is as high as a line of a message, not as high as a button.
         ui.spacing_mut().interact_size.y = font::MESSAGE_LINE;
         ScrollArea::vertical()
             .id_salt(("composer scroll", facts.slot))
-            .max_height(LINES_MAX * font::MESSAGE_LINE)
+            .max_height(height)
             .auto_shrink([false, true])
             .show(ui, |ui| edit(view, ui, facts, id))
             .inner

@@ -3,7 +3,7 @@
 mod pages;
 
 use alloquy_api::limits::NAME_BYTES_MAX;
-use egui::{Align, Frame, Layout, Margin, ScrollArea, Ui, Vec2};
+use egui::{Align, Frame, Layout, Margin, Ui, Vec2};
 use lucide_icons::Icon;
 
 use super::View;
@@ -14,7 +14,7 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{
     Card, End, Field, Tone, Weight, avatar, card, entered, field, key_words, label, notice,
-    over_limit, paint_icon, under_way, wide_button,
+    over_limit, paint_icon, scrolled_page, under_way, wide_button,
 };
 use crate::words::say;
 
@@ -56,7 +56,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
 
 /// One column in the middle, which scrolls where it does not fit.
 fn column(ui: &mut Ui, height: f32, contents: impl FnOnce(&mut Ui)) {
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    scrolled_page(ui, |ui| {
         let width = ui.available_width();
         let side = ((width - COLUMN) / 2.0).max(space::L);
         let above = (height * 0.16).min(120.0);
@@ -244,7 +244,7 @@ fn emblem(ui: &mut Ui, icon: Icon) {
 /// Contents in the middle of what is left of a pane.
 fn middle(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
     let height = ui.available_height();
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    scrolled_page(ui, |ui| {
         ui.with_layout(Layout::top_down(Align::Center), |ui| {
             ui.add_space((height * 0.28).max(space::L));
             ui.set_max_width(ui.available_width().min(COLUMN));

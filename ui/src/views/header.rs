@@ -8,7 +8,7 @@ use crate::action::Action;
 use crate::state::{Overlay, Slot};
 use crate::text;
 use crate::theme::{self, font, space};
-use crate::widgets::{icon_button, line, paint_icon};
+use crate::widgets::{icon_button, line, lines, paint_icon};
 use crate::words::say;
 
 pub(super) fn channel(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
@@ -107,13 +107,8 @@ pub(super) fn thread(view: &mut View<'_>, ui: &mut Ui) {
     bar(ui, |ui, rect| {
         let at = egui::pos2(rect.left() + space::L + 10.0, rect.center().y);
         paint_icon(ui, Icon::MessagesSquare, at, 18.0, palette.text_dim);
-        let title = line(
-            ui,
-            say::thread(),
-            font::title(),
-            palette.text_strong,
-            rect.width() - 90.0,
-        );
+        let room = rect.width() - 90.0;
+        let title = lines(ui, say::thread(), font::title(), palette.text_strong, room);
         let at = egui::pos2(
             rect.left() + space::L + 28.0,
             rect.center().y - title.size().y / 2.0,

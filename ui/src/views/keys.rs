@@ -66,7 +66,8 @@ pub(super) fn collect(view: &mut View<'_>, ui: &mut Ui) {
         let picker = Overlay::Emoji(place.thread_slot().unwrap_or(slot), None);
         table.push((ctrl_shift, Key::E, Action::Open(picker)));
     }
-    if view.state.overlays.is_empty() {
+    // Without a timeline they are for the page that is there.
+    if view.state.overlays.is_empty() && place.slot().is_some() {
         table.push((none, Key::PageUp, Action::ScrollPage(Direction::Previous)));
         table.push((none, Key::PageDown, Action::ScrollPage(Direction::Next)));
     }

@@ -9,7 +9,7 @@ use crate::action::Action;
 use crate::state::Overlay;
 use crate::text;
 use crate::theme::{self, radius, space};
-use crate::widgets::{badge, community_icon, focus_ring, paint_icon};
+use crate::widgets::{badge, community_icon, focus_ring, follow_focus, paint_icon};
 use crate::words::say;
 
 /// Side of a community's icon.
@@ -26,6 +26,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
         }
         add(view, ui);
         ui.add_space(space::M);
+        follow_focus(ui);
     });
 }
 

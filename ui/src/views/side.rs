@@ -12,7 +12,8 @@ use crate::state::{CommunityPage, Overlay, SettingsPage};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{
-    Presence, Row, avatar, focus_ring, icon_button, line, paint_icon, presence_dot, row,
+    Presence, Row, avatar, focus_ring, follow_focus, icon_button, line, paint_icon, presence_dot,
+    row,
 };
 use crate::words::say;
 
@@ -36,6 +37,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
         Frame::new()
             .inner_margin(Margin::symmetric(8, 8))
             .show(ui, |ui| channels(view, ui, id));
+        follow_focus(ui);
     });
 }
 

@@ -92,6 +92,8 @@ struct Banner {
 /// What is to be told over everything: the node has ended, the disk is full, the recovery words wait.
 fn told(view: &View<'_>) -> Option<Banner> {
     let snapshot = &view.model.snapshot;
+    // Where there is little room, the window below has to remain.
+    let tight = view.state.size.y < widgets::TIGHT_BELOW;
     if let Phase::Failed(failure) = &view.model.phase {
         let again = failure.may_restart;
         return Some(Banner {
@@ -105,7 +107,11 @@ fn told(view: &View<'_>) -> Option<Banner> {
         let why = trouble.message.trim_end_matches('.');
         return Some(Banner {
             bad: true,
-            words: say::banner_not_stored(why),
+            words: if tight {
+                say::banner_not_stored_short(why)
+            } else {
+                say::banner_not_stored(why)
+            },
             step: None,
             later: None,
         });
@@ -115,11 +121,18 @@ fn told(view: &View<'_>) -> Option<Banner> {
     let waits = snapshot.recovery_pending && !snapshot.communities.is_empty();
     (waits && due).then(|| Banner {
         bad: false,
-        words: say::banner_recovery().to_owned(),
+        words: if tight {
+            say::banner_recovery_short().to_owned()
+        } else {
+            say::banner_recovery().to_owned()
+        },
         step: Some((say::recovery_show(), Action::Open(Overlay::Recovery))),
         later: (settings.recovery_put_off < PUT_OFF_MAX).then_some(Action::PutRecoveryOff),
     })
 }
+
+/// Width for the banner's words, in points, from which a sign stands before them: below it they need all of it.
+const SIGN_FROM: f32 = 160.0;
 
 /// The banner over everything.
 pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
@@ -159,8 +172,11 @@ pub(super) fn banner(view: &mut View<'_>, ui: &mut Ui) {
                 }
                 let left = egui::Layout::left_to_right(egui::Align::Center);
                 ui.with_layout(left, |ui| {
-                    let (rect, _) = ui.allocate_exact_size(Vec2::splat(20.0), egui::Sense::hover());
-                    widgets::paint_icon(ui, icon, rect.center(), 17.0, ink);
+                    if ui.available_width() >= SIGN_FROM {
+                        let size = Vec2::splat(20.0);
+                        let (rect, _) = ui.allocate_exact_size(size, egui::Sense::hover());
+                        widgets::paint_icon(ui, icon, rect.center(), 17.0, ink);
+                    }
                     label(ui, &banner.words, font::control(), ink);
                 });
             });

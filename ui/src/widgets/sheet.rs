@@ -12,7 +12,7 @@ use crate::theme::{self, font, radius, space};
 use crate::words::say;
 
 /// Below this height of the window, in points, a dialog takes all of it: at 720x480 and 200 %.
-const TIGHT_BELOW: f32 = 400.0;
+pub(crate) const TIGHT_BELOW: f32 = 400.0;
 
 /// How much of the window's height is above a dialog without a head.
 const TOP_SHARE: f32 = 0.1;
@@ -111,7 +111,7 @@ fn framed(
                         );
                     }
                     contents(ui);
-                    follow_focus(ui, layer);
+                    follow_focus(ui);
                 });
             // The way out comes last for the keyboard, and stands first for the eye.
             if let Some(rect) = head {
@@ -152,9 +152,10 @@ fn head(ui: &mut Ui, title: &str) -> Rect {
     rect
 }
 
-/// Scrolls what got the focus by the keyboard into view.
-fn follow_focus(ui: &Ui, layer: LayerId) {
-    let mark = Id::unique("what had the focus in a sheet");
+/// Scrolls what got the focus by the keyboard into view: to be called after the contents of what scrolls.
+pub(crate) fn follow_focus(ui: &Ui) {
+    let layer = ui.layer_id();
+    let mark = Id::unique("what had the focus").with(ui.scope_id());
     let now = ui.memory(|memory| memory.focused());
     let before = ui.data(|data| data.get_temp::<Option<Id>>(mark).flatten());
     if now == before {
@@ -167,11 +168,32 @@ fn follow_focus(ui: &Ui, layer: LayerId) {
         return;
     }
     let focused = now.and_then(|id| ui.ctx().read_response(id));
-    if let Some(focused) = focused.filter(|focused| focused.layer_id == layer) {
+    let inside = |at: &egui::Response| ui.min_rect().contains(at.rect.center());
+    if let Some(focused) = focused.filter(|focused| focused.layer_id == layer && inside(focused)) {
         let animation = egui::style::ScrollAnimation::none();
         ui.scroll_to_rect_animation(focused.rect.expand(space::S), None, animation);
         ui.ctx().request_repaint();
     }
+}
+
+/// A page that scrolls where it does not fit: by the wheel, to what has the focus, and by the keys for pages, which
+/// nothing else wants where there is no timeline.
+pub(crate) fn scrolled_page(ui: &mut Ui, contents: impl FnOnce(&mut Ui)) {
+    let below_dialog = ui.memory(|memory| memory.top_modal_layer().is_some());
+    let height = ui.available_height();
+    let page = if below_dialog {
+        0.0
+    } else {
+        page_keys(ui, height)
+    };
+    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+        if page != 0.0 {
+            let animation = egui::style::ScrollAnimation::none();
+            ui.scroll_with_delta_animation(Vec2::new(0.0, page), animation);
+        }
+        contents(ui);
+        follow_focus(ui);
+    });
 }
 
 /// The pass in which a dialog was given the focus.

@@ -326,7 +326,7 @@ fn decided(rights: &[&str]) -> Model {
 }
 
 /// What the channel decides for the role.
-const OF_MODERATORS: Overlay =
+pub(crate) const OF_MODERATORS: Overlay =
     Overlay::Overwrite(COMMUNITY, GENERAL, OverwriteTarget::Role(MODERATOR));
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use alloquy_ui::words::{Words, speak};
+use egui::epaint::text::{Glyph, PlacedRow};
 use egui::{Key, Pos2, Rect, Shape, Vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::NodeT as _;
@@ -54,8 +55,16 @@ pub(crate) struct Drawn {
     clip: Rect,
     /// The text ends with an ellipsis.
     elided: bool,
+    /// It ends in the middle of a word.
+    broken: bool,
     /// Its place in the order of painting.
     order: usize,
+}
+
+fn breaks_a_word(row: &PlacedRow, next: &PlacedRow) -> bool {
+    let is_letter = |glyph: Option<&Glyph>| glyph.is_some_and(|glyph| glyph.chr.is_alphabetic());
+    let ends = !row.ends_with_newline && is_letter(row.glyphs.last());
+    ends && is_letter(next.glyphs.first())
 }
 
 impl Drawn {
@@ -101,7 +110,10 @@ impl Frame {
                 self.grounds.push((ground.rect.intersect(clip), order));
             }
             Shape::Text(text) => {
-                for (row, placed) in text.galley.rows.iter().enumerate() {
+                let rows = &text.galley.rows;
+                for (row, placed) in rows.iter().enumerate() {
+                    let next = rows.get(row + 1);
+                    let broken = next.is_some_and(|next| breaks_a_word(placed, next));
                     let ink = placed.row.visuals.mesh_bounds;
                     if ink.is_positive() {
                         self.rows.push(Drawn {
@@ -110,6 +122,7 @@ impl Frame {
                             ink: ink.translate(placed.pos.to_vec2() + text.pos.to_vec2()),
                             clip,
                             elided: text.galley.elided,
+                            broken,
                             order,
                         });
                     }
@@ -159,6 +172,8 @@ pub(crate) struct Judge {
     /// Rows of own texts that are drawn, and whether they were ever seen whole.
     rows: BTreeMap<(String, usize), (bool, Rect, Rect)>,
     judges_language: bool,
+    /// Texts whose words were judged.
+    judged: BTreeSet<String>,
 }
 
 impl Judge {
@@ -169,24 +184,29 @@ impl Judge {
             faults: BTreeSet::new(),
             rows: BTreeMap::new(),
             judges_language: true,
+            judged: BTreeSet::new(),
         }
     }
 
-    /// A judge of a screen in English: texts of the window and of others are judged alike.
-    pub(crate) fn of_english() -> Self {
+    /// A judge of a screen in English, where a text is the window's own when it has words that nobody has said.
+    pub(crate) fn of_english(data: Data) -> Self {
         Self {
             judges_language: false,
-            ..Self::of_pseudo(Data::default())
+            ..Self::of_pseudo(data)
         }
     }
 
+    /// Names may be cut, and messages scrolled: the window's own texts may not.
     fn judges(&self, text: &str) -> bool {
-        let words = text.chars().any(char::is_alphabetic);
-        words && (!self.judges_language || is_own(text))
+        if self.judges_language {
+            is_own(text)
+        } else {
+            self.data.foreign(text).is_some()
+        }
     }
 
-    /// Looks at the frame that is shown.
-    fn look(&mut self, harness: &Harness<'static, World>) {
+    /// Looks at the frame that is shown; gives where its texts are.
+    fn look(&mut self, harness: &Harness<'static, World>) -> Vec<Rect> {
         let frame = Frame::of(harness);
         self.faults.extend(frame.overlaps());
         for row in &frame.rows {
@@ -207,21 +227,34 @@ impl Judge {
                     row.whole, row.ink
                 ));
             }
+            if row.broken {
+                let fault = format!("a broken word: row {} of {:?}", row.row, row.whole);
+                self.faults.insert(fault);
+            }
             let seen = self
                 .rows
                 .entry(row.key())
                 .or_insert((false, row.ink, row.clip));
             seen.0 |= row.is_whole();
         }
-        if self.judges_language {
-            for node in harness.root().children_recursive() {
-                let label = node.accesskit_node().label().unwrap_or_default();
-                if let Some(words) = self.data.foreign(&label) {
-                    self.faults.insert(format!(
-                        "not of the locale files: {words:?}, read out in {label:?}"
-                    ));
-                }
+        for node in harness.root().children_recursive() {
+            let node = node.accesskit_node();
+            for spoken in [node.label(), node.value()].into_iter().flatten() {
+                self.judge_words(&spoken);
             }
+        }
+        frame.rows.iter().map(|row| row.ink).collect()
+    }
+
+    /// Whether all words of a text are of the locale files, or said by the world.
+    fn judge_words(&mut self, text: &str) {
+        if !self.judges_language || !self.judged.insert(text.to_owned()) {
+            return;
+        }
+        if let Some(words) = self.data.foreign(text) {
+            let text: String = text.chars().take(200).collect();
+            let fault = format!("not of the locale files: {words:?} in {text:?}");
+            self.faults.insert(fault);
         }
     }
 
@@ -251,14 +284,16 @@ impl Judge {
             }
             stops.push(stop);
         }
-        for key in [Key::PageUp, Key::PageDown] {
-            for _ in 0..12 {
-                if !self.has_unseen() {
-                    break;
-                }
+        for key in [Key::PageDown, Key::PageUp, Key::PageDown] {
+            let mut before = Vec::new();
+            while self.has_unseen() {
                 harness.key_press(key);
                 harness.run_ok();
-                self.look(harness);
+                let now = self.look(harness);
+                if now == before {
+                    break;
+                }
+                before = now;
             }
         }
         for ((text, row), (seen, ink, clip)) in &self.rows {
@@ -362,6 +397,7 @@ impl Data {
 /// pseudo-locale. Those of vowels alone, as "a" or "you" without its consonants, look alike in both.
 fn runs(text: &str) -> impl Iterator<Item = String> + '_ {
     let parts = text.split(|c: char| !(c.is_alphabetic() || " '’-".contains(c)));
+    let parts = parts.flat_map(|part| part.split("  "));
     parts.flat_map(|part| {
         let mut found = vec![String::from(" ")];
         for word in part.split_whitespace() {

@@ -1,9 +1,7 @@
 //! The pseudo-locale: longer words in every place of the window, at the designed size, in the smallest window, and
 //! there at 200 %. And English, where it was not looked at before.
 
-use alloquy_ui::Model;
-
-use crate::fixture::account;
+use crate::fixture::{World, account};
 use crate::judge::{Data, Judge, is_own, speak_pseudo};
 use crate::screens::{self, Screen, Size};
 use crate::sheets_fixture::{invite, link, recovery_words};
@@ -12,8 +10,13 @@ use crate::sheets_fixture::{invite, link, recovery_words};
 const SIZES: [Size; 3] = [(1280.0, 800.0), (720.0, 480.0), (360.0, 240.0)];
 
 /// Names that no language changes: of keys, programs, formats and licences.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 17] = [
     "Alloquy",
+    // The initials of communities.
+    "AD",
+    "RB",
+    // Signs of a completion.
+    "hi",
     "Inter",
     "The Inter Project Authors",
     "JetBrains Mono",
@@ -29,9 +32,22 @@ const NAMES: [&str; 14] = [
     "nonsense alloquy://nonsense qqqqzzzz",
 ];
 
-/// What the world says on a screen.
-fn data(model: &Model) -> Data {
-    let mut data = Data::of(model, &NAMES);
+/// What the world says on a screen, and the person has typed.
+fn data(world: &World) -> Data {
+    let mut data = Data::of(&(&world.model, &world.state.governance), &NAMES);
+    for composer in world.state.composers.values() {
+        data.add(&composer.text);
+        for unsent in &composer.unsent {
+            data.add(&unsent.text);
+            data.add(unsent.error.as_deref().unwrap_or_default());
+        }
+    }
+    for typed in [&world.state.forms.link, &world.state.forms.switcher] {
+        data.add(typed);
+    }
+    if let Some((_, Err(why))) = &world.state.forms.card {
+        data.add(why);
+    }
     for said in [link(), "mira".to_owned(), "é".repeat(60)] {
         data.add(&said);
     }
@@ -40,13 +56,6 @@ fn data(model: &Model) -> Data {
         invite(true).name,
         invite(true).inviter_name
     ));
-    for operation in crate::governance::log() {
-        let said = [Some(operation.what), operation.reason, operation.because];
-        said.iter().flatten().for_each(|said| data.add(said));
-    }
-    for invite in crate::governance::invites() {
-        data.add(&invite.id.short());
-    }
     for word in recovery_words() {
         data.add(&word);
     }
@@ -68,7 +77,7 @@ fn judged(screens: &[Screen], sizes: &[Size]) {
     for screen in screens {
         for size in sizes {
             let mut harness = (screen.open)(*size);
-            let judge = Judge::of_pseudo(data(&harness.state().model));
+            let judge = Judge::of_pseudo(data(harness.state()));
             let name = format!("{} at {} x {}", screen.name, size.0, size.1);
             faults.extend(judge.walk(&mut harness, &name));
         }
@@ -122,6 +131,21 @@ fn sheets_fit_in_longer_words_in_the_smallest_window_at_double_size() {
 }
 
 #[test]
+fn sheets_about_a_community_fit_in_longer_words() {
+    judged(&screens::governance(), &SIZES[..1]);
+}
+
+#[test]
+fn sheets_about_a_community_fit_in_longer_words_in_the_smallest_window() {
+    judged(&screens::governance(), &SIZES[1..2]);
+}
+
+#[test]
+fn sheets_about_a_community_fit_in_longer_words_in_the_smallest_window_at_double_size() {
+    judged(&screens::governance(), &SIZES[2..]);
+}
+
+#[test]
 fn sheets_in_other_states_fit_in_longer_words() {
     judged(&screens::more_sheets(), &SIZES);
 }
@@ -136,7 +160,8 @@ fn judged_in_english(screens: &[Screen]) {
     let mut faults = Vec::new();
     for screen in screens {
         let mut harness = (screen.open)(SIZES[2]);
-        faults.extend(Judge::of_english().walk(&mut harness, &screen.name));
+        let judge = Judge::of_english(data(harness.state()));
+        faults.extend(judge.walk(&mut harness, &screen.name));
     }
     assert!(
         faults.is_empty(),

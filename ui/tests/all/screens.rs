@@ -3,20 +3,27 @@
 use std::sync::Arc;
 
 use alloquy_api::command::ChannelKind;
+use alloquy_api::limits::TEXT_BYTES_MAX;
 use alloquy_api::reply::{DeliveryState, QuoteView, RepliesView};
 use alloquy_api::{CommandError, ErrorCode};
-use alloquy_ids::{ChannelId, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
 use alloquy_ui::model::Failure;
-use alloquy_ui::state::{AddTab, FirstStep, Mode, Overlay, Removal, SettingsPage, Slot, Unsent};
+use alloquy_ui::state::{
+    AddTab, CommunityPage, FirstStep, Mode, Overlay, Removal, SettingsPage, Slot, Unsent,
+};
 use alloquy_ui::{Action, Model, Phase};
 use egui_kittest::Harness;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use crate::fixture::{
     COMMUNITY, DESIGN, GENERAL, ME, NEWS, NOON, World, account, change, change_community,
     change_window, message, message_id, model, numbered, open_sized, reaction,
 };
+use crate::governance;
 use crate::sheets::{act, all};
-use crate::sheets_fixture::{BEN, first_run, invite, link, lonely, nobody, recovery_words, rich};
+use crate::sheets_fixture::{
+    BEN, MODERATOR, first_run, invite, link, lonely, nobody, recovery_words, rich,
+};
 
 /// Size of a window, in points.
 pub(crate) type Size = (f32, f32);
@@ -118,6 +125,15 @@ pub(crate) fn panes() -> Vec<Screen> {
             shown(model, size)
         }),
         screen("panes", |size| shown(calm(), size)),
+        screen("many communities", |size| {
+            let mut model = calm();
+            change(&mut model, |snapshot| {
+                let like = snapshot.communities.values().next().cloned();
+                let more = (2..12).map(|n| (CommunityId([n; 32]), like.clone().unwrap()));
+                snapshot.communities.extend(more);
+            });
+            shown(model, size)
+        }),
         screen("the list of channels", |size| {
             let mut model = calm();
             change_community(&mut model, |community| {
@@ -183,13 +199,14 @@ fn with_side(model: Model, size: Size) -> Harness<'static, World> {
 
 /// Clicks the button whose name has this data in it.
 fn click_named(harness: &mut Harness<'static, World>, data: &str, secondary: bool) {
-    use egui_kittest::kittest::{NodeT as _, Queryable as _};
     let node = harness.get_by(|node| {
         let label = node.label().unwrap_or_default();
-        node.role() == egui::Role::Button && label.contains(data)
+        // Not the community's icon in the rail.
+        let side = node.raw_bounds().is_some_and(|bounds| bounds.x0 > 60.0);
+        let role = matches!(node.role(), egui::Role::Button | egui::Role::ListItem);
+        side && role && label.contains(data)
     });
     let at = node.rect().center();
-    let _ = node.accesskit_node();
     if secondary {
         node.click_secondary();
     } else {
@@ -198,6 +215,16 @@ fn click_named(harness: &mut Harness<'static, World>, data: &str, secondary: boo
     harness.hover_at(at);
     harness.run_ok();
     harness.run_ok();
+    assert!(
+        egui::Popup::is_any_open(&harness.ctx),
+        "{data:?} has no menu"
+    );
+}
+
+/// Whether anything on the screen has such a name.
+fn has(harness: &Harness<'static, World>, fits: impl Fn(&str) -> bool) -> bool {
+    let mut nodes = harness.root().children_recursive();
+    nodes.any(|node| fits(&node.accesskit_node().label().unwrap_or_default()))
 }
 
 /// Messages with everything that they can carry.
@@ -280,6 +307,17 @@ pub(crate) fn conversation() -> Vec<Screen> {
             let mut harness = shown(full(), size);
             harness.hover_at(egui::pos2(size.0 * 0.6, size.1 * 0.4));
             harness.run_ok();
+            assert!(has(&harness, |name| name.ends_with("(T)")));
+            harness
+        }),
+        screen("the menu of a message", |size| {
+            let mut model = calm();
+            change(&mut model, |snapshot| {
+                let window = crate::fixture::window([message(0, "message 13")]);
+                snapshot.windows.insert(GENERAL, Arc::new(window));
+            });
+            let mut harness = shown(model, size);
+            click_named(&mut harness, "message 13", true);
             harness
         }),
         screen("messages that were not sent", |size| {
@@ -324,13 +362,13 @@ pub(crate) fn composers() -> Vec<Screen> {
         screen("a text that is too long", |size| {
             composing(size, |world| {
                 let composer = world.state.composers.entry(SLOT).or_default();
-                composer.text = "word ".repeat(1_700);
+                composer.text = "🎉".repeat(TEXT_BYTES_MAX / 4 + 9);
             })
         }),
         screen("a text that is nearly too long", |size| {
             composing(size, |world| {
                 let composer = world.state.composers.entry(SLOT).or_default();
-                composer.text = "message ".repeat(490);
+                composer.text = "🎉".repeat(TEXT_BYTES_MAX / 4 - 9);
             })
         }),
         screen("slow mode", |size| {
@@ -356,6 +394,7 @@ pub(crate) fn composers() -> Vec<Screen> {
             let mut harness = shown(calm(), size);
             harness.event(egui::Event::Text("hi @m".to_owned()));
             harness.run_ok();
+            assert!(has(&harness, |name| name.contains("Mira")));
             harness
         }),
     ]
@@ -404,11 +443,93 @@ fn overlay(name: &str, overlay: Overlay, by: impl Fn(&mut World) + 'static) -> S
     })
 }
 
-/// Every sheet as it opens.
+/// Every sheet as it opens, but for those about a community.
 pub(crate) fn sheets() -> Vec<Screen> {
-    let of = all().into_iter();
+    let theirs = governance::sheets();
+    let of = all().into_iter().filter(|of| !theirs.contains(of));
     of.map(|of| overlay(&format!("{of:?}"), of, |_| {}))
         .collect()
+}
+
+/// Sheets about a community, as they open and in their other states.
+pub(crate) fn governance() -> Vec<Screen> {
+    let page = |page| Overlay::Community(COMMUNITY, page);
+    let role = Overlay::Role(COMMUNITY, Some(MODERATOR));
+    let low = |world: &mut World| {
+        change_community(&mut world.model, |community| {
+            community.rights = vec!["manage-roles".to_owned()];
+            let own = &mut Arc::make_mut(&mut community.members)[0];
+            (own.owner, own.rank) = (false, 6);
+        });
+    };
+    let powerless = |world: &mut World| {
+        change_community(&mut world.model, |community| {
+            community.rights.clear();
+            let own = &mut Arc::make_mut(&mut community.members)[0];
+            (own.owner, own.rank) = (false, 0);
+        });
+    };
+    let fault = |on: Overlay| {
+        move |world: &mut World| {
+            world.state.governance.fault = Some((on.clone(), FAULT.to_owned()));
+        }
+    };
+    let mut screens: Vec<Screen> = governance::sheets()
+        .into_iter()
+        .map(|of| overlay(&format!("{of:?}"), of, |_| {}))
+        .collect();
+    screens.extend([
+        overlay("a role with rights of others", role.clone(), low),
+        overlay("a role that is only shown", role.clone(), powerless),
+        overlay(
+            "roles that are only shown",
+            page(CommunityPage::Roles),
+            powerless,
+        ),
+        overlay("a refused role", role.clone(), fault(role.clone())),
+        overlay("a role that does not fit", role, |world| {
+            if let Some(draft) = &mut world.state.governance.role {
+                draft.name = "é".repeat(60);
+                draft.rank = "x".to_owned();
+            }
+        }),
+        overlay(
+            "an own channel",
+            Overlay::Channel(COMMUNITY, GENERAL),
+            |world| {
+                change_community(&mut world.model, |community| {
+                    let channel = &mut Arc::make_mut(&mut community.channels)[0];
+                    for right in ["manage-content", "manage-channels", "manage-roles"] {
+                        channel.rights.push(right.to_owned());
+                    }
+                    channel.slow_mode_ms = 7_000;
+                });
+            },
+        ),
+        overlay("own permissions", governance::OF_MODERATORS, |world| {
+            change_community(&mut world.model, |community| {
+                let channel = &mut Arc::make_mut(&mut community.channels)[0];
+                channel.rights = vec!["manage-roles".to_owned(), "send".to_owned()];
+            });
+        }),
+        overlay("no ban", page(CommunityPage::Moderation), |world| {
+            change_community(&mut world.model, |community| {
+                community.bans = Arc::default();
+                community.timeouts = Arc::default();
+                Arc::make_mut(&mut community.members)[1].owner = true;
+            });
+        }),
+        overlay("an explanation", page(CommunityPage::Audit), |world| {
+            world.state.governance.why = Some(EventId([3; 32]));
+        }),
+        overlay("nothing in the log", page(CommunityPage::Audit), |world| {
+            world.state.governance.audit_person = "qqqqzzzz".to_owned();
+        }),
+        overlay("no invite", page(CommunityPage::Invites), |world| {
+            world.state.governance.invites = Some((COMMUNITY, Ok(Vec::new())));
+        }),
+    ]);
+    screens
 }
 
 /// Sheets in their other states.

@@ -1,5 +1,7 @@
 //! Pinned messages of a channel.
 
+use std::sync::Arc;
+
 use alloquy_api::reply::MessageView;
 use alloquy_ids::{ChannelId, CommunityId};
 use egui::{Rect, Role, Sense, Ui, Vec2, WidgetInfo};
@@ -10,7 +12,7 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::views::timeline::Times;
-use crate::widgets::{Sheet, avatar, focus_ring, icon_button, label, line, sheet};
+use crate::widgets::{Sheet, avatar, focus_ring, icon_button, label, line, lines, sheet};
 use crate::words::say;
 
 /// Characters of a pinned message that are shown: four lines.
@@ -75,7 +77,12 @@ fn card(
     job.wrap.max_width = (width - 100.0).max(60.0);
     job.wrap.max_rows = 4;
     let body = ui.ctx().fonts_mut(|fonts| fonts.layout_job(job));
-    let height = body.size().y + 22.0 + 2.0 * space::M;
+    let room = width - 32.0 - 3.0 * space::M - theme::HIT_MIN;
+    let color = theme::name_color(ui.visuals().dark_mode, pin.author.as_bytes());
+    let named = line(ui, &name, font::name(), color, room);
+    let (timed, offset) = timed(ui, &time, room, named.size().x);
+    let head = 22.0 + if offset.x > 0.0 { 0.0 } else { timed.size().y };
+    let height = body.size().y + head + 2.0 * space::M;
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
     let spoken = format!("{name}, {time}: {words}");
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken.clone()));
@@ -87,17 +94,11 @@ fn card(
     focus_ring(ui, rect, radius::CARD, response.has_focus());
     let face = Rect::from_min_size(rect.min + Vec2::splat(space::M), Vec2::splat(32.0));
     avatar(ui, face, pin.author.as_bytes(), &name);
-    let left = face.right() + space::M;
-    let color = theme::name_color(ui.visuals().dark_mode, pin.author.as_bytes());
-    let name = line(ui, &name, font::name(), color, width - 200.0);
-    let time = line(ui, &time, font::meta(), palette.text_faint, 180.0);
-    let top = rect.top() + space::M;
-    let beside = left + name.size().x + space::S;
-    ui.painter().galley(egui::pos2(left, top), name, color);
+    let at = egui::pos2(face.right() + space::M, rect.top() + space::M);
+    ui.painter().galley(at, named, color);
+    ui.painter().galley(at + offset, timed, palette.text_faint);
     ui.painter()
-        .galley(egui::pos2(beside, top + 3.0), time, palette.text_faint);
-    ui.painter()
-        .galley(egui::pos2(left, top + 22.0), body, palette.text);
+        .galley(at + Vec2::new(0.0, head), body, palette.text);
     let clicked = response
         .on_hover_cursor(egui::CursorIcon::PointingHand)
         .clicked();
@@ -107,6 +108,17 @@ fn card(
     if clicked {
         view.act(Action::GoMessage(community, channel, pin.id));
     }
+}
+
+/// The time, and where it stands from the name's corner: beside the name, or below it where it is narrow.
+fn timed(ui: &Ui, time: &str, room: f32, named: f32) -> (Arc<egui::Galley>, Vec2) {
+    let color = theme::palette(ui).text_faint;
+    let natural = lines(ui, time, font::meta(), color, f32::INFINITY);
+    if named + space::S + natural.size().x <= room {
+        return (natural, Vec2::new(named + space::S, 3.0));
+    }
+    let wrapped = lines(ui, time, font::meta(), color, room);
+    (wrapped, Vec2::new(0.0, 20.0))
 }
 
 /// The button that takes a pin away, for those who may; gives whether it was pressed.

@@ -19,7 +19,7 @@ use crate::words::{Text, say};
 /// Below this width, in points, the list of pages stands above the page.
 const BESIDE_FROM: f32 = 520.0;
 /// Width of the list of pages, in points.
-const LIST: f32 = 168.0;
+const LIST: f32 = 192.0;
 
 const PAGES: [(SettingsPage, Icon, Text); 7] = [
     (SettingsPage::Profile, Icon::UserRound, say::profile),

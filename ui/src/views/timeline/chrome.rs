@@ -10,7 +10,7 @@ use super::anchor::Placed;
 use super::entries::{Key, People};
 use crate::action::Action;
 use crate::theme::{self, font, radius, space};
-use crate::widgets::{focus_ring, line, paint_icon};
+use crate::widgets::{focus_ring, lines, paint_icon};
 use crate::words::say;
 
 /// Height of the line that says who is typing.
@@ -130,8 +130,10 @@ impl Frame<'_, '_> {
 /// A button over the rows.
 fn pill(ui: &mut Ui, at: Pos2, icon: Icon, words: &str) -> bool {
     let palette = theme::palette(ui);
-    let galley = line(ui, words, font::control(), palette.on_accent, 360.0);
-    let size = Vec2::new(galley.size().x + 22.0 + 2.0 * space::M, theme::HIT_MIN);
+    let room = (ui.clip_rect().width() - 2.0 * space::XXL).clamp(80.0, 360.0);
+    let galley = lines(ui, words, font::control(), palette.on_accent, room);
+    let size = galley.size() + Vec2::new(22.0 + 2.0 * space::M, space::S);
+    let size = size.max(Vec2::splat(theme::HIT_MIN));
     let rect = Rect::from_center_size(at, size);
     let response = ui.interact(rect, ui.scope_id().with(("pill", words)), Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, words));
@@ -174,7 +176,12 @@ pub(super) fn typing(people: &People, window: &WindowSnapshot, rect: Rect, ui: &
     };
     let palette = theme::palette(ui);
     let width = (rect.width() - 2.0 * space::L).max(40.0);
-    let galley = line(ui, &words, font::meta(), palette.text_dim, width);
+    let laid = |words: &str| lines(ui, words, font::meta(), palette.text_dim, f32::INFINITY);
+    let (mut words, mut galley) = (words.clone(), laid(&words));
+    if galley.size().x > width {
+        words = say::typing_several().to_owned();
+        galley = laid(&words);
+    }
     let at = Pos2::new(
         rect.left() + space::L,
         rect.center().y - galley.size().y / 2.0,

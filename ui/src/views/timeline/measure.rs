@@ -11,7 +11,7 @@ use super::Scene;
 use super::entries::{Entry, Key, What};
 use crate::markdown::{Body, Look, lay_out};
 use crate::theme::{font, space};
-use crate::widgets::line_in;
+use crate::widgets::{line_in, lines_in};
 use crate::words::say;
 
 /// Side of an avatar.
@@ -30,8 +30,10 @@ pub(super) const NEW_HEIGHT: f32 = 24.0;
 pub(super) const QUOTE_HEIGHT: f32 = 24.0;
 /// Height of a chip.
 pub(super) const CHIP_HEIGHT: f32 = 26.0;
+/// Width of the sign before what the window says in the place of a text.
+pub(super) const SIGN: f32 = 24.0;
 /// Height of what stands above the first message.
-const START_HEIGHT: f32 = 150.0;
+pub(super) const START_HEIGHT: f32 = 150.0;
 /// Height of the row about a gap.
 const GAP_HEIGHT: f32 = 56.0;
 /// Laid-out messages that are kept: a few screens.
@@ -57,6 +59,8 @@ pub(super) struct Measured {
     pub(super) thread: Option<f32>,
     /// What went wrong with an unsent message.
     pub(super) error: Option<f32>,
+    /// What the window says in the place of a text.
+    pub(super) notice: Option<Arc<Galley>>,
     pub(super) height: f32,
 }
 
@@ -157,13 +161,30 @@ pub(super) fn measure(
 ) -> Measured {
     let mut row = Measured::default();
     match entry.what {
-        What::Start => row.height = START_HEIGHT,
-        What::Gap | What::Loading => row.height = GAP_HEIGHT,
+        What::Start => {
+            row.height = START_HEIGHT;
+            row.notice = beginning(scene);
+            row.height += more_than_a_line(row.notice.as_deref());
+        }
+        What::Gap | What::Loading => {
+            let words = match entry.what {
+                What::Gap => say::older_gap(),
+                _ => say::older_follow(),
+            };
+            row.notice = Some(notice(scene, words, LEFT + space::L));
+            row.height = GAP_HEIGHT + more_than_a_line(row.notice.as_deref());
+        }
         What::Message(message) => {
             let revealed = revealed.get(&message.id);
             let whole = revealed.is_some_and(|parts| parts.contains(&u32::MAX));
             head(&mut row, entry, message.reply_to.is_some());
             row.body = bodies.of(entry, revealed, scene);
+            let instead = match (message.deleted, message.waiting) {
+                (true, _) => Some(say::message_deleted()),
+                (false, true) => Some(say::message_waiting()),
+                (false, false) => None,
+            };
+            row.notice = instead.map(|words| notice(scene, words, LEFT + RIGHT + SIGN));
             below(&mut row, whole);
             reactions(&mut row, message, scene);
             if message.replies.is_some() && scene.slot.thread.is_none() {
@@ -176,9 +197,13 @@ pub(super) fn measure(
             head(&mut row, entry, unsent.reply_to.is_some());
             row.body = bodies.of(entry, None, scene);
             below(&mut row, false);
-            if unsent.error.is_some() {
+            if let Some(error) = &unsent.error {
                 row.error = Some(row.height);
+                let (words, beside) = failure(error, scene);
                 row.height += crate::theme::HIT_MIN;
+                if !beside {
+                    row.height += words.size().y + space::XS;
+                }
             }
             row.height += 2.0;
         }
@@ -206,8 +231,64 @@ fn head(row: &mut Measured, entry: &Entry<'_>, answers: bool) {
     row.body_top = row.height;
 }
 
+/// What the window says in a row, on as many lines as it needs beside what stands around it.
+fn notice(scene: &Scene<'_>, words: &str, around: f32) -> Arc<Galley> {
+    let width = (scene.width - around).max(40.0);
+    let (font, color) = (font::secondary(), scene.palette.text_dim);
+    lines_in(&scene.ctx, words, font, color, width)
+}
+
+/// By how much a text is higher than one line of it.
+fn more_than_a_line(galley: Option<&Galley>) -> f32 {
+    galley.map_or(0.0, |galley| {
+        let line = galley.rows.first().map_or(0.0, |row| row.height());
+        galley.size().y - line
+    })
+}
+
+/// What is said about the beginning of a channel, or of a thread whose first message is not here.
+fn beginning(scene: &Scene<'_>) -> Option<Arc<Galley>> {
+    let words = match scene.slot.thread {
+        None => say::channel_beginning(&scene.channel_name),
+        Some(root) => {
+            let window = scene.model.window(scene.slot.channel);
+            let mut messages = window.iter().flat_map(|window| &window.messages);
+            if messages.any(|message| message.id == root) {
+                return None;
+            }
+            say::thread_about().to_owned()
+        }
+    };
+    let width = (scene.width - 2.0 * space::L).max(40.0);
+    let (font, color) = (font::message(), scene.palette.text_dim);
+    Some(lines_in(&scene.ctx, &words, font, color, width))
+}
+
+/// Why a message was not sent, and whether the buttons have room beside that.
+pub(super) fn failure(error: &str, scene: &Scene<'_>) -> (Arc<Galley>, bool) {
+    let words = say::not_sent_because(crate::text::clean(error, 200));
+    let color = scene.palette.danger;
+    let laid = |width| lines_in(&scene.ctx, &words, font::secondary(), color, width);
+    let button = |word: &str| {
+        let galley = lines_in(&scene.ctx, word, font::control(), color, f32::INFINITY);
+        galley.size().x + space::S
+    };
+    let width = scene.width - LEFT - RIGHT;
+    let room = width - button(say::retry()) - button(say::delete());
+    let natural = laid(f32::INFINITY);
+    if natural.size().x <= room {
+        (natural, true)
+    } else {
+        (laid(width.max(40.0)), false)
+    }
+}
+
 fn below(row: &mut Measured, whole: bool) {
-    row.height += row.body.height.max(font::MESSAGE_LINE);
+    let instead = row
+        .notice
+        .as_ref()
+        .map_or(0.0, |notice| notice.size().y + space::XS);
+    row.height += row.body.height.max(font::MESSAGE_LINE).max(instead);
     if row.body.cut || whole {
         row.more = Some(row.height);
         row.height += crate::theme::HIT_MIN;

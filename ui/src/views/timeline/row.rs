@@ -9,7 +9,9 @@ use egui::{Pos2, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use lucide_icons::Icon;
 
 use super::entries::{Entry, What};
-use super::measure::{AVATAR, DAY_HEIGHT, LEFT, Measured, NAME_HEIGHT, NEW_HEIGHT, RIGHT};
+use super::measure::{
+    AVATAR, DAY_HEIGHT, LEFT, Measured, NAME_HEIGHT, NEW_HEIGHT, RIGHT, START_HEIGHT, failure,
+};
 use super::{Scene, TimelineState};
 use crate::action::Action;
 use crate::state::{Overlay, Unsent};
@@ -44,11 +46,8 @@ impl Row<'_> {
 pub(super) fn paint(row: &Row<'_>, scene: &Scene<'_>, state: &mut TimelineState, ui: &mut Ui) {
     match row.entry.what {
         What::Start => start(row, scene, state, ui),
-        What::Gap => {
-            let words = say::older_gap();
-            note(row.rect, Icon::CircleDashed, words, ui);
-        }
-        What::Loading => note(row.rect, Icon::History, say::older_follow(), ui),
+        What::Gap => note(row, Icon::CircleDashed, ui),
+        What::Loading => note(row, Icon::History, ui),
         What::Message(view) => {
             lines_above(row, scene, ui);
             message(row, view, scene, state, ui);
@@ -80,8 +79,9 @@ fn start(row: &Row<'_>, scene: &Scene<'_>, state: &TimelineState, ui: &mut Ui) {
             say::channel_beginning(&scene.channel_name),
         ),
     };
+    let base = row.rect.top() + START_HEIGHT;
     let left = row.rect.left() + space::L;
-    let disc = Pos2::new(left + 28.0, row.rect.bottom() - 104.0);
+    let disc = Pos2::new(left + 28.0, base - 104.0);
     ui.painter().circle_filled(disc, 28.0, palette.raised);
     let icon = match scene.slot.thread {
         Some(_) => Icon::MessageSquareText,
@@ -90,31 +90,29 @@ fn start(row: &Row<'_>, scene: &Scene<'_>, state: &TimelineState, ui: &mut Ui) {
     paint_icon(ui, icon, disc, 28.0, palette.text_strong);
     let width = (scene.width - 2.0 * space::L).max(40.0);
     let title = line(ui, &title, font::h1(), palette.text_strong, width);
-    let small = line(ui, &about, font::message(), palette.text_dim, width);
-    let at = Pos2::new(left, row.rect.bottom() - 64.0);
+    let small = row.measured.notice.clone();
+    let small = small.unwrap_or_else(|| line(ui, &about, font::message(), palette.text_dim, width));
+    let at = Pos2::new(left, base - 64.0);
     ui.painter().galley(at, title, palette.text_strong);
-    let at = Pos2::new(left, row.rect.bottom() - 36.0);
+    let at = Pos2::new(left, base - 36.0);
     ui.painter().galley(at, small, palette.text_dim);
     let response = ui.interact(row.rect, ui.scope_id().with("start"), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, about.clone()));
 }
 
-fn note(rect: Rect, icon: Icon, words: &str, ui: &mut Ui) {
+fn note(row: &Row<'_>, icon: Icon, ui: &mut Ui) {
+    let Some(galley) = row.measured.notice.clone() else {
+        return;
+    };
     let palette = theme::palette(ui);
-    let y = rect.bottom() - 24.0;
-    paint_icon(
-        ui,
-        icon,
-        Pos2::new(rect.left() + LEFT - 24.0, y),
-        16.0,
-        palette.text_faint,
-    );
-    let width = (rect.width() - LEFT - space::L).max(40.0);
-    let galley = line(ui, words, font::secondary(), palette.text_dim, width);
-    let at = Pos2::new(rect.left() + LEFT, y - galley.size().y / 2.0);
-    ui.painter().galley(at, galley, palette.text_dim);
+    let rect = row.rect;
+    let top = rect.bottom() - space::L - galley.size().y;
+    let sign = Pos2::new(rect.left() + LEFT - 24.0, top + space::S);
+    paint_icon(ui, icon, sign, 16.0, palette.text_faint);
     let response = ui.interact(rect, ui.scope_id().with("note"), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, galley.text()));
+    let at = Pos2::new(rect.left() + LEFT, top);
+    ui.painter().galley(at, galley.clone(), palette.text_dim);
 }
 
 /// The lines with the day and with say::new().
@@ -231,6 +229,9 @@ fn message(
     parts::marks(row, view, scene, ui);
 }
 
+/// Room for the time after a name: "12:00 PM" and what is between.
+const TIME: f32 = 64.0;
+
 /// Avatar and name.
 fn author(
     row: &Row<'_>,
@@ -244,7 +245,7 @@ fn author(
     let face = Rect::from_min_size(at, Vec2::splat(AVATAR));
     avatar(ui, face, account.as_bytes(), name);
     let color = theme::name_color(scene.dark, account.as_bytes());
-    let width = (scene.width - LEFT - RIGHT - 100.0).max(40.0);
+    let width = (scene.width - LEFT - RIGHT - TIME).max(40.0);
     let galley = line(ui, name, font::name(), color, width);
     let at = Pos2::new(
         row.rect.left() + LEFT,
@@ -269,7 +270,7 @@ fn author(
 fn beside_name(row: &Row<'_>, view: &MessageView, name: &str, scene: &Scene<'_>, ui: &mut Ui) {
     let palette = scene.palette;
     let color = theme::name_color(scene.dark, view.author.as_bytes());
-    let width = (scene.width - LEFT - RIGHT - 100.0).max(40.0);
+    let width = (scene.width - LEFT - RIGHT - TIME).max(40.0);
     let name = line(ui, name, font::name(), color, width);
     let mut left = row.rect.left() + LEFT + name.size().x + space::S;
     let middle = row.rect.top() + row.measured.name.unwrap_or_default() + NAME_HEIGHT / 2.0 + 1.0;
@@ -325,8 +326,18 @@ fn unsent(row: &Row<'_>, view: &Unsent, scene: &Scene<'_>, state: &mut TimelineS
     let (Some(top), Some(error)) = (row.measured.error, &view.error) else {
         return;
     };
+    let (galley, beside) = failure(error, scene);
     let width = scene.width - LEFT - RIGHT;
-    let at = row.rect.min + Vec2::new(LEFT, top);
+    let mut at = row.rect.min + Vec2::new(LEFT, top);
+    if !beside {
+        told(
+            ui,
+            Rect::from_min_size(at, galley.size()),
+            &galley,
+            (view.id, error),
+        );
+        at.y += galley.size().y + space::XS;
+    }
     let rect = Rect::from_min_size(at, Vec2::new(width, theme::HIT_MIN));
     let layout = egui::Layout::left_to_right(egui::Align::Center);
     let builder = egui::UiBuilder::new()
@@ -334,18 +345,10 @@ fn unsent(row: &Row<'_>, view: &Unsent, scene: &Scene<'_>, state: &mut TimelineS
         .layout(layout)
         .id_salt(("failed", view.id));
     ui.scope_builder(builder, |ui| {
-        let words = say::not_sent_because(text::clean(error, 200));
-        let galley = line(
-            ui,
-            &words,
-            font::secondary(),
-            palette.danger,
-            (width - 140.0).max(60.0),
-        );
-        let (rect, response) = ui.allocate_exact_size(galley.size(), Sense::hover());
-        ui.painter().galley(rect.min, galley, palette.danger);
-        response.widget_info(|| WidgetInfo::labeled(Role::Label, true, words.clone()));
-        response.on_hover_text(error);
+        if beside {
+            let (rect, _) = ui.allocate_exact_size(galley.size(), Sense::hover());
+            told(ui, rect, &galley, (view.id, error));
+        }
         if link_button(ui, say::retry()).clicked() {
             state.act(Action::Retry(scene.slot, view.id));
         }
@@ -353,4 +356,14 @@ fn unsent(row: &Row<'_>, view: &Unsent, scene: &Scene<'_>, state: &mut TimelineS
             state.act(Action::DropUnsent(scene.slot, view.id));
         }
     });
+}
+
+/// Says why a message was not sent; all of the reason at a hover.
+fn told(ui: &Ui, rect: Rect, galley: &std::sync::Arc<egui::Galley>, (id, error): (u64, &str)) {
+    let color = theme::palette(ui).danger;
+    ui.painter().galley(rect.min, galley.clone(), color);
+    let id = ui.scope_id().with(("not sent", id));
+    let response = ui.interact(rect, id, Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, galley.text()));
+    response.on_hover_text(error);
 }

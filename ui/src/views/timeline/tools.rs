@@ -116,6 +116,19 @@ fn items(ui: &mut Ui, view: &MessageView, scene: &Scene<'_>, state: &mut Timelin
     const WIDTH: f32 = 190.0;
     ui.set_width(WIDTH);
     ui.spacing_mut().item_spacing.y = 0.0;
+    // Higher than the smallest window at 200 %.
+    let height = ui.ctx().content_rect().height() - 2.0 * space::XL;
+    egui::ScrollArea::vertical()
+        .max_height(height)
+        .auto_shrink([false, true])
+        .show(ui, |ui| {
+            offered(ui, view, scene, state);
+            widgets::follow_focus(ui);
+        });
+}
+
+/// What can be done with a message, one below the other.
+fn offered(ui: &mut Ui, view: &MessageView, scene: &Scene<'_>, state: &mut TimelineState) {
     let offered = Tool::ALL.into_iter();
     for tool in offered.filter(|tool| tool.is_offered(view, scene)) {
         let (icon, words, _) = tool.words(view);

@@ -10,9 +10,9 @@ use crate::markdown::{Hot, bar, ground_color};
 use crate::state::Overlay;
 use crate::text;
 use crate::theme::{self, font, radius};
-use crate::views::timeline::measure::{LEFT, RIGHT};
+use crate::views::timeline::measure::{LEFT, SIGN};
 use crate::views::timeline::{Scene, TimelineState};
-use crate::widgets::{focus_ring, line, link_button, paint_icon};
+use crate::widgets::{focus_ring, link_button, paint_icon};
 use crate::words::say;
 
 /// The text, and what in it can be clicked.
@@ -24,18 +24,16 @@ pub(super) fn words(
     ui: &mut Ui,
 ) {
     let palette = scene.palette;
-    let instead = match (view.deleted, view.waiting) {
-        (true, _) => Some((Icon::Trash2, say::message_deleted())),
-        (false, true) => Some((Icon::Hourglass, say::message_waiting())),
-        (false, false) => None,
-    };
-    if let Some((icon, words)) = instead {
+    if let Some(galley) = row.measured.notice.clone() {
+        let icon = match view.deleted {
+            true => Icon::Trash2,
+            false => Icon::Hourglass,
+        };
         let middle = row.corner().y + font::MESSAGE_LINE / 2.0;
         let at = Pos2::new(row.corner().x + 8.0, middle);
         paint_icon(ui, icon, at, 14.0, palette.text_faint);
-        let width = (scene.width - LEFT - RIGHT).max(40.0);
-        let galley = line(ui, words, font::secondary(), palette.text_dim, width);
-        let at = Pos2::new(row.corner().x + 24.0, middle - galley.size().y / 2.0);
+        let line = galley.rows.first().map_or(0.0, |row| row.height());
+        let at = Pos2::new(row.corner().x + SIGN, middle - line / 2.0);
         ui.painter().galley(at, galley, palette.text_dim);
         return;
     }
