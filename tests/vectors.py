@@ -658,6 +658,15 @@ def read_join(r):
     return join | {"invite_signature": r.raw(64), "device_signature": r.raw(64)}
 
 
+def read_rule(r):
+    number = r.number(1)
+    if number == 4:
+        return {"in_all": r.option(r.varint), "by_invite": r.option(r.varint), "within_ms": r.number(4)}
+    if number in (5, 6):
+        return {"words": [r.bytes(64).decode() for _ in range(r.count(256))]}
+    raise Malformed(f"no vector has rule {number}")
+
+
 def read_operation(r):
     tag = r.number(1)
     if tag == 1:
@@ -671,6 +680,8 @@ def read_operation(r):
     if tag == 29:
         op = {"channel": r.option(lambda: r.raw(32)), "parents": r.ids(8), "commit": r.raw(32)}
         return tag, op | {"links": [(r.raw(32), r.bytes()) for _ in range(r.count(8))]}
+    if tag == 31:
+        return tag, read_rule(r)
     raise Malformed(f"no vector has operation {tag}")
 
 
@@ -688,7 +699,9 @@ def check_authority(checks):
         community = community if seq else event_id
         prev = event_id
         operations.append((event_id, *whole(read_operation, body)))
-    genesis, invite, admit, first, second = operations
+    genesis, invite, admit, first, second, words, raid = operations
+    checks.equal("rule: words", words[2], {"words": ["casino", "free coins"]})
+    checks.equal("rule: joins", raid[2], {"in_all": None, "by_invite": 300, "within_ms": 600000})
     checks.equal("genesis", [genesis[2][field] for field in ("level", "history", "everyone")], [1, 1, 1 | 1 << 2])
     checks.equal("founder", genesis[2]["founder"][0][0]["device"], founder)
     uses = (invite[2]["key"].hex(), invite[2]["expires"], invite[2]["uses"])

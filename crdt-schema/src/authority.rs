@@ -35,7 +35,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloquy_ids::{AccountId, CommunityId, EventId, ScopeId};
+use alloquy_ids::{AccountId, CommunityId, EventId, ScopeId, UnixMs};
 
 use crate::codec::Canonical;
 use crate::dag::{Dag, InsertError};
@@ -173,6 +173,19 @@ impl AuthorityLog {
     pub fn standing_at(&self, heads: &[EventId]) -> Option<Arc<State>> {
         let heads = self.units_of(heads)?;
         Some(self.store.standing(&heads, &self.evaluated()))
+    }
+
+    /// From when on a member may write, by the waiting period of a state of this log and the signed time of the
+    /// member's admission there. `None`: always, as for owners, members with a role, and the founder.
+    #[must_use]
+    pub fn writes_from(&self, state: &State, account: AccountId) -> Option<UnixMs> {
+        if state.policy.wait_ms == 0 || state.is_owner(account) {
+            return None;
+        }
+        let member = state.members.get(&account)?;
+        let admission = self.dag.get(member.admitted)?.header();
+        let newcomer = member.roles.is_empty() && admission.scope != ScopeId::ZERO;
+        newcomer.then(|| state.policy.writes_from(admission.wall))
     }
 
     /// Whether `op` is in the closure of `heads` (a head is in its own closure).

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod keys;
 pub mod limits;
 pub mod permissions;
+pub mod policy;
 pub mod range;
 pub mod templates;
 pub mod timeline;

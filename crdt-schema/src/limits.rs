@@ -50,6 +50,12 @@ pub const EMOJI_BYTES_MAX: usize = 64;
 pub const NOTE_BYTES_MAX: usize = 256 * 1024;
 /// Bytes of a moderation reason.
 pub const REASON_BYTES_MAX: usize = 512;
+/// Words or phrases in one word rule: the longest list still fits an operation (256 of 64 bytes are 17 KiB).
+pub const RULE_WORDS_MAX: usize = 256;
+/// Bytes of one word or phrase of a word rule.
+pub const RULE_WORD_BYTES_MAX: usize = 64;
+/// Channels of a kept template, its roles, and its rules.
+pub const TEMPLATE_PARTS_MAX: usize = 256;
 /// Parent epochs of one epoch announcement.
 pub const EPOCH_PARENTS_MAX: usize = 8;
 /// Bytes of a profile's about text.

@@ -1,9 +1,13 @@
 //! What a community can be made from: channels, roles and rights, as data.
 //!
 //! A template is used once, when a community is made; nothing of it is remembered. Its names are plain content
-//! that people may change at once.
+//! that people may change at once. A [`Blueprint`] is the same as owned data, which a device can keep.
+
+mod blueprint;
 
 use crate::permissions::{ChannelKind, Permissions, Rank};
+
+pub use blueprint::{Blueprint, BlueprintChannel, BlueprintRole};
 
 /// What a new community starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -217,6 +217,32 @@ impl Timeline {
         self.view.deletion_of(messages, &self.ledger)
     }
 
+    /// Deletions in force that hide an event, in the order of their insertion.
+    #[must_use]
+    pub fn deletions_of(&self, id: EventId) -> Vec<EventId> {
+        let found = self
+            .ledger
+            .at(id)
+            .map(|at| self.view.deletions_of(at, &self.ledger));
+        found.unwrap_or_default()
+    }
+
+    /// Whether a deletion hides events of other accounts: it counts, and its author may.
+    #[must_use]
+    pub fn hides_others(&self, id: EventId) -> bool {
+        self.ledger
+            .at(id)
+            .is_some_and(|at| self.view.hides_others(at))
+    }
+
+    /// Whether the body of an event is here and has an effect: a message shown, an edit or a reaction in force.
+    #[must_use]
+    pub fn has_effect(&self, id: EventId) -> bool {
+        self.ledger
+            .at(id)
+            .is_some_and(|at| self.view.has_effect(at))
+    }
+
     /// Digest over counting events: (log, height, head id) of each branch of each log.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {

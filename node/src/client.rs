@@ -12,7 +12,7 @@ use alloquy_api::rpc::StatusReport;
 use alloquy_api::{
     Busy, Client, Command, CommandError, CommandId, ErrorCode, Event, Reply, Snapshot,
 };
-use alloquy_core::Origin;
+use alloquy_core::{Origin, Snapshots};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Commands of one client under way: a script that does not wait for outcomes is told to.
@@ -44,7 +44,10 @@ pub struct NodeHandle {
 /// Tells when there is something new for a face: an event of one client, or another snapshot.
 #[derive(Clone, Debug)]
 pub struct Changes {
-    snapshot: watch::Receiver<Arc<Snapshot>>,
+    client: u64,
+    snapshot: watch::Receiver<Arc<Snapshots>>,
+    /// Version of the snapshot that was told of.
+    told: u64,
     events: watch::Receiver<()>,
 }
 
@@ -52,11 +55,34 @@ impl Changes {
     /// Waits until an event or another snapshot has come since the last time; `false` when the node has ended and
     /// nothing will come any more. May be dropped without loss.
     pub async fn next(&mut self) -> bool {
+        let Self {
+            client,
+            snapshot,
+            told,
+            events,
+        } = self;
         tokio::select! {
-            changed = self.snapshot.changed() => changed.is_ok(),
-            changed = self.events.changed() => changed.is_ok(),
+            version = next_version(snapshot, *client, *told) => match version {
+                Some(version) => {
+                    *told = version;
+                    true
+                }
+                None => false,
+            },
+            changed = events.changed() => changed.is_ok(),
         }
     }
+}
+
+/// The version of what a client is shown, once it is another one than `told`; `None` when the node has ended. What
+/// only other clients are shown is passed over. May be dropped without loss.
+pub(crate) async fn next_version(
+    snapshot: &mut watch::Receiver<Arc<Snapshots>>,
+    client: u64,
+    told: u64,
+) -> Option<u64> {
+    let shown = snapshot.wait_for(|shown| shown.of(client).version != told);
+    shown.await.ok().map(|shown| shown.of(client).version)
 }
 
 impl NodeHandle {
@@ -135,6 +161,11 @@ impl NodeHandle {
         }
     }
 
+    /// The client's number.
+    pub(crate) const fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Whether events of the account come, besides outcomes of own commands.
     pub(crate) fn subscribe(&self, subscribed: bool) {
         self.queue.lock().subscribed = subscribed;
@@ -154,7 +185,7 @@ impl Client for NodeHandle {
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
-        self.door.snapshot.borrow().clone()
+        Arc::clone(self.door.snapshot.borrow().of(self.id))
     }
 
     fn ended(&self) -> Option<CommandError> {
@@ -164,7 +195,13 @@ impl Client for NodeHandle {
 
 impl Drop for NodeHandle {
     fn drop(&mut self) {
-        self.door.clients.lock().queues.remove(&self.id);
+        let mut clients = self.door.clients.lock();
+        clients.queues.remove(&self.id);
+        if clients.ended.is_none() {
+            clients.gone.push(self.id);
+        }
+        drop(clients);
+        self.door.clients.parted.notify_one();
     }
 }
 
@@ -177,7 +214,7 @@ pub(crate) fn ended() -> CommandError {
 #[derive(Clone, Debug)]
 pub(crate) struct Door {
     pub(crate) messages: mpsc::Sender<Message>,
-    pub(crate) snapshot: watch::Receiver<Arc<Snapshot>>,
+    pub(crate) snapshot: watch::Receiver<Arc<Snapshots>>,
     pub(crate) clients: Clients,
 }
 
@@ -193,6 +230,8 @@ impl Door {
         clients.queues.insert(id, Arc::clone(&queue));
         drop(clients);
         let changes = Changes {
+            client: id,
+            told: self.snapshot.borrow().of(id).version,
             snapshot: self.snapshot.clone(),
             events: queue.stirred.subscribe(),
         };
@@ -209,12 +248,18 @@ impl Door {
 
 /// All clients' queues, as the driver reaches them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Clients(Arc<Mutex<Registry>>);
+pub(crate) struct Clients {
+    registry: Arc<Mutex<Registry>>,
+    /// A client went.
+    parted: Arc<Notify>,
+}
 
 #[derive(Debug, Default)]
 struct Registry {
     last: u64,
     queues: BTreeMap<u64, Arc<Queue>>,
+    /// Clients that went and of which the node does not know yet.
+    gone: Vec<u64>,
     /// Why no event comes any more, once none does.
     ended: Option<CommandError>,
 }
@@ -231,6 +276,20 @@ impl Clients {
             }
             None => registry.queues.values().for_each(|queue| queue.push(event)),
         }
+    }
+
+    /// The next client that went. May be dropped without loss.
+    pub(crate) async fn gone(&self) -> u64 {
+        loop {
+            if let Some(client) = self.lock().gone.pop() {
+                return client;
+            }
+            self.parted.notified().await;
+        }
+    }
+
+    pub(crate) fn knows(&self, client: u64) -> bool {
+        self.lock().queues.contains_key(&client)
     }
 
     /// No event comes any more. What [`Self::fail`] said stands.
@@ -254,7 +313,7 @@ impl Clients {
     }
 
     fn lock(&self) -> MutexGuard<'_, Registry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -367,7 +426,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    fn door() -> (Door, mpsc::Receiver<Message>, watch::Sender<Arc<Snapshot>>) {
+    fn door() -> (Door, mpsc::Receiver<Message>, watch::Sender<Arc<Snapshots>>) {
         let (messages, inbox) = mpsc::channel(COMMANDS_MAX * 2);
         let (tx, snapshot) = watch::channel(Arc::default());
         (
@@ -452,7 +511,14 @@ mod tests {
             nothing(&mut handle),
             "told once, though the event still waits"
         );
-        snapshot.send_replace(Arc::default());
+        let next = Snapshot {
+            version: 1,
+            ..Snapshot::default()
+        };
+        snapshot.send_replace(Arc::new(Snapshots {
+            common: Arc::new(next),
+            ..Snapshots::default()
+        }));
         assert!(handle.changed().await);
         assert!(nothing(&mut handle));
     }

@@ -10,9 +10,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use alloquy_api::Snapshot;
 use alloquy_api::rpc::PeerStatus;
-use alloquy_core::{Input, Node, Now, Output};
+use alloquy_api::snapshot::{ConnectionsSnapshot, Snapshot};
+use alloquy_core::{Input, Node, Now, Output, Snapshots};
 use alloquy_ids::{MonoMs, UnixMs};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -74,12 +74,12 @@ pub(crate) struct Driver {
     pub(crate) network: Network,
     pub(crate) messages: mpsc::Receiver<Message>,
     pub(crate) clients: Clients,
-    pub(crate) snapshot: watch::Sender<Arc<Snapshot>>,
+    pub(crate) snapshot: watch::Sender<Arc<Snapshots>>,
     pub(crate) connections: Connections,
     /// When connections are looked at again though nothing happened.
     pub(crate) connections_due: Option<tokio::time::Instant>,
-    /// The core's part of the last snapshot.
-    pub(crate) core_snapshot: Arc<Snapshot>,
+    /// The core's part of the last snapshots.
+    pub(crate) core_snapshots: Arc<Snapshots>,
     pub(crate) clock: Clock,
     pub(crate) facts: Arc<Facts>,
 }
@@ -101,6 +101,7 @@ impl Driver {
                     }
                 }
                 Some(message) = self.messages.recv(), if may_take => self.message(message).await,
+                client = self.clients.gone() => self.turn(Input::ClientGone(client)).await,
                 input = self.network.input(), if may_take => match input {
                     Some(input) => self.turn(input).await,
                     None => break Err(RunError::Internal("the network's task has ended".to_owned())),
@@ -120,9 +121,15 @@ impl Driver {
 
     async fn message(&mut self, message: Message) {
         match message {
-            Message::Command(origin, command) => self.turn(Input::Command(origin, command)).await,
+            Message::Command(origin, command) => {
+                self.turn(Input::Command(origin, command)).await;
+                // It went before its last command was taken.
+                if !self.clients.knows(origin.client) {
+                    self.turn(Input::ClientGone(origin.client)).await;
+                }
+            }
             Message::Status(answer) => {
-                let mut report = self.facts.report(&self.snapshot.borrow());
+                let mut report = self.facts.report(&self.snapshot.borrow().common);
                 for peer in &mut report.peers {
                     self.name(peer);
                 }
@@ -146,13 +153,13 @@ impl Driver {
         let kind = kind_of(&input);
         self.node.handle(self.clock.now(), input);
         // Shown before events tell of it: who is told can look at once.
-        let snapshot = self.node.snapshot();
-        if !Arc::ptr_eq(&self.core_snapshot, &snapshot) {
-            let before = std::mem::replace(&mut self.core_snapshot, snapshot);
-            if names_differ(&before, &self.core_snapshot) {
+        let snapshots = self.node.snapshots();
+        if !Arc::ptr_eq(&self.core_snapshots, &snapshots) {
+            let before = std::mem::replace(&mut self.core_snapshots, snapshots);
+            if names_differ(&before.common, &self.core_snapshots.common) {
                 self.update_connections();
             }
-            self.publish();
+            self.publish(&before);
         }
         self.drain().await;
         let took = began.elapsed();
@@ -165,7 +172,7 @@ impl Driver {
         let before = self.connections.shown();
         self.update_connections();
         if !Arc::ptr_eq(&before, &self.connections.shown()) {
-            self.publish();
+            self.publish(&self.core_snapshots);
         }
     }
 
@@ -180,14 +187,15 @@ impl Driver {
         );
     }
 
-    /// Shows faces the core's snapshot with the connections as the shell knows them.
-    fn publish(&self) {
-        let snapshot = Snapshot {
-            version: self.snapshot.borrow().version + 1,
-            connections: self.connections.shown(),
-            ..Snapshot::clone(&self.core_snapshot)
-        };
-        self.snapshot.send_replace(Arc::new(snapshot));
+    /// Shows clients what the core does, which did `before`, with the connections as the shell knows them.
+    fn publish(&self, before: &Snapshots) {
+        let shown = with_connections(
+            &self.snapshot.borrow(),
+            before,
+            &self.core_snapshots,
+            &self.connections.shown(),
+        );
+        self.snapshot.send_replace(Arc::new(shown));
     }
 
     /// Carries out every output.
@@ -218,6 +226,37 @@ impl Driver {
         let Self { network, store, .. } = self;
         network.shutdown().await;
         store.close().await;
+    }
+}
+
+/// What each client is shown: what the core says, with connections. A client to whom nothing is another way keeps
+/// what it has.
+pub(crate) fn with_connections(
+    shown: &Snapshots,
+    core_before: &Snapshots,
+    core: &Snapshots,
+    connections: &Arc<ConnectionsSnapshot>,
+) -> Snapshots {
+    let last = shown.own.values().map(|own| own.version).max();
+    let version = last.unwrap_or(0).max(shown.common.version) + 1;
+    let same_way = Arc::ptr_eq(&shown.common.connections, connections);
+    let completed = |shown: Option<&Arc<Snapshot>>,
+                     before: Option<&Arc<Snapshot>>,
+                     now: &Arc<Snapshot>| match (shown, before) {
+        (Some(shown), Some(before)) if same_way && Arc::ptr_eq(before, now) => Arc::clone(shown),
+        _ => Arc::new(Snapshot {
+            version,
+            connections: Arc::clone(connections),
+            ..Snapshot::clone(now)
+        }),
+    };
+    let own = core.own.iter().map(|(client, now)| {
+        let (shown, before) = (shown.own.get(client), core_before.own.get(client));
+        (*client, completed(shown, before, now))
+    });
+    Snapshots {
+        own: own.collect(),
+        common: completed(Some(&shown.common), Some(&core_before.common), &core.common),
     }
 }
 
@@ -252,6 +291,7 @@ fn kind_of(input: &Input) -> &'static str {
         Input::ListenAddresses(_) => "listen addresses",
         Input::Storage(..) => "storage",
         Input::Timeout => "timeout",
+        Input::ClientGone(_) => "client gone",
         Input::Shutdown => "shutdown",
     }
 }

@@ -16,8 +16,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use alloquy_api::snapshot::{ConnectionView, ConnectionsSnapshot, PathKind};
-use alloquy_api::{CommandError, ErrorCode, Snapshot};
-use alloquy_core::{Input, Node, Now, Output, Write};
+use alloquy_api::{CommandError, ErrorCode};
+use alloquy_core::{Input, Node, Now, Output, Snapshots, Write};
 use alloquy_ids::{MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::keys::DeviceKey;
 use rand_chacha::ChaCha20Rng;
@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use crate::client::{Clients, Door, Message, NodeHandle};
-use crate::driver::{Clock, MESSAGES_MAX, sleep_until};
+use crate::driver::{Clock, MESSAGES_MAX, sleep_until, with_connections};
 use links::Links;
 
 /// Nodes of one world: each has a core of its own, and one task turns them all.
@@ -77,6 +77,7 @@ impl World {
         let (stop, stopped) = oneshot::channel();
         let (waiting, asked) = mpsc::channel(1);
         let turning = Turning {
+            clients: seats.iter().map(|seat| seat.clients.clone()).collect(),
             seats,
             links,
             time,
@@ -153,9 +154,9 @@ struct Seat {
     key: NetworkKey,
     messages: mpsc::Receiver<Message>,
     clients: Clients,
-    snapshot: watch::Sender<Arc<Snapshot>>,
-    /// The core's part of the last snapshot.
-    core_snapshot: Arc<Snapshot>,
+    snapshot: watch::Sender<Arc<Snapshots>>,
+    /// The core's part of the last snapshots.
+    core_snapshots: Arc<Snapshots>,
 }
 
 impl Seat {
@@ -172,8 +173,8 @@ impl Seat {
         let key = NetworkKey(DeviceKey::from_seed(&founded.network_seed).public());
         let mut node =
             Node::restore(records, nonce, now, rng).map_err(|error| internal(error.to_string()))?;
-        let core_snapshot = node.snapshot();
-        let (snapshot, shown) = watch::channel(Arc::clone(&core_snapshot));
+        let core_snapshots = node.snapshots();
+        let (snapshot, shown) = watch::channel(Arc::clone(&core_snapshots));
         let (messages_tx, messages) = mpsc::channel(MESSAGES_MAX);
         let clients = Clients::default();
         let door = Door {
@@ -187,25 +188,28 @@ impl Seat {
             messages,
             clients,
             snapshot,
-            core_snapshot,
+            core_snapshots,
         };
         Ok((seat, door))
     }
 
     /// Shows faces how things stand, if that is another way than before.
     fn publish(&mut self, number: usize, links: &Links, wall: UnixMs) {
-        let core = self.node.snapshot();
-        let before = Arc::clone(&self.snapshot.borrow());
-        let connections = self.connections(number, links, &before.connections, wall);
-        if Arc::ptr_eq(&self.core_snapshot, &core) && connections == *before.connections {
+        let core = self.node.snapshots();
+        let shown = Arc::clone(&self.snapshot.borrow());
+        let before = &shown.common.connections;
+        let now = self.connections(number, links, before, wall);
+        let connections = if now == **before {
+            Arc::clone(before)
+        } else {
+            Arc::new(now)
+        };
+        if Arc::ptr_eq(&self.core_snapshots, &core) && Arc::ptr_eq(before, &connections) {
             return;
         }
-        self.core_snapshot = core;
-        self.snapshot.send_replace(Arc::new(Snapshot {
-            version: before.version + 1,
-            connections: Arc::new(connections),
-            ..Snapshot::clone(&self.core_snapshot)
-        }));
+        let next = with_connections(&shown, &self.core_snapshots, &core, &connections);
+        self.core_snapshots = core;
+        self.snapshot.send_replace(Arc::new(next));
     }
 
     fn connections(
@@ -247,6 +251,8 @@ impl Drop for Seat {
 /// The one loop.
 struct Turning {
     seats: Vec<Seat>,
+    /// Of each seat.
+    clients: Vec<Clients>,
     links: Links,
     time: Time,
     asked: mpsc::Receiver<oneshot::Sender<()>>,
@@ -263,6 +269,7 @@ impl Turning {
             let arrived = !self.links.is_idle();
             tokio::select! {
                 (seat, message) = next_message(&mut self.seats) => self.message(seat, message),
+                (seat, client) = next_gone(&self.clients) => self.turn(seat, Input::ClientGone(client)),
                 () = std::future::ready(()), if arrived => {
                     if let Some((seat, input)) = self.links.take() {
                         self.turn(seat, input);
@@ -287,7 +294,13 @@ impl Turning {
 
     fn message(&mut self, seat: usize, message: Message) {
         match message {
-            Message::Command(origin, command) => self.turn(seat, Input::Command(origin, command)),
+            Message::Command(origin, command) => {
+                self.turn(seat, Input::Command(origin, command));
+                // It went before its last command was taken.
+                if !self.seats[seat].clients.knows(origin.client) {
+                    self.turn(seat, Input::ClientGone(origin.client));
+                }
+            }
             // Asked over a local socket, which a world in memory does not have.
             Message::Status(_) => {}
         }
@@ -324,6 +337,18 @@ impl Turning {
             place.clients.tell(client, &event);
         }
     }
+}
+
+/// The next client of any node that is gone.
+async fn next_gone(clients: &[Clients]) -> (usize, u64) {
+    let waits = clients
+        .iter()
+        .enumerate()
+        .map(|(number, clients)| Box::pin(async move { (number, clients.gone().await) }));
+    if waits.len() == 0 {
+        return std::future::pending().await;
+    }
+    futures::future::select_all(waits).await.0
 }
 
 /// The next message to any node; pending for ever when no client is left.

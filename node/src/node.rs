@@ -46,7 +46,13 @@ impl Running {
     /// The node's state now; peers without the names behind them, which a client is told.
     #[must_use]
     pub fn status(&self) -> StatusReport {
-        self.facts.report(&self.door.snapshot.borrow())
+        self.facts.report(&self.door.snapshot.borrow().common)
+    }
+
+    /// Clients that are shown something of their own: they watch windows, or did.
+    #[cfg(test)]
+    pub(crate) fn watching(&self) -> usize {
+        self.door.snapshot.borrow().own.len()
     }
 
     /// Takes no more commands, says goodbye to peers, commits what is under way, closes the store.
@@ -111,8 +117,8 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
     })
     .await?;
 
-    let core_snapshot = node.snapshot();
-    let (snapshot_tx, snapshot) = watch::channel(Arc::clone(&core_snapshot));
+    let core_snapshots = node.snapshots();
+    let (snapshot_tx, snapshot) = watch::channel(Arc::clone(&core_snapshots));
     let (messages_tx, messages) = mpsc::channel(MESSAGES_MAX);
     let clients = Clients::default();
     let door = Door {
@@ -142,7 +148,7 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         snapshot: snapshot_tx,
         connections: Connections::default(),
         connections_due: None,
-        core_snapshot,
+        core_snapshots,
         clock,
         facts: Arc::clone(&facts),
     };

@@ -120,6 +120,9 @@ pub fn is_denial(command: &Command) -> bool {
             | Command::SlowMode { .. }
             | Command::DeleteChannel { .. }
             | Command::Purge { .. }
+            | Command::RemoveBranch { .. }
+            | Command::Undo { .. }
+            | Command::PolicyWait { .. }
     )
 }
 

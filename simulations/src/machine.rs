@@ -21,8 +21,8 @@ pub trait Machine {
     fn poll_output(&mut self) -> Option<Output>;
     /// When it wants [`Input::Timeout`].
     fn poll_timeout(&self) -> Option<MonoMs>;
-    /// What faces see.
-    fn snapshot(&mut self) -> Arc<Snapshot>;
+    /// What a client sees.
+    fn snapshot(&mut self, client: u64) -> Arc<Snapshot>;
 }
 
 /// A new account: its first records and its names.
@@ -95,7 +95,7 @@ impl Machine for Node<ChaCha20Rng> {
     fn poll_timeout(&self) -> Option<MonoMs> {
         Self::poll_timeout(self)
     }
-    fn snapshot(&mut self) -> Arc<Snapshot> {
-        Self::snapshot(self)
+    fn snapshot(&mut self, client: u64) -> Arc<Snapshot> {
+        Self::snapshot(self, client)
     }
 }

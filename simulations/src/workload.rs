@@ -135,7 +135,8 @@ impl Workload {
             .or_else(|| self.arrange(deed, &place));
         let command = command
             .or_else(|| self.rule(deed, &place))
-            .or_else(|| self.remove(world, deed, &place));
+            .or_else(|| self.remove(world, deed, &place))
+            .or_else(|| self.at_scale(world, deed, &place));
         let Some(command) = command else { return false };
         world.order(seat, Some(community), command);
         true
@@ -451,6 +452,28 @@ impl Workload {
         })
     }
 
+    fn at_scale(&mut self, world: &World<'_>, deed: Deed, place: &Place) -> Option<Command> {
+        let community = CommunityRef(place.community.to_string());
+        Some(match deed {
+            Deed::RemoveBranch => Command::RemoveBranch {
+                community,
+                branch: self.branch(world, place)?,
+                reason: None,
+                ban: self.draw.chance(300),
+            },
+            Deed::Undo => Command::Undo {
+                community,
+                branch: self.branch(world, place)?,
+                span_ms: 1_000 * self.draw.between(5, 60),
+            },
+            Deed::Wait => Command::PolicyWait {
+                community,
+                wait_ms: 1_000 * self.draw.between(0, 10),
+            },
+            _ => return None,
+        })
+    }
+
     fn rights(&mut self) -> Vec<String> {
         RIGHTS
             .iter()
@@ -477,6 +500,15 @@ impl Workload {
             .map(|member| member.account)
             .collect();
         Some(AccountRef(self.draw.pick(&others)?.to_string()))
+    }
+
+    /// Somebody, or an invite.
+    fn branch(&mut self, world: &World<'_>, place: &Place) -> Option<AccountRef> {
+        if self.draw.chance(500) {
+            return self.other(place);
+        }
+        let invite = invite_of(world, place)?;
+        Some(AccountRef(invite.to_string()))
     }
 
     fn anybody(&mut self, world: &World<'_>) -> AccountRef {

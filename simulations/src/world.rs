@@ -240,13 +240,13 @@ impl<'a> World<'a> {
         self.seats[seat].machine.is_some()
     }
 
-    /// What faces of a running node see.
+    /// What the person at a running node sees.
     #[must_use]
     pub fn snapshot(&mut self, seat: usize) -> Option<Arc<Snapshot>> {
         self.seats[seat]
             .machine
             .as_mut()
-            .map(|machine| machine.snapshot())
+            .map(|machine| machine.snapshot(PERSON))
     }
 
     /// Commands of persons, in the order given.

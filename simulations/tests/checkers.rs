@@ -127,8 +127,8 @@ impl Machine for BrokenCore {
             self.inner.poll_timeout()
         }
     }
-    fn snapshot(&mut self) -> Arc<Snapshot> {
-        self.inner.snapshot()
+    fn snapshot(&mut self, client: u64) -> Arc<Snapshot> {
+        self.inner.snapshot(client)
     }
 }
 

@@ -113,6 +113,7 @@ impl World {
             pinned: false,
             waiting: false,
             arrived_later: false,
+            hidden: None,
             reactions: if lively {
                 vec![react("👍"), react("🎉")]
             } else {

@@ -15,6 +15,7 @@ use crate::limits::{
     OWNER_SIGNATURES_MAX, OWNERS_MAX, UNKNOWN_OP_BYTES_MAX,
 };
 use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
+use crate::policy::Rule;
 
 impl AuthorityOp {
     /// The operation's tag: the first byte of its canonical form.
@@ -51,6 +52,7 @@ impl AuthorityOp {
             Self::SetHistory { .. } => 28,
             Self::AnnounceEpoch(_) => 29,
             Self::LinkEpoch { .. } => 30,
+            Self::SetPolicy(_) => 31,
             Self::Unknown { tag, .. } => *tag,
         }
     }
@@ -123,6 +125,7 @@ impl Canonical for AuthorityOp {
                 parent.write(w);
                 w.bytes(sealed);
             }
+            Self::SetPolicy(rule) => rule.write(w),
             Self::Unknown { bytes, .. } => w.raw(bytes),
         }
     }
@@ -169,6 +172,7 @@ impl Canonical for AuthorityOp {
                 parent: EpochId::read(r)?,
                 sealed: r.bytes(EPOCH_LINK_BYTES_MAX, "epoch link")?.to_vec(),
             },
+            31 => Self::SetPolicy(Rule::read(r)?),
             _ => {
                 let len = r.remaining();
                 if len > UNKNOWN_OP_BYTES_MAX {

@@ -41,6 +41,13 @@ impl State {
         map(&mut w, &self.revoked, |w, op| op.write(w));
         list(&mut w, self.gone.iter(), |w, id| id.write(w));
         map(&mut w, &self.uses, |w, count| count.write(w));
+        for rule in self.policy.rules() {
+            rule.write(&mut w);
+        }
+        for (number, by) in &self.policy_by {
+            w.u8(*number);
+            by.write(&mut w);
+        }
         crate::hash::derive("alloquy authority state v1", &[&w.into_bytes()])
     }
 }

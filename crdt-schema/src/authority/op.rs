@@ -6,6 +6,7 @@ use alloquy_ids::{
 
 use crate::event::SignedEvent;
 use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
+use crate::policy::Rule;
 
 /// One operation on a community's authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +197,8 @@ pub enum AuthorityOp {
         /// The new policy.
         policy: HistoryPolicy,
     },
+    /// Changes one rule of the community.
+    SetPolicy(Rule),
     /// Announces an epoch; the event's id is the epoch's.
     AnnounceEpoch(EpochAnnouncement),
     /// Publishes a link from an epoch to a parent that its announcer could not make.

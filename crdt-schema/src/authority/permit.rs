@@ -229,6 +229,7 @@ impl Check<'_> {
             }
             AuthorityOp::SetLevel { .. } => self.owner(),
             AuthorityOp::SetHistory { channel, policy } => self.set_history(*channel, *policy),
+            AuthorityOp::SetPolicy(_) => self.right(Permissions::MANAGE_COMMUNITY),
             AuthorityOp::AnnounceEpoch(announcement) => self.announce(announcement),
             AuthorityOp::LinkEpoch { epoch, parent, .. } => self.link(*epoch, *parent),
             AuthorityOp::Reaffirm { .. } => Err(Refusal::Other(

@@ -15,6 +15,7 @@ use alloquy_ids::{
 use super::op::OverwriteTarget;
 use crate::identity::PrekeyRecord;
 use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
+use crate::policy::Policy;
 
 /// An ordered map that shares structure between its versions; iterates in ascending order.
 pub type Map<K, V> = imbl::OrdMap<K, V>;
@@ -47,6 +48,10 @@ pub struct State {
     pub timeouts: Map<AccountId, (EventId, UnixMs)>,
     /// History policy of the community's key scope.
     pub history: HistoryPolicy,
+    /// The rules in force.
+    pub policy: Arc<Policy>,
+    /// The operation that set each rule, by the rule's number.
+    pub policy_by: Map<u8, EventId>,
     /// All announced epochs with their announcement's content.
     pub epochs: Map<EpochId, Arc<Epoch>>,
     /// Effective operations that took an entitlement, by key scope: what `usable` asks for.
@@ -184,6 +189,8 @@ impl State {
             invites: Map::new(),
             timeouts: Map::new(),
             history: HistoryPolicy::All,
+            policy: Arc::default(),
+            policy_by: Map::new(),
             epochs: Map::new(),
             losses: Set::new(),
             accepted_late: Set::new(),

@@ -32,6 +32,8 @@ enum Field {
     SlowMode(ChannelId),
     History(Option<ChannelId>),
     Invite(InviteId),
+    /// By the rule's number.
+    Policy(u8),
 }
 
 /// Adds one effective unit that has everything else in its past.
@@ -145,6 +147,7 @@ fn fields(unit: &Unit) -> Vec<Field> {
         } => vec![Field::Overwrite(*channel, *target)],
         AuthorityOp::SlowMode { channel, .. } => vec![Field::SlowMode(*channel)],
         AuthorityOp::SetHistory { channel, .. } => vec![Field::History(*channel)],
+        AuthorityOp::SetPolicy(rule) => vec![Field::Policy(rule.tag())],
         AuthorityOp::InviteCreate { .. } => vec![Field::Invite(unit.origin.into())],
         AuthorityOp::InviteRevoke { invite } => vec![Field::Invite(*invite)],
         _ => Vec::new(),
@@ -232,6 +235,12 @@ fn set(state: &mut State, field: Field, unit: &Unit) {
                         ..held.clone()
                     },
                 );
+            }
+        }
+        Field::Policy(number) => {
+            if let AuthorityOp::SetPolicy(rule) = unit.op() {
+                state.policy_by.insert(number, unit.id);
+                Arc::make_mut(&mut state.policy).set(rule);
             }
         }
         Field::Channel(_) | Field::Overwrite(..) | Field::SlowMode(_) | Field::History(_) => {

@@ -45,6 +45,8 @@ pub(crate) struct Author {
     pub(crate) timed_out_until: Option<UnixMs>,
     /// Least time between two events, if slow mode binds it.
     pub(crate) slow_mode_ms: u32,
+    /// From when on a newcomer may write.
+    pub(crate) writes_from: Option<UnixMs>,
 }
 
 /// See the module.

@@ -384,6 +384,32 @@ fn time_outs_and_slow_mode_compare_signed_times() {
 }
 
 #[test]
+fn a_newcomer_waits_by_the_signed_time_of_its_admission() {
+    let mut chat = Chat::new(3);
+    let (mut ana, mut ben) = (chat.world.pen(1), chat.world.pen(2));
+    let before = chat.world.heads();
+    chat.operate(0, AuthorityOp::SetPolicy(crate::policy::Rule::Wait(1_000)));
+    // Every admission here is signed at 1 ms.
+    for (wall, body) in [(1_000, "too soon"), (1_001, "in time")] {
+        let past = Past { wall, ..chat.now() };
+        let id = chat.say_at(&mut ana, &past, text(body));
+        let refused = matches!(
+            chat.timeline.standing(id),
+            Some(Standing::NotPermitted { reason }) if reason.contains("1001 ms")
+        );
+        assert_eq!(refused, wall < 1_001);
+    }
+    // Who had not seen the rule is not held to it.
+    let past = Past {
+        wall: 1,
+        auth: before,
+        ..chat.now()
+    };
+    chat.say_at(&mut ben, &past, text("what rule?"));
+    assert_eq!(chat.texts(), ["in time", "what rule?"]);
+}
+
+#[test]
 fn authority_goes_forward_along_a_log_and_is_waited_for() {
     let mut chat = Chat::new(2);
     let (mut ana, old) = (chat.world.pen(1), chat.now());

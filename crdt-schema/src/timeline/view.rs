@@ -348,6 +348,30 @@ impl View {
         deleted
     }
 
+    pub(super) fn deletions_of(&self, at: u32, ledger: &Ledger) -> Vec<EventId> {
+        let (target, account) = (ledger.key(at).id, ledger.account(at));
+        let in_force = |deletion: &&u32| {
+            let effect = self.entries[**deletion as usize].effect;
+            let own = account.is_some() && ledger.account(**deletion) == account;
+            effect.active && (own || effect.reaches_others)
+        };
+        let named = self.deletions.get(&target).into_iter().flatten();
+        named
+            .filter(in_force)
+            .map(|deletion| ledger.key(*deletion).id)
+            .collect()
+    }
+
+    pub(super) fn hides_others(&self, at: u32) -> bool {
+        let effect = self.entries[at as usize].effect;
+        effect.active && effect.reaches_others
+    }
+
+    pub(super) fn has_effect(&self, at: u32) -> bool {
+        let effect = self.entries[at as usize].effect;
+        effect.active || matches!(effect.shown, Shown::Message | Shown::Missing)
+    }
+
     fn changes(&self, delta: Delta, ledger: &Ledger) -> Changes {
         let mut seen: Vec<_> = delta
             .seen

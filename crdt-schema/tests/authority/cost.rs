@@ -66,6 +66,62 @@ fn concurrent_operations_are_judged_once() {
 }
 
 #[test]
+fn fifty_concurrent_joins_and_what_follows_cost_little() {
+    let mut club = Club::with(&[("ben", 10)]);
+    let heads = club.heads();
+    let before = club.log().effort();
+    let n = 50;
+    let joins: Vec<_> = (0..n)
+        .map(|at| club.admit("ben", &heads, &format!("newcomer {at}")))
+        .collect();
+    // More heads than an operation may name are joined first.
+    while club.heads().len() > 8 {
+        let some: Vec<_> = club.heads().into_iter().take(16).collect();
+        club.at("ana", &some, AuthorityOp::Merge);
+    }
+    let made = club.now("ana", role(5));
+    assert!(joins.iter().all(|join| club.effective(*join)));
+    assert!(club.effective(made));
+    let after = club.log().effort();
+    assert!(
+        after.judged - before.judged <= 3 * n,
+        "{before:?} {after:?}"
+    );
+    assert!(
+        after.written - before.written <= 5 * n,
+        "{before:?} {after:?}"
+    );
+}
+
+/// Operations on a thousand different pasts, and a thousand tips: each costs what it adds.
+#[test]
+fn a_thousand_tips_and_a_thousand_pasts_cost_what_they_add() {
+    let mut club = Club::with(&[("ben", 10)]);
+    let made = club.now("ana", role(5));
+    let mut pasts = vec![club.heads()];
+    let n = 1_000;
+    for at in 0..n {
+        let next = club.now("ana", edit(made, at));
+        pasts.push(vec![next]);
+    }
+    let before = club.log().effort();
+    for (past, at) in pasts.iter().zip(0..n) {
+        club.at("ana", past, edit(made, at));
+    }
+    assert!(club.heads().len() > 900, "{} tips", club.heads().len());
+    club.state();
+    let after = club.log().effort();
+    assert!(
+        after.judged - before.judged <= 4 * n,
+        "{before:?} {after:?}"
+    );
+    assert!(
+        after.written - before.written <= 80 * n,
+        "{before:?} {after:?}"
+    );
+}
+
+#[test]
 fn one_late_operation_beside_a_long_chain_is_one_replay() {
     let mut club = Club::with(&[("ben", 10), ("mallory", 20)]);
     let made = club.now("ana", role(5));

@@ -6,4 +6,5 @@ mod cases;
 mod club;
 mod cost;
 mod laws;
+mod policy;
 mod views;

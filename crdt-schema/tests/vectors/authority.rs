@@ -8,6 +8,7 @@ use alloquy_schema::event::{Kind, SignedEvent};
 use alloquy_schema::identity::{NewAccount, create, sign_prekey};
 use alloquy_schema::keys::DeviceKey;
 use alloquy_schema::permissions::{HistoryPolicy, Permissions};
+use alloquy_schema::policy::{RaidLimit, Rule};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use serde_json::{Value, json};
@@ -106,6 +107,17 @@ fn authority() {
     let first = EpochId::from(add("first epoch", &announcement(community, &keys[0], &[])));
     let second = announcement(community, &keys[1], &[(first, keys[0].clone())]);
     add("second epoch", &second);
+    let words = ["casino", "free coins"].map(str::to_owned);
+    add(
+        "refused words",
+        &AuthorityOp::SetPolicy(Rule::Refused(words.into())),
+    );
+    let raid = RaidLimit {
+        in_all: None,
+        by_invite: Some(300),
+        within_ms: 600_000,
+    };
+    add("limit of joins", &AuthorityOp::SetPolicy(Rule::Raid(raid)));
     golden(
         "authority.json",
         &json!({

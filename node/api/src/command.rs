@@ -11,6 +11,10 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct CommandId(pub u64);
 
+/// Begins the name of a kept draft: a channel's id follows, or its short form, `/` and the message that a thread
+/// hangs on.
+pub const DRAFT_PREFIX: &str = "draft/";
+
 /// A community's name or id, as typed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -41,6 +45,42 @@ pub enum ChannelKind {
     Voice,
     /// A heading over other channels (made by `create-category`).
     Category,
+}
+
+/// Who may come into a community, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JoinRule {
+    /// Whoever asks; a link works though its time or its uses are over.
+    Open,
+    /// Whoever has a link.
+    #[default]
+    Invite,
+    /// Whoever asks and is admitted by a member with the right to invite.
+    Approval,
+}
+
+/// Who may post links in a community.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkRule {
+    /// Whoever may write.
+    #[default]
+    Everyone,
+    /// Members with a role.
+    Roles,
+    /// Who may delete others' messages.
+    Moderators,
+}
+
+/// What happens with a message that holds a word of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WordRule {
+    /// It is not written, and not shown.
+    Refuse,
+    /// It is shown when a moderator has let it through.
+    Hold,
 }
 
 /// How a person wants to be seen.
@@ -404,6 +444,123 @@ pub enum Command {
         /// The messages.
         messages: Vec<EventId>,
     },
+    /// `invite-tree COMMUNITY`
+    InviteTree {
+        /// The community.
+        community: CommunityRef,
+    },
+    /// `remove-branch COMMUNITY ACCOUNT|INVITE ["REASON"] [--ban]`
+    RemoveBranch {
+        /// The community.
+        community: CommunityRef,
+        /// A member, or the id of an invite: everybody who came in below goes.
+        branch: AccountRef,
+        /// Why, for the audit log.
+        reason: Option<String>,
+        /// Whether they may not join again.
+        ban: bool,
+    },
+    /// `undo COMMUNITY ACCOUNT|INVITE DURATION`
+    Undo {
+        /// The community.
+        community: CommunityRef,
+        /// A member, or the id of an invite: of everybody who came in below.
+        branch: AccountRef,
+        /// How far back.
+        span_ms: u64,
+    },
+    /// `policy COMMUNITY`
+    Policy {
+        /// The community.
+        community: CommunityRef,
+    },
+    /// `policy joins COMMUNITY open|invite|approval`
+    PolicyJoins {
+        /// The community.
+        community: CommunityRef,
+        /// Who may come in.
+        rule: JoinRule,
+    },
+    /// `policy wait COMMUNITY DURATION|off`
+    PolicyWait {
+        /// The community.
+        community: CommunityRef,
+        /// How long a newcomer may not write; 0: not at all.
+        wait_ms: u64,
+    },
+    /// `policy links COMMUNITY everyone|roles|moderators`
+    PolicyLinks {
+        /// The community.
+        community: CommunityRef,
+        /// Who may post them.
+        rule: LinkRule,
+    },
+    /// `policy words COMMUNITY refuse|hold "WORDS"`
+    PolicyWords {
+        /// The community.
+        community: CommunityRef,
+        /// What happens with them.
+        rule: WordRule,
+        /// All words and phrases from now on, separated by commas; empty: none.
+        words: String,
+    },
+    /// `policy raid COMMUNITY DURATION|off [--in-all N] [--by-invite N]`
+    PolicyRaid {
+        /// The community.
+        community: CommunityRef,
+        /// Within how long; 0 ends the limits.
+        within_ms: u64,
+        /// How many may come in; `None`: any number.
+        in_all: Option<u32>,
+        /// How many by one invite; `None`: any number.
+        by_invite: Option<u32>,
+    },
+    /// `requests COMMUNITY`
+    Requests {
+        /// The community.
+        community: CommunityRef,
+    },
+    /// `approve COMMUNITY ACCOUNT`
+    Approve {
+        /// The community.
+        community: CommunityRef,
+        /// Who asked.
+        account: AccountRef,
+    },
+    /// `refuse COMMUNITY ACCOUNT`
+    Refuse {
+        /// The community.
+        community: CommunityRef,
+        /// Who asked.
+        account: AccountRef,
+    },
+    /// `votes COMMUNITY`
+    Votes {
+        /// The community.
+        community: CommunityRef,
+    },
+    /// `lost COMMUNITY`
+    Lost {
+        /// The community.
+        community: CommunityRef,
+    },
+    /// `why-event EVENT`
+    WhyEvent {
+        /// A message or an operation.
+        event: EventId,
+    },
+    /// `template save COMMUNITY NAME`
+    TemplateSave {
+        /// The community.
+        community: CommunityRef,
+        /// What the template is called.
+        name: String,
+    },
+    /// `template delete NAME`
+    TemplateDelete {
+        /// The template.
+        name: String,
+    },
     /// `audit COMMUNITY [--last N]`
     Audit {
         /// The community.
@@ -456,7 +613,8 @@ pub enum Command {
         /// Three different places, from 1, and the word at each.
         words: [(u8, String); 3],
     },
-    /// Keeps a text of a face (a draft, a setting, a place) in the sealed store (no line: faces only).
+    /// Keeps a text of a face (a draft, a setting, a place) in the sealed store (no line: faces only). A name of
+    /// [`DRAFT_PREFIX`] and a channel goes with the channel's community when the account leaves that.
     Keep {
         /// What it is called.
         name: String,

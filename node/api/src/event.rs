@@ -70,6 +70,13 @@ pub enum Event {
         /// Who removed it; `null` when it left by itself.
         by: Option<AccountId>,
     },
+    /// A community that was asked to let this account in does not.
+    JoinRefused {
+        /// The community.
+        community: CommunityId,
+        /// Why, as a sentence.
+        message: String,
+    },
     /// Somebody joined.
     MemberAdded {
         /// The community.

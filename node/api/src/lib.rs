@@ -10,6 +10,7 @@ pub mod command;
 pub mod event;
 pub mod limits;
 pub mod line;
+pub mod moderation;
 pub mod pages;
 pub mod reply;
 pub mod report;

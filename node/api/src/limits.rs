@@ -65,5 +65,9 @@ pub const KEPT_MAX: usize = 1024;
 pub const RECOVERY_WORDS: usize = 12;
 /// Bytes of one recovery word: the longest of BIP-39's English list has 8.
 pub const RECOVERY_WORD_BYTES_MAX: usize = 8;
+/// Bytes of a list of words for a rule, as typed.
+pub const WORDS_BYTES_MAX: usize = 8 * 1024;
+/// Joins that a raid limit may name.
+pub const JOINS_MAX: u64 = 1_000_000;
 /// How often a second a face is told of another snapshot: more pictures a second nobody needs.
 pub const CHANGES_PER_SECOND: u32 = 30;

@@ -130,6 +130,7 @@ mod tests {
             pinned: false,
             waiting: false,
             arrived_later: false,
+            hidden: None,
             reactions: Vec::new(),
             delivery: DeliveryView {
                 state: DeliveryState::Read,

@@ -7,6 +7,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, RoleId, 
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Availability, ChannelKind};
+pub use crate::moderation::{PolicyView, ProposalView, RequestView, TreeView};
 
 /// The closed list of error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -311,6 +312,65 @@ pub enum Reply {
         /// Votes needed.
         needed: u32,
     },
+    /// `invite-tree`
+    InviteTree {
+        /// Everybody, each after whom it came by.
+        tree: Vec<TreeView>,
+    },
+    /// `remove-branch`
+    Branch {
+        /// Who was removed.
+        removed: Vec<AccountId>,
+        /// Who stays because this account may not remove them; those below them stay too.
+        kept: Vec<AccountId>,
+        /// How many are left for another call: one removes at most [`crate::limits::IDS_LISTED_MAX`].
+        left: u32,
+        /// Whether the invite is revoked now; `false` for the branch of a member.
+        invite_revoked: bool,
+    },
+    /// `undo`
+    Undone {
+        /// How many messages, edits and reactions were hidden.
+        undone: u32,
+        /// How many are left: in channels where this account may not delete, or for another call.
+        left: u32,
+        /// The deletions that were written.
+        deletions: Vec<EventId>,
+    },
+    /// `policy`
+    Policy {
+        /// The rules in force.
+        policy: PolicyView,
+    },
+    /// `requests`
+    Requests {
+        /// Oldest first.
+        requests: Vec<RequestView>,
+    },
+    /// `join`, where somebody must let one in first
+    Requested {
+        /// The community that was asked.
+        requested: CommunityId,
+    },
+    /// `votes`
+    Votes {
+        /// Proposals over the owner set in force.
+        proposals: Vec<ProposalView>,
+    },
+    /// `lost`
+    Lost {
+        /// Own operations, oldest first.
+        lost: Vec<AuditView>,
+    },
+    /// `why-event`
+    WhyEvent {
+        /// Whether the message is shown, or the operation has effect.
+        stands: bool,
+        /// What decided, as sentences.
+        because: Vec<String>,
+        /// The operations and deletions that decided.
+        operations: Vec<EventId>,
+    },
     /// `mark-read`, `typing`, `profile`, and whatever leaves nothing to name.
     Ok {
         /// Always `true`.
@@ -356,6 +416,10 @@ pub struct MessageView {
     /// First seen over 10 minutes after its claimed time; absent when not so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub arrived_later: bool,
+    /// Why the community's rules hide its text; absent when they do not. Who may delete others' messages reads it all
+    /// the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<String>,
     /// By emoji.
     pub reactions: Vec<ReactionView>,
     /// How far it got.
@@ -428,6 +492,9 @@ pub struct TemplateView {
     pub channels: Vec<TemplateChannelView>,
     /// Names of its roles, strongest first.
     pub roles: Vec<String>,
+    /// Whether it was kept on this device; absent when it comes with the program.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
 }
 
 /// A channel of a template.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
 use crate::reply::{
-    ChannelView, CommandError, MemberView, MessageView, RestrictionView, RoleView, TemplateView,
+    AuditView, ChannelView, CommandError, MemberView, MessageView, PolicyView, ProposalView,
+    RequestView, RestrictionView, RoleView, TemplateView,
 };
 
 /// Everything that a face may show at one moment.
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub windows: BTreeMap<ChannelId, Arc<WindowSnapshot>>,
     /// Watched threads, by the message that they hang on.
     pub threads: BTreeMap<EventId, Arc<WindowSnapshot>>,
+    /// Communities that a member must let this account into first, with the names that their links gave.
+    pub requested: Arc<BTreeMap<CommunityId, String>>,
     /// Connected peers that are co-members.
     pub peers: u32,
     /// Own messages that no other device is known to hold yet.
@@ -65,6 +68,16 @@ pub struct CommunitySnapshot {
     pub bans: Arc<Vec<RestrictionView>>,
     /// Whom a time-out keeps from writing, by name; some may be over by now.
     pub timeouts: Arc<Vec<RestrictionView>>,
+    /// The community's rules.
+    pub policy: Arc<PolicyView>,
+    /// From when on this account may write, while it is new and the rules have it wait.
+    pub writes_from: Option<UnixMs>,
+    /// Who asks to be let in; empty for those who may not decide it.
+    pub requests: Arc<Vec<RequestView>>,
+    /// Proposed owner sets that lack votes; empty for those who are no owners.
+    pub proposals: Arc<Vec<ProposalView>>,
+    /// Own operations that lost their effect and that may be reaffirmed.
+    pub lost: Arc<Vec<AuditView>>,
 }
 
 /// One watched window.

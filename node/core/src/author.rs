@@ -10,6 +10,7 @@ use alloquy_schema::codec::Canonical;
 use alloquy_schema::epoch::{EpochKey, pad};
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::limits::{AUTH_HEADS_MAX, DEPS_MAX};
+use alloquy_schema::timeline::Deletion;
 use rand_core::CryptoRng;
 
 use crate::community::{Applied, Community, Place};
@@ -33,6 +34,7 @@ pub(crate) enum Draft {
     Content(Body),
     Message(ChannelId, Body),
     Delete(ChannelId, Vec<EventId>),
+    Hide(ChannelId, Deletion),
 }
 
 impl Draft {
@@ -40,7 +42,9 @@ impl Draft {
         match self {
             Self::Op(_) => Place::Authority,
             Self::Content(_) => Place::Content,
-            Self::Message(channel, _) | Self::Delete(channel, _) => Place::Channel(*channel),
+            Self::Message(channel, _) | Self::Delete(channel, _) | Self::Hide(channel, _) => {
+                Place::Channel(*channel)
+            }
         }
     }
 }
@@ -171,6 +175,10 @@ fn author(
                 None,
             )
         }
+        Draft::Hide(_, deletion) => (
+            sign_clear(me, header(Kind::Deletion), deletion.to_bytes()),
+            None,
+        ),
         Draft::Content(body) | Draft::Message(_, body) => {
             let epoch = community.writing_epoch(community.key_channel(place))?;
             let plaintext = body.to_bytes();
@@ -228,6 +236,12 @@ impl<R: CryptoRng> Node<R> {
                 && let Some(dag) = community.dag(draft.place())
             {
                 bodies.extend(dag.iter().map(|event| (event.id(), event.clone())));
+            }
+            if let Draft::Hide(_, deletion) = draft
+                && let Some(dag) = community.dag(draft.place())
+            {
+                let held = deletion.targets().filter_map(|id| dag.get(id));
+                bodies.extend(held.map(|event| (event.id(), event.clone())));
             }
             // More heads than an event may name are joined first.
             while community.authority.dag().heads().len() > AUTH_HEADS_MAX {

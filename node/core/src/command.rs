@@ -4,10 +4,13 @@
 //! events are durable. While the store can not be written, or the first word of a connected peer about own
 //! logs is awaited, or no epoch is usable, it waits in a bounded queue.
 
+mod branch;
 mod community;
+mod explain;
 mod message;
 mod moderation;
 mod own;
+pub(crate) mod policy;
 mod query;
 mod template;
 
@@ -117,17 +120,17 @@ impl<R: CryptoRng> Node<R> {
         match command {
             Command::Join { link } => self.join(origin, &link),
             Command::Watch { window } => {
-                if !self.views.watch(window) {
+                if !self.views.watches.watch(origin.client, window) {
                     let limit = crate::limits::WINDOWS_MAX;
                     return Err(error(
                         ErrorCode::Limit,
-                        format!("{limit} windows are watched, which is the limit"),
+                        format!("{limit} windows are watched, which is the limit of one client"),
                     ));
                 }
                 self.answer(origin, Reply::Ok { ok: true })
             }
             Command::Unwatch { channel, thread } => {
-                self.views.unwatch(channel, thread);
+                self.views.watches.unwatch(origin.client, channel, thread);
                 self.answer(origin, Reply::Ok { ok: true })
             }
             Command::Keep { name, value } => self.keep(origin, name, value),
@@ -147,6 +150,7 @@ impl<R: CryptoRng> Node<R> {
             community::Group::Community => self.community_command(origin, command),
             community::Group::Message => self.message_command(origin, command),
             community::Group::Moderation => self.moderation_command(origin, command),
+            community::Group::Policy => self.policy_command(origin, command),
         }
     }
 
@@ -434,8 +438,29 @@ impl<R: CryptoRng> Node<R> {
                 let (id, _) = self.channel_named(&reference.0)?;
                 Ok(Some((id, Place::Authority)))
             }
-            _ => Ok(None),
+            other => self.moderation_target(other),
         }
+    }
+
+    /// The same for moderation at scale and the community's rules.
+    fn moderation_target(
+        &self,
+        command: &Command,
+    ) -> Result<Option<(CommunityId, Place)>, CommandError> {
+        use Command as C;
+        let (reference, place) = match command {
+            C::RemoveBranch { community, .. } => (community, Place::Content),
+            C::Undo { community, .. }
+            | C::PolicyJoins { community, .. }
+            | C::PolicyWait { community, .. }
+            | C::PolicyLinks { community, .. }
+            | C::PolicyWords { community, .. }
+            | C::PolicyRaid { community, .. }
+            | C::Approve { community, .. } => (community, Place::Authority),
+            _ => return Ok(None),
+        };
+        let id = self.community_named(&reference.0)?;
+        Ok(Some((id, place)))
     }
 
     // --- names -------------------------------------------------------------------------------------------
@@ -705,5 +730,12 @@ const fn writes(command: &Command) -> bool {
             | C::InspectInvite { .. }
             | C::Pins { .. }
             | C::RecoveryShow
+            | C::InviteTree { .. }
+            | C::Policy { .. }
+            | C::Requests { .. }
+            | C::Refuse { .. }
+            | C::Votes { .. }
+            | C::Lost { .. }
+            | C::WhyEvent { .. }
     )
 }

@@ -132,6 +132,9 @@ pub(crate) struct Community {
     pub(crate) outsiders: BTreeMap<NetworkKey, AccountId>,
     /// Bodies that a deletion took and whose rows may not have been written again before the last end.
     pub(crate) to_drop: Vec<EventId>,
+    /// Newcomers that wait to be let in, and those that were not.
+    pub(crate) requests: BTreeMap<AccountId, crate::join::Request>,
+    pub(crate) refused: BTreeSet<AccountId>,
     /// Own events wait for their past after a start.
     pub(crate) gap_in_own_log: bool,
     /// What was last written of the own profile: name and about text.
@@ -185,6 +188,8 @@ impl Community {
             provisional: BTreeSet::new(),
             outsiders: BTreeMap::new(),
             to_drop: Vec::new(),
+            requests: BTreeMap::new(),
+            refused: BTreeSet::new(),
             gap_in_own_log: false,
             introduced: None,
             introduction_waits: false,

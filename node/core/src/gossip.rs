@@ -14,7 +14,7 @@ use rand_core::CryptoRng;
 use crate::community::{Bucket, Community, Place, TopicState};
 use crate::io::{GossipId, Output, Topic, Verdict};
 use crate::limits::{
-    GOSSIP_BYTES_MAX, HELD_GOSSIP_MAX, HELD_GOSSIP_MS, LIVE_BURST, LIVE_PER_SECOND,
+    GOSSIP_BYTES_MAX, HELD_GOSSIP_MAX, HELD_GOSSIP_MS, LIVE_BURST, LIVE_BYTES, LIVE_PER_SECOND,
     TOPIC_OVERLAP_MS,
 };
 use crate::node::{Node, Timer};
@@ -173,8 +173,12 @@ impl<R: CryptoRng> Node<R> {
                 epochs.push(alloquy_ids::EpochId::from(event.id()));
             }
             let channel = community.key_channel(place);
+            let room = |list: &[SignedEvent]| {
+                let bytes: usize = list.iter().map(|event| event.body.len()).sum();
+                list.len() < 8 && bytes < LIVE_BYTES
+            };
             match frames.last_mut() {
-                Some((of, all, list)) if *of == channel && *all == everywhere && list.len() < 8 => {
+                Some((of, all, list)) if *of == channel && *all == everywhere && room(list) => {
                     list.push(signed)
                 }
                 _ => frames.push((channel, everywhere, vec![signed])),

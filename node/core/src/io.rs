@@ -59,6 +59,8 @@ pub enum Input {
     Storage(TaskId, Result<(), StorageError>),
     /// The deadline of `poll_timeout` has passed.
     Timeout,
+    /// A client is gone: nobody looks at what it watched.
+    ClientGone(u64),
     /// The process ends: say goodbye to peers.
     Shutdown,
 }

@@ -3,9 +3,12 @@
 //! Any member that is reachable admits: no admin need be online. Expiry and use count are *admission* rules,
 //! judged by the admitting member's clock and view; an `Admit` once made is never undone by another.
 
+mod admission;
+mod requests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloquy_api::{CommandError, ErrorCode, Reply};
+use alloquy_api::{CommandError, ErrorCode, Event, Reply};
 use alloquy_ids::{CommunityId, EventId, MonoMs, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::authority::op::{AuthorityOp, Join};
@@ -22,7 +25,7 @@ use crate::ingest::Incoming;
 use crate::io::Origin;
 use crate::limits::{
     CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, FIRST_WRITE_WAIT_MS, HELD_JOINS_MAX, JOIN_RETRY_MS,
-    JOIN_TIMEOUT_MS, KEPT_PEERS_MAX, PREKEYS_MAX,
+    JOIN_TIMEOUT_MS, KEPT_PEERS_MAX, PREKEYS_MAX, REQUEST_EVERY_MS, REQUEST_TIMEOUT_MS,
 };
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
@@ -30,6 +33,9 @@ use crate::record::{Key, Membership, Row, RowEvents};
 use crate::take::Arrival;
 use crate::wire::link::InviteLink;
 use crate::wire::{Frame, Refusal};
+
+use admission::Admission;
+pub(crate) use requests::Request;
 
 /// A join under way.
 #[derive(Debug)]
@@ -44,6 +50,8 @@ pub(crate) struct JoinAttempt {
     asked: BTreeSet<NetworkKey>,
     /// Authority operations that came so far, with the ranges that brought them.
     came: Vec<(Vec<u8>, Vec<Incoming>)>,
+    /// Whether a member must let this account in first.
+    waiting: bool,
     /// Whether this account is admitted and catching up.
     admitted: bool,
     until: MonoMs,
@@ -86,6 +94,15 @@ fn refusal_error(refusal: Refusal) -> CommandError {
             ErrorCode::NotPermitted,
             "this account is banned from the community",
         ),
+        Refusal::Waiting => (ErrorCode::Timeout, "nobody has let this account in"),
+        Refusal::Full => (
+            ErrorCode::Limit,
+            "too many have joined the community within a short time, more than its rules allow: try again later",
+        ),
+        Refusal::NotLetIn => (
+            ErrorCode::NotPermitted,
+            "a member has decided not to let this account in",
+        ),
         Refusal::Busy => (
             ErrorCode::Busy,
             "the member that was asked can not admit anybody now",
@@ -121,7 +138,13 @@ impl<R: CryptoRng> Node<R> {
             .get_mut(&id)
             .filter(|attempt| attempt.link == link)
         {
-            attempt.origins.push(origin);
+            if attempt.waiting {
+                self.outbox
+                    .done(origin, Ok(Reply::Requested { requested: id }));
+                self.join_next(id);
+            } else {
+                attempt.origins.push(origin);
+            }
             return Ok(());
         }
         let join = Join::sign(
@@ -143,6 +166,7 @@ impl<R: CryptoRng> Node<R> {
             met: BTreeSet::new(),
             asked: BTreeSet::new(),
             came: Vec::new(),
+            waiting: false,
             admitted: false,
             until,
         };
@@ -170,7 +194,10 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         if attempt.until <= mono {
-            let message = "no member that the invite names answered".to_owned();
+            let message = match attempt.waiting {
+                true => "nobody has let this account in",
+                false => "no member that the invite names answered",
+            };
             return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
         }
         if attempt.admitted {
@@ -200,7 +227,11 @@ impl<R: CryptoRng> Node<R> {
             }
             None => attempt.asked.clear(),
         }
-        self.timers.set(Timer::Join(id), mono.plus(JOIN_RETRY_MS));
+        let again = match attempt.waiting {
+            true => REQUEST_EVERY_MS,
+            false => JOIN_RETRY_MS,
+        };
+        self.timers.set(Timer::Join(id), mono.plus(again));
     }
 
     /// A peer speaks of a community that is being joined: those whom the link names may all have left it.
@@ -230,6 +261,13 @@ impl<R: CryptoRng> Node<R> {
         for origin in attempt.origins {
             self.outbox.done(origin, Err(error.clone()));
         }
+        if attempt.waiting {
+            self.outbox.tell(Event::JoinRefused {
+                community: id,
+                message: error.message,
+            });
+            self.views.node_changed();
+        }
         self.keep_peers();
     }
 
@@ -239,6 +277,11 @@ impl<R: CryptoRng> Node<R> {
         };
         if !attempt.asked.contains(&from) {
             return;
+        }
+        match refusal {
+            Refusal::Waiting => return self.join_waits(id),
+            Refusal::NotLetIn => return self.join_failed(id, refusal_error(refusal)),
+            _ => {}
         }
         // Another member may know more (an invite that has not reached this one) or have room.
         let connected = |key: &NetworkKey| self.peers.contains_key(key);
@@ -251,9 +294,41 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// A stranger asks to be admitted.
+    /// A member must let this account in first: whoever waits for the join is told, and it goes on.
+    fn join_waits(&mut self, id: CommunityId) {
+        let until = self.now.mono.plus(REQUEST_TIMEOUT_MS);
+        let again = self.now.mono.plus(REQUEST_EVERY_MS);
+        let Some(attempt) = self.joins.get_mut(&id).filter(|attempt| !attempt.admitted) else {
+            return;
+        };
+        if !attempt.waiting {
+            attempt.waiting = true;
+            attempt.until = until;
+        }
+        for origin in std::mem::take(&mut attempt.origins) {
+            self.outbox
+                .done(origin, Ok(Reply::Requested { requested: id }));
+        }
+        self.timers.set(Timer::Join(id), again);
+        self.views.node_changed();
+    }
+
+    /// Communities that wait to let this account in, with the names that their links gave.
+    pub(crate) fn requested(&self) -> BTreeMap<CommunityId, String> {
+        let waiting = self.joins.iter().filter(|(_, attempt)| attempt.waiting);
+        waiting
+            .map(|(id, attempt)| (*id, attempt.link.name.clone()))
+            .collect()
+    }
+
+    /// A stranger asks to be admitted, or a member tells of one that asked it.
     pub(crate) fn join_requested(&mut self, from: NetworkKey, join: &Join, name: &str) {
         let id = join.community;
+        let teller = self.communities.get(&id);
+        let teller = teller.and_then(|community| community.member_of(from));
+        if teller.is_some_and(|(account, _)| account != join.account) {
+            return self.request_passed(from, join, name);
+        }
         match self.admission(from, join) {
             None => {}
             Some(Err(refusal)) => self.outbox.send(
@@ -264,10 +339,13 @@ impl<R: CryptoRng> Node<R> {
                 },
             ),
             Some(Ok(Admission::Member)) => self.welcome(from, id),
+            Some(Ok(Admission::Ask)) => self.asked_to_let_in(from, join, name),
             Some(Ok(Admission::Admit)) if self.first_write_waits(id) => {
                 self.hold_join(from, join.clone(), name.to_owned());
             }
-            Some(Ok(Admission::Admit)) => self.admit(from, join, name),
+            Some(Ok(Admission::Admit)) => {
+                self.admit(Some(from), (join, name), None);
+            }
         }
     }
 
@@ -280,49 +358,13 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// Admission rules of this member, now. `None`: not a member here, nothing is said.
-    fn admission(&self, from: NetworkKey, join: &Join) -> Option<Result<Admission, Refusal>> {
-        let community = self
-            .communities
-            .get(&join.community)
-            .filter(|community| community.active)?;
-        let state = community.state();
-        let Ok(identity) = join.check() else {
-            return Some(Err(Refusal::Invalid));
-        };
-        let bound = identity
-            .devices
-            .get(&join.device)
-            .is_some_and(|keys| keys.contains(&from));
-        let Some(invite) = join.invite.and_then(|invite| state.invites.get(&invite)) else {
-            return Some(Err(Refusal::Invalid));
-        };
-        let may_invite = state
-            .permissions(invite.creator, None)
-            .has(alloquy_schema::permissions::Permissions::INVITE);
-        Some(
-            if !bound || invite.revoked || !may_invite || !join.invited_by(&invite.key) {
-                Err(Refusal::Invalid)
-            } else if state.banned.contains_key(&join.account) {
-                Err(Refusal::Banned)
-            } else if state.account_of(join.device) == Some(join.account) {
-                Ok(Admission::Member)
-            } else if invite
-                .expires
-                .is_some_and(|expires| self.now.wall >= expires)
-            {
-                Err(Refusal::Expired)
-            } else if invite.uses.is_some_and(|uses| invite.used >= uses) {
-                Err(Refusal::UsedUp)
-            } else if self.store_fault.is_some() {
-                Err(Refusal::Busy)
-            } else {
-                Ok(Admission::Admit)
-            },
-        )
-    }
-
-    fn admit(&mut self, from: NetworkKey, join: &Join, name: &str) {
+    /// Lets a newcomer in, under the name that it gave; answers a command if one asked for it.
+    fn admit(
+        &mut self,
+        from: Option<NetworkKey>,
+        (join, name): (&Join, &str),
+        origin: Option<Origin>,
+    ) -> Option<EventId> {
         let id = join.community;
         let mut drafts = vec![Draft::Op(AuthorityOp::Admit(join.clone()))];
         let known = self.communities.get(&id).is_some_and(|community| {
@@ -342,15 +384,20 @@ impl<R: CryptoRng> Node<R> {
             };
             drafts.push(Draft::Content(Body::Content(vec![op])));
         }
-        let ids = self.write(id, &drafts, |_| None);
-        let admitted = ids.iter().find(|event| {
-            self.communities.get(&id).is_some_and(|community| {
-                matches!(community.authority.op(**event), Some(AuthorityOp::Admit(_)))
-            })
+        // Heads of the authority log may have been joined before.
+        let place = |ids: &[EventId]| ids.get(ids.len().checked_sub(drafts.len())?).copied();
+        let ids = self.write(id, &drafts, |ids| {
+            let operation = place(ids)?;
+            Some((origin?, Reply::Operation { operation }))
         });
-        if let Some(admit) = admitted {
-            self.welcomes.insert(*admit, from);
+        let community = self.communities.get(&id)?;
+        let is_admit =
+            |event: &EventId| matches!(community.authority.op(*event), Some(AuthorityOp::Admit(_)));
+        let admit = ids.into_iter().find(is_admit)?;
+        if let Some(from) = from {
+            self.welcomes.insert(admit, from);
         }
+        Some(admit)
     }
 
     /// Gives an admitted newcomer what it needs to begin: authority, prekeys, keys.
@@ -633,12 +680,4 @@ impl<R: CryptoRng> Node<R> {
             community.introduced = Some(profile);
         }
     }
-}
-
-/// What the admission rules say.
-enum Admission {
-    /// Is a member already: is given what it lacks.
-    Member,
-    /// May be admitted.
-    Admit,
 }

@@ -39,3 +39,4 @@ pub use io::{
 };
 pub use node::{Founded, Node, found};
 pub use restore::RestoreError;
+pub use snapshot::Snapshots;

@@ -94,7 +94,7 @@ pub(crate) const WINDOW_MAX: u32 = 1_000;
 pub(crate) const ARRIVED_LATER_MS: u64 = 10 * 60 * 1000;
 /// Milliseconds that the first write after a start waits for a connected peer to tell what it knows.
 pub(crate) const FIRST_WRITE_WAIT_MS: u64 = 2_000;
-/// Watched windows at once.
+/// Windows that one client watches at once.
 pub(crate) const WINDOWS_MAX: usize = 64;
 /// Milliseconds after an own event before peers that did not confirm it are compared with.
 pub(crate) const OWN_COMPARE_MS: u64 = 1_000;
@@ -114,5 +114,25 @@ pub(crate) const HEIGHTS_PER_FRAME: usize = 20_000;
 pub(crate) const EVENT_OVERHEAD_BYTES: usize = 128;
 /// Milliseconds between two makings of a community's lists for faces, when only names or presence changed.
 pub(crate) const LISTS_EVERY_MS: u64 = 250;
+/// Accounts that one `remove-branch` removes; their operations are stored as one.
+pub(crate) const REMOVED_AT_ONCE_MAX: usize = 512;
+/// Events that one `undo` hides: 16 deletions of the greatest size.
+pub(crate) const UNDONE_AT_ONCE_MAX: usize = 8_192;
+/// Reasons of operations in one content event: of the greatest size they fit.
+pub(crate) const REASONS_PER_EVENT: usize = 64;
+/// Bytes of events in one gossip frame, apart from the last one: a frame of deletions stays below its limit.
+pub(crate) const LIVE_BYTES: usize = 64 * 1024;
+/// Newcomers that wait to be let into a community.
+pub(crate) const REQUESTS_MAX: usize = 64;
+/// Accounts that were not let in and are remembered, so that they do not stand in the list again at once.
+pub(crate) const REFUSED_MAX: usize = 1_024;
+/// Milliseconds between two questions of a newcomer whom a member must let in.
+pub(crate) const REQUEST_EVERY_MS: u64 = 30_000;
+/// Milliseconds after which a newcomer that was not let in gives up: a week.
+pub(crate) const REQUEST_TIMEOUT_MS: u64 = 7 * 24 * 3600 * 1000;
+/// Templates kept on a device.
+pub(crate) const TEMPLATES_MAX: usize = 64;
+/// Fields that one event of a new community sets: with the longest topics they fit.
+pub(crate) const FIELDS_PER_EVENT: usize = 32;
 /// Own events of one log that are looked at for messages that nobody else holds.
 pub(crate) const WAITING_WALK_MAX: usize = 1_000;

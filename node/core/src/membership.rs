@@ -45,6 +45,7 @@ impl<R: CryptoRng> Node<R> {
         self.tell_changes(id, changes);
         self.tell_members(id);
         self.tell_own_membership(id, events);
+        self.settle_requests(id);
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for key in peers {
             if self
@@ -139,6 +140,9 @@ impl<R: CryptoRng> Node<R> {
         let by = events.iter().find(removal).and_then(author);
         self.timers.clear(Timer::Presence(id));
         self.timers.clear(Timer::Sweep(id));
+        if by == Some(me) {
+            self.drop_drafts(id);
+        }
         self.outbox.tell(Event::CommunityLeft { community: id, by });
         self.join_undone(id);
     }

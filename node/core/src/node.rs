@@ -7,6 +7,7 @@ use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::identity::{NewAccount, PrekeyRecord};
 use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::templates::Blueprint;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -16,7 +17,7 @@ use crate::join::JoinAttempt;
 use crate::outbox::{After, Outbox, put, put_bytes};
 use crate::peers::{Book, Peer};
 use crate::record::{AccountRecord, FORMAT, Key};
-use crate::snapshot::Views;
+use crate::snapshot::{Snapshots, Views};
 use crate::unwritten::{Acks, Unwritten};
 
 /// This device and its account.
@@ -78,6 +79,8 @@ pub struct Node<R> {
     pub(crate) views: Views,
     /// What faces keep, by name.
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
+    /// Templates that were kept, by name.
+    pub(crate) templates: BTreeMap<String, Blueprint>,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
 }
@@ -302,6 +305,7 @@ impl<R: CryptoRng> Node<R> {
             Input::ListenAddresses(addresses) => self.book.listen = addresses,
             Input::Storage(task, result) => self.stored(task, result),
             Input::Timeout => {}
+            Input::ClientGone(client) => self.views.watches.forget(client),
             Input::Shutdown => self.shutdown(),
         }
         for timer in self.timers.take_due(self.now.mono) {
@@ -320,9 +324,14 @@ impl<R: CryptoRng> Node<R> {
         self.timers.next()
     }
 
-    /// The state that faces show; parts that did not change are shared with the last one.
-    pub fn snapshot(&mut self) -> Arc<Snapshot> {
-        self.build_snapshot()
+    /// The state that faces show, as each client sees it; parts that did not change are shared with the last one.
+    pub fn snapshots(&mut self) -> Arc<Snapshots> {
+        self.build_snapshots()
+    }
+
+    /// The same for one client.
+    pub fn snapshot(&mut self, client: u64) -> Arc<Snapshot> {
+        Arc::clone(self.build_snapshots().of(client))
     }
 
     fn fire(&mut self, timer: Timer) {
@@ -374,6 +383,9 @@ impl<R: CryptoRng> Node<R> {
             After::Confirm(acks) => self.send_acks(acks),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
             After::Kept(origin, name, value) => self.kept_stored(origin, name, value),
+            After::TemplateKept(origin, name, blueprint) => {
+                self.template_stored(origin, name, blueprint);
+            }
             After::RecoveryWiped(origin) => {
                 self.recovery = None;
                 self.views.node_changed();
@@ -431,7 +443,10 @@ impl<R: CryptoRng> Node<R> {
                     self.outbox.done(origin, Err(refusal));
                 }
             }
-            After::Answer(origin, _) | After::Kept(origin, ..) | After::RecoveryWiped(origin) => {
+            After::Answer(origin, _)
+            | After::Kept(origin, ..)
+            | After::TemplateKept(origin, ..)
+            | After::RecoveryWiped(origin) => {
                 self.outbox.done(origin, Err(refusal));
             }
             After::Received { community, events } => {

@@ -6,6 +6,7 @@ use alloquy_api::{Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey};
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::VerifiedEvent;
+use alloquy_schema::templates::Blueprint;
 use bytes::Bytes;
 
 use crate::io::{Fault, Origin, Output, TaskId, Write};
@@ -31,6 +32,8 @@ pub(crate) enum After {
     Answer(Origin, Reply),
     /// What a face keeps is durable: shown, answered.
     Kept(Origin, String, String),
+    /// A template is durable, or gone: shown, answered.
+    TemplateKept(Origin, String, Option<Box<Blueprint>>),
     /// The recovery words are gone from the store.
     RecoveryWiped(Origin),
     /// Own events that rest on some that could not be stored: refuse, and remove them.

@@ -9,6 +9,7 @@ use alloquy_ids::{
 };
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::event::SignedEvent;
+use alloquy_schema::limits::NAME_BYTES_MAX;
 use bytes::Bytes;
 
 use crate::limits::ADDRESS_BYTES_MAX;
@@ -44,6 +45,8 @@ pub(crate) enum Key {
     Recovery,
     /// What a face keeps under a name: text.
     Kept(String),
+    /// A template that was kept, by its name.
+    Template(String),
 }
 
 impl Key {
@@ -83,6 +86,10 @@ impl Key {
                 w.u8(0x21);
                 w.text(name);
             }
+            Self::Template(name) => {
+                w.u8(0x22);
+                w.text(name);
+            }
         }
         w.into_bytes().into()
     }
@@ -105,6 +112,7 @@ impl Key {
             0x20 => Self::Addresses(Canonical::read(&mut r)?),
             4 => Self::Recovery,
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
+            0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",
@@ -166,7 +174,7 @@ impl Canonical for AccountRecord {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        use alloquy_schema::limits::{ABOUT_BYTES_MAX, IDENTITY_CHAIN_MAX, NAME_BYTES_MAX};
+        use alloquy_schema::limits::{ABOUT_BYTES_MAX, IDENTITY_CHAIN_MAX};
         Ok(Self {
             account: AccountId::read(r)?,
             device_seed: r.array("device key")?,

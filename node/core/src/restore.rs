@@ -12,6 +12,7 @@ use alloquy_schema::codec::Canonical;
 use alloquy_schema::epoch::EpochKey;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::range::SignedRange;
+use alloquy_schema::templates::Blueprint;
 use bytes::Bytes;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -70,6 +71,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Addresses(key) => format!("addresses of {}", key.short()),
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
+        Key::Template(name) => format!("the template {name:?}"),
     };
     RestoreError::Damaged {
         key,
@@ -97,6 +99,7 @@ struct Records {
     communities: BTreeMap<CommunityId, Parts>,
     book: Book,
     kept: BTreeMap<String, Arc<str>>,
+    templates: BTreeMap<String, Blueprint>,
     recovery: Option<Zeroizing<String>>,
 }
 
@@ -161,6 +164,11 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            // Nothing rests on it: it is left out, and said.
+            Key::Template(name) => match Blueprint::from_bytes(value) {
+                Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
+                Err(error) => tracing::warn!(%error, "a kept template can not be read"),
+            },
         }
         Ok(())
     }
@@ -335,6 +343,7 @@ impl<R: CryptoRng> Node<R> {
             welcomes: BTreeMap::new(),
             views: Views::default(),
             kept: Arc::new(all.kept),
+            templates: all.templates,
             recovery: all.recovery,
         };
         node.begin(nonce);

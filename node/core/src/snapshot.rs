@@ -5,23 +5,24 @@
 //! windows on its channel, never the member list. What others may change as often as they like (names, presence)
 //! is gathered for [`LISTS_EVERY_MS`].
 
+mod windows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloquy_api::command::{Window, WindowAt};
-use alloquy_api::reply::{ChannelView, MessageView, TemplateChannelView, TemplateView};
-use alloquy_api::snapshot::{CommunitySnapshot, Snapshot, WindowSnapshot};
+use alloquy_api::reply::{ChannelView, TemplateChannelView, TemplateView};
+use alloquy_api::snapshot::{CommunitySnapshot, Snapshot};
 use alloquy_api::{CommandError, ErrorCode};
-use alloquy_ids::{ChannelId, CommunityId, EventId, MonoMs};
+use alloquy_ids::{ChannelId, CommunityId, MonoMs};
 use alloquy_schema::content::{Field, Value};
-use alloquy_schema::templates::{TEMPLATES, Template};
-use alloquy_schema::timeline::{Message, Timeline};
+use alloquy_schema::templates::{Blueprint, TEMPLATES};
 use rand_core::CryptoRng;
 
 use crate::community::Community;
-use crate::limits::{LISTS_EVERY_MS, WINDOW_MAX, WINDOWS_MAX};
+use crate::limits::LISTS_EVERY_MS;
 use crate::node::{Node, Timer};
-use crate::views::Holders;
+
+pub(crate) use windows::Watches;
 
 /// How soon a community's lists are made again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,16 +32,21 @@ enum Urgency {
     Now,
 }
 
-/// What a window is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Pane {
-    Channel(ChannelId),
-    Thread(EventId),
+/// What each client is shown: the state that is the same for all, and for those that watch windows the same with
+/// theirs in it.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshots {
+    /// Without windows.
+    pub common: Arc<Snapshot>,
+    /// With a client's windows, for each that has ever watched one.
+    pub own: BTreeMap<u64, Arc<Snapshot>>,
 }
 
-impl Pane {
-    fn of(channel: ChannelId, thread: Option<EventId>) -> Self {
-        thread.map_or(Self::Channel(channel), Self::Thread)
+impl Snapshots {
+    /// What a client is shown. Its version rises with every change of it.
+    #[must_use]
+    pub fn of(&self, client: u64) -> &Arc<Snapshot> {
+        self.own.get(&client).unwrap_or(&self.common)
     }
 }
 
@@ -55,16 +61,16 @@ struct Counts {
 /// The snapshot, and which of its parts are out of date.
 #[derive(Debug, Default)]
 pub(crate) struct Views {
-    current: Arc<Snapshot>,
+    current: Arc<Snapshots>,
+    version: u64,
     begun: bool,
     communities: BTreeMap<CommunityId, Urgency>,
     channels: BTreeSet<ChannelId>,
     node: bool,
-    windows: BTreeMap<Pane, Window>,
+    pub(crate) watches: Watches,
     counts: BTreeMap<ChannelId, Counts>,
     /// When a community's lists were last made.
     made: BTreeMap<CommunityId, MonoMs>,
-    templates: Arc<Vec<TemplateView>>,
 }
 
 impl Views {
@@ -91,51 +97,28 @@ impl Views {
     pub(crate) fn recount(&mut self) {
         self.counts.clear();
     }
-
-    pub(crate) fn watch(&mut self, window: Window) -> bool {
-        let pane = Pane::of(window.channel, window.thread);
-        if self.windows.len() >= WINDOWS_MAX && !self.windows.contains_key(&pane) {
-            return false;
-        }
-        self.channels.insert(window.channel);
-        self.windows.insert(pane, window);
-        true
-    }
-
-    pub(crate) fn unwatch(&mut self, channel: ChannelId, thread: Option<EventId>) {
-        self.windows.remove(&Pane::of(channel, thread));
-        self.node = true;
-    }
-
-    /// Templates as faces offer them.
-    pub(crate) fn templates(&mut self) -> Arc<Vec<TemplateView>> {
-        if self.templates.is_empty() {
-            self.templates = Arc::new(template_views());
-        }
-        Arc::clone(&self.templates)
-    }
 }
 
-/// Templates as faces offer them.
-pub(crate) fn template_views() -> Vec<TemplateView> {
-    TEMPLATES.iter().map(template_view).collect()
-}
-
-fn template_view(template: &Template) -> TemplateView {
-    let channels = template.channels.iter().map(|channel| TemplateChannelView {
-        kind: crate::views::kind_view(channel.kind),
-        name: channel.name.to_owned(),
-    });
+/// A template as faces offer it, with its channels and roles.
+fn template_view(name: &str, blueprint: &Blueprint) -> TemplateView {
+    let channels = blueprint
+        .channels
+        .iter()
+        .map(|channel| TemplateChannelView {
+            kind: crate::views::kind_view(channel.kind),
+            name: channel.name.clone(),
+        });
     TemplateView {
-        template: template.name.to_owned(),
-        title: template.title.to_owned(),
-        about: template.about.to_owned(),
+        template: name.to_owned(),
+        title: name.to_owned(),
+        about: String::new(),
         channels: channels.collect(),
-        roles: template
+        roles: blueprint
             .roles
             .iter()
-            .map(|role| role.name.to_owned())
+            .map(|role| role.name.clone())
             .collect(),
+        kept: true,
     }
 }
 
@@ -148,20 +131,34 @@ fn shared<T: PartialEq>(earlier: Option<&Arc<T>>, new: T) -> Arc<T> {
 }
 
 impl<R: CryptoRng> Node<R> {
-    pub(crate) fn build_snapshot(&mut self) -> Arc<Snapshot> {
+    /// Templates as faces offer them: those of this release, then those that were kept.
+    pub(crate) fn template_views(&self) -> Vec<TemplateView> {
+        let ours = TEMPLATES.iter().map(|template| TemplateView {
+            title: template.title.to_owned(),
+            about: template.about.to_owned(),
+            kept: false,
+            ..template_view(template.name, &template.into())
+        });
+        let kept = self.templates.iter();
+        ours.chain(kept.map(|(name, blueprint)| template_view(name, blueprint)))
+            .collect()
+    }
+
+    pub(crate) fn build_snapshots(&mut self) -> Arc<Snapshots> {
         let incomplete = self.windows_with_other_completeness();
         let views = &self.views;
         let changed = views.node
             || !views.begun
             || !views.communities.is_empty()
             || !views.channels.is_empty()
+            || views.watches.changed()
             || !incomplete.is_empty();
         if !changed {
             return Arc::clone(&self.views.current);
         }
         let mut channels = std::mem::take(&mut self.views.channels);
         let anew = self.take_due_communities();
-        let mut next = Snapshot::clone(&self.views.current);
+        let mut next = Snapshot::clone(&self.views.current.common);
         self.build_node_part(&mut next);
         self.count_channels(&channels, !anew.is_empty());
         self.build_communities(&mut next, &anew, &channels);
@@ -172,13 +169,47 @@ impl<R: CryptoRng> Node<R> {
             .map(|counts| counts.waiting)
             .fold(0, u32::saturating_add);
         channels.extend(incomplete);
-        self.build_windows(&mut next, &anew, &channels);
-        if next != *self.views.current || !self.views.begun {
-            next.version += 1;
-            self.views.current = Arc::new(next);
+        self.show(next, &anew, &channels);
+        Arc::clone(&self.views.current)
+    }
+
+    /// Makes the new state the present one, for all clients and for each that watches windows.
+    fn show(
+        &mut self,
+        mut next: Snapshot,
+        anew: &BTreeSet<CommunityId>,
+        touched: &BTreeSet<ChannelId>,
+    ) {
+        let shown = Arc::clone(&self.views.current);
+        let version = self.views.version + 1;
+        let other = next != *shown.common || !self.views.begun;
+        let common = if other {
+            next.version = version;
+            Arc::new(next)
+        } else {
+            Arc::clone(&shown.common)
+        };
+        let stirred = self.build_windows(anew, touched);
+        let mut own = BTreeMap::new();
+        for (client, panes) in self.views.watches.shown() {
+            let earlier = shown.own.get(&client);
+            let same = earlier.filter(|_| !other && !stirred.contains(&client));
+            let with_windows = || {
+                let (windows, threads) = panes.maps();
+                Arc::new(Snapshot {
+                    version,
+                    windows,
+                    threads,
+                    ..Snapshot::clone(&common)
+                })
+            };
+            own.insert(client, same.map_or_else(with_windows, Arc::clone));
         }
         self.views.begun = true;
-        Arc::clone(&self.views.current)
+        if other || !stirred.is_empty() || own.len() != shown.own.len() {
+            self.views.version = version;
+            self.views.current = Arc::new(Snapshots { common, own });
+        }
     }
 
     /// Communities whose lists are to be made now; the others are come back to.
@@ -211,9 +242,10 @@ impl<R: CryptoRng> Node<R> {
             .keys()
             .filter(|key| self.any_account_of(**key).is_some());
         next.peers = u32::try_from(members.count()).unwrap_or(u32::MAX);
-        next.templates = self.views.templates();
+        next.templates = shared(Some(&next.templates), self.template_views());
         next.kept = Arc::clone(&self.kept);
         next.recovery_pending = self.recovery.is_some();
+        next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self
             .store_fault
             .as_ref()
@@ -310,6 +342,10 @@ impl<R: CryptoRng> Node<R> {
         let me = self.me.account();
         let channels = community.channel_views_counted(me, |channel| self.counts_of(channel));
         let rights = community.state().permissions(me, None);
+        let proposals = match community.state().is_owner(me) {
+            true => self.proposal_views(community),
+            false => Vec::new(),
+        };
         CommunitySnapshot {
             name: community.name(),
             topic: community.text(&Field::Topic),
@@ -329,168 +365,22 @@ impl<R: CryptoRng> Node<R> {
                 earlier.map(|earlier| &earlier.timeouts),
                 community.timeout_views(),
             ),
+            policy: shared(
+                earlier.map(|earlier| &earlier.policy),
+                crate::command::policy::view(&community.state().policy),
+            ),
+            writes_from: community.writes_from(me, self.now.wall),
+            requests: shared(
+                earlier.map(|earlier| &earlier.requests),
+                self.request_views(community),
+            ),
+            proposals: shared(earlier.map(|earlier| &earlier.proposals), proposals),
+            lost: shared(
+                earlier.map(|earlier| &earlier.lost),
+                self.lost_views(community),
+            ),
         }
     }
-
-    /// Channels of windows whose completeness is another one than shown: it depends on what peers say.
-    fn windows_with_other_completeness(&self) -> BTreeSet<ChannelId> {
-        let differs = |pane: &Pane, window: &Window| {
-            let shown = shown_window(&self.views.current, *pane)?;
-            let community = self.communities.get(&self.community_of(window.channel)?)?;
-            (shown.complete != self.is_complete(community, window.channel))
-                .then_some(window.channel)
-        };
-        let windows = self.views.windows.iter();
-        windows
-            .filter_map(|(pane, window)| differs(pane, window))
-            .collect()
-    }
-
-    fn build_windows(
-        &self,
-        next: &mut Snapshot,
-        anew: &BTreeSet<CommunityId>,
-        touched: &BTreeSet<ChannelId>,
-    ) {
-        let windows = &self.views.windows;
-        next.windows
-            .retain(|channel, _| windows.contains_key(&Pane::Channel(*channel)));
-        next.threads
-            .retain(|root, _| windows.contains_key(&Pane::Thread(*root)));
-        for (pane, window) in windows {
-            let of = self
-                .community_of(window.channel)
-                .and_then(|id| self.communities.get(&id))
-                .filter(|community| {
-                    community.active
-                        && community.is_entitled(self.me.account(), Some(window.channel))
-                });
-            let Some(community) = of else {
-                match pane {
-                    Pane::Channel(channel) => next.windows.remove(channel),
-                    Pane::Thread(root) => next.threads.remove(root),
-                };
-                continue;
-            };
-            let earlier = shown_window(next, *pane);
-            let stale = touched.contains(&window.channel) || anew.contains(&community.id);
-            if !stale && earlier.is_some() {
-                continue;
-            }
-            let new = self.window_snapshot(community, window, earlier.map(Arc::as_ref));
-            let new = shared(earlier, new);
-            match pane {
-                Pane::Channel(channel) => next.windows.insert(*channel, new),
-                Pane::Thread(root) => next.threads.insert(*root, new),
-            };
-        }
-    }
-
-    fn window_snapshot(
-        &self,
-        community: &Community,
-        window: &Window,
-        earlier: Option<&WindowSnapshot>,
-    ) -> WindowSnapshot {
-        let channel = window.channel;
-        let mut new = WindowSnapshot {
-            at_start: true,
-            at_end: true,
-            complete: self.is_complete(community, channel),
-            typing: community.typing_in(channel, self.now.mono),
-            ..WindowSnapshot::default()
-        };
-        let Some(timeline) = community.timelines.get(&channel) else {
-            return new;
-        };
-        new.read = community
-            .last_read(channel)
-            .and_then(|id| shown_in(timeline, window.thread, id));
-        let messages = messages_of(timeline, window);
-        new.at_start = messages
-            .first()
-            .is_none_or(|first| part(timeline, window.thread, Part::Before(first), 1).is_empty());
-        // The last message itself, and one more if there is one.
-        new.at_end = messages
-            .last()
-            .is_none_or(|last| part(timeline, window.thread, Part::From(last), 2).len() < 2);
-        let holders = Holders::of(community, channel);
-        let before: BTreeMap<EventId, &Arc<MessageView>> = earlier
-            .into_iter()
-            .flat_map(|earlier| &earlier.messages)
-            .map(|message| (message.id, message))
-            .collect();
-        let views = messages.into_iter().map(|message| {
-            let before = before.get(&message.id).copied();
-            shared(
-                before,
-                self.view_with(community, channel, message, &holders),
-            )
-        });
-        new.messages = views.collect();
-        new
-    }
-}
-
-fn shown_window(snapshot: &Snapshot, pane: Pane) -> Option<&Arc<WindowSnapshot>> {
-    match pane {
-        Pane::Channel(channel) => snapshot.windows.get(&channel),
-        Pane::Thread(root) => snapshot.threads.get(&root),
-    }
-}
-
-/// A part of a channel or thread, by a message at its edge.
-enum Part<'a> {
-    End,
-    Before(&'a Message),
-    From(&'a Message),
-}
-
-fn part(
-    timeline: &Timeline,
-    thread: Option<EventId>,
-    part: Part<'_>,
-    limit: usize,
-) -> Vec<Message> {
-    match (part, thread) {
-        (Part::End, None) => timeline.main(None, limit),
-        (Part::End, Some(root)) => timeline.thread(root, None, limit),
-        (Part::Before(edge), None) => timeline.main(Some(edge.order), limit),
-        (Part::Before(edge), Some(root)) => timeline.thread(root, Some(edge.order), limit),
-        (Part::From(edge), None) => timeline.main_from(edge.order, limit),
-        (Part::From(edge), Some(root)) => timeline.thread_from(root, edge.order, limit),
-    }
-}
-
-/// The last message of a channel or thread that is not after this one, which may stand elsewhere.
-fn shown_in(timeline: &Timeline, thread: Option<EventId>, id: EventId) -> Option<EventId> {
-    let message = timeline.message(id)?;
-    if message.thread == thread {
-        return Some(id);
-    }
-    let before = part(timeline, thread, Part::Before(&message), 1);
-    before.last().map(|message| message.id)
-}
-
-/// The messages that a window shows, oldest first.
-fn messages_of(timeline: &Timeline, window: &Window) -> Vec<Message> {
-    let limit = window.limit.min(WINDOW_MAX) as usize;
-    let around = match window.at {
-        WindowAt::End => None,
-        WindowAt::Around(id) => timeline.message(id),
-    };
-    let Some(middle) = around else {
-        return part(timeline, window.thread, Part::End, limit);
-    };
-    let half = limit / 2;
-    let mut messages = part(timeline, window.thread, Part::Before(&middle), half);
-    messages.extend(part(
-        timeline,
-        window.thread,
-        Part::From(&middle),
-        limit - half,
-    ));
-    messages
 }
 
 fn icon(community: &Community, earlier: Option<&Arc<[u8]>>) -> Option<Arc<[u8]>> {
@@ -549,7 +439,7 @@ mod tests {
                     }
                 }
             }
-            self.0.snapshot();
+            self.0.snapshot(client);
         }
 
         /// When the lists of the only community were last made.

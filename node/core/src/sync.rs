@@ -187,6 +187,9 @@ impl<R: CryptoRng> Node<R> {
                 }
                 self.signal(id, account, *signal);
             }
+            Frame::JoinDecided {
+                account: newcomer, ..
+            } => self.join_decided(account, id, newcomer),
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }

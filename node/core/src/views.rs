@@ -158,11 +158,13 @@ impl Community {
     }
 
     /// What is quoted of a message that another one answers, if it is here.
-    fn quote(timeline: &Timeline, message: EventId) -> Option<QuoteView> {
+    fn quote(&self, timeline: &Timeline, message: EventId) -> Option<QuoteView> {
         let quoted = timeline.message(message)?;
+        let text = quoted.text.as_deref().unwrap_or_default();
+        let hidden = self.hidden_by_rules(message, quoted.author, text).is_some();
         Some(QuoteView {
             author: quoted.author,
-            text: first_line(quoted.text.as_deref().unwrap_or_default()),
+            text: first_line(if hidden { "" } else { text }),
         })
     }
 
@@ -356,7 +358,14 @@ impl<R: CryptoRng> Node<R> {
         };
         let timeline = community.timelines.get(&channel);
         let replies = timeline.and_then(|timeline| timeline.replies(message.id));
-        let text = message.text.unwrap_or_default();
+        let mut text = message.text.unwrap_or_default();
+        let hidden = (message.author != self.me.account())
+            .then(|| community.hidden_by_rules(message.id, message.author, &text))
+            .flatten()
+            .map(|(reason, _)| reason);
+        if hidden.is_some() && !self.moderates(community, channel) {
+            text.clear();
+        }
         MessageView {
             id: message.id,
             author: message.author,
@@ -373,16 +382,24 @@ impl<R: CryptoRng> Node<R> {
             reply_to: message.reply_to,
             quote: timeline
                 .zip(message.reply_to)
-                .and_then(|(timeline, quoted)| Community::quote(timeline, quoted)),
+                .and_then(|(timeline, quoted)| community.quote(timeline, quoted)),
             replies: replies.map(|(count, last)| RepliesView {
                 count: u32::try_from(count).unwrap_or(u32::MAX),
                 last: UnixMs(last.0.min(self.now.wall.0)),
             }),
             thread: message.thread,
+            hidden,
             arrived_later: community.arrived_later.contains(&message.id),
             reactions: message.reactions.into_iter().map(reaction).collect(),
             delivery: holders.delivery(community, channel, message.id),
         }
+    }
+
+    fn moderates(&self, community: &Community, channel: ChannelId) -> bool {
+        let rights = community
+            .state()
+            .permissions(self.me.account(), Some(channel));
+        rights.has(Permissions::MANAGE_MESSAGES)
     }
 
     /// Where a message has got to: how many other devices are known to hold it.

@@ -5,7 +5,7 @@
 
 pub(crate) mod link;
 
-use alloquy_ids::{ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::authority::op::Join;
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::dag::Height;
@@ -62,6 +62,11 @@ pub(crate) enum Frame {
         community: CommunityId,
         refusal: Refusal,
     },
+    /// A member has decided not to let an account in.
+    JoinDecided {
+        community: CommunityId,
+        account: AccountId,
+    },
     /// Current prekeys of devices.
     Prekeys {
         community: CommunityId,
@@ -113,6 +118,12 @@ pub(crate) enum Refusal {
     UsedUp = 3,
     Banned = 4,
     Busy = 5,
+    /// A member must let the account in first.
+    Waiting = 6,
+    /// More have come in of late than the rules allow.
+    Full = 7,
+    /// A member has decided against it.
+    NotLetIn = 8,
 }
 
 /// What a gossip frame carries.
@@ -321,6 +332,7 @@ impl Frame {
             Self::Ack { .. } => 11,
             Self::Bye => 12,
             Self::Signal(_) => 13,
+            Self::JoinDecided { .. } => 14,
         }
     }
 
@@ -352,6 +364,7 @@ impl Frame {
             }
             Self::Signal(signal) => signal.write(w),
             Self::JoinRefused { refusal, .. } => w.u8(*refusal as u8),
+            Self::JoinDecided { account, .. } => account.write(w),
             Self::Prekeys { records, .. } => w.list(records),
             Self::KeyRequest { prekey, epochs, .. } => {
                 prekey.write(w);
@@ -386,6 +399,7 @@ impl Frame {
             | Self::Ranges { community, .. }
             | Self::Proof { community, .. }
             | Self::JoinRefused { community, .. }
+            | Self::JoinDecided { community, .. }
             | Self::Prekeys { community, .. }
             | Self::KeyRequest { community, .. }
             | Self::Keys { community, .. }
@@ -486,6 +500,10 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             height: r.varint("height")?,
             opened: read_flag(r, "opened")?,
         },
+        14 => Frame::JoinDecided {
+            community,
+            account: AccountId::read(r)?,
+        },
         value => {
             return Err(DecodeError::Unknown {
                 what: "frame",
@@ -504,6 +522,9 @@ impl Refusal {
             Self::UsedUp,
             Self::Banned,
             Self::Busy,
+            Self::Waiting,
+            Self::Full,
+            Self::NotLetIn,
         ]
         .into_iter()
         .find(|refusal| *refusal as u8 == value)

@@ -3,6 +3,7 @@
 //! Whatever comes from others passes through [`plain`], so that a message can not steer the terminal.
 
 mod faces;
+mod moderation;
 mod names;
 mod table;
 
@@ -86,6 +87,7 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
         Reply::InviteCard { card } => faces::invite_card(card),
         Reply::Recovery { recovery_words } => faces::recovery(recovery_words),
         Reply::Ok { .. } => "done".to_owned(),
+        other => moderation::reply(other, names),
     }
 }
 
@@ -128,6 +130,9 @@ fn message_lines(message: &MessageView, names: &Names) -> String {
     }
     if let Some(replies) = &message.replies {
         marks.push(format!("{} in its thread", replies.count));
+    }
+    if let Some(reason) = &message.hidden {
+        marks.push(format!("hidden: {}", one_line(reason)));
     }
     if message.arrived_later {
         marks.push("arrived later".to_owned());
@@ -224,6 +229,9 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
         }
 
         Event::CommunityLeft { community, .. } => format!("{}: left", names.community(*community)),
+        Event::JoinRefused { community, message } => {
+            format!("{}: {}", names.community(*community), plain(message))
+        }
         Event::PeerChanged { account, connected } => {
             let now = if *connected { "connected" } else { "gone" };
             format!("{} is {now}", names.account(*account))

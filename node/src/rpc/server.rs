@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use alloquy_api::limits::CHANGES_PER_SECOND;
 use alloquy_api::rpc::{REQUEST_LINE_BYTES_MAX, RPC_VERSION, Request, Response};
-use alloquy_api::{Client, CommandError, ErrorCode, Event, Snapshot};
+use alloquy_api::{Client, CommandError, ErrorCode, Event};
+use alloquy_core::Snapshots;
 use tokio::io::BufReader;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
@@ -20,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::lines::{self, LineError};
 use super::socket::{self, Listener};
-use crate::client::{Door, Message, NodeHandle};
+use crate::client::{Door, Message, NodeHandle, next_version};
 use crate::data_dir::DataDir;
 use crate::doctor;
 use crate::error::RunError;
@@ -136,7 +137,10 @@ async fn serve(stream: UnixStream, door: Door, facts: Arc<Facts>) -> io::Result<
         handle,
         subscribed: false,
         snapshot: door.snapshot.clone(),
-        change_told: Instant::now(),
+        told: Told {
+            at: Instant::now(),
+            version: 0,
+        },
         door,
         facts,
     };
@@ -171,19 +175,27 @@ struct Connection {
     write: OwnedWriteHalf,
     handle: NodeHandle,
     subscribed: bool,
-    snapshot: watch::Receiver<Arc<Snapshot>>,
-    /// When the client was last told of another snapshot.
-    change_told: Instant,
+    snapshot: watch::Receiver<Arc<Snapshots>>,
+    told: Told,
     door: Door,
     facts: Arc<Facts>,
 }
 
-/// The version of the next snapshot, not before `at`; never when the node has ended. May be dropped without loss.
-async fn next_version(snapshot: &mut watch::Receiver<Arc<Snapshot>>, at: Instant) -> u64 {
-    sleep_until(at).await;
-    match snapshot.changed().await {
-        Ok(()) => snapshot.borrow_and_update().version,
-        Err(_ended) => std::future::pending().await,
+/// When the client may be told of another snapshot, and of which it was told.
+struct Told {
+    at: Instant,
+    version: u64,
+}
+
+impl Told {
+    /// The version of the next snapshot, when it may be told; never when the node has ended. May be dropped without
+    /// loss.
+    async fn next(&self, snapshot: &mut watch::Receiver<Arc<Snapshots>>, client: u64) -> u64 {
+        sleep_until(self.at + CHANGE_PAUSE).await;
+        match next_version(snapshot, client, self.version).await {
+            Some(version) => version,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -192,6 +204,7 @@ impl Connection {
         mut self,
         mut requests: mpsc::Receiver<Result<Request, CommandError>>,
     ) -> io::Result<()> {
+        let client = self.handle.id();
         loop {
             let response = tokio::select! {
                 request = requests.recv() => match request {
@@ -203,8 +216,8 @@ impl Connection {
                     Some(event) => Some(Response::Event(event)),
                     None => return Ok(()),
                 },
-                version = next_version(&mut self.snapshot, self.change_told + CHANGE_PAUSE), if self.subscribed => {
-                    self.change_told = Instant::now();
+                version = self.told.next(&mut self.snapshot, client), if self.subscribed => {
+                    self.told = Told { at: Instant::now(), version };
                     Some(Response::Changed { version })
                 }
             };
@@ -230,7 +243,7 @@ impl Connection {
             }
             Request::Subscribe => {
                 self.handle.subscribe(true);
-                self.snapshot.mark_unchanged();
+                self.told.version = self.handle.snapshot().version;
                 self.subscribed = true;
                 Some(Response::Subscribed)
             }

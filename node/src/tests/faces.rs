@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use alloquy_api::Snapshot;
-use alloquy_api::snapshot::{ConnectionView, PathKind};
+use alloquy_api::command::{Window, WindowAt};
+use alloquy_api::snapshot::{ConnectionView, PathKind, WindowSnapshot};
+use alloquy_ids::ChannelId;
 
 use super::*;
 
@@ -147,6 +149,102 @@ async fn a_second_process_is_told_of_another_snapshot_and_asks_only_then() {
         ErrorCode::NotRunning
     );
     assert_eq!(last.kept.len(), 1, "the last one is still shown");
+}
+
+/// A window on the club's channel with this many messages at its end.
+fn watch(channel: ChannelId, limit: u32) -> Command {
+    let (thread, at) = (None, WindowAt::End);
+    let window = Window {
+        channel,
+        thread,
+        at,
+        limit,
+    };
+    Command::Watch { window }
+}
+
+fn shown(snapshot: &Snapshot) -> Vec<Vec<String>> {
+    let texts = |window: &Arc<WindowSnapshot>| {
+        let messages = window.messages.iter();
+        messages.map(|message| message.text.clone()).collect()
+    };
+    snapshot.windows.values().map(texts).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_windows_on_one_node_look_at_different_parts_and_go_one_by_one() {
+    let outer = tempfile::tempdir().unwrap();
+    let dir = outer.path().join("ana");
+    let ana = made(&dir, "Ana").await;
+    let mut handle = ana.handle();
+    founded(&mut handle).await;
+    for n in 0..5 {
+        call(&mut handle, send(&n.to_string())).await;
+    }
+    let channel = handle
+        .snapshot()
+        .communities
+        .values()
+        .next()
+        .unwrap()
+        .channels[0]
+        .channel;
+    let both = tokio::task::spawn_blocking(move || {
+        let mut one = RpcClient::connect(&dir).unwrap();
+        let mut two = RpcClient::connect(&dir).unwrap();
+        one.subscribe().unwrap();
+        two.subscribe().unwrap();
+        one.call(watch(channel, 2), PATIENCE).unwrap();
+        two.call(watch(channel, 3), PATIENCE).unwrap();
+        assert_eq!(shown(&one.snapshot()), [["3", "4"]]);
+        assert_eq!(shown(&two.snapshot()), [["2", "3", "4"]]);
+        // What one looks at is no news for the other.
+        while two.wait_changed(Duration::ZERO).unwrap() {
+            two.snapshot();
+            while two.next_event().is_some() {}
+        }
+        let before = two.snapshot().version;
+        one.call(watch(channel, 4), PATIENCE).unwrap();
+        assert_eq!(shown(&one.snapshot()), [["1", "2", "3", "4"]]);
+        two.call(Command::Communities, PATIENCE).unwrap();
+        assert_eq!(two.snapshot().version, before);
+
+        // A client has as many windows as it may, and another one still has its own.
+        let other = |n: u8| ChannelId([n; 32]);
+        for n in 1..64 {
+            one.call(watch(other(n), 1), PATIENCE).unwrap();
+        }
+        let refused = one.call(watch(other(64), 1), PATIENCE).unwrap_err();
+        assert_eq!(refused.code, ErrorCode::Limit);
+        assert!(refused.message.contains("64"), "{}", refused.message);
+        one.call(watch(channel, 1), PATIENCE).unwrap();
+        two.call(watch(other(64), 1), PATIENCE).unwrap();
+        drop(one);
+        two
+    });
+    let mut two = both.await.unwrap();
+    assert!(
+        shown(&handle.snapshot()).is_empty(),
+        "this one watches nothing"
+    );
+    let gone = async {
+        while ana.watching() > 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone)
+        .await
+        .expect("what the dead one watched is forgotten");
+    call(&mut handle, send("5")).await;
+    let two = tokio::task::spawn_blocking(move || {
+        two.call(Command::Communities, PATIENCE).unwrap();
+        assert_eq!(shown(&two.snapshot()), [["3", "4", "5"]]);
+        two
+    });
+    drop(two.await.unwrap());
+    call(&mut handle, watch(channel, 1)).await;
+    assert_eq!(shown(&handle.snapshot()), [["5"]]);
+    ana.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

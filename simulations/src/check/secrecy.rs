@@ -10,8 +10,11 @@ use crate::world::{Act, World};
 /// The right that a command needs in the community as a whole.
 fn right_of(command: &Command) -> Option<&'static str> {
     Some(match command {
-        Command::Kick { .. } => "kick",
-        Command::Ban { .. } | Command::Unban { .. } => "ban",
+        Command::Kick { .. } | Command::RemoveBranch { ban: false, .. } => "kick",
+        Command::Ban { .. } | Command::Unban { .. } | Command::RemoveBranch { ban: true, .. } => {
+            "ban"
+        }
+        Command::PolicyWait { .. } => "manage-community",
         Command::Timeout { .. } => "mute",
         Command::RoleCreate { .. }
         | Command::RoleEdit { .. }

@@ -317,6 +317,19 @@ fn values_of(reply: &Reply) -> Vec<String> {
                 )
             })
             .collect(),
+        Reply::InviteTree { tree } => tree.iter().map(|one| one.name.clone()).collect(),
+        Reply::Branch { removed, .. } => vec![format!("{} removed", removed.len())],
+        Reply::Undone { undone, .. } => vec![format!("{undone} undone")],
+        Reply::Requests { requests } => requests.iter().map(|one| one.name.clone()).collect(),
+        Reply::Lost { lost } => lost.iter().map(|one| one.what.clone()).collect(),
+        Reply::WhyEvent {
+            stands, because, ..
+        } => {
+            let verdict = if *stands { "stands" } else { "falls" };
+            std::iter::once(verdict.to_owned())
+                .chain(because.iter().cloned())
+                .collect()
+        }
         other => id_of(other).into_iter().collect(),
     }
 }

@@ -36,6 +36,9 @@ pub(super) enum Deed {
     OwnerRemove,
     Timeout,
     SlowMode,
+    RemoveBranch,
+    Undo,
+    Wait,
     Rekey,
     Typing,
     MarkRead,
@@ -89,7 +92,10 @@ pub(super) const QUARREL: &[(u32, Deed)] = &[
     (8, Deed::RevokeInvite),
     (6, Deed::OwnerRemove),
     (4, Deed::DeleteChannel),
+    (6, Deed::RemoveBranch),
+    (6, Deed::Undo),
 ];
 
 /// What needs clocks that agree.
-pub(super) const TIMED: &[(u32, Deed)] = &[(15, Deed::Timeout), (8, Deed::SlowMode)];
+pub(super) const TIMED: &[(u32, Deed)] =
+    &[(15, Deed::Timeout), (8, Deed::SlowMode), (8, Deed::Wait)];

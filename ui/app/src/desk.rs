@@ -157,6 +157,7 @@ fn is_acted_on(event: &Event) -> bool {
         Event::MessageAdded { .. }
             | Event::MessageChanged { .. }
             | Event::CommunityLeft { .. }
+            | Event::JoinRefused { .. }
             | Event::StorageFailed { .. }
     )
 }

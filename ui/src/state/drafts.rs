@@ -1,5 +1,6 @@
 //! What is typed and not yet sent, and what was sent and is not yet stored.
 
+use alloquy_api::command::DRAFT_PREFIX;
 use alloquy_ids::{ChannelId, EventId, UnixMs};
 
 use super::Slot;
@@ -109,14 +110,14 @@ impl Composer {
 /// The name under which a place's draft is kept.
 pub(super) fn kept_as(slot: Slot) -> String {
     match slot.thread {
-        Some(thread) => format!("draft/{}/{}", slot.channel.short(), thread),
-        None => format!("draft/{}", slot.channel),
+        Some(thread) => format!("{DRAFT_PREFIX}{}/{}", slot.channel.short(), thread),
+        None => format!("{DRAFT_PREFIX}{}", slot.channel),
     }
 }
 
 /// The place whose draft is kept under a name. Drafts of threads find their channel among those known.
 pub(super) fn slot_of(name: &str, channels: &[ChannelId]) -> Option<Slot> {
-    let rest = name.strip_prefix("draft/")?;
+    let rest = name.strip_prefix(DRAFT_PREFIX)?;
     match rest.split_once('/') {
         None => Some(Slot::channel(rest.parse().ok()?)),
         Some((short, thread)) => Some(Slot {

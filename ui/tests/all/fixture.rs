@@ -105,6 +105,7 @@ pub(crate) fn message(n: usize, text: &str) -> MessageView {
         pinned: false,
         waiting: false,
         arrived_later: false,
+        hidden: None,
         reactions: Vec::new(),
         delivery: DeliveryView {
             state: DeliveryState::Delivered,

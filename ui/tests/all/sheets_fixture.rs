@@ -41,6 +41,7 @@ fn template(
             })
             .collect(),
         roles: vec!["moderator".to_owned()],
+        kept: false,
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) enum Refusal {
     NoRight,
     TimedOut(UnixMs),
     TooSoon(u32),
+    New(UnixMs),
 }
 
 impl Ledger {
@@ -30,7 +31,7 @@ impl Ledger {
         let find = || {
             let state = authority.state_at(&header.auth).ok_or(Refusal::NoMember)?;
             let account = state.account_of(header.device).ok_or(Refusal::NoMember)?;
-            Ok(author(account, ground, &state))
+            Ok(author(account, ground, &state, authority))
         };
         *self
             .authors
@@ -53,6 +54,9 @@ impl Ledger {
         }
         if let Some(until) = author.timed_out_until.filter(|until| header.wall < *until) {
             return Some(Refusal::TimedOut(until));
+        }
+        if let Some(from) = author.writes_from.filter(|from| header.wall < *from) {
+            return Some(Refusal::New(from));
         }
         self.too_soon(node, header, author)
     }
@@ -96,7 +100,7 @@ impl Ledger {
 }
 
 /// What `E(auth)` says about an author in a scope. Moderators are exempt from slow mode.
-fn author(account: AccountId, ground: Ground, state: &State) -> Author {
+fn author(account: AccountId, ground: Ground, state: &State, authority: &AuthorityLog) -> Author {
     let timed_out_until = state.timeouts.get(&account).map(|(_, until)| *until);
     let Ground::Channel(id) = ground else {
         let rights = state.permissions(account, None);
@@ -105,6 +109,7 @@ fn author(account: AccountId, ground: Ground, state: &State) -> Author {
             rights,
             timed_out_until,
             slow_mode_ms: 0,
+            writes_from: None,
         };
     };
     let channel = state
@@ -122,6 +127,7 @@ fn author(account: AccountId, ground: Ground, state: &State) -> Author {
         rights,
         timed_out_until,
         slow_mode_ms,
+        writes_from: authority.writes_from(state, account),
     }
 }
 
@@ -131,6 +137,11 @@ impl std::fmt::Display for Refusal {
             Self::NoMember => f.write_str("its device belonged to no member when it was written"),
             Self::NoRight => f.write_str("its author did not hold a right to write here"),
             Self::TimedOut(until) => write!(f, "its author was timed out until {} ms", until.0),
+            Self::New(from) => write!(
+                f,
+                "its author was new here and may write from {} ms on",
+                from.0
+            ),
             Self::TooSoon(interval) => write!(
                 f,
                 "it came within {interval} ms of the one before it (slow mode)"

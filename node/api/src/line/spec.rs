@@ -4,7 +4,9 @@ use std::fmt;
 
 use alloquy_ids::{EventId, InviteId};
 
-use crate::command::{AccountRef, ChannelKind, ChannelRef, CommunityRef, RoleRef};
+use crate::command::{
+    AccountRef, ChannelKind, ChannelRef, CommunityRef, JoinRule, LinkRule, RoleRef, WordRule,
+};
 use crate::{Command, Reply};
 
 use super::ParseLineError;
@@ -89,6 +91,15 @@ pub enum ReplyKind {
     Templates,
     InviteCard,
     Recovery,
+    InviteTree,
+    Branch,
+    Undone,
+    Policy,
+    Requests,
+    Requested,
+    Votes,
+    Lost,
+    WhyEvent,
     Ok,
 }
 
@@ -120,16 +131,27 @@ impl ReplyKind {
             Reply::Templates { .. } => Self::Templates,
             Reply::InviteCard { .. } => Self::InviteCard,
             Reply::Recovery { .. } => Self::Recovery,
+            Reply::InviteTree { .. } => Self::InviteTree,
+            Reply::Branch { .. } => Self::Branch,
+            Reply::Undone { .. } => Self::Undone,
+            Reply::Policy { .. } => Self::Policy,
+            Reply::Requests { .. } => Self::Requests,
+            Reply::Requested { .. } => Self::Requested,
+            Reply::Votes { .. } => Self::Votes,
+            Reply::Lost { .. } => Self::Lost,
+            Reply::WhyEvent { .. } => Self::WhyEvent,
             Reply::Ok { .. } => Self::Ok,
         }
     }
 
     /// Whether a line that promises this kind may give back `reply`: the same kind, or `{"ok":true}` from a
-    /// line that names an operation and had nothing to do.
+    /// line that names an operation and had nothing to do, or a join that somebody must let in first.
     #[must_use]
     pub fn allows(self, reply: &Reply) -> bool {
         let given = Self::of(reply);
-        given == self || (self == Self::Operation && given == Self::Ok)
+        given == self
+            || (self == Self::Operation && given == Self::Ok)
+            || (self == Self::Community && given == Self::Requested)
     }
 }
 
@@ -319,6 +341,30 @@ impl Field for bool {
             false => Value::Absent,
         }
     }
+}
+
+macro_rules! choice_fields {
+    ($($name:ident { $($variant:ident = $word:literal),* })*) => {$(
+        impl Field for $name {
+            fn from_value(value: Value) -> Option<Self> {
+                match String::from_value(value)?.as_str() {
+                    $($word => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+            fn to_value(&self) -> Value {
+                let word = match self {
+                    $(Self::$variant => $word,)*
+                };
+                Value::Text(word.to_owned())
+            }
+        }
+    )*};
+}
+choice_fields! {
+    JoinRule { Open = "open", Invite = "invite", Approval = "approval" }
+    LinkRule { Everyone = "everyone", Roles = "roles", Moderators = "moderators" }
+    WordRule { Refuse = "refuse", Hold = "hold" }
 }
 
 impl Field for ChannelKind {

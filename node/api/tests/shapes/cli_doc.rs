@@ -158,7 +158,8 @@ fn note(kind: ReplyKind) -> &'static str {
              devices known to hold it. `text` is empty when the message is deleted. Absent unless they apply: \
              `thread` (the id of the message that its thread hangs on), `pinned`, `waiting` (the text can not be \
              read yet: its key or body is waited for), `arrived_later` (first seen over 10 minutes after its claimed \
-             time), `quote` (who wrote the message of `reply_to`, and the first line of its text), `replies` (how many \
+             time), `hidden` (why the community's rules hide the text, which is then given to those only who may delete \
+             others' messages), `quote` (who wrote the message of `reply_to`, and the first line of its text), `replies` (how many \
              messages its thread has, and when the newest was written), `mentions_me`. `complete` says whether every connected peer that may read the channel confirms that nothing is \
              missing, `complete_since` since when (`null` while it is not)."
         }
@@ -184,13 +185,37 @@ fn note(kind: ReplyKind) -> &'static str {
         ReplyKind::Pins => "Messages as `history` gives them.",
         ReplyKind::Templates => {
             "`template` is the name that `create-community --template` takes. A category stands before the channels \
-             under it."
+             under it. `kept` stands with those that `template save` kept on this device, and is absent otherwise."
         }
         ReplyKind::InviteCard => {
             "What the link says; nothing of it is proved before the join. `peers` is how many peers the link names, \
              `expires` is `null` when it never ends, `member` whether this account is one already."
         }
         ReplyKind::Recovery => "There are twelve.",
+        ReplyKind::InviteTree => {
+            "`inviter` made the invite, or admitted without one; it and `admitted_by` are `null` for the founder, \
+             `invite` without one. Who came in anew stands where it came in last."
+        }
+        ReplyKind::Branch => {
+            "One call removes at most 512; `left` says how many another call would. `kept` are those whom this \
+             account may not remove. `invite_revoked` is `false` for the branch of a member."
+        }
+        ReplyKind::Undone => {
+            "`undone` counts messages, edits and reactions. `left` are those in channels where this account may not \
+             delete others' messages, and those for another call: one hides at most 8,192."
+        }
+        ReplyKind::Policy => {
+            "Words that are refused can not be written here and are not shown; held ones are shown when `accept-late` \
+             has let the message through. Joins are limited by those who admit; `null` is any number."
+        }
+        ReplyKind::Requests => {
+            "What connected newcomers and members told this node; `name` is what the account gave. `invite` is `null` \
+             without one."
+        }
+        ReplyKind::Requested => {
+            "In place of the community's id: a member with `invite` must let one in first."
+        }
+        ReplyKind::Lost => "As `audit` gives them.",
         ReplyKind::Vote => "`enacted` is `false` while more votes are needed.",
         _ => "",
     }

@@ -43,6 +43,7 @@ pub(crate) fn message() -> MessageView {
         pinned: false,
         waiting: false,
         arrived_later: false,
+        hidden: None,
         reactions: vec![ReactionView {
             emoji: "🎈".to_owned(),
             accounts: vec![BEN],
@@ -67,6 +68,7 @@ fn pinned() -> MessageView {
             last: TIME,
         }),
         mentions_me: true,
+        hidden: Some("it holds the word casino".to_owned()),
         pinned: true,
         ..message()
     }
@@ -86,6 +88,7 @@ fn template() -> TemplateView {
             channel(ChannelKind::Text, "general"),
         ],
         roles: vec!["Moderators".to_owned()],
+        kept: false,
     }
 }
 
@@ -257,12 +260,86 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
         ReplyKind::Recovery => Reply::Recovery {
             recovery_words: ["abandon", "ability", "able"].map(str::to_owned).to_vec(),
         },
-        ReplyKind::Ok => Reply::Ok { ok: true },
+        kind => moderation(kind),
+    }
+}
+
+/// The reply of each kind that moderation gives.
+fn moderation(kind: ReplyKind) -> Reply {
+    match kind {
+        ReplyKind::InviteTree => Reply::InviteTree {
+            tree: vec![TreeView {
+                account: BEN,
+                name: "Ben".to_owned(),
+                depth: 1,
+                inviter: Some(ANA),
+                invite: Some(INVITE),
+                admitted_by: Some(ANA),
+                operation: OPERATION,
+                time: TIME,
+                member: true,
+            }],
+        },
+        ReplyKind::Branch => Reply::Branch {
+            removed: vec![BEN],
+            kept: vec![],
+            left: 0,
+            invite_revoked: true,
+        },
+        ReplyKind::Undone => Reply::Undone {
+            undone: 34,
+            left: 0,
+            deletions: vec![MESSAGE],
+        },
+        ReplyKind::Policy => Reply::Policy { policy: policy() },
+        ReplyKind::Requests => Reply::Requests {
+            requests: vec![RequestView {
+                account: BEN,
+                name: "Ben".to_owned(),
+                invite: Some(INVITE),
+                since: TIME,
+            }],
+        },
+        ReplyKind::Requested => Reply::Requested {
+            requested: COMMUNITY,
+        },
+        ReplyKind::Votes => Reply::Votes {
+            proposals: vec![ProposalView {
+                add: vec![BEN],
+                remove: vec![],
+                voters: vec![ANA],
+                votes: 3,
+                needed: 4,
+            }],
+        },
+        ReplyKind::Lost => Reply::Lost {
+            lost: vec![AuditView {
+                effective: false,
+                because: Some("what it rested on was taken away".to_owned()),
+                ..audit()
+            }],
+        },
+        ReplyKind::WhyEvent => Reply::WhyEvent {
+            stands: false,
+            because: vec!["Ana deleted it".to_owned()],
+            operations: vec![OPERATION],
+        },
+        _ => Reply::Ok { ok: true },
+    }
+}
+
+fn policy() -> PolicyView {
+    PolicyView {
+        wait_ms: 600_000,
+        joins_by_invite: Some(10),
+        joins_within_ms: 600_000,
+        refused_words: vec!["casino".to_owned()],
+        ..PolicyView::default()
     }
 }
 
 /// Every kind of reply.
-pub(crate) const KINDS: [ReplyKind; 24] = [
+pub(crate) const KINDS: [ReplyKind; 33] = [
     ReplyKind::Community,
     ReplyKind::Channel,
     ReplyKind::Invite,
@@ -286,6 +363,15 @@ pub(crate) const KINDS: [ReplyKind; 24] = [
     ReplyKind::Templates,
     ReplyKind::InviteCard,
     ReplyKind::Recovery,
+    ReplyKind::InviteTree,
+    ReplyKind::Branch,
+    ReplyKind::Undone,
+    ReplyKind::Policy,
+    ReplyKind::Requests,
+    ReplyKind::Requested,
+    ReplyKind::Votes,
+    ReplyKind::Lost,
+    ReplyKind::WhyEvent,
     ReplyKind::Ok,
 ];
 
@@ -340,6 +426,13 @@ pub(crate) fn events() -> Vec<(Event, &'static str)> {
                 by: Some(ANA),
             },
             "This account is no longer a member; `by` is who removed it, `null` when it left.",
+        ),
+        (
+            Event::JoinRefused {
+                community,
+                message: "a member has decided not to let this account in".to_owned(),
+            },
+            "A community that was asked to let this account in does not.",
         ),
         (
             Event::MemberAdded {
@@ -481,6 +574,8 @@ pub(crate) fn snapshot() -> Snapshot {
             reason: None,
             operation: OPERATION,
         }]),
+        policy: Arc::new(policy()),
+        writes_from: Some(TIME),
         ..CommunitySnapshot::default()
     };
     let connection = ConnectionView {

@@ -23,6 +23,7 @@ pub(super) enum Group {
     Community,
     Message,
     Moderation,
+    Policy,
 }
 
 pub(super) const fn owns(command: &Command) -> Group {
@@ -54,7 +55,16 @@ pub(super) const fn owns(command: &Command) -> Group {
         | C::OwnerRemove { .. }
         | C::Reaffirm { .. }
         | C::AcceptLate { .. }
-        | C::Purge { .. } => Group::Moderation,
+        | C::Purge { .. }
+        | C::RemoveBranch { .. }
+        | C::Undo { .. } => Group::Moderation,
+        C::PolicyJoins { .. }
+        | C::PolicyWait { .. }
+        | C::PolicyLinks { .. }
+        | C::PolicyWords { .. }
+        | C::PolicyRaid { .. }
+        | C::Approve { .. }
+        | C::Refuse { .. } => Group::Policy,
         _ => Group::Community,
     }
 }
@@ -66,6 +76,11 @@ impl<R: CryptoRng> Node<R> {
             C::CreateCommunity { name, template } => {
                 self.create_community(origin, &name, template.as_deref())
             }
+            C::TemplateSave { community, name } => {
+                let id = self.community_named(&community.0)?;
+                self.save_template(origin, id, name)
+            }
+            C::TemplateDelete { name } => self.delete_template(origin, name),
             C::CreateChannel {
                 community,
                 kind,

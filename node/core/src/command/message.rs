@@ -8,6 +8,7 @@ use alloquy_schema::limits::{EMOJI_BYTES_MAX, TEXT_BYTES_MAX};
 use alloquy_schema::permissions::{ChannelKind, Permissions};
 use rand_core::CryptoRng;
 
+use super::policy::breaks_rules;
 use super::{Outcome, check_text, content, error};
 use crate::author::Draft;
 use crate::io::Origin;
@@ -132,6 +133,13 @@ impl<R: CryptoRng> Node<R> {
                 format!("this account is timed out for another {seconds} s"),
             ));
         }
+        if let Some(from) = community.writes_from(me, wall) {
+            let seconds = (from.0 - wall.0).div_ceil(1000);
+            return Err(error(
+                ErrorCode::NotPermitted,
+                format!("this account is new here and may write in {seconds} s"),
+            ));
+        }
         let slow = u64::from(of.slow_mode_ms);
         let exempt = Permissions::MANAGE_MESSAGES | Permissions::MANAGE_CHANNELS;
         let held = state.permissions(me, Some(channel)) & exempt;
@@ -148,6 +156,18 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         Ok(())
+    }
+
+    /// Word and link rules: others would not show what is refused. What is held may be written.
+    fn within_rules(&self, id: CommunityId, text: &str) -> Outcome {
+        let state = self.active(id)?.state();
+        match breaks_rules(&state, self.me.account(), text).filter(|broken| !broken.held) {
+            Some(broken) => Err(error(
+                ErrorCode::NotPermitted,
+                format!("the message is not written: {}", broken.sentence),
+            )),
+            None => Ok(()),
+        }
     }
 
     fn post(
@@ -170,6 +190,7 @@ impl<R: CryptoRng> Node<R> {
             Permissions::SEND
         };
         self.may_write(id, channel, right)?;
+        self.within_rules(id, &body.text)?;
         self.renew_old_epoch(id, channel);
         let draft = Draft::Message(channel, Body::Message(body));
         self.write_answered(origin, id, &[draft], |ids| {
@@ -196,6 +217,7 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         self.may_write(id, channel, Permissions::SEND)?;
+        self.within_rules(id, &text)?;
         let draft = Draft::Message(
             channel,
             Body::Edit {

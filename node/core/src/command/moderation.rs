@@ -272,14 +272,11 @@ impl<R: CryptoRng> Node<R> {
             C::OwnerRemove { community, account } => {
                 self.change_owners(origin, &community.0, &account, false)
             }
-            other => Err(error(
-                ErrorCode::Internal,
-                format!("no machine takes {other:?}"),
-            )),
+            other => self.branch_command(origin, other),
         }
     }
 
-    fn member_ref(
+    pub(super) fn member_ref(
         &self,
         community: &str,
         account: &AccountRef,

@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use alloquy_api::command::DRAFT_PREFIX;
 use alloquy_api::limits::KEPT_MAX;
 use alloquy_api::{CommandError, ErrorCode, Reply};
+use alloquy_ids::{ChannelId, CommunityId};
+use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_schema::event::VerifiedEvent;
 use rand_core::CryptoRng;
 
 use super::{Outcome, error};
@@ -43,6 +47,38 @@ impl<R: CryptoRng> Node<R> {
         }
         self.views.node_changed();
         self.outbox.done(origin, Ok(Reply::Ok { ok: true }));
+    }
+
+    /// Nobody will go on with drafts in a community that the account has left. Who was removed may come back.
+    pub(crate) fn drop_drafts(&mut self, id: CommunityId) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let authority = &community.authority;
+        let made = authority.dag().iter().map(VerifiedEvent::id);
+        let channels = made
+            .filter(|id| matches!(authority.op(*id), Some(AuthorityOp::ChannelCreate { .. })))
+            .map(ChannelId::from);
+        let places: BTreeSet<String> = channels
+            .flat_map(|channel| [channel.to_string(), channel.short()])
+            .collect();
+        let is_there = |name: &&String| {
+            let place = name.strip_prefix(DRAFT_PREFIX);
+            place.is_some_and(|place| {
+                let channel = place.split_once('/').map_or(place, |(channel, _)| channel);
+                places.contains(channel)
+            })
+        };
+        let gone: Vec<String> = self.kept.keys().filter(is_there).cloned().collect();
+        if gone.is_empty() {
+            return;
+        }
+        let kept = Arc::make_mut(&mut self.kept);
+        kept.retain(|name, _| !gone.contains(name));
+        let wipe = |name| Write::Delete(Key::Kept(name).to_key());
+        let writes = gone.into_iter().map(wipe).collect();
+        self.outbox.store(writes, After::Nothing);
+        self.views.node_changed();
     }
 
     /// `recovery show`.

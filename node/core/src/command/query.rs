@@ -4,7 +4,7 @@ use alloquy_api::reply::{
     AuditKind, AuditView, CommunityView, InviteCardView, InviteView, PresenceView, UnreadView,
 };
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
-use alloquy_ids::{CommunityId, EventId, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
 use alloquy_schema::authority::Verdict;
 use alloquy_schema::content::Field;
 use alloquy_schema::permissions::Permissions;
@@ -55,7 +55,7 @@ impl<R: CryptoRng> Node<R> {
             } => self.history(&channel.0, *last, *before, *thread),
             C::Pins { channel } => self.pins(&channel.0),
             C::Templates => Ok(Reply::Templates {
-                templates: crate::snapshot::template_views(),
+                templates: self.template_views(),
             }),
             C::InspectInvite { link } => self.invite_card(link),
             C::RecoveryShow => self.recovery_words(),
@@ -83,6 +83,24 @@ impl<R: CryptoRng> Node<R> {
                 right,
                 channel.as_ref().map(|channel| channel.0.as_str()),
             ),
+            C::InviteTree { community } => self.invite_tree(&community.0),
+            C::Policy { community } => self
+                .community_named(&community.0)
+                .and_then(|id| self.policy_reply(id)),
+            C::Requests { community } => self
+                .community_named(&community.0)
+                .and_then(|id| self.requests_reply(id)),
+            C::Votes { community } => self.community_named(&community.0).and_then(|id| {
+                Ok(Reply::Votes {
+                    proposals: self.proposal_views(self.active(id)?),
+                })
+            }),
+            C::Lost { community } => self.community_named(&community.0).and_then(|id| {
+                Ok(Reply::Lost {
+                    lost: self.lost_views(self.active(id)?),
+                })
+            }),
+            C::WhyEvent { event } => self.why_event(*event),
             C::Unread { community } => {
                 self.unread_reply(community.as_ref().map(|community| community.0.as_str()))
             }
@@ -234,18 +252,29 @@ impl<R: CryptoRng> Node<R> {
     fn audit(&self, id: CommunityId, last: u32) -> Answer {
         let community = self.active(id)?;
         let dag = community.authority.dag();
-        let mut events: Vec<_> = dag.iter().collect();
-        events.sort_by_key(|event| event.order_key());
-        let skip = events.len().saturating_sub(last as usize);
-        let operations = events
-            .into_iter()
-            .skip(skip)
-            .map(|event| self.audit_view(community, event))
+        let mut events: Vec<_> = dag
+            .iter()
+            .map(|event| (event.order_key(), None, event))
             .collect();
+        // A deletion stands behind the operations that its author knew.
+        for (channel, event) in community.moderated() {
+            let known = event.header().auth.iter();
+            let known = known.filter_map(|head| Some(dag.get(*head)?.order_key()));
+            if let Some(after) = known.max() {
+                events.push((after, Some((event.order_key(), channel)), event));
+            }
+        }
+        events.sort_by_key(|(key, deletion, _)| (*key, *deletion));
+        let skip = events.len().saturating_sub(last as usize);
+        let view = |(_, deletion, event): (_, Option<(_, ChannelId)>, _)| match deletion {
+            None => self.audit_view(community, event),
+            Some((_, channel)) => self.deletion_view(community, channel, event),
+        };
+        let operations = events.into_iter().skip(skip).map(view).collect();
         Ok(Reply::Audit { operations })
     }
 
-    fn audit_view(
+    pub(super) fn audit_view(
         &self,
         community: &crate::community::Community,
         event: &alloquy_schema::event::VerifiedEvent,
@@ -402,7 +431,8 @@ const fn subject_of(
         | O::OwnersVote { .. }
         | O::OwnersCertificate { .. }
         | O::SetLevel { .. }
-        | O::SetHistory { .. } => (AuditKind::Community, None),
+        | O::SetHistory { .. }
+        | O::SetPolicy(_) => (AuditKind::Community, None),
     }
 }
 
@@ -414,7 +444,7 @@ fn describe(
     use alloquy_schema::authority::op::{AuthorityOp as O, OverwriteTarget};
     let member = |account: &alloquy_ids::AccountId| community.member_name(*account);
     let role = |role: &alloquy_ids::RoleId| community.role_name(*role);
-    let channel = |channel: &alloquy_ids::ChannelId| community.text(&Field::ChannelName(*channel));
+    let channel = |channel: &ChannelId| community.text(&Field::ChannelName(*channel));
     let list = |rights: Permissions| rights.names().collect::<Vec<_>>().join(" ");
     match op {
         O::Genesis(_) => "founded the community".to_owned(),
@@ -505,6 +535,7 @@ fn describe(
         }
         O::SetLevel { level } => format!("raised the level to {level}"),
         O::SetHistory { .. } => "changed the history policy".to_owned(),
+        O::SetPolicy(rule) => super::policy::describe(rule),
         O::AnnounceEpoch(_) => "announced an epoch".to_owned(),
         O::LinkEpoch { .. } => "linked an epoch".to_owned(),
         O::Unknown { tag, .. } => format!("an operation of a later release (tag {tag})"),

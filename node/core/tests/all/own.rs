@@ -107,6 +107,81 @@ fn templates_are_listed_and_an_unknown_one_is_named() {
 }
 
 #[test]
+fn a_community_is_kept_as_a_template_and_made_again() {
+    let mut world = World::new(&["ana"]);
+    world.ok(0, "create-community club --template gaming");
+    world.ok(0, "create-channel club text secret --private");
+    world.ok(0, "create-channel club text loose");
+    world.ok(0, "topic club/loose \"under nothing\"");
+    world.ok(0, "policy wait club 5m");
+    world.ok(0, "role create club Extra --rank 70 --allow mute");
+    let Reply::Templates { templates } = world.ok(0, "template save club mine") else {
+        panic!("templates")
+    };
+    assert_eq!(*world.snapshot(0).templates, templates);
+    let kept = templates.last().unwrap();
+    assert!(kept.kept && kept.template == "mine");
+    let names: Vec<_> = kept.channels.iter().map(|one| one.name.clone()).collect();
+    assert!(!names.contains(&"secret".to_owned()), "{names:?}");
+    assert_eq!(names[..2], ["loose", "Lobby"]);
+    assert_eq!(kept.roles, ["Admin", "Extra", "Moderator", "Regular"]);
+    world.restart(0, 1);
+    assert_eq!(*world.snapshot(0).templates, templates);
+
+    world.ok(0, "create-community again --template mine");
+    let shape = |world: &mut World, name: &str| {
+        let Reply::Channels { channels } = world.ok(0, &format!("channels {name}")) else {
+            panic!("channels")
+        };
+        let Reply::Roles { mut roles } = world.ok(0, &format!("roles {name}")) else {
+            panic!("roles")
+        };
+        let Reply::Policy { policy } = world.ok(0, &format!("policy {name}")) else {
+            panic!("a policy")
+        };
+        roles.retain(|role| role.rank > 0);
+        let mut public: Vec<_> = channels
+            .into_iter()
+            .filter(|one| !one.private)
+            .map(|one| (one.name, one.topic, one.kind, one.category.is_some()))
+            .collect();
+        public.sort();
+        let roles: Vec<_> = roles
+            .into_iter()
+            .map(|one| (one.name, one.rank, one.allow))
+            .collect();
+        (public, roles, policy)
+    };
+    assert_eq!(shape(&mut world, "club"), shape(&mut world, "again"));
+
+    let refused = world.line(0, "template save club gaming").unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Exists);
+    let refused = world.line(0, "template delete gaming").unwrap_err();
+    assert_eq!(refused.code, ErrorCode::UnknownName);
+    world.ok(0, "template delete mine");
+    assert_eq!(world.snapshot(0).templates.len(), 3);
+    world.restart(0, 1);
+    let refused = world
+        .line(0, "create-community x --template mine")
+        .unwrap_err();
+    assert!(refused.message.contains("\"mine\""), "{}", refused.message);
+}
+
+#[test]
+fn a_kept_template_that_is_damaged_is_left_out() {
+    let mut world = World::new(&["ana"]);
+    world.ok(0, "create-community club --template friends");
+    world.ok(0, "template save club mine");
+    let records = &mut world.peers[0].records;
+    let (_, value) = records.iter_mut().find(|(key, _)| key[0] == 0x22).unwrap();
+    *value = value.slice(1..);
+    world.restart(0, 1);
+    assert_eq!(world.snapshot(0).templates.len(), 3);
+    world.ok(0, "template save club mine");
+    assert_eq!(world.snapshot(0).templates.len(), 4);
+}
+
+#[test]
 fn an_invite_link_says_what_it_is_for_and_nobody_is_contacted() {
     let (mut world, id) = World::club(&["ana"]);
     let mut joiner = World::new(&["ana", "ben"]);
@@ -181,6 +256,45 @@ fn what_a_face_keeps_survives_and_is_never_shown_before_it_is_durable() {
     assert!(!world.snapshot(0).kept.contains_key("draft"));
     world.restart(0, 1);
     assert_eq!(world.snapshot(0).kept.keys().collect::<Vec<_>>(), ["theme"]);
+}
+
+#[test]
+fn drafts_go_with_the_community_that_is_left_and_not_with_one_that_removes() {
+    for (leave, stays) in [("leave club", 2), ("", 4)] {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.ok(1, "create-community own --template friends");
+        world.pass(1_000);
+        let snapshot = world.snapshot(1);
+        let channel = |name: &str| {
+            let mut all = snapshot.communities.values();
+            let of = all.find(|of| of.name == name).expect("a member");
+            let mut channels = of.channels.iter();
+            channels.find(|of| of.name == "general").unwrap().channel
+        };
+        let (club, own) = (channel("club"), channel("own"));
+        let message = world.word(1, "send club/general hello", "message");
+        let thread = format!("draft/{}/{message}", club.short());
+        for name in [
+            format!("draft/{club}"),
+            thread,
+            format!("draft/{own}"),
+            "place".to_owned(),
+        ] {
+            world.submit(1, keep(&name, "half a thought")).unwrap();
+        }
+        if leave.is_empty() {
+            world.ok(0, "kick club ben");
+        } else {
+            world.ok(1, leave);
+        }
+        world.pass(2_000);
+        for _ in 0..2 {
+            let kept = world.snapshot(1).kept.clone();
+            assert_eq!(kept.len(), stays, "{leave}: {kept:?}");
+            assert!(kept.contains_key(&format!("draft/{own}")));
+            world.restart(1, 1);
+        }
+    }
 }
 
 #[test]

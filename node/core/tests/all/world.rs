@@ -53,6 +53,9 @@ pub(crate) struct World {
     gossip_count: u64,
 }
 
+/// The client that stands for the person at a node.
+pub(crate) const CLIENT: u64 = 1;
+
 /// Who has the recovery words kept in the store.
 pub(crate) const KEEPS_WORDS: &str = "keeper";
 
@@ -276,7 +279,7 @@ impl World {
             at,
             Input::Command(
                 Origin {
-                    client: 1,
+                    client: CLIENT,
                     command: id,
                 },
                 command.clone(),
@@ -312,7 +315,7 @@ impl World {
     }
 
     pub(crate) fn snapshot(&mut self, at: usize) -> Arc<Snapshot> {
-        self.peers[at].node.snapshot()
+        self.peers[at].node.snapshot(CLIENT)
     }
 
     pub(crate) fn history(&mut self, at: usize, channel: &str) -> Vec<MessageView> {

@@ -115,6 +115,7 @@ mod tests {
                 channel(ChannelKind::Voice, "Kitchen"),
             ],
             roles: vec!["Caretaker".to_owned()],
+            kept: false,
         };
         assert_eq!(
             templates(&[template]),

@@ -1,0 +1,84 @@
+//! Rules of a community: who may change them, and what stands when several do.
+
+use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_schema::policy::{JoinRule, LinkRule, Policy, Rule};
+
+use crate::club::{Club, role};
+
+fn rule(rule: Rule) -> AuthorityOp {
+    AuthorityOp::SetPolicy(rule)
+}
+
+#[test]
+fn rules_are_for_holders_of_the_right_and_each_is_a_field_of_its_own() {
+    let mut club = Club::with(&[("low", 10), ("high", 60), ("ben", 0)]);
+    assert_eq!(*club.state().policy, Policy::default());
+    let refused = club.now("ben", rule(Rule::Wait(1_000)));
+    assert!(!club.effective(refused));
+    let old = club.heads();
+    // Concurrent changes of different rules stand side by side; of one rule the stronger author's does.
+    let wait = club.at("low", &old, rule(Rule::Wait(2_000)));
+    let stronger = club.at("high", &old, rule(Rule::Joins(JoinRule::Approval)));
+    let weaker = club.at("low", &old, rule(Rule::Joins(JoinRule::Open)));
+    let links = club.at("low", &old, rule(Rule::Links(LinkRule::Roles)));
+    for op in [wait, stronger, weaker, links] {
+        assert!(club.effective(op));
+    }
+    let expected = Policy {
+        joins: JoinRule::Approval,
+        wait_ms: 2_000,
+        links: LinkRule::Roles,
+        ..Policy::default()
+    };
+    assert_eq!(*club.state().policy, expected);
+    let by: Vec<_> = club.state().policy_by.values().copied().collect();
+    assert_eq!(by, [stronger, wait, links]);
+    club.check();
+    // Who has seen it may change it, however weak.
+    club.now("low", rule(Rule::Joins(JoinRule::Invite)));
+    assert_eq!(club.state().policy.joins, JoinRule::Invite);
+    club.check();
+}
+
+#[test]
+fn what_a_removed_moderator_changes_meanwhile_falls_and_may_be_repeated() {
+    let mut club = Club::with(&[("mallory", 50), ("olga", 60)]);
+    let old = club.heads();
+    club.kick("olga", &old, "mallory");
+    let meanwhile = club.at(
+        "mallory",
+        &old,
+        rule(Rule::Refused(vec!["olga".to_owned()])),
+    );
+    assert!(!club.effective(meanwhile));
+    assert_eq!(*club.state().policy, Policy::default());
+    let repeated = club.now(
+        "ana",
+        AuthorityOp::Reaffirm {
+            ops: vec![meanwhile],
+        },
+    );
+    assert!(club.effective(repeated));
+    assert_eq!(club.state().policy.refused, ["olga"]);
+    club.check();
+}
+
+#[test]
+fn a_waiting_period_ends_by_the_signed_time_of_the_admission() {
+    let mut club = Club::with(&[("mod", 50), ("ben", 0)]);
+    let (ben, moderator, ana) = (club.id("ben"), club.id("mod"), club.id("ana"));
+    let writes = |club: &Club, account| club.log().writes_from(&club.state(), account);
+    assert_eq!(writes(&club, ben), None);
+    club.now("ana", rule(Rule::Wait(5_000)));
+    let state = club.state();
+    let admitted = club.log().dag().get(state.members[&ben].admitted).unwrap();
+    let wall = admitted.header().wall.0;
+    assert_eq!(writes(&club, ben).map(|at| at.0), Some(wall + 5_000));
+    assert_eq!(writes(&club, moderator), None, "a role is trust enough");
+    assert_eq!(writes(&club, ana), None, "owners do not wait");
+    let small = club.now("ana", role(1));
+    let heads = club.heads();
+    club.grant("ana", &heads, "ben", small);
+    assert_eq!(writes(&club, ben), None);
+    club.check();
+}
