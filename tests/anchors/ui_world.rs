@@ -224,6 +224,7 @@ fn community(number: usize, members: Arc<Vec<MemberView>>) -> CommunitySnapshot 
         mentions: 0,
         rights: rights(),
         slow_mode_ms: 0,
+        overwrites: Vec::new(),
     };
     CommunitySnapshot {
         name: format!("Community {number}"),

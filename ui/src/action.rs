@@ -7,7 +7,7 @@ use egui::{Key, KeyboardShortcut, Modifiers};
 use strum::{EnumDiscriminants, VariantArray};
 
 use crate::settings::{Notify, ThemeChoice};
-use crate::state::{Direction, Overlay, Slot};
+use crate::state::{Direction, Look, Order, Overlay, Slot};
 
 /// One thing done. Views make them, [`crate::UiState::apply`] carries them out.
 #[derive(Clone, Debug, PartialEq, EnumDiscriminants)]
@@ -117,6 +117,10 @@ pub enum Action {
     ToggleMute(ChannelId),
     /// Does something to a member, a role or a channel, as the menu of it offers; what is told when it is done.
     Moderate(Box<Command>, String),
+    /// Changes what a community is run with: roles, permissions, invites, rules.
+    Govern(Box<Order>),
+    /// Asks the node for invites, or for older operations of the log.
+    Look(Look),
 
     // ---- oneself
     /// Makes the account of a first run.

@@ -4,6 +4,7 @@ mod answers;
 mod apply;
 mod drafts;
 mod forms;
+mod governance;
 mod lines;
 mod links;
 mod messages;
@@ -14,14 +15,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::Command;
 use alloquy_api::command::WindowAt;
-use alloquy_api::reply::MessageView;
-use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, UnixMs};
+use alloquy_api::reply::{MessageView, OverwriteTarget};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, RoleId, UnixMs};
 
 use crate::effect::{AskId, Effect};
 use crate::settings::Settings;
 
 pub use drafts::{Composer, Mode, Unsent};
 pub use forms::{AddTab, FirstStep, Forms, InviteExpiry, InviteMade, OwnProfile};
+pub(crate) use governance::AUDIT_PAGE;
+pub use governance::{
+    Choice, CommunityPage, Governance, Look, Order, OverwriteDraft, OwnerChange, PlaceDraft,
+    RoleDraft, Standing,
+};
 pub(crate) use links::{Pasted, pasted};
 pub(crate) use messages::messages_of;
 pub use places::{Place, Places};
@@ -90,6 +96,18 @@ pub enum Overlay {
     Availability,
     /// Whether to remove a member, and why.
     ConfirmRemoval(CommunityId, AccountId, Removal),
+    /// What a community is run with, at a page.
+    Community(CommunityId, CommunityPage),
+    /// A role of a community; `None`: a new one.
+    Role(CommunityId, Option<RoleId>),
+    /// Whether to delete a role.
+    ConfirmRoleDeletion(CommunityId, RoleId),
+    /// A channel: its name, slow mode, and who may do what in it.
+    Channel(CommunityId, ChannelId),
+    /// What a channel allows and denies to a role or a member.
+    Overwrite(CommunityId, ChannelId, OverwriteTarget),
+    /// Whether to vote for another owner, or against one.
+    ConfirmOwner(CommunityId, AccountId, OwnerChange),
 }
 
 /// How a member is removed.
@@ -150,6 +168,10 @@ pub(crate) enum Purpose {
     Delete(EventId),
     /// Leaving.
     Leave,
+    /// Something about a community, ordered on this sheet.
+    Govern(Option<Overlay>, Box<Order>),
+    /// What a sheet shows.
+    Look(Look),
     /// Only an error is told, as "what: error".
     Plain(&'static str),
     /// Keeping something under this name; what was kept before, for when it fails.
@@ -199,6 +221,8 @@ pub struct UiState {
     pub overlays: Vec<Overlay>,
     /// Fields of dialogs.
     pub forms: Forms,
+    /// What is typed on the sheets about a community, and what the node told for them.
+    pub governance: Governance,
     /// What is typed, by place.
     pub composers: BTreeMap<Slot, Composer>,
     /// Short messages about what happened.

@@ -10,8 +10,10 @@ mod row;
 mod sheet;
 
 pub(crate) use avatar::{Presence, avatar, community_icon, presence_dot};
-pub(crate) use button::{Tone, button, icon_button, link_button, paint_icon, switch, wide_button};
-pub(crate) use choice::{Card, End, card, segments};
+pub(crate) use button::{
+    Tone, button, icon_button, link_button, paint_icon, switch, switch_fixed, wide_button,
+};
+pub(crate) use choice::{Card, End, card, segments, segments_of};
 pub(crate) use field::{Field, entered, field, over_limit, tall_field};
 pub(crate) use notice::{Weight, chip, key_words, notice, section, under_way};
 pub(crate) use row::{Row, badge, heading, row};

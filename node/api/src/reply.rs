@@ -580,6 +580,71 @@ pub struct ChannelView {
     pub rights: Vec<String>,
     /// Shortest time between two messages of one member; 0 when slow mode is off.
     pub slow_mode_ms: u32,
+    /// What it allows and denies beside the roles, by role and member; absent when nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overwrites: Vec<OverwriteView>,
+}
+
+/// What a channel allows and denies to some.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverwriteView {
+    /// To whom.
+    pub target: OverwriteTarget,
+    /// Names of the rights that are given.
+    pub allow: Vec<String>,
+    /// Names of the rights that are taken.
+    pub deny: Vec<String>,
+}
+
+/// Whom an overwrite is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OverwriteTarget {
+    /// Holders of a role; all zero: every member.
+    Role(RoleId),
+    /// One member.
+    Member(AccountId),
+}
+
+/// Somebody who is kept out or may not write, and the operation that says so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestrictionView {
+    /// The account.
+    pub account: AccountId,
+    /// Its display name, as last known.
+    pub name: String,
+    /// Who signed the operation.
+    pub by: AccountId,
+    /// When, as the author's clock said.
+    pub since: UnixMs,
+    /// When it ends by itself; absent for a ban.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UnixMs>,
+    /// Why, if the author said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The operation.
+    pub operation: EventId,
+}
+
+/// What an operation is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditKind {
+    /// Who came in, by which invite, and who left by itself.
+    Joins,
+    /// Removals, bans, time-outs.
+    Removals,
+    /// Roles, who has them, overwrites.
+    Roles,
+    /// Channels, slow mode.
+    Channels,
+    /// Messages that were hidden or let through.
+    Messages,
+    /// Owners, rules, repeated operations.
+    Community,
+    /// Devices and keys, and what the log itself needs.
+    Upkeep,
 }
 
 /// A community as faces list it.
@@ -636,6 +701,11 @@ pub struct AuditView {
     pub author: AccountId,
     /// When, as the author's clock said.
     pub time: UnixMs,
+    /// What it is about.
+    pub kind: AuditKind,
+    /// Whom it is about; absent where it is about nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<AccountId>,
     /// What it does, as a sentence with names.
     pub what: String,
     /// Whether it has effect now.

@@ -10,7 +10,7 @@ use crate::command::Availability;
 use crate::reach::{ReachView, Way};
 use crate::reply::{
     AuditView, ChannelView, CommandError, MemberView, MessageView, PolicyView, ProposalView,
-    RequestView, RoleView, TemplateView,
+    RequestView, RestrictionView, RoleView, TemplateView,
 };
 
 /// Everything that a face may show at one moment.
@@ -65,6 +65,10 @@ pub struct CommunitySnapshot {
     pub roles: Arc<Vec<RoleView>>,
     /// Names of the rights that the account holds in the community.
     pub rights: Vec<String>,
+    /// Who is banned, by name.
+    pub bans: Arc<Vec<RestrictionView>>,
+    /// Whom a time-out keeps from writing, by name; some may be over by now.
+    pub timeouts: Arc<Vec<RestrictionView>>,
     /// The community's rules.
     pub policy: Arc<PolicyView>,
     /// From when on this account may write, while it is new and the rules have it wait.

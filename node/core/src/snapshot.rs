@@ -360,6 +360,11 @@ impl<R: CryptoRng> Node<R> {
                 community.role_views(),
             ),
             rights: rights.names().map(str::to_owned).collect(),
+            bans: shared(earlier.map(|earlier| &earlier.bans), community.ban_views()),
+            timeouts: shared(
+                earlier.map(|earlier| &earlier.timeouts),
+                community.timeout_views(),
+            ),
             policy: shared(
                 earlier.map(|earlier| &earlier.policy),
                 crate::command::policy::view(&community.state().policy),

@@ -6,10 +6,11 @@ use alloquy_api::Event;
 use alloquy_api::command::ChannelKind;
 use alloquy_api::limits::QUOTE_BYTES_MAX;
 use alloquy_api::reply::{
-    ChannelView, DeliveryState, DeliveryView, MemberView, MessageView, QuoteView, ReactionView,
-    RepliesView, RoleView,
+    ChannelView, DeliveryState, DeliveryView, MemberView, MessageView, OverwriteTarget,
+    OverwriteView, QuoteView, ReactionView, RepliesView, RestrictionView, RoleView,
 };
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, RoleId, UnixMs};
+use alloquy_schema::authority::op;
 use alloquy_schema::content::{Field, Value};
 use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::permissions::{self, Permissions};
@@ -27,6 +28,25 @@ pub(crate) const fn kind_view(kind: permissions::ChannelKind) -> ChannelKind {
         permissions::ChannelKind::Voice => ChannelKind::Voice,
         permissions::ChannelKind::Category => ChannelKind::Category,
     }
+}
+
+/// Overwrites that change something.
+fn overwrite_views(
+    of: &BTreeMap<op::OverwriteTarget, (Permissions, Permissions)>,
+) -> Vec<OverwriteView> {
+    let names = |rights: Permissions| rights.names().map(str::to_owned).collect();
+    let set = of
+        .iter()
+        .filter(|(_, (allow, deny))| (*allow | *deny) != Permissions::NONE);
+    set.map(|(target, (allow, deny))| OverwriteView {
+        target: match target {
+            op::OverwriteTarget::Role(role) => OverwriteTarget::Role(*role),
+            op::OverwriteTarget::Member(account) => OverwriteTarget::Member(*account),
+        },
+        allow: names(*allow),
+        deny: names(*deny),
+    })
+    .collect()
 }
 
 impl Community {
@@ -61,6 +81,7 @@ impl Community {
             mentions,
             rights: rights.names().map(str::to_owned).collect(),
             slow_mode_ms: channel.slow_mode_ms,
+            overwrites: overwrite_views(&channel.overwrites),
         })
     }
 
@@ -175,6 +196,55 @@ impl Community {
             ))
         });
         views
+    }
+
+    /// Who is banned, by name.
+    pub(crate) fn ban_views(&self) -> Vec<RestrictionView> {
+        let state = self.state();
+        let bans = state.banned.iter();
+        self.restrictions(bans.map(|(account, operation)| (*account, *operation, None)))
+    }
+
+    /// Whom a time-out keeps from writing, by name.
+    pub(crate) fn timeout_views(&self) -> Vec<RestrictionView> {
+        let state = self.state();
+        let set = state.timeouts.iter().filter(|(_, (_, until))| until.0 > 0);
+        self.restrictions(
+            set.map(|(account, (operation, until))| (*account, *operation, Some(*until))),
+        )
+    }
+
+    fn restrictions(
+        &self,
+        of: impl Iterator<Item = (AccountId, EventId, Option<UnixMs>)>,
+    ) -> Vec<RestrictionView> {
+        let dag = self.authority.dag();
+        let mut views: Vec<_> = of
+            .filter_map(|(account, operation, until)| {
+                let event = dag.get(operation)?;
+                let reason = self.text(&Field::Reason(operation));
+                Some(RestrictionView {
+                    account,
+                    name: self.member_name(account),
+                    by: self.author_of(event).unwrap_or(AccountId::ZERO),
+                    since: event.header().wall,
+                    until,
+                    reason: (!reason.is_empty()).then_some(reason),
+                    operation,
+                })
+            })
+            .collect();
+        views.sort_by(|a, b| (&a.name, a.account).cmp(&(&b.name, b.account)));
+        views
+    }
+
+    /// The account whose device signed an event, if it was ever brought in.
+    pub(crate) fn author_of(&self, event: &VerifiedEvent) -> Option<AccountId> {
+        let device = event.header().device;
+        let mut devices = self.devices.values();
+        devices
+            .find(|(_, of)| *of == device)
+            .map(|(account, _)| *account)
     }
 
     /// Accounts of which two copies of a device are writing.

@@ -336,6 +336,10 @@ impl UiState {
                 self.forms.invite = None;
                 self.forms.invite_revoked = true;
             }
+            (Purpose::Govern(_, order), reply) => {
+                return self.governed(*order, &reply, model.clock.now);
+            }
+            (Purpose::Look(look), reply) => self.looked(look, Ok(reply)),
             (Purpose::Moderate(done), _) => {
                 self.forms.reason.clear();
                 self.overlays
@@ -386,6 +390,8 @@ impl UiState {
             Purpose::RevokeInvite(_) => {
                 self.toast(Tone::Bad, say::invite_still_works(message), now);
             }
+            Purpose::Govern(on, _) => self.not_governed(on, error, now),
+            Purpose::Look(look) => self.looked(look, Err(error)),
             Purpose::Moderate(_) => self.toast(Tone::Bad, say::not_done(message), now),
             Purpose::OpenChannel(_) => self.toast(Tone::Bad, say::no_channel_made(message), now),
             Purpose::Edit(slot, edited, text) => {

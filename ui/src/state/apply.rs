@@ -43,7 +43,13 @@ impl UiState {
             | A::MarkRead(_)
             | A::ScrollPage(_)
             | A::FoldCategory(_) => self.travel(action, model),
-            A::Open(overlay) => self.open(overlay, model.clock.now),
+            A::Open(overlay) => {
+                let mut effects = self.govern_opened(&overlay, model);
+                effects.extend(self.open(overlay, model.clock.now));
+                effects
+            }
+            A::Govern(order) => vec![self.govern(*order)],
+            A::Look(look) => vec![self.look(look)],
             A::Dismiss => self.dismiss(model),
             A::ToggleMembers | A::ToggleSide => self.toggle_pane(&action),
             A::Send(_)
@@ -269,6 +275,7 @@ impl UiState {
                 // The words do not stay in memory behind a closed sheet.
                 self.forms.forget_recovery();
             }
+            self.govern_closed(&closed);
             if matches!(closed, Overlay::Settings(_) | Overlay::Profile(..)) {
                 self.forms.own = None;
             }
@@ -456,7 +463,7 @@ pub(super) fn channel_ref(channel: ChannelId) -> ChannelRef {
 }
 
 /// A reference by id, which no renaming changes.
-fn community_ref(community: CommunityId) -> CommunityRef {
+pub(super) fn community_ref(community: CommunityId) -> CommunityRef {
     CommunityRef(community.to_string())
 }
 

@@ -152,6 +152,7 @@ mod tests {
             mentions: 0,
             rights: Vec::new(),
             slow_mode_ms: 0,
+            overwrites: Vec::new(),
         };
         CommunitySnapshot {
             name: "Alloquy".to_owned(),

@@ -2,6 +2,7 @@
 
 mod add_community;
 mod availability;
+mod community;
 mod connections;
 mod dialogs;
 mod emoji;
@@ -43,6 +44,16 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
             Overlay::Profile(community, account) => profile::show(view, ui, community, account),
             Overlay::ConfirmRemoval(community, account, how) => {
                 profile::confirm(view, ui, (community, account), how)
+            }
+            Overlay::Community(id, page) => community::show(view, ui, id, page),
+            Overlay::Role(id, role) => community::role(view, ui, id, role),
+            Overlay::ConfirmRoleDeletion(id, role) => community::delete_role(view, ui, id, role),
+            Overlay::Channel(id, channel) => community::channel(view, ui, id, channel),
+            Overlay::Overwrite(id, channel, target) => {
+                community::overwrite(view, ui, id, (channel, target))
+            }
+            Overlay::ConfirmOwner(id, account, change) => {
+                community::confirm_owner(view, ui, id, (account, change))
             }
             Overlay::Recovery => recovery::show(view, ui),
             Overlay::Members => dialogs::members(view, ui),

@@ -8,7 +8,7 @@ use lucide_icons::Icon;
 
 use super::{View, channel_order};
 use crate::action::Action;
-use crate::state::{Overlay, SettingsPage};
+use crate::state::{CommunityPage, Overlay, SettingsPage};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{
@@ -100,6 +100,13 @@ fn head(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
                 Action::Open(Overlay::AddChannel(id)),
             );
         }
+        let settings = Overlay::Community(id, CommunityPage::Overview);
+        item(
+            ui,
+            Icon::Settings,
+            say::community_settings(),
+            Action::Open(settings),
+        );
         let profile = Action::Open(Overlay::ConfirmLeave(id));
         item(ui, Icon::LogOut, say::side_leave(), profile);
     });
@@ -233,6 +240,10 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
         let words = if muted { say::unmute() } else { say::mute() };
         if menu_item(ui, Icon::BellOff, words) {
             view.act(Action::ToggleMute(channel.channel));
+            ui.close();
+        }
+        if menu_item(ui, Icon::Settings, say::channel_settings_open()) {
+            view.act(Action::Open(Overlay::Channel(id, channel.channel)));
             ui.close();
         }
         if menu_item(ui, Icon::Pin, say::pinned_messages()) {

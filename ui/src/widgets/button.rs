@@ -164,18 +164,33 @@ pub(crate) fn link_button(ui: &mut Ui, name: &str) -> Response {
 
 /// A switch with its name to the left, over the whole width.
 pub(crate) fn switch(ui: &mut Ui, on: bool, name: &str, about: &str) -> Response {
+    switch_painted(ui, on, (name, about), Sense::click())
+}
+
+/// A [`switch`] that stays as it is: what is said about it should tell why.
+pub(crate) fn switch_fixed(ui: &mut Ui, on: bool, name: &str, about: &str) -> Response {
+    switch_painted(ui, on, (name, about), Sense::hover())
+}
+
+fn switch_painted(ui: &mut Ui, on: bool, (name, about): (&str, &str), sense: Sense) -> Response {
     let palette = theme::palette(ui);
     let width = ui.available_width();
     let room = width - 60.0;
-    let title = lines(ui, name, font::control(), palette.text_strong, room);
+    let enabled = sense.senses_click();
+    let ink = if enabled {
+        palette.text_strong
+    } else {
+        palette.text_dim
+    };
+    let title = lines(ui, name, font::control(), ink, room);
     let small = lines(ui, about, font::secondary(), palette.text_dim, room);
     let height = if about.is_empty() {
         title.size().y.max(theme::ROW_HEIGHT)
     } else {
         title.size().y + small.size().y + space::M
     };
-    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::Switch, true, on, name));
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), sense);
+    response.widget_info(|| WidgetInfo::selected(Role::Switch, enabled, on, name));
     let top = if about.is_empty() {
         rect.center().y - title.size().y / 2.0
     } else {
@@ -183,17 +198,18 @@ pub(crate) fn switch(ui: &mut Ui, on: bool, name: &str, about: &str) -> Response
     };
     let below = top + title.size().y;
     ui.painter()
-        .galley(egui::pos2(rect.left(), top), title, palette.text_strong);
+        .galley(egui::pos2(rect.left(), top), title, ink);
     ui.painter()
         .galley(egui::pos2(rect.left(), below), small, palette.text_dim);
     let track = egui::Rect::from_center_size(
         egui::pos2(rect.right() - 22.0, rect.center().y),
         Vec2::new(40.0, 22.0),
     );
-    let fill = if on {
-        palette.accent
-    } else {
-        palette.text_faint
+    let fill = match (on, enabled) {
+        (true, true) => palette.accent,
+        (true, false) => palette.text_dim,
+        (false, true) => palette.text_faint,
+        (false, false) => palette.active,
     };
     ui.painter().rect_filled(track, 11, fill);
     let x = if on {
@@ -204,5 +220,8 @@ pub(crate) fn switch(ui: &mut Ui, on: bool, name: &str, about: &str) -> Response
     ui.painter()
         .circle_filled(egui::pos2(x, track.center().y), 8.0, palette.on_accent);
     focus_ring(ui, rect.expand(3.0), radius::ROW, response.has_focus());
+    if !enabled {
+        return response;
+    }
     response.on_hover_cursor(egui::CursorIcon::PointingHand)
 }

@@ -98,6 +98,16 @@ pub(crate) fn card(ui: &mut Ui, words: Card<'_>) -> Response {
 /// A few words side by side of which one holds, in as many rows as they need; gives the place of another one that
 /// was chosen.
 pub(crate) fn segments(ui: &mut Ui, name: &str, words: &[&str], chosen: usize) -> Option<usize> {
+    segments_of(ui, (name, words), chosen, |_| true)
+}
+
+/// [`segments`], of which some may not be chosen.
+pub(crate) fn segments_of(
+    ui: &mut Ui,
+    (name, words): (&str, &[&str]),
+    chosen: usize,
+    may: impl Fn(usize) -> bool,
+) -> Option<usize> {
     let palette = theme::palette(ui);
     let room = ui.available_width() - 4.0;
     let natural = |word: &str| lines(ui, word, font::control(), palette.text, f32::INFINITY);
@@ -116,34 +126,59 @@ pub(crate) fn segments(ui: &mut Ui, name: &str, words: &[&str], chosen: usize) -
         let at = Vec2::new((place % columns) as f32, (place / columns) as f32) * each;
         let part = Rect::from_min_size(rect.min + Vec2::splat(2.0) + at, each);
         let selected = place == chosen;
-        if segment(ui, part, (name, place, word), selected) && !selected {
+        let offer = match (selected, may(place)) {
+            (true, _) => Offer::Chosen,
+            (false, true) => Offer::Free,
+            (false, false) => Offer::Closed,
+        };
+        if segment(ui, part, (name, place, word), offer) && !selected {
             taken = Some(place);
         }
     }
     taken
 }
 
+/// Whether one of them is chosen, or can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offer {
+    Chosen,
+    Free,
+    Closed,
+}
+
 /// One of them; gives whether it was pressed.
-fn segment(ui: &Ui, part: Rect, (name, place, word): (&str, usize, &str), selected: bool) -> bool {
+fn segment(ui: &Ui, part: Rect, (name, place, word): (&str, usize, &str), offer: Offer) -> bool {
     let palette = theme::palette(ui);
+    let (selected, enabled) = (offer == Offer::Chosen, offer != Offer::Closed);
     let id = ui.scope_id().with((name, place));
-    let response = ui.interact(part, id, Sense::click());
+    let sense = if enabled {
+        Sense::click()
+    } else {
+        Sense::hover()
+    };
+    let response = ui.interact(part, id, sense);
     let spoken = format!("{name}: {word}");
-    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, true, selected, &spoken));
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, enabled, selected, &spoken));
+    let hovered = enabled && response.hovered();
     if selected {
         ui.painter().rect_filled(part, radius::ROW, palette.active);
-    } else if response.hovered() {
+    } else if hovered {
         ui.painter().rect_filled(part, radius::ROW, palette.hover);
     }
-    let color = if selected || response.hovered() {
+    let color = if selected || hovered {
         palette.text_strong
-    } else {
+    } else if enabled {
         palette.text_dim
+    } else {
+        palette.line
     };
     let galley = lines(ui, word, font::control(), color, part.width() - space::S);
     ui.painter()
         .galley(part.center() - galley.size() / 2.0, galley, color);
     focus_ring(ui, part, radius::ROW, response.has_focus());
+    if !enabled {
+        return false;
+    }
     let response = response.on_hover_cursor(egui::CursorIcon::PointingHand);
     response.clicked()
 }

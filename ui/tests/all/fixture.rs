@@ -82,6 +82,7 @@ pub(crate) fn channel(id: ChannelId, name: &str, rights: &[&str]) -> ChannelView
         mentions: 0,
         rights: rights.iter().map(|right| (*right).to_owned()).collect(),
         slow_mode_ms: 0,
+        overwrites: Vec::new(),
     }
 }
 

@@ -34,7 +34,7 @@ const NAMES: [&str; 17] = [
 
 /// What the world says on a screen, and the person has typed.
 fn data(world: &World) -> Data {
-    let mut data = Data::of(&world.model, &NAMES);
+    let mut data = Data::of(&(&world.model, &world.state.governance), &NAMES);
     for composer in world.state.composers.values() {
         data.add(&composer.text);
         for unsent in &composer.unsent {
@@ -128,6 +128,21 @@ fn sheets_fit_in_longer_words_in_the_smallest_window() {
 #[test]
 fn sheets_fit_in_longer_words_in_the_smallest_window_at_double_size() {
     judged(&screens::sheets(), &SIZES[2..]);
+}
+
+#[test]
+fn sheets_about_a_community_fit_in_longer_words() {
+    judged(&screens::governance(), &SIZES[..1]);
+}
+
+#[test]
+fn sheets_about_a_community_fit_in_longer_words_in_the_smallest_window() {
+    judged(&screens::governance(), &SIZES[1..2]);
+}
+
+#[test]
+fn sheets_about_a_community_fit_in_longer_words_in_the_smallest_window_at_double_size() {
+    judged(&screens::governance(), &SIZES[2..]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod composer;
 mod emoji;
 mod first_run;
 mod fixture;
+mod governance;
 mod joining;
 mod judge;
 mod kept;

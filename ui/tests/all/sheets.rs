@@ -41,6 +41,7 @@ pub(crate) fn all() -> Vec<Overlay> {
         SettingsPage::About,
     ];
     all.extend(pages.map(Overlay::Settings));
+    all.extend(crate::governance::sheets());
     all
 }
 
@@ -77,6 +78,12 @@ fn reply(command: &Command) -> Option<Reply> {
             recovery_words: recovery_words(),
         }),
         Command::RevokeInvite { .. } => Some(Reply::Ok { ok: true }),
+        Command::Invites { .. } => Some(Reply::Invites {
+            invites: crate::governance::invites(),
+        }),
+        Command::Audit { .. } => Some(Reply::Audit {
+            operations: crate::governance::log(),
+        }),
         _ => None,
     }
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use alloquy_api::command::{Availability, ChannelKind};
-use alloquy_api::reply::{InviteCardView, RoleView, TemplateChannelView, TemplateView};
+use alloquy_api::reply::{
+    InviteCardView, OverwriteTarget, OverwriteView, RestrictionView, RoleView, TemplateChannelView,
+    TemplateView,
+};
 use alloquy_api::snapshot::{ConnectionView, ConnectionsSnapshot, PathKind};
-use alloquy_ids::{AccountId, CommunityId, NetworkKey, RoleId, UnixMs};
+use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey, RoleId, UnixMs};
 use alloquy_ui::model::About;
 use alloquy_ui::{Model, Phase};
 
@@ -13,6 +16,8 @@ use crate::fixture::{NOON, account, change, change_community, model, numbered};
 
 /// A member with a role, status and words about itself.
 pub(crate) const BEN: AccountId = account(1);
+/// A role that somebody has.
+pub(crate) const MODERATOR: RoleId = RoleId([7; 32]);
 /// A link that looks like an invite, as long as real ones.
 pub(crate) fn link() -> String {
     format!("alloquy://join/{}", "abcdefgh2345".repeat(40))
@@ -93,6 +98,19 @@ fn templates() -> Vec<TemplateView> {
     ]
 }
 
+/// Somebody who is kept out, or may not write until so many milliseconds from now.
+fn restricted(n: u8, name: &str, until: Option<i64>) -> RestrictionView {
+    RestrictionView {
+        account: account(n),
+        name: name.to_owned(),
+        by: BEN,
+        since: UnixMs(NOON.0 - 2 * 3_600_000),
+        until: until.map(|ms| UnixMs(NOON.0.saturating_add_signed(ms))),
+        reason: Some("too loud".to_owned()),
+        operation: EventId([n; 32]),
+    }
+}
+
 /// A community whose owner one is, with roles, peers, templates.
 pub(crate) fn rich() -> Model {
     let mut model = model(numbered(0..12));
@@ -111,7 +129,7 @@ pub(crate) fn rich() -> Model {
         roles.insert(
             0,
             RoleView {
-                role: RoleId([7; 32]),
+                role: MODERATOR,
                 name: "Moderator".to_owned(),
                 rank: 5,
                 allow: vec!["kick".to_owned()],
@@ -127,9 +145,25 @@ pub(crate) fn rich() -> Model {
         members[1].about = Some("I mend bicycles and keep the lights on in #infra.".to_owned());
         community.members = Arc::new(members);
         let mut channels = Vec::clone(&community.channels);
+        channels[0].overwrites = vec![
+            OverwriteView {
+                target: OverwriteTarget::Role(MODERATOR),
+                allow: vec!["attach".to_owned()],
+                deny: vec!["send".to_owned()],
+            },
+            OverwriteView {
+                target: OverwriteTarget::Member(BEN),
+                allow: Vec::new(),
+                deny: vec!["react".to_owned()],
+            },
+        ];
         channels[1].unread = 4;
         channels[1].mentions = 2;
         community.channels = Arc::new(channels);
+        community.bans = Arc::new(vec![restricted(40, "Mallory", None)]);
+        let timeouts = [("Ada", 2, 600_000), ("Okonkwo", 3, -1)];
+        let timeouts = timeouts.map(|(name, n, ms)| restricted(n, name, Some(ms)));
+        community.timeouts = Arc::new(timeouts.to_vec());
     });
     change(&mut model, |snapshot| {
         snapshot.templates = Arc::new(templates());

@@ -133,6 +133,11 @@ fn channel() -> ChannelView {
         mentions: 1,
         rights: vec!["view".to_owned(), "send".to_owned()],
         slow_mode_ms: 0,
+        overwrites: vec![OverwriteView {
+            target: OverwriteTarget::Role(RoleId([0; 32])),
+            allow: Vec::new(),
+            deny: vec!["send".to_owned()],
+        }],
     }
 }
 
@@ -162,6 +167,8 @@ fn audit() -> AuditView {
         operation: OPERATION,
         author: ANA,
         time: TIME,
+        kind: AuditKind::Removals,
+        subject: Some(BEN),
         what: "Ana removed Ben".to_owned(),
         effective: true,
         reason: Some("too loud".to_owned()),
@@ -560,6 +567,15 @@ pub(crate) fn snapshot() -> Snapshot {
     let community = CommunitySnapshot {
         icon: Some([0, 1, 255].into()),
         members: Arc::new(vec![member()]),
+        timeouts: Arc::new(vec![RestrictionView {
+            account: BEN,
+            name: "Ben".to_owned(),
+            by: ANA,
+            since: TIME,
+            until: Some(TIME),
+            reason: None,
+            operation: OPERATION,
+        }]),
         policy: Arc::new(policy()),
         writes_from: Some(TIME),
         ..CommunitySnapshot::default()

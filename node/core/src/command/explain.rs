@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloquy_api::reply::{AuditView, ProposalView};
+use alloquy_api::reply::{AuditKind, AuditView, ProposalView};
 use alloquy_api::{CommandError, ErrorCode, Reply};
 use alloquy_ids::{AccountId, ChannelId, EventId};
 use alloquy_schema::authority::Verdict;
@@ -94,6 +94,8 @@ impl<R: CryptoRng> Node<R> {
             operation: event.id(),
             author: community.writer(event),
             time: event.header().wall,
+            kind: AuditKind::Messages,
+            subject: None,
             what: format!("deleted {count} messages, edits or reactions in {name}"),
             effective,
             reason: None,

@@ -1,7 +1,7 @@
 //! Commands that only read: their answers are made at once.
 
 use alloquy_api::reply::{
-    AuditView, CommunityView, InviteCardView, InviteView, PresenceView, UnreadView,
+    AuditKind, AuditView, CommunityView, InviteCardView, InviteView, PresenceView, UnreadView,
 };
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
@@ -280,26 +280,21 @@ impl<R: CryptoRng> Node<R> {
         event: &alloquy_schema::event::VerifiedEvent,
     ) -> AuditView {
         let operation = event.id();
-        let device = event.header().device;
-        let author = community
-            .devices
-            .values()
-            .find(|(_, of)| *of == device)
-            .map(|(account, _)| *account);
+        let author = community.author_of(event);
         let reason = community.text(&Field::Reason(operation));
         let (effective, because) = match community.authority.verdict(operation) {
             Some(Verdict::Ineffective { reason, .. }) => (false, Some(reason)),
             Some(Verdict::Effective) | None => (true, None),
         };
-        let what = community
-            .authority
-            .op(operation)
-            .map(|op| describe(community, op))
-            .unwrap_or_default();
+        let op = community.authority.op(operation);
+        let (kind, subject) = op.map_or((AuditKind::Upkeep, None), subject_of);
+        let what = op.map(|op| describe(community, op)).unwrap_or_default();
         AuditView {
             operation,
             author: author.unwrap_or(alloquy_ids::AccountId::ZERO),
             time: event.header().wall,
+            kind,
+            subject,
             what,
             effective,
             reason: (!reason.is_empty()).then_some(reason),
@@ -394,6 +389,51 @@ fn seconds(ms: u32) -> String {
     }
     let decimals = format!("{rest:03}");
     format!("{whole}.{} s", decimals.trim_end_matches('0'))
+}
+
+/// What an operation is about, and whom.
+const fn subject_of(
+    op: &alloquy_schema::authority::op::AuthorityOp,
+) -> (AuditKind, Option<alloquy_ids::AccountId>) {
+    use alloquy_schema::authority::op::{AuthorityOp as O, OverwriteTarget};
+    match op {
+        O::Admit(join) => (AuditKind::Joins, Some(join.account)),
+        O::Leave | O::InviteCreate { .. } | O::InviteRevoke { .. } => (AuditKind::Joins, None),
+        O::Kick { account, .. }
+        | O::Ban { account, .. }
+        | O::Unban { account }
+        | O::TimeOut { account, .. } => (AuditKind::Removals, Some(*account)),
+        O::Grant { account, .. }
+        | O::Revoke { account, .. }
+        | O::Overwrite {
+            target: OverwriteTarget::Member(account),
+            ..
+        } => (AuditKind::Roles, Some(*account)),
+        O::RoleCreate { .. }
+        | O::RoleEdit { .. }
+        | O::RoleDelete { .. }
+        | O::Overwrite {
+            target: OverwriteTarget::Role(_),
+            ..
+        } => (AuditKind::Roles, None),
+        O::ChannelCreate { .. } | O::ChannelDelete { .. } | O::SlowMode { .. } => {
+            (AuditKind::Channels, None)
+        }
+        O::AcceptLate { .. } | O::Purge { .. } => (AuditKind::Messages, None),
+        O::DeviceAdd { account, .. } | O::DeviceRevoke { account, .. } => {
+            (AuditKind::Upkeep, Some(*account))
+        }
+        O::Merge | O::AnnounceEpoch(_) | O::LinkEpoch { .. } | O::Unknown { .. } => {
+            (AuditKind::Upkeep, None)
+        }
+        O::Genesis(_)
+        | O::Reaffirm { .. }
+        | O::OwnersVote { .. }
+        | O::OwnersCertificate { .. }
+        | O::SetLevel { .. }
+        | O::SetHistory { .. }
+        | O::SetPolicy(_) => (AuditKind::Community, None),
+    }
 }
 
 /// One operation in plain words, for the audit log.

@@ -56,49 +56,76 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) -> bool
         title: say::settings(),
         width: 760.0,
     };
-    let height = (view.state.size.y - 180.0).clamp(120.0, 460.0);
+    let height = view.state.size.y;
+    paged(ui, words, height, |ui, part| match part {
+        Part::List => list(view, ui, page),
+        Part::Page => of(view, ui, page),
+    })
+}
+
+/// A part of a sheet of pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The list of pages.
+    List,
+    /// The page that is chosen.
+    Page,
+}
+
+/// A sheet of pages in a window of this height.
+pub(super) fn paged(
+    ui: &mut Ui,
+    words: Sheet<'_>,
+    window: f32,
+    mut part: impl FnMut(&mut Ui, Part),
+) -> bool {
+    let height = (window - 180.0).clamp(120.0, 460.0);
     sheet(ui, words, |ui| {
         if ui.available_width() < BESIDE_FROM {
-            list(view, ui, page);
+            part(ui, Part::List);
             ui.add_space(space::M);
-            return of(view, ui, page);
+            return part(ui, Part::Page);
         }
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             ui.vertical(|ui| {
                 ui.set_width(LIST);
                 ui.set_min_height(height);
-                list(view, ui, page);
+                part(ui, Part::List);
             });
             ui.add_space(space::XL);
             ui.vertical(|ui| {
                 ui.set_width(ui.available_width() - space::S);
                 ui.spacing_mut().item_spacing = Vec2::splat(space::S);
-                of(view, ui, page);
+                part(ui, Part::Page);
             });
         });
     })
 }
 
+/// An entry of the list of pages; gives whether it was pressed.
+pub(super) fn entry(ui: &mut Ui, icon: Icon, name: &str, chosen: bool) -> bool {
+    let words = Row {
+        text: name,
+        name,
+        icon: Some(icon),
+        selected: chosen,
+        strong: false,
+        dim: false,
+        count: 0,
+        wraps: true,
+    };
+    let response = row(ui, words);
+    if chosen {
+        claim_focus(ui, &response);
+    }
+    response.clicked()
+}
+
 fn list(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) {
     ui.spacing_mut().item_spacing.y = 2.0;
     for (to, icon, name) in PAGES {
-        let name = name();
-        let words = Row {
-            text: name,
-            name,
-            icon: Some(icon),
-            selected: to == page,
-            strong: false,
-            dim: false,
-            count: 0,
-            wraps: true,
-        };
-        let response = row(ui, words);
-        if to == page {
-            claim_focus(ui, &response);
-        }
-        if response.clicked() {
+        if entry(ui, icon, name(), to == page) {
             view.act(Action::Open(Overlay::Settings(to)));
         }
     }

@@ -46,6 +46,14 @@ fn span(ms: u64) -> String {
     }
 }
 
+/// A short span, in seconds where it is not of whole minutes.
+pub(super) fn interval(ms: u64) -> String {
+    match ms {
+        ms if ms % MINUTE == 0 => span(ms),
+        ms => say::span_seconds(ms.div_ceil(1_000)),
+    }
+}
+
 /// A size on disk.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [fn(String) -> String; 4] = [

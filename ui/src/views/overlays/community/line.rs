@@ -1,0 +1,77 @@
+//! A line of a list about a community: a face or a colour, what it is, and a few words about it.
+
+use egui::{Color32, Rect, Response, Role, Sense, Ui, Vec2, WidgetInfo};
+use lucide_icons::Icon;
+
+use crate::theme::{self, font, radius, space};
+use crate::widgets::{avatar, focus_ring, line as on_one_line, lines, paint_icon};
+
+/// What stands before the words.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Face<'a> {
+    /// A colour.
+    Dot(Color32),
+    /// Somebody, by key and name.
+    Somebody(&'a [u8; 32], &'a str),
+    /// A sign.
+    Sign(Icon),
+}
+
+/// A line: a name, which is cut where it does not fit, over words of the window, which wrap.
+pub(super) fn line(
+    ui: &mut Ui,
+    face: Face<'_>,
+    (name, about): (&str, &str),
+    sense: Sense,
+) -> Response {
+    let palette = theme::palette(ui);
+    let width = ui.available_width();
+    let left = space::S + 32.0 + space::M;
+    let leads = sense.senses_click();
+    let room = width - left - space::S - if leads { 20.0 } else { 0.0 };
+    let title = on_one_line(ui, name, font::control(), palette.text_strong, room);
+    let below = lines(ui, about, font::secondary(), palette.text_dim, room);
+    let height = title.size().y
+        + if about.is_empty() {
+            0.0
+        } else {
+            below.size().y
+        };
+    let size = Vec2::new(width, (height + space::S).max(44.0));
+    let (rect, response) = ui.allocate_exact_size(size, sense);
+    let role = if leads { Role::Button } else { Role::Label };
+    let spoken = format!("{name}, {about}");
+    response.widget_info(|| WidgetInfo::labeled(role, true, spoken.trim_end_matches(", ")));
+    if leads && (response.hovered() || response.has_focus()) {
+        ui.painter().rect_filled(rect, radius::ROW, palette.hover);
+    }
+    let at = Rect::from_center_size(
+        egui::pos2(rect.left() + space::S + 16.0, rect.center().y),
+        Vec2::splat(32.0),
+    );
+    match face {
+        Face::Dot(color) => {
+            ui.painter().circle_filled(at.center(), 7.0, color);
+        }
+        Face::Somebody(key, name) => avatar(ui, at, key, name),
+        Face::Sign(icon) => paint_icon(ui, icon, at.center(), 18.0, palette.text_dim),
+    }
+    let x = rect.left() + left;
+    let top = rect.center().y - height / 2.0;
+    let second = top + title.size().y;
+    ui.painter()
+        .galley(egui::pos2(x, top), title, palette.text_strong);
+    if !about.is_empty() {
+        ui.painter()
+            .galley(egui::pos2(x, second), below, palette.text_dim);
+    }
+    if leads {
+        let end = egui::pos2(rect.right() - space::M, rect.center().y);
+        paint_icon(ui, Icon::ChevronRight, end, 16.0, palette.text_dim);
+    }
+    focus_ring(ui, rect, radius::ROW, response.has_focus());
+    if leads {
+        return response.on_hover_cursor(egui::CursorIcon::PointingHand);
+    }
+    response
+}
