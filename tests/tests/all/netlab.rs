@@ -89,7 +89,7 @@ struct Hidden {
     ana: Peer,
     ben: Peer,
     relays: Vec<Relay>,
-    lab: Lab,
+    _lab: Lab,
     _root: TempDir,
 }
 
@@ -121,7 +121,7 @@ impl Hidden {
             ana,
             ben,
             relays,
-            lab,
+            _lab: lab,
             _root: root,
         })
     }
