@@ -93,8 +93,8 @@ impl Machine for BrokenCore {
     fn poll_timeout(&self) -> Option<MonoMs> {
         self.inner.poll_timeout()
     }
-    fn snapshot(&mut self) -> Arc<alloquy_api::Snapshot> {
-        self.inner.snapshot()
+    fn snapshot(&mut self, client: u64) -> Arc<alloquy_api::Snapshot> {
+        self.inner.snapshot(client)
     }
 }
 

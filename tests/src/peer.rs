@@ -238,6 +238,19 @@ impl Peer {
         .told()
     }
 
+    /// `doctor --json`, whatever it finds.
+    ///
+    /// # Panics
+    /// When the program prints anything but one JSON object.
+    #[must_use]
+    pub fn doctor(&self) -> Value {
+        let mut command = self.command("doctor");
+        let output = command.arg("--json").output();
+        Ended::of(&output.expect("doctor can be started"))
+            .told()
+            .value
+    }
+
     /// The node's account.
     ///
     /// # Panics

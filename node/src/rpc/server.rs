@@ -250,7 +250,7 @@ impl Connection {
             Request::Status => Some(self.status().await),
             Request::Doctor => {
                 let facts = Arc::clone(&self.facts);
-                let snapshot = Arc::clone(&self.snapshot.borrow());
+                let snapshot = Arc::clone(&self.snapshot.borrow().common);
                 let look = move || doctor::of_running(&facts, &snapshot);
                 let report = tokio::task::spawn_blocking(look).await;
                 Some(match report {

@@ -310,8 +310,8 @@ impl Machine for Rogue {
         self.inner.poll_timeout().into_iter().chain(own).min()
     }
 
-    fn snapshot(&mut self) -> Arc<Snapshot> {
-        self.inner.snapshot()
+    fn snapshot(&mut self, client: u64) -> Arc<Snapshot> {
+        self.inner.snapshot(client)
     }
 }
 

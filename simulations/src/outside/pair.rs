@@ -194,7 +194,7 @@ impl Side {
 
     /// Builds what faces see.
     pub(super) fn look(&mut self) {
-        drop(self.node.snapshot());
+        drop(self.node.snapshots());
     }
 
     /// What it has sent since the last call, in order.

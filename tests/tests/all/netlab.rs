@@ -1,5 +1,6 @@
 //! Nodes in a network of namespaces: behind boxes, over relays, over IPv6 alone, over bad lines.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use alloquy_api::Command;
@@ -8,7 +9,18 @@ use alloquy_node::RpcClient;
 use alloquy_tests::{Family, Host, Lab, Line, Nat, Peer, Relay, eventually};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
+use serde_json::Value;
 use tempfile::{TempDir, tempdir};
+
+/// A figure for docs/acceptance.md; nothing depends on it.
+fn say(what: &str, since: Instant) {
+    writeln!(
+        std::io::stderr().lock(),
+        "{what} after {:?}",
+        since.elapsed()
+    )
+    .unwrap();
+}
 
 fn talk(ana: &Peer, ben: &Peer) {
     ana.line("create-community Home");
@@ -140,6 +152,14 @@ fn path(peer: &Peer) -> Option<String> {
     member["address"].as_str().map(str::to_owned)
 }
 
+/// How the way to the only other member came to be, as the doctor says.
+fn way(peer: &Peer) -> Value {
+    let doctor = peer.doctor();
+    let peers = doctor["connections"]["peers"].as_array().unwrap();
+    let member = peers.iter().find(|peer| !peer["account"].is_null());
+    member.expect("a co-member").clone()["way"].clone()
+}
+
 fn is_relayed(address: &str) -> bool {
     address.contains("/p2p-circuit")
 }
@@ -153,7 +173,9 @@ fn two_behind_boxes_that_keep_ports_come_to_talk_directly() {
     talk(&net.ana, &net.ben);
     let direct = net.path_becomes("a direct path", |address| !is_relayed(address));
     assert!(direct.contains("/quic-v1"), "{direct}");
-    eprintln!("direct after {:?} by {direct}", began.elapsed());
+    say("direct", began);
+    let way = way(&net.ana);
+    assert_eq!(way["punched"], true, "{way}");
     // Through the new path, both ways.
     net.ana.line("send Home/general \"direct\"");
     eventually("Ben reads it", || {
@@ -169,6 +191,16 @@ fn two_behind_boxes_with_random_ports_talk_through_the_relay() {
     talk(&net.ana, &net.ben);
     let relayed = net.path_becomes("a path", |_| true);
     assert!(is_relayed(&relayed), "{relayed}");
+    // What was tried, and why it is not better, once the attempts to come closer have failed.
+    let name = net.relays[0].addresses()[0].rsplit('/').next().unwrap();
+    let way = eventually("the doctor says why", || {
+        let way = way(&net.ana);
+        way["why_not_direct"].is_string().then_some(way)
+    });
+    assert_eq!(way["relay"], name, "{way}");
+    assert_eq!(way["punched"], false, "{way}");
+    let address = net.path_becomes("still a path", |_| true);
+    assert!(is_relayed(&address), "{address}");
 }
 
 #[test]
@@ -192,7 +224,7 @@ fn without_udp_text_goes_through_the_relay_over_tcp() {
     });
     let began = Instant::now();
     talk(&ana, &ben);
-    eprintln!("talked through the relay after {:?}", began.elapsed());
+    say("talked through the relay", began);
     let address = eventually("a path", || path(&ana));
     assert!(
         is_relayed(&address) && address.contains("/tcp/"),
@@ -216,15 +248,15 @@ fn when_a_relay_is_killed_another_one_is_used_and_nothing_is_lost() {
         })
         .expect("one of the relays is used");
     let mut texts = vec!["from Ana".to_owned(), "from Ben".to_owned()];
-    let say = |net: &Hidden, text: &str, texts: &mut Vec<String>| {
+    let send = |net: &Hidden, text: &str, texts: &mut Vec<String>| {
         net.ana.line(&format!("send Home/general \"{text}\""));
         texts.push(text.to_owned());
     };
-    say(&net, "before", &mut texts);
+    send(&net, "before", &mut texts);
     net.relays[used].kill();
-    say(&net, "meanwhile", &mut texts);
+    send(&net, "meanwhile", &mut texts);
     net.ben.reads("Home/general", &texts);
-    say(&net, "after", &mut texts);
+    send(&net, "after", &mut texts);
     net.ben.reads("Home/general", &texts);
     let other = net.path_becomes("a path through the other relay", |new| *new != address);
     assert!(is_relayed(&other), "{other}");
@@ -260,7 +292,7 @@ fn a_history_of_50_mb_goes_through_a_relay_without_a_cut() {
             (unread > known).then_some(unread)
         });
     }
-    eprintln!("{known} messages after {:?}", began.elapsed());
+    say("read the big history", began);
     let relayed = net.path_becomes("a path", |_| true);
     assert!(is_relayed(&relayed), "{relayed}");
 }
