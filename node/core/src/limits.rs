@@ -50,6 +50,8 @@ pub(crate) const DEFERRED_MAX: usize = 1_024;
 pub(crate) const ADDRESSES_MAX: usize = 8;
 /// Bytes of one address in text form.
 pub(crate) const ADDRESS_BYTES_MAX: usize = 256;
+/// Addresses that an invite carries of each member beside its maker: one of each kind, and the link stays a QR code.
+pub(crate) const INVITE_OTHERS_ADDRESSES_MAX: usize = 4;
 /// Peers named in an invite.
 pub(crate) const INVITE_PEERS_MAX: usize = 4;
 /// Bytes of an invite link, decoded.

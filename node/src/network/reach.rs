@@ -159,3 +159,72 @@ impl Reach {
             .any(|family| self.family(family).reachability == Reachability::Public)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Multiaddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn one_who_came_through_weighs_more_than_many_who_did_not() {
+        let mut reach = Reach::new(false);
+        let [no, yes] = [PeerId::random(), PeerId::random()];
+        let v4 = |reach: &Reach| reach.family(IpAddr::is_ipv4);
+        assert_eq!(v4(&reach).reachability, Reachability::Unknown);
+        reach.tried(parse("/ip4/192.168.1.7/tcp/1"), yes, true);
+        assert_eq!(
+            v4(&reach).reachability,
+            Reachability::Unknown,
+            "a home address"
+        );
+        reach.tried(parse("/ip4/203.0.113.1/tcp/1"), no, false);
+        assert_eq!(v4(&reach).reachability, Reachability::Private);
+        reach.tried(parse("/ip4/203.0.113.1/udp/1/quic-v1"), yes, true);
+        let family = v4(&reach);
+        assert_eq!(
+            (family.reachability, family.by),
+            (Reachability::Public, Some(yes))
+        );
+        let v6 = reach.family(IpAddr::is_ipv6);
+        assert_eq!(v6.reachability, Reachability::Unknown);
+        assert!(reach.is_public());
+    }
+
+    #[test]
+    fn a_relay_is_needed_until_every_family_is_reached() {
+        let mut reach = Reach::new(false);
+        let listen = [
+            "/ip4/192.168.1.7/tcp/1",
+            "/ip6/2001:db8::1/tcp/1",
+            "/ip4/127.0.0.1/tcp/1",
+        ];
+        let both: BTreeSet<_> = listen.map(parse).into();
+        let only6: BTreeSet<_> = [parse(listen[1]), parse(listen[2])].into();
+        assert!(!reach.needs_no_relay(&only6));
+        reach.tried(parse("/ip6/2001:db8::1/tcp/1"), PeerId::random(), true);
+        assert!(reach.needs_no_relay(&only6));
+        assert!(!reach.needs_no_relay(&both));
+        reach.name(parse("/ip4/203.0.113.1/tcp/1"));
+        assert!(reach.needs_no_relay(&both));
+    }
+
+    #[test]
+    fn what_others_say_is_bounded() {
+        let mut reach = Reach::new(false);
+        for n in 0..200 {
+            let address = parse(&format!("/ip4/203.0.113.1/tcp/{n}"));
+            reach.tried(address.clone(), PeerId::random(), true);
+            reach.confirm(&address, true);
+        }
+        assert_eq!(reach.asked.len(), ASKED_MAX);
+        assert_eq!(reach.external().count(), EXTERNAL_MAX);
+        let circuit = format!(
+            "/ip4/203.0.113.1/tcp/1/p2p/{}/p2p-circuit",
+            PeerId::random()
+        );
+        assert!(!reach.confirm(&parse(&circuit), true));
+    }
+}

@@ -355,3 +355,106 @@ impl Relays {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(n: u16) -> Multiaddr {
+        format!("/ip4/203.0.113.1/tcp/{n}").parse().unwrap()
+    }
+
+    fn circuit(relay: &PeerId, n: u16) -> Multiaddr {
+        format!("{}/p2p/{relay}/p2p-circuit", at(n))
+            .parse()
+            .unwrap()
+    }
+
+    /// A connected relay that has said that it relays.
+    fn relays(_: &PeerId) -> Option<bool> {
+        Some(true)
+    }
+
+    fn reserve(all: &mut Relays, now: Instant) -> PeerId {
+        let Some(Next::Reserve(peer)) = all.next(true, now, &relays) else {
+            panic!("a place is wanted");
+        };
+        all.asked(&peer, ListenerId::next(), now);
+        peer
+    }
+
+    #[test]
+    fn two_places_are_wanted_named_relays_first_and_another_takes_over() {
+        let (mut all, now) = (Relays::default(), Instant::now());
+        let peers = [PeerId::random(), PeerId::random(), PeerId::random()];
+        all.know(peers[0], at(1), false);
+        all.know(peers[1], at(2), true);
+        all.know(peers[2], at(3), false);
+        assert_eq!(all.next(false, now, &relays), None, "none is wanted");
+        assert_eq!(reserve(&mut all, now), peers[1]);
+        let second = reserve(&mut all, now);
+        assert_eq!(all.next(true, now, &relays), None, "two are enough");
+        all.failed(&peers[1], "gone".to_owned(), now);
+        let third = reserve(&mut all, now);
+        assert!(third != second && third != peers[1], "the failed one waits");
+        all.failed(&third, "gone".to_owned(), now);
+        assert_eq!(all.next(true, now, &relays), None);
+        assert_eq!(reserve(&mut all, now + PAUSE_FIRST), peers[1], "again");
+    }
+
+    #[test]
+    fn a_relay_that_fails_again_and_again_is_asked_less_and_less() {
+        let (mut all, mut now) = (Relays::default(), Instant::now());
+        let peer = PeerId::random();
+        all.know(peer, at(1), true);
+        let mut pause = PAUSE_FIRST;
+        for _ in 0..12 {
+            assert_eq!(
+                all.next(true, now, &|_| None),
+                Some(Next::Connect(peer, vec![at(1)]))
+            );
+            all.unreachable(&peer, now);
+            assert_eq!(all.next(true, now + pause / 2, &relays), None);
+            now += pause;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+        assert_eq!(all.next(true, now, &|_| Some(false)), None);
+        let state = &all.states()[0];
+        assert_eq!(state.failure.as_deref(), Some("it does not relay"));
+    }
+
+    #[test]
+    fn a_relay_gives_ways_to_its_own_place_only_and_not_many() {
+        let (mut all, now) = (Relays::default(), Instant::now());
+        let (peer, other) = (PeerId::random(), PeerId::random());
+        all.know(peer, at(1), true);
+        assert_eq!(all.next(true, now, &relays), Some(Next::Reserve(peer)));
+        let listener = ListenerId::next();
+        all.asked(&peer, listener, now);
+        assert!(all.given(listener, &circuit(&other, 1)), "it is ours");
+        assert!(all.held().is_empty(), "but leads to somebody else's place");
+        assert!(!all.given(ListenerId::next(), &circuit(&peer, 1)));
+        for n in 0..100 {
+            all.given(listener, &circuit(&peer, n));
+        }
+        assert_eq!(all.held().len(), GIVEN_MAX);
+        assert_eq!(all.ended(listener, "over".to_owned(), now), Some(peer));
+        assert!(all.held().is_empty());
+    }
+
+    #[test]
+    fn what_co_members_say_is_bounded_and_never_pushes_out_a_named_relay() {
+        let (mut all, own) = (Relays::default(), PeerId::random());
+        let named = PeerId::random();
+        all.know(named, at(1), true);
+        for _ in 0..200 {
+            all.learn(&[circuit(&PeerId::random(), 1), circuit(&own, 1)], &own);
+        }
+        assert_eq!(all.known.len(), KNOWN_MAX);
+        assert!(all.knows(&named) && !all.knows(&own));
+        for n in 0..100 {
+            all.know(named, at(n), true);
+        }
+        assert_eq!(all.addresses(&named).len(), PEER_ADDRESSES_MAX);
+    }
+}

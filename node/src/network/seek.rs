@@ -98,10 +98,32 @@ impl Behaviour {
         self.inner.get_closest_peers(peer);
     }
 
+    /// Where a search says that a peer is, when it would go on to that peer.
+    fn heard_of(&mut self, peer: PeerId) -> Option<Found> {
+        if !self.friends.contains(&peer) {
+            return None;
+        }
+        let id = ConnectionId::new_unchecked(0);
+        let all = self
+            .inner
+            .handle_pending_outbound_connection(id, Some(peer), &[], Endpoint::Dialer)
+            .ok()?;
+        let told = all.into_iter().map(|address| split_peer(address).0);
+        let addresses: Vec<_> = told.filter(may_be_told).take(TOLD_MAX).collect();
+        (!addresses.is_empty()).then_some(Found { peer, addresses })
+    }
+
     /// Searches under way.
     pub(super) fn searches(&self) -> usize {
         self.inner.iter_queries().count()
     }
+}
+
+/// A search led to a co-member.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) peer: PeerId,
+    pub(super) addresses: Vec<Multiaddr>,
 }
 
 /// What leads to a peer from outside.
@@ -109,31 +131,9 @@ fn may_be_told(address: &Multiaddr) -> bool {
     is_circuit(address) || ip_of(address).is_some_and(is_global)
 }
 
-/// What a search has found.
-pub(super) fn found(event: kad::Event) -> Vec<(PeerId, Vec<Multiaddr>)> {
-    let kad::Event::OutboundQueryProgressed {
-        result: kad::QueryResult::GetClosestPeers(result),
-        ..
-    } = event
-    else {
-        return Vec::new();
-    };
-    let peers = match result {
-        Ok(found) => found.peers,
-        Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
-    };
-    peers
-        .into_iter()
-        .map(|peer| {
-            let told = peer.addrs.into_iter().filter(may_be_told).take(TOLD_MAX);
-            (peer.peer_id, told.map(|at| split_peer(at).0).collect())
-        })
-        .collect()
-}
-
 impl NetworkBehaviour for Behaviour {
     type ConnectionHandler = <kad::Behaviour<MemoryStore> as NetworkBehaviour>::ConnectionHandler;
-    type ToSwarm = kad::Event;
+    type ToSwarm = Found;
 
     fn handle_established_inbound_connection(
         &mut self,
@@ -191,20 +191,35 @@ impl NetworkBehaviour for Behaviour {
         cx: &mut Context<'_>,
     ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         loop {
-            let event = match self.inner.poll(cx) {
-                Poll::Ready(event) => event,
+            match self.inner.poll(cx) {
                 Poll::Pending => return Poll::Pending,
-            };
-            let ToSwarm::Dial { opts } = &event else {
-                return Poll::Ready(event);
-            };
-            // Only who is connected is asked: who is dialled where is decided by `redial` alone.
-            self.inner
-                .on_swarm_event(FromSwarm::DialFailure(DialFailure {
-                    peer_id: opts.get_peer_id(),
-                    error: &DialError::Aborted,
-                    connection_id: opts.connection_id(),
-                }));
+                Poll::Ready(ToSwarm::Dial { opts }) => {
+                    let found = opts.get_peer_id().and_then(|peer| self.heard_of(peer));
+                    // Only who is connected is asked: who is dialled where is decided by `redial` alone.
+                    self.inner
+                        .on_swarm_event(FromSwarm::DialFailure(DialFailure {
+                            peer_id: opts.get_peer_id(),
+                            error: &DialError::Aborted,
+                            connection_id: opts.connection_id(),
+                        }));
+                    if let Some(found) = found {
+                        return Poll::Ready(ToSwarm::GenerateEvent(found));
+                    }
+                }
+                Poll::Ready(ToSwarm::NotifyHandler {
+                    peer_id,
+                    handler,
+                    event,
+                }) => {
+                    return Poll::Ready(ToSwarm::NotifyHandler {
+                        peer_id,
+                        handler,
+                        event,
+                    });
+                }
+                // How a search went on: whom it led to was told above.
+                Poll::Ready(_) => {}
+            }
         }
     }
 }

@@ -334,7 +334,7 @@ impl Task {
             BehaviourEvent::Streams(incoming) => self.on_stream(incoming),
             BehaviourEvent::Punch(event) => self.on_punched(event),
             BehaviourEvent::AsksReach(event) => self.on_asked_reach(&event),
-            BehaviourEvent::Seek(event) => self.on_sought(event),
+            BehaviourEvent::Seek(found) => self.on_found(found),
             BehaviourEvent::Upnp(event) => self.on_mapping(&event),
             BehaviourEvent::Identify(identify::Event::Error {
                 connection_id,

@@ -74,12 +74,12 @@ async fn a_circuit_carries_far_more_than_the_protocols_default() {
     calling.dial(address, peer).await.unwrap();
     let control = calling.control();
     let calling = calling.serve();
-    assert_eq!(pour(control, peer, 4 * MIB).await, Ok(4 * MIB as u64));
+    assert_eq!(pour(control, peer, 56 * MIB).await, Ok(56 * MIB as u64));
     let relay_page = tokio::task::spawn_blocking(move || {
         assert_eq!(figure(&relay, "reservations"), 1);
         assert_eq!(figure(&relay, "circuits"), 1);
         assert_eq!(figure(&relay, "circuits_cut_total"), 0);
-        assert!(figure(&relay, "read_bytes_total") > 4 * MIB as u64);
+        assert!(figure(&relay, "read_bytes_total") > 56 * MIB as u64);
         relay
     });
     relay_page.await.unwrap().shutdown().await;

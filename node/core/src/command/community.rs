@@ -13,7 +13,7 @@ use rand_core::CryptoRng;
 use super::{Outcome, check_name, check_text, content, error, set_text};
 use crate::author::Draft;
 use crate::io::Origin;
-use crate::limits::{ADDRESSES_MAX, INVITE_PEERS_MAX, STATUS_BYTES_MAX};
+use crate::limits::{INVITE_OTHERS_ADDRESSES_MAX, INVITE_PEERS_MAX, STATUS_BYTES_MAX};
 use crate::node::Node;
 use crate::presence::availability_number;
 use crate::wire::link::InviteLink;
@@ -454,7 +454,8 @@ impl<R: CryptoRng> Node<R> {
                 .book
                 .of
                 .get(&key)
-                .map(|of| of.iter().take(ADDRESSES_MAX).cloned().collect())
+                .map(|of| of.iter().take(INVITE_OTHERS_ADDRESSES_MAX))
+                .map(|first| first.cloned().collect())
                 .unwrap_or_default();
             if !addresses.is_empty() && peers.len() < INVITE_PEERS_MAX {
                 peers.push((key, addresses));

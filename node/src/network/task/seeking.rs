@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use libp2p::{PeerId, kad};
+use libp2p::PeerId;
 use tokio::time::Instant;
 
 use super::Task;
+use super::reaching::Said;
 use crate::network::redial::{Target, Why};
-use crate::network::seek;
+use crate::network::seek::Found;
 
 /// Searches at once.
 const SEARCHES_MAX: usize = 4;
@@ -30,6 +31,14 @@ impl Task {
     pub(super) fn seek(&mut self, target: &Target) {
         let Target::Peer(peer) = target else { return };
         let now = Instant::now();
+        // Nobody can be asked yet: the next failure comes soon.
+        let asked = |(other, said): (&PeerId, &Said)| {
+            let friend = self.kept.contains(other) || self.co_members.contains(other);
+            friend && !said.places.is_empty()
+        };
+        if !self.said.iter().any(asked) {
+            return;
+        }
         let lately = self.sought.get(peer).is_some_and(|at| now < *at + AGAIN);
         let seek = &mut self.swarm.behaviour_mut().seek;
         if lately || !self.kept.contains(peer) || seek.searches() >= SEARCHES_MAX {
@@ -40,15 +49,14 @@ impl Task {
         seek.seek(*peer);
     }
 
-    /// A search has ended.
-    pub(super) fn on_sought(&mut self, event: kad::Event) {
-        for (peer, addresses) in seek::found(event) {
-            if self.kept.contains(&peer) && !addresses.is_empty() {
-                tracing::debug!(%peer, ?addresses, "a co-member was found");
-                let own = *self.swarm.local_peer_id();
-                self.relays.learn(&addresses, &own);
-                self.want(peer, Why::Sought, addresses);
-            }
+    /// A search led to somebody.
+    pub(super) fn on_found(&mut self, found: Found) {
+        let Found { peer, addresses } = found;
+        if self.kept.contains(&peer) && !self.swarm.is_connected(&peer) {
+            tracing::debug!(%peer, ?addresses, "a co-member was found");
+            let own = *self.swarm.local_peer_id();
+            self.relays.learn(&addresses, &own);
+            self.want(peer, Why::Sought, addresses);
         }
     }
 
