@@ -25,8 +25,8 @@ pub use drafts::{Composer, Mode, Unsent};
 pub use forms::{AddTab, FirstStep, Forms, InviteExpiry, InviteMade, OwnProfile};
 pub(crate) use governance::AUDIT_PAGE;
 pub use governance::{
-    Choice, CommunityPage, Governance, Look, Order, OverwriteDraft, OwnerChange, PlaceDraft,
-    RoleDraft, Standing,
+    Branch, Choice, CommunityPage, Governance, Look, Order, OverwriteDraft, OwnerChange,
+    PlaceDraft, RoleDraft, RulesDraft, Standing,
 };
 pub(crate) use links::{Pasted, pasted};
 pub(crate) use messages::messages_of;
@@ -106,6 +106,8 @@ pub enum Overlay {
     Channel(CommunityId, ChannelId),
     /// What a channel allows and denies to a role or a member.
     Overwrite(CommunityId, ChannelId, OverwriteTarget),
+    /// Whether to remove whoever came in below a member or by an invite, or to undo what they wrote.
+    Branch(CommunityId, Branch),
     /// Whether to vote for another owner, or against one.
     ConfirmOwner(CommunityId, AccountId, OwnerChange),
 }

@@ -185,3 +185,90 @@ audit-reaffirm = Do it again
 audit-reaffirmed = It was done again, in your name.
 audit-older = Show older ones
 channel-settings-open = Channel settings
+requests = Who asks to be let in
+requests-about = Nothing proves the names. Ask for the four words, by another way, when you want to be sure who it is.
+request-line = { $words }, asked { $when }
+request-admit = Let { $name } in
+request-admitted = { $name } is in.
+request-refuse = Do not let { $name } in
+request-refused = { $name } was not let in.
+join-requested = You asked to be let in. The community shows up here when somebody lets you in.
+join-refused = You were not let in: { $why }
+tree = Invite tree
+tree-about = Everybody stands below whoever invited them. Choose somebody to remove all who came in below, or to undo what was written.
+tree-founder = Founded the community, { $when }
+tree-founder-left = Founded the community, { $when }, and is no member any more
+tree-line = Came in by { $name }, { $when }
+tree-line-left = Came in by { $name }, { $when }, and is no member any more
+branch-of-invite = Who came in by { $invite }…
+branch-title = Below { $name }
+branch-title-invite = Who came in by the invite { $invite }
+branch-count = { $count ->
+    [0] Nobody who is a member now came in there.
+    [one] One member came in there.
+   *[other] { $count } members came in there.
+}
+branch-remove-all = Remove all of them
+branch-nobody = There is nobody to remove.
+branch-ban = Ban them, too
+branch-ban-about = They can not come back until somebody lifts the ban.
+branch-remove = Remove the branch
+branch-removed = { $removed ->
+    [one] { $removed } was removed
+   *[other] { $removed } were removed
+}, { $left ->
+    [0] and nobody is left.
+    [one] and one is left: they stand too high for you, or try once more.
+   *[other] and { $left } are left: they stand too high for you, or try once more.
+}
+undo-written = What was written
+undo-about = Hides messages, edits and reactions of { $name }.
+undo-about-invite = Hides messages, edits and reactions of everybody who came in there.
+undo-hour = Undo the last hour
+undo-day = Undo the last day
+undone = { $undone ->
+    [0] Nothing was hidden
+    [one] { $undone } message, edit or reaction was hidden
+   *[other] { $undone } messages, edits or reactions were hidden
+}, { $left ->
+    [0] and nothing is left.
+   *[other] and { $left } are left: you may not delete there, or try once more.
+}
+rules = Rules
+rules-no-right = Your roles do not let you change the rules.
+rules-changed = The rules were changed.
+rule-joins = Who may come in
+joins-open = Anybody
+joins-open-about = Whoever asks comes in. Old links work, too.
+joins-invite = With an invite
+joins-invite-about = Whoever has a link that works comes in.
+joins-approval = After a look
+joins-approval-about = Whoever asks waits until a member lets them in.
+rule-wait = Newcomers wait
+rule-wait-about = How long somebody without a role reads before they can write.
+rule-raid = Against raids
+rule-raid-about = More than this many do not come in within the while.
+raid-in-all = How many in all
+raid-by-invite = How many by one invite
+raid-within = Within
+raid-limits = This is a number from 1 to { $most }, or empty for any number.
+raid-none = There is no limit now.
+raid-both = Now: { $all } in all and { $one } by one invite, within { $span }.
+raid-all-only = Now: { $all } in all, within { $span }.
+raid-invite-only = Now: { $one } by one invite, within { $span }.
+rule-links = Who may post links
+links-everyone = Everyone
+links-roles = With a role
+links-moderators = Moderators
+words-hint = spam, more spam
+words-refused = Words that are refused
+words-refused-about = Messages with these are not written. Commas stand between them.
+words-refused-save = Save refused words
+words-held = Words that are held back
+words-held-about = Messages with these are shown after a moderator has let them through. Commas stand between them.
+words-held-save = Save held words
+proposal-add = Proposed: { $add } as owner. { $votes } of { $needed } votes are given.
+proposal-remove = Proposed: { $remove } as owner no longer. { $votes } of { $needed } votes are given.
+proposal-both = Proposed: { $add } as owner, { $remove } no longer. { $votes } of { $needed } votes are given.
+proposal-voted = You have voted for it.
+proposal-vote = Look at it and vote…

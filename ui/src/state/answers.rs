@@ -4,7 +4,7 @@ use alloquy_api::command::{Window, WindowAt};
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, UnixMs};
 
-use super::{FirstStep, InviteMade, Mode, Overlay, Place, Purpose, Slot, Tone, UiState};
+use super::{InviteMade, Mode, Overlay, Place, Purpose, Slot, Tone, UiState};
 use crate::effect::{AskId, Effect};
 use crate::model::{Model, Phase};
 use crate::settings::Notify;
@@ -30,6 +30,11 @@ fn in_plain_words(error: &CommandError) -> String {
         _ => return error.message.clone(),
     };
     words.to_owned()
+}
+
+/// Whether a sheet is about joining or making a community.
+const fn waits_for_a_join(open: &Overlay) -> bool {
+    matches!(open, Overlay::JoinCard | Overlay::AddCommunity)
 }
 
 impl UiState {
@@ -265,24 +270,11 @@ impl UiState {
     fn succeeded(&mut self, purpose: Purpose, reply: Reply, model: &Model) -> Vec<Effect> {
         match (purpose, reply) {
             (Purpose::OpenCommunity, Reply::Community { community }) => {
-                self.forms.joining = false;
-                self.forms.creating = false;
-                self.forms.card = None;
-                self.forms.inspecting = None;
-                self.forms.first_step = FirstStep::Done;
-                self.forms.link.clear();
-                self.forms.community.clear();
-                self.forms.template = None;
-                let waits =
-                    |open: &Overlay| matches!(open, Overlay::JoinCard | Overlay::AddCommunity);
-                if self.places.now().community.is_some() && !self.overlays.iter().any(waits) {
-                    // Whoever went on is not taken from what is being typed: it would end up elsewhere.
-                    let words = say::joined_meanwhile();
-                    self.toast(Tone::Good, words, model.clock.now);
-                    return self.refresh(model);
-                }
-                self.overlays.clear();
-                self.arriving = Some((community, None));
+                self.joined(community, model);
+                return self.refresh(model);
+            }
+            (Purpose::OpenCommunity, Reply::Requested { .. }) => {
+                self.join_requested(model);
                 return self.refresh(model);
             }
             (Purpose::OpenCommunity, Reply::Requested { .. }) => self.asked_to_be_let_in(model),
@@ -365,6 +357,28 @@ impl UiState {
         Vec::new()
     }
 
+    /// A community was made or joined: it is shown, unless the person went on in the meantime.
+    fn joined(&mut self, community: CommunityId, model: &Model) {
+        self.forms.creating = false;
+        self.forms.community.clear();
+        self.forms.template = None;
+        self.forms.joined();
+        if self.places.now().community.is_some() && !self.overlays.iter().any(waits_for_a_join) {
+            // Whoever went on is not taken from what is being typed: it would end up elsewhere.
+            self.toast(Tone::Good, say::joined_meanwhile(), model.clock.now);
+            return;
+        }
+        self.overlays.clear();
+        self.arriving = Some((community, None));
+    }
+
+    /// Somebody must let one in first: the community comes by itself when they do.
+    fn join_requested(&mut self, model: &Model) {
+        self.forms.joined();
+        self.overlays.retain(|open| !waits_for_a_join(open));
+        self.toast(Tone::Neutral, say::join_requested(), model.clock.now);
+    }
+
     fn failed(&mut self, purpose: Purpose, error: &CommandError, now: UnixMs) {
         let message = error.message.clone();
         match purpose {
@@ -427,6 +441,10 @@ impl UiState {
 
     /// Takes an event in: whether the desktop is to be told.
     pub fn observe(&mut self, event: &Event, model: &Model) -> Vec<Effect> {
+        if let Event::JoinRefused { message, .. } = event {
+            self.toast(Tone::Bad, say::join_refused(message), model.clock.now);
+            return Vec::new();
+        }
         let Event::MessageAdded {
             community,
             channel,

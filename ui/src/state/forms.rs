@@ -168,6 +168,15 @@ impl Forms {
         self.inspecting = None;
     }
 
+    /// A join is over, or waits for somebody of the community.
+    pub(super) fn joined(&mut self) {
+        self.joining = false;
+        self.card = None;
+        self.inspecting = None;
+        self.first_step = FirstStep::Done;
+        self.link.clear();
+    }
+
     /// Forgets the recovery words and what was typed of them.
     pub fn forget_recovery(&mut self) {
         self.recovery.clear();

@@ -4,14 +4,16 @@
 //! changed is sent: somebody else may change another part of the same role at the same time.
 
 mod drafts;
+mod rules;
 
 use std::collections::BTreeSet;
 
+use alloquy_api::command::AccountRef;
 use alloquy_api::limits::RANK_MAX;
-use alloquy_api::reply::{AuditKind, AuditView, InviteView, RoleView};
+use alloquy_api::reply::{AuditKind, AuditView, InviteView, RoleView, TreeView};
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, CommandError, Reply};
-use alloquy_ids::{AccountId, CommunityId, EventId, UnixMs};
+use alloquy_ids::{AccountId, CommunityId, EventId, InviteId, UnixMs};
 
 use super::apply::community_ref;
 use super::{Overlay, Purpose, Tone, UiState};
@@ -20,6 +22,7 @@ use crate::model::Model;
 use crate::words::say;
 
 pub use drafts::{Choice, OverwriteDraft, PlaceDraft, RoleDraft};
+pub use rules::RulesDraft;
 
 /// Operations of the log that are asked for at once: some screens.
 pub(crate) const AUDIT_PAGE: u32 = 100;
@@ -36,6 +39,10 @@ pub enum CommunityPage {
     Channels,
     /// Invites, and who made them.
     Invites,
+    /// Who came in by whom.
+    Tree,
+    /// Who may come in, and what may be written.
+    Rules,
     /// Bans, time-outs, owners.
     Moderation,
     /// What was done, by whom.
@@ -51,6 +58,46 @@ pub enum OwnerChange {
     Remove,
 }
 
+/// Part of the tree of who came in by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Branch {
+    /// Below a member.
+    Member(AccountId),
+    /// By an invite.
+    Invite(InviteId),
+}
+
+impl Branch {
+    /// As commands take it.
+    pub(crate) fn reference(self) -> AccountRef {
+        AccountRef(match self {
+            Self::Member(account) => account.to_string(),
+            Self::Invite(invite) => invite.to_string(),
+        })
+    }
+
+    /// Who came in there, of a whole tree: each stands below the one before with a smaller depth.
+    #[must_use]
+    pub fn of(self, tree: &[TreeView]) -> Vec<&TreeView> {
+        let mut found = Vec::new();
+        // While one is inside of the branch: the depth of what it hangs on.
+        let mut above: Option<u32> = None;
+        for one in tree {
+            above = above.filter(|depth| one.depth > *depth);
+            match self {
+                Self::Member(account) if one.account == account => above = Some(one.depth),
+                Self::Invite(invite) if above.is_none() && one.invite == Some(invite) => {
+                    found.push(one);
+                    above = Some(one.depth);
+                }
+                _ if above.is_some() => found.push(one),
+                _ => {}
+            }
+        }
+        found
+    }
+}
+
 /// What the node is asked to show on a sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
@@ -58,6 +105,10 @@ pub enum Look {
     Invites(CommunityId),
     /// The log of a community, this many operations.
     Audit(CommunityId, u32),
+    /// Who came in by whom.
+    Tree(CommunityId),
+    /// Why an operation has no effect.
+    Why(EventId),
 }
 
 /// Something to be done about a community.
@@ -156,8 +207,16 @@ pub struct Governance {
     pub audit_kind: Option<AuditKind>,
     /// Only operations by and about people with these letters in their names are shown.
     pub audit_person: String,
-    /// The operation without effect that is explained.
-    pub why: Option<EventId>,
+    /// The operation that is explained, and why it has no effect; or why nobody knows.
+    pub why: Option<(EventId, Result<Vec<String>, String>)>,
+    /// Who came in by whom, when last asked for; or why nobody knows.
+    pub tree: Option<(CommunityId, Result<Vec<TreeView>, String>)>,
+    /// Why a branch is removed.
+    pub reason: String,
+    /// Who is removed may not come back.
+    pub bans: bool,
+    /// Rules that are typed.
+    pub rules: Option<RulesDraft>,
     /// What did not work, and on which sheet.
     pub fault: Option<(Overlay, String)>,
 }
@@ -209,6 +268,11 @@ impl UiState {
             }
             CommunityPage::Moderation => governance.find.clear(),
             CommunityPage::Roles | CommunityPage::Channels => {}
+            CommunityPage::Rules => {
+                let policy = model.community(community).map(|of| &of.policy);
+                governance.rules = policy.map(|policy| RulesDraft::new(community, policy));
+            }
+            CommunityPage::Tree => return vec![self.look(Look::Tree(community))],
             CommunityPage::Invites => return vec![self.look(Look::Invites(community))],
             CommunityPage::Audit => {
                 governance.why = None;
@@ -231,6 +295,10 @@ impl UiState {
                     last,
                 }
             }
+            Look::Tree(community) => Command::InviteTree {
+                community: community_ref(community),
+            },
+            Look::Why(event) => Command::WhyEvent { event },
         };
         self.ask(Purpose::Look(look), command)
     }
@@ -252,6 +320,16 @@ impl UiState {
             (Look::Audit(community, _), Err(error)) => {
                 governance.audit = Some((community, Err(refused(error))));
             }
+            (Look::Tree(community), Ok(Reply::InviteTree { tree })) => {
+                governance.tree = Some((community, Ok(tree)));
+            }
+            (Look::Tree(community), Err(error)) => {
+                governance.tree = Some((community, Err(refused(error))));
+            }
+            (Look::Why(event), Ok(Reply::WhyEvent { because, .. })) => {
+                governance.why = Some((event, Ok(because)));
+            }
+            (Look::Why(event), Err(error)) => governance.why = Some((event, Err(refused(error)))),
             (_, Ok(_)) => {}
         }
     }
@@ -267,6 +345,9 @@ impl UiState {
                 governance.place = None;
                 governance.invites = None;
                 governance.audit = None;
+                governance.tree = None;
+                governance.why = None;
+                governance.rules = None;
             }
             _ => {}
         }
@@ -296,8 +377,21 @@ impl UiState {
                 votes,
                 needed,
             } => say::owners_voted(*votes, *needed),
+            Reply::Branch {
+                removed,
+                kept,
+                left,
+                ..
+            } => {
+                let stay = kept.len() as u64 + u64::from(*left);
+                say::branch_removed(removed.len() as u64, stay)
+            }
+            Reply::Undone { undone, left, .. } => say::undone((*undone).into(), (*left).into()),
             _ => order.done,
         };
+        if let Some(rules) = &mut self.governance.rules {
+            rules.saved(&order.command);
+        }
         self.toast(Tone::Good, done, now);
         // What was asked for once is another one now.
         match self.overlays.last() {
@@ -307,6 +401,7 @@ impl UiState {
             Some(Overlay::Community(community, CommunityPage::Audit)) => {
                 vec![self.look(Look::Audit(*community, self.governance.audit_last))]
             }
+            Some(Overlay::Branch(community, _)) => vec![self.look(Look::Tree(*community))],
             _ => Vec::new(),
         }
     }

@@ -52,6 +52,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
             Overlay::Overwrite(id, channel, target) => {
                 community::overwrite(view, ui, id, (channel, target))
             }
+            Overlay::Branch(id, branch) => community::branch(view, ui, id, branch),
             Overlay::ConfirmOwner(id, account, change) => {
                 community::confirm_owner(view, ui, id, (account, change))
             }

@@ -59,6 +59,9 @@ fn data(world: &World) -> Data {
     for word in recovery_words() {
         data.add(&word);
     }
+    for invite in crate::governance::log::invites() {
+        data.add(&invite.id.short());
+    }
     for number in 0..100 {
         for word in account(number).words() {
             data.add(word);
@@ -132,17 +135,17 @@ fn sheets_fit_in_longer_words_in_the_smallest_window_at_double_size() {
 
 #[test]
 fn sheets_about_a_community_fit_in_longer_words() {
-    judged(&screens::governance(), &SIZES[..1]);
+    judged(&crate::governance::screens::all(), &SIZES[..1]);
 }
 
 #[test]
 fn sheets_about_a_community_fit_in_longer_words_in_the_smallest_window() {
-    judged(&screens::governance(), &SIZES[1..2]);
+    judged(&crate::governance::screens::all(), &SIZES[1..2]);
 }
 
 #[test]
 fn sheets_about_a_community_fit_in_longer_words_in_the_smallest_window_at_double_size() {
-    judged(&screens::governance(), &SIZES[2..]);
+    judged(&crate::governance::screens::all(), &SIZES[2..]);
 }
 
 #[test]

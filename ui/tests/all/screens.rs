@@ -6,11 +6,9 @@ use alloquy_api::command::ChannelKind;
 use alloquy_api::limits::TEXT_BYTES_MAX;
 use alloquy_api::reply::{DeliveryState, QuoteView, RepliesView};
 use alloquy_api::{CommandError, ErrorCode};
-use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, UnixMs};
 use alloquy_ui::model::Failure;
-use alloquy_ui::state::{
-    AddTab, CommunityPage, FirstStep, Mode, Overlay, Removal, SettingsPage, Slot, Unsent,
-};
+use alloquy_ui::state::{AddTab, FirstStep, Mode, Overlay, Removal, SettingsPage, Slot, Unsent};
 use alloquy_ui::{Action, Model, Phase};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -21,9 +19,7 @@ use crate::fixture::{
 };
 use crate::governance;
 use crate::sheets::{act, all};
-use crate::sheets_fixture::{
-    BEN, MODERATOR, first_run, invite, link, lonely, nobody, recovery_words, rich,
-};
+use crate::sheets_fixture::{BEN, first_run, invite, link, lonely, nobody, recovery_words, rich};
 
 /// Size of a window, in points.
 pub(crate) type Size = (f32, f32);
@@ -33,7 +29,7 @@ pub(crate) type Open = Box<dyn Fn(Size) -> Harness<'static, World>>;
 const SLOT: Slot = Slot::channel(GENERAL);
 
 /// What the node says has gone wrong, in the fixtures.
-const FAULT: &str = "The node has ended.";
+pub(crate) const FAULT: &str = "The node has ended.";
 const REMEDY: &str = "Start it again.";
 
 /// A screen by its name.
@@ -431,7 +427,7 @@ pub(crate) fn toasts() -> Vec<Screen> {
     ]
 }
 
-fn overlay(name: &str, overlay: Overlay, by: impl Fn(&mut World) + 'static) -> Screen {
+pub(crate) fn overlay(name: &str, overlay: Overlay, by: impl Fn(&mut World) + 'static) -> Screen {
     screen(name, move |size| {
         let mut harness = shown(rich(), size);
         harness.state_mut().state.forms.link = link();
@@ -449,87 +445,6 @@ pub(crate) fn sheets() -> Vec<Screen> {
     let of = all().into_iter().filter(|of| !theirs.contains(of));
     of.map(|of| overlay(&format!("{of:?}"), of, |_| {}))
         .collect()
-}
-
-/// Sheets about a community, as they open and in their other states.
-pub(crate) fn governance() -> Vec<Screen> {
-    let page = |page| Overlay::Community(COMMUNITY, page);
-    let role = Overlay::Role(COMMUNITY, Some(MODERATOR));
-    let low = |world: &mut World| {
-        change_community(&mut world.model, |community| {
-            community.rights = vec!["manage-roles".to_owned()];
-            let own = &mut Arc::make_mut(&mut community.members)[0];
-            (own.owner, own.rank) = (false, 6);
-        });
-    };
-    let powerless = |world: &mut World| {
-        change_community(&mut world.model, |community| {
-            community.rights.clear();
-            let own = &mut Arc::make_mut(&mut community.members)[0];
-            (own.owner, own.rank) = (false, 0);
-        });
-    };
-    let fault = |on: Overlay| {
-        move |world: &mut World| {
-            world.state.governance.fault = Some((on.clone(), FAULT.to_owned()));
-        }
-    };
-    let mut screens: Vec<Screen> = governance::sheets()
-        .into_iter()
-        .map(|of| overlay(&format!("{of:?}"), of, |_| {}))
-        .collect();
-    screens.extend([
-        overlay("a role with rights of others", role.clone(), low),
-        overlay("a role that is only shown", role.clone(), powerless),
-        overlay(
-            "roles that are only shown",
-            page(CommunityPage::Roles),
-            powerless,
-        ),
-        overlay("a refused role", role.clone(), fault(role.clone())),
-        overlay("a role that does not fit", role, |world| {
-            if let Some(draft) = &mut world.state.governance.role {
-                draft.name = "é".repeat(60);
-                draft.rank = "x".to_owned();
-            }
-        }),
-        overlay(
-            "an own channel",
-            Overlay::Channel(COMMUNITY, GENERAL),
-            |world| {
-                change_community(&mut world.model, |community| {
-                    let channel = &mut Arc::make_mut(&mut community.channels)[0];
-                    for right in ["manage-content", "manage-channels", "manage-roles"] {
-                        channel.rights.push(right.to_owned());
-                    }
-                    channel.slow_mode_ms = 7_000;
-                });
-            },
-        ),
-        overlay("own permissions", governance::OF_MODERATORS, |world| {
-            change_community(&mut world.model, |community| {
-                let channel = &mut Arc::make_mut(&mut community.channels)[0];
-                channel.rights = vec!["manage-roles".to_owned(), "send".to_owned()];
-            });
-        }),
-        overlay("no ban", page(CommunityPage::Moderation), |world| {
-            change_community(&mut world.model, |community| {
-                community.bans = Arc::default();
-                community.timeouts = Arc::default();
-                Arc::make_mut(&mut community.members)[1].owner = true;
-            });
-        }),
-        overlay("an explanation", page(CommunityPage::Audit), |world| {
-            world.state.governance.why = Some(EventId([3; 32]));
-        }),
-        overlay("nothing in the log", page(CommunityPage::Audit), |world| {
-            world.state.governance.audit_person = "qqqqzzzz".to_owned();
-        }),
-        overlay("no invite", page(CommunityPage::Invites), |world| {
-            world.state.governance.invites = Some((COMMUNITY, Ok(Vec::new())));
-        }),
-    ]);
-    screens
 }
 
 /// Sheets in their other states.

@@ -79,10 +79,13 @@ fn reply(command: &Command) -> Option<Reply> {
         }),
         Command::RevokeInvite { .. } => Some(Reply::Ok { ok: true }),
         Command::Invites { .. } => Some(Reply::Invites {
-            invites: crate::governance::invites(),
+            invites: crate::governance::log::invites(),
         }),
         Command::Audit { .. } => Some(Reply::Audit {
-            operations: crate::governance::log(),
+            operations: crate::governance::log::log(),
+        }),
+        Command::InviteTree { .. } => Some(Reply::InviteTree {
+            tree: crate::governance::joining::tree(),
         }),
         _ => None,
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use alloquy_api::command::{Availability, ChannelKind};
 use alloquy_api::reply::{
-    InviteCardView, OverwriteTarget, OverwriteView, RestrictionView, RoleView, TemplateChannelView,
-    TemplateView,
+    InviteCardView, OverwriteTarget, OverwriteView, ProposalView, RequestView, RestrictionView,
+    RoleView, TemplateChannelView, TemplateView,
 };
 use alloquy_api::snapshot::{ConnectionView, ConnectionsSnapshot, PathKind};
 use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey, RoleId, UnixMs};
@@ -164,6 +164,19 @@ pub(crate) fn rich() -> Model {
         let timeouts = [("Ada", 2, 600_000), ("Okonkwo", 3, -1)];
         let timeouts = timeouts.map(|(name, n, ms)| restricted(n, name, Some(ms)));
         community.timeouts = Arc::new(timeouts.to_vec());
+        community.requests = Arc::new(vec![RequestView {
+            account: account(41),
+            name: "Zoe".to_owned(),
+            invite: None,
+            since: UnixMs(NOON.0 - 300_000),
+        }]);
+        community.proposals = Arc::new(vec![ProposalView {
+            add: vec![account(2)],
+            remove: Vec::new(),
+            voters: vec![BEN],
+            votes: 2,
+            needed: 3,
+        }]);
     });
     change(&mut model, |snapshot| {
         snapshot.templates = Arc::new(templates());

@@ -1,6 +1,7 @@
 //! What a community is run with: a sheet of pages, and the sheets that open from it.
 
 mod audit;
+mod branch;
 mod channels;
 mod invites;
 mod line;
@@ -11,6 +12,8 @@ mod people;
 mod rights;
 mod role;
 mod roles;
+mod rules;
+mod tree;
 
 use alloquy_ids::CommunityId;
 use egui::Ui;
@@ -25,12 +28,13 @@ use crate::views::View;
 use crate::widgets::{Sheet, Weight, label, notice};
 use crate::words::{Text, say};
 
+pub(super) use branch::sheet as branch;
 pub(super) use channels::sheet as channel;
 pub(super) use moderation::confirm_owner;
 pub(super) use overwrite::sheet as overwrite;
 pub(super) use role::{delete as delete_role, show as role};
 
-const PAGES: [(CommunityPage, Icon, Text); 6] = [
+const PAGES: [(CommunityPage, Icon, Text); 8] = [
     (
         CommunityPage::Overview,
         Icon::House,
@@ -39,6 +43,8 @@ const PAGES: [(CommunityPage, Icon, Text); 6] = [
     (CommunityPage::Roles, Icon::Shield, say::roles),
     (CommunityPage::Channels, Icon::Hash, say::channels),
     (CommunityPage::Invites, Icon::UserPlus, say::invites),
+    (CommunityPage::Tree, Icon::Network, say::tree),
+    (CommunityPage::Rules, Icon::Scale, say::rules),
     (CommunityPage::Moderation, Icon::Gavel, say::moderation),
     (CommunityPage::Audit, Icon::ScrollText, say::audit),
 ];
@@ -77,6 +83,8 @@ fn of(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, page: CommunityPage) {
         CommunityPage::Roles => roles::show(view, ui, id, &community),
         CommunityPage::Channels => channels::show(view, ui, id, &community),
         CommunityPage::Invites => invites::show(view, ui, id, &community),
+        CommunityPage::Tree => tree::show(view, ui, id, &community),
+        CommunityPage::Rules => rules::show(view, ui, id, &community),
         CommunityPage::Moderation => moderation::show(view, ui, id, &community),
         CommunityPage::Audit => audit::show(view, ui, id, &community),
     }

@@ -126,16 +126,19 @@ fn shown(
     if of.effective {
         return;
     }
-    let why = view.state.governance.why == Some(of.operation);
+    let why = view.state.governance.why.clone();
+    let why = why.filter(|(operation, _)| *operation == of.operation);
     ui.horizontal_wrapped(|ui| {
         chip(ui, say::audit_no_effect(), palette.warn, false);
-        if !why && link_button(ui, say::audit_why()).clicked() {
-            view.state.governance.why = Some(of.operation);
-            ui.ctx().request_repaint();
+        if why.is_none() && link_button(ui, say::audit_why()).clicked() {
+            view.act(Action::Look(Look::Why(of.operation)));
         }
-        // Only own work is offered to be repeated: it then stands in one's own name, with what one may do now.
-        let own = of.author == view.model.me();
-        if own && button(ui, Tone::Plain, say::audit_reaffirm(), Ok(())).clicked() {
+        // Only own work that was lost is offered to be repeated: it then stands in one's own name, as of now.
+        let lost = community
+            .lost
+            .iter()
+            .any(|lost| lost.operation == of.operation);
+        if lost && button(ui, Tone::Plain, say::audit_reaffirm(), Ok(())).clicked() {
             view.act(Action::Govern(Box::new(Order {
                 command: Command::Reaffirm {
                     community: CommunityRef(id.to_string()),
@@ -146,10 +149,19 @@ fn shown(
             })));
         }
     });
-    if why {
-        let because = of.because.as_deref().unwrap_or_default();
-        let because = text::clean(because, super::FAULT_CHARS_MAX);
-        notice(ui, Weight::Info, &because);
+    match why {
+        Some((_, Ok(because))) => {
+            let because = text::clean(&because.join("\n"), super::FAULT_CHARS_MAX);
+            notice(ui, Weight::Info, &because);
+        }
+        Some((_, Err(error))) => {
+            notice(
+                ui,
+                Weight::Bad,
+                &text::clean(&error, super::FAULT_CHARS_MAX),
+            );
+        }
+        None => {}
     }
     ui.add_space(space::XS);
 }

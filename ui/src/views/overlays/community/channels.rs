@@ -8,7 +8,7 @@ use alloquy_ids::{ChannelId, CommunityId};
 use egui::{Sense, Ui};
 use lucide_icons::Icon;
 
-use super::line::{Face, line};
+use super::line::{Face, choice_line, line};
 use super::people::{self, is_below, name_of};
 use super::{fault, overview, roles};
 use crate::action::Action;
@@ -17,7 +17,7 @@ use crate::text;
 use crate::theme::{self, font};
 use crate::views::View;
 use crate::views::overlays::spans;
-use crate::widgets::{Sheet, Tone, Weight, button, keyed_sheet, label, notice, section, segments};
+use crate::widgets::{Sheet, Weight, keyed_sheet, label, notice, section, segments};
 use crate::words::{Text, say};
 
 /// Shortest times between two messages, as offered: milliseconds, and in words.
@@ -174,18 +174,19 @@ fn permissions(
     }
     section(ui, say::overwrite_add_role());
     let set: Vec<OverwriteTarget> = of.overwrites.iter().map(|set| set.target).collect();
-    ui.horizontal_wrapped(|ui| {
-        for role in community.roles.iter() {
-            let target = OverwriteTarget::Role(role.role);
-            let name = say::overwrite_for(text::name(&role.name));
-            if own.is_above(role.rank)
-                && !set.contains(&target)
-                && button(ui, Tone::Plain, &name, Ok(())).clicked()
-            {
-                view.act(open(target));
-            }
+    for role in community.roles.iter() {
+        let target = OverwriteTarget::Role(role.role);
+        if !own.is_above(role.rank) || set.contains(&target) {
+            continue;
         }
-    });
+        let name = text::name(&role.name);
+        let face = Face::Dot(roles::color(ui, role.role));
+        let word = say::overwrite_for(&name);
+        let row = ui.push_id(target, |ui| choice_line(ui, face, &name, &word));
+        if row.inner.clicked() {
+            view.act(open(target));
+        }
+    }
     section(ui, say::overwrite_add_member());
     let free = community.members.iter().filter(|member| {
         is_below(&own, member) && !set.contains(&OverwriteTarget::Member(member.account))

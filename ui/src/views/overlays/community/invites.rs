@@ -1,7 +1,7 @@
 //! Invites of a community: who made them, how often they were used, and taking them back.
 
 use alloquy_api::Command;
-use alloquy_api::command::CommunityRef;
+use alloquy_api::command::{AccountRef, CommunityRef};
 use alloquy_api::reply::InviteView;
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_ids::{AccountId, CommunityId};
@@ -10,12 +10,12 @@ use egui::{Sense, Ui};
 use super::line::{Face, line};
 use super::people::{is_below, name_of};
 use crate::action::Action;
-use crate::state::{Order, Overlay, Standing};
+use crate::state::{Branch, Order, Overlay, Standing};
 use crate::text;
 use crate::theme::{self, font};
 use crate::views::View;
-use crate::views::overlays::spans::{Until, until};
-use crate::widgets::{Tone, Weight, button, label, notice};
+use crate::views::overlays::spans::{Until, ago, until};
+use crate::widgets::{Tone, Weight, button, label, notice, section};
 use crate::words::say;
 
 pub(super) fn show(
@@ -29,6 +29,8 @@ pub(super) fn show(
     if own.has("invite") && button(ui, Tone::Primary, say::invite_people(), Ok(())).clicked() {
         view.act(Action::Open(Overlay::Invite(id)));
     }
+    requests(view, ui, (id, community), &own);
+    section(ui, say::invites());
     let told = view.state.governance.invites.clone();
     let invites = match told.filter(|(of, _)| *of == id) {
         None => {
@@ -94,7 +96,69 @@ fn shown(
                 })));
             }
         }
+        if invite.used > 0 && (own.has("kick") || own.has("manage-messages")) {
+            let word = say::branch_of_invite(invite.id.short());
+            if button(ui, Tone::Plain, &word, Ok(())).clicked() {
+                let branch = Overlay::Branch(id, Branch::Invite(invite.id));
+                view.act(Action::Open(branch));
+            }
+        }
     });
+}
+
+/// Who asks to be let in.
+fn requests(
+    view: &mut View<'_>,
+    ui: &mut Ui,
+    (id, community): (CommunityId, &CommunitySnapshot),
+    own: &Standing,
+) {
+    if community.requests.is_empty() || !own.has("invite") {
+        return;
+    }
+    let palette = theme::palette(ui);
+    section(ui, say::requests());
+    label(
+        ui,
+        say::requests_about(),
+        font::secondary(),
+        palette.text_dim,
+    );
+    for request in community.requests.iter() {
+        let name = text::name(&request.name);
+        let about = say::request_line(
+            request.account.words().join(" "),
+            ago(view.model.clock.now, request.since),
+        );
+        let reference = || {
+            (
+                CommunityRef(id.to_string()),
+                AccountRef(request.account.to_string()),
+            )
+        };
+        ui.push_id(request.account, |ui| {
+            let face = Face::Somebody(request.account.as_bytes(), &name);
+            line(ui, face, (&name, &about), Sense::hover());
+            let admit = say::request_admit(&name);
+            if button(ui, Tone::Primary, &admit, Ok(())).clicked() {
+                let (community, account) = reference();
+                view.act(Action::Govern(Box::new(Order {
+                    command: Command::Approve { community, account },
+                    done: say::request_admitted(&name),
+                    closes: Vec::new(),
+                })));
+            }
+            let refuse = say::request_refuse(&name);
+            if button(ui, Tone::Plain, &refuse, Ok(())).clicked() {
+                let (community, account) = reference();
+                view.act(Action::Govern(Box::new(Order {
+                    command: Command::Refuse { community, account },
+                    done: say::request_refused(&name),
+                    closes: Vec::new(),
+                })));
+            }
+        });
+    }
 }
 
 /// Own invites, and those of whoever stands lower by who may remove members.

@@ -17,12 +17,28 @@ pub(super) enum Face<'a> {
     Sign(Icon),
 }
 
-/// A line: a name, which is cut where it does not fit, over words of the window, which wrap.
+/// A line: a name, which is cut where it does not fit, over words of the window, which wrap. Both are read out.
 pub(super) fn line(
     ui: &mut Ui,
     face: Face<'_>,
     (name, about): (&str, &str),
     sense: Sense,
+) -> Response {
+    let spoken = format!("{name}, {about}");
+    let spoken = spoken.trim_end_matches(", ");
+    line_as(ui, face, (name, about), (spoken, sense))
+}
+
+/// [`line`] to press, of which something else is read out: what pressing it does.
+pub(super) fn choice_line(ui: &mut Ui, face: Face<'_>, name: &str, spoken: &str) -> Response {
+    line_as(ui, face, (name, ""), (spoken, Sense::click()))
+}
+
+fn line_as(
+    ui: &mut Ui,
+    face: Face<'_>,
+    (name, about): (&str, &str),
+    (spoken, sense): (&str, Sense),
 ) -> Response {
     let palette = theme::palette(ui);
     let width = ui.available_width();
@@ -40,8 +56,7 @@ pub(super) fn line(
     let size = Vec2::new(width, (height + space::S).max(44.0));
     let (rect, response) = ui.allocate_exact_size(size, sense);
     let role = if leads { Role::Button } else { Role::Label };
-    let spoken = format!("{name}, {about}");
-    response.widget_info(|| WidgetInfo::labeled(role, true, spoken.trim_end_matches(", ")));
+    response.widget_info(|| WidgetInfo::labeled(role, true, spoken));
     if leads && (response.hovered() || response.has_focus()) {
         ui.painter().rect_filled(rect, radius::ROW, palette.hover);
     }

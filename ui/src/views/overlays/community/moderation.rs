@@ -138,6 +138,7 @@ fn owners(
             view.act(Action::Open(vote));
         }
     }
+    proposals(view, ui, (id, community), own);
     if own.owner {
         section(ui, say::owner_add());
         let free = community.members.iter().filter(|member| !member.owner);
@@ -146,6 +147,50 @@ fn owners(
         if let Some(member) = chosen {
             let vote = Overlay::ConfirmOwner(id, member.account, OwnerChange::Add);
             view.act(Action::Open(vote));
+        }
+    }
+}
+
+/// Changes of the owners that lack votes, and voting for one of them.
+fn proposals(
+    view: &mut View<'_>,
+    ui: &mut Ui,
+    (id, community): (CommunityId, &CommunitySnapshot),
+    own: &Standing,
+) {
+    let palette = theme::palette(ui);
+    let me = view.model.me();
+    for (at, proposal) in community.proposals.iter().enumerate() {
+        let names = |accounts: &[AccountId]| {
+            let names = accounts.iter().map(|account| name_of(community, *account));
+            names.collect::<Vec<_>>().join(", ")
+        };
+        let (votes, needed) = (proposal.votes, proposal.needed);
+        let words = match (proposal.add.as_slice(), proposal.remove.as_slice()) {
+            (add, []) => say::proposal_add(names(add), votes, needed),
+            ([], remove) => say::proposal_remove(names(remove), votes, needed),
+            (add, remove) => say::proposal_both(names(add), names(remove), votes, needed),
+        };
+        label(ui, &words, font::message(), palette.text);
+        // A vote names one account: a proposal about several is given by the command line.
+        let change = match (proposal.add.as_slice(), proposal.remove.as_slice()) {
+            ([account], []) => Some((*account, OwnerChange::Add)),
+            ([], [account]) => Some((*account, OwnerChange::Remove)),
+            _ => None,
+        };
+        let Some((account, change)) = change.filter(|_| own.owner) else {
+            continue;
+        };
+        if proposal.voters.contains(&me) {
+            let words = say::proposal_voted();
+            label(ui, words, font::secondary(), palette.text_dim);
+            continue;
+        }
+        let vote = ui.push_id(at, |ui| {
+            button(ui, Tone::Plain, say::proposal_vote(), Ok(()))
+        });
+        if vote.inner.clicked() {
+            view.act(Action::Open(Overlay::ConfirmOwner(id, account, change)));
         }
     }
 }

@@ -5,10 +5,11 @@ use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_ids::AccountId;
 use egui::Ui;
 
+use super::line::{Face, choice_line};
 use crate::state::Standing;
 use crate::text;
 use crate::theme::{self, font};
-use crate::widgets::{Field, Tone, button, field, label};
+use crate::widgets::{Field, field, label};
 use crate::words::say;
 
 /// People that are listed at once: more are counted, and found by their names.
@@ -29,7 +30,7 @@ pub(super) const fn is_below(own: &Standing, member: &MemberView) -> bool {
     !member.owner && own.is_above(member.rank)
 }
 
-/// A field for letters of a name, and a button for each of those who have them; gives who was chosen.
+/// A field for letters of a name, and a line for each of those who have them; gives who was chosen.
 pub(super) fn find<'a>(
     ui: &mut Ui,
     letters: &mut String,
@@ -52,15 +53,15 @@ pub(super) fn find<'a>(
         label(ui, words, font::secondary(), palette.text_dim);
     }
     let mut chosen = None;
-    ui.horizontal_wrapped(|ui| {
-        for member in found.iter().take(SHOWN_MAX) {
-            let word = word(&text::name(&member.name));
-            let shown = ui.push_id(member.account, |ui| button(ui, Tone::Plain, &word, Ok(())));
-            if shown.inner.clicked() {
-                chosen = Some(*member);
-            }
+    for member in found.iter().take(SHOWN_MAX) {
+        let name = text::name(&member.name);
+        let face = Face::Somebody(member.account.as_bytes(), &name);
+        let word = word(&name);
+        let shown = ui.push_id(member.account, |ui| choice_line(ui, face, &name, &word));
+        if shown.inner.clicked() {
+            chosen = Some(*member);
         }
-    });
+    }
     more(ui, found.len());
     chosen
 }
