@@ -254,7 +254,6 @@ impl UiState {
         }
     }
 
-    /// A member must let this account in first: nothing here waits for it.
     fn succeeded(&mut self, purpose: Purpose, reply: Reply, model: &Model) -> Vec<Effect> {
         match (purpose, reply) {
             (Purpose::OpenCommunity, Reply::Community { community }) => {
