@@ -92,6 +92,9 @@ pub(crate) const STORE_RETRY_MS: u64 = 1_000;
 pub(crate) const HISTORY_MAX: u32 = 100_000;
 /// Messages of one watched window.
 pub(crate) const WINDOW_MAX: u32 = 1_000;
+/// Milliseconds by which a member's clock may be ahead before what it writes is held back where a rule about times
+/// stands: machines that set their clocks by the network differ by less.
+pub(crate) const CLOCK_AHEAD_MS: u64 = 5_000;
 /// Milliseconds after which a message counts as arrived later.
 pub(crate) const ARRIVED_LATER_MS: u64 = 10 * 60 * 1000;
 /// Milliseconds that the first write after a start waits for a connected peer to tell what it knows.

@@ -10,6 +10,7 @@ use alloquy_schema::timeline::Changes;
 
 use crate::community::{Applied, Community, Place};
 use crate::ingest::Incoming;
+use crate::limits::CLOCK_AHEAD_MS;
 use crate::record::Membership;
 use crate::waiting::Source;
 
@@ -238,7 +239,8 @@ impl Community {
     pub(crate) fn is_before_its_time(&self, event: &VerifiedEvent, now: UnixMs) -> bool {
         let header = event.header();
         let own = header.device == self.own_device;
-        if own || header.kind != Kind::Sealed || header.wall <= now {
+        let ahead = header.wall.0.saturating_sub(now.0);
+        if own || header.kind != Kind::Sealed || ahead <= CLOCK_AHEAD_MS {
             return false;
         }
         let Some(Place::Channel(channel)) = self.place(header.scope, event.id()) else {

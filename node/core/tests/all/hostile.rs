@@ -133,6 +133,11 @@ fn malformed_frames_are_named_and_blamed() {
             [vec![1, 99], vec![0; 40]].concat(),
             "frame has the unknown value 99",
         ),
+        ([vec![1, 14], vec![0; 40]].concat(), "ends early"),
+        (
+            [vec![1, 7], vec![0; 32], vec![9]].concat(),
+            "refusal has the unknown value 9",
+        ),
         (
             [vec![1, 2], vec![0; 32], vec![0xff, 0xff, 0xff, 0xff, 0x0f]].concat(),
             "the limit is 2048",
@@ -161,7 +166,7 @@ proptest! {
             if frame.len() > 34 && at % 2 == 0 {
                 // Half of them are about the right community.
                 frame[0] = 1;
-                frame[1] %= 14;
+                frame[1] %= 15;
                 frame[2..34].copy_from_slice(id.as_bytes());
             }
             world.arrive(1, 0, Packet::Frame(Bytes::from(frame)));

@@ -360,6 +360,32 @@ fn who_is_not_let_in_is_told_and_does_not_stand_in_the_list_again() {
 }
 
 #[test]
+fn who_may_not_decide_decides_nothing() {
+    let (mut world, link) = asking();
+    world.connect(0, 3);
+    world.ok(3, &format!("join {link}"));
+    world.pass(1_000);
+    let id = *world.snapshot(0).communities.keys().next().unwrap();
+    let dan = world.peers[3].node.account();
+    let mut frame = Writer::new();
+    frame.u8(1);
+    frame.u8(14);
+    id.write(&mut frame);
+    dan.write(&mut frame);
+    let frame = bytes::Bytes::from(frame.into_bytes());
+    // Ben may not invite; dan is no member at all.
+    for from in [1, 3] {
+        world.arrive(from, 0, Packet::Frame(frame.clone()));
+    }
+    world.pass(1_000);
+    assert_eq!(requests(&mut world, 0), ["dan"]);
+    // Mo may.
+    world.arrive(2, 0, Packet::Frame(frame));
+    world.pass(1_000);
+    assert!(requests(&mut world, 0).is_empty());
+}
+
+#[test]
 fn a_request_outlives_whoever_was_asked() {
     let (mut world, link) = asking();
     world.connect(0, 3);
