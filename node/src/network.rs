@@ -25,6 +25,7 @@
 //! Deliberately not here: DNS names, any address that nobody named.
 
 mod address;
+mod answers;
 mod behaviour;
 mod dials;
 mod faults;

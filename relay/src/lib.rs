@@ -16,6 +16,7 @@ mod hop;
 mod key;
 pub mod limits;
 mod metered;
+mod outward;
 mod pass;
 mod peer;
 mod quota;

@@ -28,6 +28,7 @@ use crate::figures::{self, Figures};
 use crate::hop::hop;
 use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_PEER_MAX, IDLE, Limits, PENDING_MAX};
 use crate::metered::Metered;
+use crate::outward;
 use crate::quota::Quota;
 use crate::show;
 
@@ -87,6 +88,7 @@ pub enum StartError {
 #[derive(NetworkBehaviour)]
 struct Behaviour {
     limits: connection_limits::Behaviour,
+    outward: outward::Behaviour,
     identify: identify::Behaviour,
     ping: ping::Behaviour,
     hop: relay::Behaviour,
@@ -211,6 +213,7 @@ fn make_swarm(
         .with_cache_size(0);
     let behaviour = Behaviour {
         limits: connection_limits::Behaviour::new(limits),
+        outward: outward::Behaviour,
         identify: identify::Behaviour::new(named),
         ping: ping::Behaviour::default(),
         hop: hop(peer, &config.limits, &config.door, Some(quota)),

@@ -14,7 +14,7 @@ use libp2p::{
     Swarm, SwarmBuilder, autonat, dcutr, identify, mdns, noise, ping, relay, tcp, upnp, yamux,
 };
 
-use super::{pulse, seek, streams};
+use super::{answers, pulse, seek, streams};
 
 /// Bytes around a sealed gossip frame: nonce and tag of the seal, names and lengths of the protocol.
 const GOSSIP_OVERHEAD_BYTES: usize = 4 * 1024;
@@ -64,7 +64,7 @@ pub(super) struct Behaviour {
     pub(super) hop: relay::Behaviour,
     pub(super) punch: dcutr::Behaviour,
     pub(super) asks_reach: autonat::v2::client::Behaviour,
-    pub(super) tells_reach: autonat::v2::server::Behaviour,
+    pub(super) answers: answers::Behaviour,
     pub(super) seek: seek::Behaviour,
     pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
 }
@@ -106,7 +106,7 @@ pub(super) fn swarm(keypair: Keypair, parts: &Parts) -> Result<Swarm<Behaviour>,
             hop: hop(own, &Limits::of_member(), &parts.door, None),
             punch: dcutr::Behaviour::new(own),
             asks_reach: autonat::v2::client::Behaviour::default(),
-            tells_reach: autonat::v2::server::Behaviour::default(),
+            answers: answers::Behaviour::default(),
             seek: seek::Behaviour::new(own),
             upnp: (parts.upnp == Switch::On)
                 .then(upnp::tokio::Behaviour::default)

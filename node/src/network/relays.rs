@@ -156,10 +156,13 @@ impl Relays {
         }
     }
 
-    /// Whether a relay has a connection.
-    pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
-        let relay = self.known.get(peer);
-        relay.is_some_and(|relay| !relay.connections.is_empty())
+    /// Relays that need not be connected now: learnt ones that hold no place.
+    pub(super) fn idle(&self) -> Vec<PeerId> {
+        let idle = self
+            .known
+            .iter()
+            .filter(|(_, relay)| !relay.named && matches!(relay.reservation, Reservation::None));
+        idle.map(|(peer, _)| *peer).collect()
     }
 
     /// Whether a peer is a known relay.
@@ -174,7 +177,7 @@ impl Relays {
         relay.connections.first().cloned()
     }
 
-    /// Where relays are that are kept connected though no reservation is wanted: those that a person named.
+    /// Where a relay is.
     pub(super) fn addresses(&self, peer: &PeerId) -> Vec<Multiaddr> {
         self.known
             .get(peer)

@@ -93,6 +93,9 @@ impl Task {
                 }
             }
         }
+        for peer in self.relays.idle() {
+            self.redial.unwant(peer, Why::Relay);
+        }
         self.tell_reach();
     }
 

@@ -1,5 +1,6 @@
 //! Searching for a co-member whom no known address leads to.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use libp2p::PeerId;
@@ -16,10 +17,12 @@ const SEARCHES_MAX: usize = 4;
 const AGAIN: Duration = Duration::from_secs(60);
 
 impl Task {
-    /// Who answers searches and is asked: co-members that are connected, and those that are kept.
+    /// Who is answered and asked: co-members that are connected, and those that are kept.
     pub(super) fn befriend(&mut self) {
-        let friends = self.kept.union(&self.co_members).copied().collect();
-        let seek = &mut self.swarm.behaviour_mut().seek;
+        let friends: BTreeSet<_> = self.kept.union(&self.co_members).copied().collect();
+        let behaviour = self.swarm.behaviour_mut();
+        behaviour.answers.befriend(friends.clone());
+        let seek = &mut behaviour.seek;
         seek.befriend(friends);
         // Some said where they are before they were known to be friends.
         for (peer, said) in &self.said {

@@ -266,7 +266,7 @@ impl Task {
             self.said.remove(&peer);
         }
         let Some(session) = self.sessions.get_mut(&peer) else {
-            if self.relays.is_connected(&peer) {
+            if self.swarm.is_connected(&peer) {
                 return;
             }
             self.redial
