@@ -25,7 +25,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let marks = |dag: &Dag| -> Vec<Mark> {
             let heights = dag.heights();
-            heights.iter().map(|height| mark(height)).collect()
+            heights.iter().map(mark).collect()
         };
         let scopes: Vec<_> = places
             .iter()
