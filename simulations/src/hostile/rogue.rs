@@ -248,6 +248,7 @@ impl Rogue {
             }
             Trick::Flood => tricks::orphans(community, scope, epoch, draw),
             Trick::Lie if draw.chance(500) => tricks::acknowledged(community, scope, draw),
+            Trick::Lie if draw.chance(500) => tricks::marked(community, scope, draw),
             Trick::Lie => tricks::tall(community, scope, device, draw),
             Trick::Bomb => tricks::bomb(community, draw),
             Trick::Claim => tricks::claimed(community, device, &self.key),

@@ -20,6 +20,7 @@ const RANGES: u8 = 4;
 const JOIN_REQUEST: u8 = 6;
 const ACK: u8 = 11;
 const SIGNAL: u8 = 13;
+const MARKS: u8 = 14;
 /// Tag of a broadcast of events.
 const EVENTS: u8 = 1;
 /// Live events of one gossip frame.
@@ -172,6 +173,24 @@ pub(super) fn tall(
     w.varint(1);
     EventId([8; 32]).write(&mut w);
     w.u8(1);
+    done(w)
+}
+
+/// Heads in short that nobody ever wrote, and the same one many times.
+pub(super) fn marked(community: CommunityId, scope: ScopeId, draw: &mut Draw) -> Bytes {
+    let mut w = frame(MARKS, community);
+    w.varint(1);
+    scope.write(&mut w);
+    let count = draw.below(200);
+    w.varint(count);
+    let one = draw.below(u64::MAX);
+    for at in 0..count {
+        w.u64(if at % 2 == 0 {
+            one
+        } else {
+            draw.below(u64::MAX)
+        });
+    }
     done(w)
 }
 

@@ -2,9 +2,10 @@
 //!
 //! G1: one state in every order, at once or in steps, and `E` of a past never changes. G2: what a removed,
 //! banned or demoted author signed without having seen it falls if it is weaker. G3: nothing weaker or equal
-//! voids an act of another. G5: a member admits by invite without anybody's leave, in the worlds. G6 and G7: what
-//! falls names what it fell to, and that is a stronger one that it had not seen, or something that fell before
-//! it; what has seen or is seen by everything keeps the verdict of its own past.
+//! voids an act of another; owners' certificates stand above that. G6 and G7: what falls names what it fell to,
+//! and that is a stronger one that it had not seen, or something that fell before it; what has seen or is seen by
+//! everything keeps the verdict of its own past. G4 and G5 are no matter of this log alone: what hides messages
+//! is for the timelines, who is there to admit for the nodes.
 
 use alloquy_ids::{AccountId, EventId, RoleId};
 use alloquy_schema::authority::op::AuthorityOp;
@@ -160,6 +161,9 @@ impl<'a> History<'a> {
         let Some((last, others)) = self.steps.split_last() else {
             return Ok(());
         };
+        if self.owners_moved()? {
+            return Ok(());
+        }
         for (at, step) in others.iter().enumerate() {
             let (act, id) = (&step.act, step.act.event.id());
             let judged_otherwise = matches!(
@@ -179,6 +183,31 @@ impl<'a> History<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the last operation moved a choice among owners' certificates, as an owner may: any operation of one
+    /// endorses the certificate in its past. What stood on the other certificate falls to this one then.
+    fn owners_moved(&self) -> Result<bool, String> {
+        let moved = |(at, step): (usize, &Step)| {
+            let certificate = matches!(self.op(at), AuthorityOp::OwnersCertificate { .. });
+            certificate && effective(self.before, step.act.event.id()) != self.counts[at]
+        };
+        let Some((last, others)) = self.steps.split_last() else {
+            return Ok(false);
+        };
+        if !others.iter().enumerate().any(moved) {
+            return Ok(false);
+        }
+        let owners = &self.club.log().state().owners;
+        let certificate = last.act.strength >= Rank::CERTIFICATE;
+        if certificate || owners.contains(&last.act.author) {
+            Ok(true)
+        } else {
+            Err(format!(
+                "rule 1: `{}` of no owner moved the choice of owners",
+                last.act.label
+            ))
+        }
     }
 
     /// G6 and G7.

@@ -119,10 +119,10 @@ fn quarrel() -> Club {
     club
 }
 
-/// a and b of rank 10, c of rank 30.
+/// a and b of rank 10, c and d of rank 30.
 fn equals() -> Club {
-    let mut club = Club::new(&["a", "b", "c"]);
-    club.admits(&[("a", 10), ("b", 10), ("c", 30)]);
+    let mut club = Club::new(&["a", "b", "c", "d"]);
+    club.admits(&[("a", 10), ("b", 10), ("c", 30), ("d", 30)]);
     named_roles(&mut club);
     club
 }
@@ -192,9 +192,15 @@ fn promotions() -> Vec<Move> {
         }),
         step("a", "a kicks b", |club, _| Some(club.kick("b"))),
         step("b", "b kicks a", |club, _| Some(club.kick("a"))),
-        step("a", "a kicks c", |club, _| Some(club.kick("c"))),
         step("c", "c demotes a", |club, _| Some(club.revoke("a", "a"))),
-        step("c", "c kicks b", |club, _| Some(club.kick("b"))),
+        // Of one strength, and each takes nothing from the other.
+        step("c", "c deletes the low role", |club, _| {
+            Some(AuthorityOp::RoleDelete {
+                role: club.thing("low").into(),
+                last: Vec::new(),
+            })
+        }),
+        step("d", "d promotes b", |club, _| Some(club.grant("b", "low"))),
         step("b", "b promotes c", |club, _| Some(club.grant("c", "low"))),
     ]
 }

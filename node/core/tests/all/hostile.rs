@@ -142,6 +142,17 @@ fn malformed_frames_are_named_and_blamed() {
             [vec![1, 2], vec![0; 32], vec![0xff, 0xff, 0xff, 0xff, 0x0f]].concat(),
             "the limit is 2048",
         ),
+        (
+            [
+                vec![1, 14],
+                vec![0; 32],
+                vec![1],
+                vec![0; 32],
+                vec![0xff, 0xff, 0x7f],
+            ]
+            .concat(),
+            "marks is 2097151, the limit is 32768",
+        ),
     ] {
         world.peers[0].faults.clear();
         world.arrive(1, 0, Packet::Frame(frame.into()));
