@@ -108,6 +108,8 @@ pub(crate) struct Community {
     pub(crate) rows: BTreeMap<u64, Vec<EventId>>,
     /// Events whose past is not here.
     pub(crate) waiting: Waiting,
+    /// Those of them that wait for the time that they claim.
+    pub(crate) held_back: BTreeSet<(UnixMs, EventId)>,
     /// Heights of own logs that other devices hold, and whether they could read them.
     pub(crate) held: BTreeMap<DeviceId, HeldLogs>,
     /// Others' messages of each channel in order of arrival.
@@ -174,6 +176,7 @@ impl Community {
             row_of: BTreeMap::new(),
             rows: BTreeMap::new(),
             waiting: Waiting::default(),
+            held_back: BTreeSet::new(),
             held: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             read: BTreeMap::new(),

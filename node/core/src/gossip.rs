@@ -384,6 +384,13 @@ impl<R: CryptoRng> Node<R> {
                 return Verdict::Ignore;
             }
         }
+        // What is held back is not handed on: its author gives it to everybody when its time has come.
+        let now = self.now.wall;
+        let community = self.communities.get(&id);
+        let early = community.is_some_and(|community| {
+            let mut events = events.iter();
+            events.any(|event| community.is_before_its_time(event, now))
+        });
         for event in events {
             let Some(signed) = event.to_signed() else {
                 continue;
@@ -395,7 +402,11 @@ impl<R: CryptoRng> Node<R> {
                 from,
             );
         }
-        Verdict::Accept
+        if early {
+            Verdict::Ignore
+        } else {
+            Verdict::Accept
+        }
     }
 
     /// Looks at held frames again: their authors may be known now.

@@ -38,6 +38,7 @@ impl<R: CryptoRng> Node<R> {
         let arrival = Arrival {
             from: Some(from),
             at: self.now.mono,
+            wall: self.wall(),
         };
         let Some(community) = self.communities.get_mut(&id) else {
             return 0;
@@ -61,6 +62,7 @@ impl<R: CryptoRng> Node<R> {
             self.start_incarnation(id);
         }
         self.forget_waiting(id, &batch.dropped);
+        self.await_held(id);
         if !batch.lacks.is_empty() {
             self.ask_for(id, &batch.lacks, from);
         }
@@ -81,6 +83,34 @@ impl<R: CryptoRng> Node<R> {
             self.outbox
                 .store(rows.into_iter().map(delete).collect(), After::Nothing);
         }
+    }
+
+    /// Sets the clock for the next event that waits for the time that it claims.
+    fn await_held(&mut self, id: CommunityId) {
+        let now = self.now;
+        let community = self.communities.get(&id);
+        let first = community.and_then(|community| community.held_back.first().copied());
+        match first {
+            Some((wall, _)) => {
+                let at = now.mono.plus(wall.0.saturating_sub(now.wall.0));
+                self.timers.set(Timer::HeldBack(id), at);
+            }
+            None => self.timers.clear(Timer::HeldBack(id)),
+        }
+    }
+
+    /// Takes events whose time has come.
+    pub(crate) fn release_held(&mut self, id: CommunityId) {
+        let now = self.wall();
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let free = community.release_held(now);
+        if !free.is_empty() {
+            let own = self.me.network;
+            self.ingest(id, free, None, own);
+        }
+        self.await_held(id);
     }
 
     /// Gives up events whose past did not come.

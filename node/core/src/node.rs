@@ -129,6 +129,8 @@ pub(crate) enum Timer {
     Lists,
     /// Give up events whose past did not come.
     Waiting(CommunityId),
+    /// The time has come that an event claims.
+    HeldBack(CommunityId),
 }
 
 impl Timers {
@@ -350,6 +352,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Typing(channel) => self.typing_lapsed(channel),
             Timer::Lists => {}
             Timer::Waiting(community) => self.expire_waiting(community),
+            Timer::HeldBack(community) => self.release_held(community),
         }
     }
 

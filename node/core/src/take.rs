@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use alloquy_ids::{EventId, MonoMs, NetworkKey};
+use alloquy_ids::{DeviceId, EventId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::dag::InsertError;
 use alloquy_schema::event::{Kind, VerifiedEvent};
@@ -18,6 +18,8 @@ use crate::waiting::Source;
 pub(crate) struct Arrival {
     pub(crate) from: Option<NetworkKey>,
     pub(crate) at: MonoMs,
+    /// The wall clock then.
+    pub(crate) wall: UnixMs,
 }
 
 impl Arrival {
@@ -25,6 +27,7 @@ impl Arrival {
     pub(crate) const STORE: Self = Self {
         from: None,
         at: MonoMs(0),
+        wall: UnixMs(0),
     };
 }
 
@@ -145,6 +148,10 @@ impl Community {
         }
         let (event, plaintext) = self.judged(incoming);
         let id = event.id();
+        if arrival.from.is_some() && self.is_before_its_time(&event, arrival.wall) {
+            self.hold_back((event, plaintext), arrival, batch);
+            return None;
+        }
         match self.apply(&event, plaintext.as_deref()) {
             Ok(Applied { place, changes }) => {
                 batch.changes.push((place, changes));
@@ -198,10 +205,13 @@ impl Community {
             tracing::debug!(event = %event.id().short(), "event refused: it can not be made whole");
             return;
         };
-        batch.lacks.push(
-            self.place(header.scope, event.id())
-                .unwrap_or(Place::Authority),
-        );
+        // What waits here already was asked for.
+        if lacks.iter().any(|id| !self.waiting.contains(*id)) {
+            batch.lacks.push(
+                self.place(header.scope, event.id())
+                    .unwrap_or(Place::Authority),
+            );
+        }
         if header
             .auth
             .iter()
@@ -209,14 +219,71 @@ impl Community {
         {
             batch.lacks.push(Place::Authority);
         }
-        let known = |device| self.state().account_ever(device).is_some();
-        let source = match arrival.from {
-            None => Source::Store,
-            Some(_) if known(header.device) => Source::Author(header.device),
-            Some(peer) => Source::Peer(peer),
-        };
+        let source = self.source(header.device, arrival);
         let dropped = self.waiting.insert(incoming, lacks, source, arrival.at);
         batch.dropped.extend(dropped);
+    }
+
+    fn source(&self, device: DeviceId, arrival: Arrival) -> Source {
+        let known = self.state().account_ever(device).is_some();
+        match arrival.from {
+            None => Source::Store,
+            Some(_) if known => Source::Author(device),
+            Some(peer) => Source::Peer(peer),
+        }
+    }
+
+    /// Whether somebody else's event claims a time that has not come, and would not be permitted now: under a
+    /// time-out, the waiting period of a newcomer, or slow mode. To claim a later time must not be the way around.
+    pub(crate) fn is_before_its_time(&self, event: &VerifiedEvent, now: UnixMs) -> bool {
+        let header = event.header();
+        let own = header.device == self.own_device;
+        if own || header.kind != Kind::Sealed || header.wall <= now {
+            return false;
+        }
+        let Some(Place::Channel(channel)) = self.place(header.scope, event.id()) else {
+            return false;
+        };
+        let Some(state) = self.authority.state_at(&header.auth) else {
+            return false;
+        };
+        let Some(account) = state.account_of(header.device) else {
+            return false;
+        };
+        let timed_out = state.timeouts.get(&account);
+        let new = self.authority.writes_from(&state, account);
+        let slow = state.channels.get(&channel);
+        timed_out.is_some_and(|(_, until)| now < *until)
+            || new.is_some_and(|from| now < from)
+            || slow.is_some_and(|channel| channel.slow_mode_ms > 0)
+    }
+
+    /// An event waits for its own time: it lacks nothing but itself.
+    fn hold_back(&mut self, incoming: Incoming, arrival: Arrival, batch: &mut Batch) {
+        let header = incoming.0.header();
+        let (id, wall) = (incoming.0.id(), header.wall);
+        let source = self.source(header.device, arrival);
+        let lacks = BTreeSet::from([id]);
+        let dropped = self.waiting.insert(incoming, lacks, source, arrival.at);
+        batch.dropped.extend(dropped);
+        if self.waiting.contains(id) {
+            self.held_back.insert((wall, id));
+        }
+    }
+
+    /// Events whose time has come.
+    pub(crate) fn release_held(&mut self, now: UnixMs) -> Vec<Incoming> {
+        let waiting = &self.waiting;
+        self.held_back.retain(|(_, id)| waiting.contains(*id));
+        let mut free = Vec::new();
+        while let Some((wall, id)) = self.held_back.first().copied() {
+            if now < wall {
+                break;
+            }
+            self.held_back.pop_first();
+            free.extend(self.waiting.arrived(id));
+        }
+        free
     }
 
     /// Takes events that do not wait any more out of the rows that hold them. Returns rows that hold nothing else.
@@ -292,6 +359,7 @@ impl Community {
             }
         }
         rebuilt.waiting = self.waiting;
+        rebuilt.held_back = self.held_back;
         rebuilt.waiting.forget_device(self.own_device);
         // In the order shown, parents come before what names them, within each scope.
         events.sort_by_key(|event| (event.header().kind != Kind::Authority, event.order_key()));

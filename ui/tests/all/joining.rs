@@ -241,3 +241,25 @@ fn a_join_that_ends_late_takes_nobody_from_where_they_write() {
     assert_eq!(harness.state().state.places.now(), place);
     harness.get_by_label_contains("The new community is in the list");
 }
+
+#[test]
+fn who_must_be_let_in_first_is_told_and_waits_for_nothing_here() {
+    let mut harness = opened(rich(), Overlay::JoinCard);
+    harness.get_by_label("Join Rust Berlin").click();
+    harness.run();
+    let world = harness.state_mut();
+    let ask = world.effects.iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::Join { .. },
+        } => Some(*ask),
+        _ => None,
+    });
+    let requested = CommunityId([77; 32]);
+    let asked = Ok(Reply::Requested { requested });
+    world.state.answered(ask.unwrap(), asked, &world.model);
+    harness.run();
+    assert!(harness.state().state.overlays.is_empty());
+    assert!(!harness.state().state.forms.joining);
+    harness.get_by_label_contains("You asked to be let in");
+}

@@ -36,6 +36,52 @@ pub(crate) struct Came {
     pub(crate) time: UnixMs,
 }
 
+/// Everybody who was ever admitted, and who came in by whom.
+#[derive(Debug)]
+struct Branches {
+    came: BTreeMap<AccountId, Came>,
+    below: BTreeMap<AccountId, Vec<AccountId>>,
+}
+
+impl Branches {
+    fn of(community: &Community) -> Self {
+        let came = community.came();
+        let mut below: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (account, one) in &came {
+            if let Some(inviter) = one.inviter {
+                below.entry(inviter).or_default().push(*account);
+            }
+        }
+        Self { came, below }
+    }
+
+    /// Accounts straight below a root.
+    fn below(&self, root: Root) -> Vec<AccountId> {
+        match root {
+            Root::Account(account) => self.below.get(&account).cloned().unwrap_or_default(),
+            Root::Invite(invite) => {
+                let by_it = self
+                    .came
+                    .iter()
+                    .filter(|(_, one)| one.invite == Some(invite));
+                by_it.map(|(account, _)| *account).collect()
+            }
+        }
+    }
+
+    /// Everybody below a root.
+    fn all_below(&self, root: Root) -> BTreeSet<AccountId> {
+        let mut found = BTreeSet::new();
+        let mut open = self.below(root);
+        while let Some(account) = open.pop() {
+            if found.insert(account) {
+                open.extend(self.below(Root::Account(account)));
+            }
+        }
+        found
+    }
+}
+
 /// What a branch hangs on.
 #[derive(Clone, Copy, Debug)]
 enum Root {
@@ -134,31 +180,6 @@ impl Community {
             (account, ends.into_iter().map(|(_, id)| id).collect())
         };
         ends.into_iter().map(newest).collect()
-    }
-
-    /// Accounts straight below a root.
-    fn below(came: &BTreeMap<AccountId, Came>, root: Root) -> Vec<AccountId> {
-        let is_below = |one: &Came| match root {
-            Root::Account(account) => one.inviter == Some(account),
-            Root::Invite(invite) => one.invite == Some(invite),
-        };
-        let found = came.iter().filter(|(_, one)| is_below(one));
-        found.map(|(account, _)| *account).collect()
-    }
-
-    /// Everybody below a root.
-    fn branch(came: &BTreeMap<AccountId, Came>, root: Root) -> BTreeSet<AccountId> {
-        let mut found = BTreeSet::new();
-        let mut open = Self::below(came, root);
-        while let Some(account) = open.pop() {
-            if found.insert(account) {
-                open.extend(Self::below(came, Root::Account(account)));
-            }
-        }
-        if let Root::Account(account) = root {
-            found.remove(&account);
-        }
-        found
     }
 
     fn tree(&self) -> Vec<TreeView> {
@@ -338,13 +359,13 @@ impl<R: CryptoRng> Node<R> {
         ban: bool,
         removal: &dyn Fn(AccountId, Vec<EventId>) -> AuthorityOp,
     ) -> Cut {
-        let (me, state, came) = (self.me.account(), of.state(), of.came());
+        let (me, state, branches) = (self.me.account(), of.state(), Branches::of(of));
         let mut cut = Cut::default();
         let mut seen = BTreeSet::from([me]);
         if let Root::Account(account) = root {
             seen.insert(account);
         }
-        let mut open: VecDeque<_> = Community::below(&came, root).into();
+        let mut open: VecDeque<_> = branches.below(root).into();
         while let Some(account) = open.pop_front() {
             if !seen.insert(account) {
                 continue;
@@ -365,7 +386,7 @@ impl<R: CryptoRng> Node<R> {
                     cut.left += 1;
                 }
             }
-            open.extend(Community::below(&came, Root::Account(account)));
+            open.extend(branches.below(Root::Account(account)));
         }
         cut
     }
@@ -397,14 +418,14 @@ impl<R: CryptoRng> Node<R> {
     ) -> Outcome {
         let (id, root) = self.root_named(community, branch)?;
         let of = self.active(id)?;
-        let came = of.came();
+        let branches = Branches::of(of);
         let accounts = match root {
             Root::Account(account) => BTreeSet::from([account]),
-            Root::Invite(_) => Community::branch(&came, root),
+            Root::Invite(_) => branches.all_below(root),
         };
         let from = UnixMs(self.wall().0.saturating_sub(span_ms));
         // Who came in since then wrote nothing before, whatever the events say of themselves.
-        let since = |account: &AccountId| came.get(account).filter(|one| one.time >= from);
+        let since = |account: &AccountId| branches.came.get(account).filter(|one| one.time >= from);
         let new: BTreeSet<_> = accounts.iter().filter(|one| since(one).is_some()).collect();
         let (me, state) = (self.me.account(), of.state());
         let (mut left, mut room) = (0, UNDONE_AT_ONCE_MAX);

@@ -77,7 +77,20 @@ impl Forger {
 
     /// The message that follows `before` in its log.
     pub(crate) fn next(&self, before: &SignedEvent, text: &str) -> SignedEvent {
+        let (wall, auth) = (before.header.wall, before.header.auth.clone());
+        self.next_at(before, (wall, auth), text)
+    }
+
+    /// The same with a time and a view of the authority of one's choice.
+    pub(crate) fn next_at(
+        &self,
+        before: &SignedEvent,
+        (wall, auth): (UnixMs, Vec<EventId>),
+        text: &str,
+    ) -> SignedEvent {
         let header = Header {
+            wall,
+            auth,
             seq: before.header.seq + 1,
             prev: before.header.id(),
             deps: Vec::new(),

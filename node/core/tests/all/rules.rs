@@ -3,7 +3,7 @@
 use alloquy_api::command::JoinRule;
 use alloquy_api::{ErrorCode, Event, Reply};
 
-use alloquy_ids::CommunityId;
+use alloquy_ids::{CommunityId, UnixMs};
 use alloquy_schema::authority::op::Join;
 use alloquy_schema::codec::{Canonical, Reader, Writer};
 use alloquy_schema::identity::{create, sign_prekey};
@@ -11,6 +11,7 @@ use alloquy_schema::keys::DeviceKey;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::forger::Forger;
 use crate::world::{Packet, World};
 
 /// Text and reason of the last message as one node shows it.
@@ -472,4 +473,64 @@ fn requests_are_bounded_and_what_is_no_join_is_not_listed() {
         !names.contains(&"made up 9".to_owned()),
         "its signature does not hold"
     );
+}
+
+#[test]
+fn who_claims_a_later_time_is_heard_no_earlier() {
+    for way in ["gossip", "catch-up"] {
+        let (mut world, id) = World::club(&["ana", "ben", "cem"]);
+        world.ok(1, "send club/general \"first\"");
+        world.pass(1_000);
+        world.ok(0, "policy wait club 5m");
+        world.pass(1_000);
+        // Ben's log names the rule from now on.
+        world.ok(1, "profile about \"somebody\"");
+        world.pass(1_000);
+        world.disconnect(0, 1);
+        let forger = Forger::of(&world.peers[1], id);
+        let scope = alloquy_ids::ScopeId(general(&mut world));
+        let of_channel = |event: &&alloquy_schema::event::SignedEvent| event.header.scope == scope;
+        let before = forger.own.iter().rfind(of_channel).unwrap();
+        let auth = forger.own.last().unwrap().header.auth.clone();
+        let later = UnixMs(world.now.wall.0 + 300_000);
+        let event = forger.next_at(before, (later, auth.clone()), "from the future");
+        let next = forger.next_at(&event, (later, auth), "and on");
+        for event in [&event, &next] {
+            let packet = match way {
+                "gossip" => forger.gossip(event),
+                _ => forger.ranges(scope, &[event.clone().verify().unwrap()]),
+            };
+            // The link is open again for what is forged, and for nothing that ben's node says.
+            let key = world.peers[1].key;
+            world.input(0, alloquy_core::Input::PeerUp(key));
+            world.arrive(1, 0, packet);
+        }
+        world.settle();
+        for at in [0, 2] {
+            assert_eq!(
+                world.texts(at, "club/general"),
+                ["first"],
+                "{way}, node {at}"
+            );
+        }
+        let wire = world.wire.len();
+        world.pass(30_000);
+        assert!(
+            world.wire.len() < wire + 200,
+            "nobody asks for it without end"
+        );
+        assert_eq!(world.texts(2, "club/general"), ["first"], "{way}");
+        world.pass(280_000);
+        let all = ["first", "from the future", "and on"];
+        assert_eq!(world.texts(0, "club/general"), all, "{way}");
+        world.pass(15_000);
+        assert_eq!(world.texts(2, "club/general"), all, "{way}");
+        assert!(world.peers.iter().all(|peer| peer.faults.is_empty()));
+    }
+}
+
+fn general(world: &mut World) -> [u8; 32] {
+    let snapshot = world.snapshot(0);
+    let club = snapshot.communities.values().next().expect("a community");
+    club.channels[0].channel.0
 }
