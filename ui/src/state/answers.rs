@@ -254,19 +254,6 @@ impl UiState {
         }
     }
 
-    /// A member must let this account in first: nothing here waits for it.
-    fn asked_to_be_let_in(&mut self, model: &Model) {
-        self.forms.joining = false;
-        self.forms.card = None;
-        self.forms.inspecting = None;
-        self.forms.link.clear();
-        self.overlays
-            .retain(|open| !matches!(open, Overlay::JoinCard | Overlay::AddCommunity));
-        let words =
-            "You asked to be let in. When a member agrees, the community appears at the left.";
-        self.toast(Tone::Neutral, words, model.clock.now);
-    }
-
     fn succeeded(&mut self, purpose: Purpose, reply: Reply, model: &Model) -> Vec<Effect> {
         match (purpose, reply) {
             (Purpose::OpenCommunity, Reply::Community { community }) => {
@@ -277,7 +264,6 @@ impl UiState {
                 self.join_requested(model);
                 return self.refresh(model);
             }
-            (Purpose::OpenCommunity, Reply::Requested { .. }) => self.asked_to_be_let_in(model),
             (Purpose::OpenChannel(community), Reply::Channel { channel }) => {
                 self.forms.channel.clear();
                 self.overlays.clear();
