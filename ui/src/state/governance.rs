@@ -245,6 +245,11 @@ impl UiState {
                 let of = set.find(|of| of.target == *target);
                 governance.overwrite = Some(OverwriteDraft::new(*channel, *target, of));
             }
+            Overlay::Branch(community, _) => {
+                governance.reason.clear();
+                governance.bans = false;
+                return vec![self.look(Look::Tree(*community))];
+            }
             Overlay::Community(community, page) => {
                 return self.page_opened(*community, *page, model);
             }

@@ -172,14 +172,17 @@ fn note(kind: ReplyKind) -> &'static str {
         }
         ReplyKind::Channels => {
             "`kind` is `text`, `voice` or `category`; `category` is `null` outside of any. `mentions` counts those \
-             unread messages that name this account; `rights` are those that it holds there."
+             unread messages that name this account; `rights` are those that it holds there. \
+             `overwrites`, absent when there are none, are what the channel allows and denies beside the roles, by `role` \
+             or `member`."
         }
         ReplyKind::Invites => {
             "`uses` is `null` when any number may join, `expires` when it never ends."
         }
         ReplyKind::Roles => "The role `everyone` has an id of 52 times `a` and rank 0.",
         ReplyKind::Audit => {
-            "Absent unless they apply: `reason`, `because` (why an operation has no effect)."
+            "`kind` is `joins`, `removals`, `roles`, `channels`, `messages`, `community` or `upkeep` (devices and keys). \
+             Absent unless they apply: `subject` (whom it is about), `reason`, `because` (why an operation has no effect)."
         }
         ReplyKind::Presence => "`availability` is `online`, `idle` or `dnd`.",
         ReplyKind::Pins => "Messages as `history` gives them.",

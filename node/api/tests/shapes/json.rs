@@ -35,12 +35,12 @@ fn replies_have_the_shapes_of_the_contract() {
         {"message":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq"}
         {"messages":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":null,"reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}],"complete":true,"complete_since":1700000000000}
         {"members":[{"account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","name":"Ana","roles":["Moderators"],"online":true,"availability":"online","rank":50,"owner":true}]}
-        {"channels":[{"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","kind":"text","name":"general","topic":"","category":"beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq","position":0,"private":false,"unread":3,"mentions":1,"rights":["view","send"],"slow_mode_ms":0}]}
+        {"channels":[{"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","kind":"text","name":"general","topic":"","category":"beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq","position":0,"private":false,"unread":3,"mentions":1,"rights":["view","send"],"slow_mode_ms":0,"overwrites":[{"target":{"role":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},"allow":[],"deny":["send"]}]}]}
         {"communities":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","name":"club","topic":"","members":2,"online":1}]}
         {"invites":[{"id":"aydambqgaydambqgaydambqgaydambqgaydambqgaydambqgayda","creator":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","uses":5,"used":1,"expires":1700000000000,"revoked":false}]}
         {"roles":[{"role":"a4dqobyha4dqobyha4dqobyha4dqobyha4dqobyha4dqobyha4dq","name":"Moderators","rank":50,"allow":["kick","mute"]}]}
         {"role":"a4dqobyha4dqobyha4dqobyha4dqobyha4dqobyha4dqobyha4dq"}
-        {"operations":[{"operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","time":1700000000000,"what":"Ana removed Ben","effective":true,"reason":"too loud"}]}
+        {"operations":[{"operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","time":1700000000000,"kind":"removals","subject":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","what":"Ana removed Ben","effective":true,"reason":"too loud"}]}
         {"granted":true,"because":["everyone may send"],"operations":["baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"]}
         {"unread":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","name":"general","unread":3,"mentions":1}]}
         {"online":[{"account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","name":"Ana","availability":"online","status":""}]}
@@ -59,7 +59,7 @@ fn replies_have_the_shapes_of_the_contract() {
         {"requests":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","invite":"aydambqgaydambqgaydambqgaydambqgaydambqgaydambqgayda","since":1700000000000}]}
         {"requested":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"}
         {"proposals":[{"add":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"],"remove":[],"voters":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"votes":3,"needed":4}]}
-        {"lost":[{"operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","time":1700000000000,"what":"Ana removed Ben","effective":false,"reason":"too loud","because":"what it rested on was taken away"}]}
+        {"lost":[{"operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","time":1700000000000,"kind":"removals","subject":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","what":"Ana removed Ben","effective":false,"reason":"too loud","because":"what it rested on was taken away"}]}
         {"stands":false,"because":["Ana deleted it"],"operations":["baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"]}
         {"ok":true}"#]].assert_eq(&shapes.join("\n"));
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use alloquy_api::command::{Availability, Window, WindowAt};
+use alloquy_api::reply::{AuditKind, OverwriteTarget, OverwriteView};
 use alloquy_api::snapshot::{CommunitySnapshot, WindowSnapshot};
 use alloquy_api::{Command, Reply};
-use alloquy_ids::{ChannelId, EventId};
+use alloquy_ids::{ChannelId, EventId, RoleId};
 
 use crate::world::World;
 
@@ -366,4 +367,74 @@ fn an_icon_is_shared_until_it_changes() {
     ));
     world.ok(0, "icon club none");
     assert_eq!(club(&mut world, 0).icon, None);
+}
+
+/// What `#general` decides beside the roles.
+fn overwrites(club: &CommunitySnapshot) -> &[OverwriteView] {
+    let general = club.channels.iter().find(|of| of.name == "general");
+    &general.expect("a channel").overwrites
+}
+
+#[test]
+fn what_is_in_force_against_and_for_whom_is_shown_to_everybody() {
+    let (mut world, _) = World::club(&["ana", "ben", "cem", "dan"]);
+    world.ok(0, "timeout club dan 10m");
+    world.ok(0, "ban club cem \"spam\"");
+    world.ok(0, "overwrite club/general member dan --deny react");
+    world.ok(0, "overwrite club/general role everyone --deny attach");
+    world.pass(3_000);
+    let wall = world.now.wall;
+    let shown = club(&mut world, 1);
+    let dan = shown.members.iter().find(|one| one.name == "dan");
+    let (ana, dan) = (shown.members[0].account, dan.expect("dan").account);
+    let [ban] = shown.bans.as_slice() else {
+        panic!("{:?}", shown.bans);
+    };
+    assert_eq!((ban.name.as_str(), ban.by, ban.until), ("cem", ana, None));
+    assert_eq!(ban.reason.as_deref(), Some("spam"));
+    let [timeout] = shown.timeouts.as_slice() else {
+        panic!("{:?}", shown.timeouts);
+    };
+    assert_eq!((timeout.account, timeout.reason.as_deref()), (dan, None));
+    assert!(timeout.until.expect("it ends") > wall);
+    let denied: Vec<_> = overwrites(&shown)
+        .iter()
+        .map(|set| (set.target, set.deny.join(" ")))
+        .collect();
+    let everyone = OverwriteTarget::Role(RoleId::ZERO);
+    assert_eq!(
+        denied,
+        [
+            (everyone, "attach".to_owned()),
+            (OverwriteTarget::Member(dan), "react".to_owned())
+        ]
+    );
+    let Reply::Audit { operations } = world.ok(1, "audit club") else {
+        panic!("audit")
+    };
+    let about: Vec<_> = operations
+        .iter()
+        .map(|one| (one.kind, one.subject))
+        .collect();
+    let cem = ban.account;
+    for expected in [
+        (AuditKind::Removals, Some(cem)),
+        (AuditKind::Roles, Some(dan)),
+        (AuditKind::Roles, None),
+    ] {
+        assert!(about.contains(&expected), "{expected:?} in {about:?}");
+    }
+    world.ok(0, "unban club cem");
+    world.ok(0, "timeout club dan 0s");
+    world.ok(0, "overwrite club/general member dan");
+    world.ok(0, "overwrite club/general role everyone");
+    world.pass(3_000);
+    let shown = club(&mut world, 1);
+    assert!(shown.bans.is_empty(), "{:?}", shown.bans);
+    assert!(overwrites(&shown).is_empty());
+    let over = shown
+        .timeouts
+        .iter()
+        .all(|one| one.until <= Some(world.now.wall));
+    assert!(over, "{:?}", shown.timeouts);
 }

@@ -71,7 +71,10 @@ pub(in crate::views::overlays) fn sheet(
             }
         }
         view.state.governance.tree = told;
-        undoing(view, ui, (id, &community), (branch, &name));
+        // What has the focus keeps it when the list above arrives.
+        ui.push_id("undoing", |ui| {
+            undoing(view, ui, (id, &community), (branch, &name));
+        });
     })
 }
 

@@ -127,7 +127,7 @@ fn requests(
     for request in community.requests.iter() {
         let name = text::name(&request.name);
         let about = say::request_line(
-            request.account.words().join(" "),
+            request.account.words().join(", "),
             ago(view.model.clock.now, request.since),
         );
         let reference = || {
