@@ -173,16 +173,20 @@ async fn a_session_moves_to_a_direct_connection_and_loses_nothing() {
     assert_eq!(up(&mut ana).await, ben.key());
     assert_eq!(up(&mut ben).await, ana.key());
     // Frames are on their way in both directions while a hole is punched: on one machine it always is.
-    const FRAMES: u32 = 2_000;
-    let body = |n: u32| Bytes::from([&n.to_le_bytes()[..], &[7; 5_000]].concat());
-    for n in 0..FRAMES {
-        ana.carry_out(Request::Send(ben.key(), body(n))).await;
-        ben.carry_out(Request::Send(ana.key(), body(n))).await;
-        // Each side reads as it goes, as a node does.
-        let (at_ben, at_ana) = (frame(&mut ben).await, frame(&mut ana).await);
-        assert_eq!((at_ben.0, at_ana.0), (ana.key(), ben.key()));
-        assert_eq!(at_ben.1, body(n));
-        assert_eq!(at_ana.1, body(n));
+    // Many at once, so that some are still in the relay when the first go directly.
+    const AT_ONCE: u32 = 100;
+    let body = |n: u32| Bytes::from([&n.to_le_bytes()[..], &[7; 20_000]].concat());
+    for batch in 0..20 {
+        let numbers = batch * AT_ONCE..(batch + 1) * AT_ONCE;
+        for n in numbers.clone() {
+            ana.carry_out(Request::Send(ben.key(), body(n))).await;
+            ben.carry_out(Request::Send(ana.key(), body(n))).await;
+        }
+        for n in numbers {
+            let (at_ben, at_ana) = (frame(&mut ben).await, frame(&mut ana).await);
+            assert_eq!((at_ben.0, at_ana.0), (ana.key(), ben.key()));
+            assert!(at_ben.1 == body(n) && at_ana.1 == body(n), "frame {n}");
+        }
     }
     for (network, other) in [(&ana, ben.key()), (&ben, ana.key())] {
         until(network, "the move", |state| {
@@ -314,12 +318,8 @@ async fn a_co_member_that_has_moved_is_found_through_another_one_and_strangers_a
     }
     assert_eq!(up(&mut cid).await, ana.key());
     up(&mut ana).await;
-    let known = stranger
-        .state()
-        .borrow()
-        .peers
-        .keys()
-        .copied()
-        .collect::<Vec<_>>();
-    assert_eq!(known, [ben.key()], "the stranger was told nothing");
+    let mut state = stranger.state();
+    let told = state.wait_for(|state| state.peers.contains_key(&ana.key()));
+    let told = tokio::time::timeout(Duration::from_secs(3), told).await;
+    assert!(told.is_err(), "the stranger was told where Ana is");
 }
