@@ -170,19 +170,22 @@ async fn a_session_moves_to_a_direct_connection_and_loses_nothing() {
     until(&ben, "a reservation", |state| reserved(state) == 1).await;
     ben.carry_out(Request::Keep(ana.key(), through(&ana, &relay)))
         .await;
+    // Sent as soon as a way is there, through the relay: some are still in it when the first go directly.
+    const FRAMES: u32 = 1_000;
+    let body = |n: u32| Bytes::from([&n.to_le_bytes()[..], &[7; 20_000]].concat());
+    let bodies: Vec<Bytes> = (0..FRAMES).map(body).collect();
     assert_eq!(up(&mut ana).await, ben.key());
+    for body in &bodies {
+        ana.carry_out(Request::Send(ben.key(), body.clone())).await;
+    }
     assert_eq!(up(&mut ben).await, ana.key());
-    // Frames are on their way in both directions while a hole is punched: on one machine it always is.
-    const FRAMES: u32 = 2_000;
-    let body = |n: u32| Bytes::from([&n.to_le_bytes()[..], &[7; 5_000]].concat());
-    for n in 0..FRAMES {
-        ana.carry_out(Request::Send(ben.key(), body(n))).await;
-        ben.carry_out(Request::Send(ana.key(), body(n))).await;
-        // Each side reads as it goes, as a node does.
+    for body in &bodies {
+        ben.carry_out(Request::Send(ana.key(), body.clone())).await;
+    }
+    for (n, body) in bodies.iter().enumerate() {
         let (at_ben, at_ana) = (frame(&mut ben).await, frame(&mut ana).await);
         assert_eq!((at_ben.0, at_ana.0), (ana.key(), ben.key()));
-        assert_eq!(at_ben.1, body(n));
-        assert_eq!(at_ana.1, body(n));
+        assert!(at_ben.1 == *body && at_ana.1 == *body, "frame {n}");
     }
     for (network, other) in [(&ana, ben.key()), (&ben, ana.key())] {
         until(network, "the move", |state| {
@@ -314,12 +317,8 @@ async fn a_co_member_that_has_moved_is_found_through_another_one_and_strangers_a
     }
     assert_eq!(up(&mut cid).await, ana.key());
     up(&mut ana).await;
-    let known = stranger
-        .state()
-        .borrow()
-        .peers
-        .keys()
-        .copied()
-        .collect::<Vec<_>>();
-    assert_eq!(known, [ben.key()], "the stranger was told nothing");
+    let mut state = stranger.state();
+    let told = state.wait_for(|state| state.peers.contains_key(&ana.key()));
+    let told = tokio::time::timeout(Duration::from_secs(3), told).await;
+    assert!(told.is_err(), "the stranger was told where Ana is");
 }
