@@ -315,7 +315,8 @@ impl Run<'_> {
 
     fn remove_rogues(&mut self) {
         for seat in self.rogue_seats() {
-            let command = Command::Kick {
+            // Whoever is only kicked may join again by the invite, and is given the history then.
+            let command = Command::Ban {
                 community: CommunityRef(self.community.to_string()),
                 account: AccountRef(self.world.account(seat).to_string()),
                 reason: None,

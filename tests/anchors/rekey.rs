@@ -2,7 +2,6 @@
 //! what one receiver needs.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use alloquy_ids::{EpochId, UnixMs};
 use alloquy_schema::codec::Canonical;
@@ -12,7 +11,7 @@ use anyhow::{Context, ensure};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-use crate::report::{Line, Rival, percentile};
+use crate::report::{Cpu, Line, Rival, percentile};
 
 /// Devices of the community.
 pub(crate) const DEVICES: usize = 2_000;
@@ -29,7 +28,7 @@ pub(crate) fn rekey(devices: usize) -> anyhow::Result<Vec<Line>> {
     let epoch = EpochId([7; 32]);
     let key = EpochKey::generate(&mut rng);
 
-    let started = Instant::now();
+    let started = Cpu::now();
     let wraps: Vec<_> = prekeys
         .iter()
         .map(|(record, _)| wrap(epoch, &key, &record.key, &mut rng))
@@ -39,7 +38,7 @@ pub(crate) fn rekey(devices: usize) -> anyhow::Result<Vec<Line>> {
 
     let mut opening = Vec::new();
     for ((_, secret), wrap) in prekeys.iter().zip(&wraps).take(RECEIVERS) {
-        let started = Instant::now();
+        let started = Cpu::now();
         let opened = black_box(unwrap(epoch, wrap, secret));
         opening.push(started.elapsed().as_secs_f64() * 1_000.0);
         ensure!(opened.as_ref() == Some(&key), "a receiver opens its wrap");

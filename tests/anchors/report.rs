@@ -1,7 +1,9 @@
 //! One result: a JSON line on standard output.
 
 use std::io::Write;
+use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 /// What a quantity is compared with.
@@ -47,6 +49,22 @@ impl Line {
 /// Three decimals: more would be noise.
 fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
+}
+
+/// A moment on the clock of this thread's own processor time: what else runs on the machine does not count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cpu(Duration);
+
+impl Cpu {
+    pub(crate) fn now() -> Self {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        let whole = Duration::from_secs(time.tv_sec.unsigned_abs());
+        Self(whole + Duration::from_nanos(time.tv_nsec.unsigned_abs()))
+    }
+
+    pub(crate) fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
 }
 
 /// The value below which this part of the samples lies. Sorts them.
