@@ -93,9 +93,13 @@ fn retype(harness: &mut Harness<'static, World>, name: &str, text: &str) {
     type_in(harness, name, text);
 }
 
-/// The last command that went out.
+/// The last command that went out. A node in another process gets it as a line, which has to say the same.
 fn last(harness: &Harness<'static, World>) -> Command {
-    harness.state().commands().last().unwrap().clone()
+    let command = harness.state().commands().last().unwrap().clone();
+    let line = command.to_string();
+    let read: Result<Command, _> = line.parse();
+    assert_eq!(read.as_ref(), Ok(&command), "{line}");
+    command
 }
 
 /// Gives the last command this outcome.
@@ -500,7 +504,7 @@ fn bans_and_time_outs_are_shown_and_lifted() {
     press(&mut harness, "Let Ada write again");
     assert!(matches!(
         last(&harness),
-        Command::Timeout { duration_ms: 0, .. }
+        Command::Timeout { duration_ms: 1, .. }
     ));
     let mut model = rich();
     change_community(&mut model, |community| {

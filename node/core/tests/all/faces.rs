@@ -425,7 +425,7 @@ fn what_is_in_force_against_and_for_whom_is_shown_to_everybody() {
         assert!(about.contains(&expected), "{expected:?} in {about:?}");
     }
     world.ok(0, "unban club cem");
-    world.ok(0, "timeout club dan 0s");
+    world.ok(0, "timeout club dan 1ms");
     world.ok(0, "overwrite club/general member dan");
     world.ok(0, "overwrite club/general role everyone");
     world.pass(3_000);

@@ -17,8 +17,8 @@ use crate::text;
 use crate::theme::{self, font, space};
 use crate::views::View;
 use crate::widgets::{
-    Field, Sheet, Tone, Weight, button, field, keyed_sheet, label, notice, over_limit, section,
-    switch,
+    Field, Sheet, Tone, Weight, button, field, keyed_sheet, label, notice, over_limit, refocus,
+    section, switch,
 };
 use crate::words::{Text, say};
 
@@ -68,13 +68,12 @@ pub(in crate::views::overlays) fn sheet(
             }
             _ => {
                 label(ui, say::pins_looking(), font::secondary(), palette.text_dim);
+                // What has the focus now is something else when the list is here.
+                refocus(ui);
             }
         }
         view.state.governance.tree = told;
-        // What has the focus keeps it when the list above arrives.
-        ui.push_id("undoing", |ui| {
-            undoing(view, ui, (id, &community), (branch, &name));
-        });
+        undoing(view, ui, (id, &community), (branch, &name));
     })
 }
 

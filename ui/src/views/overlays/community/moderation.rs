@@ -20,6 +20,9 @@ use crate::views::overlays::{Pressed, steps};
 use crate::widgets::{Sheet, Tone, button, keyed_sheet, label, section};
 use crate::words::say;
 
+/// Milliseconds of the time-out that takes the place of one that is lifted: the shortest that a command takes.
+const LIFTED_MS: u64 = 1;
+
 /// Which restriction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
@@ -100,7 +103,7 @@ fn restriction(
                 let command = Command::Timeout {
                     community,
                     account,
-                    duration_ms: 0,
+                    duration_ms: LIFTED_MS,
                     reason: None,
                 };
                 (command, say::timeout_lifted(&name))
