@@ -14,6 +14,7 @@ mod latency;
 mod nothing_new;
 mod ranges;
 mod rekey;
+mod relayed;
 mod report;
 mod rival;
 mod table;
@@ -38,6 +39,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("rekey", || rekey::rekey(rekey::DEVICES)),
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
     ("ui", || ui::frames(ui::REAL)),
+    ("relayed", || relayed::history(relayed::REAL)),
     ("village", || village::owner_leaves(village::REAL)),
 ];
 

@@ -11,7 +11,11 @@ use crate::{Host, Lines};
 pub struct Relay {
     child: Option<Child>,
     addresses: Vec<String>,
+    host: Host,
 }
+
+/// Where it shows its figures.
+const FIGURES: &str = "127.0.0.1:9101";
 
 impl Relay {
     /// Starts one that everybody may use.
@@ -24,7 +28,8 @@ impl Relay {
         command
             .arg("--key")
             .arg(folder.join("relay.key"))
-            .arg("--open");
+            // The machine is its own: nobody else has this port.
+            .args(["--open", "--metrics", FIGURES]);
         let mut child = command
             .stdout(Stdio::piped())
             .spawn()
@@ -46,7 +51,26 @@ impl Relay {
         Self {
             child: Some(child),
             addresses,
+            host: host.clone(),
         }
+    }
+
+    /// One of its figures.
+    ///
+    /// # Panics
+    /// When its page can not be read, or has no such figure.
+    #[must_use]
+    pub fn figure(&self, name: &str) -> f64 {
+        let ask = "exec 3<>/dev/tcp/127.0.0.1/9101; \
+                   printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3";
+        let output = self.host.command("bash").args(["-c", ask]).output();
+        let output = output.expect("bash can be started");
+        let page = String::from_utf8_lossy(&output.stdout);
+        let value = page
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+            .and_then(|value| value.trim().parse().ok());
+        value.unwrap_or_else(|| panic!("no {name} in {page}"))
     }
 
     /// Where it is reached, as `--relay` takes it.

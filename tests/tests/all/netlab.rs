@@ -1,14 +1,9 @@
 //! Nodes in a network of namespaces: behind boxes, over relays, over IPv6 alone, over bad lines.
 
 use std::io::Write;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use alloquy_api::Command;
-use alloquy_api::command::ChannelRef;
-use alloquy_node::RpcClient;
 use alloquy_tests::{Family, Host, Lab, Line, Nat, Peer, Relay, eventually};
-use rand_chacha::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
@@ -260,47 +255,4 @@ fn when_a_relay_is_killed_another_one_is_used_and_nothing_is_lost() {
     net.ben.reads("Home/general", &texts);
     let other = net.path_becomes("a path through the other relay", |new| *new != address);
     assert!(is_relayed(&other), "{other}");
-}
-
-/// Texts of the big history, each near the greatest size, and how many: 50 MB that no compression makes less.
-const BIG_TEXTS: usize = 4_400;
-
-#[test]
-fn a_history_of_50_mb_goes_through_a_relay_without_a_cut() {
-    let Some(net) = Hidden::new("netlab-big", Nat::Random, 1) else {
-        return;
-    };
-    net.ana.line("create-community Home");
-    net.ana.line("create-channel Home text general");
-    let mut rng = ChaCha20Rng::seed_from_u64(50);
-    let mut client = RpcClient::connect(net.ana.folder()).unwrap();
-    for _ in 0..BIG_TEXTS {
-        let send = Command::Send {
-            channel: ChannelRef("Home/general".to_owned()),
-            text: noise(&mut rng),
-        };
-        client.call(send, Duration::from_secs(60)).unwrap();
-    }
-    net.ben.line(&format!("join {}", net.ana.invite("Home")));
-    let mut known = 0;
-    let began = Instant::now();
-    while known < BIG_TEXTS {
-        // Each look must find more than the one before: a cut would leave it where it is.
-        known = eventually("more of the history arrives", || {
-            let told = net.ben.tell("unread Home").value;
-            let unread = told["unread"][0]["unread"].as_u64()? as usize;
-            (unread > known).then_some(unread)
-        });
-    }
-    say("read the big history", began);
-    let relayed = net.path_becomes("a path", |_| true);
-    assert!(is_relayed(&relayed), "{relayed}");
-}
-
-/// 15,900 characters of which each carries six bits.
-fn noise(rng: &mut ChaCha20Rng) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
-    (0..15_900)
-        .map(|_| char::from(LETTERS[rng.next_u32() as usize % 64]))
-        .collect()
 }
