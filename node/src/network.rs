@@ -26,6 +26,7 @@
 
 mod address;
 mod answers;
+mod asks;
 mod behaviour;
 mod dials;
 mod faults;

@@ -10,11 +10,9 @@ use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{
-    Swarm, SwarmBuilder, autonat, dcutr, identify, mdns, noise, ping, relay, tcp, upnp, yamux,
-};
+use libp2p::{Swarm, SwarmBuilder, dcutr, identify, mdns, noise, ping, relay, tcp, upnp, yamux};
 
-use super::{answers, pulse, seek, streams};
+use super::{answers, asks, pulse, seek, streams};
 
 /// Bytes around a sealed gossip frame: nonce and tag of the seal, names and lengths of the protocol.
 const GOSSIP_OVERHEAD_BYTES: usize = 4 * 1024;
@@ -63,7 +61,7 @@ pub(super) struct Behaviour {
     /// Relays for co-members, while this node is reachable from outside.
     pub(super) hop: relay::Behaviour,
     pub(super) punch: dcutr::Behaviour,
-    pub(super) asks_reach: autonat::v2::client::Behaviour,
+    pub(super) asks_reach: asks::Behaviour,
     pub(super) answers: answers::Behaviour,
     pub(super) seek: seek::Behaviour,
     pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
@@ -105,7 +103,7 @@ pub(super) fn swarm(keypair: Keypair, parts: &Parts) -> Result<Swarm<Behaviour>,
             relayed,
             hop: hop(own, &Limits::of_member(), &parts.door, None),
             punch: dcutr::Behaviour::new(own),
-            asks_reach: autonat::v2::client::Behaviour::default(),
+            asks_reach: asks::Behaviour::default(),
             answers: answers::Behaviour::default(),
             seek: seek::Behaviour::new(own),
             upnp: (parts.upnp == Switch::On)

@@ -40,11 +40,20 @@ enum Reservation {
     Held(ListenerId, Vec<Multiaddr>),
 }
 
+/// A connection with a relay.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) id: ConnectionId,
+    pub(super) remote: Multiaddr,
+    /// It leads through another relay.
+    pub(super) relayed: bool,
+}
+
 #[derive(Debug)]
 struct Relay {
     named: bool,
     addresses: Vec<Multiaddr>,
-    connections: Vec<(ConnectionId, Multiaddr)>,
+    connections: Vec<Held>,
     /// Whether it speaks our own protocol too, as a member does.
     member: bool,
     reservation: Reservation,
@@ -136,23 +145,18 @@ impl Relays {
     }
 
     /// Remembers a relay's connection; whether it is not known to speak our own protocol.
-    pub(super) fn holds_back(
-        &mut self,
-        peer: &PeerId,
-        connection: ConnectionId,
-        remote: &Multiaddr,
-    ) -> bool {
+    pub(super) fn holds_back(&mut self, peer: &PeerId, connection: impl FnOnce() -> Held) -> bool {
         let Some(relay) = self.known.get_mut(peer) else {
             return false;
         };
-        relay.connections.push((connection, remote.clone()));
+        relay.connections.push(connection());
         !relay.member
     }
 
     /// A connection has gone.
     pub(super) fn closed(&mut self, peer: &PeerId, connection: ConnectionId) {
         if let Some(relay) = self.known.get_mut(peer) {
-            relay.connections.retain(|(id, _)| *id != connection);
+            relay.connections.retain(|held| held.id != connection);
         }
     }
 
@@ -170,11 +174,14 @@ impl Relays {
         self.known.contains_key(peer)
     }
 
-    /// A relay speaks our own protocol: its first connection, for a session.
-    pub(super) fn is_member(&mut self, peer: &PeerId) -> Option<(ConnectionId, Multiaddr)> {
-        let relay = self.known.get_mut(peer)?;
+    /// A peer speaks our own protocol: its connections, the oldest first, for a session if it is a relay that was held
+    /// back.
+    pub(super) fn is_member(&mut self, peer: &PeerId) -> Vec<Held> {
+        let Some(relay) = self.known.get_mut(peer) else {
+            return Vec::new();
+        };
         relay.member = true;
-        relay.connections.first().cloned()
+        relay.connections.clone()
     }
 
     /// Where a relay is.
@@ -346,7 +353,7 @@ impl Relays {
                 address: relay
                     .connections
                     .first()
-                    .map(|(_, remote)| remote)
+                    .map(|held| &held.remote)
                     .or(relay.addresses.first())
                     .map(ToString::to_string)
                     .unwrap_or_default(),
@@ -424,6 +431,31 @@ mod tests {
         assert_eq!(all.next(true, now, &|_| Some(false)), None);
         let state = &all.states()[0];
         assert_eq!(state.failure.as_deref(), Some("it does not relay"));
+    }
+
+    #[test]
+    fn a_relay_is_held_back_until_it_speaks_our_protocol_and_then_not_any_more() {
+        let (mut all, peer) = (Relays::default(), PeerId::random());
+        let held = |n: usize| Held {
+            id: ConnectionId::new_unchecked(n),
+            remote: at(1),
+            relayed: n == 1,
+        };
+        assert!(!all.holds_back(&peer, || held(0)), "no relay");
+        all.know(peer, at(1), true);
+        assert!(all.holds_back(&peer, || held(1)));
+        assert!(all.holds_back(&peer, || held(2)));
+        let all_of_it = all.is_member(&peer);
+        let told: Vec<_> = all_of_it
+            .iter()
+            .map(|held| (held.id, held.relayed))
+            .collect();
+        let id = ConnectionId::new_unchecked;
+        assert_eq!(told, [(id(1), true), (id(2), false)]);
+        for connection in 1..3 {
+            all.closed(&peer, id(connection));
+        }
+        assert!(!all.holds_back(&peer, || held(3)), "known from now on");
     }
 
     #[test]

@@ -143,11 +143,9 @@ impl Task {
         }
         let said = Said { hop, shown, places };
         self.said.insert(peer, said);
-        if info.protocols.contains(&frames::PROTOCOL)
-            && let Some((id, remote)) = self.relays.is_member(&peer)
-            && !self.sessions.contains_key(&peer)
-        {
-            self.begin_held_session(peer, id, remote);
+        let member = info.protocols.contains(&frames::PROTOCOL);
+        if member {
+            self.begin_held_session(peer);
         }
         self.dials.hurry(&peer, now);
         let addresses = address::texts_of(&info.listen_addrs);
@@ -163,6 +161,9 @@ impl Task {
                 && self.redial.is_wanted_by_name(&peer)
             {
                 self.relays.know(peer, remote, false);
+                if member {
+                    self.relays.is_member(&peer);
+                }
             }
         }
         self.look_at = now;
@@ -189,13 +190,27 @@ impl Task {
         }
     }
 
+    /// An address of this machine has gone: what was found out about ways to it does not hold any more.
+    pub(super) fn forget_reach(&mut self, gone: &Multiaddr) {
+        if address::is_circuit(gone) {
+            return;
+        }
+        for address in self.reach.forget(gone, &self.listen) {
+            self.swarm.remove_external_address(&address);
+        }
+        if address::ip_of(gone).is_some_and(|ip| ip.is_ipv4() && !ip.is_loopback()) {
+            self.swarm.behaviour_mut().asks_reach.forget();
+        }
+        self.on_reach_changed();
+    }
+
     pub(super) fn on_mapping(&mut self, event: &upnp::Event) {
-        self.reach.mapping = match event {
-            upnp::Event::NewExternalAddr(_) => Mapping::Open,
-            upnp::Event::ExpiredExternalAddr(_) => Mapping::Refused,
-            upnp::Event::GatewayNotFound => Mapping::NoRouter,
-            upnp::Event::NonRoutableGateway => Mapping::Behind,
-        };
+        match event {
+            upnp::Event::NewExternalAddr(address) => self.reach.map(address, true),
+            upnp::Event::ExpiredExternalAddr(address) => self.reach.map(address, false),
+            upnp::Event::GatewayNotFound => self.reach.mapping = Mapping::NoRouter,
+            upnp::Event::NonRoutableGateway => self.reach.mapping = Mapping::Behind,
+        }
         self.on_reach_changed();
     }
 
