@@ -4,7 +4,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use alloquy_core::limits::GOSSIP_BYTES_MAX;
-use alloquy_relay::{Door, Limits, hop};
+use alloquy_relay::{Door, Limits, Quota, hop};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
@@ -73,6 +73,9 @@ pub(super) struct Parts {
     pub(super) mdns: Switch,
     pub(super) upnp: Switch,
     pub(super) door: Door,
+    /// What others' circuits may carry.
+    pub(super) limits: Limits,
+    pub(super) quota: Quota,
 }
 
 /// On or off.
@@ -101,7 +104,7 @@ pub(super) fn swarm(keypair: Keypair, parts: &Parts) -> Result<Swarm<Behaviour>,
             streams: streams::Behaviour::default(),
             passes: libp2p_stream::Behaviour::new(),
             relayed,
-            hop: hop(own, &Limits::of_member(), &parts.door, None),
+            hop: hop(own, &parts.limits, &parts.door, &parts.quota),
             punch: dcutr::Behaviour::new(own),
             asks_reach: asks::Behaviour::default(),
             answers: answers::Behaviour::default(),

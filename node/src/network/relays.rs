@@ -53,6 +53,8 @@ pub(super) struct Held {
 struct Relay {
     named: bool,
     addresses: Vec<Multiaddr>,
+    /// How many of them, from the first, a person typed.
+    typed: usize,
     connections: Vec<Held>,
     /// Whether it speaks our own protocol too, as a member does.
     member: bool,
@@ -60,6 +62,30 @@ struct Relay {
     failures: u32,
     again: Option<Instant>,
     failure: Option<String>,
+}
+
+impl Relay {
+    /// Adds an address. What a person typed comes first, and only more of it displaces it.
+    fn place(&mut self, address: Multiaddr, typed: bool) {
+        let known = self.addresses.iter().position(|other| *other == address);
+        match known {
+            Some(at) if typed && at >= self.typed => drop(self.addresses.remove(at)),
+            Some(_) => return,
+            None if self.addresses.len() < PEER_ADDRESSES_MAX => {}
+            None if self.typed < self.addresses.len() => drop(self.addresses.remove(self.typed)),
+            None if typed => {
+                self.addresses.remove(0);
+                self.typed -= 1;
+            }
+            None => return,
+        }
+        if typed {
+            self.addresses.insert(self.typed, address);
+            self.typed += 1;
+        } else {
+            self.addresses.push(address);
+        }
+    }
 }
 
 /// What is to be done next.
@@ -94,6 +120,8 @@ pub struct RelayState {
 #[derive(Debug, Default)]
 pub(super) struct Relays {
     known: BTreeMap<PeerId, Relay>,
+    /// Learnt ones that made room for others.
+    forgotten: Vec<PeerId>,
 }
 
 impl Relays {
@@ -105,6 +133,7 @@ impl Relays {
         let relay = self.known.entry(peer).or_insert_with(|| Relay {
             named,
             addresses: Vec::new(),
+            typed: 0,
             connections: Vec::new(),
             member: false,
             reservation: Reservation::None,
@@ -113,12 +142,7 @@ impl Relays {
             failure: None,
         });
         relay.named |= named;
-        if !relay.addresses.contains(&address) {
-            if relay.addresses.len() == PEER_ADDRESSES_MAX {
-                relay.addresses.remove(0);
-            }
-            relay.addresses.push(address);
-        }
+        relay.place(address, named);
         true
     }
 
@@ -141,7 +165,15 @@ impl Relays {
         let Some(peer) = worst.map(|(peer, _)| *peer) else {
             return false;
         };
+        self.forgotten.push(peer);
         self.known.remove(&peer).is_some()
+    }
+
+    /// Relays that were forgotten since the last call.
+    pub(super) fn take_forgotten(&mut self) -> Vec<PeerId> {
+        let mut forgotten = std::mem::take(&mut self.forgotten);
+        forgotten.retain(|peer| !self.known.contains_key(peer));
+        forgotten
     }
 
     /// Remembers a relay's connection; whether it is not known to speak our own protocol.
@@ -487,9 +519,25 @@ mod tests {
         }
         assert_eq!(all.known.len(), KNOWN_MAX);
         assert!(all.knows(&named) && !all.knows(&own));
+        let forgotten = all.take_forgotten();
+        assert_eq!(forgotten.len(), 200 + 1 - KNOWN_MAX);
+        assert!(forgotten.iter().all(|peer| !all.knows(peer)));
+        assert!(all.take_forgotten().is_empty(), "told once");
         for n in 0..100 {
+            all.know(named, at(n), false);
+        }
+        let addresses = all.addresses(&named);
+        assert_eq!(addresses.len(), PEER_ADDRESSES_MAX);
+        assert_eq!(addresses[0], at(1), "what a person typed stays");
+        assert!(
+            addresses.contains(&at(99)),
+            "what is new displaces what is old"
+        );
+        for n in 100..200 {
             all.know(named, at(n), true);
         }
         assert_eq!(all.addresses(&named).len(), PEER_ADDRESSES_MAX);
+        all.know(named, at(1), false);
+        assert!(!all.addresses(&named).contains(&at(1)));
     }
 }

@@ -1,26 +1,27 @@
 //! Being reachable: what others and the router say of this node, and the relays that it uses or is.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use alloquy_core::Input;
-use alloquy_ids::NetworkKey;
-use alloquy_relay::{Admission, Door, Listed, Pass, peer_of};
+use alloquy_relay::{Admission, Door, Limits, Listed, Pass, Quota, peer_of};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, autonat, identify, relay, upnp};
 use tokio::time::Instant;
 
 use super::{LOOK_EVERY, Task, address};
+use crate::network::circuits::Circuits;
 use crate::network::frames;
 use crate::network::reach::Mapping;
 use crate::network::redial::Why;
 use crate::network::relays::Next;
-use crate::network::{ReachState, behaviour, seek};
+use crate::network::{CoMembers, ReachState, behaviour, seek};
 
 /// What the task is started with.
 #[derive(Debug)]
 pub(in crate::network) struct Settings {
     pub(in crate::network) door: Door,
+    pub(in crate::network) circuits: Circuits,
     pub(in crate::network) pass: Option<Pass>,
     pub(in crate::network) relays: Vec<Multiaddr>,
     pub(in crate::network) announce: Vec<Multiaddr>,
@@ -93,8 +94,13 @@ impl Task {
                 }
             }
         }
-        for peer in self.relays.idle() {
+        let mut over = self.relays.idle();
+        over.extend(self.relays.take_forgotten());
+        for peer in over {
             self.redial.unwant(peer, Why::Relay);
+            if !self.redial.is_wanted_by_name(&peer) {
+                self.swarm.behaviour_mut().limits.remove_peer_id(&peer);
+            }
         }
         self.tell_reach();
     }
@@ -220,9 +226,37 @@ impl Task {
         self.look_at = Instant::now();
     }
 
+    /// Circuits of others through this node: libp2p does not tell what they carry, so they count by their time.
+    pub(super) fn on_relaying(&mut self, event: &relay::Event) {
+        let now = Instant::now();
+        match event {
+            relay::Event::CircuitReqAccepted {
+                src_peer_id: from,
+                dst_peer_id: to,
+            } => {
+                let session = self.sessions.get(from);
+                let mut paths = session.iter().flat_map(|session| &session.connections);
+                let place = paths.find(|path| !path.relayed);
+                let place = place.map(|path| path.remote.clone());
+                self.circuits.began(*from, *to, place, now);
+            }
+            relay::Event::CircuitClosed {
+                src_peer_id: from,
+                dst_peer_id: to,
+                ..
+            } => self.circuits.ended(*from, *to, now),
+            _ => {}
+        }
+    }
+
     /// Which connected peers are co-members: those may reserve here.
-    pub(super) fn serve_co_members(&mut self, keys: &BTreeSet<NetworkKey>) {
-        self.co_members = keys.iter().filter_map(|key| peer_of(*key)).collect();
+    pub(super) fn serve_co_members(&mut self, members: CoMembers) {
+        let named = |(key, communities)| peer_of(key).map(|peer| (peer, communities));
+        let members: BTreeMap<_, _> = members.into_iter().filter_map(named).collect();
+        self.co_members = members.keys().copied().collect();
+        // Of those who went, what they were in is still known.
+        self.communities.retain(|peer, _| self.kept.contains(peer));
+        self.communities.extend(members);
         self.befriend();
         self.open_door();
     }
@@ -259,9 +293,12 @@ pub(in crate::network) fn closed_door() -> Door {
 
 /// Switches as the swarm is told them.
 pub(in crate::network) fn parts(mdns: bool, upnp: bool, door: &Door) -> behaviour::Parts {
+    let limits = Limits::of_member();
     behaviour::Parts {
         mdns: mdns.into(),
         upnp: upnp.into(),
         door: door.clone(),
+        limits,
+        quota: Quota::new(&limits, door),
     }
 }
