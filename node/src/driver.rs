@@ -7,21 +7,20 @@
 //! **Back-pressure.** Only inputs can be refused, never outputs. While more than [`BACKLOG_BYTES_MAX`] wait for the
 //! disk, neither commands nor the network are read; the network then stops reading its peers.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_api::rpc::PeerStatus;
 use alloquy_api::snapshot::{ConnectionsSnapshot, Snapshot};
 use alloquy_core::{Input, Node, Now, Output, Snapshots};
-use alloquy_ids::{MonoMs, NetworkKey, UnixMs};
+use alloquy_ids::{MonoMs, UnixMs};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::client::{Clients, Message};
 use crate::connections::{Connections, names_differ};
 use crate::error::RunError;
-use crate::network::{Network, Request};
+use crate::network::{CoMembers, Network, Request};
 use crate::node::Facts;
 use crate::store::Store;
 
@@ -78,7 +77,7 @@ pub(crate) struct Driver {
     pub(crate) snapshot: watch::Sender<Arc<Snapshots>>,
     pub(crate) connections: Connections,
     /// Connected peers that are co-members, as the network was told.
-    pub(crate) co_members: BTreeSet<NetworkKey>,
+    pub(crate) co_members: CoMembers,
     /// When connections are looked at again though nothing happened.
     pub(crate) connections_due: Option<tokio::time::Instant>,
     /// The core's part of the last snapshots.
@@ -183,12 +182,13 @@ impl Driver {
         }
     }
 
-    /// Tells the network which connected peers are co-members: for those it relays.
+    /// Tells the network which connected peers are co-members, and of which communities: for those it relays.
     async fn tell_co_members(&mut self) {
         let state = self.facts.network();
         let peers = state.peers.into_keys();
-        let members: BTreeSet<_> = peers
-            .filter(|peer| self.node.account_of_peer(*peer).is_some())
+        let members: CoMembers = peers
+            .map(|peer| (peer, self.node.communities_of_peer(peer)))
+            .filter(|(_, communities)| !communities.is_empty())
             .collect();
         if members != self.co_members {
             self.co_members.clone_from(&members);

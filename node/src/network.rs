@@ -26,7 +26,9 @@
 
 mod address;
 mod answers;
+mod asks;
 mod behaviour;
+mod circuits;
 mod dials;
 mod faults;
 mod frames;
@@ -43,7 +45,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use alloquy_core::{Fault, GossipId, Input, Output, Topic, Verdict};
-use alloquy_ids::NetworkKey;
+use alloquy_ids::{CommunityId, NetworkKey};
 use alloquy_relay::Pass;
 use bytes::Bytes;
 use libp2p::Multiaddr;
@@ -52,6 +54,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
+use circuits::Circuits;
 use task::{Settings, Task};
 
 pub(crate) use address::{path_kind, relay_of};
@@ -124,6 +127,9 @@ pub enum StartError {
     Swarm(String),
 }
 
+/// Co-members, and the communities that each of them is in with us.
+pub type CoMembers = BTreeMap<NetworkKey, BTreeSet<CommunityId>>;
+
 /// What the network is to do: its share of the core's outputs.
 #[derive(Clone, Debug)]
 pub enum Request {
@@ -142,7 +148,7 @@ pub enum Request {
     /// See [`Output::Release`].
     Release(NetworkKey),
     /// Which connected peers are co-members.
-    CoMembers(BTreeSet<NetworkKey>),
+    CoMembers(CoMembers),
     /// See [`Output::Penalize`].
     Penalize(NetworkKey, Fault),
     /// Send what waits, close everything, end.
@@ -259,6 +265,7 @@ impl Network {
         let (ready_tx, ready) = oneshot::channel();
         let settings = Settings {
             door,
+            circuits: Circuits::new(parts.limits, parts.quota),
             pass: config.pass,
             relays: config.relays,
             announce: config.announce,

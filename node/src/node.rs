@@ -1,6 +1,5 @@
 //! Starting, serving and ending a node.
 
-use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +22,7 @@ use crate::connections::Connections;
 use crate::data_dir::{DataDir, read_if_there, write_private};
 use crate::driver::{Clock, Driver, MESSAGES_MAX, wall};
 use crate::error::RunError;
-use crate::network::{Network, NetworkConfig, NetworkState, StartError};
+use crate::network::{CoMembers, Network, NetworkConfig, NetworkState, StartError};
 use crate::rpc::RpcServer;
 use crate::store::{DirLock, Store};
 use crate::vault::{self, KeyOrigin};
@@ -155,7 +154,7 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         clients,
         snapshot: snapshot_tx,
         connections: Connections::default(),
-        co_members: BTreeSet::new(),
+        co_members: CoMembers::new(),
         connections_due: None,
         core_snapshots,
         clock,

@@ -20,6 +20,7 @@ mod outward;
 mod pass;
 mod peer;
 mod quota;
+mod rates;
 mod service;
 mod show;
 

@@ -64,8 +64,20 @@ pub const SHOWING_MAX: usize = 64;
 pub const PAGE_REQUESTS_MAX: usize = 4;
 /// Circuits that a member carries for others beside its own traffic.
 pub const MEMBER_CIRCUITS_MAX: usize = 32;
-/// Bytes of one circuit through a member: a history of 50 MB twenty times over.
-pub const MEMBER_CIRCUIT_BYTES_MAX: u64 = GIB;
+/// Circuits of one peer through a member: one for each of some co-members whom it can not reach otherwise.
+pub const MEMBER_CIRCUITS_PER_PEER_MAX: usize = 4;
+/// How long a circuit through a member stands: long enough to find a better way many times over.
+pub const MEMBER_CIRCUIT: Duration = Duration::from_secs(2 * 60 * 60);
+/// Bytes of one circuit through a member: a history of 50 MB five times over.
+pub const MEMBER_CIRCUIT_BYTES_MAX: u64 = GIB / 4;
+/// Bytes that one peer's circuits through a member may count for at once, and then per day: sixteen whole circuits, or
+/// one after the other for more than a day.
+pub const MEMBER_PEER_BYTES_PER_DAY: u64 = 4 * GIB;
+/// The same of all peers of one address.
+pub const MEMBER_ADDRESS_BYTES_PER_DAY: u64 = 16 * GIB;
+/// Bytes that a circuit through a member counts for in each second, up to its maximum: a member does not count what
+/// circuits carry, and this is the most that a connection of 128 Mbit/s brings.
+pub const MEMBER_CIRCUIT_BYTES_PER_SECOND: u64 = 16 * 1024 * 1024;
 /// Reservations with a member: as many as it keeps co-members.
 pub const MEMBER_RESERVATIONS_MAX: usize = 32;
 
@@ -80,6 +92,8 @@ pub struct Limits {
     pub reservations: usize,
     /// Circuits at once.
     pub circuits: usize,
+    /// Circuits of one peer, called and calling together.
+    pub circuits_per_peer: usize,
     /// How long a circuit stands, at most `u32::MAX` seconds.
     pub circuit: Duration,
     /// Bytes of one circuit, both directions.
@@ -95,6 +109,7 @@ impl Default for Limits {
         Self {
             reservations: RESERVATIONS_MAX,
             circuits: CIRCUITS_MAX,
+            circuits_per_peer: CIRCUITS_PER_PEER_MAX,
             circuit: CIRCUIT,
             circuit_bytes: CIRCUIT_BYTES_MAX,
             peer_bytes: PEER_BYTES_PER_DAY,
@@ -110,8 +125,19 @@ impl Limits {
         Self {
             reservations: MEMBER_RESERVATIONS_MAX,
             circuits: MEMBER_CIRCUITS_MAX,
+            circuits_per_peer: MEMBER_CIRCUITS_PER_PEER_MAX,
+            circuit: MEMBER_CIRCUIT,
             circuit_bytes: MEMBER_CIRCUIT_BYTES_MAX,
-            ..Self::default()
+            peer_bytes: MEMBER_PEER_BYTES_PER_DAY,
+            address_bytes: MEMBER_ADDRESS_BYTES_PER_DAY,
         }
+    }
+
+    /// What a circuit through a member counts for that stood so long.
+    #[must_use]
+    pub fn circuit_counts(&self, stood: Duration) -> u64 {
+        MEMBER_CIRCUIT_BYTES_PER_SECOND
+            .saturating_mul(stood.as_secs().saturating_add(1))
+            .min(self.circuit_bytes)
     }
 }

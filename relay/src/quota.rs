@@ -69,10 +69,10 @@ impl<Id: Ord + Copy + Hash> Buckets<Id> {
 
 /// Where a peer's packets come from: an IPv4 address, or the /64 that a household is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Source(IpAddr);
+pub(crate) struct Source(IpAddr);
 
 impl Source {
-    fn of(address: &Multiaddr) -> Option<Self> {
+    pub(crate) fn of(address: &Multiaddr) -> Option<Self> {
         address.iter().find_map(|part| match part {
             Protocol::Ip4(ip) => Some(Self(ip.into())),
             Protocol::Ip6(ip) => match ip.to_ipv4_mapped() {
@@ -142,6 +142,11 @@ impl Quota {
     /// Whether a peer may begin a circuit.
     pub(crate) fn may_begin(&self, peer: PeerId, address: &Multiaddr) -> bool {
         self.spend(peer, Source::of(address), 0, Instant::now())
+    }
+
+    /// Counts `bytes` of a circuit that a peer at `address` had begun.
+    pub fn charge(&self, peer: PeerId, address: Option<&Multiaddr>, bytes: u64) {
+        self.spend(peer, address.and_then(Source::of), bytes, Instant::now());
     }
 
     /// Bytes read from peers since the start.
@@ -235,6 +240,23 @@ mod tests {
         assert!(quota.spend(PeerId::random(), home, 900, now));
         assert!(!quota.spend(PeerId::random(), home, 900, now));
         assert!(quota.spend(PeerId::random(), source("/ip4/203.0.113.9/tcp/1"), 900, now));
+    }
+
+    #[test]
+    fn who_has_spent_what_a_member_gives_begins_no_circuit() {
+        let limits = Limits::of_member();
+        let quota = Quota::new(&limits, &Door::new(Admission::Open));
+        let (greedy, other) = (PeerId::random(), PeerId::random());
+        let home: Multiaddr = "/ip4/203.0.113.1/tcp/1".parse().unwrap();
+        let whole = limits.peer_bytes / limits.circuit_bytes;
+        for _ in 0..whole {
+            assert!(quota.may_begin(greedy, &home));
+            quota.charge(greedy, Some(&home), limits.circuit_bytes);
+        }
+        assert!(!quota.may_begin(greedy, &home));
+        assert!(quota.may_begin(other, &home));
+        quota.charge(PeerId::random(), Some(&home), limits.address_bytes);
+        assert!(!quota.may_begin(other, &home), "all of one house together");
     }
 
     #[test]

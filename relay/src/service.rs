@@ -216,7 +216,7 @@ fn make_swarm(
         outward: outward::Behaviour,
         identify: identify::Behaviour::new(named),
         ping: ping::Behaviour::default(),
-        hop: hop(peer, &config.limits, &config.door, Some(quota)),
+        hop: hop(peer, &config.limits, &config.door, quota),
         autonat: autonat::v2::server::Behaviour::default(),
         streams: libp2p_stream::Behaviour::new(),
     };

@@ -1,6 +1,6 @@
 //! The machine: owns all parts, routes inputs, and keeps the one deadline.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
@@ -288,6 +288,14 @@ impl<R: CryptoRng> Node<R> {
                 .member_of(key)
                 .map(|(account, _)| (account, community.member_name(account)))
         })
+    }
+
+    /// The communities that a peer is in with us.
+    #[must_use]
+    pub fn communities_of_peer(&self, key: NetworkKey) -> BTreeSet<CommunityId> {
+        let all = self.communities.iter();
+        let shared = all.filter(|(_, community)| community.member_of(key).is_some());
+        shared.map(|(id, _)| *id).collect()
     }
 
     /// Takes one input. Infallible; drain [`Self::poll_output`] to `None` before the next call.

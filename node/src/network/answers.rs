@@ -10,8 +10,8 @@ use libp2p::autonat::v2::server;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, DialError, DialFailure, FromSwarm, NetworkBehaviour, THandler,
-    THandlerInEvent, THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 
@@ -66,32 +66,18 @@ impl NetworkBehaviour for Behaviour {
         connection: ConnectionId,
         event: THandlerOutEvent<Self>,
     ) {
-        self.inner
-            .on_connection_handler_event(peer, connection, event);
+        // Not "no": a client believes for good that what could not be dialled can not be reached. A question that is
+        // dropped ends in an error, and is asked again of somebody else.
+        if self.friends.contains(&peer) {
+            self.inner
+                .on_connection_handler_event(peer, connection, event);
+        }
     }
 
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
-        loop {
-            let event = match self.inner.poll(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(event) => event,
-            };
-            let ToSwarm::Dial { opts } = &event else {
-                return Poll::Ready(event);
-            };
-            let peer = opts.get_peer_id();
-            if peer.is_some_and(|peer| self.friends.contains(&peer)) {
-                return Poll::Ready(event);
-            }
-            self.inner
-                .on_swarm_event(FromSwarm::DialFailure(DialFailure {
-                    peer_id: peer,
-                    error: &DialError::Aborted,
-                    connection_id: opts.connection_id(),
-                }));
-        }
+        self.inner.poll(cx)
     }
 }

@@ -4,17 +4,15 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use alloquy_core::limits::GOSSIP_BYTES_MAX;
-use alloquy_relay::{Door, Limits, hop};
+use alloquy_relay::{Door, Limits, Quota, hop};
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{
-    Swarm, SwarmBuilder, autonat, dcutr, identify, mdns, noise, ping, relay, tcp, upnp, yamux,
-};
+use libp2p::{Swarm, SwarmBuilder, dcutr, identify, mdns, noise, ping, relay, tcp, upnp, yamux};
 
-use super::{answers, pulse, seek, streams};
+use super::{answers, asks, pulse, seek, streams};
 
 /// Bytes around a sealed gossip frame: nonce and tag of the seal, names and lengths of the protocol.
 const GOSSIP_OVERHEAD_BYTES: usize = 4 * 1024;
@@ -63,7 +61,7 @@ pub(super) struct Behaviour {
     /// Relays for co-members, while this node is reachable from outside.
     pub(super) hop: relay::Behaviour,
     pub(super) punch: dcutr::Behaviour,
-    pub(super) asks_reach: autonat::v2::client::Behaviour,
+    pub(super) asks_reach: asks::Behaviour,
     pub(super) answers: answers::Behaviour,
     pub(super) seek: seek::Behaviour,
     pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
@@ -75,6 +73,9 @@ pub(super) struct Parts {
     pub(super) mdns: Switch,
     pub(super) upnp: Switch,
     pub(super) door: Door,
+    /// What others' circuits may carry.
+    pub(super) limits: Limits,
+    pub(super) quota: Quota,
 }
 
 /// On or off.
@@ -103,9 +104,9 @@ pub(super) fn swarm(keypair: Keypair, parts: &Parts) -> Result<Swarm<Behaviour>,
             streams: streams::Behaviour::default(),
             passes: libp2p_stream::Behaviour::new(),
             relayed,
-            hop: hop(own, &Limits::of_member(), &parts.door, None),
+            hop: hop(own, &parts.limits, &parts.door, &parts.quota),
             punch: dcutr::Behaviour::new(own),
-            asks_reach: autonat::v2::client::Behaviour::default(),
+            asks_reach: asks::Behaviour::default(),
             answers: answers::Behaviour::default(),
             seek: seek::Behaviour::new(own),
             upnp: (parts.upnp == Switch::On)

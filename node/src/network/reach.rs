@@ -8,7 +8,7 @@ use libp2p::{Multiaddr, PeerId};
 use super::address::{ip_of, is_circuit, is_global};
 
 /// Own addresses about which somebody was asked: some ports of some networks.
-const ASKED_MAX: usize = 64;
+pub(super) const ASKED_MAX: usize = 64;
 /// Own addresses that others have confirmed.
 const EXTERNAL_MAX: usize = 16;
 
@@ -51,12 +51,24 @@ pub enum Mapping {
     Refused,
 }
 
+/// How a try of an address ended.
+#[derive(Clone, Copy, Debug)]
+struct Tried {
+    reached: bool,
+    by: PeerId,
+    /// Which try it was: later ones have larger numbers.
+    number: u64,
+}
+
 /// What is known.
 #[derive(Debug)]
 pub(super) struct Reach {
-    asked: BTreeMap<Multiaddr, (bool, PeerId)>,
+    asked: BTreeMap<Multiaddr, Tried>,
+    tries: u64,
     named: BTreeSet<Multiaddr>,
     confirmed: BTreeSet<Multiaddr>,
+    /// Those that the router lets in.
+    mapped: BTreeSet<Multiaddr>,
     pub(super) mapping: Mapping,
 }
 
@@ -64,8 +76,10 @@ impl Reach {
     pub(super) fn new(upnp: bool) -> Self {
         Self {
             asked: BTreeMap::new(),
+            tries: 0,
             named: BTreeSet::new(),
             confirmed: BTreeSet::new(),
+            mapped: BTreeSet::new(),
             mapping: if upnp { Mapping::Asked } else { Mapping::Off },
         }
     }
@@ -77,9 +91,22 @@ impl Reach {
 
     /// A peer tried an address of ours.
     pub(super) fn tried(&mut self, address: Multiaddr, by: PeerId, reached: bool) {
-        if self.asked.len() < ASKED_MAX || self.asked.contains_key(&address) {
-            self.asked.insert(address, (reached, by));
+        if self.asked.len() >= ASKED_MAX && !self.asked.contains_key(&address) {
+            let negative = self.asked.iter().filter(|(_, tried)| !tried.reached);
+            let oldest = negative.min_by_key(|(_, tried)| tried.number);
+            let Some(oldest) = oldest.map(|(address, _)| address.clone()) else {
+                return;
+            };
+            self.asked.remove(&oldest);
         }
+        self.tries += 1;
+        let number = self.tries;
+        let tried = Tried {
+            reached,
+            by,
+            number,
+        };
+        self.asked.insert(address, tried);
     }
 
     /// An address is confirmed, or is so no more; whether that is news.
@@ -90,8 +117,48 @@ impl Reach {
         if stands {
             self.confirmed.len() < EXTERNAL_MAX && self.confirmed.insert(address.clone())
         } else {
-            self.confirmed.remove(address)
+            let asked = self.asked.remove(address).is_some();
+            self.confirmed.remove(address) || asked
         }
+    }
+
+    /// An address of this machine has gone, and with it what others have found out about the ways to it; those that
+    /// were confirmed. An IPv4 address inside is behind a router, so that any address outside may have led to it, but
+    /// for those of this machine itself (`listen`); all others lead to themselves. Of its own mappings the router says
+    /// itself when they end.
+    pub(super) fn forget(
+        &mut self,
+        gone: &Multiaddr,
+        listen: &BTreeSet<Multiaddr>,
+    ) -> Vec<Multiaddr> {
+        let Some(gone) = ip_of(gone).filter(|ip| !ip.is_loopback()) else {
+            return Vec::new();
+        };
+        let behind = gone.is_ipv4() && !is_global(gone);
+        let own: BTreeSet<IpAddr> = listen.iter().filter_map(ip_of).collect();
+        let led_there = |address: &Multiaddr| {
+            ip_of(address)
+                .is_some_and(|ip| ip == gone || behind && ip.is_ipv4() && !own.contains(&ip))
+        };
+        self.asked.retain(|address, _| !led_there(address));
+        let stands =
+            |address: &Multiaddr| self.named.contains(address) || self.mapped.contains(address);
+        self.confirmed
+            .extract_if(.., |address| led_there(address) && !stands(address))
+            .collect()
+    }
+
+    /// The router lets connections in at an address, or does so no more.
+    pub(super) fn map(&mut self, address: &Multiaddr, open: bool) {
+        if !open {
+            self.mapped.remove(address);
+            self.mapping = Mapping::Refused;
+            return;
+        }
+        if self.mapped.len() < EXTERNAL_MAX {
+            self.mapped.insert(address.clone());
+        }
+        self.mapping = Mapping::Open;
     }
 
     /// Addresses at which others have reached us, or will by what a person says.
@@ -113,25 +180,22 @@ impl Reach {
                 by: None,
             };
         }
-        let mut tried = self.asked.iter().filter(|(address, _)| of_family(address));
-        let reached = tried.clone().find(|(_, (reached, _))| *reached);
-        if let Some((_, (reached, by))) = reached.or_else(|| tried.next()) {
-            let reachability = match reached {
-                true => Reachability::Public,
-                false => Reachability::Private,
-            };
-            return Family {
-                reachability,
-                by: Some(*by),
-            };
-        }
+        let tried = self.asked.iter().filter(|(address, _)| of_family(address));
+        let tried: Vec<&Tried> = tried.map(|(_, tried)| tried).collect();
+        let reached = tried.iter().find(|tried| tried.reached);
         let confirmed = self.confirmed.iter().any(of_family);
+        let reachability = match (reached.is_some() || confirmed, tried.is_empty()) {
+            (true, _) => Reachability::Public,
+            (false, false) => Reachability::Private,
+            (false, true) => Reachability::Unknown,
+        };
+        let by = match confirmed {
+            true => reached.copied(),
+            false => reached.or(tried.first()).copied(),
+        };
         Family {
-            reachability: match confirmed {
-                true => Reachability::Public,
-                false => Reachability::Unknown,
-            },
-            by: None,
+            reachability,
+            by: by.map(|tried| tried.by),
         }
     }
 
@@ -141,7 +205,8 @@ impl Reach {
             listen
                 .iter()
                 .filter_map(ip_of)
-                .any(|ip| !ip.is_loopback() && family(&ip))
+                // An IPv4 address inside leads out through a router; an IPv6 address inside leads nowhere.
+                .any(|ip| !ip.is_loopback() && family(&ip) && (ip.is_ipv4() || is_global(ip)))
         };
         let public =
             |family: fn(&IpAddr) -> bool| self.family(family).reachability == Reachability::Public;
@@ -200,15 +265,74 @@ mod tests {
             "/ip4/192.168.1.7/tcp/1",
             "/ip6/2001:db8::1/tcp/1",
             "/ip4/127.0.0.1/tcp/1",
+            "/ip6/fe80::1/tcp/1",
+            "/ip6/fd00::1/tcp/1",
         ];
         let both: BTreeSet<_> = listen.map(parse).into();
         let only6: BTreeSet<_> = [parse(listen[1]), parse(listen[2])].into();
+        let only4: BTreeSet<_> = [0, 2, 3, 4].map(|at| parse(listen[at])).into();
         assert!(!reach.needs_no_relay(&only6));
         reach.tried(parse("/ip6/2001:db8::1/tcp/1"), PeerId::random(), true);
         assert!(reach.needs_no_relay(&only6));
         assert!(!reach.needs_no_relay(&both));
         reach.name(parse("/ip4/203.0.113.1/tcp/1"));
         assert!(reach.needs_no_relay(&both));
+        let mut reach = Reach::new(false);
+        assert!(!reach.needs_no_relay(&only4));
+        reach.tried(parse("/ip4/203.0.113.1/tcp/1"), PeerId::random(), true);
+        assert!(reach.needs_no_relay(&only4), "IPv6 inside leads nowhere");
+    }
+
+    #[test]
+    fn a_verdict_ends_with_the_address_that_it_was_about() {
+        let mut reach = Reach::new(false);
+        let [by, outside] = [PeerId::random(), PeerId::random()];
+        let (v4, v6) = ("/ip4/203.0.113.1/tcp/1", "/ip6/2001:db8::1/tcp/1");
+        for address in [v4, v6] {
+            reach.tried(parse(address), by, true);
+            reach.confirm(&parse(address), true);
+        }
+        let nowhere = BTreeSet::new();
+        let forget = |reach: &mut Reach, text: &str| reach.forget(&parse(text), &nowhere);
+        assert!(forget(&mut reach, "/ip4/127.0.0.1/tcp/1").is_empty());
+        assert!(forget(&mut reach, "/ip6/2001:db8::2/tcp/1").is_empty());
+        let (home, mine) = (parse("/ip4/192.168.1.7/tcp/1"), [parse(v4)].into());
+        assert!(reach.forget(&home, &mine).is_empty(), "it is our own");
+        assert!(reach.is_public());
+        assert_eq!(reach.forget(&home, &nowhere), [parse(v4)]);
+        let of4 = |reach: &Reach| reach.family(IpAddr::is_ipv4).reachability;
+        assert_eq!(of4(&reach), Reachability::Unknown);
+        assert_eq!(forget(&mut reach, v6), [parse(v6)]);
+        assert!(!reach.is_public());
+
+        // A router's word that stands weighs more than a try of another address.
+        reach.tried(parse("/ip4/203.0.113.1/tcp/9"), outside, false);
+        reach.confirm(&parse(v4), true);
+        reach.map(&parse(v4), true);
+        assert!(
+            reach.forget(&home, &nowhere).is_empty(),
+            "the router says so"
+        );
+        reach.tried(parse("/ip4/203.0.113.1/tcp/9"), outside, false);
+        assert_eq!(of4(&reach), Reachability::Public);
+        reach.tried(parse(v4), by, true);
+        assert!(reach.confirm(&parse(v4), false));
+        assert_eq!(of4(&reach), Reachability::Private, "the other try is left");
+    }
+
+    #[test]
+    fn what_did_not_lead_here_makes_room_for_what_is_new() {
+        let mut reach = Reach::new(false);
+        for n in 0..ASKED_MAX {
+            let address = parse(&format!("/ip4/203.0.113.1/tcp/{}", 1000 - n));
+            reach.tried(address, PeerId::random(), n == 0);
+        }
+        reach.tried(parse("/ip4/203.0.113.2/tcp/1"), PeerId::random(), true);
+        assert_eq!(reach.asked.len(), ASKED_MAX);
+        let kept = |text: &str| reach.asked.contains_key(&parse(text));
+        assert!(kept("/ip4/203.0.113.2/tcp/1"));
+        assert!(kept("/ip4/203.0.113.1/tcp/1000"), "reached there");
+        assert!(!kept("/ip4/203.0.113.1/tcp/999"), "the oldest that failed");
     }
 
     #[test]

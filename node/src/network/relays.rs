@@ -40,17 +40,52 @@ enum Reservation {
     Held(ListenerId, Vec<Multiaddr>),
 }
 
+/// A connection with a relay.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) id: ConnectionId,
+    pub(super) remote: Multiaddr,
+    /// It leads through another relay.
+    pub(super) relayed: bool,
+}
+
 #[derive(Debug)]
 struct Relay {
     named: bool,
     addresses: Vec<Multiaddr>,
-    connections: Vec<(ConnectionId, Multiaddr)>,
+    /// How many of them, from the first, a person typed.
+    typed: usize,
+    connections: Vec<Held>,
     /// Whether it speaks our own protocol too, as a member does.
     member: bool,
     reservation: Reservation,
     failures: u32,
     again: Option<Instant>,
     failure: Option<String>,
+}
+
+impl Relay {
+    /// Adds an address. What a person typed comes first, and only more of it displaces it.
+    fn place(&mut self, address: Multiaddr, typed: bool) {
+        let known = self.addresses.iter().position(|other| *other == address);
+        match known {
+            Some(at) if typed && at >= self.typed => drop(self.addresses.remove(at)),
+            Some(_) => return,
+            None if self.addresses.len() < PEER_ADDRESSES_MAX => {}
+            None if self.typed < self.addresses.len() => drop(self.addresses.remove(self.typed)),
+            None if typed => {
+                self.addresses.remove(0);
+                self.typed -= 1;
+            }
+            None => return,
+        }
+        if typed {
+            self.addresses.insert(self.typed, address);
+            self.typed += 1;
+        } else {
+            self.addresses.push(address);
+        }
+    }
 }
 
 /// What is to be done next.
@@ -85,6 +120,8 @@ pub struct RelayState {
 #[derive(Debug, Default)]
 pub(super) struct Relays {
     known: BTreeMap<PeerId, Relay>,
+    /// Learnt ones that made room for others.
+    forgotten: Vec<PeerId>,
 }
 
 impl Relays {
@@ -96,6 +133,7 @@ impl Relays {
         let relay = self.known.entry(peer).or_insert_with(|| Relay {
             named,
             addresses: Vec::new(),
+            typed: 0,
             connections: Vec::new(),
             member: false,
             reservation: Reservation::None,
@@ -104,12 +142,7 @@ impl Relays {
             failure: None,
         });
         relay.named |= named;
-        if !relay.addresses.contains(&address) {
-            if relay.addresses.len() == PEER_ADDRESSES_MAX {
-                relay.addresses.remove(0);
-            }
-            relay.addresses.push(address);
-        }
+        relay.place(address, named);
         true
     }
 
@@ -132,27 +165,30 @@ impl Relays {
         let Some(peer) = worst.map(|(peer, _)| *peer) else {
             return false;
         };
+        self.forgotten.push(peer);
         self.known.remove(&peer).is_some()
     }
 
+    /// Relays that were forgotten since the last call.
+    pub(super) fn take_forgotten(&mut self) -> Vec<PeerId> {
+        let mut forgotten = std::mem::take(&mut self.forgotten);
+        forgotten.retain(|peer| !self.known.contains_key(peer));
+        forgotten
+    }
+
     /// Remembers a relay's connection; whether it is not known to speak our own protocol.
-    pub(super) fn holds_back(
-        &mut self,
-        peer: &PeerId,
-        connection: ConnectionId,
-        remote: &Multiaddr,
-    ) -> bool {
+    pub(super) fn holds_back(&mut self, peer: &PeerId, connection: impl FnOnce() -> Held) -> bool {
         let Some(relay) = self.known.get_mut(peer) else {
             return false;
         };
-        relay.connections.push((connection, remote.clone()));
+        relay.connections.push(connection());
         !relay.member
     }
 
     /// A connection has gone.
     pub(super) fn closed(&mut self, peer: &PeerId, connection: ConnectionId) {
         if let Some(relay) = self.known.get_mut(peer) {
-            relay.connections.retain(|(id, _)| *id != connection);
+            relay.connections.retain(|held| held.id != connection);
         }
     }
 
@@ -170,11 +206,14 @@ impl Relays {
         self.known.contains_key(peer)
     }
 
-    /// A relay speaks our own protocol: its first connection, for a session.
-    pub(super) fn is_member(&mut self, peer: &PeerId) -> Option<(ConnectionId, Multiaddr)> {
-        let relay = self.known.get_mut(peer)?;
+    /// A peer speaks our own protocol: its connections, the oldest first, for a session if it is a relay that was held
+    /// back.
+    pub(super) fn is_member(&mut self, peer: &PeerId) -> Vec<Held> {
+        let Some(relay) = self.known.get_mut(peer) else {
+            return Vec::new();
+        };
         relay.member = true;
-        relay.connections.first().cloned()
+        relay.connections.clone()
     }
 
     /// Where a relay is.
@@ -346,7 +385,7 @@ impl Relays {
                 address: relay
                     .connections
                     .first()
-                    .map(|(_, remote)| remote)
+                    .map(|held| &held.remote)
                     .or(relay.addresses.first())
                     .map(ToString::to_string)
                     .unwrap_or_default(),
@@ -427,6 +466,31 @@ mod tests {
     }
 
     #[test]
+    fn a_relay_is_held_back_until_it_speaks_our_protocol_and_then_not_any_more() {
+        let (mut all, peer) = (Relays::default(), PeerId::random());
+        let held = |n: usize| Held {
+            id: ConnectionId::new_unchecked(n),
+            remote: at(1),
+            relayed: n == 1,
+        };
+        assert!(!all.holds_back(&peer, || held(0)), "no relay");
+        all.know(peer, at(1), true);
+        assert!(all.holds_back(&peer, || held(1)));
+        assert!(all.holds_back(&peer, || held(2)));
+        let all_of_it = all.is_member(&peer);
+        let told: Vec<_> = all_of_it
+            .iter()
+            .map(|held| (held.id, held.relayed))
+            .collect();
+        let id = ConnectionId::new_unchecked;
+        assert_eq!(told, [(id(1), true), (id(2), false)]);
+        for connection in 1..3 {
+            all.closed(&peer, id(connection));
+        }
+        assert!(!all.holds_back(&peer, || held(3)), "known from now on");
+    }
+
+    #[test]
     fn a_relay_gives_ways_to_its_own_place_only_and_not_many() {
         let (mut all, now) = (Relays::default(), Instant::now());
         let (peer, other) = (PeerId::random(), PeerId::random());
@@ -455,9 +519,25 @@ mod tests {
         }
         assert_eq!(all.known.len(), KNOWN_MAX);
         assert!(all.knows(&named) && !all.knows(&own));
+        let forgotten = all.take_forgotten();
+        assert_eq!(forgotten.len(), 200 + 1 - KNOWN_MAX);
+        assert!(forgotten.iter().all(|peer| !all.knows(peer)));
+        assert!(all.take_forgotten().is_empty(), "told once");
         for n in 0..100 {
+            all.know(named, at(n), false);
+        }
+        let addresses = all.addresses(&named);
+        assert_eq!(addresses.len(), PEER_ADDRESSES_MAX);
+        assert_eq!(addresses[0], at(1), "what a person typed stays");
+        assert!(
+            addresses.contains(&at(99)),
+            "what is new displaces what is old"
+        );
+        for n in 100..200 {
             all.know(named, at(n), true);
         }
         assert_eq!(all.addresses(&named).len(), PEER_ADDRESSES_MAX);
+        all.know(named, at(1), false);
+        assert!(!all.addresses(&named).contains(&at(1)));
     }
 }

@@ -1,14 +1,18 @@
 //! Finding co-members who have moved: Kademlia under our own name, among co-members alone.
 //!
 //! A node answers co-members, and asks those of them that are connected. What it tells of a co-member is what leads to it from outside:
-//! public addresses and ways through relays, never those of a local network. Nothing is stored for others; there is no
-//! bootstrap but the co-members that are connected.
+//! public addresses and ways through relays, never those of a local network. It tells it only to who is in a community
+//! with that co-member. Nothing is stored for others; there is no bootstrap but the co-members that are connected.
+//!
+//! Kademlia's own table is empty but while somebody is answered or a search begins, and then holds whom they may hear
+//! of. So it never begins a search by itself either.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use alloquy_ids::CommunityId;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::kad::store::{MemoryStore, MemoryStoreConfig};
@@ -36,7 +40,10 @@ const ANSWER_MAX: NonZeroUsize = NonZeroUsize::new(20).expect("20 is not zero");
 /// Kademlia that hears and asks co-members alone.
 pub(super) struct Behaviour {
     inner: kad::Behaviour<MemoryStore>,
-    friends: BTreeSet<PeerId>,
+    /// Co-members, and the communities that each of them is in with us.
+    friends: BTreeMap<PeerId, BTreeSet<CommunityId>>,
+    /// Where connected ones are.
+    places: BTreeMap<PeerId, Vec<Multiaddr>>,
 }
 
 impl Behaviour {
@@ -65,42 +72,71 @@ impl Behaviour {
         inner.set_mode(Some(Mode::Server));
         Self {
             inner,
-            friends: BTreeSet::new(),
+            friends: BTreeMap::new(),
+            places: BTreeMap::new(),
         }
     }
 
     /// Who is heard and asked from now on.
-    pub(super) fn befriend(&mut self, friends: BTreeSet<PeerId>) {
-        let gone: Vec<PeerId> = self.friends.difference(&friends).copied().collect();
-        for peer in gone {
-            self.inner.remove_peer(&peer);
-        }
+    pub(super) fn befriend(&mut self, friends: BTreeMap<PeerId, BTreeSet<CommunityId>>) {
+        self.places.retain(|peer, _| friends.contains_key(peer));
         self.friends = friends;
     }
 
     /// Remembers where a co-member is, to tell others.
     pub(super) fn know(&mut self, peer: PeerId, addresses: &[Multiaddr]) {
-        if addresses.is_empty() || !self.friends.contains(&peer) {
+        if addresses.is_empty() || !self.friends.contains_key(&peer) {
             return;
         }
-        self.inner.remove_peer(&peer);
-        // One that is nowhere outside may still be asked while it is connected: a name alone leads nobody to it.
-        self.inner
-            .add_address(&peer, Multiaddr::empty().with(Protocol::P2p(peer)));
         let told = addresses.iter().filter(|address| may_be_told(address));
-        for address in told.take(TOLD_MAX) {
-            self.inner.add_address(&peer, split_peer(address.clone()).0);
-        }
+        let told = told.map(|address| split_peer(address.clone()).0);
+        self.places.insert(peer, told.take(TOLD_MAX).collect());
     }
 
-    /// Begins to search for a peer.
+    /// Begins to search for a peer: asks those who may know of it.
     pub(super) fn seek(&mut self, peer: PeerId) {
-        self.inner.get_closest_peers(peer);
+        let known = self.friends.get(&peer).is_some_and(|all| !all.is_empty());
+        let asked = |other: &PeerId| !known || self.share(&peer, other);
+        let shown = self.places.keys().copied().filter(asked).collect();
+        self.while_shown(shown, |inner| {
+            inner.get_closest_peers(peer);
+        });
+    }
+
+    /// Whether two co-members are in a community with each other.
+    fn share(&self, one: &PeerId, other: &PeerId) -> bool {
+        let both = self.friends.get(one).zip(self.friends.get(other));
+        both.is_some_and(|(one, other)| !one.is_disjoint(other))
+    }
+
+    /// Does something while Kademlia knows where these peers are, and no others.
+    fn while_shown(
+        &mut self,
+        shown: Vec<PeerId>,
+        act: impl FnOnce(&mut kad::Behaviour<MemoryStore>),
+    ) {
+        for peer in &shown {
+            // One that is nowhere outside may still be asked while it is connected: a name alone leads nobody to it.
+            let name = Multiaddr::empty().with(Protocol::P2p(*peer));
+            self.inner.add_address(peer, name);
+            for address in self.places.get(peer).into_iter().flatten() {
+                self.inner.add_address(peer, address.clone());
+            }
+        }
+        act(&mut self.inner);
+        for peer in &shown {
+            self.inner.remove_peer(peer);
+        }
+        // Peers that come to the table make Kademlia search for more half a second later, unless it is told to begin
+        // while the table is empty.
+        if self.inner.bootstrap().is_ok() {
+            tracing::debug!("a search of Kademlia's own began");
+        }
     }
 
     /// Where a search says that a peer is, when it would go on to that peer.
     fn heard_of(&mut self, peer: PeerId) -> Option<Found> {
-        if !self.friends.contains(&peer) {
+        if !self.friends.contains_key(&peer) {
             return None;
         }
         let id = ConnectionId::new_unchecked(0);
@@ -180,9 +216,12 @@ impl NetworkBehaviour for Behaviour {
         event: THandlerOutEvent<Self>,
     ) {
         // A stranger's question is not answered, and its word is not taken.
-        if self.friends.contains(&peer) {
-            self.inner
-                .on_connection_handler_event(peer, connection, event);
+        if self.friends.contains_key(&peer) {
+            let others = self.places.keys().copied();
+            let shown = others.filter(|other| self.share(&peer, other)).collect();
+            self.while_shown(shown, |inner| {
+                inner.on_connection_handler_event(peer, connection, event);
+            });
         }
     }
 

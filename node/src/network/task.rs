@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use alloquy_core::{Fault, Input, Topic};
+use alloquy_ids::CommunityId;
 use alloquy_relay::{Door, Pass};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -26,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::behaviour::{Behaviour, BehaviourEvent};
+use super::circuits::Circuits;
 use super::dials::Dials;
 use super::faults::Faults;
 use super::gossip::{self, Verdicts};
@@ -71,7 +73,10 @@ pub(super) struct Task {
     said: BTreeMap<PeerId, Said>,
     look_at: Instant,
     door: Door,
+    circuits: Circuits,
     co_members: BTreeSet<PeerId>,
+    /// The communities that co-members are in, or were when they were connected.
+    communities: BTreeMap<PeerId, BTreeSet<CommunityId>>,
     /// Whom the core keeps.
     kept: BTreeSet<PeerId>,
     /// Who was searched for lately.
@@ -112,7 +117,9 @@ impl Task {
             said: BTreeMap::new(),
             look_at: Instant::now(),
             door: settings.door,
+            circuits: settings.circuits,
             co_members: BTreeSet::new(),
+            communities: BTreeMap::new(),
             kept: BTreeSet::new(),
             sought: BTreeMap::new(),
             pass: settings.pass,
@@ -227,7 +234,7 @@ impl Task {
                     }
                 }
             }
-            Request::CoMembers(keys) => self.serve_co_members(&keys),
+            Request::CoMembers(members) => self.serve_co_members(members),
             Request::Penalize(key, fault) => {
                 if let Some(peer) = address::peer_of(key) {
                     self.penalize(peer, &fault);
@@ -334,6 +341,7 @@ impl Task {
             BehaviourEvent::Streams(incoming) => self.on_stream(incoming),
             BehaviourEvent::Punch(event) => self.on_punched(event),
             BehaviourEvent::AsksReach(event) => self.on_asked_reach(&event),
+            BehaviourEvent::Hop(event) => self.on_relaying(&event),
             BehaviourEvent::Seek(found) => self.on_found(found),
             BehaviourEvent::Upnp(event) => self.on_mapping(&event),
             BehaviourEvent::Identify(identify::Event::Error {

@@ -1,26 +1,27 @@
 //! Being reachable: what others and the router say of this node, and the relays that it uses or is.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use alloquy_core::Input;
-use alloquy_ids::NetworkKey;
-use alloquy_relay::{Admission, Door, Listed, Pass, peer_of};
+use alloquy_relay::{Admission, Door, Limits, Listed, Pass, Quota, peer_of};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, autonat, identify, relay, upnp};
 use tokio::time::Instant;
 
 use super::{LOOK_EVERY, Task, address};
+use crate::network::circuits::Circuits;
 use crate::network::frames;
 use crate::network::reach::Mapping;
 use crate::network::redial::Why;
 use crate::network::relays::Next;
-use crate::network::{ReachState, behaviour, seek};
+use crate::network::{CoMembers, ReachState, behaviour, seek};
 
 /// What the task is started with.
 #[derive(Debug)]
 pub(in crate::network) struct Settings {
     pub(in crate::network) door: Door,
+    pub(in crate::network) circuits: Circuits,
     pub(in crate::network) pass: Option<Pass>,
     pub(in crate::network) relays: Vec<Multiaddr>,
     pub(in crate::network) announce: Vec<Multiaddr>,
@@ -93,8 +94,13 @@ impl Task {
                 }
             }
         }
-        for peer in self.relays.idle() {
+        let mut over = self.relays.idle();
+        over.extend(self.relays.take_forgotten());
+        for peer in over {
             self.redial.unwant(peer, Why::Relay);
+            if !self.redial.is_wanted_by_name(&peer) {
+                self.swarm.behaviour_mut().limits.remove_peer_id(&peer);
+            }
         }
         self.tell_reach();
     }
@@ -143,11 +149,9 @@ impl Task {
         }
         let said = Said { hop, shown, places };
         self.said.insert(peer, said);
-        if info.protocols.contains(&frames::PROTOCOL)
-            && let Some((id, remote)) = self.relays.is_member(&peer)
-            && !self.sessions.contains_key(&peer)
-        {
-            self.begin_held_session(peer, id, remote);
+        let member = info.protocols.contains(&frames::PROTOCOL);
+        if member {
+            self.begin_held_session(peer);
         }
         self.dials.hurry(&peer, now);
         let addresses = address::texts_of(&info.listen_addrs);
@@ -163,6 +167,9 @@ impl Task {
                 && self.redial.is_wanted_by_name(&peer)
             {
                 self.relays.know(peer, remote, false);
+                if member {
+                    self.relays.is_member(&peer);
+                }
             }
         }
         self.look_at = now;
@@ -189,13 +196,27 @@ impl Task {
         }
     }
 
+    /// An address of this machine has gone: what was found out about ways to it does not hold any more.
+    pub(super) fn forget_reach(&mut self, gone: &Multiaddr) {
+        if address::is_circuit(gone) {
+            return;
+        }
+        for address in self.reach.forget(gone, &self.listen) {
+            self.swarm.remove_external_address(&address);
+        }
+        if address::ip_of(gone).is_some_and(|ip| ip.is_ipv4() && !ip.is_loopback()) {
+            self.swarm.behaviour_mut().asks_reach.forget();
+        }
+        self.on_reach_changed();
+    }
+
     pub(super) fn on_mapping(&mut self, event: &upnp::Event) {
-        self.reach.mapping = match event {
-            upnp::Event::NewExternalAddr(_) => Mapping::Open,
-            upnp::Event::ExpiredExternalAddr(_) => Mapping::Refused,
-            upnp::Event::GatewayNotFound => Mapping::NoRouter,
-            upnp::Event::NonRoutableGateway => Mapping::Behind,
-        };
+        match event {
+            upnp::Event::NewExternalAddr(address) => self.reach.map(address, true),
+            upnp::Event::ExpiredExternalAddr(address) => self.reach.map(address, false),
+            upnp::Event::GatewayNotFound => self.reach.mapping = Mapping::NoRouter,
+            upnp::Event::NonRoutableGateway => self.reach.mapping = Mapping::Behind,
+        }
         self.on_reach_changed();
     }
 
@@ -205,9 +226,37 @@ impl Task {
         self.look_at = Instant::now();
     }
 
+    /// Circuits of others through this node: libp2p does not tell what they carry, so they count by their time.
+    pub(super) fn on_relaying(&mut self, event: &relay::Event) {
+        let now = Instant::now();
+        match event {
+            relay::Event::CircuitReqAccepted {
+                src_peer_id: from,
+                dst_peer_id: to,
+            } => {
+                let session = self.sessions.get(from);
+                let mut paths = session.iter().flat_map(|session| &session.connections);
+                let place = paths.find(|path| !path.relayed);
+                let place = place.map(|path| path.remote.clone());
+                self.circuits.began(*from, *to, place, now);
+            }
+            relay::Event::CircuitClosed {
+                src_peer_id: from,
+                dst_peer_id: to,
+                ..
+            } => self.circuits.ended(*from, *to, now),
+            _ => {}
+        }
+    }
+
     /// Which connected peers are co-members: those may reserve here.
-    pub(super) fn serve_co_members(&mut self, keys: &BTreeSet<NetworkKey>) {
-        self.co_members = keys.iter().filter_map(|key| peer_of(*key)).collect();
+    pub(super) fn serve_co_members(&mut self, members: CoMembers) {
+        let named = |(key, communities)| peer_of(key).map(|peer| (peer, communities));
+        let members: BTreeMap<_, _> = members.into_iter().filter_map(named).collect();
+        self.co_members = members.keys().copied().collect();
+        // Of those who went, what they were in is still known.
+        self.communities.retain(|peer, _| self.kept.contains(peer));
+        self.communities.extend(members);
         self.befriend();
         self.open_door();
     }
@@ -244,9 +293,12 @@ pub(in crate::network) fn closed_door() -> Door {
 
 /// Switches as the swarm is told them.
 pub(in crate::network) fn parts(mdns: bool, upnp: bool, door: &Door) -> behaviour::Parts {
+    let limits = Limits::of_member();
     behaviour::Parts {
         mdns: mdns.into(),
         upnp: upnp.into(),
         door: door.clone(),
+        limits,
+        quota: Quota::new(&limits, door),
     }
 }

@@ -23,7 +23,11 @@ impl Task {
         let behaviour = self.swarm.behaviour_mut();
         behaviour.answers.befriend(friends.clone());
         let seek = &mut behaviour.seek;
-        seek.befriend(friends);
+        let communities = |peer: PeerId| {
+            let known = self.communities.get(&peer).cloned();
+            (peer, known.unwrap_or_default())
+        };
+        seek.befriend(friends.into_iter().map(communities).collect());
         // Some said where they are before they were known to be friends.
         for (peer, said) in &self.said {
             seek.know(*peer, &said.places);

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::Task;
 use crate::network::frames::{self, Outgoing, ReadError};
 use crate::network::pulse::{Beat, Pulse};
+use crate::network::relays::Held;
 use crate::network::streams::Incoming;
 use crate::network::{PeerWay, address};
 
@@ -186,10 +187,15 @@ impl Task {
             relayed,
             pulse: Pulse::new(Instant::now()),
         };
+        let held = || Held {
+            id: connection,
+            remote: path.remote.clone(),
+            relayed,
+        };
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.connections.push(path);
             self.move_to_direct(peer);
-        } else if self.relays.holds_back(&peer, connection, &path.remote) {
+        } else if self.relays.holds_back(&peer, held) {
             // A relay need not be one of us: it says so itself (`on_identified`).
         } else {
             self.begin_session(peer, path);
@@ -225,15 +231,25 @@ impl Task {
         tracing::info!(%peer, "a peer is up");
     }
 
-    /// A relay turned out to be one of us.
-    pub(super) fn begin_held_session(&mut self, peer: PeerId, id: ConnectionId, remote: Multiaddr) {
-        let path = Path {
-            id,
-            remote,
-            relayed: false,
+    /// A peer turned out to be one of us: a session begins, if it was held back as a relay.
+    pub(super) fn begin_held_session(&mut self, peer: PeerId) {
+        let held = self.relays.is_member(&peer);
+        let blocked = self.faults.is_blocked(&peer, Instant::now());
+        if blocked || self.sessions.contains_key(&peer) {
+            return;
+        }
+        let mut paths = held.into_iter().map(|held| Path {
+            id: held.id,
+            remote: held.remote,
+            relayed: held.relayed,
             pulse: Pulse::new(Instant::now()),
-        };
-        self.begin_session(peer, path);
+        });
+        let Some(first) = paths.next() else { return };
+        self.begin_session(peer, first);
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.connections.extend(paths);
+        }
+        self.move_to_direct(peer);
         self.tell_paths(peer);
     }
 
@@ -392,6 +408,10 @@ impl Task {
             connection,
             stream,
         } = incoming;
+        if !self.sessions.contains_key(&peer) {
+            // Its first words may come before it has said what it speaks.
+            self.begin_held_session(peer);
+        }
         let Some(session) = self.sessions.get_mut(&peer) else {
             return;
         };
@@ -490,8 +510,11 @@ impl Task {
         let Some(session) = self.sessions.get_mut(&peer) else {
             return;
         };
+        let mut through_relay = false;
         if let Some(reader) = &mut session.reader {
             reader.ended = true;
+            let connection = reader.connection;
+            through_relay = session.is_relayed(connection);
         }
         match result {
             Err(error @ ReadError::TooLong(_)) => {
@@ -505,7 +528,8 @@ impl Task {
                     self.end_move(peer);
                 }
             }
-            Err(_) if session.next.is_some() => {
+            // Through a relay, what was still under way is lost; a stream that came after it would tear a hole.
+            Err(_) if session.next.is_some() || through_relay => {
                 self.break_session(peer, "frames were lost while the peer moved");
             }
             // The peer's writer begins a new session if it has something to say.

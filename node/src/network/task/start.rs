@@ -182,6 +182,7 @@ impl Task {
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => {
                 self.listen.remove(&address);
+                self.forget_reach(&address);
                 self.tell_listen();
             }
             SwarmEvent::ListenerClosed {
@@ -198,7 +199,10 @@ impl Task {
                     self.on_reservation_lost(relay);
                 } else if addresses.iter().any(|address| !is_circuit(address)) {
                     tracing::warn!(?reason, "a listener has ended");
-                    self.listen.retain(|address| !addresses.contains(address));
+                    for address in &addresses {
+                        self.listen.remove(address);
+                        self.forget_reach(address);
+                    }
                 }
                 self.tell_listen();
             }

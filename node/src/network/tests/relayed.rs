@@ -170,22 +170,40 @@ async fn a_session_moves_to_a_direct_connection_and_loses_nothing() {
     until(&ben, "a reservation", |state| reserved(state) == 1).await;
     ben.carry_out(Request::Keep(ana.key(), through(&ana, &relay)))
         .await;
-    // Sent as soon as a way is there, through the relay: some are still in it when the first go directly.
-    const FRAMES: u32 = 1_000;
+    // Sent from the first way on, through the relay, until long after both have moved: at every moment so many are under
+    // way that at the move some are still in the relay when the next ones go directly.
+    const WINDOW: u32 = 200;
     let body = |n: u32| Bytes::from([&n.to_le_bytes()[..], &[7; 20_000]].concat());
-    let bodies: Vec<Bytes> = (0..FRAMES).map(body).collect();
     assert_eq!(up(&mut ana).await, ben.key());
-    for body in &bodies {
-        ana.carry_out(Request::Send(ben.key(), body.clone())).await;
-    }
     assert_eq!(up(&mut ben).await, ana.key());
-    for body in &bodies {
-        ben.carry_out(Request::Send(ana.key(), body.clone())).await;
-    }
-    for (n, body) in bodies.iter().enumerate() {
+    let keys = [ana.key(), ben.key()];
+    let direct = |network: &Network, other: NetworkKey| {
+        let state = network.state().borrow().clone();
+        let used = state.peers.get(&other).and_then(|ways| ways.first());
+        used.is_some_and(|way| !way.contains("p2p-circuit"))
+    };
+    assert!(!direct(&ana, keys[1]), "it begins in the relay");
+    let (mut sent, mut got, mut last) = (0, 0, None);
+    while last != Some(got) {
+        while sent < got + WINDOW {
+            ana.carry_out(Request::Send(keys[1], body(sent))).await;
+            ben.carry_out(Request::Send(keys[0], body(sent))).await;
+            sent += 1;
+        }
         let (at_ben, at_ana) = (frame(&mut ben).await, frame(&mut ana).await);
-        assert_eq!((at_ben.0, at_ana.0), (ana.key(), ben.key()));
-        assert!(at_ben.1 == *body && at_ana.1 == *body, "frame {n}");
+        assert_eq!((at_ben.0, at_ana.0), (keys[0], keys[1]));
+        assert!(
+            at_ben.1 == body(got) && at_ana.1 == body(got),
+            "frame {got}"
+        );
+        got += 1;
+        if last.is_none() && direct(&ana, keys[1]) && direct(&ben, keys[0]) {
+            last = Some(got + 5 * WINDOW);
+        }
+    }
+    for n in got..sent {
+        assert_eq!(frame(&mut ben).await, (keys[0], body(n)));
+        assert_eq!(frame(&mut ana).await, (keys[1], body(n)));
     }
     for (network, other) in [(&ana, ben.key()), (&ben, ana.key())] {
         until(network, "the move", |state| {
@@ -272,7 +290,7 @@ async fn a_member_that_is_reachable_relays_for_co_members_and_for_nobody_else() 
     assert_eq!(up(&mut ben).await, ana.key());
     up(&mut ana).await;
     up(&mut ana).await;
-    ana.carry_out(Request::CoMembers([ben.key()].into())).await;
+    ana.carry_out(Request::CoMembers(members(&[&ben]))).await;
     until(&ben, "a place with Ana", |state| reserved(state) == 1).await;
     let way = ben.state().borrow().listen.clone();
     let way = way
@@ -300,25 +318,43 @@ async fn a_co_member_that_has_moved_is_found_through_another_one_and_strangers_a
     assert_eq!(up(&mut ben).await, ana.key());
     let mut stranger = node(3, &[TCP], &[]).await;
     let mut cid = node(4, &[TCP], &[]).await;
-    ben.carry_out(Request::CoMembers([ana.key(), cid.key()].into()))
-        .await;
+    // Eve is a co-member of Ben's too, in another community.
+    let mut eve = node(5, &[TCP], &[]).await;
+    let mut all = members(&[&ana, &cid]);
+    all.insert(eve.key(), [CommunityId([2; 32])].into());
+    ben.carry_out(Request::CoMembers(all)).await;
     let nowhere = vec!["/ip4/127.0.0.1/tcp/1".to_owned()];
-    for network in [&stranger, &cid] {
+    for network in [&stranger, &eve, &cid] {
         network
             .carry_out(Request::Keep(ben.key(), addresses(&ben)))
             .await;
     }
     assert_eq!(up(&mut stranger).await, ben.key());
+    assert_eq!(up(&mut eve).await, ben.key());
     assert_eq!(up(&mut cid).await, ben.key());
-    for network in [&stranger, &cid] {
+    for network in [&stranger, &eve, &cid] {
         network
             .carry_out(Request::Keep(ana.key(), nowhere.clone()))
             .await;
     }
     assert_eq!(up(&mut cid).await, ana.key());
     up(&mut ana).await;
-    let mut state = stranger.state();
-    let told = state.wait_for(|state| state.peers.contains_key(&ana.key()));
-    let told = tokio::time::timeout(Duration::from_secs(3), told).await;
-    assert!(told.is_err(), "the stranger was told where Ana is");
+    for other in [stranger, eve] {
+        let mut state = other.state();
+        let told = state.wait_for(|state| state.peers.contains_key(&ana.key()));
+        let told = tokio::time::timeout(Duration::from_secs(3), told).await;
+        assert!(
+            told.is_err(),
+            "one who shares no community was told where Ana is"
+        );
+    }
+}
+
+/// Co-members of one community.
+fn members(all: &[&Network]) -> CoMembers {
+    let communities = BTreeSet::from([CommunityId([1; 32])]);
+    let all = all
+        .iter()
+        .map(|network| (network.key(), communities.clone()));
+    all.collect()
 }
