@@ -1,5 +1,6 @@
 //! Rules of a community: who may change them, and what stands when several do.
 
+use alloquy_ids::UnixMs;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::policy::{JoinRule, LinkRule, Policy, Rule};
 
@@ -81,4 +82,35 @@ fn a_waiting_period_ends_by_the_signed_time_of_the_admission() {
     club.grant("ana", &heads, "ben", small);
     assert_eq!(writes(&club, ben), None);
     club.check();
+}
+
+/// Two members of rank 0 admit somebody at once; the later time must not count, whichever operation stands.
+#[test]
+fn who_admits_a_member_once_more_does_not_have_it_wait_longer() {
+    let mut stood = [0; 2];
+    for n in 0..8 {
+        let mut club = Club::with(&[("mallory", 0), ("dan", 0)]);
+        club.now("ana", rule(Rule::Wait(5_000)));
+        // Makes ids differ from round to round.
+        club.wall = UnixMs(n);
+        club.now("ana", role(1));
+        let ben = club.id("ben");
+        let old = club.heads();
+        club.wall = UnixMs(1_000);
+        let first = club.admit("dan", &old, "ben");
+        club.wall = UnixMs(u64::MAX);
+        let second = club.admit("mallory", &old, "ben");
+        assert!(club.effective(first) && club.effective(second));
+        let stands = club.state().members[&ben].admitted;
+        stood[usize::from(stands == second)] += 1;
+        let from = |club: &Club| club.log().writes_from(&club.state(), ben);
+        assert_eq!(from(&club), Some(UnixMs(6_000)), "round {n}");
+        club.check();
+        // An admission with everything else in its past is no way either.
+        let heads = club.heads();
+        club.admit("mallory", &heads, "ben");
+        assert_eq!(from(&club), Some(UnixMs(6_000)), "round {n}");
+        club.check();
+    }
+    assert!(stood.iter().all(|rounds| *rounds > 0), "{stood:?}");
 }
