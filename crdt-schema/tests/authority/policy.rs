@@ -2,6 +2,7 @@
 
 use alloquy_ids::UnixMs;
 use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_schema::codec::Canonical;
 use alloquy_schema::policy::{JoinRule, LinkRule, Policy, Rule};
 
 use crate::club::{Club, role};
@@ -113,4 +114,26 @@ fn who_admits_a_member_once_more_does_not_have_it_wait_longer() {
         club.check();
     }
     assert!(stood.iter().all(|rounds| *rounds > 0), "{stood:?}");
+}
+
+/// A later release's rules have no effect here, and are no fault of whoever set them.
+#[test]
+fn a_rule_that_is_not_known_is_kept_and_ignored() {
+    let mut club = Club::with(&[]);
+    let unknown = |bytes: &[u8]| AuthorityOp::Unknown {
+        tag: 31,
+        bytes: bytes.to_vec(),
+    };
+    for bytes in [&[7, 1, 2][..], &[0], &[1, 4], &[1, 0], &[3, 9, 9]] {
+        let op = unknown(bytes);
+        let read = AuthorityOp::from_bytes(&op.to_bytes());
+        assert_eq!(read.as_ref(), Ok(&op), "{bytes:?}");
+        club.now("ana", op);
+        assert_eq!(*club.state().policy, Policy::default());
+    }
+    // What is known must hold.
+    for bytes in [&[1, 1, 0][..], &[2, 0], &[4, 2], &[5, 1, 1]] {
+        assert!(AuthorityOp::from_bytes(&unknown(bytes).to_bytes()).is_err());
+    }
+    club.check();
 }
