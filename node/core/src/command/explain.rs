@@ -293,7 +293,10 @@ impl<R: CryptoRng> Node<R> {
                 needed,
             }
         };
-        proposals.iter().map(|(_, proposal)| view(proposal)).collect()
+        proposals
+            .iter()
+            .map(|(_, proposal)| view(proposal))
+            .collect()
     }
 }
 

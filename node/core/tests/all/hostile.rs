@@ -144,7 +144,7 @@ fn malformed_frames_are_named_and_blamed() {
         ),
         (
             [
-                vec![1, 14],
+                vec![1, 15],
                 vec![0; 32],
                 vec![1],
                 vec![0; 32],

@@ -372,8 +372,7 @@ fn whoever_came_in_while_the_invite_was_withdrawn_is_below_it_all_the_same() {
     world.pass(3_000);
     assert_eq!(members(&mut world, 0), ["ana", "ben"]);
     let raider = world.peers[2].node.account();
-    let Reply::Branch { removed, .. } =
-        world.ok(0, &format!("remove-branch club {invite} --ban"))
+    let Reply::Branch { removed, .. } = world.ok(0, &format!("remove-branch club {invite} --ban"))
     else {
         panic!("a branch")
     };

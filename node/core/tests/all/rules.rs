@@ -320,7 +320,11 @@ fn the_limit_of_joins_counts_accounts_that_came_in_of_late() {
     let Reply::Members { members } = world.ok(0, "members club") else {
         panic!("members")
     };
-    assert_eq!(members.len(), 3, "ana, ben, and whoever came from the future");
+    assert_eq!(
+        members.len(),
+        3,
+        "ana, ben, and whoever came from the future"
+    );
     // One of three is in: two more may come, a fourth may not.
     let link = world.word(0, "invite club", "invite");
     for at in 2..4 {
