@@ -339,8 +339,8 @@ fn what_is_undone_ends_at_the_caller_and_at_whoever_stands_as_high() {
     role(&mut world, "order", 50, "manage-messages", "mo");
     world.ok(0, "role grant club order pia");
     world.pass(1_000);
-    for at in 2..8 {
-        world.ok(at, &format!("send club/general {}", names[at]));
+    for (at, name) in names.iter().enumerate().skip(2) {
+        world.ok(at, &format!("send club/general {name}"));
     }
     world.pass(1_000);
     world.ok(7, "leave club");
