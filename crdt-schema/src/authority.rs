@@ -175,17 +175,22 @@ impl AuthorityLog {
         Some(self.store.standing(&heads, &self.evaluated()))
     }
 
-    /// From when on a member may write, by the waiting period of a state of this log and the signed time of the
-    /// member's admission there. `None`: always, as for owners, members with a role, and the founder.
+    /// From when on a member may write, by the waiting period of a state of this log and the earliest signed time
+    /// among the member's effective admissions there: whoever admits a member again does not have it wait again.
+    /// `None`: always, as for owners, members with a role, and the founder.
     #[must_use]
     pub fn writes_from(&self, state: &State, account: AccountId) -> Option<UnixMs> {
         if state.policy.wait_ms == 0 || state.is_owner(account) {
             return None;
         }
         let member = state.members.get(&account)?;
-        let admission = self.dag.get(member.admitted)?.header();
-        let newcomer = member.roles.is_empty() && admission.scope != ScopeId::ZERO;
-        newcomer.then(|| state.policy.writes_from(admission.wall))
+        if account == state.founder || !member.roles.is_empty() {
+            return None;
+        }
+        // A grant keeps a member whose admission fell.
+        let fell = || Some(self.dag.get(member.admitted)?.header().wall);
+        let came = state.came.get(&account).copied().or_else(fell)?;
+        Some(state.policy.writes_from(came))
     }
 
     /// Whether `op` is in the closure of `heads` (a head is in its own closure).
@@ -417,6 +422,7 @@ fn unit_of(
         origin,
         part,
         lamport: header.lamport,
+        wall: header.wall,
         repeated: origin != event.id(),
         device: header.device,
         author,

@@ -3,6 +3,8 @@
 //! Only the waiting period decides whether an event counts, by signed times (docs/protocol.md, "Permitted"). How
 //! people come in is for the admitting member to judge, words and links for whoever shows a message.
 
+use std::borrow::Cow;
+
 use alloquy_ids::UnixMs;
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
@@ -113,6 +115,17 @@ impl Policy {
 }
 
 impl Rule {
+    /// Whether this release knows the number of a rule and what it chooses. What it does not know has no effect.
+    #[must_use]
+    pub(crate) fn is_known(mut r: Reader<'_>) -> bool {
+        match r.u8("rule") {
+            Ok(1) => r.u8("join rule").is_ok_and(|rule| (1..=3).contains(&rule)),
+            Ok(3) => r.u8("link rule").is_ok_and(|rule| (1..=3).contains(&rule)),
+            Ok(rule) => (1..=6).contains(&rule),
+            Err(_) => false,
+        }
+    }
+
     /// The rule's number: first byte of its canonical form.
     #[must_use]
     pub const fn tag(&self) -> u8 {
@@ -137,17 +150,47 @@ pub fn normal_words(text: &str) -> String {
     words.join(" ")
 }
 
+/// These words as they are looked up, ascending, each with its place in the list. The list holds words as their author
+/// saw them, which other tables of letters may see otherwise: whether a list is valid never depends on such tables.
+fn listed(words: &[String]) -> Vec<(Cow<'_, str>, usize)> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b' ';
+    let normal = |word: &'_ String| match word.bytes().all(plain) {
+        true => None,
+        false => Some(normal_words(word)),
+    };
+    let mut listed: Vec<_> = words
+        .iter()
+        .map(|word| normal(word).map_or(Cow::Borrowed(word.as_str()), Cow::Owned))
+        .zip(0..)
+        .filter(|(word, _)| !word.is_empty())
+        .collect();
+    listed.sort();
+    listed
+}
+
 /// The first of these rule words that a text holds as whole words, however it is capitalised.
+///
+/// Phrases of the text are looked up in the sorted list, so that a long list costs little for each message.
 #[must_use]
 pub fn word_in<'a>(words: &'a [String], text: &str) -> Option<&'a str> {
-    if words.is_empty() {
-        return None;
+    let listed = listed(words);
+    let longest = listed.iter().map(|(word, _)| word.len()).max()?;
+    let text = normal_words(text);
+    let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b' ');
+    let ends: Vec<_> = breaks.map(|(at, _)| at).chain([text.len()]).collect();
+    let mut found: Option<usize> = None;
+    let mut start = 0;
+    for (n, end) in ends.iter().enumerate() {
+        let near = ends[n..].iter().take_while(|end| **end - start <= longest);
+        for end in near {
+            let phrase = &text[start..*end];
+            let at = listed.partition_point(|(word, _)| &**word < phrase);
+            let held = listed.get(at).filter(|(word, _)| word == phrase);
+            found = found.into_iter().chain(held.map(|(_, place)| *place)).min();
+        }
+        start = end + 1;
     }
-    let text = format!(" {} ", normal_words(text));
-    let found = words
-        .iter()
-        .find(|word| text.contains(&format!(" {word} ")));
-    found.map(String::as_str)
+    found.map(|at| words[at].as_str())
 }
 
 /// Whether a text holds a link: a word with `://` in it, or one that begins with `www.`.
@@ -244,15 +287,16 @@ fn choice<T: Copy>(
     })
 }
 
-/// Ascending, each in the form of [`normal_words`].
+/// Ascending by their bytes, none empty, with one space between words and no control characters.
 fn words(r: &mut Reader<'_>) -> Result<Vec<String>, DecodeError> {
     let count = r.len(RULE_WORDS_MAX, "words")?;
     let mut words = Vec::with_capacity(count);
     for _ in 0..count {
         words.push(r.text(RULE_WORD_BYTES_MAX, "word")?);
     }
-    let normal = |word: &String| !word.is_empty() && normal_words(word) == *word;
-    if !words.is_sorted_by(|a, b| a < b) || !words.iter().all(normal) {
+    let spaced = |word: &String| word.split(' ').all(|part| !part.is_empty());
+    let fits = |word: &String| spaced(word) && !word.chars().any(char::is_control);
+    if !words.is_sorted_by(|a, b| a < b) || !words.iter().all(fits) {
         return Err(DecodeError::NotCanonical { what: "words" });
     }
     Ok(words)
@@ -281,6 +325,29 @@ mod tests {
             assert_eq!(word_in(&words, text), found, "{text}");
         }
         assert_eq!(word_in(&[], "casino"), None);
+        let odd = list(&["!", "A-B", "B"]);
+        assert_eq!(word_in(&odd, "an a, b"), Some("A-B"));
+        assert_eq!(word_in(&odd, "b!"), Some("B"));
+        assert_eq!(word_in(&odd, "!"), None);
+    }
+
+    /// As it is described: one word of the list after the other.
+    fn word_in_slowly<'a>(words: &'a [String], text: &str) -> Option<&'a str> {
+        let text = format!(" {} ", normal_words(text));
+        let mut words = words.iter();
+        let found = words.find(|word| text.contains(&format!(" {word} ")));
+        found.map(String::as_str)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn words_are_found_as_if_each_were_searched_in_the_text(
+            words in proptest::collection::btree_set("[abä]{1,2}( [abä]{1,2}){0,2}", 0..12),
+            text in "[aAbÄä ,.]{0,40}",
+        ) {
+            let words: Vec<_> = words.into_iter().collect();
+            proptest::prop_assert_eq!(word_in(&words, &text), word_in_slowly(&words, &text));
+        }
     }
 
     #[test]
@@ -324,13 +391,19 @@ mod tests {
         for wrong in [
             &["b", "a"][..],
             &["a", "a"],
-            &["A"],
+            &[" a"],
+            &["a "],
             &["a  b"],
             &[""],
-            &["a-b"],
+            &["a\tb"],
         ] {
             let bytes = Rule::Refused(list(wrong)).to_bytes();
             assert!(Rule::from_bytes(&bytes).is_err(), "{wrong:?}");
+        }
+        // Which letters are small, and what is a letter, changes: that decides nothing here.
+        for odd in [&["A", "a-b"][..], &["\u{1e9e}"], &["!"]] {
+            let bytes = Rule::Refused(list(odd)).to_bytes();
+            assert!(Rule::from_bytes(&bytes).is_ok(), "{odd:?}");
         }
         policy.refused = vec!["x".repeat(RULE_WORD_BYTES_MAX + 1)];
         assert!(Rule::from_bytes(&Rule::Refused(policy.refused).to_bytes()).is_err());

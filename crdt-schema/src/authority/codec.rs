@@ -172,7 +172,7 @@ impl Canonical for AuthorityOp {
                 parent: EpochId::read(r)?,
                 sealed: r.bytes(EPOCH_LINK_BYTES_MAX, "epoch link")?.to_vec(),
             },
-            31 => Self::SetPolicy(Rule::read(r)?),
+            31 if Rule::is_known(r.clone()) => Self::SetPolicy(Rule::read(r)?),
             _ => {
                 let len = r.remaining();
                 if len > UNKNOWN_OP_BYTES_MAX {

@@ -41,6 +41,7 @@ impl State {
         map(&mut w, &self.revoked, |w, op| op.write(w));
         list(&mut w, self.gone.iter(), |w, id| id.write(w));
         map(&mut w, &self.uses, |w, count| count.write(w));
+        map(&mut w, &self.came, |w, wall| wall.write(w));
         for rule in self.policy.rules() {
             rule.write(&mut w);
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloquy_ids::{AccountId, DeviceId, EventId};
+use alloquy_ids::{AccountId, DeviceId, EventId, UnixMs};
 
 use super::AuthorityLog;
 use super::op::{AuthorityOp, OwnersProposal};
@@ -168,6 +168,7 @@ fn hypothetical(origin: EventId, facts: Arc<Facts>, account: AccountId, device: 
         origin,
         part: 0,
         lamport: 0,
+        wall: UnixMs(0),
         repeated: origin != EventId::ZERO,
         facts,
         device,

@@ -72,6 +72,8 @@ pub struct State {
     pub(super) gone: Set<EventId>,
     /// Effective admissions by invite.
     pub(super) uses: Map<InviteId, u32>,
+    /// The earliest signed time among the effective admissions of an account.
+    pub(super) came: Map<AccountId, UnixMs>,
 }
 
 /// A member.
@@ -201,6 +203,7 @@ impl State {
             closed: Map::new(),
             gone: Set::new(),
             uses: Map::new(),
+            came: Map::new(),
         }
     }
 

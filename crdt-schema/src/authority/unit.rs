@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, InviteId, RoleId};
+use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, InviteId, RoleId, UnixMs};
 
 use super::op::{AuthorityOp, OverwriteTarget};
 use super::permit::Refusal;
@@ -37,6 +37,8 @@ pub(super) struct Unit {
     /// Place among the units of one event.
     pub(super) part: u16,
     pub(super) lamport: u64,
+    /// Signed time of the event.
+    pub(super) wall: UnixMs,
     pub(super) facts: Arc<Facts>,
     /// Whether a `Reaffirm` repeats it.
     pub(super) repeated: bool,

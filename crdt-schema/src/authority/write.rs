@@ -313,6 +313,9 @@ fn merge(state: &mut State, unit: &Unit) {
         AuthorityOp::Genesis(genesis) => found(state, genesis, unit),
         AuthorityOp::Admit(join) => {
             bind_devices(state, join.account, unit);
+            let held = state.came.get(&join.account);
+            let first = held.map_or(unit.wall, |held| unit.wall.min(*held));
+            state.came.insert(join.account, first);
             if let Some(invite) = join.invite {
                 let used = state
                     .uses

@@ -23,6 +23,8 @@ pub(crate) struct Club {
     rng: ChaCha8Rng,
     pub(crate) events: Vec<VerifiedEvent>,
     pub(crate) community: CommunityId,
+    /// What operations say of their time.
+    pub(crate) wall: UnixMs,
     log: AuthorityLog,
 }
 
@@ -37,7 +39,7 @@ impl Club {
             history: HistoryPolicy::All,
             everyone: Permissions::MEMBER,
         });
-        let event = event(&ana.device, ScopeId::ZERO, 0, &[], 0, &genesis);
+        let event = event(&ana.device, ScopeId::ZERO, 0, (&[], UnixMs(0)), 0, &genesis);
         let log = AuthorityLog::new(event.clone()).unwrap();
         let community = log.community();
         let people = BTreeMap::from([("ana".to_owned(), ana)]);
@@ -46,6 +48,7 @@ impl Club {
             rng,
             events: vec![event],
             community,
+            wall: UnixMs(0),
             log,
         }
     }
@@ -115,7 +118,8 @@ impl Club {
         let lamport = |id: &EventId| self.log.dag().get(*id).unwrap().header().lamport;
         let above = heads.iter().map(lamport).max().unwrap();
         let incarnation = self.events.len() as u32;
-        let event = event(key, self.community.into(), incarnation, heads, above, op);
+        let past = (heads, self.wall);
+        let event = event(key, self.community.into(), incarnation, past, above, op);
         let id = event.id();
         self.log.insert(event.clone()).unwrap();
         self.events.push(event);
@@ -141,7 +145,7 @@ impl Club {
             &key,
             self.community.into(),
             u32::MAX,
-            heads,
+            (heads, self.wall),
             above,
             op,
         ))
@@ -319,7 +323,7 @@ fn event(
     key: &DeviceKey,
     scope: ScopeId,
     incarnation: u32,
-    heads: &[EventId],
+    (heads, wall): (&[EventId], UnixMs),
     above: u64,
     op: &AuthorityOp,
 ) -> VerifiedEvent {
@@ -334,7 +338,7 @@ fn event(
         deps: heads.to_vec(),
         auth: vec![],
         lamport: above + 1,
-        wall: UnixMs(0),
+        wall,
         epoch: EpochId::ZERO,
         body_len: body.len() as u32,
         body_commit: clear_commit(&body),

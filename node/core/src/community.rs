@@ -3,7 +3,7 @@
 //! Everything here is local and without effects: the machines around it (`sync`, `gossip`, `epochs`, ..)
 //! decide what to send and store. State that is rebuilt from records after a start is marked so.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloquy_ids::{
     AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, MonoMs, NetworkKey, ScopeId,
@@ -136,7 +136,8 @@ pub(crate) struct Community {
     pub(crate) to_drop: Vec<EventId>,
     /// Newcomers that wait to be let in, and those that were not.
     pub(crate) requests: BTreeMap<AccountId, crate::join::Request>,
-    pub(crate) refused: BTreeSet<AccountId>,
+    /// Oldest first.
+    pub(crate) refused: VecDeque<AccountId>,
     /// Own events wait for their past after a start.
     pub(crate) gap_in_own_log: bool,
     /// What was last written of the own profile: name and about text.
@@ -192,7 +193,7 @@ impl Community {
             outsiders: BTreeMap::new(),
             to_drop: Vec::new(),
             requests: BTreeMap::new(),
-            refused: BTreeSet::new(),
+            refused: VecDeque::new(),
             gap_in_own_log: false,
             introduced: None,
             introduction_waits: false,

@@ -38,7 +38,7 @@ impl<R: CryptoRng> Node<R> {
         let arrival = Arrival {
             from: Some(from),
             at: self.now.mono,
-            wall: self.wall(),
+            wall: Some(self.wall()),
         };
         let Some(community) = self.communities.get_mut(&id) else {
             return 0;
@@ -86,7 +86,7 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Sets the clock for the next event that waits for the time that it claims.
-    fn await_held(&mut self, id: CommunityId) {
+    pub(crate) fn await_held(&mut self, id: CommunityId) {
         let now = self.now;
         let community = self.communities.get(&id);
         let first = community.and_then(|community| community.held_back.first().copied());

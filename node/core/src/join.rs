@@ -557,7 +557,7 @@ impl<R: CryptoRng> Node<R> {
             let arrival = Arrival {
                 from: Some(from),
                 at: self.now.mono,
-                wall: self.now.wall,
+                wall: Some(self.now.wall),
             };
             let batch = community.take(events, arrival);
             if !community.state().is_member(self.me.account()) {

@@ -95,6 +95,9 @@ pub(crate) const WINDOW_MAX: u32 = 1_000;
 /// Milliseconds by which a member's clock may be ahead before what it writes is held back where a rule about times
 /// stands: machines that set their clocks by the network differ by less.
 pub(crate) const CLOCK_AHEAD_MS: u64 = 5_000;
+/// Milliseconds by which the time of an admission may be ahead and count for the limit of joins: 5 minutes, for
+/// clocks that nobody has set.
+pub(crate) const ADMITTED_AHEAD_MS: u64 = 5 * 60 * 1000;
 /// Milliseconds after which a message counts as arrived later.
 pub(crate) const ARRIVED_LATER_MS: u64 = 10 * 60 * 1000;
 /// Milliseconds that the first write after a start waits for a connected peer to tell what it knows.
@@ -127,12 +130,16 @@ pub(crate) const UNDONE_AT_ONCE_MAX: usize = 8_192;
 pub(crate) const REASONS_PER_EVENT: usize = 64;
 /// Bytes of events in one gossip frame, apart from the last one: a frame of deletions stays below its limit.
 pub(crate) const LIVE_BYTES: usize = 64 * 1024;
+/// Owner sets that are shown as open to vote on, those with the most votes first: an owner may propose any number.
+pub(crate) const PROPOSALS_SHOWN_MAX: usize = 16;
 /// Newcomers that wait to be let into a community.
 pub(crate) const REQUESTS_MAX: usize = 64;
 /// Accounts that were not let in and are remembered, so that they do not stand in the list again at once.
 pub(crate) const REFUSED_MAX: usize = 1_024;
 /// Milliseconds between two questions of a newcomer whom a member must let in.
 pub(crate) const REQUEST_EVERY_MS: u64 = 30_000;
+/// Milliseconds between two tellings of one waiting newcomer to those who may decide: some may have started anew.
+pub(crate) const REQUEST_PASS_EVERY_MS: u64 = 5 * 60 * 1000;
 /// Milliseconds after which a newcomer that was not let in gives up: a week.
 pub(crate) const REQUEST_TIMEOUT_MS: u64 = 7 * 24 * 3600 * 1000;
 /// Templates kept on a device.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId};
+use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::epoch::EpochKey;
@@ -213,7 +213,12 @@ fn row_events(
 }
 
 /// Builds a community from its records. `None`: its first rows never became durable.
-fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, RestoreError> {
+fn build(
+    id: CommunityId,
+    parts: Parts,
+    me: &Me,
+    wall: UnixMs,
+) -> Result<Option<Community>, RestoreError> {
     let Some(membership) = parts.membership else {
         return Ok(None);
     };
@@ -259,8 +264,9 @@ fn build(id: CommunityId, parts: Parts, me: &Me) -> Result<Option<Community>, Re
         .filter(|(event, _)| event.header().device == me.device())
         .map(|(event, _)| event.id())
         .collect();
-    community.take(operations, Arrival::STORE);
-    let batch = community.take(rest, Arrival::STORE);
+    let arrival = Arrival::from_store(wall);
+    community.take(operations, arrival);
+    let batch = community.take(rest, arrival);
     let dropped = batch
         .changes
         .into_iter()
@@ -326,7 +332,7 @@ impl<R: CryptoRng> Node<R> {
         let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?);
         let mut communities = BTreeMap::new();
         for (id, parts) in all.communities {
-            if let Some(community) = build(id, parts, &me)? {
+            if let Some(community) = build(id, parts, &me, now.wall)? {
                 communities.insert(id, community);
             }
         }
@@ -381,6 +387,7 @@ impl<R: CryptoRng> Node<R> {
                 self.timers
                     .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
             }
+            self.await_held(id);
             self.refresh_topics(id);
         }
         self.keep_peers();

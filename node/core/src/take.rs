@@ -19,17 +19,26 @@ use crate::waiting::Source;
 pub(crate) struct Arrival {
     pub(crate) from: Option<NetworkKey>,
     pub(crate) at: MonoMs,
-    /// The wall clock then.
-    pub(crate) wall: UnixMs,
+    /// The wall clock then; `None`: these events were taken before, and none is held back for the time it claims.
+    pub(crate) wall: Option<UnixMs>,
 }
 
 impl Arrival {
-    /// From the own store.
-    pub(crate) const STORE: Self = Self {
+    /// Events that were held already.
+    const AGAIN: Self = Self {
         from: None,
         at: MonoMs(0),
-        wall: UnixMs(0),
+        wall: None,
     };
+
+    /// From the own store, which also holds what waited for its time.
+    pub(crate) const fn from_store(wall: UnixMs) -> Self {
+        Self {
+            from: None,
+            at: MonoMs(0),
+            wall: Some(wall),
+        }
+    }
 }
 
 /// What a batch of events did.
@@ -149,7 +158,8 @@ impl Community {
         }
         let (event, plaintext) = self.judged(incoming);
         let id = event.id();
-        if arrival.from.is_some() && self.is_before_its_time(&event, arrival.wall) {
+        let early = |now| self.is_before_its_time(&event, now);
+        if arrival.wall.is_some_and(early) {
             self.hold_back((event, plaintext), arrival, batch);
             return None;
         }
@@ -367,7 +377,7 @@ impl Community {
         events.sort_by_key(|event| (event.header().kind != Kind::Authority, event.order_key()));
         rebuilt.take(
             events.into_iter().map(|event| (event, None)).collect(),
-            Arrival::STORE,
+            Arrival::AGAIN,
         );
         rebuilt.count_unread();
         Some(rebuilt)

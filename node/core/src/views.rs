@@ -161,10 +161,10 @@ impl Community {
     fn quote(&self, timeline: &Timeline, message: EventId) -> Option<QuoteView> {
         let quoted = timeline.message(message)?;
         let text = quoted.text.as_deref().unwrap_or_default();
-        let hidden = self.hidden_by_rules(message, quoted.author, text).is_some();
+        let hidden = self.hidden_by_rules((message, quoted.edited), quoted.author, text);
         Some(QuoteView {
             author: quoted.author,
-            text: first_line(if hidden { "" } else { text }),
+            text: first_line(if hidden.is_some() { "" } else { text }),
         })
     }
 
@@ -360,7 +360,10 @@ impl<R: CryptoRng> Node<R> {
         let replies = timeline.and_then(|timeline| timeline.replies(message.id));
         let mut text = message.text.unwrap_or_default();
         let hidden = (message.author != self.me.account())
-            .then(|| community.hidden_by_rules(message.id, message.author, &text))
+            .then(|| {
+                let shown = (message.id, message.edited);
+                community.hidden_by_rules(shown, message.author, &text)
+            })
             .flatten()
             .map(|(reason, _)| reason);
         if hidden.is_some() && !self.moderates(community, channel) {

@@ -34,6 +34,8 @@ pub(crate) struct Came {
     pub(crate) admitted_by: Option<AccountId>,
     pub(crate) operation: EventId,
     pub(crate) time: UnixMs,
+    /// When it came in first, by the earliest of its admissions.
+    pub(crate) first: UnixMs,
 }
 
 /// Everybody who was ever admitted, and who came in by whom.
@@ -69,12 +71,12 @@ impl Branches {
         }
     }
 
-    /// Everybody below a root.
-    fn all_below(&self, root: Root) -> BTreeSet<AccountId> {
+    /// Everybody below a root, without those whom `stays` names and those below them.
+    fn all_below(&self, root: Root, stays: impl Fn(AccountId) -> bool) -> BTreeSet<AccountId> {
         let mut found = BTreeSet::new();
         let mut open = self.below(root);
         while let Some(account) = open.pop() {
-            if found.insert(account) {
+            if !stays(account) && found.insert(account) {
                 open.extend(self.below(Root::Account(account)));
             }
         }
@@ -98,12 +100,14 @@ struct Cut {
 }
 
 impl Community {
-    /// How everybody who was ever admitted came in, by the operations that have effect.
+    /// How everybody who was ever admitted came in: by the operations in force, or if there is none by one that lost
+    /// its effect to others, as that of somebody who came in while the invite was withdrawn elsewhere.
     pub(crate) fn came(&self) -> BTreeMap<AccountId, Came> {
         let state = self.state();
         let mut events: Vec<_> = self.authority.dag().iter().collect();
         events.sort_by_key(|event| event.order_key());
-        let mut came = BTreeMap::new();
+        let fallen = self.authority.fallen();
+        let (mut came, mut fell) = (BTreeMap::new(), BTreeMap::new());
         for event in events {
             let (id, header) = (event.id(), event.header());
             let joins = match self.authority.op(id) {
@@ -124,27 +128,40 @@ impl Community {
                             admitted_by: None,
                             operation: id,
                             time: header.wall,
+                            first: header.wall,
                         },
                     );
                     continue;
                 }
                 _ => continue,
             };
-            if joins.is_empty() || self.authority.verdict(id) != Some(Verdict::Effective) {
+            if joins.is_empty() {
                 continue;
             }
+            let into = if self.authority.verdict(id) == Some(Verdict::Effective) {
+                &mut came
+            } else if fallen.contains(&id) {
+                &mut fell
+            } else {
+                continue;
+            };
             let admitted_by = state.account_ever(header.device);
             for join in joins {
                 let creator = join.invite.and_then(|id| state.invites.get(&id));
+                let before = into.get(&join.account).map(|held: &Came| held.first);
                 let one = Came {
                     inviter: creator.map(|invite| invite.creator).or(admitted_by),
                     invite: join.invite,
                     admitted_by,
                     operation: id,
                     time: header.wall,
+                    first: before.map_or(header.wall, |before| before.min(header.wall)),
                 };
-                came.insert(join.account, one);
+                into.insert(join.account, one);
             }
+        }
+        for (account, one) in fell {
+            came.entry(account).or_insert(one);
         }
         came
     }
@@ -418,16 +435,20 @@ impl<R: CryptoRng> Node<R> {
     ) -> Outcome {
         let (id, root) = self.root_named(community, branch)?;
         let of = self.active(id)?;
+        let (me, state) = (self.me.account(), of.state());
         let branches = Branches::of(of);
+        let rank = state.rank(me);
+        let is_above =
+            |account| account == me || (state.is_member(account) && state.rank(account) >= rank);
         let accounts = match root {
             Root::Account(account) => BTreeSet::from([account]),
-            Root::Invite(_) => branches.all_below(root),
+            Root::Invite(_) => branches.all_below(root, is_above),
         };
         let from = UnixMs(self.wall().0.saturating_sub(span_ms));
-        // Who came in since then wrote nothing before, whatever the events say of themselves.
-        let since = |account: &AccountId| branches.came.get(account).filter(|one| one.time >= from);
+        // Who first came in since then wrote nothing before, whatever the events say of themselves.
+        let came = &branches.came;
+        let since = |account: &AccountId| came.get(account).filter(|one| one.first >= from);
         let new: BTreeSet<_> = accounts.iter().filter(|one| since(one).is_some()).collect();
-        let (me, state) = (self.me.account(), of.state());
         let (mut left, mut room) = (0, UNDONE_AT_ONCE_MAX);
         let mut drafts = Vec::new();
         let mut refused = false;

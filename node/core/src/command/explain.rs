@@ -14,6 +14,7 @@ use rand_core::CryptoRng;
 
 use super::error;
 use crate::community::Community;
+use crate::limits::PROPOSALS_SHOWN_MAX;
 use crate::node::Node;
 
 /// Sentences, and the events that they name.
@@ -185,7 +186,7 @@ impl<R: CryptoRng> Node<R> {
         let message = timeline.message(event);
         let hidden = message.as_ref().and_then(|message| {
             let text = message.text.as_deref().unwrap_or_default();
-            community.hidden_by_rules(event, message.author, text)
+            community.hidden_by_rules((event, message.edited), message.author, text)
         });
         if let Some((reason, rule)) = hidden {
             because.sentences.push(reason);
@@ -258,17 +259,24 @@ impl<R: CryptoRng> Node<R> {
             .collect()
     }
 
-    /// Owner sets that are proposed over the one in force and lack votes.
+    /// Owner sets that owners propose over the one in force and that lack votes: those with the most votes first, as
+    /// many as are shown.
     pub(crate) fn proposal_views(&self, community: &Community) -> Vec<ProposalView> {
         let (state, authority) = (community.state(), &community.authority);
-        let mut proposals = BTreeMap::new();
+        let mut proposals: BTreeMap<_, (BTreeSet<_>, _)> = BTreeMap::new();
         for event in authority.dag().iter() {
             if let Some(AuthorityOp::OwnersVote { proposal, .. }) = authority.op(event.id())
                 && proposal.replaces == state.owners_version
+                && authority.verdict(event.id()) == Some(Verdict::Effective)
             {
-                proposals.insert(proposal.to_bytes(), proposal);
+                let entry = proposals.entry(proposal.to_bytes());
+                let (voters, _) = entry.or_insert_with(|| (BTreeSet::new(), proposal));
+                voters.insert(community.writer(event));
             }
         }
+        let mut proposals: Vec<_> = proposals.into_values().collect();
+        proposals.sort_by_key(|(voters, _)| std::cmp::Reverse(voters.len()));
+        proposals.truncate(PROPOSALS_SHOWN_MAX);
         let view = |proposal: &&alloquy_schema::authority::op::OwnersProposal| {
             let signatures = authority.votes_for(proposal);
             let (votes, needed) = state.votes(&signatures);
@@ -285,7 +293,10 @@ impl<R: CryptoRng> Node<R> {
                 needed,
             }
         };
-        proposals.values().map(view).collect()
+        proposals
+            .iter()
+            .map(|(_, proposal)| view(proposal))
+            .collect()
     }
 }
 

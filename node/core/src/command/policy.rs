@@ -23,16 +23,16 @@ const WORDS_SHOWN: usize = 3;
 
 impl Community {
     /// Why the rules hide a message from those who may not delete others' messages, and the operations that set them.
-    /// A message that a moderator let through is shown, whatever it holds.
+    /// A message that a moderator let through is shown, whatever it holds, as long as it holds what it held then.
     pub(crate) fn hidden_by_rules(
         &self,
-        message: EventId,
+        (message, edited): (EventId, bool),
         author: AccountId,
         text: &str,
     ) -> Option<(String, Vec<EventId>)> {
         let state = self.state();
         let reason = breaks_rules(&state, author, text)?;
-        if state.accepted_late.contains(&message) {
+        if state.accepted_late.contains(&message) && !edited {
             return None;
         }
         let by = state.policy_by.get(&reason.rule).copied();
@@ -245,7 +245,13 @@ impl<R: CryptoRng> Node<R> {
             }
             C::Approve { community, account } => {
                 let id = self.community_named(&community.0)?;
-                let account = self.asking(id, &account.0)?;
+                let refused = &self.active(id)?.refused;
+                let by_id = account.0.parse().ok();
+                let refused = by_id.filter(|account| refused.contains(account));
+                let account = match refused {
+                    Some(account) => account,
+                    None => self.asking(id, &account.0)?,
+                };
                 return self.approve(origin, id, account);
             }
             C::Refuse { community, account } => {

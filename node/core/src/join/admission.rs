@@ -1,13 +1,16 @@
 //! Whether this member admits somebody who asks: by its own clock and view, and never a matter of validity.
 
-use alloquy_ids::{InviteId, NetworkKey, UnixMs};
+use std::collections::BTreeSet;
+
+use alloquy_ids::{AccountId, InviteId, NetworkKey, UnixMs};
 use alloquy_schema::authority::op::{AuthorityOp, Join};
-use alloquy_schema::authority::{Invite, State};
+use alloquy_schema::authority::{Invite, State, Verdict};
 use alloquy_schema::permissions::Permissions;
 use alloquy_schema::policy::JoinRule;
 use rand_core::CryptoRng;
 
 use crate::community::Community;
+use crate::limits::ADMITTED_AHEAD_MS;
 use crate::node::Node;
 use crate::wire::Refusal;
 
@@ -22,7 +25,7 @@ pub(super) enum Admission {
 }
 
 /// Whether an invite admits, its time and uses apart.
-fn invite_holds(state: &State, invite: &Invite, join: &Join) -> bool {
+pub(super) fn invite_holds(state: &State, invite: &Invite, join: &Join) -> bool {
     let may_invite = state
         .permissions(invite.creator, None)
         .has(Permissions::INVITE);
@@ -30,26 +33,32 @@ fn invite_holds(state: &State, invite: &Invite, join: &Join) -> bool {
 }
 
 impl Community {
-    /// Whether as many have come in of late as the rules allow, in all or by this invite.
+    /// Whether as many accounts have come in of late as the rules allow, in all or by this invite. What an admission
+    /// says of its time is its author's word: one far in the future counts never.
     fn is_raided(&self, invite: Option<InviteId>, now: UnixMs) -> bool {
         let raid = self.state().policy.raid;
-        if raid.within_ms == 0 {
+        if raid.within_ms == 0 || (raid.in_all.is_none() && raid.by_invite.is_none()) {
             return false;
         }
         let since = now.0.saturating_sub(u64::from(raid.within_ms));
-        let (mut in_all, mut by_invite) = (0_u32, 0_u32);
+        let until = now.0.saturating_add(ADMITTED_AHEAD_MS);
+        let (mut in_all, mut by_invite) = (BTreeSet::new(), BTreeSet::new());
         for event in self.authority.dag().iter() {
-            if let Some(AuthorityOp::Admit(join)) = self.authority.op(event.id())
-                && event.header().wall.0 >= since
+            let (id, wall) = (event.id(), event.header().wall.0);
+            if let Some(AuthorityOp::Admit(join)) = self.authority.op(id)
+                && (since..=until).contains(&wall)
+                && self.authority.verdict(id) == Some(Verdict::Effective)
             {
-                in_all = in_all.saturating_add(1);
+                in_all.insert(join.account);
                 if invite.is_some() && join.invite == invite {
-                    by_invite = by_invite.saturating_add(1);
+                    by_invite.insert(join.account);
                 }
             }
         }
-        raid.in_all.is_some_and(|most| in_all >= most)
-            || raid.by_invite.is_some_and(|most| by_invite >= most)
+        let reached = |most: Option<u32>, came: &BTreeSet<AccountId>| {
+            most.is_some_and(|most| came.len() >= usize::try_from(most).unwrap_or(usize::MAX))
+        };
+        reached(raid.in_all, &in_all) || reached(raid.by_invite, &by_invite)
     }
 }
 

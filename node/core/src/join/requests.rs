@@ -2,13 +2,15 @@
 //! asks again every now and then, so that nothing of it has to be kept.
 
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
-use alloquy_ids::{AccountId, CommunityId, NetworkKey, UnixMs};
+use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::authority::op::{AuthorityOp, Join};
 use alloquy_schema::permissions::Permissions;
+use alloquy_schema::policy::JoinRule;
 use rand_core::CryptoRng;
 
+use super::admission::invite_holds;
 use crate::io::Origin;
-use crate::limits::{REFUSED_MAX, REQUEST_TIMEOUT_MS, REQUESTS_MAX};
+use crate::limits::{REFUSED_MAX, REQUEST_PASS_EVERY_MS, REQUEST_TIMEOUT_MS, REQUESTS_MAX};
 use crate::node::Node;
 use crate::wire::{Frame, Refusal};
 
@@ -22,6 +24,8 @@ pub(crate) struct Request {
     pub(crate) since: UnixMs,
     /// The newcomer, if it asked this node itself.
     pub(super) from: Option<NetworkKey>,
+    /// When those who may decide were last told of it.
+    passed: Option<MonoMs>,
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -42,6 +46,14 @@ impl<R: CryptoRng> Node<R> {
             return self.outbox.send(from, &frame);
         }
         self.outbox.send(from, &frame);
+        let now = self.now.mono;
+        let held = self.communities.get_mut(&id);
+        let held = held.and_then(|community| community.requests.get_mut(&join.account));
+        let due = |at: MonoMs| now >= at.plus(REQUEST_PASS_EVERY_MS);
+        match held {
+            Some(request) if request.passed.is_none_or(due) => request.passed = Some(now),
+            _ => return,
+        }
         let request = Frame::JoinRequest {
             join: Box::new(join.clone()),
             name: name.to_owned(),
@@ -58,9 +70,12 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let state = community.state();
+        if state.policy.joins != JoinRule::Approval {
+            return;
+        }
         let invited = join.invite.is_none_or(|invite| {
-            let stands = state.invites.get(&invite).filter(|invite| !invite.revoked);
-            stands.is_some_and(|invite| join.invited_by(&invite.key))
+            let invite = state.invites.get(&invite);
+            invite.is_some_and(|invite| invite_holds(&state, invite, join))
         });
         let known = state.is_member(join.account) || state.banned.contains_key(&join.account);
         if known || !invited || join.check().is_err() {
@@ -92,7 +107,8 @@ impl<R: CryptoRng> Node<R> {
         self.peers.keys().copied().filter(may).collect()
     }
 
-    /// `false` if too many wait already.
+    /// `false` if too many wait already. Who has a link takes the place of the one that has waited longest without.
+    /// Of somebody who waits already, what it called itself first stays: others repeat what it says.
     fn note_request(&mut self, from: Option<NetworkKey>, join: &Join, name: &str) -> bool {
         let now = self.now.wall;
         let Some(community) = self.communities.get_mut(&join.community) else {
@@ -100,25 +116,37 @@ impl<R: CryptoRng> Node<R> {
         };
         let requests = &mut community.requests;
         requests.retain(|_, request| now.0 < request.since.0.saturating_add(REQUEST_TIMEOUT_MS));
-        let held = requests.get(&join.account);
-        if held.is_none() && requests.len() >= REQUESTS_MAX {
-            return false;
+        if let Some(held) = requests.get_mut(&join.account) {
+            if from.is_some() {
+                held.from = from;
+                held.join = join.clone();
+            }
+            return true;
+        }
+        if requests.len() >= REQUESTS_MAX {
+            let uninvited = requests.iter().filter(|(_, one)| one.join.invite.is_none());
+            let oldest = uninvited.min_by_key(|(account, one)| (one.since, **account));
+            let Some(oldest) = oldest.map(|(account, _)| *account) else {
+                return false;
+            };
+            if join.invite.is_none() {
+                return false;
+            }
+            requests.remove(&oldest);
         }
         let name = match crate::command::check_name("name", name) {
             Ok(()) => name.to_owned(),
             Err(_) => join.account.short(),
         };
-        let new = held.is_none();
         let request = Request {
             join: join.clone(),
             name,
-            since: held.map_or(now, |held| held.since),
-            from: from.or(held.and_then(|held| held.from)),
+            since: now,
+            from,
+            passed: None,
         };
         requests.insert(join.account, request);
-        if new {
-            self.requests_changed(join.community);
-        }
+        self.requests_changed(join.community);
         true
     }
 
@@ -127,7 +155,7 @@ impl<R: CryptoRng> Node<R> {
         self.outbox.tell(Event::CommunityChanged { community: id });
     }
 
-    /// `approve`.
+    /// `approve`. Of somebody who was not let in: whoever that is may ask again.
     pub(crate) fn approve(
         &mut self,
         origin: Origin,
@@ -137,15 +165,16 @@ impl<R: CryptoRng> Node<R> {
         self.may_decide(id)?;
         let found = self.communities.get(&id);
         let found = found.and_then(|community| community.requests.get(&account));
-        let Some(join) = found.map(|request| request.join.clone()) else {
-            return Ok(());
-        };
-        self.check_op(id, &AuthorityOp::Admit(join))?;
+        let join = found.map(|request| request.join.clone());
+        if let Some(join) = join {
+            self.check_op(id, &AuthorityOp::Admit(join))?;
+        }
         let taken = self.communities.get_mut(&id);
         let Some(request) = taken.and_then(|community| {
-            community.refused.remove(&account);
+            community.refused.retain(|refused| *refused != account);
             community.requests.remove(&account)
         }) else {
+            self.outbox.done(origin, Ok(Reply::Ok { ok: true }));
             return Ok(());
         };
         let from = request.from.filter(|key| self.peers.contains_key(key));
@@ -193,11 +222,12 @@ impl<R: CryptoRng> Node<R> {
         Err(CommandError::new(ErrorCode::NotPermitted, message))
     }
 
-    /// A member who may decide has not let somebody in.
+    /// A member who may decide has not let somebody in. That binds nobody who stands above it.
     pub(crate) fn join_decided(&mut self, by: AccountId, id: CommunityId, account: AccountId) {
         let may = self.communities.get(&id).is_some_and(|community| {
-            let rights = community.state().permissions(by, None);
-            rights.has(Permissions::INVITE)
+            let state = community.state();
+            let rights = state.permissions(by, None);
+            rights.has(Permissions::INVITE) && state.rank(by) >= state.rank(self.me.account())
         });
         if may {
             self.not_let_in(id, account);
@@ -208,10 +238,11 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
+        community.refused.retain(|refused| *refused != account);
         if community.refused.len() >= REFUSED_MAX {
-            community.refused.pop_first();
+            community.refused.pop_front();
         }
-        community.refused.insert(account);
+        community.refused.push_back(account);
         let Some(request) = community.requests.remove(&account) else {
             return;
         };

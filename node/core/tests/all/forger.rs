@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use alloquy_core::Topic;
 use alloquy_ids::{CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
+use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::{Canonical, Reader, Writer};
 use alloquy_schema::epoch::{EpochKey, EpochSecret, pad, sealed_len};
-use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent};
+use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::keys::DeviceKey;
 use alloquy_schema::range::{BodyMode, Packing, SignedRange};
 use rand_chacha::ChaCha8Rng;
@@ -109,6 +110,27 @@ impl Forger {
             ..header
         };
         let body = secret.seal_body(&header, &padded);
+        SignedEvent::sign(header, body, &self.key)
+    }
+
+    /// The operation that follows `before` in its log and has nothing else in its past.
+    pub(crate) fn next_op(
+        &self,
+        before: &SignedEvent,
+        wall: UnixMs,
+        op: &AuthorityOp,
+    ) -> SignedEvent {
+        let body = op.to_bytes();
+        let header = Header {
+            wall,
+            seq: before.header.seq + 1,
+            prev: before.header.id(),
+            deps: Vec::new(),
+            lamport: before.header.lamport + 1,
+            body_len: u32::try_from(body.len()).expect("a short operation"),
+            body_commit: clear_commit(&body),
+            ..before.header.clone()
+        };
         SignedEvent::sign(header, body, &self.key)
     }
 

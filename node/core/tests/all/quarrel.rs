@@ -2,7 +2,11 @@
 
 use alloquy_api::reply::AuditView;
 use alloquy_api::{ErrorCode, Reply};
+use alloquy_ids::{AccountId, UnixMs};
+use alloquy_schema::authority::op::{AuthorityOp, OwnersProposal};
+use alloquy_schema::event::Kind;
 
+use crate::forger::Forger;
 use crate::world::World;
 
 /// Ana, who owns the club, mo of rank 50, ola of rank 60, and ben. Mo and ola do not hear of each other.
@@ -238,5 +242,40 @@ fn open_votes_are_listed_until_they_suffice() {
     world.pass(1_000);
     for at in 0..4 {
         assert!(votes(&mut world, at).is_empty(), "node {at}");
+    }
+}
+
+#[test]
+fn only_what_owners_propose_is_listed_and_no_more_than_is_read() {
+    let (mut world, id) = World::club(&["ana", "mo", "ben"]);
+    world.ok(0, "owner add club mo");
+    world.pass(1_000);
+    let certificate = Forger::of(&world.peers[0], id);
+    let replaces = certificate.last(Kind::Authority).header.id();
+    // Ben is no owner, mo is one.
+    for (who, expected) in [(2, 0), (1, 16)] {
+        world.ok(who, "invite club");
+        world.pass(1_000);
+        let forger = Forger::of(&world.peers[who], id);
+        let mut last = forger.last(Kind::Authority).clone();
+        for n in 0..40 {
+            let proposal = OwnersProposal {
+                community: id,
+                replaces,
+                owners: vec![AccountId([n; 32])],
+            };
+            let op = AuthorityOp::OwnersVote {
+                signature: proposal.sign(&forger.key),
+                proposal,
+            };
+            last = forger.next_op(&last, UnixMs(world.now.wall.0), &op);
+            let event = last.clone().verify().expect("its form is right");
+            world.arrive(who, 0, forger.ranges(id.into(), &[event]));
+        }
+        world.pass(1_000);
+        let Reply::Votes { proposals } = world.ok(0, "votes club") else {
+            panic!("votes")
+        };
+        assert_eq!(proposals.len(), expected, "node {who}");
     }
 }

@@ -287,3 +287,97 @@ fn an_hour_of_one_member_is_undone_and_nothing_else() {
     world.restart(0, 1);
     assert_eq!(world.texts(0, "club/general"), ["long ago"]);
 }
+
+#[test]
+fn who_comes_back_keeps_what_it_wrote_before() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.ok(1, "send club/general \"long ago\"");
+    world.pass(1_000);
+    world.ok(1, "leave club");
+    world.pass(7_200_000);
+    let link = world.word(0, "invite club", "invite");
+    world.ok(1, &format!("join {link}"));
+    world.pass(2_000);
+    world.ok(1, "send club/general bad");
+    world.pass(2_000);
+    let Reply::Undone { undone: 1, .. } = world.ok(0, "undo club ben 1h") else {
+        panic!("only the hour")
+    };
+    world.pass(2_000);
+    assert_eq!(world.texts(0, "club/general"), ["long ago"]);
+}
+
+/// The id of the newest invite of a node's own, as it sees it.
+fn own_invite(world: &mut World, at: usize) -> String {
+    let Reply::Invites { invites } = world.ok(at, "invites club") else {
+        panic!("invites")
+    };
+    let me = world.peers[at].node.account();
+    let own = invites.iter().find(|one| one.creator == me);
+    own.expect("an invite").id.to_string()
+}
+
+#[test]
+fn what_is_undone_ends_at_the_caller_and_at_whoever_stands_as_high() {
+    let names = ["ana", "ben", "mo", "pia", "dan", "eve", "fay", "gus"];
+    let mut world = World::new(&names);
+    world.ok(0, "create-community club");
+    world.ok(0, "create-channel club text general");
+    let link = world.word(0, "invite club", "invite");
+    join(&mut world, 0, 1, &link);
+    let leaked = world.word(1, "invite club", "invite");
+    let invite = own_invite(&mut world, 1);
+    for at in [2, 3, 6, 7] {
+        join(&mut world, 1, at, &leaked);
+        world.connect(0, at);
+    }
+    for (by, at) in [(2, 4), (3, 5)] {
+        let link = world.word(by, "invite club", "invite");
+        join(&mut world, by, at, &link);
+        world.connect(0, at);
+    }
+    role(&mut world, "order", 50, "manage-messages", "mo");
+    world.ok(0, "role grant club order pia");
+    world.pass(1_000);
+    for (at, name) in names.iter().enumerate().skip(2) {
+        world.ok(at, &format!("send club/general {name}"));
+    }
+    world.pass(1_000);
+    world.ok(7, "leave club");
+    world.pass(2_000);
+    let Reply::Undone { undone, .. } = world.ok(3, &format!("undo club {invite} 1h")) else {
+        panic!("an hour")
+    };
+    world.pass(2_000);
+    let mut texts = world.texts(0, "club/general");
+    texts.sort();
+    assert_eq!(texts, ["dan", "eve", "mo", "pia"]);
+    assert_eq!(undone, 2);
+}
+
+#[test]
+fn whoever_came_in_while_the_invite_was_withdrawn_is_below_it_all_the_same() {
+    let mut world = World::new(&["ana", "ben", "raider"]);
+    world.ok(0, "create-community club");
+    world.ok(0, "create-channel club text general");
+    let link = world.word(0, "invite club", "invite");
+    join(&mut world, 0, 1, &link);
+    let link = world.word(1, "invite club", "invite");
+    let invite = own_invite(&mut world, 1);
+    world.pass(1_000);
+    world.disconnect(0, 1);
+    join(&mut world, 1, 2, &link);
+    world.ok(0, &format!("revoke-invite club {invite}"));
+    world.connect(0, 1);
+    world.pass(3_000);
+    assert_eq!(members(&mut world, 0), ["ana", "ben"]);
+    let raider = world.peers[2].node.account();
+    let Reply::Branch { removed, .. } = world.ok(0, &format!("remove-branch club {invite} --ban"))
+    else {
+        panic!("a branch")
+    };
+    assert!(removed.contains(&raider), "{removed:?}");
+    world.pass(1_000);
+    // Which is refused for somebody who is not banned.
+    world.ok(0, &format!("unban club {raider}"));
+}

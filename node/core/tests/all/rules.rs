@@ -4,8 +4,9 @@ use alloquy_api::command::JoinRule;
 use alloquy_api::{ErrorCode, Event, Reply};
 
 use alloquy_ids::{CommunityId, UnixMs};
-use alloquy_schema::authority::op::Join;
+use alloquy_schema::authority::op::{AuthorityOp, Join};
 use alloquy_schema::codec::{Canonical, Reader, Writer};
+use alloquy_schema::event::Kind;
 use alloquy_schema::identity::{create, sign_prekey};
 use alloquy_schema::keys::DeviceKey;
 use rand_chacha::ChaCha8Rng;
@@ -133,6 +134,18 @@ fn a_held_message_is_shown_when_a_moderator_has_let_it_through() {
     world.ok(0, &format!("accept-late club {message}"));
     world.pass(1_000);
     assert_eq!(view(&mut world, 2), ("an offer".to_owned(), false));
+    // What was let through is what it said then.
+    world.disconnect(0, 1);
+    world.ok(0, "policy words club hold \"\"");
+    world.pass(1_000);
+    world.connect(0, 1);
+    world.pass(2_000);
+    world.ok(1, &format!("edit {message} \"another offer\""));
+    world.pass(1_000);
+    assert_eq!(view(&mut world, 2), ("another offer".to_owned(), false));
+    world.ok(0, "policy words club hold offer");
+    world.pass(1_000);
+    assert_eq!(view(&mut world, 2), (String::new(), true));
     let Reply::WhyEvent { stands: true, .. } = world.ok(2, &format!("why-event {answer}")) else {
         panic!("nothing hides it")
     };
@@ -259,6 +272,71 @@ fn no_more_come_in_within_a_while_than_the_rules_allow() {
     world.ok(4, &format!("join {link}"));
 }
 
+/// What does not count against the limit of joins: an account once more, an admission that fell, a time far ahead.
+#[test]
+fn the_limit_of_joins_counts_accounts_that_came_in_of_late() {
+    let (mut world, id) = World::club(&["ana", "ben", "cem", "dan", "eve"]);
+    world.ok(0, "policy raid club 10m --in-all 3");
+    world.pass(601_000);
+    for _ in 0..4 {
+        world.ok(1, "leave club");
+        world.pass(1_000);
+        let link = world.word(0, "invite club", "invite");
+        world.ok(1, &format!("join {link}"));
+        world.pass(2_000);
+    }
+    for at in 2..5 {
+        world.ok(at, "leave club");
+        world.pass(1_000);
+    }
+    // Ben lets dan and eve in by a link that ana withdraws meanwhile.
+    let link = world.word(0, "invite club", "invite");
+    world.pass(1_000);
+    let Reply::Invites { invites } = world.ok(0, "invites club") else {
+        panic!("invites")
+    };
+    let newest = invites.iter().find(|invite| invite.used == 0).unwrap().id;
+    world.disconnect(0, 1);
+    for at in 3..5 {
+        world.disconnect(0, at);
+        world.connect(1, at);
+        world.ok(at, &format!("join {link}"));
+    }
+    world.pass(1_000);
+    world.ok(0, &format!("revoke-invite club {newest}"));
+    world.connect(0, 1);
+    world.pass(3_000);
+    // And he says of somebody that it came in years from now.
+    let forger = Forger::of(&world.peers[1], id);
+    let mut rng = ChaCha8Rng::seed_from_u64(77);
+    let made = create(world.now.wall, &mut rng);
+    let prekey = sign_prekey(&made.device, 1, &[7; 32]);
+    let join = Join::sign(id, None, vec![made.genesis.clone()], &made.device, prekey);
+    let before = forger.last(Kind::Authority);
+    let op = AuthorityOp::Admit(join);
+    let event = forger.next_op(before, UnixMs(1 << 60), &op);
+    world.arrive(1, 0, forger.ranges(id.into(), &[event.verify().unwrap()]));
+    world.pass(1_000);
+    let Reply::Members { members } = world.ok(0, "members club") else {
+        panic!("members")
+    };
+    assert_eq!(
+        members.len(),
+        3,
+        "ana, ben, and whoever came from the future"
+    );
+    // One of three is in: two more may come, a fourth may not.
+    let link = world.word(0, "invite club", "invite");
+    for at in 2..4 {
+        world.connect(0, at);
+        world.ok(at, &format!("join {link}"));
+        world.pass(1_000);
+    }
+    world.connect(0, 4);
+    let refused = world.line(4, &format!("join {link}")).unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Limit);
+}
+
 /// Ana, who may let people in, ben, who may not and whom the link of ana's reaches too; dan asks.
 fn asking() -> (World, String) {
     let mut world = World::new(&["ana", "ben", "mo", "dan"]);
@@ -339,7 +417,12 @@ fn who_is_not_let_in_is_told_and_does_not_stand_in_the_list_again() {
     world.connect(0, 3);
     world.ok(3, &format!("join {link}"));
     world.pass(1_000);
+    // Mo is weaker than ana, who has yet to decide for herself.
     world.ok(2, "refuse club dan");
+    world.pass(1_000);
+    assert_eq!(requests(&mut world, 0), ["dan"]);
+    assert!(requests(&mut world, 2).is_empty());
+    world.ok(0, "refuse club dan");
     world.pass(1_000);
     let told = |event: &Event| matches!(event, Event::JoinRefused { message, .. } if message.contains("decided"));
     assert!(world.peers[3].events.iter().any(told));
@@ -347,7 +430,7 @@ fn who_is_not_let_in_is_told_and_does_not_stand_in_the_list_again() {
     let refused = world.line(3, &format!("join {link}")).unwrap_err();
     assert_eq!(refused.code, ErrorCode::NotPermitted);
     assert!(requests(&mut world, 0).is_empty());
-    // After a restart nobody remembers; mo does, and says so when it is told.
+    // After a restart ana does not remember; mo, who was bound by it, does.
     world.restart(0, 1);
     for at in 1..4 {
         world.connect(0, at);
@@ -355,8 +438,105 @@ fn who_is_not_let_in_is_told_and_does_not_stand_in_the_list_again() {
     world.pass(3_000);
     world.ok(3, &format!("join {link}"));
     world.pass(1_000);
-    assert!(requests(&mut world, 0).is_empty());
+    assert_eq!(requests(&mut world, 0), ["dan"]);
     assert!(requests(&mut world, 2).is_empty());
+}
+
+#[test]
+fn a_refusal_is_taken_back_by_approving() {
+    let (mut world, link) = asking();
+    world.connect(0, 3);
+    world.ok(3, &format!("join {link}"));
+    world.pass(1_000);
+    world.ok(0, "refuse club dan");
+    world.pass(1_000);
+    assert!(world.line(3, &format!("join {link}")).is_err());
+    let dan = world.peers[3].node.account();
+    world.ok(0, &format!("approve club {dan}"));
+    world.ok(3, &format!("join {link}"));
+    world.pass(1_000);
+    assert_eq!(requests(&mut world, 0), ["dan"]);
+    world.ok(0, "approve club dan");
+    world.pass(2_000);
+    world.ok(3, "send club/general \"thank you\"");
+}
+
+/// A request as a member passes it on, with the account that it is for.
+fn made_up(id: CommunityId, n: u64, name: &str) -> (Packet, alloquy_ids::AccountId) {
+    let mut rng = ChaCha8Rng::seed_from_u64(n);
+    let made = create(UnixMs(1), &mut rng);
+    let prekey = sign_prekey(&made.device, 1, &[7; 32]);
+    let join = Join::sign(id, None, vec![made.genesis.clone()], &made.device, prekey);
+    let mut frame = Writer::new();
+    frame.u8(1);
+    frame.u8(6);
+    join.write(&mut frame);
+    frame.text(name);
+    (Packet::Frame(frame.into_bytes().into()), join.account)
+}
+
+#[test]
+fn the_oldest_refusals_are_forgotten_first() {
+    let (mut world, _) = asking();
+    let id = *world.snapshot(0).communities.keys().next().unwrap();
+    let mut accounts = Vec::new();
+    for n in 0..1_025 {
+        let (packet, account) = made_up(id, n, &format!("made up {n}"));
+        world.arrive(1, 0, packet);
+        world.ok(0, &format!("refuse club {account}"));
+        accounts.push(account);
+    }
+    for (n, listed) in [(0, true), (1, false), (1_024, false)] {
+        world.arrive(1, 0, made_up(id, n, "again").0);
+        assert_eq!(!requests(&mut world, 0).is_empty(), listed, "number {n}");
+        if listed {
+            world.ok(0, "approve club again");
+            world.pass(1_000);
+        }
+    }
+}
+
+#[test]
+fn a_request_is_passed_on_once_and_keeps_its_name() {
+    let (mut world, link) = asking();
+    world.connect(0, 3);
+    world.ok(3, &format!("join {link}"));
+    world.pass(1_000);
+    let of_requests = |world: &World| {
+        let is = |bytes: &&bytes::Bytes| bytes.len() > 1 && bytes[1] == 6;
+        world.wire.iter().filter(is).count()
+    };
+    let before = of_requests(&world);
+    world.pass(120_000);
+    // Dan has asked four times more, and ana has told nobody again.
+    assert!(of_requests(&world) <= before + 4);
+    let id = *world.snapshot(0).communities.keys().next().unwrap();
+    world.arrive(1, 0, made_up(id, 5, "first").0);
+    world.arrive(1, 0, made_up(id, 5, "second").0);
+    let mut names = requests(&mut world, 0);
+    names.sort();
+    assert_eq!(names, ["dan", "first"]);
+    // A request passed on where nobody has to be let in is none.
+    world.ok(0, "policy joins club invite");
+    world.arrive(1, 0, made_up(id, 6, "third").0);
+    assert_eq!(requests(&mut world, 0).len(), 2);
+}
+
+#[test]
+fn who_has_a_link_takes_the_place_of_who_has_none() {
+    let (mut world, link) = asking();
+    let id = *world.snapshot(0).communities.keys().next().unwrap();
+    for n in 0..64 {
+        world.arrive(1, 0, made_up(id, n, &format!("made up {n}")).0);
+        world.pass(1);
+    }
+    world.connect(0, 3);
+    world.ok(3, &format!("join {link}"));
+    world.pass(1_000);
+    let names = requests(&mut world, 0);
+    assert_eq!(names.len(), 64);
+    assert!(names.contains(&"dan".to_owned()));
+    assert!(!names.contains(&"made up 0".to_owned()), "it came first");
 }
 
 #[test]
@@ -379,10 +559,13 @@ fn who_may_not_decide_decides_nothing() {
     }
     world.pass(1_000);
     assert_eq!(requests(&mut world, 0), ["dan"]);
-    // Mo may.
-    world.arrive(2, 0, Packet::Frame(frame));
+    // Mo may, and binds nobody who stands above him; ana binds him.
+    world.arrive(2, 0, Packet::Frame(frame.clone()));
     world.pass(1_000);
-    assert!(requests(&mut world, 0).is_empty());
+    assert_eq!(requests(&mut world, 0), ["dan"]);
+    world.arrive(0, 2, Packet::Frame(frame));
+    world.pass(1_000);
+    assert!(requests(&mut world, 2).is_empty());
 }
 
 #[test]
@@ -546,11 +729,30 @@ fn who_claims_a_later_time_is_heard_no_earlier() {
             "nobody asks for it without end"
         );
         assert_eq!(world.texts(2, "club/general"), ["first"], "{way}");
+        // Nor is it heard because somebody starts anew who holds it back, and what honest members say is.
+        for at in [0, 2] {
+            world.restart(at, 1);
+        }
+        world.connect(0, 2);
+        world.pass(3_000);
+        world.ok(0, "send club/general meanwhile");
+        world.pass(1_000);
+        for at in [0, 2] {
+            assert_eq!(
+                world.texts(at, "club/general"),
+                ["first", "meanwhile"],
+                "{way}, node {at}"
+            );
+        }
         world.pass(280_000);
-        let all = ["first", "from the future", "and on"];
-        assert_eq!(world.texts(0, "club/general"), all, "{way}");
+        let all = ["and on", "first", "from the future", "meanwhile"];
+        let sorted = |mut texts: Vec<String>| {
+            texts.sort();
+            texts
+        };
+        assert_eq!(sorted(world.texts(0, "club/general")), all, "{way}");
         world.pass(15_000);
-        assert_eq!(world.texts(2, "club/general"), all, "{way}");
+        assert_eq!(sorted(world.texts(2, "club/general")), all, "{way}");
         assert!(world.peers.iter().all(|peer| peer.faults.is_empty()));
     }
 }

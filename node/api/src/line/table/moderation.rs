@@ -58,7 +58,7 @@ pub(super) const LINES: &[LineSpec] = &[
     line!("requests", Requests(community: COMMUNITY;), Requests,
         "Lists who asks to be let in."),
     line!("approve", Approve(community: COMMUNITY, account: ACCOUNT;), Operation,
-        "Lets somebody in who asks."),
+        "Lets somebody in who asks. Of an account that was refused, by its id: it may ask again."),
     line!("refuse", Refuse(community: COMMUNITY, account: ACCOUNT;), Ok,
         "Does not let somebody in who asks."),
     line!("votes", Votes(community: COMMUNITY;), Votes,
