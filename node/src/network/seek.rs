@@ -109,6 +109,12 @@ impl Behaviour {
         both.is_some_and(|(one, other)| !one.is_disjoint(other))
     }
 
+    /// Of whom a co-member may hear.
+    fn shown_to(&self, asker: &PeerId) -> Vec<PeerId> {
+        let all = self.places.keys().copied();
+        all.filter(|other| self.share(asker, other)).collect()
+    }
+
     /// Does something while Kademlia knows where these peers are, and no others.
     fn while_shown(
         &mut self,
@@ -217,8 +223,7 @@ impl NetworkBehaviour for Behaviour {
     ) {
         // A stranger's question is not answered, and its word is not taken.
         if self.friends.contains_key(&peer) {
-            let others = self.places.keys().copied();
-            let shown = others.filter(|other| self.share(&peer, other)).collect();
+            let shown = self.shown_to(&peer);
             self.while_shown(shown, |inner| {
                 inner.on_connection_handler_event(peer, connection, event);
             });
@@ -260,5 +265,46 @@ impl NetworkBehaviour for Behaviour {
                 Poll::Ready(_) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_co_member_hears_of_its_own_communities_only_and_the_table_is_empty_after() {
+        let mut seek = Behaviour::new(PeerId::random());
+        let [ana, ben, cid, eve] = [(); 4].map(|()| PeerId::random());
+        let of = |all: &[u8]| all.iter().map(|n| CommunityId([*n; 32])).collect();
+        let friends = [
+            (ana, of(&[1])),
+            (ben, of(&[1, 2])),
+            (cid, of(&[2])),
+            (eve, of(&[])),
+        ];
+        seek.befriend(friends.into());
+        for peer in [ana, cid, eve, PeerId::random()] {
+            seek.know(peer, &["/ip4/203.0.113.1/tcp/1".parse().unwrap()]);
+        }
+        let sorted = |mut all: Vec<PeerId>| {
+            all.sort();
+            all
+        };
+        assert_eq!(seek.shown_to(&ana), [ana]);
+        assert_eq!(seek.shown_to(&cid), [cid]);
+        assert_eq!(sorted(seek.shown_to(&ben)), sorted(vec![ana, cid]));
+        assert!(seek.shown_to(&eve).is_empty());
+        let mut during = 0;
+        seek.while_shown(vec![ana, cid], |inner| {
+            during = inner.kbuckets().map(|bucket| bucket.num_entries()).sum();
+        });
+        assert_eq!(during, 2);
+        assert_eq!(
+            seek.inner.kbuckets().count(),
+            0,
+            "nobody else hears of them"
+        );
+        assert_eq!(seek.searches(), 0, "and no search begins");
     }
 }
