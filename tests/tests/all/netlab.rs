@@ -122,6 +122,7 @@ impl Hidden {
             let host = lab.behind(name, nat);
             let mut peer = host.peer(root.path(), name, &arguments);
             peer.start();
+            has_a_place(&peer);
             peer
         });
         Some(Self {
@@ -137,6 +138,17 @@ impl Hidden {
     fn path_becomes(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
         eventually(what, || path(&self.ana).filter(|address| fits(address)))
     }
+}
+
+/// Waits until a relay keeps a place for the node: a link that it makes from then on names that place.
+fn has_a_place(peer: &Peer) {
+    eventually("a relay keeps a place", || {
+        let status = peer.status().done();
+        let own = status["listen"].as_array().unwrap();
+        own.iter()
+            .any(|address| address.as_str().is_some_and(is_relayed))
+            .then_some(())
+    });
 }
 
 /// The address through which a node talks to the only other member.
@@ -215,6 +227,7 @@ fn without_udp_text_goes_through_the_relay_over_tcp() {
         let host = lab.behind(name, Nat::Random);
         let mut peer = host.peer(root.path(), name, &arguments);
         peer.start();
+        has_a_place(&peer);
         peer
     });
     let began = Instant::now();
