@@ -1,7 +1,7 @@
 //! Nodes in a network of namespaces: behind boxes, over relays, over IPv6 alone, over bad lines.
 
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use alloquy_tests::{Family, Host, Lab, Line, Nat, Peer, Relay, eventually};
 use serde_json::Value;
@@ -171,16 +171,37 @@ fn is_relayed(address: &str) -> bool {
     address.contains("/p2p-circuit")
 }
 
+/// How often two sessions may begin until one of them has become direct: on a busy machine the two punches of one
+/// can miss each other, and within a session they are tried three times only.
+const SESSIONS_MAX: usize = 4;
+/// How long one session is given for it.
+const DIRECT_WITHIN: Duration = Duration::from_secs(20);
+
 #[test]
 fn two_behind_boxes_that_keep_ports_come_to_talk_directly() {
-    let Some(net) = Hidden::new("netlab-direct", Nat::PortKeeping, 1) else {
+    let Some(mut net) = Hidden::new("netlab-direct", Nat::PortKeeping, 1) else {
         return;
     };
-    let began = Instant::now();
+    let mut began = Instant::now();
     talk(&net.ana, &net.ben);
-    let direct = net.path_becomes("a direct path", |address| !is_relayed(address));
+    let mut sessions = 1;
+    let direct = loop {
+        match path(&net.ana).filter(|address| !is_relayed(address)) {
+            Some(direct) => break direct,
+            None if began.elapsed() < DIRECT_WITHIN => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            None => {
+                assert!(sessions < SESSIONS_MAX, "{}", way(&net.ana));
+                sessions += 1;
+                net.ben.stop();
+                net.ben.start();
+                began = Instant::now();
+            }
+        }
+    };
     assert!(direct.contains("/quic-v1"), "{direct}");
-    say("direct", began);
+    say(&format!("direct in session {sessions}"), began);
     let way = way(&net.ana);
     assert_eq!(way["punched"], true, "{way}");
     // Through the new path, both ways.
