@@ -33,8 +33,10 @@ fn three() -> World {
 #[test]
 fn who_ends_is_gone_for_everybody_within_five_seconds() {
     let mut world = three();
-    // Cleo hears of it by gossip alone.
+    // Cleo hears of Ben by gossip alone, and so of his end.
     world.disconnect(1, 2);
+    world.pass(20_000);
+    assert!(shows(&mut world, 2, 1));
     world.input(1, Input::Shutdown);
     world.settle();
     world.disconnect(0, 1);
