@@ -445,7 +445,8 @@ impl<R: CryptoRng> Node<R> {
         crate::unread::mention_of(&self.me.record.name)
     }
 
-    /// Whether, as far as connected peers say, nothing is missing from a channel.
+    /// Whether, as far as connected peers say, nothing is missing from a channel: each member that is connected has
+    /// found both copies equal. One that says nothing, or is kept from saying it, confirms nothing.
     pub(crate) fn is_complete(&self, community: &Community, channel: ChannelId) -> bool {
         let bodies = community
             .timelines
@@ -454,7 +455,12 @@ impl<R: CryptoRng> Node<R> {
         let waits = [Place::Channel(channel), Place::Authority]
             .iter()
             .any(|place| community.waiting.holds_scope(community.scope(*place)));
-        bodies && !waits && self.equal_peers(community.id) > 0
+        let members = self.connected_members(community.id);
+        let confirms = |key: &alloquy_ids::NetworkKey| {
+            let session = self.peers[key].sessions.get(&community.id);
+            session.is_some_and(|session| session.equal)
+        };
+        bodies && !waits && !members.is_empty() && members.iter().all(confirms)
     }
 
     /// The community that a channel belongs to.
