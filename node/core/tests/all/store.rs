@@ -126,7 +126,7 @@ fn put_back(act: impl FnOnce(&mut World)) -> World {
     let link: Command = format!("join {invite}").parse().expect("a link");
     let origin = Origin {
         client: 1,
-        command: alloquy_api::command::CommandId(900),
+        command: CommandId(900),
     };
     world.input(2, Input::Command(origin, link));
     world.settle();
@@ -181,7 +181,7 @@ fn a_peer_that_comes_and_goes_keeps_nobody_from_writing() {
     let line = "send club/general \"at last\"".parse().expect("a line");
     let origin = Origin {
         client: 1,
-        command: alloquy_api::command::CommandId(900),
+        command: CommandId(900),
     };
     world.connect(0, 1);
     world.input(0, Input::Command(origin, line));
