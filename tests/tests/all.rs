@@ -17,6 +17,8 @@ mod crash;
 mod first_run;
 #[path = "all/lan.rs"]
 mod lan;
+#[path = "all/meddler.rs"]
+mod meddler;
 #[path = "all/netlab.rs"]
 mod netlab;
 #[path = "all/refuse.rs"]
