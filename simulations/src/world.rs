@@ -51,6 +51,9 @@ pub struct Act {
     pub community: Option<CommunityId>,
     /// What the node showed of that community just before.
     pub before: Before,
+    /// Names of the rights that the account held when it ended, if it did not end at once: it may have waited for what
+    /// peers say.
+    pub rights_then: Vec<String>,
     /// When it ended, and how. `None`: it has not ended, or the node crashed first.
     pub done: Option<(u64, Result<Reply, CommandError>)>,
     /// The node crashed before it ended.
@@ -321,6 +324,7 @@ impl<'a> World<'a> {
             command: command.clone(),
             community,
             before,
+            rights_then: Vec::new(),
             done: None,
             lost: !is_up,
         };

@@ -63,7 +63,8 @@ pub fn authority(world: &World<'_>, replicas: &Replicas) -> Vec<(usize, String)>
 }
 
 fn holds(act: &Act, right: &str) -> bool {
-    act.before.rights.iter().any(|held| held == right)
+    let mut held = act.before.rights.iter().chain(&act.rights_then);
+    held.any(|held| held == right)
 }
 
 /// Messages of an account that everybody else already showed as removed when they were written.

@@ -214,6 +214,11 @@ impl World<'_> {
             Event::Done { id, result } => match client {
                 Some(PERSON) => {
                     if let Some(act) = self.waiting.remove(&(seat, id.0)) {
+                        if self.acts[act].at < self.now {
+                            let view = self.view(seat, self.acts[act].community);
+                            self.acts[act].rights_then =
+                                view.map_or_else(Vec::new, |view| view.rights.clone());
+                        }
                         self.acts[act].done = Some((self.now, result));
                     } else {
                         self.violation(
