@@ -613,6 +613,11 @@ pub enum Command {
         /// Three different places, from 1, and the word at each.
         words: [(u8, String); 3],
     },
+    /// What concerns this account alone: devices, contacts, direct messages, home nodes.
+    Personal {
+        /// The order.
+        order: crate::personal::PersonalCommand,
+    },
     /// Keeps a text of a face (a draft, a setting, a place) in the sealed store (no line: faces only). A name of
     /// [`DRAFT_PREFIX`] and a channel goes with the channel's community when the account leaves that.
     Keep {

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Availability, ChannelKind};
 pub use crate::moderation::{PolicyView, ProposalView, RequestView, TreeView};
+pub use crate::personal::{
+    ContactView, DeviceState, DeviceView, DirectKind, DirectView, DmRequestView, HomeStatusView,
+    HomeView, KeptView, LinkStep, Linking, LinkingView, OnOff,
+};
 
 /// The closed list of error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -370,6 +374,61 @@ pub enum Reply {
         because: Vec<String>,
         /// The operations and deletions that decided.
         operations: Vec<EventId>,
+    },
+    /// `devices`
+    Devices {
+        /// This one first, then by when they were added.
+        devices: Vec<DeviceView>,
+    },
+    /// `device link`, `home code`
+    Code {
+        /// The code to type on the other side.
+        code: String,
+        /// The same as a link, with addresses: `alloquy://link/...`.
+        link: String,
+        /// When both end.
+        until: UnixMs,
+    },
+    /// `contact link`
+    ContactLink {
+        /// The link: `alloquy://contact/...`, one word.
+        contact: String,
+    },
+    /// `contacts`
+    Contacts {
+        /// By name.
+        contacts: Vec<ContactView>,
+    },
+    /// `dm`, `contact add`, `dm accept`, `group create`
+    Direct {
+        /// The conversation.
+        direct: CommunityId,
+        /// Its channel.
+        channel: ChannelId,
+    },
+    /// `dm requests`
+    DmRequests {
+        /// Oldest first.
+        dm_requests: Vec<DmRequestView>,
+    },
+    /// `verify`
+    Safety {
+        /// Twelve words that are the same on both sides when nobody stands between.
+        safety_words: Vec<String>,
+        /// The same as a text for a QR code.
+        safety_code: String,
+        /// Whether they were confirmed.
+        verified: bool,
+    },
+    /// `home`
+    Homes {
+        /// By name.
+        homes: Vec<HomeView>,
+    },
+    /// `home status`
+    HomeStatus {
+        /// What it keeps and for whom.
+        home: HomeStatusView,
     },
     /// `mark-read`, `typing`, `profile`, and whatever leaves nothing to name.
     Ok {

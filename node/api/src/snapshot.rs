@@ -7,6 +7,9 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, NetworkKey, UnixMs
 use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
+use crate::personal::{
+    ContactView, DeviceView, DirectKind, DirectView, DmRequestView, HomeView, LinkingView,
+};
 use crate::reach::{ReachView, Way};
 use crate::reply::{
     AuditView, ChannelView, CommandError, MemberView, MessageView, PolicyView, ProposalView,
@@ -32,6 +35,20 @@ pub struct Snapshot {
     pub threads: BTreeMap<EventId, Arc<WindowSnapshot>>,
     /// Communities that a member must let this account into first, with the names that their links gave.
     pub requested: Arc<BTreeMap<CommunityId, String>>,
+    /// Direct messages, groups and the own notes: the notes first, then newest first.
+    pub directs: Arc<Vec<DirectView>>,
+    /// Who wants to write to this account and is not known to it, oldest first.
+    pub dm_requests: Arc<Vec<DmRequestView>>,
+    /// Whom this account knows, by name.
+    pub contacts: Arc<Vec<ContactView>>,
+    /// Devices of the account, this one first.
+    pub devices: Arc<Vec<DeviceView>>,
+    /// Home nodes of the account, by name.
+    pub homes: Arc<Vec<HomeView>>,
+    /// A pairing under way, or the last one that ended.
+    pub linking: Option<Arc<LinkingView>>,
+    /// Whether others learn that this account has read their messages.
+    pub receipts: bool,
     /// Connected peers that are co-members.
     pub peers: u32,
     /// Own messages that no other device is known to hold yet.
@@ -51,6 +68,8 @@ pub struct Snapshot {
 /// One community.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommunitySnapshot {
+    /// What conversation it is; `None`: a community.
+    pub direct: Option<DirectKind>,
     /// Its name; empty until the content has arrived.
     pub name: String,
     /// Its topic.

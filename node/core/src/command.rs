@@ -10,6 +10,7 @@ mod explain;
 mod message;
 mod moderation;
 mod own;
+mod personal;
 pub(crate) mod policy;
 mod query;
 mod template;
@@ -134,6 +135,7 @@ impl<R: CryptoRng> Node<R> {
                 self.answer(origin, Reply::Ok { ok: true })
             }
             Command::Keep { name, value } => self.keep(origin, name, value),
+            Command::Personal { order } => self.personal_command(origin, order),
             Command::RecoveryConfirm { words } => self.recovery_confirm(origin, &words),
             command => match self.query(&command) {
                 Some(reply) => {
@@ -737,5 +739,6 @@ const fn writes(command: &Command) -> bool {
             | C::Votes { .. }
             | C::Lost { .. }
             | C::WhyEvent { .. }
+            | C::Personal { .. }
     )
 }

@@ -347,6 +347,7 @@ impl<R: CryptoRng> Node<R> {
             false => Vec::new(),
         };
         CommunitySnapshot {
+            direct: None,
             name: community.name(),
             topic: community.text(&Field::Topic),
             icon: icon(community, earlier.and_then(|earlier| earlier.icon.as_ref())),

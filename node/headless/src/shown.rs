@@ -5,6 +5,7 @@
 mod faces;
 mod moderation;
 mod names;
+mod personal;
 mod table;
 
 use std::fmt::Write;
@@ -87,7 +88,14 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
         Reply::InviteCard { card } => faces::invite_card(card),
         Reply::Recovery { recovery_words } => faces::recovery(recovery_words),
         Reply::Ok { .. } => "done".to_owned(),
-        other => moderation::reply(other, names),
+        other => {
+            let text = moderation::reply(other, names);
+            if text.is_empty() {
+                personal::reply(other)
+            } else {
+                text
+            }
+        }
     }
 }
 
@@ -242,8 +250,13 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
         Event::Lagged { count } => {
             format!("{count} events were left out: this reader was too slow")
         }
+        Event::DmRequested { .. }
+        | Event::LinkingChanged { .. }
+        | Event::Progress { .. }
+        | Event::KeyMissing { .. } => personal::event(event, names),
         // Many and of no news to a person; `--json` has them.
         Event::CaughtUp { .. }
+        | Event::DevicesChanged
         | Event::CommunityChanged { .. }
         | Event::UnreadChanged { .. }
         | Event::DeliveryChanged { .. }

@@ -158,6 +158,7 @@ fn is_acted_on(event: &Event) -> bool {
             | Event::MessageChanged { .. }
             | Event::CommunityLeft { .. }
             | Event::JoinRefused { .. }
+            | Event::DmRequested { .. }
             | Event::StorageFailed { .. }
     )
 }

@@ -1,0 +1,17 @@
+//! Orders about direct.
+
+use alloquy_api::{ErrorCode, PersonalCommand};
+use rand_core::CryptoRng;
+
+use crate::command::{Outcome, error};
+use crate::io::Origin;
+use crate::node::Node;
+
+impl<R: CryptoRng> Node<R> {
+    pub(super) fn direct_order(&mut self, _origin: Origin, order: PersonalCommand) -> Outcome {
+        Err(error(
+            ErrorCode::Internal,
+            format!("{order:?} is not part of this build"),
+        ))
+    }
+}
