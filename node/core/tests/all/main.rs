@@ -4,6 +4,7 @@ mod carriers;
 mod contract;
 mod faces;
 mod forger;
+mod history;
 mod hostile;
 mod moderation;
 mod own;
