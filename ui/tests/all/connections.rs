@@ -53,21 +53,105 @@ fn with_way(path: PathKind, way: Way) -> ConnectionsSnapshot {
     connections
 }
 
-/// Every state, with words that the sheet must say about it.
-fn states() -> Vec<(&'static str, ConnectionsSnapshot, &'static str)> {
-    use Reachability::{Private, Public, Unknown};
-    let of = |reach| ConnectionsSnapshot {
+/// A state by its name, and words that the sheet must say about it.
+type State = (&'static str, ConnectionsSnapshot, &'static str);
+
+fn states() -> Vec<State> {
+    let all = incoming().into_iter().chain(routers());
+    all.chain(relays()).chain(ways()).collect()
+}
+
+fn of(reach: ReachView) -> ConnectionsSnapshot {
+    ConnectionsSnapshot {
         reach,
         ..ConnectionsSnapshot::default()
-    };
-    let router = |router| {
-        of(ReachView {
+    }
+}
+
+fn incoming() -> [State; 6] {
+    use Reachability::{Private, Public, Unknown};
+    let mut named = reach(Public, Unknown);
+    named.v4.by = None;
+    let mut kept = reach(Private, Private);
+    kept.relays.push(relay(true, true, true, None));
+    let tried = "directly (IPv4, IPv6): somebody has tried it";
+    let closed = "To be reached, start Alloquy with --relay";
+    [
+        (
+            "unknown",
+            of(reach(Unknown, Unknown)),
+            "Nobody has tried yet",
+        ),
+        ("public", of(reach(Public, Public)), tried),
+        (
+            "one family",
+            of(reach(Private, Public)),
+            "directly (IPv6): somebody",
+        ),
+        ("said by a person", of(named), "directly (IPv4)."),
+        ("private", of(reach(Private, Unknown)), closed),
+        ("by a relay", of(kept), "only through a relay. It works."),
+    ]
+}
+
+fn routers() -> [State; 6] {
+    let answers = [
+        ("off", RouterAnswer::Off, "router is not asked"),
+        ("asked", RouterAnswer::Asked, "has not answered yet"),
+        (
+            "open",
+            RouterAnswer::Open,
+            "The router lets connections in.",
+        ),
+        ("none", RouterAnswer::NoRouter, "no router here"),
+        ("behind", RouterAnswer::Behind, "A relay helps, or IPv6"),
+        (
+            "refused",
+            RouterAnswer::Refused,
+            "Allow it in the router’s settings",
+        ),
+    ];
+    answers.map(|(name, router, words)| {
+        let reach = ReachView {
             router,
             ..ReachView::default()
-        })
-    };
-    let by_relay = |why: Option<&str>, known: bool| Way {
-        relay: Some(if known { RELAY } else { "12D3KooWother" }.to_owned()),
+        };
+        (name, of(reach), words)
+    })
+}
+
+fn relays() -> [State; 5] {
+    let failed = Some("limit exceeded");
+    let relays = [
+        (
+            "kept",
+            relay(true, true, true, None),
+            "203.0.113.9 keeps a place for you",
+        ),
+        (
+            "connected",
+            relay(true, true, false, None),
+            "203.0.113.9 is connected",
+        ),
+        ("called", relay(true, false, false, None), "is being called"),
+        (
+            "failed",
+            relay(true, false, false, failed),
+            "limit exceeded. Check its",
+        ),
+        (
+            "unused",
+            relay(false, false, false, failed),
+            "is not used now",
+        ),
+    ];
+    relays.map(|(name, relay, words)| (name, with_relay(relay), words))
+}
+
+fn ways() -> [State; 6] {
+    use PathKind::{Direct, Local, Loopback, Relayed};
+    let by_relay = |why: Option<&str>, relay: &str| Way {
+        relay: Some(relay.to_owned()),
         punched: false,
         why_not_direct: why.map(str::to_owned),
     };
@@ -75,108 +159,36 @@ fn states() -> Vec<(&'static str, ConnectionsSnapshot, &'static str)> {
         punched: true,
         ..Way::default()
     };
-    let mut named = reach(Public, Unknown);
-    named.v4.by = None;
-    let mut kept = reach(Private, Private);
-    kept.relays.push(relay(true, true, true, None));
-    let failed = "limit exceeded";
-    vec![
-        (
-            "unknown",
-            of(reach(Unknown, Unknown)),
-            "Nobody has tried yet",
-        ),
-        (
-            "public",
-            of(reach(Public, Public)),
-            "directly (IPv4, IPv6): somebody has tried it",
-        ),
-        (
-            "one family",
-            of(reach(Private, Public)),
-            "directly (IPv6): somebody",
-        ),
-        ("said by a person", of(named), "directly (IPv4)."),
-        (
-            "private",
-            of(reach(Private, Unknown)),
-            "To be reached, start Alloquy with --relay",
-        ),
-        ("by a relay", of(kept), "only through a relay. It works."),
-        ("off", router(RouterAnswer::Off), "router is not asked"),
-        ("asked", router(RouterAnswer::Asked), "has not answered yet"),
-        (
-            "open",
-            router(RouterAnswer::Open),
-            "The router lets connections in.",
-        ),
-        ("none", router(RouterAnswer::NoRouter), "no router here"),
-        (
-            "behind",
-            router(RouterAnswer::Behind),
-            "A relay helps, or IPv6",
-        ),
-        (
-            "refused",
-            router(RouterAnswer::Refused),
-            "Allow it in the router’s settings",
-        ),
-        (
-            "kept",
-            with_relay(relay(true, true, true, None)),
-            "203.0.113.9 keeps a place for you",
-        ),
-        (
-            "connected",
-            with_relay(relay(true, true, false, None)),
-            "203.0.113.9 is connected",
-        ),
-        (
-            "called",
-            with_relay(relay(true, false, false, None)),
-            "is being called",
-        ),
-        (
-            "failed",
-            with_relay(relay(true, false, false, Some(failed))),
-            "limit exceeded. Check its",
-        ),
-        (
-            "unused",
-            with_relay(relay(false, false, false, Some(failed))),
-            "is not used now",
-        ),
-        (
-            "loopback",
-            with_way(PathKind::Loopback, Way::default()),
-            "on this computer",
-        ),
-        (
-            "local",
-            with_way(PathKind::Local, Way::default()),
-            "on the same network",
-        ),
+    let missed = by_relay(Some("3 dial attempts"), "12D3KooWother");
+    let ways = [
+        ("loopback", Loopback, Way::default(), "on this computer"),
+        ("local", Local, Way::default(), "on the same network"),
         (
             "direct",
-            with_way(PathKind::Direct, Way::default()),
+            Direct,
+            Way::default(),
             "tomasz, directly over the internet 9",
         ),
         (
             "punched",
-            with_way(PathKind::Direct, punched),
+            Direct,
+            punched,
             "an opening that both sides made",
         ),
         (
             "sought",
-            with_way(PathKind::Relayed, by_relay(None, true)),
+            Relayed,
+            by_relay(None, RELAY),
             "at 203.0.113.9: a direct way is being",
         ),
         (
             "no way",
-            with_way(PathKind::Relayed, by_relay(Some("3 dial attempts"), false)),
+            Relayed,
+            missed,
             "through a relay: no direct way was found",
         ),
-    ]
+    ];
+    ways.map(|(name, path, way, words)| (name, with_way(path, way), words))
 }
 
 /// What is said on the sheet, read out in its order.
