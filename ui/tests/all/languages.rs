@@ -10,8 +10,9 @@ use crate::sheets_fixture::{invite, link, recovery_words};
 const SIZES: [Size; 3] = [(1280.0, 800.0), (720.0, 480.0), (360.0, 240.0)];
 
 /// Names that no language changes: of keys, programs, formats and licences.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "Alloquy",
+    "IPv4, IPv6",
     // The initials of communities.
     "AD",
     "RB",
@@ -156,6 +157,11 @@ fn sheets_in_other_states_fit_in_longer_words() {
 #[test]
 fn sheets_in_still_other_states_fit_in_longer_words() {
     judged(&screens::most_sheets(), &SIZES);
+}
+
+#[test]
+fn connections_in_every_state_fit_in_longer_words() {
+    judged(&crate::connections::screens(), &SIZES[1..]);
 }
 
 /// In English too, at 200 % in the smallest window.

@@ -45,7 +45,13 @@ fn template(
     }
 }
 
-fn peer(n: u8, name: Option<&str>, path: Option<PathKind>, ms: Option<u32>) -> ConnectionView {
+/// A peer, connected or not.
+pub(crate) fn peer(
+    n: u8,
+    name: Option<&str>,
+    path: Option<PathKind>,
+    ms: Option<u32>,
+) -> ConnectionView {
     ConnectionView {
         peer: NetworkKey([n; 32]),
         account: name.map(|_| account(n)),

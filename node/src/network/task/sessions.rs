@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::Task;
 use crate::network::frames::{self, Outgoing, ReadError};
+use crate::network::improve::Improve;
 use crate::network::pulse::{Beat, Pulse};
 use crate::network::relays::Held;
 use crate::network::streams::Incoming;
@@ -28,6 +29,8 @@ pub(super) struct Path {
     /// The remote address; of a connection that came through a relay, the relay's.
     pub(super) remote: Multiaddr,
     pub(super) relayed: bool,
+    /// We have called, so that it leads to a place which a relay keeps for the peer.
+    pub(super) dialled: bool,
     pulse: Pulse,
 }
 
@@ -67,19 +70,8 @@ pub(super) struct Session {
     pub(super) next: Option<(ConnectionId, Stream)>,
     /// When a move to another connection must be over.
     pub(super) move_until: Option<Instant>,
-    /// When a better way is looked for again, and how often it was.
+    /// When a better way is looked for again, and what is known of it.
     pub(super) improve: Improve,
-}
-
-/// When a better way than a relay is looked for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Improve {
-    pub(super) at: Option<Instant>,
-    pub(super) tries: u32,
-    /// Why the last try failed.
-    pub(super) failure: Option<String>,
-    /// Both sides have punched a hole: direct connections came through it.
-    pub(super) punched: bool,
 }
 
 impl Session {
@@ -95,6 +87,21 @@ impl Session {
 
     pub(super) fn path(&self, connection: ConnectionId) -> Option<&Path> {
         self.connections.iter().find(|path| path.id == connection)
+    }
+
+    /// Whether frames go over a connection, or will.
+    pub(super) fn uses(&self, connection: ConnectionId) -> bool {
+        let writers = [Some(&self.writer), self.draining.as_ref()];
+        let mut writers = writers.into_iter().flatten();
+        writers.any(|writer| writer.connection == connection)
+            || self
+                .reader
+                .as_ref()
+                .is_some_and(|one| one.connection == connection)
+            || self
+                .next
+                .as_ref()
+                .is_some_and(|(next, _)| *next == connection)
     }
 
     /// Whether all ways lead through relays.
@@ -185,12 +192,14 @@ impl Task {
             id: connection,
             remote,
             relayed,
+            dialled: endpoint.is_dialer(),
             pulse: Pulse::new(Instant::now()),
         };
         let held = || Held {
             id: connection,
             remote: path.remote.clone(),
             relayed,
+            dialled: path.dialled,
         };
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.connections.push(path);
@@ -213,7 +222,7 @@ impl Task {
         let writer = self.write_on(peer, number, path.id);
         let mut improve = Improve::default();
         if path.relayed {
-            improve.at = Some(Instant::now() + super::paths::FIRST_TRY);
+            improve.begin(Instant::now());
         }
         let session = Session {
             number,
@@ -242,6 +251,7 @@ impl Task {
             id: held.id,
             remote: held.remote,
             relayed: held.relayed,
+            dialled: held.dialled,
             pulse: Pulse::new(Instant::now()),
         });
         let Some(first) = paths.next() else { return };
