@@ -7,6 +7,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, NetworkKey, UnixMs
 use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
+use crate::nearby::NearbyView;
 use crate::reach::{ReachView, Way};
 use crate::reply::{
     AuditView, ChannelView, CommandError, MemberView, MessageView, PolicyView, ProposalView,
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub threads: BTreeMap<EventId, Arc<WindowSnapshot>>,
     /// Communities that a member must let this account into first, with the names that their links gave.
     pub requested: Arc<BTreeMap<CommunityId, String>>,
+    /// Communities that are announced on the local network and that this account is not in, by name.
+    pub nearby: Arc<Vec<NearbyView>>,
     /// Connected peers that are co-members.
     pub peers: u32,
     /// Own messages that no other device is known to hold yet.
@@ -53,6 +56,8 @@ pub struct Snapshot {
 pub struct CommunitySnapshot {
     /// Its name; empty until the content has arrived.
     pub name: String,
+    /// Whether this node announces it on the local network.
+    pub nearby: bool,
     /// Its topic.
     pub topic: String,
     /// Its icon: PNG or WebP of at most 32 KiB, as its header claims at most 512 x 512 pixels.

@@ -7,6 +7,7 @@ use alloquy_ids::{EventId, InviteId};
 use crate::command::{
     AccountRef, ChannelKind, ChannelRef, CommunityRef, JoinRule, LinkRule, RoleRef, WordRule,
 };
+use crate::nearby::Announce;
 use crate::{Command, Reply};
 
 use super::ParseLineError;
@@ -90,6 +91,7 @@ pub enum ReplyKind {
     Pins,
     Templates,
     InviteCard,
+    Nearby,
     Recovery,
     InviteTree,
     Branch,
@@ -130,6 +132,7 @@ impl ReplyKind {
             Reply::Pins { .. } => Self::Pins,
             Reply::Templates { .. } => Self::Templates,
             Reply::InviteCard { .. } => Self::InviteCard,
+            Reply::Nearby { .. } => Self::Nearby,
             Reply::Recovery { .. } => Self::Recovery,
             Reply::InviteTree { .. } => Self::InviteTree,
             Reply::Branch { .. } => Self::Branch,
@@ -365,6 +368,7 @@ choice_fields! {
     JoinRule { Open = "open", Invite = "invite", Approval = "approval" }
     LinkRule { Everyone = "everyone", Roles = "roles", Moderators = "moderators" }
     WordRule { Refuse = "refuse", Hold = "hold" }
+    Announce { On = "on", Off = "off" }
 }
 
 impl Field for ChannelKind {

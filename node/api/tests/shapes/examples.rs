@@ -254,6 +254,15 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
         ReplyKind::Pins => Reply::Pins {
             pins: vec![pinned()],
         },
+        ReplyKind::Nearby => Reply::Nearby {
+            nearby: vec![NearbyView {
+                community: COMMUNITY,
+                name: "club".to_owned(),
+                member: "Ana".to_owned(),
+                members: 12,
+            }],
+            announced: vec![],
+        },
         ReplyKind::Templates => Reply::Templates {
             templates: vec![template()],
         },
@@ -340,7 +349,7 @@ fn policy() -> PolicyView {
 }
 
 /// Every kind of reply.
-pub(crate) const KINDS: [ReplyKind; 33] = [
+pub(crate) const KINDS: [ReplyKind; 34] = [
     ReplyKind::Community,
     ReplyKind::Channel,
     ReplyKind::Invite,
@@ -363,6 +372,7 @@ pub(crate) const KINDS: [ReplyKind; 33] = [
     ReplyKind::Pins,
     ReplyKind::Templates,
     ReplyKind::InviteCard,
+    ReplyKind::Nearby,
     ReplyKind::Recovery,
     ReplyKind::InviteTree,
     ReplyKind::Branch,
@@ -434,6 +444,10 @@ pub(crate) fn events() -> Vec<(Event, &'static str)> {
                 message: "a member has decided not to let this account in".to_owned(),
             },
             "A community that was asked to let this account in does not.",
+        ),
+        (
+            Event::NearbyChanged { count: 1 },
+            "What is announced on the local network has changed; `count` is what `nearby` lists now.",
         ),
         (
             Event::MemberAdded {

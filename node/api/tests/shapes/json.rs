@@ -61,6 +61,15 @@ fn replies_have_the_shapes_of_the_contract() {
         {"proposals":[{"add":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"],"remove":[],"voters":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"votes":3,"needed":4}]}
         {"lost":[{"operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","time":1700000000000,"kind":"removals","subject":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","what":"Ana removed Ben","effective":false,"reason":"too loud","because":"what it rested on was taken away"}]}
         {"stands":false,"because":["Ana deleted it"],"operations":["baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"]}
+        {"devices":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"laptop","this":true,"since":1700000000000,"connected":true,"state":"active"}]}
+        {"code":"7-amber-river","link":"alloquy://link/aeaqcaibaeaqcaibaeaq","until":1700000000000}
+        {"contact":"alloquy://contact/aeaqcaibaeaqcaibaeaq"}
+        {"contacts":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","verified":true,"blocked":false,"online":true}]}
+        {"direct":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba"}
+        {"dm_requests":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","text":"hi, it is me","time":1700000000000,"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"}]}
+        {"safety_words":["abandon","ability"],"safety_code":"alloquy-safety:aeaqcaibaeaqcaibaeaq","verified":false}
+        {"homes":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"attic","connected":true,"seen":1700000000000,"bytes":4096,"quota":1073741824,"keeps":["aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"]}]}
+        {"home":{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","owner":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","bytes":4096,"quota":1073741824,"peers":2,"keeps":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","accounts":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"events":12,"bytes":4096,"lag":0}]}}
         {"ok":true}"#]].assert_eq(&shapes.join("\n"));
 }
 
@@ -92,6 +101,10 @@ fn empty_replies_are_told_apart() {
         },
         Reply::Pins { pins: vec![] },
         Reply::Templates { templates: vec![] },
+        Reply::Nearby {
+            nearby: vec![],
+            announced: vec![],
+        },
     ];
     for reply in empty {
         json(&reply);
@@ -126,6 +139,7 @@ fn events_have_the_shapes_of_the_contract() {
         {"event":"community-changed","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"}
         {"event":"community-left","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","by":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"}
         {"event":"join-refused","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","message":"a member has decided not to let this account in"}
+        {"event":"nearby-changed","count":1}
         {"event":"member-added","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben"}
         {"event":"member-removed","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"}
         {"event":"presence-changed","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","online":true}

@@ -6,6 +6,7 @@ mod faces;
 mod forger;
 mod hostile;
 mod moderation;
+mod nearby;
 mod own;
 mod peers;
 mod presence;
