@@ -338,6 +338,9 @@ impl<R: CryptoRng> Node<R> {
         let others = peers.any(|key| connected(key) && !attempt.asked.contains(key));
         if others {
             self.join_next(id);
+        } else if refusal == Refusal::Invalid && attempt.door.invite.is_none() {
+            let message = "the community lets in by invite only: ask a member for a link";
+            self.join_failed(id, CommandError::new(ErrorCode::NotPermitted, message));
         } else if refusal != Refusal::Busy {
             self.join_failed(id, refusal_error(refusal));
         }
