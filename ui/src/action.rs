@@ -105,6 +105,8 @@ pub enum Action {
     InspectInvite(String),
     /// Joins by a link.
     Join(String),
+    /// Asks to be let into a community that is announced on the local network.
+    JoinNearby(CommunityId),
     /// Makes an invite link.
     MakeInvite(CommunityId, Option<u32>, Option<u64>),
     /// Takes an invite link back.

@@ -12,6 +12,7 @@ pub use crate::personal::{
     ContactView, DeviceState, DeviceView, DirectKind, DirectView, DmRequestView, HomeStatusView,
     HomeView, KeptView, LinkStep, Linking, LinkingView, OnOff,
 };
+pub use crate::nearby::NearbyView;
 
 /// The closed list of error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -226,6 +227,13 @@ pub enum Reply {
     Templates {
         /// In the order shown.
         templates: Vec<TemplateView>,
+    },
+    /// `nearby`
+    Nearby {
+        /// Communities that others announce and this account is not in, by name.
+        nearby: Vec<NearbyView>,
+        /// Communities that this node announces.
+        announced: Vec<CommunityId>,
     },
     /// `inspect-invite`
     InviteCard {

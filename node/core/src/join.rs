@@ -1,4 +1,4 @@
-//! Joining by invite: the newcomer's side and the admitting member's side.
+//! Joining by invite, or by asking a member nearby: the newcomer's side and the admitting member's side.
 //!
 //! Any member that is reachable admits: no admin need be online. Expiry and use count are *admission* rules,
 //! judged by the admitting member's clock and view; an `Admit` once made is never undone by another.
@@ -9,7 +9,7 @@ mod requests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
-use alloquy_ids::{CommunityId, EventId, MonoMs, NetworkKey};
+use alloquy_ids::{CommunityId, EventId, InviteId, MonoMs, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::authority::op::{AuthorityOp, Join};
 use alloquy_schema::body::Body;
@@ -42,7 +42,7 @@ pub(crate) use requests::Request;
 pub(crate) struct JoinAttempt {
     /// Clients that wait for it.
     pub(crate) origins: Vec<Origin>,
-    link: InviteLink,
+    door: Door,
     join: Join,
     /// Peers that spoke of the community without being named by the link: members, it seems.
     met: BTreeSet<NetworkKey>,
@@ -57,6 +57,29 @@ pub(crate) struct JoinAttempt {
     until: MonoMs,
 }
 
+/// Where a join is asked for: what an invite says, or a member nearby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Door {
+    community: CommunityId,
+    /// The community's name, as it was told.
+    name: String,
+    /// Members that may be reached, with their addresses as multiaddr text.
+    peers: Vec<(NetworkKey, Vec<String>)>,
+    /// The invite and the seed of its key.
+    invite: Option<(InviteId, [u8; 32])>,
+}
+
+impl From<InviteLink> for Door {
+    fn from(link: InviteLink) -> Self {
+        Self {
+            community: link.community,
+            name: link.name,
+            peers: link.peers,
+            invite: Some((link.invite, link.seed)),
+        }
+    }
+}
+
 /// A newcomer's join that waits until own logs may be written to.
 #[derive(Debug)]
 pub(crate) struct HeldJoin {
@@ -67,12 +90,12 @@ pub(crate) struct HeldJoin {
 impl JoinAttempt {
     /// Whether the invite names this peer.
     pub(crate) fn names(&self, key: NetworkKey) -> bool {
-        self.link.peers.iter().any(|(peer, _)| *peer == key)
+        self.door.peers.iter().any(|(peer, _)| *peer == key)
     }
 
     /// Peers to connect to.
     pub(crate) fn peers(&self) -> BTreeMap<NetworkKey, Vec<String>> {
-        self.link.peers.iter().cloned().collect()
+        self.door.peers.iter().cloned().collect()
     }
 }
 
@@ -116,7 +139,34 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn join(&mut self, origin: Origin, text: &str) -> Result<(), CommandError> {
         let link = InviteLink::parse(text)
             .map_err(|error| CommandError::new(ErrorCode::InviteInvalid, error.to_string()))?;
-        let id = link.community;
+        self.begin_join(origin, Door::from(link))
+    }
+
+    /// Asks members nearby to be let into a community, without an invite.
+    pub(crate) fn join_nearby(
+        &mut self,
+        origin: Origin,
+        community: CommunityId,
+        name: String,
+        members: Vec<NetworkKey>,
+    ) -> Result<(), CommandError> {
+        let of = |key: &NetworkKey| self.book.of.get(key).cloned().unwrap_or_default();
+        let peers = members.iter().map(|key| (*key, of(key))).collect();
+        let door = Door {
+            community,
+            name,
+            peers,
+            invite: None,
+        };
+        self.begin_join(origin, door)
+    }
+
+    fn begin_join(&mut self, origin: Origin, door: Door) -> Result<(), CommandError> {
+        let id = door.community;
+        // An invite opens more than a question without one.
+        let same = |attempt: &JoinAttempt| {
+            attempt.door == door || (door.invite.is_none() && attempt.door.invite.is_some())
+        };
         if self
             .communities
             .get(&id)
@@ -133,11 +183,7 @@ impl<R: CryptoRng> Node<R> {
             );
             return Err(CommandError::new(ErrorCode::Limit, message));
         }
-        if let Some(attempt) = self
-            .joins
-            .get_mut(&id)
-            .filter(|attempt| attempt.link == link)
-        {
+        if let Some(attempt) = self.joins.get_mut(&id).filter(|attempt| same(attempt)) {
             if attempt.waiting {
                 self.outbox
                     .done(origin, Ok(Reply::Requested { requested: id }));
@@ -147,9 +193,11 @@ impl<R: CryptoRng> Node<R> {
             }
             return Ok(());
         }
+        let key = door.invite;
+        let key = key.map(|(invite, seed)| (invite, DeviceKey::from_seed(&seed)));
         let join = Join::sign(
             id,
-            Some((link.invite, &DeviceKey::from_seed(&link.seed))),
+            key.as_ref().map(|(invite, key)| (*invite, key)),
             self.me.record.chain.clone(),
             &self.me.key,
             self.me.prekey.clone(),
@@ -161,7 +209,7 @@ impl<R: CryptoRng> Node<R> {
         origins.push(origin);
         let attempt = JoinAttempt {
             origins,
-            link,
+            door,
             join,
             met: BTreeSet::new(),
             asked: BTreeSet::new(),
@@ -196,6 +244,7 @@ impl<R: CryptoRng> Node<R> {
         if attempt.until <= mono {
             let message = match attempt.waiting {
                 true => "nobody has let this account in",
+                false if attempt.door.invite.is_none() => "no member nearby answered",
                 false => "no member that the invite names answered",
             };
             return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
@@ -205,7 +254,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         let connected: Vec<_> = attempt
-            .link
+            .door
             .peers
             .iter()
             .map(|(key, _)| *key)
@@ -285,10 +334,13 @@ impl<R: CryptoRng> Node<R> {
         }
         // Another member may know more (an invite that has not reached this one) or have room.
         let connected = |key: &NetworkKey| self.peers.contains_key(key);
-        let mut peers = attempt.link.peers.iter().map(|(key, _)| key);
+        let mut peers = attempt.door.peers.iter().map(|(key, _)| key);
         let others = peers.any(|key| connected(key) && !attempt.asked.contains(key));
         if others {
             self.join_next(id);
+        } else if refusal == Refusal::Invalid && attempt.door.invite.is_none() {
+            let message = "the community lets in by invite only: ask a member for a link";
+            self.join_failed(id, CommandError::new(ErrorCode::NotPermitted, message));
         } else if refusal != Refusal::Busy {
             self.join_failed(id, refusal_error(refusal));
         }
@@ -317,7 +369,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn requested(&self) -> BTreeMap<CommunityId, String> {
         let waiting = self.joins.iter().filter(|(_, attempt)| attempt.waiting);
         waiting
-            .map(|(id, attempt)| (*id, attempt.link.name.clone()))
+            .map(|(id, attempt)| (*id, attempt.door.name.clone()))
             .collect()
     }
 

@@ -20,6 +20,7 @@ pub mod io;
 mod join;
 pub mod limits;
 mod membership;
+mod nearby;
 mod node;
 mod outbox;
 mod peers;

@@ -134,6 +134,20 @@ pub(crate) const REASONS_PER_EVENT: usize = 64;
 pub(crate) const LIVE_BYTES: usize = 64 * 1024;
 /// Owner sets that are shown as open to vote on, those with the most votes first: an owner may propose any number.
 pub(crate) const PROPOSALS_SHOWN_MAX: usize = 16;
+/// Communities that one node announces on the local network, and takes of one neighbour: people hold few for others.
+pub(crate) const ANNOUNCED_MAX: usize = 8;
+/// Communities of others on the local network that are held, copies counted: more than a list is read for.
+pub(crate) const CARDS_MAX: usize = 64;
+/// Milliseconds between two looks at whether what is announced has changed: others are to see it within 5 seconds.
+pub(crate) const NEARBY_EVERY_MS: u64 = 2_000;
+/// Milliseconds between two questions to one neighbour; changes are told unasked.
+pub(crate) const NEARBY_ASK_MS: u64 = 30_000;
+/// Milliseconds between two answers to one neighbour's questions.
+pub(crate) const NEARBY_ANSWER_MS: u64 = 1_000;
+/// Answers that are taken of one neighbour within [`CARD_FRAMES_MS`]: twice what changes every 2 seconds make.
+pub(crate) const CARD_FRAMES_MAX: u32 = 60;
+/// Milliseconds within which answers of one neighbour are counted.
+pub(crate) const CARD_FRAMES_MS: u64 = 60_000;
 /// Newcomers that wait to be let into a community.
 pub(crate) const REQUESTS_MAX: usize = 64;
 /// Accounts that were not let in and are remembered, so that they do not stand in the list again at once.

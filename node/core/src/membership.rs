@@ -145,6 +145,7 @@ impl<R: CryptoRng> Node<R> {
         if by == Some(me) {
             self.drop_drafts(id);
         }
+        self.nearby_left(id);
         self.outbox.tell(Event::CommunityLeft { community: id, by });
         self.join_undone(id);
     }

@@ -113,6 +113,7 @@ impl<R: CryptoRng> Node<R> {
         }
         self.timers.clear_peer(key);
         self.held_joins.remove(&key);
+        self.neighbour_gone(key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
             let community = self.communities.get_mut(&id);
@@ -213,7 +214,11 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn keep_peers(&mut self) {
         let mut wanted: BTreeMap<NetworkKey, Vec<String>> = BTreeMap::new();
         for join in self.joins.values() {
-            wanted.extend(join.peers());
+            for (key, addresses) in join.peers() {
+                // Of a member nearby no addresses were told beside those that it has said since.
+                let known = self.book.of.get(&key).filter(|_| addresses.is_empty());
+                wanted.insert(key, known.cloned().unwrap_or(addresses));
+            }
         }
         for (key, addresses) in &self.book.of {
             let member = self

@@ -21,6 +21,7 @@ use crate::community::Community;
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
+use crate::nearby::Nearby;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::peers::Book;
@@ -73,6 +74,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
+        Key::Nearby(id) => format!("the announcement of community {}", id.short()),
     };
     RestoreError::Damaged {
         key,
@@ -102,6 +104,7 @@ struct Records {
     kept: BTreeMap<String, Arc<str>>,
     templates: BTreeMap<String, Blueprint>,
     recovery: Option<Zeroizing<String>>,
+    nearby: Nearby,
 }
 
 impl Records {
@@ -170,6 +173,7 @@ impl Records {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
                 Err(error) => tracing::warn!(%error, "a kept template can not be read"),
             },
+            Key::Nearby(id) => self.nearby.restored(*id),
         }
         Ok(())
     }
@@ -336,6 +340,12 @@ impl<R: CryptoRng> Node<R> {
                 communities.insert(id, community);
             }
         }
+        let active = |id| {
+            communities
+                .get(&id)
+                .is_some_and(|one: &Community| one.active)
+        };
+        all.nearby.only(active);
         let mut node = Self {
             rng,
             now,
@@ -344,6 +354,7 @@ impl<R: CryptoRng> Node<R> {
             peers: BTreeMap::new(),
             book: all.book,
             joins: BTreeMap::new(),
+            nearby: all.nearby,
             outbox: Outbox::default(),
             timers: Timers::default(),
             deferred: std::collections::VecDeque::new(),

@@ -245,6 +245,7 @@ impl<R: CryptoRng> Node<R> {
         next.templates = shared(Some(&next.templates), self.template_views());
         next.kept = Arc::clone(&self.kept);
         next.recovery_pending = self.recovery.is_some();
+        next.nearby = shared(Some(&next.nearby), self.nearby_views());
         next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self
             .store_fault
@@ -349,6 +350,7 @@ impl<R: CryptoRng> Node<R> {
         CommunitySnapshot {
             direct: None,
             name: community.name(),
+            nearby: self.nearby.announces(community.id),
             topic: community.text(&Field::Topic),
             icon: icon(community, earlier.and_then(|earlier| earlier.icon.as_ref())),
             channels: shared(earlier.map(|earlier| &earlier.channels), channels),

@@ -91,6 +91,11 @@ impl<R: CryptoRng> Node<R> {
                     .penalize(from, format!("frame of {} bytes: {error}", bytes.len()));
             }
         };
+        let frame = match frame {
+            Frame::NearbyAsk => return self.nearby_asked(from),
+            Frame::NearbyCard { cards } => return self.nearby_told(from, cards),
+            other => other,
+        };
         let Some(id) = frame.community() else {
             return self.peer_said_bye(from);
         };
@@ -195,6 +200,8 @@ impl<R: CryptoRng> Node<R> {
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }
+            | Frame::NearbyAsk
+            | Frame::NearbyCard { .. }
             | Frame::Bye => {}
         }
     }

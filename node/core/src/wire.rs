@@ -15,9 +15,9 @@ use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
 
 use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX,
-    LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX, WANTED_MAX,
-    WRAPS_MAX,
+    ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, ANNOUNCED_MAX, EPOCHS_ASKED_MAX,
+    HEIGHTS_MAX, LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX,
+    WANTED_MAX, WRAPS_MAX,
 };
 
 /// Version of the stream protocol; the first byte of every frame.
@@ -96,11 +96,44 @@ pub(crate) enum Frame {
     Signal(Box<Signal>),
     /// The sender ends.
     Bye,
+    /// What is announced near you? Only who is on the local network is answered.
+    NearbyAsk,
+    /// What the sender announces to its neighbours now, in place of what it said before.
+    NearbyCard { cards: Vec<Card> },
     /// What the sender holds of some scopes, in short; the receiver that can not read it states its own heights.
     Marks {
         community: CommunityId,
         scopes: Vec<ScopeMarks>,
     },
+}
+
+/// A community that a member announces to its neighbours; that member's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Card {
+    pub(crate) community: CommunityId,
+    pub(crate) name: String,
+    /// What the member calls itself.
+    pub(crate) member: String,
+    /// How many members the community has.
+    pub(crate) members: u32,
+}
+
+impl Canonical for Card {
+    fn write(&self, w: &mut Writer) {
+        self.community.write(w);
+        w.text(&self.name);
+        w.text(&self.member);
+        w.u32(self.members);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            community: CommunityId::read(r)?,
+            name: r.text(NAME_BYTES_MAX, "name of a community nearby")?,
+            member: r.text(NAME_BYTES_MAX, "name of a member nearby")?,
+            members: r.u32("members")?,
+        })
+    }
 }
 
 /// First bytes of an event's id: enough to name a head to somebody who holds it.
@@ -369,6 +402,8 @@ impl Frame {
             Self::Signal(_) => 13,
             Self::JoinDecided { .. } => 14,
             Self::Marks { .. } => 15,
+            Self::NearbyAsk => 26,
+            Self::NearbyCard { .. } => 27,
         }
     }
 
@@ -423,7 +458,8 @@ impl Frame {
                 w.u8(u8::from(*opened));
             }
             Self::Marks { scopes, .. } => w.list(scopes),
-            Self::Bye => {}
+            Self::NearbyCard { cards } => w.list(cards),
+            Self::NearbyAsk | Self::Bye => {}
         }
     }
 
@@ -444,7 +480,7 @@ impl Frame {
             | Self::Marks { community, .. } => Some(*community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
-            Self::Bye => None,
+            Self::NearbyAsk | Self::NearbyCard { .. } | Self::Bye => None,
         }
     }
 }
@@ -472,6 +508,11 @@ impl Canonical for Frame {
                 });
             }
             12 => return Ok(Self::Bye),
+            26 => return Ok(Self::NearbyAsk),
+            27 => {
+                let cards = r.list(ANNOUNCED_MAX, "communities nearby")?;
+                return Ok(Self::NearbyCard { cards });
+            }
             13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
             _ => {}
         }

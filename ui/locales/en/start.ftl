@@ -17,6 +17,11 @@ where-to = Where to?
 first-where-about = A community is a place with channels for people who know each other.
 join-with-link = Join with a link
 first-join-about = Somebody sent you an invite. Paste it and you are in.
+first-nearby = { $count ->
+    [one] A community is nearby
+   *[other] { $count } communities are nearby
+}
+first-nearby-about = On this network: { $names }. Ask to be let in.
 first-create = Create a community
 first-create-about = For friends, a project or a game. It takes a name, and a link to send around.
 first-look = Look around

@@ -339,6 +339,12 @@ impl UiState {
                 self.forms.join_error = None;
                 (Purpose::OpenCommunity, Command::Join { link })
             }
+            Action::JoinNearby(community) => {
+                self.forms.joining = true;
+                self.forms.join_error = None;
+                let community = community_ref(community);
+                (Purpose::OpenCommunity, Command::NearbyJoin { community })
+            }
             Action::MakeInvite(community, uses, expires_ms) => {
                 self.forms.invite_error = None;
                 self.forms.invite = None;

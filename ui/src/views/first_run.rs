@@ -22,6 +22,8 @@ pub(super) use pages::nowhere;
 
 /// Width of the one column, in points.
 const COLUMN: f32 = 440.0;
+/// Communities nearby that are named on their card: a line or two.
+const NEARBY_NAMED: usize = 3;
 
 /// Whether the first run is still shown though an account is there: its key, and where to go.
 pub(super) fn goes_on(view: &View<'_>) -> bool {
@@ -208,6 +210,10 @@ fn choices(view: &mut View<'_>, ui: &mut Ui) {
         view.state.forms.add_tab = AddTab::Join;
         view.act(Action::Open(Overlay::AddCommunity));
     }
+    if nearby(view, ui) {
+        view.state.forms.add_tab = AddTab::Join;
+        view.act(Action::Open(Overlay::AddCommunity));
+    }
     let create = Card {
         icon: Icon::Sparkles,
         title: say::first_create(),
@@ -230,6 +236,24 @@ fn choices(view: &mut View<'_>, ui: &mut Ui) {
         view.state.forms.first_step = FirstStep::Done;
         ui.ctx().request_repaint();
     }
+}
+
+/// Communities that are announced on this network, if there are any; whether they were pressed.
+fn nearby(view: &View<'_>, ui: &mut Ui) -> bool {
+    let all = &view.model.snapshot.nearby;
+    if all.is_empty() {
+        return false;
+    }
+    let names: Vec<_> = all.iter().map(|one| text::name(&one.name)).collect();
+    let named = names[..names.len().min(NEARBY_NAMED)].join(", ");
+    let words = Card {
+        icon: Icon::Radio,
+        title: &say::first_nearby(names.len() as u64),
+        about: &say::first_nearby_about(named),
+        end: End::Leads,
+        first: false,
+    };
+    card(ui, words).clicked()
 }
 
 /// The sign of the program, above pages that have no steps.

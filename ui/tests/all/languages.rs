@@ -49,6 +49,7 @@ fn data(world: &World) -> Data {
     if let Some((_, Err(why))) = &world.state.forms.card {
         data.add(why);
     }
+    data.add(world.state.forms.join_error.as_deref().unwrap_or_default());
     for said in [link(), "mira".to_owned(), "é".repeat(60)] {
         data.add(&said);
     }

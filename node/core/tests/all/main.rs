@@ -7,6 +7,7 @@ mod forger;
 mod history;
 mod hostile;
 mod moderation;
+mod nearby;
 mod own;
 mod peers;
 mod presence;

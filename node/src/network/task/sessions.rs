@@ -62,6 +62,8 @@ pub(super) struct Session {
     pub(super) key: NetworkKey,
     /// Oldest first.
     pub(super) connections: Vec<Path>,
+    /// It is on the local network, as the core was told.
+    pub(super) near: bool,
     pub(super) writer: Writing,
     /// The writer before, on a relayed connection, until its last frame is out.
     pub(super) draining: Option<Writing>,
@@ -228,6 +230,7 @@ impl Task {
             number,
             key,
             connections: vec![path],
+            near: false,
             writer,
             draining: None,
             reader: None,
@@ -340,7 +343,8 @@ impl Task {
     }
 
     /// Tells the ways to a peer, the one that frames take first.
-    pub(super) fn tell_paths(&self, peer: PeerId) {
+    pub(super) fn tell_paths(&mut self, peer: PeerId) {
+        self.tell_near(peer);
         let Some(key) = address::key_of(&peer) else {
             return;
         };
@@ -378,6 +382,21 @@ impl Task {
             state.ways.insert(key, way.clone());
             before != (Some(texts), trip, Some(way))
         });
+    }
+
+    /// Tells the core whether a peer is on the local network: by the address of a connection, or because mDNS, which
+    /// no router passes on, has found it there.
+    fn tell_near(&mut self, peer: PeerId) {
+        let Some(session) = self.sessions.get_mut(&peer) else {
+            return;
+        };
+        let found = self.redial.found(&peer);
+        let mut direct = session.connections.iter().filter(|path| !path.relayed);
+        let near = direct.any(|path| address::is_near(&path.remote, found));
+        if session.near != near {
+            session.near = near;
+            self.outbox.push_back(Input::PeerNear(session.key, near));
+        }
     }
 
     /// Closes all connections with a peer; the session ends when the last one is closed.
