@@ -21,7 +21,7 @@ use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::hash;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::permissions::{CommunityKind, Permissions};
-use alloquy_schema::timeline::{Changes, Timeline};
+use alloquy_schema::timeline::{Changes, Standing, Timeline};
 
 use crate::io::Topic;
 use crate::record::Membership;
@@ -524,7 +524,35 @@ impl Community {
             .max()
     }
 
-    /// Last accepted event of each log of an account's devices: what a denial lists.
+    /// Whether an event is not hidden: it was permitted, and no denial that it had not seen limits it.
+    pub(crate) fn counts(&self, place: Place, event: EventId) -> bool {
+        let standing = match place {
+            Place::Authority => return true,
+            Place::Content => self.content.standing(event),
+            Place::Channel(channel) => self
+                .timelines
+                .get(&channel)
+                .and_then(|timeline| timeline.standing(event)),
+        };
+        standing == Some(Standing::Counting)
+    }
+
+    /// The newest event that counts of the branch of a log which ends in `head`.
+    fn last_counting<'a>(
+        &self,
+        place: Place,
+        dag: &'a Dag,
+        head: EventId,
+    ) -> Option<&'a VerifiedEvent> {
+        let mut event = dag.get(head)?;
+        while !self.counts(place, event.id()) {
+            event = dag.get(event.header().prev)?;
+        }
+        Some(event)
+    }
+
+    /// Last accepted event of each log of an account's devices: what a denial lists. What is hidden already stays so:
+    /// to list it would let it count.
     pub(crate) fn accepted_ends(
         &self,
         accounts: &BTreeSet<AccountId>,
@@ -543,10 +571,13 @@ impl Community {
             .map(|channel| Place::Channel(*channel))
             .chain(channel.is_none().then_some(Place::Content));
         let mut ends: Vec<_> = places
-            .filter_map(|place| self.dag(place))
-            .flat_map(|dag| dag.heights().into_iter().map(move |height| (dag, height)))
-            .filter(|(_, height)| devices.contains(&height.device))
-            .filter_map(|(dag, height)| dag.get(height.head))
+            .filter_map(|place| Some((place, self.dag(place)?)))
+            .flat_map(|(place, dag)| {
+                let heights = dag.heights().into_iter();
+                heights.map(move |height| (place, dag, height))
+            })
+            .filter(|(_, _, height)| devices.contains(&height.device))
+            .filter_map(|(place, dag, height)| self.last_counting(place, dag, height.head))
             .map(|event| (std::cmp::Reverse(event.header().lamport), event.id()))
             .collect();
         ends.sort();

@@ -390,6 +390,8 @@ impl<R: CryptoRng> Node<R> {
                     refusal,
                 },
             ),
+            // An admission that is not durable yet is nobody's to see: the welcome follows it.
+            Some(Ok(Admission::Member)) if self.is_admission_unstored(join) => {}
             Some(Ok(Admission::Member)) => self.welcome(from, id),
             Some(Ok(Admission::Ask)) => self.asked_to_let_in(from, join, name),
             Some(Ok(Admission::Admit)) if self.first_write_waits(id) => {
@@ -399,6 +401,18 @@ impl<R: CryptoRng> Node<R> {
                 self.admit(Some(from), (join, name), None);
             }
         }
+    }
+
+    /// Whether the admission of this account was written here and the store has not taken it yet.
+    fn is_admission_unstored(&self, join: &Join) -> bool {
+        self.communities
+            .get(&join.community)
+            .is_some_and(|community| {
+                let op = |event: &EventId| community.authority.op(*event);
+                let mut unstored = community.unstored.iter().filter_map(op);
+                unstored
+                    .any(|op| matches!(op, AuthorityOp::Admit(of) if of.account == join.account))
+            })
     }
 
     /// Keeps a join until own logs may be written to.

@@ -7,7 +7,7 @@ use alloquy_api::command::CommandId;
 use alloquy_api::reply::MessageView;
 use alloquy_api::{Command, CommandError, Event, Reply, Snapshot};
 use alloquy_core::{
-    GossipId, Input, Node, Now, Origin, Output, StorageError, Topic, Verdict, Write, found,
+    GossipId, Input, Node, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write, found,
 };
 use alloquy_ids::{CommunityId, MonoMs, NetworkKey, UnixMs};
 use bytes::Bytes;
@@ -27,6 +27,8 @@ pub(crate) struct Peer {
     pub(crate) tasks: usize,
     /// While set, nothing can be written.
     pub(crate) disk: Option<StorageError>,
+    /// While set, what is to be written waits here.
+    pub(crate) unwritten: Option<Vec<(TaskId, Vec<Write>)>>,
     seed: u64,
     next_command: u64,
 }
@@ -77,18 +79,24 @@ impl World {
             queue: VecDeque::new(),
             gossip_count: 0,
         };
-        for (at, name) in names.iter().enumerate() {
-            let seed = at as u64 * 1000 + 7;
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let mut founded = found(name, now, &mut rng).expect("a name of a few letters");
-            if *name == KEEPS_WORDS {
-                founded.keep_recovery_words();
-            }
-            let mut records = BTreeMap::new();
-            apply(&mut records, &founded.writes);
-            world.peers.push(start(records, [1; 32], now, seed + 1));
+        for name in names {
+            world.add(name);
         }
         world
+    }
+
+    /// One more node, of a new account.
+    pub(crate) fn add(&mut self, name: &str) {
+        let seed = self.peers.len() as u64 * 1000 + 7;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut founded = found(name, self.now, &mut rng).expect("a name of a few letters");
+        if name == KEEPS_WORDS {
+            founded.keep_recovery_words();
+        }
+        let mut records = BTreeMap::new();
+        apply(&mut records, &founded.writes);
+        let peer = start(records, [1; 32], self.now, seed + 1);
+        self.peers.push(peer);
     }
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
@@ -147,6 +155,9 @@ impl World {
             Output::Store(task, writes) => {
                 peer.tasks += 1;
                 match &peer.disk {
+                    None if peer.unwritten.is_some() => {
+                        peer.unwritten.get_or_insert_default().push((task, writes));
+                    }
                     Some(fault) => inputs.push_back(Input::Storage(task, Err(fault.clone()))),
                     None => {
                         apply(&mut peer.records, &writes);
@@ -176,6 +187,15 @@ impl World {
                     .push_back((from, to, Packet::Gossip(topic, frame.clone())));
             }
         }
+    }
+
+    /// A disk that was slow has written everything.
+    pub(crate) fn written(&mut self, at: usize) {
+        for (task, writes) in self.peers[at].unwritten.take().unwrap_or_default() {
+            apply(&mut self.peers[at].records, &writes);
+            self.input(at, Input::Storage(task, Ok(())));
+        }
+        self.settle();
     }
 
     /// Delivers everything that is under way; time stands still.
@@ -365,6 +385,7 @@ fn start(records: BTreeMap<Bytes, Bytes>, nonce: [u8; 32], now: Now, seed: u64) 
         verdicts: Vec::new(),
         tasks: 0,
         disk: None,
+        unwritten: None,
         seed,
         next_command: 0,
     }
