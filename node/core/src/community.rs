@@ -24,6 +24,7 @@ use alloquy_schema::permissions::{CommunityKind, Permissions};
 use alloquy_schema::timeline::{Changes, Timeline};
 
 use crate::io::Topic;
+use crate::missing::{Asked, Helpers};
 use crate::record::Membership;
 use crate::unread::Unread;
 use crate::waiting::Waiting;
@@ -128,8 +129,10 @@ pub(crate) struct Community {
     pub(crate) topics: BTreeMap<Topic, TopicState>,
     /// Epochs that this account will not be given: what stands under them is not shown.
     pub(crate) closed: BTreeSet<EpochId>,
-    /// Epochs whose key was asked for: first and last time.
-    pub(crate) asked: BTreeMap<EpochId, (MonoMs, MonoMs)>,
+    /// Epochs whose key was asked for.
+    pub(crate) asked: BTreeMap<EpochId, Asked>,
+    /// What faces were told of keys that are missing.
+    pub(crate) keys_told: BTreeMap<ChannelId, Helpers>,
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
     /// Peers that showed a proof of membership and are not members in this view yet.
     pub(crate) provisional: BTreeSet<NetworkKey>,
@@ -192,6 +195,7 @@ impl Community {
             topics: BTreeMap::new(),
             closed: BTreeSet::new(),
             asked: BTreeMap::new(),
+            keys_told: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
             outsiders: BTreeMap::new(),

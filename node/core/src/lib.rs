@@ -20,6 +20,7 @@ pub mod io;
 mod join;
 pub mod limits;
 mod membership;
+mod missing;
 mod node;
 mod outbox;
 mod peers;

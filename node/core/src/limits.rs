@@ -82,6 +82,12 @@ pub(crate) const COMPARE_GAP_MS: u64 = 250;
 pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
 /// Milliseconds between two requests for the same epoch's key.
 pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
+/// Longest pause between two requests for the same key, milliseconds: whoever connects is asked at once anyway.
+pub(crate) const KEY_REQUEST_PAUSE_MAX_MS: u64 = 5 * 60 * 1000;
+/// Members asked for a key at once: any one of them that holds it will do.
+pub(crate) const KEY_PEERS_ASKED_MAX: usize = 8;
+/// Accounts named to faces that can help with a key that is missing: a sentence holds no more.
+pub(crate) const KEY_HOLDERS_NAMED_MAX: usize = 8;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
 pub(crate) const KEY_PATIENCE_MS: u64 = 5_000;
 /// Milliseconds within which those who are let in under `since join` begin with one epoch.

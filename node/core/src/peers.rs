@@ -123,6 +123,7 @@ impl<R: CryptoRng> Node<R> {
             });
             if let Some((account, device)) = member {
                 self.device_lost(id, account, device);
+                self.tell_missing_keys(id);
             }
         }
         if let Some(account) = self.any_account_of(key) {
@@ -177,6 +178,7 @@ impl<R: CryptoRng> Node<R> {
         self.send_signal_to(key, id);
         let at = self.now.mono.plus(crate::limits::PROVE_AFTER_MS);
         self.timers.set(Timer::Prove(key, id), at);
+        self.ask_newly_connected(key, id);
     }
 
     pub(crate) fn session(&mut self, key: NetworkKey, id: CommunityId) -> Option<&mut Session> {

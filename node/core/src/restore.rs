@@ -390,6 +390,7 @@ impl<R: CryptoRng> Node<R> {
             }
             self.await_held(id);
             self.refresh_topics(id);
+            self.note_missing_keys(id);
         }
         self.keep_peers();
     }

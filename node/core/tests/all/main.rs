@@ -6,6 +6,7 @@ mod faces;
 mod forger;
 mod history;
 mod hostile;
+mod missing;
 mod moderation;
 mod own;
 mod peers;
