@@ -56,6 +56,8 @@ impl<R: CryptoRng> Node<R> {
                 self.open_session(key, id);
             }
         }
+        // Another device of somebody gives other words to compare.
+        self.views.directs_changed();
         self.refresh_topics(id);
         self.keep_peers();
         if !self.held_gossip.is_empty() {
