@@ -12,6 +12,7 @@
 mod author;
 mod command;
 mod community;
+mod direct;
 mod epochs;
 mod gossip;
 mod history;

@@ -47,6 +47,10 @@ pub(crate) enum Key {
     Kept(String),
     /// A template that was kept, by its name.
     Template(String),
+    /// Somebody known, blocked or declined: [`crate::direct::contacts::Contact`].
+    Contact(AccountId),
+    /// A request that waits: [`crate::direct::requests::DmRequest`].
+    DmRequest(AccountId),
 }
 
 impl Key {
@@ -90,6 +94,8 @@ impl Key {
                 w.u8(0x22);
                 w.text(name);
             }
+            Self::Contact(account) => pair(&mut w, 0x23, account),
+            Self::DmRequest(account) => pair(&mut w, 0x24, account),
         }
         w.into_bytes().into()
     }
@@ -113,6 +119,8 @@ impl Key {
             4 => Self::Recovery,
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
+            0x23 => Self::Contact(Canonical::read(&mut r)?),
+            0x24 => Self::DmRequest(Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",

@@ -18,6 +18,8 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::community::Community;
+use crate::direct::People;
+use crate::direct::requests::DmRequest;
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
@@ -73,6 +75,8 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
+        Key::Contact(account) => format!("the contact {}", account.short()),
+        Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
     RestoreError::Damaged {
         key,
@@ -102,6 +106,7 @@ struct Records {
     kept: BTreeMap<String, Arc<str>>,
     templates: BTreeMap<String, Blueprint>,
     recovery: Option<Zeroizing<String>>,
+    people: People,
 }
 
 impl Records {
@@ -170,6 +175,15 @@ impl Records {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
                 Err(error) => tracing::warn!(%error, "a kept template can not be read"),
             },
+            Key::Contact(account) => {
+                self.people.contacts.insert(*account, decode(&key, value)?);
+            }
+            // Whoever asked asks again.
+            Key::DmRequest(account) => {
+                if let Ok(request) = DmRequest::from_bytes(value) {
+                    self.people.requests.insert(*account, request);
+                }
+            }
         }
         Ok(())
     }
@@ -355,6 +369,7 @@ impl<R: CryptoRng> Node<R> {
             views: Views::default(),
             kept: Arc::new(all.kept),
             templates: all.templates,
+            people: all.people,
             recovery: all.recovery,
         };
         node.begin(nonce);
@@ -392,6 +407,7 @@ impl<R: CryptoRng> Node<R> {
             self.refresh_topics(id);
             self.note_missing_keys(id);
         }
+        self.hold_own();
         self.keep_peers();
     }
 }

@@ -3,6 +3,8 @@
 //! A stream [`Frame`] comes over an authenticated connection, so its sender is a network key. A
 //! [`Broadcast`] comes out of a gossip frame that opened under the topic's key; each of its parts is signed.
 
+pub(crate) mod contact;
+pub(crate) mod hello;
 pub(crate) mod link;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
@@ -13,6 +15,8 @@ use alloquy_schema::epoch::Wrap;
 use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
+
+use hello::DirectHello;
 
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX,
@@ -101,6 +105,10 @@ pub(crate) enum Frame {
         community: CommunityId,
         scopes: Vec<ScopeMarks>,
     },
+    /// Brings a conversation to somebody who is in it and may not have it.
+    DirectHello(Box<DirectHello>),
+    /// The sender takes part in a group that it was told of: it is to be given the group.
+    DirectAnswer { community: CommunityId },
 }
 
 /// First bytes of an event's id: enough to name a head to somebody who holds it.
@@ -369,6 +377,8 @@ impl Frame {
             Self::Signal(_) => 13,
             Self::JoinDecided { .. } => 14,
             Self::Marks { .. } => 15,
+            Self::DirectHello(_) => 21,
+            Self::DirectAnswer { .. } => 22,
         }
     }
 
@@ -423,7 +433,8 @@ impl Frame {
                 w.u8(u8::from(*opened));
             }
             Self::Marks { scopes, .. } => w.list(scopes),
-            Self::Bye => {}
+            Self::DirectHello(hello) => hello.write_fields(w),
+            Self::Bye | Self::DirectAnswer { .. } => {}
         }
     }
 
@@ -441,7 +452,9 @@ impl Frame {
             | Self::KeyRequest { community, .. }
             | Self::Keys { community, .. }
             | Self::Ack { community, .. }
-            | Self::Marks { community, .. } => Some(*community),
+            | Self::Marks { community, .. }
+            | Self::DirectAnswer { community } => Some(*community),
+            Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
             Self::Bye => None,
@@ -546,6 +559,8 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             community,
             scopes: r.list(SCOPES_MAX, "scopes")?,
         },
+        21 => Frame::DirectHello(Box::new(DirectHello::read_fields(community, r)?)),
+        22 => Frame::DirectAnswer { community },
         value => {
             return Err(DecodeError::Unknown {
                 what: "frame",
