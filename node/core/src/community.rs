@@ -25,6 +25,7 @@ use alloquy_schema::timeline::{Changes, Timeline};
 
 use crate::io::Topic;
 use crate::missing::{Asked, Helpers};
+use crate::receipts::ReadLogs;
 use crate::record::Membership;
 use crate::unread::Unread;
 use crate::waiting::Waiting;
@@ -81,8 +82,8 @@ impl std::fmt::Debug for TopicState {
     }
 }
 
-/// Own logs that a device holds: (scope, incarnation) to height, and whether it could read all of it.
-pub(crate) type HeldLogs = BTreeMap<(ScopeId, u32), (u64, bool)>;
+/// Own logs that a device holds: (scope, incarnation) to height, and up to which height it could read.
+pub(crate) type HeldLogs = BTreeMap<(ScopeId, u32), (u64, u64)>;
 
 /// Live events that an account may still send by gossip.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +115,8 @@ pub(crate) struct Community {
     pub(crate) held_back: BTreeSet<(UnixMs, EventId)>,
     /// Heights of own logs that other devices hold, and whether they could read them.
     pub(crate) held: BTreeMap<DeviceId, HeldLogs>,
+    /// How far others have read logs of this account.
+    pub(crate) read_by: BTreeMap<AccountId, ReadLogs>,
     /// Others' messages of each channel in order of arrival.
     pub(crate) arrivals: BTreeMap<ChannelId, Vec<EventId>>,
     /// How many of them were read.
@@ -185,6 +188,7 @@ impl Community {
             waiting: Waiting::default(),
             held_back: BTreeSet::new(),
             held: BTreeMap::new(),
+            read_by: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             read: BTreeMap::new(),
             unread: Unread::default(),

@@ -641,6 +641,9 @@ impl<R: CryptoRng> Node<R> {
                 changes.push((place, changed));
             }
         }
+        if content && id == self.own.id {
+            self.own_document_changed();
+        }
         if content {
             self.tell_members(id);
             self.views.names_changed(id);

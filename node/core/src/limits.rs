@@ -80,6 +80,16 @@ pub(crate) const COMPARE_EVERY_MS: u64 = 10_000;
 pub(crate) const COMPARE_GAP_MS: u64 = 250;
 /// Milliseconds that the topics of an epoch are kept after the next one.
 pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
+/// Milliseconds within which what was read is told together.
+pub(crate) const RECEIPTS_EVERY_MS: u64 = 2_000;
+/// Arrivals that are looked at to tell how far an author was read: what is older was told before.
+pub(crate) const RECEIPT_WALK_MAX: usize = 4_096;
+/// Milliseconds between two writings of a draft for own devices: nobody reads along letter by letter.
+pub(crate) const DRAFTS_EVERY_MS: u64 = 5_000;
+/// Milliseconds within which other changes for own devices are written together.
+pub(crate) const OWN_DOCUMENT_EVERY_MS: u64 = 1_000;
+/// Peers that the self document names of a community: with eight addresses of the greatest length each they fit.
+pub(crate) const BOOTSTRAP_PEERS_MAX: usize = 4;
 /// Milliseconds between two requests for the same epoch's key.
 pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
 /// Longest pause between two requests for the same key, milliseconds: whoever connects is asked at once anyway.

@@ -79,6 +79,8 @@ pub struct Node<R> {
     /// Newcomers to be welcomed when their admission is durable.
     pub(crate) welcomes: BTreeMap<alloquy_ids::EventId, NetworkKey>,
     pub(crate) views: Views,
+    /// What all devices of the account share.
+    pub(crate) own: crate::own_document::OwnDocument,
     /// What faces keep, by name.
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
     /// Templates that were kept, by name.
@@ -135,6 +137,10 @@ pub(crate) enum Timer {
     Waiting(CommunityId),
     /// The time has come that an event claims.
     HeldBack(CommunityId),
+    /// Write what changed and follows the account.
+    OwnDocument,
+    /// Tell authors how far they were read.
+    Receipts(CommunityId),
 }
 
 impl Timers {
@@ -365,6 +371,8 @@ impl<R: CryptoRng> Node<R> {
             Timer::Lists => {}
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
+            Timer::OwnDocument => self.write_own_document(),
+            Timer::Receipts(community) => self.tell_read(community),
         }
     }
 

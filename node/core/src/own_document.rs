@@ -89,7 +89,9 @@ impl Canonical for PendingRecord {
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self(r.list(CONTENT_OPS_MAX, "changes of the self document")?))
+        Ok(Self(
+            r.list(CONTENT_OPS_MAX, "changes of the self document")?,
+        ))
     }
 }
 
@@ -117,9 +119,7 @@ impl Canonical for Reachable {
             let addresses = (0..count).map(|_| r.text(ADDRESS_BYTES_MAX, "address"));
             Ok((key, addresses.collect::<Result<_, DecodeError>>()?))
         };
-        Ok(Self(
-            (0..count).map(|_| peer(r)).collect::<Result<_, _>>()?,
-        ))
+        Ok(Self((0..count).map(|_| peer(r)).collect::<Result<_, _>>()?))
     }
 }
 

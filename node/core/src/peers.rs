@@ -34,6 +34,8 @@ pub(crate) struct Session {
     pub(crate) marked: bool,
     /// Proofs of membership sent over this connection.
     pub(crate) proofs: u32,
+    /// How far the peer was told that its account's logs were read here.
+    pub(crate) told_read: BTreeMap<crate::receipts::Log, u64>,
 }
 
 /// Addresses of co-members, and the own ones.
@@ -183,6 +185,7 @@ impl<R: CryptoRng> Node<R> {
         let at = self.now.mono.plus(crate::limits::PROVE_AFTER_MS);
         self.timers.set(Timer::Prove(key, id), at);
         self.ask_newly_connected(key, id);
+        self.tell_read_soon(id);
     }
 
     pub(crate) fn session(&mut self, key: NetworkKey, id: CommunityId) -> Option<&mut Session> {

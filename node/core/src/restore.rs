@@ -25,7 +25,9 @@ use crate::io::Now;
 use crate::limits::ROWS_MAX;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
+use crate::own_document::{OwnDocument, PendingRecord};
 use crate::peers::Book;
+use crate::receipts::ReadLogs;
 use crate::record::{
     AccountRecord, AddressesRecord, FORMAT, HeldRecord, Key, Membership, Row, RowEvents,
 };
@@ -71,10 +73,12 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Prekey(id, device) | Key::Held(id, device) => {
             format!("device {} of community {}", device.short(), id.short())
         }
+        Key::ReadBy(id, _) => format!("what others have read in community {}", id.short()),
         Key::Addresses(key) => format!("addresses of {}", key.short()),
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
+        Key::OwnPending => "changes for own devices".to_owned(),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
@@ -94,6 +98,7 @@ struct Parts {
     read: BTreeMap<ChannelId, u64>,
     prekeys: Vec<PrekeyRecord>,
     held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
+    read_by: BTreeMap<alloquy_ids::AccountId, ReadLogs>,
 }
 
 /// All records, sorted by what they are about.
@@ -107,6 +112,7 @@ struct Records {
     templates: BTreeMap<String, Blueprint>,
     recovery: Option<Zeroizing<String>>,
     people: People,
+    own: PendingRecord,
 }
 
 impl Records {
@@ -157,6 +163,11 @@ impl Records {
                     self.parts(*id).held.push((*device, record));
                 }
             }
+            Key::ReadBy(id, account) => {
+                if let Ok(logs) = ReadLogs::from_bytes(value) {
+                    self.parts(*id).read_by.insert(*account, logs);
+                }
+            }
             Key::Addresses(peer) => {
                 if let Ok(addresses) = AddressesRecord::from_bytes(value) {
                     self.book.of.insert(*peer, addresses.0);
@@ -170,6 +181,7 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            Key::OwnPending => self.own = decode(&key, value)?,
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
@@ -261,6 +273,7 @@ fn build(
     community.keys = parts.keys;
     community.wraps = parts.wraps;
     community.read = parts.read;
+    community.read_by = parts.read_by;
     let mut arrived = BTreeMap::new();
     let mut all = Vec::new();
     for (number, at, events) in rows {
@@ -350,6 +363,7 @@ impl<R: CryptoRng> Node<R> {
                 communities.insert(id, community);
             }
         }
+        let own = OwnDocument::new(me.account(), all.own);
         let mut node = Self {
             rng,
             now,
@@ -370,6 +384,7 @@ impl<R: CryptoRng> Node<R> {
             kept: Arc::new(all.kept),
             templates: all.templates,
             people: all.people,
+            own,
             recovery: all.recovery,
         };
         node.begin(nonce);
@@ -408,6 +423,7 @@ impl<R: CryptoRng> Node<R> {
             self.note_missing_keys(id);
         }
         self.hold_own();
+        self.begin_own_document();
         self.keep_peers();
     }
 }

@@ -189,6 +189,13 @@ impl<R: CryptoRng> Node<R> {
             } => {
                 self.held(id, device, (scope, incarnation), height, opened);
             }
+            Frame::ReadUpTo {
+                scope,
+                device: of,
+                incarnation,
+                height,
+                ..
+            } => self.read_up_to(id, account, (scope, of, incarnation), height),
             Frame::Signal(signal) => {
                 let signed = keys::verify(&signal.device.0, &signal.message(), &signal.signature);
                 if !signed || signal.device != device {

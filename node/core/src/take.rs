@@ -352,6 +352,7 @@ impl Community {
         rebuilt.prekeys = self.prekeys;
         rebuilt.next_row = self.next_row;
         rebuilt.held = self.held;
+        rebuilt.read_by = self.read_by;
         rebuilt.arrivals = self.arrivals;
         rebuilt.read = self.read;
         rebuilt.unread = self.unread;

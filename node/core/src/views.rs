@@ -483,10 +483,10 @@ pub(crate) fn first_line(text: &str) -> String {
     line[..end].to_owned()
 }
 
-/// Heights up to which other devices hold the own logs of one channel.
+/// Heights up to which others hold, can read and have read logs of this account in one channel.
 #[derive(Debug, Default)]
 pub(crate) struct Holders {
-    /// By incarnation: heights ascending, and the greatest up to which somebody could read.
+    /// Own logs by incarnation: heights ascending, and the greatest up to which a reader could read.
     logs: BTreeMap<u32, (Vec<u64>, u64)>,
 }
 
@@ -494,12 +494,18 @@ impl Holders {
     pub(crate) fn of(community: &Community, channel: ChannelId) -> Self {
         let mut logs: BTreeMap<u32, (Vec<u64>, u64)> = BTreeMap::new();
         let of_channel = (channel.into(), 0)..=(channel.into(), u32::MAX);
-        for held in community.held.values() {
+        let state = community.state();
+        let me = state.account_ever(community.own_device);
+        // Own devices read one's own notes; elsewhere they only keep what is for others.
+        let alone = state.members.len() == 1;
+        for (device, held) in &community.held {
+            let account = state.account_ever(*device);
+            let reads = account.is_some() && (alone || account != me);
             for ((_, incarnation), (height, opened)) in held.range(of_channel.clone()) {
                 let log = logs.entry(*incarnation).or_default();
                 log.0.push(*height);
-                if *opened {
-                    log.1 = log.1.max(*height);
+                if reads {
+                    log.1 = log.1.max(*opened);
                 }
             }
         }
@@ -530,7 +536,9 @@ impl Holders {
         let Some(header) = event.map(VerifiedEvent::header) else {
             return Self::delivered();
         };
-        if header.device != community.own_device {
+        let state = community.state();
+        let me = state.account_ever(community.own_device);
+        if header.device != community.own_device && state.account_ever(header.device) != me {
             return Self::delivered();
         }
         if community.unstored.contains(&message) {
@@ -539,7 +547,12 @@ impl Holders {
                 holders: 0,
             };
         }
-        let (holders, readable) = match self.logs.get(&header.incarnation) {
+        let log = (header.scope, header.device, header.incarnation);
+        let read = community.read_by_others(&log) > header.seq;
+        let own = self.logs.get(&header.incarnation);
+        let (holders, readable) = match own {
+            // What another own device wrote is on this one; where else it is, that one knows.
+            _ if header.device != community.own_device => (1, false),
             None => (0, false),
             Some((heights, opened)) => {
                 let below = heights.partition_point(|height| *height <= header.seq);
@@ -547,6 +560,7 @@ impl Holders {
             }
         };
         let state = match (holders, readable) {
+            _ if read => DeliveryState::Read,
             (0, _) => DeliveryState::Stored,
             (_, false) => DeliveryState::Held,
             (_, true) => DeliveryState::Delivered,

@@ -208,7 +208,7 @@ impl<R: CryptoRng> Node<R> {
         let community = self.communities.get(&id)?;
         let epoch = community.writing_epoch(None)?;
         let key = community.keys.get(&epoch)?;
-        let shared = community.share(account, key, None);
+        let shared = community.share(account, (epoch, key), None);
         let state = community.state();
         let member = state.members.get(&account)?;
         let prekeys = member

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use alloquy_api::limits::KEPT_MAX;
-use alloquy_ids::{ChannelId, CommunityId, EventId};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId};
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::content::{Field, Value};
+use alloquy_schema::limits::CONTACT_BYTES_MAX;
 use rand_core::CryptoRng;
 
 use super::{Reachable, follows};
 use crate::community::{Community, Place};
+use crate::direct::contacts::Contact;
 use crate::io::Write;
-use crate::limits::BOOTSTRAP_PEERS_MAX;
+use crate::limits::{BOOTSTRAP_PEERS_MAX, CONTACTS_MAX};
 use crate::node::Node;
-use crate::outbox::{After, put_bytes, read_marker};
+use crate::outbox::{After, put, put_bytes, read_marker};
 use crate::record::Key;
 
 impl Community {
@@ -21,8 +23,7 @@ impl Community {
     fn arrived_up_to(&self, channel: ChannelId, event: EventId) -> Option<u64> {
         let dag = self.dag(Place::Channel(channel))?;
         let mark = dag.get(event)?.order_key();
-        let before =
-            |id: &EventId| dag.get(*id).is_some_and(|event| event.order_key() <= mark);
+        let before = |id: &EventId| dag.get(*id).is_some_and(|event| event.order_key() <= mark);
         let arrivals = self.arrivals.get(&channel)?;
         let last = arrivals.iter().rposition(before);
         Some(last.map_or(0, |last| last as u64 + 1))
@@ -49,6 +50,11 @@ impl<R: CryptoRng> Node<R> {
             let channels: Vec<_> = self.communities[&id].read.keys().copied().collect();
             for channel in channels {
                 self.follow_mark(id, channel);
+            }
+        }
+        for account in self.people.contacts.keys().copied().collect::<Vec<_>>() {
+            if self.own_value(&Field::Contact(account)).is_none() {
+                self.follow_contact(account);
             }
         }
         self.own_document_changed();
@@ -99,10 +105,82 @@ impl<R: CryptoRng> Node<R> {
             _ => None,
         };
         // One that stands on something that is not here is later: this device has not seen it yet.
-        let later = held.is_none_or(|held| order(held).is_some_and(|held| Some(held) < order(last)));
+        let later =
+            held.is_none_or(|held| order(held).is_some_and(|held| Some(held) < order(last)));
         if later {
             self.follow_now(field, Some(Value::Text(last.to_string())));
         }
+    }
+
+    /// What was written could not be stored: it is to be written again, as it is here.
+    pub(crate) fn follow_again(&mut self) {
+        let kept = Arc::clone(&self.kept);
+        for (name, text) in kept.iter().filter(|(name, _)| follows(name)) {
+            let field = Field::Kept(name.clone());
+            self.follow_now(field, Some(Value::Text(text.to_string())));
+        }
+        let Some(community) = self.own_community() else {
+            return;
+        };
+        let gone = community
+            .content
+            .fields()
+            .filter_map(|(field, _)| match field {
+                Field::Kept(name) if !kept.contains_key(name) => Some(field.clone()),
+                _ => None,
+            });
+        for field in gone.collect::<Vec<_>>() {
+            self.follow_now(field, None);
+        }
+        for account in self.people.contacts.keys().copied().collect::<Vec<_>>() {
+            self.follow_contact(account);
+        }
+        self.begin_own_document();
+    }
+
+    /// What is kept of an account has changed here.
+    pub(crate) fn follow_contact(&mut self, account: AccountId) {
+        let contact = self.people.contacts.get(&account);
+        let blocked = contact.is_some_and(|contact| contact.blocked);
+        let bytes = contact
+            .map(Canonical::to_bytes)
+            .filter(|bytes| bytes.len() <= CONTACT_BYTES_MAX);
+        self.follow_now(Field::Contact(account), bytes.map(Value::Bytes));
+        let blocked = blocked.then_some(Value::Present);
+        self.follow_now(Field::Blocked(account), blocked);
+    }
+
+    /// What another device keeps of an account; whether it is blocked stands in a field of its own.
+    fn take_contact(&mut self, account: AccountId, bytes: &[u8]) -> Option<Write> {
+        let mut contact = Contact::from_bytes(bytes).ok()?;
+        let held = self.people.contacts.get(&account);
+        contact.blocked = self.own_value(&Field::Blocked(account)).is_some();
+        let room = held.is_some() || self.people.contacts.len() < CONTACTS_MAX;
+        if held == Some(&contact) || !room {
+            return None;
+        }
+        let write = put(&Key::Contact(account), &contact);
+        self.people.contacts.insert(account, contact);
+        self.views.directs_changed();
+        Some(write)
+    }
+
+    /// What is kept of accounts that another device has removed.
+    fn drop_contacts(&mut self) -> Vec<Write> {
+        let gone = self.people.contacts.keys().copied().filter(|account| {
+            let fields = [Field::Contact(*account), Field::Blocked(*account)];
+            let written = |field: &Field| {
+                self.own_value(field).is_some() || self.own.pending.contains_key(field)
+            };
+            !fields.iter().any(written)
+        });
+        let gone: Vec<_> = gone.collect();
+        for account in &gone {
+            self.people.contacts.remove(account);
+            self.views.directs_changed();
+        }
+        let wipe = |account| Write::Delete(Key::Contact(account).to_key());
+        gone.into_iter().map(wipe).collect()
     }
 
     /// The document has changed: the same is done here.
@@ -124,12 +202,15 @@ impl<R: CryptoRng> Node<R> {
                     writes.extend(self.take_kept(name, text));
                 }
                 (Field::ReadMark(channel), Value::Text(_)) => self.take_mark(*channel),
-                (Field::Joined(id), Value::Text(text)) => self.take_membership(*id, text),
+                (Field::Contact(account), Value::Bytes(bytes)) => {
+                    writes.extend(self.take_contact(*account, bytes));
+                }
                 _ => {}
             }
         }
         if whole {
             writes.extend(self.drop_kept());
+            writes.extend(self.drop_contacts());
         }
         if !writes.is_empty() {
             self.views.node_changed();
@@ -190,6 +271,7 @@ impl<R: CryptoRng> Node<R> {
             let write = read_marker(id, channel, count);
             self.outbox.store(vec![write], After::Nothing);
             self.tell_unread(id, channel);
+            self.tell_read_soon(id);
         }
     }
 
@@ -197,18 +279,6 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn take_waiting_mark(&mut self, channel: ChannelId) {
         if self.own.marks.contains(&channel) {
             self.take_mark(channel);
-        }
-    }
-
-    /// Another own device is in a community: its members know this one too, and give it the log.
-    fn take_membership(&mut self, id: CommunityId, text: &str) {
-        let bytes = data_of(text);
-        let Some(Reachable(peers)) = bytes.and_then(|bytes| Reachable::from_bytes(&bytes).ok()) else {
-            return;
-        };
-        let held = self.communities.get(&id);
-        if held.is_none_or(|community| !community.active) {
-            self.reach_through_own(id, peers);
         }
     }
 }
