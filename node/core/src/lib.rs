@@ -12,6 +12,7 @@
 mod author;
 mod command;
 mod community;
+mod devices;
 mod epochs;
 mod gossip;
 mod history;

@@ -288,7 +288,7 @@ fn build(
             .map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
         community.held.insert(device, logs.collect());
     }
-    community.active = community.state().account_of(me.device()) == Some(me.account());
+    community.active = community.is_mine(me.account());
     let members = community.state();
     let named = members
         .members
@@ -329,7 +329,8 @@ impl<R: CryptoRng> Node<R> {
                 });
             }
         }
-        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?);
+        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?)
+            .map_err(|error| damaged(&Key::Account, error))?;
         let mut communities = BTreeMap::new();
         for (id, parts) in all.communities {
             if let Some(community) = build(id, parts, &me, now.wall)? {
@@ -390,6 +391,7 @@ impl<R: CryptoRng> Node<R> {
             }
             self.await_held(id);
             self.refresh_topics(id);
+            self.learn_own_identity(id);
         }
         self.keep_peers();
     }

@@ -244,6 +244,7 @@ impl<R: CryptoRng> Node<R> {
         next.peers = u32::try_from(members.count()).unwrap_or(u32::MAX);
         next.templates = shared(Some(&next.templates), self.template_views());
         next.kept = Arc::clone(&self.kept);
+        next.devices = shared(Some(&next.devices), self.device_views());
         next.recovery_pending = self.recovery.is_some();
         next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self
