@@ -139,6 +139,12 @@ impl<R: CryptoRng> Node<R> {
                 ));
             }
         }
+        let joins = matches!(command, Command::Join { .. });
+        if (writes(&command) || joins)
+            && let Some(stopped) = self.me.stopped()
+        {
+            return Err(stopped);
+        }
         match command {
             Command::Join { link } => self.join(origin, &link),
             Command::Watch { window } => {

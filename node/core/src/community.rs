@@ -141,6 +141,8 @@ pub(crate) struct Community {
     pub(crate) provisional: BTreeSet<NetworkKey>,
     /// Connected strangers that showed an admission which leads through somebody who was removed, and that account.
     pub(crate) outsiders: BTreeMap<NetworkKey, AccountId>,
+    /// Deletions, and when the bodies go that they hide.
+    pub(crate) deleted: BTreeMap<EventId, UnixMs>,
     /// Bodies that a deletion took and whose rows may not have been written again before the last end.
     pub(crate) to_drop: Vec<EventId>,
     /// Newcomers that wait to be let in, and those that were not.
@@ -203,6 +205,7 @@ impl Community {
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
             outsiders: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             to_drop: Vec::new(),
             requests: BTreeMap::new(),
             refused: VecDeque::new(),
@@ -230,7 +233,11 @@ impl Community {
         let chain = match self.authority.op(id) {
             Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
             Some(AuthorityOp::Admit(join)) => &join.chain,
-            Some(AuthorityOp::DeviceAdd { chain, .. } | AuthorityOp::Add { chain, .. }) => chain,
+            Some(
+                AuthorityOp::DeviceAdd { chain, .. }
+                | AuthorityOp::DeviceRevoke { chain, .. }
+                | AuthorityOp::Add { chain, .. },
+            ) => chain,
             _ => return,
         };
         let Ok(identity) = alloquy_schema::identity::evaluate(chain) else {
@@ -470,6 +477,12 @@ impl Community {
         (self.state().account_of(device) == Some(account)).then_some((account, device))
     }
 
+    /// Whether the account is a member and this device came in with it: one that was revoked keeps what it has.
+    pub(crate) fn is_mine(&self, account: AccountId) -> bool {
+        let state = self.state();
+        state.is_member(account) && state.account_ever(self.own_device) == Some(account)
+    }
+
     /// The community's name, empty until its content is here.
     pub(crate) fn name(&self) -> String {
         self.text(&Field::Name)
@@ -544,6 +557,15 @@ impl Community {
             .filter(|(account, _)| accounts.contains(account))
             .map(|(_, device)| *device)
             .collect();
+        self.accepted_ends_of(&devices, channel)
+    }
+
+    /// Last accepted event of each log of these devices.
+    pub(crate) fn accepted_ends_of(
+        &self,
+        devices: &BTreeSet<DeviceId>,
+        channel: Option<ChannelId>,
+    ) -> Vec<EventId> {
         let places = self
             .timelines
             .keys()

@@ -234,6 +234,7 @@ impl<R: CryptoRng> Node<R> {
             self.tell_unread(id, channel);
             self.take_waiting_mark(channel);
         }
+        self.note_deletions(id, events);
         if authority {
             self.authority_changed(id, events);
         }

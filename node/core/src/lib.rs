@@ -12,6 +12,8 @@
 mod author;
 mod command;
 mod community;
+mod deleted;
+mod devices;
 mod direct;
 mod epochs;
 mod gossip;

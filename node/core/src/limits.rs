@@ -80,6 +80,10 @@ pub(crate) const COMPARE_EVERY_MS: u64 = 10_000;
 pub(crate) const COMPARE_GAP_MS: u64 = 250;
 /// Milliseconds that the topics of an epoch are kept after the next one.
 pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
+/// Milliseconds that a body stays after somebody else has deleted it: 7 days, in which the deletion may fall.
+pub(crate) const DELETED_KEPT_MS: u64 = 7 * 24 * 3600 * 1000;
+/// Milliseconds after which it is looked again whether that time is over: clocks are set while a node runs.
+pub(crate) const DELETED_LOOK_EVERY_MS: u64 = 3600 * 1000;
 /// Milliseconds within which what was read is told together.
 pub(crate) const RECEIPTS_EVERY_MS: u64 = 2_000;
 /// Arrivals that are looked at to tell how far an author was read: what is older was told before.
@@ -187,3 +191,7 @@ pub(crate) const DM_WORK_DAYS: u32 = 1;
 pub(crate) const CONTACT_BYTES_MAX: usize = 32 * 1024;
 /// Devices whose prekeys and addresses a contact link names.
 pub(crate) const CONTACT_DEVICES_MAX: usize = 8;
+/// Pause before a device brings in what another device of its account has changed: that one does so at once.
+pub const EMBED_AFTER_MS: u64 = 2_000;
+/// Spread of that pause over an account's devices, so that seldom two bring in the same.
+pub const EMBED_SPREAD_MS: u64 = 8_000;

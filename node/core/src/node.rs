@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
-use alloquy_schema::identity::{NewAccount, PrekeyRecord};
+use alloquy_schema::identity::{IdentityError, IdentityLog, NewAccount, PrekeyRecord};
 use alloquy_schema::keys::DeviceKey;
 use alloquy_schema::permissions::CommunityKind;
 use alloquy_schema::templates::Blueprint;
@@ -29,20 +29,28 @@ pub(crate) struct Me {
     pub(crate) key: DeviceKey,
     pub(crate) network: NetworkKey,
     pub(crate) prekey: PrekeyRecord,
+    /// The account's identity log, as far as it is known.
+    pub(crate) identity: IdentityLog,
+    /// It is ending itself: it says so everywhere before it falls silent.
+    pub(crate) parting: bool,
 }
 
 impl Me {
-    pub(crate) fn new(record: AccountRecord) -> Self {
+    /// Checks the record's identity events.
+    pub(crate) fn new(record: AccountRecord) -> Result<Self, IdentityError> {
+        let identity = IdentityLog::verify(&record.chain)?;
         let key = DeviceKey::from_seed(&record.device_seed);
         let network = NetworkKey(DeviceKey::from_seed(&record.network_seed).public());
         let (counter, secret) = record.prekeys.last().copied().unwrap_or_default();
         let prekey = alloquy_schema::identity::sign_prekey(&key, counter, &secret);
-        Self {
+        Ok(Self {
             record,
             key,
             network,
             prekey,
-        }
+            identity,
+            parting: false,
+        })
     }
 
     pub(crate) fn device(&self) -> DeviceId {
@@ -139,8 +147,12 @@ pub(crate) enum Timer {
     HeldBack(CommunityId),
     /// Write what changed and follows the account.
     OwnDocument,
+    /// Drop bodies that were deleted long enough ago.
+    Deleted(CommunityId),
     /// Tell authors how far they were read.
     Receipts(CommunityId),
+    /// Bring what changed of the account's devices into a community, if nobody else has.
+    Embed(CommunityId),
 }
 
 impl Timers {
@@ -372,7 +384,9 @@ impl<R: CryptoRng> Node<R> {
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
             Timer::OwnDocument => self.write_own_document(),
+            Timer::Deleted(community) => self.drop_deleted(community),
             Timer::Receipts(community) => self.tell_read(community),
+            Timer::Embed(community) => self.embed_identity(community),
         }
     }
 

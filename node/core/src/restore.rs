@@ -304,6 +304,7 @@ fn build(
     for event in &batch.new {
         let at = arrived.get(&event.id()).copied().unwrap_or_default();
         community.note_arrival(event, at);
+        community.note_deletion(event, at);
     }
     for record in parts.prekeys {
         community.prekeys.insert(record.device, record);
@@ -315,7 +316,7 @@ fn build(
             .map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
         community.held.insert(device, logs.collect());
     }
-    community.active = community.state().account_of(me.device()) == Some(me.account());
+    community.active = community.is_mine(me.account());
     let members = community.state();
     let named = members
         .members
@@ -356,7 +357,8 @@ impl<R: CryptoRng> Node<R> {
                 });
             }
         }
-        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?);
+        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?)
+            .map_err(|error| damaged(&Key::Account, error))?;
         let mut communities = BTreeMap::new();
         for (id, parts) in all.communities {
             if let Some(community) = build(id, parts, &me, now.wall)? {
@@ -419,8 +421,10 @@ impl<R: CryptoRng> Node<R> {
                     .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
             }
             self.await_held(id);
+            self.await_deleted(id);
             self.refresh_topics(id);
             self.note_missing_keys(id);
+            self.learn_own_identity(id);
         }
         self.hold_own();
         self.begin_own_document();

@@ -254,6 +254,7 @@ impl<R: CryptoRng> Node<R> {
         next.templates = shared(Some(&next.templates), self.template_views());
         next.kept = Arc::clone(&self.kept);
         next.receipts = self.tells_receipts();
+        next.devices = shared(Some(&next.devices), self.device_views());
         next.recovery_pending = self.recovery.is_some();
         next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self

@@ -128,10 +128,10 @@ impl<R: CryptoRng> Node<R> {
             _ if community.provisional.contains(&from) && matches!(frame, Frame::Ranges { .. }) => {
                 self.provisional_frame(from, id, frame);
             }
-            Some((account, _)) => self.former_member_frame(from, account, id, &frame),
+            Some(ended) => self.former_member_frame(from, ended, id, &frame),
             None => {
                 if let Some(removed) = community.outsiders.get(&from).copied() {
-                    self.former_member_frame(from, removed, id, &frame);
+                    self.former_member_frame(from, (removed, DeviceId::ZERO), id, &frame);
                 }
             }
         }
@@ -235,11 +235,12 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal.
+    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal. So is
+    /// a revoked device.
     fn former_member_frame(
         &mut self,
         from: NetworkKey,
-        removed: AccountId,
+        (removed, device): (AccountId, DeviceId),
         id: CommunityId,
         frame: &Frame,
     ) {
@@ -256,7 +257,10 @@ impl<R: CryptoRng> Node<R> {
             ),
             _ => return,
         };
-        let removals = community.authority.removals(removed);
+        let mut removals = community.authority.removals(removed);
+        if removals.is_empty() {
+            removals.extend(community.state().stopped_by(device));
+        }
         if !removals.is_empty() {
             self.tell_removals(from, id, removals, known);
         }

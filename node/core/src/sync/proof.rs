@@ -93,7 +93,9 @@ impl<R: CryptoRng> Node<R> {
                     .penalize(from, "a proof of membership that does not verify");
             };
             let identity = match AuthorityOp::from_bytes(event.body().unwrap_or_default()) {
-                Ok(AuthorityOp::Admit(join)) if join.community == id => join.check().ok(),
+                Ok(AuthorityOp::Admit(join)) if join.community == id => {
+                    join.check().ok().map(|log| log.identity().clone())
+                }
                 Ok(AuthorityOp::Add { account, chain, .. })
                     if event.header().scope == id.into() =>
                 {

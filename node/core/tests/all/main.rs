@@ -2,6 +2,7 @@
 
 mod carriers;
 mod contract;
+mod deleted;
 mod faces;
 mod forger;
 mod history;
