@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloquy_api::Event;
-use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
@@ -30,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) seen: Option<Standing>,
     /// Whether the last comparison found both copies equal.
     pub(crate) equal: bool,
+    /// Since when every comparison has found that; `None` while it is not so.
+    pub(crate) equal_since: Option<UnixMs>,
     /// The own heads were stated by marks since both copies were last equal.
     pub(crate) marked: bool,
     /// Proofs of membership sent over this connection.

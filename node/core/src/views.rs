@@ -6,7 +6,7 @@ use alloquy_api::Event;
 use alloquy_api::command::ChannelKind;
 use alloquy_api::limits::QUOTE_BYTES_MAX;
 use alloquy_api::reply::{
-    ChannelView, DeliveryState, DeliveryView, MemberView, MessageView, OverwriteTarget,
+    ChannelView, Confirmed, DeliveryState, DeliveryView, MemberView, MessageView, OverwriteTarget,
     OverwriteView, QuoteView, ReactionView, RepliesView, RestrictionView, RoleView,
 };
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, RoleId, UnixMs};
@@ -446,8 +446,8 @@ impl<R: CryptoRng> Node<R> {
         crate::unread::mention_of(&self.me.record.name)
     }
 
-    /// Whether, as far as connected peers say, nothing is missing from a channel.
-    pub(crate) fn is_complete(&self, community: &Community, channel: ChannelId) -> bool {
+    /// Whether, as far as connected peers say, nothing is missing from a channel, and who says so.
+    pub(crate) fn completeness(&self, community: &Community, channel: ChannelId) -> Completeness {
         let bodies = community
             .timelines
             .get(&channel)
@@ -455,7 +455,34 @@ impl<R: CryptoRng> Node<R> {
         let waits = [Place::Channel(channel), Place::Authority]
             .iter()
             .any(|place| community.waiting.holds_scope(community.scope(*place)));
-        bodies && !waits && self.equal_peers(community.id) > 0
+        let state = community.state();
+        let homes: BTreeSet<_> = state
+            .members
+            .values()
+            .flat_map(|member| member.homes.values())
+            .collect();
+        let mut whole = Completeness::default();
+        for (key, peer) in &self.peers {
+            let session = peer.sessions.get(&community.id);
+            let Some(since) = session.and_then(|session| session.equal_since) else {
+                continue;
+            };
+            let home = homes.contains(key);
+            let views = community
+                .member_of(*key)
+                .is_some_and(|(account, _)| community.is_entitled(account, Some(channel)));
+            if home || views {
+                whole.confirmed.peers += 1;
+                whole.confirmed.homes += u32::from(home);
+                whole.since = Some(whole.since.map_or(since, |held| held.min(since)));
+            }
+        }
+        whole.complete = bodies && !waits && !whole.confirmed.by_nobody();
+        if whole.complete {
+            whole
+        } else {
+            Completeness::default()
+        }
     }
 
     /// The community that a channel belongs to.
@@ -466,6 +493,15 @@ impl<R: CryptoRng> Node<R> {
             .find(holds)
             .map(|community| community.id)
     }
+}
+
+/// What is known of the completeness of a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Completeness {
+    pub(crate) complete: bool,
+    /// Since when; `None` while it is not.
+    pub(crate) since: Option<UnixMs>,
+    pub(crate) confirmed: Confirmed,
 }
 
 /// Whether a text names the account that is mentioned so, or everybody.

@@ -2,7 +2,7 @@
 
 use alloquy_api::command::DRAFT_PREFIX;
 use alloquy_core::found;
-use alloquy_schema::codec::{Canonical, Reader, Writer};
+use alloquy_schema::codec::{Reader, Writer};
 use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::draft::{Signer, sign};
 use alloquy_schema::identity::{IdentityLog, IdentityOp, NetworkCertificate, accept_device};
@@ -37,7 +37,7 @@ fn two_devices(world: &World, name: &str) -> [std::collections::BTreeMap<Bytes, 
     let op = IdentityOp::DeviceAdd {
         device: device.id(),
         network: NetworkCertificate::sign(&network_seed, device.id()),
-        accepted: accept_device(&device, founded.account),
+        accepted: accept_device(founded.account, &device),
     };
     let signer = Signer {
         device: &DeviceKey::from_seed(&seed),
@@ -169,18 +169,47 @@ fn drafts_are_written_at_most_every_five_seconds() {
     );
 }
 
+/// Messages of ben that are unread at a device of ana.
+fn unread(world: &mut World, at: usize) -> u32 {
+    let snapshot = world.snapshot(at);
+    let mut directs = snapshot.directs.iter();
+    let ben = directs.find(|direct| direct.name == "ben");
+    ben.map_or(0, |direct| direct.unread)
+}
+
 #[test]
-fn a_read_marker_follows_and_only_goes_on() {
+fn a_read_marker_follows_also_when_it_is_there_before_the_message() {
     let mut world = ana_twice();
-    let notes = "@me";
-    let (mut unread, channel) = (Vec::new(), notes);
-    world.ok(0, &format!("send {channel} one"));
+    world.ok(0, "send @me note");
     world.pass(5_000);
-    unread.push(world.snapshot(1).directs[0].unread);
-    assert_eq!(unread, [0], "what the account wrote itself is read");
+    assert_eq!(world.texts(1, "@me"), ["note"]);
+    let notes = world.snapshot(1).directs[0].unread;
+    assert_eq!(notes, 0, "what the account wrote itself is read");
+    let link = world.word(2, "contact link", "contact");
+    world.ok(0, &format!("contact add {link}"));
     world.connect(0, 2);
-    world.ok(0, "create-community club");
-    world.ok(0, "create-channel club text general");
+    world.pass(10_000);
+    world.ok(1, "dm ben");
+    world.connect(1, 2);
+    world.pass(10_000);
+    world.ok(2, "send @ana one");
+    world.pass(10_000);
+    assert_eq!([unread(&mut world, 0), unread(&mut world, 1)], [1, 1]);
+    world.ok(0, "mark-read @ben");
+    world.pass(10_000);
+    assert_eq!([unread(&mut world, 0), unread(&mut world, 1)], [0, 0]);
+    world.disconnect(0, 1);
+    world.disconnect(1, 2);
+    world.ok(2, "send @ana two");
+    world.pass(5_000);
+    world.ok(0, "mark-read @ben");
+    world.pass(5_000);
+    world.connect(0, 1);
+    world.pass(20_000);
+    assert_eq!(world.texts(1, "@ben"), ["one", "two"]);
+    assert_eq!([unread(&mut world, 0), unread(&mut world, 1)], [0, 0]);
+    world.restart(1, 1);
+    assert_eq!(unread(&mut world, 1), 0);
 }
 
 #[test]
