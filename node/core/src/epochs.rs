@@ -563,14 +563,10 @@ impl<R: CryptoRng> Node<R> {
         if held {
             return;
         }
-        let to_me = |wrap: &&Wrap| wrap.to == self.me.prekey.key;
-        let own = |wrap: &Wrap| {
-            let secrets = self.me.record.prekeys.iter().map(|(_, secret)| secret);
-            secrets
-                .into_iter()
-                .find_map(|secret| epoch::unwrap(epoch, wrap, secret))
-        };
-        let Some(key) = wraps.iter().filter(to_me).take(4).find_map(own) else {
+        let own = |wrap: &Wrap| epoch::unwrap(epoch, wrap, self.me.prekey_secret(&wrap.to)?);
+        let newest = |wrap: &&Wrap| wrap.to == self.me.prekey.key;
+        let key = wraps.iter().filter(newest).take(4).find_map(own);
+        let Some(key) = key.or_else(|| wraps.iter().take(4).find_map(own)) else {
             return;
         };
         self.take_key(id, epoch, key);

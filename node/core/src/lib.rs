@@ -28,6 +28,7 @@ mod node;
 mod outbox;
 mod own_document;
 mod peers;
+mod prekeys;
 mod presence;
 mod receipts;
 mod record;

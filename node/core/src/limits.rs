@@ -84,6 +84,10 @@ pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
 pub(crate) const DELETED_KEPT_MS: u64 = 7 * 24 * 3600 * 1000;
 /// Milliseconds after which it is looked again whether that time is over: clocks are set while a node runs.
 pub(crate) const DELETED_LOOK_EVERY_MS: u64 = 3600 * 1000;
+/// Milliseconds after which a prekey is replaced, and for which the private part of the one before is kept: 30 days.
+pub(crate) const PREKEY_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Milliseconds between two looks at the prekey's age: clocks are set while a node runs.
+pub(crate) const PREKEY_LOOK_EVERY_MS: u64 = 3600 * 1000;
 /// Milliseconds within which what was read is told together.
 pub(crate) const RECEIPTS_EVERY_MS: u64 = 2_000;
 /// Arrivals that are looked at to tell how far an author was read: what is older was told before.

@@ -89,6 +89,8 @@ pub struct Node<R> {
     pub(crate) views: Views,
     /// What all devices of the account share.
     pub(crate) own: crate::own_document::OwnDocument,
+    /// When the present prekey was made; `None` before the first start.
+    pub(crate) prekey_made: Option<UnixMs>,
     /// What faces keep, by name.
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
     /// Templates that were kept, by name.
@@ -149,6 +151,8 @@ pub(crate) enum Timer {
     OwnDocument,
     /// Drop bodies that were deleted long enough ago.
     Deleted(CommunityId),
+    /// Look at the age of the prekey.
+    Prekey,
     /// Tell authors how far they were read.
     Receipts(CommunityId),
     /// Bring what changed of the account's devices into a community, if nobody else has.
@@ -385,6 +389,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::HeldBack(community) => self.release_held(community),
             Timer::OwnDocument => self.write_own_document(),
             Timer::Deleted(community) => self.drop_deleted(community),
+            Timer::Prekey => self.renew_prekey(),
             Timer::Receipts(community) => self.tell_read(community),
             Timer::Embed(community) => self.embed_identity(community),
         }

@@ -188,6 +188,7 @@ impl<R: CryptoRng> Node<R> {
         self.timers.set(Timer::Prove(key, id), at);
         self.ask_newly_connected(key, id);
         self.tell_read_soon(id);
+        self.tell_prekey(key, id);
     }
 
     pub(crate) fn session(&mut self, key: NetworkKey, id: CommunityId) -> Option<&mut Session> {

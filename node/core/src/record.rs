@@ -49,6 +49,8 @@ pub(crate) enum Key {
     Template(String),
     /// Changes of the self document that are not written yet.
     OwnPending,
+    /// When the present prekey was made: `u64`.
+    PrekeyMade,
     /// How far an account has read logs of this one.
     ReadBy(CommunityId, AccountId),
     /// Somebody known, blocked or declined: [`crate::direct::contacts::Contact`].
@@ -95,6 +97,7 @@ impl Key {
                 w.text(name);
             }
             Self::OwnPending => w.u8(0x28),
+            Self::PrekeyMade => w.u8(0x2a),
             Self::ReadBy(id, account) => {
                 pair(&mut w, 0x29, id);
                 account.write(&mut w);
@@ -128,6 +131,7 @@ impl Key {
             4 => Self::Recovery,
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
             0x28 => Self::OwnPending,
+            0x2a => Self::PrekeyMade,
             0x29 => Self::ReadBy(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
             0x23 => Self::Contact(Canonical::read(&mut r)?),

@@ -78,6 +78,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
+        Key::PrekeyMade => "when the prekey was made".to_owned(),
         Key::OwnPending => "changes for own devices".to_owned(),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
@@ -113,6 +114,7 @@ struct Records {
     recovery: Option<Zeroizing<String>>,
     people: People,
     own: PendingRecord,
+    prekey_made: Option<UnixMs>,
 }
 
 impl Records {
@@ -180,6 +182,12 @@ impl Records {
             Key::Kept(name) => {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
+            }
+            Key::PrekeyMade => {
+                let bytes = value
+                    .try_into()
+                    .map_err(|_length| damaged(&key, "not eight bytes"))?;
+                self.prekey_made = Some(UnixMs(u64::from_le_bytes(bytes)));
             }
             Key::OwnPending => self.own = decode(&key, value)?,
             // Nothing rests on it: it is left out, and said.
@@ -387,6 +395,7 @@ impl<R: CryptoRng> Node<R> {
             templates: all.templates,
             people: all.people,
             own,
+            prekey_made: all.prekey_made,
             recovery: all.recovery,
         };
         node.begin(nonce);
@@ -428,6 +437,7 @@ impl<R: CryptoRng> Node<R> {
         }
         self.hold_own();
         self.begin_own_document();
+        self.renew_prekey();
         self.keep_peers();
     }
 }

@@ -4,7 +4,7 @@ use alloquy_api::reply::{
     AuditKind, AuditView, CommunityView, InviteCardView, InviteView, PresenceView, UnreadView,
 };
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
-use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, EventId};
 use alloquy_schema::authority::Verdict;
 use alloquy_schema::content::Field;
 use alloquy_schema::permissions::{CommunityKind, Permissions};

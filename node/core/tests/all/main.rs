@@ -12,6 +12,7 @@ mod moderation;
 mod own;
 mod own_document;
 mod peers;
+mod prekeys;
 mod presence;
 mod quarrel;
 mod raid;
