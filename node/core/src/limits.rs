@@ -80,8 +80,32 @@ pub(crate) const COMPARE_EVERY_MS: u64 = 10_000;
 pub(crate) const COMPARE_GAP_MS: u64 = 250;
 /// Milliseconds that the topics of an epoch are kept after the next one.
 pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
+/// Milliseconds that a body stays after somebody else has deleted it: 7 days, in which the deletion may fall.
+pub(crate) const DELETED_KEPT_MS: u64 = 7 * 24 * 3600 * 1000;
+/// Milliseconds after which it is looked again whether that time is over: clocks are set while a node runs.
+pub(crate) const DELETED_LOOK_EVERY_MS: u64 = 3600 * 1000;
+/// Milliseconds after which a prekey is replaced, and for which the private part of the one before is kept: 30 days.
+pub(crate) const PREKEY_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Milliseconds between two looks at the prekey's age: clocks are set while a node runs.
+pub(crate) const PREKEY_LOOK_EVERY_MS: u64 = 3600 * 1000;
+/// Milliseconds within which what was read is told together.
+pub(crate) const RECEIPTS_EVERY_MS: u64 = 2_000;
+/// Arrivals that are looked at to tell how far an author was read: what is older was told before.
+pub(crate) const RECEIPT_WALK_MAX: usize = 4_096;
+/// Milliseconds between two writings of a draft for own devices: nobody reads along letter by letter.
+pub(crate) const DRAFTS_EVERY_MS: u64 = 5_000;
+/// Milliseconds within which other changes for own devices are written together.
+pub(crate) const OWN_DOCUMENT_EVERY_MS: u64 = 1_000;
+/// Peers that the self document names of a community: with eight addresses of the greatest length each they fit.
+pub(crate) const BOOTSTRAP_PEERS_MAX: usize = 4;
 /// Milliseconds between two requests for the same epoch's key.
 pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
+/// Longest pause between two requests for the same key, milliseconds: whoever connects is asked at once anyway.
+pub(crate) const KEY_REQUEST_PAUSE_MAX_MS: u64 = 5 * 60 * 1000;
+/// Members asked for a key at once: any one of them that holds it will do.
+pub(crate) const KEY_PEERS_ASKED_MAX: usize = 8;
+/// Accounts named to faces that can help with a key that is missing: a sentence holds no more.
+pub(crate) const KEY_HOLDERS_NAMED_MAX: usize = 8;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
 pub(crate) const KEY_PATIENCE_MS: u64 = 5_000;
 /// Milliseconds within which those who are let in under `since join` begin with one epoch.
@@ -166,3 +190,26 @@ pub(crate) const FIELDS_PER_EVENT: usize = 32;
 pub(crate) const WAITING_WALK_MAX: usize = 1_000;
 /// Rows of events of one community, ever: a thousand a second for 8,900 years. The numbers of a damaged store end here.
 pub(crate) const ROWS_MAX: u64 = 1 << 48;
+/// Direct conversations and groups of one account: some thousand people is more than anybody writes to.
+pub(crate) const CONVERSATIONS_MAX: usize = 2_048;
+/// Accounts of one group conversation: a call among all of them is still a mesh.
+pub(crate) const GROUP_MEMBERS_MAX: usize = 32;
+/// Contacts, blocked accounts and declined ones that are remembered.
+pub(crate) const CONTACTS_MAX: usize = 4_096;
+/// Requests of accounts that are not known here, one of each; further ones are dropped.
+pub(crate) const DM_REQUESTS_MAX: usize = 64;
+/// Bytes of the first message that a request shows: enough to say who one is.
+pub(crate) const DM_REQUEST_BYTES_MAX: usize = 256;
+/// Leading zero bits of a stranger's proof of work, for one recipient and day: about a tenth of a second of one
+/// processor, an hour for thirty thousand recipients.
+pub(crate) const DM_WORK_BITS: u32 = 18;
+/// Days by which the day of a proof of work may differ from the recipient's: clocks around midnight.
+pub(crate) const DM_WORK_DAYS: u32 = 1;
+/// Bytes of a contact link, decoded: a full identity chain, and addresses.
+pub(crate) const CONTACT_BYTES_MAX: usize = 32 * 1024;
+/// Devices whose prekeys and addresses a contact link names.
+pub(crate) const CONTACT_DEVICES_MAX: usize = 8;
+/// Pause before a device brings in what another device of its account has changed: that one does so at once.
+pub const EMBED_AFTER_MS: u64 = 2_000;
+/// Spread of that pause over an account's devices, so that seldom two bring in the same.
+pub const EMBED_SPREAD_MS: u64 = 8_000;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
-use alloquy_schema::identity::{NewAccount, PrekeyRecord};
+use alloquy_schema::identity::{IdentityError, IdentityLog, NewAccount, PrekeyRecord};
 use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::permissions::CommunityKind;
 use alloquy_schema::templates::Blueprint;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::community::Community;
+use crate::direct::People;
 use crate::io::{Input, Now, Origin, Output, StorageError, TaskId, Write};
 use crate::join::JoinAttempt;
 use crate::nearby::Nearby;
@@ -28,20 +30,28 @@ pub(crate) struct Me {
     pub(crate) key: DeviceKey,
     pub(crate) network: NetworkKey,
     pub(crate) prekey: PrekeyRecord,
+    /// The account's identity log, as far as it is known.
+    pub(crate) identity: IdentityLog,
+    /// It is ending itself: it says so everywhere before it falls silent.
+    pub(crate) parting: bool,
 }
 
 impl Me {
-    pub(crate) fn new(record: AccountRecord) -> Self {
+    /// Checks the record's identity events.
+    pub(crate) fn new(record: AccountRecord) -> Result<Self, IdentityError> {
+        let identity = IdentityLog::verify(&record.chain)?;
         let key = DeviceKey::from_seed(&record.device_seed);
         let network = NetworkKey(DeviceKey::from_seed(&record.network_seed).public());
         let (counter, secret) = record.prekeys.last().copied().unwrap_or_default();
         let prekey = alloquy_schema::identity::sign_prekey(&key, counter, &secret);
-        Self {
+        Ok(Self {
             record,
             key,
             network,
             prekey,
-        }
+            identity,
+            parting: false,
+        })
     }
 
     pub(crate) fn device(&self) -> DeviceId {
@@ -80,10 +90,16 @@ pub struct Node<R> {
     /// Newcomers to be welcomed when their admission is durable.
     pub(crate) welcomes: BTreeMap<alloquy_ids::EventId, NetworkKey>,
     pub(crate) views: Views,
+    /// What all devices of the account share.
+    pub(crate) own: crate::own_document::OwnDocument,
+    /// When the present prekey was made; `None` before the first start.
+    pub(crate) prekey_made: Option<UnixMs>,
     /// What faces keep, by name.
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
     /// Templates that were kept, by name.
     pub(crate) templates: BTreeMap<String, Blueprint>,
+    /// Contacts, requests, and groups on their way.
+    pub(crate) people: People,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
 }
@@ -136,6 +152,16 @@ pub(crate) enum Timer {
     HeldBack(CommunityId),
     /// Look for what is announced on the local network.
     Nearby,
+    /// Write what changed and follows the account.
+    OwnDocument,
+    /// Drop bodies that were deleted long enough ago.
+    Deleted(CommunityId),
+    /// Look at the age of the prekey.
+    Prekey,
+    /// Tell authors how far they were read.
+    Receipts(CommunityId),
+    /// Bring what changed of the account's devices into a community, if nobody else has.
+    Embed(CommunityId),
 }
 
 impl Timers {
@@ -281,7 +307,7 @@ impl<R: CryptoRng> Node<R> {
     pub fn community_count(&self) -> usize {
         self.communities
             .values()
-            .filter(|community| community.active)
+            .filter(|community| community.active && community.kind() == CommunityKind::Community)
             .count()
     }
 
@@ -368,6 +394,11 @@ impl<R: CryptoRng> Node<R> {
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
             Timer::Nearby => self.nearby_tick(),
+            Timer::OwnDocument => self.write_own_document(),
+            Timer::Deleted(community) => self.drop_deleted(community),
+            Timer::Prekey => self.renew_prekey(),
+            Timer::Receipts(community) => self.tell_read(community),
+            Timer::Embed(community) => self.embed_identity(community),
         }
     }
 

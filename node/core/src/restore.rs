@@ -18,13 +18,17 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::community::Community;
+use crate::direct::People;
+use crate::direct::requests::DmRequest;
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
 use crate::nearby::Nearby;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
+use crate::own_document::{OwnDocument, PendingRecord};
 use crate::peers::Book;
+use crate::receipts::ReadLogs;
 use crate::record::{
     AccountRecord, AddressesRecord, FORMAT, HeldRecord, Key, Membership, Row, RowEvents,
 };
@@ -70,11 +74,16 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Prekey(id, device) | Key::Held(id, device) => {
             format!("device {} of community {}", device.short(), id.short())
         }
+        Key::ReadBy(id, _) => format!("what others have read in community {}", id.short()),
         Key::Addresses(key) => format!("addresses of {}", key.short()),
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
         Key::Nearby(id) => format!("the announcement of community {}", id.short()),
+        Key::PrekeyMade => "when the prekey was made".to_owned(),
+        Key::OwnPending => "changes for own devices".to_owned(),
+        Key::Contact(account) => format!("the contact {}", account.short()),
+        Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
     RestoreError::Damaged {
         key,
@@ -92,6 +101,7 @@ struct Parts {
     read: BTreeMap<ChannelId, u64>,
     prekeys: Vec<PrekeyRecord>,
     held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
+    read_by: BTreeMap<alloquy_ids::AccountId, ReadLogs>,
 }
 
 /// All records, sorted by what they are about.
@@ -105,6 +115,9 @@ struct Records {
     templates: BTreeMap<String, Blueprint>,
     recovery: Option<Zeroizing<String>>,
     nearby: Nearby,
+    people: People,
+    own: PendingRecord,
+    prekey_made: Option<UnixMs>,
 }
 
 impl Records {
@@ -155,6 +168,11 @@ impl Records {
                     self.parts(*id).held.push((*device, record));
                 }
             }
+            Key::ReadBy(id, account) => {
+                if let Ok(logs) = ReadLogs::from_bytes(value) {
+                    self.parts(*id).read_by.insert(*account, logs);
+                }
+            }
             Key::Addresses(peer) => {
                 if let Ok(addresses) = AddressesRecord::from_bytes(value) {
                     self.book.of.insert(*peer, addresses.0);
@@ -168,12 +186,28 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            Key::PrekeyMade => {
+                let bytes = value
+                    .try_into()
+                    .map_err(|_length| damaged(&key, "not eight bytes"))?;
+                self.prekey_made = Some(UnixMs(u64::from_le_bytes(bytes)));
+            }
+            Key::OwnPending => self.own = decode(&key, value)?,
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
                 Err(error) => tracing::warn!(%error, "a kept template can not be read"),
             },
             Key::Nearby(id) => self.nearby.restored(*id),
+            Key::Contact(account) => {
+                self.people.contacts.insert(*account, decode(&key, value)?);
+            }
+            // Whoever asked asks again.
+            Key::DmRequest(account) => {
+                if let Ok(request) = DmRequest::from_bytes(value) {
+                    self.people.requests.insert(*account, request);
+                }
+            }
         }
         Ok(())
     }
@@ -251,6 +285,7 @@ fn build(
     community.keys = parts.keys;
     community.wraps = parts.wraps;
     community.read = parts.read;
+    community.read_by = parts.read_by;
     let mut arrived = BTreeMap::new();
     let mut all = Vec::new();
     for (number, at, events) in rows {
@@ -281,6 +316,7 @@ fn build(
     for event in &batch.new {
         let at = arrived.get(&event.id()).copied().unwrap_or_default();
         community.note_arrival(event, at);
+        community.note_deletion(event, at);
     }
     for record in parts.prekeys {
         community.prekeys.insert(record.device, record);
@@ -292,7 +328,7 @@ fn build(
             .map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
         community.held.insert(device, logs.collect());
     }
-    community.active = community.state().account_of(me.device()) == Some(me.account());
+    community.active = community.is_mine(me.account());
     let members = community.state();
     let named = members
         .members
@@ -333,7 +369,8 @@ impl<R: CryptoRng> Node<R> {
                 });
             }
         }
-        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?);
+        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?)
+            .map_err(|error| damaged(&Key::Account, error))?;
         let mut communities = BTreeMap::new();
         for (id, parts) in all.communities {
             if let Some(community) = build(id, parts, &me, now.wall)? {
@@ -346,6 +383,7 @@ impl<R: CryptoRng> Node<R> {
                 .is_some_and(|one: &Community| one.active)
         };
         all.nearby.only(active);
+        let own = OwnDocument::new(me.account(), all.own);
         let mut node = Self {
             rng,
             now,
@@ -366,6 +404,9 @@ impl<R: CryptoRng> Node<R> {
             views: Views::default(),
             kept: Arc::new(all.kept),
             templates: all.templates,
+            people: all.people,
+            own,
+            prekey_made: all.prekey_made,
             recovery: all.recovery,
         };
         node.begin(nonce);
@@ -400,8 +441,14 @@ impl<R: CryptoRng> Node<R> {
                     .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
             }
             self.await_held(id);
+            self.await_deleted(id);
             self.refresh_topics(id);
+            self.note_missing_keys(id);
+            self.learn_own_identity(id);
         }
+        self.hold_own();
+        self.begin_own_document();
+        self.renew_prekey();
         self.keep_peers();
     }
 }

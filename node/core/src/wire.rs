@@ -3,6 +3,8 @@
 //! A stream [`Frame`] comes over an authenticated connection, so its sender is a network key. A
 //! [`Broadcast`] comes out of a gossip frame that opened under the topic's key; each of its parts is signed.
 
+pub(crate) mod contact;
+pub(crate) mod hello;
 pub(crate) mod link;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
@@ -13,6 +15,8 @@ use alloquy_schema::epoch::Wrap;
 use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
+
+use hello::DirectHello;
 
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, ANNOUNCED_MAX, EPOCHS_ASKED_MAX,
@@ -92,6 +96,14 @@ pub(crate) enum Frame {
         height: u64,
         opened: bool,
     },
+    /// The sender's account has read the log up to `height`; the log is the receiver's account's.
+    ReadUpTo {
+        community: CommunityId,
+        scope: ScopeId,
+        device: DeviceId,
+        incarnation: u32,
+        height: u64,
+    },
     /// The sender's word about itself.
     Signal(Box<Signal>),
     /// The sender ends.
@@ -105,6 +117,10 @@ pub(crate) enum Frame {
         community: CommunityId,
         scopes: Vec<ScopeMarks>,
     },
+    /// Brings a conversation to somebody who is in it and may not have it.
+    DirectHello(Box<DirectHello>),
+    /// The sender takes part in a group that it was told of: it is to be given the group.
+    DirectAnswer { community: CommunityId },
 }
 
 /// A community that a member announces to its neighbours; that member's word.
@@ -404,6 +420,9 @@ impl Frame {
             Self::Marks { .. } => 15,
             Self::NearbyAsk => 26,
             Self::NearbyCard { .. } => 27,
+            Self::ReadUpTo { .. } => 25,
+            Self::DirectHello(_) => 21,
+            Self::DirectAnswer { .. } => 22,
         }
     }
 
@@ -457,9 +476,22 @@ impl Frame {
                 w.varint(*height);
                 w.u8(u8::from(*opened));
             }
+            Self::ReadUpTo {
+                scope,
+                device,
+                incarnation,
+                height,
+                ..
+            } => {
+                scope.write(w);
+                device.write(w);
+                w.u32(*incarnation);
+                w.varint(*height);
+            }
             Self::Marks { scopes, .. } => w.list(scopes),
             Self::NearbyCard { cards } => w.list(cards),
-            Self::NearbyAsk | Self::Bye => {}
+            Self::DirectHello(hello) => hello.write_fields(w),
+            Self::NearbyAsk | Self::Bye | Self::DirectAnswer { .. } => {}
         }
     }
 
@@ -477,7 +509,10 @@ impl Frame {
             | Self::KeyRequest { community, .. }
             | Self::Keys { community, .. }
             | Self::Ack { community, .. }
-            | Self::Marks { community, .. } => Some(*community),
+            | Self::ReadUpTo { community, .. }
+            | Self::Marks { community, .. }
+            | Self::DirectAnswer { community } => Some(*community),
+            Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
             Self::NearbyAsk | Self::NearbyCard { .. } | Self::Bye => None,
@@ -583,10 +618,19 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             community,
             account: AccountId::read(r)?,
         },
+        25 => Frame::ReadUpTo {
+            community,
+            scope: ScopeId::read(r)?,
+            device: DeviceId::read(r)?,
+            incarnation: r.u32("incarnation")?,
+            height: r.varint("height")?,
+        },
         15 => Frame::Marks {
             community,
             scopes: r.list(SCOPES_MAX, "scopes")?,
         },
+        21 => Frame::DirectHello(Box::new(DirectHello::read_fields(community, r)?)),
+        22 => Frame::DirectAnswer { community },
         value => {
             return Err(DecodeError::Unknown {
                 what: "frame",

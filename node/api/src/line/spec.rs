@@ -8,8 +8,8 @@ use crate::command::{
     AccountRef, ChannelKind, ChannelRef, CommunityRef, HistoryRule, JoinRule, LinkRule, RoleRef,
     WordRule,
 };
-use crate::personal::OnOff;
 use crate::nearby::Announce;
+use crate::personal::OnOff;
 use crate::{Command, Reply};
 
 use super::ParseLineError;

@@ -4,10 +4,10 @@ use alloquy_api::reply::{
     AuditKind, AuditView, CommunityView, InviteCardView, InviteView, PresenceView, UnreadView,
 };
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
-use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, EventId};
 use alloquy_schema::authority::Verdict;
 use alloquy_schema::content::Field;
-use alloquy_schema::permissions::Permissions;
+use alloquy_schema::permissions::{CommunityKind, Permissions};
 use rand_core::CryptoRng;
 
 use super::error;
@@ -128,7 +128,7 @@ impl<R: CryptoRng> Node<R> {
             communities: self
                 .communities
                 .values()
-                .filter(|community| community.active)
+                .filter(|of| of.active && of.kind() == CommunityKind::Community)
                 .map(view)
                 .collect(),
         }
@@ -170,11 +170,12 @@ impl<R: CryptoRng> Node<R> {
         let community = self.active(id)?;
         let limit = last.min(HISTORY_MAX) as usize;
         let Some(timeline) = community.timelines.get(&channel) else {
-            let complete = self.is_complete(community, channel);
+            let whole = self.completeness(community, channel);
             return Ok(Reply::History {
                 messages: Vec::new(),
-                complete,
-                complete_since: None,
+                complete: whole.complete,
+                complete_since: whole.since,
+                confirmed: whole.confirmed,
             });
         };
         let before = match before {
@@ -195,11 +196,7 @@ impl<R: CryptoRng> Node<R> {
             None => timeline.messages(before, limit),
             Some(root) => timeline.thread(root, before, limit),
         };
-        let complete = self.is_complete(community, channel);
-        let since = timeline
-            .messages(None, 1)
-            .last()
-            .map(|newest| UnixMs(newest.time.0.min(self.now.wall.0)));
+        let whole = self.completeness(community, channel);
         let holders = crate::views::Holders::of(community, channel);
         let messages = messages
             .into_iter()
@@ -207,8 +204,9 @@ impl<R: CryptoRng> Node<R> {
             .collect();
         Ok(Reply::History {
             messages,
-            complete,
-            complete_since: since.filter(|_| complete),
+            complete: whole.complete,
+            complete_since: whole.since,
+            confirmed: whole.confirmed,
         })
     }
 

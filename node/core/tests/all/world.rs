@@ -80,13 +80,13 @@ impl World {
             gossip_count: 0,
         };
         for name in names {
-            world.add(name);
+            world.found(name);
         }
         world
     }
 
-    /// One more node, of a new account.
-    pub(crate) fn add(&mut self, name: &str) {
+    /// One more node with an account of its own.
+    pub(crate) fn found(&mut self, name: &str) {
         let seed = self.peers.len() as u64 * 1000 + 7;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut founded = found(name, self.now, &mut rng).expect("a name of a few letters");
@@ -95,8 +95,13 @@ impl World {
         }
         let mut records = BTreeMap::new();
         apply(&mut records, &founded.writes);
-        let peer = start(records, [1; 32], self.now, seed + 1);
-        self.peers.push(peer);
+        self.add(records);
+    }
+
+    /// One more node, with these records.
+    pub(crate) fn add(&mut self, records: BTreeMap<Bytes, Bytes>) {
+        let seed = self.peers.len() as u64 * 1000 + 8;
+        self.peers.push(start(records, [1; 32], self.now, seed));
     }
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
