@@ -3,7 +3,8 @@
 //! The number of a code finds the host among the peers of a local network; the words are what it may be guessed by. A
 //! link carries 128 random bits in their place, with the host's network key and addresses.
 
-use alloquy_api::{CommandError, ErrorCode, Linking};
+use alloquy_api::personal::Linking;
+use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::{NetworkKey, from_base32, to_base32};
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::hash;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use alloquy_api::personal::Linking;
 use alloquy_ids::{MonoMs, NetworkKey};
 use rand_core::CryptoRng;
 
@@ -15,6 +16,7 @@ use crate::wire::pairing::LinkFrame;
 /// A code that was entered.
 #[derive(Debug)]
 pub(crate) struct Guest {
+    pub(crate) what: Linking,
     entered: Entered,
     own: NetworkKey,
     until: MonoMs,
@@ -33,8 +35,9 @@ enum Stage {
 }
 
 impl Guest {
-    pub(crate) fn new(entered: Entered, own: NetworkKey, now: Now) -> Self {
+    pub(crate) fn new(what: Linking, entered: Entered, own: NetworkKey, now: Now) -> Self {
         Self {
+            what,
             entered,
             own,
             until: now.mono.plus(LINK_SEARCH_MS),
@@ -95,7 +98,10 @@ impl Guest {
 
     fn answer(&mut self, from: NetworkKey, message: &Message, now: Now) -> Vec<Act> {
         let Some(exchange) = self.asked.remove(&from) else {
-            return vec![Act::Fault(from, "an answer to a pairing that was not asked for")];
+            return vec![Act::Fault(
+                from,
+                "an answer to a pairing that was not asked for",
+            )];
         };
         if !matches!(self.stage, Stage::Searching) {
             return Vec::new();
@@ -145,8 +151,8 @@ impl Guest {
         };
         let was_asked = self.asked.remove(&from).is_some();
         let by_link = matches!(self.entered, Entered::Link(_));
-        let decides = with == Some(from)
-            || (with.is_none() && was_asked && (by_link || end != End::Unknown));
+        let decides =
+            with == Some(from) || (with.is_none() && was_asked && (by_link || end != End::Unknown));
         match decides {
             true => self.finish(end),
             false => Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alloquy_api::Linking;
+use alloquy_api::personal::Linking;
 use alloquy_ids::{MonoMs, NetworkKey, UnixMs};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
