@@ -41,7 +41,7 @@ mod wire;
 pub use io::{
     Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,
 };
-pub use newcomer::{Newcomer, Settled, link_peers};
+pub use newcomer::{Newcomer, OtherDevices, Settled, link_peers};
 pub use node::{Founded, Node, found};
 pub use restore::RestoreError;
 pub use snapshot::Snapshots;

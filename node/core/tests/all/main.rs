@@ -5,6 +5,7 @@ mod contract;
 mod faces;
 mod forger;
 mod hostile;
+mod link;
 mod moderation;
 mod own;
 mod peers;
