@@ -89,6 +89,10 @@ pub struct Node<R> {
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
     /// Templates that were kept, by name.
     pub(crate) templates: BTreeMap<String, Blueprint>,
+    /// Pairings by a code.
+    pub(crate) links: crate::link::Links,
+    /// How often connected peers have asked by recovery words.
+    pub(crate) restore_asks: BTreeMap<NetworkKey, u32>,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
 }
@@ -141,6 +145,8 @@ pub(crate) enum Timer {
     HeldBack(CommunityId),
     /// Bring what changed of the account's devices into a community, if nobody else has.
     Embed(CommunityId),
+    /// A pairing by a code ends.
+    Link,
 }
 
 impl Timers {
@@ -372,6 +378,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
             Timer::Embed(community) => self.embed_identity(community),
+            Timer::Link => self.link_tick(),
         }
     }
 
@@ -408,6 +415,7 @@ impl<R: CryptoRng> Node<R> {
             After::TemplateKept(origin, name, blueprint) => {
                 self.template_stored(origin, name, blueprint);
             }
+            After::DeviceTaken => self.device_taken(),
             After::RecoveryWiped(origin) => {
                 self.recovery = None;
                 self.views.node_changed();
@@ -476,7 +484,7 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, acks);
             }
             After::Confirm(acks) => self.write_later(writes, acks),
-            After::Nothing => self.write_later(writes, Acks::new()),
+            After::Nothing | After::DeviceTaken => self.write_later(writes, Acks::new()),
         }
     }
 

@@ -47,6 +47,8 @@ pub(crate) enum Key {
     Kept(String),
     /// A template that was kept, by its name.
     Template(String),
+    /// A community of this account that is not here yet, and how it is found.
+    Arriving(CommunityId),
 }
 
 impl Key {
@@ -90,6 +92,7 @@ impl Key {
                 w.u8(0x22);
                 w.text(name);
             }
+            Self::Arriving(id) => pair(&mut w, 0x27, id),
         }
         w.into_bytes().into()
     }
@@ -113,6 +116,7 @@ impl Key {
             4 => Self::Recovery,
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
+            0x27 => Self::Arriving(Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",

@@ -17,10 +17,12 @@ use bytes::Bytes;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::arrive::Bootstrap;
 use crate::community::Community;
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
+use crate::link::Links;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::peers::Book;
@@ -73,6 +75,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
+        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
     };
     RestoreError::Damaged {
         key,
@@ -101,6 +104,7 @@ struct Records {
     book: Book,
     kept: BTreeMap<String, Arc<str>>,
     templates: BTreeMap<String, Blueprint>,
+    arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
 }
 
@@ -165,6 +169,7 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
@@ -356,9 +361,14 @@ impl<R: CryptoRng> Node<R> {
             views: Views::default(),
             kept: Arc::new(all.kept),
             templates: all.templates,
+            links: Links::default(),
+            restore_asks: BTreeMap::new(),
             recovery: all.recovery,
         };
         node.begin(nonce);
+        for (id, bootstrap) in all.arriving {
+            node.await_arrival(id, bootstrap);
+        }
         Ok(node)
     }
 

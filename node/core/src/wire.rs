@@ -4,6 +4,8 @@
 //! [`Broadcast`] comes out of a gossip frame that opened under the topic's key; each of its parts is signed.
 
 pub(crate) mod link;
+pub(crate) mod pairing;
+pub(crate) mod restoring;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::authority::op::Join;
@@ -14,11 +16,14 @@ use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
 
+use crate::arrive::Arrive;
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX,
     LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX, WANTED_MAX,
     WRAPS_MAX,
 };
+use pairing::Pairing;
+use restoring::Restoring;
 
 /// Version of the stream protocol; the first byte of every frame.
 pub(crate) const WIRE_VERSION: u8 = 1;
@@ -101,6 +106,12 @@ pub(crate) enum Frame {
         community: CommunityId,
         scopes: Vec<ScopeMarks>,
     },
+    /// A pairing by a code.
+    Pairing(Box<Pairing>),
+    /// Coming back by the recovery words.
+    Restoring(Restoring),
+    /// A device of a member that is not known here shows itself.
+    Arrive(Box<Arrive>),
 }
 
 /// First bytes of an event's id: enough to name a head to somebody who holds it.
@@ -369,6 +380,9 @@ impl Frame {
             Self::Signal(_) => 13,
             Self::JoinDecided { .. } => 14,
             Self::Marks { .. } => 15,
+            Self::Pairing(_) => 17,
+            Self::Restoring(_) => 18,
+            Self::Arrive(_) => 19,
         }
     }
 
@@ -423,6 +437,9 @@ impl Frame {
                 w.u8(u8::from(*opened));
             }
             Self::Marks { scopes, .. } => w.list(scopes),
+            Self::Pairing(pairing) => pairing.write(w),
+            Self::Restoring(restoring) => restoring.write(w),
+            Self::Arrive(arrive) => arrive.write(w),
             Self::Bye => {}
         }
     }
@@ -444,7 +461,8 @@ impl Frame {
             | Self::Marks { community, .. } => Some(*community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
-            Self::Bye => None,
+            Self::Arrive(arrive) => Some(arrive.community),
+            Self::Bye | Self::Pairing(_) | Self::Restoring(_) => None,
         }
     }
 }
@@ -454,7 +472,7 @@ impl Canonical for Frame {
         w.u8(WIRE_VERSION);
         w.u8(self.tag());
         match (self, self.community()) {
-            (Self::JoinRequest { .. } | Self::Signal(_), _) | (_, None) => {}
+            (Self::JoinRequest { .. } | Self::Signal(_) | Self::Arrive(_), _) | (_, None) => {}
             (_, Some(community)) => community.write(w),
         }
         self.write_fields(w);
@@ -473,6 +491,9 @@ impl Canonical for Frame {
             }
             12 => return Ok(Self::Bye),
             13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
+            17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
+            18 => return Restoring::read(r).map(Self::Restoring),
+            19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),
             _ => {}
         }
         read_community_frame(tag, r)
