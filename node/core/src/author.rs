@@ -347,6 +347,7 @@ impl<R: CryptoRng> Node<R> {
                 self.welcome(newcomer, own.community);
             }
         }
+        self.say_hello_to_all(own.community);
         self.compare_soon(own.community, crate::limits::OWN_COMPARE_MS);
     }
 

@@ -14,6 +14,7 @@ mod author;
 mod command;
 mod community;
 mod devices;
+mod direct;
 mod epochs;
 mod gossip;
 mod history;

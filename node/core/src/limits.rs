@@ -184,3 +184,22 @@ pub(crate) const RESTORE_SEARCH_MS: u64 = 60 * 1000;
 pub(crate) const ARRIVE_PEERS_MAX: usize = 8;
 /// Keys of epochs that the recovery words open, of one community: each opens all before it.
 pub(crate) const ARRIVE_KEYS_MAX: usize = 1_024;
+/// Direct conversations and groups of one account: some thousand people is more than anybody writes to.
+pub(crate) const CONVERSATIONS_MAX: usize = 2_048;
+/// Accounts of one group conversation: a call among all of them is still a mesh.
+pub(crate) const GROUP_MEMBERS_MAX: usize = 32;
+/// Contacts, blocked accounts and declined ones that are remembered.
+pub(crate) const CONTACTS_MAX: usize = 4_096;
+/// Requests of accounts that are not known here, one of each; further ones are dropped.
+pub(crate) const DM_REQUESTS_MAX: usize = 64;
+/// Bytes of the first message that a request shows: enough to say who one is.
+pub(crate) const DM_REQUEST_BYTES_MAX: usize = 256;
+/// Leading zero bits of a stranger's proof of work, for one recipient and day: about a tenth of a second of one
+/// processor, an hour for thirty thousand recipients.
+pub(crate) const DM_WORK_BITS: u32 = 18;
+/// Days by which the day of a proof of work may differ from the recipient's: clocks around midnight.
+pub(crate) const DM_WORK_DAYS: u32 = 1;
+/// Bytes of a contact link, decoded: a full identity chain, and addresses.
+pub(crate) const CONTACT_BYTES_MAX: usize = 32 * 1024;
+/// Devices whose prekeys and addresses a contact link names.
+pub(crate) const CONTACT_DEVICES_MAX: usize = 8;

@@ -58,6 +58,8 @@ impl<R: CryptoRng> Node<R> {
                 self.open_session(key, id);
             }
         }
+        // Another device of somebody gives other words to compare.
+        self.views.directs_changed();
         self.refresh_topics(id);
         self.begin_with_newcomers(id, events);
         self.keep_peers();

@@ -7,11 +7,13 @@ use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::identity::{IdentityError, IdentityLog, NewAccount, PrekeyRecord};
 use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::permissions::CommunityKind;
 use alloquy_schema::templates::Blueprint;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::community::Community;
+use crate::direct::People;
 use crate::io::{Input, Now, Origin, Output, StorageError, TaskId, Write};
 use crate::join::JoinAttempt;
 use crate::outbox::{After, Outbox, put, put_bytes};
@@ -93,6 +95,8 @@ pub struct Node<R> {
     pub(crate) links: crate::link::Links,
     /// How often connected peers have asked by recovery words.
     pub(crate) restore_asks: BTreeMap<NetworkKey, u32>,
+    /// Contacts, requests, and groups on their way.
+    pub(crate) people: People,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
 }
@@ -292,7 +296,7 @@ impl<R: CryptoRng> Node<R> {
     pub fn community_count(&self) -> usize {
         self.communities
             .values()
-            .filter(|community| community.active)
+            .filter(|community| community.active && community.kind() == CommunityKind::Community)
             .count()
     }
 

@@ -113,11 +113,20 @@ impl<R: CryptoRng> Node<R> {
                 return self.join_ranges(from, id, &ranges, more);
             }
             Frame::Proof { admits, .. } => return self.proof(from, id, admits),
+            Frame::DirectHello(hello) => return self.hello(from, *hello),
+            Frame::Ranges { ranges, more, .. }
+                if self.enters_by(from, id) && !self.is_active(id) =>
+            {
+                return self.entering_ranges(from, id, &ranges, more);
+            }
             _ => {}
         }
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if self.is_shut(community) {
+            return;
+        }
         match community.device_of(from) {
             Some((account, device)) if community.state().account_of(device) == Some(account) => {
                 self.member_frame(from, account, device, id, frame);
@@ -135,7 +144,7 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn is_active(&self, id: CommunityId) -> bool {
+    pub(crate) fn is_active(&self, id: CommunityId) -> bool {
         self.communities
             .get(&id)
             .is_some_and(|community| community.active)
@@ -199,12 +208,14 @@ impl<R: CryptoRng> Node<R> {
             Frame::JoinDecided {
                 account: newcomer, ..
             } => self.join_decided(account, id, newcomer),
+            Frame::DirectAnswer { .. } => self.answered(from, id),
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }
             | Frame::Pairing(_)
             | Frame::Restoring(_)
             | Frame::Arrive(_)
+            | Frame::DirectHello(_)
             | Frame::Bye => {}
         }
     }
