@@ -126,6 +126,8 @@ pub(crate) struct Community {
     pub(crate) seen: BTreeMap<DeviceId, Seen>,
     pub(crate) typing: BTreeMap<(ChannelId, AccountId), MonoMs>,
     pub(crate) topics: BTreeMap<Topic, TopicState>,
+    /// Epochs that this account will not be given: what stands under them is not shown.
+    pub(crate) closed: BTreeSet<EpochId>,
     /// Epochs whose key was asked for: first and last time.
     pub(crate) asked: BTreeMap<EpochId, (MonoMs, MonoMs)>,
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
@@ -188,6 +190,7 @@ impl Community {
             seen: BTreeMap::new(),
             typing: BTreeMap::new(),
             topics: BTreeMap::new(),
+            closed: BTreeSet::new(),
             asked: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
@@ -219,7 +222,11 @@ impl Community {
         let chain = match self.authority.op(id) {
             Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
             Some(AuthorityOp::Admit(join)) => &join.chain,
-            Some(AuthorityOp::DeviceAdd { chain, .. } | AuthorityOp::Add { chain, .. }) => chain,
+            Some(
+                AuthorityOp::DeviceAdd { chain, .. }
+                | AuthorityOp::DeviceRevoke { chain, .. }
+                | AuthorityOp::Add { chain, .. },
+            ) => chain,
             _ => return,
         };
         let Ok(identity) = alloquy_schema::identity::evaluate(chain) else {
@@ -370,7 +377,7 @@ impl Community {
                 let timeline = self
                     .timelines
                     .entry(channel)
-                    .or_insert_with(|| Timeline::new(channel));
+                    .or_insert_with(|| Timeline::new(channel).closed_to(&self.closed));
                 match bound {
                     Bound::Kept => timeline.insert(event.clone(), body, &self.authority)?,
                     Bound::Lifted => {
@@ -459,6 +466,12 @@ impl Community {
         (self.state().account_of(device) == Some(account)).then_some((account, device))
     }
 
+    /// Whether the account is a member and this device came in with it: one that was revoked keeps what it has.
+    pub(crate) fn is_mine(&self, account: AccountId) -> bool {
+        let state = self.state();
+        state.is_member(account) && state.account_ever(self.own_device) == Some(account)
+    }
+
     /// The community's name, empty until its content is here.
     pub(crate) fn name(&self) -> String {
         self.text(&Field::Name)
@@ -533,6 +546,15 @@ impl Community {
             .filter(|(account, _)| accounts.contains(account))
             .map(|(_, device)| *device)
             .collect();
+        self.accepted_ends_of(&devices, channel)
+    }
+
+    /// Last accepted event of each log of these devices.
+    pub(crate) fn accepted_ends_of(
+        &self,
+        devices: &BTreeSet<DeviceId>,
+        channel: Option<ChannelId>,
+    ) -> Vec<EventId> {
         let places = self
             .timelines
             .keys()

@@ -49,6 +49,10 @@ pub(crate) enum Key {
     Template(String),
     /// A community of this account that is not here yet, and how it is found.
     Arriving(CommunityId),
+    /// Somebody known, blocked or declined: [`crate::direct::contacts::Contact`].
+    Contact(AccountId),
+    /// A request that waits: [`crate::direct::requests::DmRequest`].
+    DmRequest(AccountId),
 }
 
 impl Key {
@@ -93,6 +97,8 @@ impl Key {
                 w.text(name);
             }
             Self::Arriving(id) => pair(&mut w, 0x27, id),
+            Self::Contact(account) => pair(&mut w, 0x23, account),
+            Self::DmRequest(account) => pair(&mut w, 0x24, account),
         }
         w.into_bytes().into()
     }
@@ -117,6 +123,8 @@ impl Key {
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
             0x27 => Self::Arriving(Canonical::read(&mut r)?),
+            0x23 => Self::Contact(Canonical::read(&mut r)?),
+            0x24 => Self::DmRequest(Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",

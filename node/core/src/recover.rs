@@ -151,7 +151,7 @@ impl<R: CryptoRng> Node<R> {
             if let (Some(key), Some(announced)) =
                 (community.keys.get(&epoch), state.epochs.get(&epoch))
             {
-                let shared = community.share(account, key, announced.channel);
+                let shared = community.share(account, (epoch, key), announced.channel);
                 let wrap = epoch::wrap(epoch, &shared, wrap_key, &mut self.rng);
                 wraps.push((epoch, wrap));
             }

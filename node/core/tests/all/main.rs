@@ -2,8 +2,10 @@
 
 mod carriers;
 mod contract;
+mod devices;
 mod faces;
 mod forger;
+mod history;
 mod hostile;
 mod link;
 mod moderation;
