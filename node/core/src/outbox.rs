@@ -37,6 +37,8 @@ pub(crate) enum After {
     TemplateKept(Origin, String, Option<Box<Blueprint>>),
     /// A community is announced on the local network, or is so no more: answered.
     Announced(Origin, CommunityId, Announce),
+    /// A new device stands in the stored identity log: it is told so.
+    DeviceTaken,
     /// The recovery words are gone from the store.
     RecoveryWiped(Origin),
     /// Own events that rest on some that could not be stored: refuse, and remove them.

@@ -94,10 +94,14 @@ impl<R: CryptoRng> Node<R> {
         let frame = match frame {
             Frame::NearbyAsk => return self.nearby_asked(from),
             Frame::NearbyCard { cards } => return self.nearby_told(from, cards),
-            other => other,
+            Frame::Bye => return self.peer_said_bye(from),
+            Frame::Pairing(pairing) => return self.pairing_frame(from, *pairing),
+            Frame::Restoring(restoring) => return self.restoring_frame(from, restoring),
+            Frame::Arrive(arrive) => return self.arrive_asked(from, &arrive),
+            frame => frame,
         };
         let Some(id) = frame.community() else {
-            return self.peer_said_bye(from);
+            return;
         };
         if matches!(frame, Frame::Digest { .. } | Frame::Proof { .. }) {
             self.join_met(id, from);
@@ -219,6 +223,9 @@ impl<R: CryptoRng> Node<R> {
             | Frame::JoinRefused { .. }
             | Frame::NearbyAsk
             | Frame::NearbyCard { .. }
+            | Frame::Pairing(_)
+            | Frame::Restoring(_)
+            | Frame::Arrive(_)
             | Frame::DirectHello(_)
             | Frame::Bye => {}
         }
@@ -526,7 +533,7 @@ impl<R: CryptoRng> Node<R> {
         self.send_heights(from, id, places, &[], true);
     }
 
-    fn send_heights(
+    pub(crate) fn send_heights(
         &mut self,
         to: NetworkKey,
         id: CommunityId,

@@ -3,10 +3,12 @@
 mod carriers;
 mod contract;
 mod deleted;
+mod devices;
 mod faces;
 mod forger;
 mod history;
 mod hostile;
+mod link;
 mod missing;
 mod moderation;
 mod nearby;

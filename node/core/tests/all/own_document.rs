@@ -71,7 +71,7 @@ fn two_devices(world: &World, name: &str) -> [std::collections::BTreeMap<Bytes, 
 fn ana_twice() -> World {
     let mut world = World::new(&[]);
     for records in two_devices(&world, "ana") {
-        world.add(records);
+        world.add_records(records);
     }
     world.found("ben");
     world.connect(0, 1);
