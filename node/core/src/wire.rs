@@ -3,6 +3,7 @@
 //! A stream [`Frame`] comes over an authenticated connection, so its sender is a network key. A
 //! [`Broadcast`] comes out of a gossip frame that opened under the topic's key; each of its parts is signed.
 
+pub(crate) mod home;
 pub(crate) mod link;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
@@ -101,6 +102,16 @@ pub(crate) enum Frame {
         community: CommunityId,
         scopes: Vec<ScopeMarks>,
     },
+    /// New events, to a home node or from one.
+    Live(Box<home::Live>),
+    /// Whether a home node is to keep a community.
+    HomeStore(Box<home::HomeStore>),
+    /// What a home node says of itself.
+    HomeStatus(Box<home::HomeStatus>),
+    /// Where home nodes of members are reached.
+    Homes(Box<home::HomeAddresses>),
+    /// A home node asks for wraps that it has not got.
+    WrapRequest(Box<home::WrapRequest>),
 }
 
 /// First bytes of an event's id: enough to name a head to somebody who holds it.
@@ -369,6 +380,11 @@ impl Frame {
             Self::Signal(_) => 13,
             Self::JoinDecided { .. } => 14,
             Self::Marks { .. } => 15,
+            Self::Live(_) => 16,
+            Self::HomeStore(_) => 23,
+            Self::HomeStatus(_) => 24,
+            Self::Homes(_) => 30,
+            Self::WrapRequest(_) => 31,
         }
     }
 
@@ -423,6 +439,11 @@ impl Frame {
                 w.u8(u8::from(*opened));
             }
             Self::Marks { scopes, .. } => w.list(scopes),
+            Self::Live(live) => live.write(w),
+            Self::HomeStore(store) => store.write(w),
+            Self::HomeStatus(status) => status.write(w),
+            Self::Homes(homes) => homes.write(w),
+            Self::WrapRequest(request) => request.write(w),
             Self::Bye => {}
         }
     }
@@ -444,7 +465,11 @@ impl Frame {
             | Self::Marks { community, .. } => Some(*community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
-            Self::Bye => None,
+            Self::Live(live) => Some(live.community),
+            Self::HomeStore(store) => Some(store.community),
+            Self::Homes(homes) => Some(homes.community),
+            Self::WrapRequest(request) => Some(request.community),
+            Self::HomeStatus(_) | Self::Bye => None,
         }
     }
 }
@@ -454,7 +479,16 @@ impl Canonical for Frame {
         w.u8(WIRE_VERSION);
         w.u8(self.tag());
         match (self, self.community()) {
-            (Self::JoinRequest { .. } | Self::Signal(_), _) | (_, None) => {}
+            (
+                Self::JoinRequest { .. }
+                | Self::Signal(_)
+                | Self::Live(_)
+                | Self::HomeStore(_)
+                | Self::Homes(_)
+                | Self::WrapRequest(_),
+                _,
+            )
+            | (_, None) => {}
             (_, Some(community)) => community.write(w),
         }
         self.write_fields(w);
@@ -473,6 +507,11 @@ impl Canonical for Frame {
             }
             12 => return Ok(Self::Bye),
             13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
+            16 => return home::Live::read(r).map(|live| Self::Live(Box::new(live))),
+            23 => return home::HomeStore::read(r).map(|store| Self::HomeStore(Box::new(store))),
+            24 => return home::HomeStatus::read(r).map(|says| Self::HomeStatus(Box::new(says))),
+            30 => return home::HomeAddresses::read(r).map(|of| Self::Homes(Box::new(of))),
+            31 => return home::WrapRequest::read(r).map(|asks| Self::WrapRequest(Box::new(asks))),
             _ => {}
         }
         read_community_frame(tag, r)
