@@ -9,6 +9,7 @@ impl State {
     pub fn digest(&self) -> [u8; 32] {
         let mut w = Writer::new();
         w.u16(self.level);
+        w.u8(self.kind as u8);
         self.founder.write(&mut w);
         list(&mut w, self.owners.iter(), |w, owner| owner.write(w));
         self.owners_version.write(&mut w);

@@ -9,8 +9,8 @@ use alloquy_ids::{AccountId, ChannelId, DeviceId, InviteId, RoleId};
 
 use super::op::{AuthorityOp, EpochAnnouncement, Join, OverwriteTarget};
 use super::state::State;
-use super::unit::Unit;
-use crate::permissions::{HistoryPolicy, Permissions, Rank};
+use super::unit::{Facts, Unit};
+use crate::permissions::{CommunityKind, HistoryPolicy, Permissions, Rank};
 
 /// Why an operation is not permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,7 @@ type Permit = Result<(), Refusal>;
 
 /// Whether the operation is permitted.
 pub(super) fn permit(unit: &Unit, views: Views<'_>) -> Permit {
+    of_kind(unit.op(), views.targets.kind)?;
     match unit.op() {
         AuthorityOp::Genesis(_) | AuthorityOp::Unknown { .. } | AuthorityOp::Merge => return Ok(()),
         // Embedded signatures decide; the bringer does not.
@@ -87,11 +88,60 @@ pub(super) fn permit(unit: &Unit, views: Views<'_>) -> Permit {
     .op()
 }
 
+/// What exists in a community of this kind at all.
+const fn of_kind(op: &AuthorityOp, kind: CommunityKind) -> Permit {
+    use AuthorityOp as O;
+    let everywhere = matches!(
+        op,
+        O::Genesis(_)
+            | O::Unknown { .. }
+            | O::Merge
+            | O::DeviceAdd { .. }
+            | O::DeviceRevoke { .. }
+            | O::AnnounceEpoch(_)
+            | O::LinkEpoch { .. }
+    );
+    let in_group = matches!(
+        op,
+        O::Add { .. }
+            | O::Leave
+            | O::Kick { .. }
+            | O::Reaffirm { .. }
+            | O::OwnersVote { .. }
+            | O::OwnersCertificate { .. }
+            | O::SetLevel { .. }
+            | O::SetHistory { channel: None, .. }
+    );
+    match kind {
+        _ if everywhere => Ok(()),
+        CommunityKind::Community if matches!(op, O::Add { .. }) => Err(Refusal::Other(
+            "in a community an account signs its own join",
+        )),
+        CommunityKind::Community => Ok(()),
+        CommunityKind::Group if in_group => Ok(()),
+        CommunityKind::Group => Err(Refusal::Other("a group conversation has no such operation")),
+        CommunityKind::Direct => Err(Refusal::Other(
+            "a direct conversation has no such operation",
+        )),
+    }
+}
+
+/// The account by which a device acts: the one that it was embedded for, or the one whose chain it brings in itself.
+pub(super) fn account_acting(facts: &Facts, device: DeviceId, state: &State) -> Option<AccountId> {
+    let brought_by_itself = || {
+        let identity = facts.identity.as_ref()?;
+        let own = matches!(facts.op, AuthorityOp::DeviceAdd { .. })
+            && identity.devices.contains_key(&device)
+            && !identity.revoked.contains(&device)
+            && state.is_member(identity.account);
+        own.then_some(identity.account)
+    };
+    state.account_ever(device).or_else(brought_by_itself)
+}
+
 /// The author, a member acting by a device that is not revoked.
 fn author(unit: &Unit, state: &State) -> Result<AccountId, Refusal> {
-    let account = state
-        .account_ever(unit.device)
-        .ok_or(Refusal::UnknownDevice)?;
+    let account = account_acting(&unit.facts, unit.device, state).ok_or(Refusal::UnknownDevice)?;
     if state.revoked.contains_key(&unit.device) {
         return Err(Refusal::RevokedDevice);
     }
@@ -168,6 +218,7 @@ impl Check<'_> {
         match self.unit.op() {
             AuthorityOp::DeviceAdd { account, .. } => self.device_add(*account),
             AuthorityOp::Admit(join) => self.admit(join),
+            AuthorityOp::Add { account, .. } => self.add(*account),
             AuthorityOp::RoleCreate { rank, permissions } => self.role_create(*rank, *permissions),
             AuthorityOp::RoleEdit {
                 role,
@@ -373,15 +424,26 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn admit(&self, join: &Join) -> Permit {
+    /// The account may come in, whoever brings it.
+    fn comes_in(&self, account: AccountId) -> Permit {
         let state = self.targets();
-        if state.banned.contains_key(&join.account) {
+        if state.banned.contains_key(&account) {
             return Err(Refusal::Other("the account is banned"));
         }
-        if state.is_member(join.account) {
+        if state.is_member(account) {
             return Err(Refusal::Other("the account is a member already"));
         }
-        self.devices_free(join.account)?;
+        self.devices_free(account)
+    }
+
+    fn add(&self, account: AccountId) -> Permit {
+        self.comes_in(account)?;
+        self.right(Permissions::INVITE)
+    }
+
+    fn admit(&self, join: &Join) -> Permit {
+        let state = self.targets();
+        self.comes_in(join.account)?;
         let Some(id) = join.invite.filter(|_| !self.unit.repeated) else {
             return self.right(Permissions::INVITE);
         };

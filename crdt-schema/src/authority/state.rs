@@ -14,7 +14,7 @@ use alloquy_ids::{
 
 use super::op::OverwriteTarget;
 use crate::identity::PrekeyRecord;
-use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
+use crate::permissions::{ChannelKind, CommunityKind, HistoryPolicy, Permissions, Rank};
 use crate::policy::Policy;
 
 /// An ordered map that shares structure between its versions; iterates in ascending order.
@@ -28,7 +28,9 @@ pub struct State {
     /// The level of rules in force; above [`LEVEL_SUPPORTED`](crate::limits::LEVEL_SUPPORTED) everything
     /// behind the `SetLevel` is kept and ignored here: the community is to be shown read-only.
     pub level: u16,
-    /// Who founded the community.
+    /// Which rules hold.
+    pub kind: CommunityKind,
+    /// Who founded the community; zero in a direct conversation.
     pub founder: AccountId,
     /// The owner set of the version in force. Only those among them who are members act as owners.
     pub owners: BTreeSet<AccountId>,
@@ -83,7 +85,7 @@ pub struct Member {
     pub roles: BTreeSet<RoleId>,
     /// Devices that may act, with their network keys.
     pub devices: BTreeMap<DeviceId, Vec<NetworkKey>>,
-    /// The prekey record that came with the join; `None` for the founder.
+    /// The prekey record that came with the join; `None` for the founder and in a direct conversation.
     pub prekey: Option<PrekeyRecord>,
     /// X25519 key to which epoch secrets of `all` scopes are also wrapped.
     pub recovery_wrap_key: [u8; 32],
@@ -181,6 +183,7 @@ impl State {
     pub(super) fn empty() -> Self {
         Self {
             level: 0,
+            kind: CommunityKind::Community,
             founder: AccountId::ZERO,
             owners: BTreeSet::new(),
             owners_version: EventId::ZERO,
@@ -273,7 +276,11 @@ impl State {
             None => None,
         };
         if self.owners.contains(&account) {
-            return Permissions::ALL;
+            return match self.kind {
+                CommunityKind::Community => Permissions::ALL,
+                CommunityKind::Group => Permissions::GROUP_OWNER,
+                CommunityKind::Direct => Permissions::DIRECT,
+            };
         }
         let base = self.permissions_of_roles(member);
         found.map_or(base, |channel| in_channel(base, account, member, channel))

@@ -21,7 +21,7 @@ pub(super) type UnitIx = u32;
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) op: AuthorityOp,
-    /// Of the embedded chain, for `Genesis`, `Admit`, `DeviceAdd` and `DeviceRevoke`.
+    /// Of the embedded chain, for `Genesis`, `Admit`, `Add`, `DeviceAdd` and `DeviceRevoke`.
     pub(super) identity: Option<Identity>,
     /// Devices whose signatures under a certificate hold.
     pub(super) signers: BTreeSet<DeviceId>,
@@ -103,7 +103,7 @@ impl Unit {
     }
 
     pub(super) fn is_admit(&self) -> bool {
-        matches!(self.op(), AuthorityOp::Admit(_))
+        matches!(self.op(), AuthorityOp::Admit(_) | AuthorityOp::Add { .. })
     }
 
     pub(super) fn is_certificate(&self) -> bool {
@@ -217,6 +217,7 @@ pub(super) fn target_account(op: &AuthorityOp, author: Option<AccountId>) -> Opt
     match op {
         AuthorityOp::DeviceAdd { account, .. }
         | AuthorityOp::DeviceRevoke { account, .. }
+        | AuthorityOp::Add { account, .. }
         | AuthorityOp::Grant { account, .. }
         | AuthorityOp::Revoke { account, .. }
         | AuthorityOp::Kick { account, .. }

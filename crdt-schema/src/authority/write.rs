@@ -15,7 +15,7 @@ use super::graph::Reach;
 use super::op::{AuthorityOp, EpochAnnouncement, Genesis, OverwriteTarget};
 use super::state::{Epoch, Invite, Member, Role, State};
 use super::unit::{Unit, UnitIx};
-use crate::permissions::{Permissions, Rank};
+use crate::permissions::{CommunityKind, Permissions, Rank};
 
 /// A part of the state that one operation sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +111,9 @@ fn fields(unit: &Unit) -> Vec<Field> {
             Field::Standing(join.account),
             Field::Admission(join.account),
         ],
+        AuthorityOp::Add { account, .. } => {
+            vec![Field::Standing(*account), Field::Admission(*account)]
+        }
         AuthorityOp::Leave => unit.author.map(Field::Standing).into_iter().collect(),
         AuthorityOp::Kick { account, .. } => vec![Field::Standing(*account)],
         AuthorityOp::Ban { account, .. } | AuthorityOp::Unban { account } => {
@@ -173,7 +176,10 @@ fn roles_held(state: &State, account: AccountId) -> Vec<RoleId> {
 fn set(state: &mut State, field: Field, unit: &Unit) {
     match field {
         Field::Standing(account) => {
-            let stands = matches!(unit.op(), AuthorityOp::Admit(_) | AuthorityOp::Grant { .. });
+            let stands = matches!(
+                unit.op(),
+                AuthorityOp::Admit(_) | AuthorityOp::Add { .. } | AuthorityOp::Grant { .. }
+            );
             state.edit(account, &Member::blank(unit.id), |member, standing| {
                 *standing = stands;
                 member.standing_by = unit.id;
@@ -259,6 +265,12 @@ fn set_admission(state: &mut State, account: AccountId, unit: &Unit) {
                 Some(join.prekey.clone()),
                 identity.recovery_wrap_key,
             ),
+            (AuthorityOp::Add { prekey, .. }, Some(identity), _) => (
+                unit.id,
+                None,
+                Some(prekey.clone()),
+                identity.recovery_wrap_key,
+            ),
             (_, _, Some(seen)) => (
                 seen.admitted,
                 seen.invite,
@@ -312,10 +324,7 @@ fn merge(state: &mut State, unit: &Unit) {
     match unit.op() {
         AuthorityOp::Genesis(genesis) => found(state, genesis, unit),
         AuthorityOp::Admit(join) => {
-            bind_devices(state, join.account, unit);
-            let held = state.came.get(&join.account);
-            let first = held.map_or(unit.wall, |held| unit.wall.min(*held));
-            state.came.insert(join.account, first);
+            came(state, join.account, unit);
             if let Some(invite) = join.invite {
                 let used = state
                     .uses
@@ -333,8 +342,10 @@ fn merge(state: &mut State, unit: &Unit) {
                 }
             }
         }
+        AuthorityOp::Add { account, .. } => came(state, *account, unit),
         AuthorityOp::DeviceAdd { account, .. } | AuthorityOp::Grant { account, .. } => {
             bind_devices(state, *account, unit);
+            learn_recovery(state, *account, unit);
         }
         AuthorityOp::ChannelCreate { kind, private } => {
             state.edit_channel(unit.origin.into(), |channel, _| {
@@ -387,21 +398,42 @@ fn merge(state: &mut State, unit: &Unit) {
     }
 }
 
+/// An account that was admitted, with its devices and when.
+fn came(state: &mut State, account: AccountId, unit: &Unit) {
+    bind_devices(state, account, unit);
+    let held = state.came.get(&account);
+    let first = held.map_or(unit.wall, |held| unit.wall.min(*held));
+    state.came.insert(account, first);
+}
+
 fn found(state: &mut State, genesis: &Genesis, unit: &Unit) {
-    let Some(identity) = &unit.facts.identity else {
-        return;
-    };
     let everyone = Role {
         rank: Rank::MEMBER,
         permissions: genesis.everyone & Permissions::ALL,
         by: unit.id,
     };
     state.level = genesis.level;
-    state.founder = identity.account;
-    state.owners = BTreeSet::from([identity.account]);
+    state.kind = genesis.kind;
     state.owners_version = unit.id;
     state.history = genesis.history;
     state.roles.insert(RoleId::ZERO, everyone);
+    if genesis.kind != CommunityKind::Community {
+        let channel = super::direct::channel(unit.id.into());
+        state.edit_channel(channel, |_, exists| *exists = true);
+    }
+    // Nobody owns a direct conversation, and its members bring their devices in themselves.
+    for account in genesis
+        .pair
+        .into_iter()
+        .flat_map(|(one, other)| [one, other])
+    {
+        state.edit(account, &Member::blank(unit.id), |_, stands| *stands = true);
+    }
+    let Some(identity) = &unit.facts.identity else {
+        return;
+    };
+    state.founder = identity.account;
+    state.owners = BTreeSet::from([identity.account]);
     bind_devices(state, identity.account, unit);
     state.edit(
         identity.account,
@@ -432,6 +464,18 @@ fn bind_devices(state: &mut State, account: AccountId, unit: &Unit) {
     }
     state.edit(account, &Member::blank(unit.id), |member, _| {
         member.devices.extend(bound)
+    });
+}
+
+/// The members of a direct conversation come with their first chain; whoever was admitted came with a key.
+fn learn_recovery(state: &mut State, account: AccountId, unit: &Unit) {
+    let Some(identity) = &unit.facts.identity else {
+        return;
+    };
+    state.edit(account, &Member::blank(unit.id), |member, _| {
+        if member.recovery_wrap_key == [0; 32] {
+            member.recovery_wrap_key = identity.recovery_wrap_key;
+        }
     });
 }
 

@@ -4,7 +4,7 @@ use alloquy_ids::{AccountId, EventId};
 
 use super::{ContentOp, Field};
 use crate::authority::{AuthorityLog, State};
-use crate::permissions::Permissions;
+use crate::permissions::{CommunityKind, Permissions};
 use crate::timeline::counting::Need;
 
 /// Who may do an operation.
@@ -19,7 +19,7 @@ enum Asks {
     AdmitterOf(AccountId),
 }
 
-fn asks(op: &ContentOp) -> Asks {
+fn asks(op: &ContentOp, kind: CommunityKind) -> Asks {
     let right = |any, channel| Asks::Right(Need { any, channel });
     let manage = Permissions::MANAGE_CONTENT;
     let field = match op {
@@ -35,6 +35,9 @@ fn asks(op: &ContentOp) -> Asks {
             right(manage | Permissions::MANAGE_CHANNELS, Some(*channel))
         }
         Field::RoleName(_) => right(Permissions::MANAGE_ROLES, None),
+        Field::Pin(channel, _) if kind != CommunityKind::Community => {
+            right(Permissions::SEND, Some(*channel))
+        }
         Field::Pin(channel, _) => right(Permissions::MANAGE_MESSAGES, Some(*channel)),
         Field::Reason(operation) => Asks::AuthorOf(*operation),
         Field::IntroducedName(account) => Asks::AdmitterOf(*account),
@@ -53,7 +56,7 @@ pub(super) fn needs(
     let state = authority.state_at(auth)?;
     let mut needs = Vec::new();
     for op in ops {
-        match asks(op) {
+        match asks(op, state.kind) {
             Asks::Right(need) => {
                 let rights = state.permissions(author, need.channel);
                 if (rights & need.any) == Permissions::NONE {

@@ -9,6 +9,7 @@ use alloquy_ids::{
     AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, MonoMs, NetworkKey, ScopeId,
     UnixMs,
 };
+use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::authority::{AuthorityLog, State};
 use alloquy_schema::body::Body;
@@ -19,7 +20,7 @@ use alloquy_schema::epoch::{EpochKey, GossipKey, Wrap};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::hash;
 use alloquy_schema::identity::PrekeyRecord;
-use alloquy_schema::permissions::Permissions;
+use alloquy_schema::permissions::{CommunityKind, Permissions};
 use alloquy_schema::timeline::{Changes, Timeline};
 
 use crate::io::Topic;
@@ -218,19 +219,24 @@ impl Community {
         let chain = match self.authority.op(id) {
             Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
             Some(AuthorityOp::Admit(join)) => &join.chain,
-            Some(AuthorityOp::DeviceAdd { chain, .. }) => chain,
+            Some(AuthorityOp::DeviceAdd { chain, .. } | AuthorityOp::Add { chain, .. }) => chain,
             _ => return,
         };
         let Ok(identity) = alloquy_schema::identity::evaluate(chain) else {
             return;
         };
-        if let Some(AuthorityOp::Admit(join)) = self.authority.op(id) {
+        let prekey = match self.authority.op(id) {
+            Some(AuthorityOp::Admit(join)) => Some(&join.prekey),
+            Some(AuthorityOp::Add { prekey, .. }) => Some(prekey),
+            _ => None,
+        };
+        if let Some(prekey) = prekey.cloned() {
             let newer = self
                 .prekeys
-                .get(&join.device)
-                .is_none_or(|held| held.counter < join.prekey.counter);
+                .get(&prekey.device)
+                .is_none_or(|held| held.counter < prekey.counter);
             if newer {
-                self.prekeys.insert(join.device, join.prekey.clone());
+                self.prekeys.insert(prekey.device, prekey);
             }
         }
         for (device, keys) in identity.devices {
@@ -238,6 +244,10 @@ impl Community {
                 self.devices.insert(key, (identity.account, device));
             }
         }
+    }
+
+    pub(crate) fn kind(&self) -> CommunityKind {
+        self.state().kind
     }
 
     pub(crate) fn state(&self) -> std::sync::Arc<State> {
@@ -254,9 +264,14 @@ impl Community {
         if scope == content::scope(self.id) {
             return Some(Place::Content);
         }
-        let op = self.authority.op(EventId(scope.0))?;
-        matches!(op, AuthorityOp::ChannelCreate { .. })
-            .then_some(Place::Channel(ChannelId(scope.0)))
+        let channel = ChannelId(scope.0);
+        let made = matches!(
+            self.authority.op(EventId(scope.0)),
+            Some(AuthorityOp::ChannelCreate { .. })
+        );
+        let implied =
+            || self.kind() != CommunityKind::Community && channel == direct::channel(self.id);
+        (made || implied()).then_some(Place::Channel(channel))
     }
 
     /// The scope of a place.

@@ -8,7 +8,7 @@ use alloquy_schema::authority::op::{AuthorityOp, Genesis};
 use alloquy_schema::content::{ContentOp, Field, Value};
 use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::limits::TEMPLATE_PARTS_MAX;
-use alloquy_schema::permissions::{ChannelKind, HistoryPolicy, Permissions};
+use alloquy_schema::permissions::{ChannelKind, CommunityKind, HistoryPolicy, Permissions};
 use alloquy_schema::policy::Policy;
 use alloquy_schema::templates::{self, Blueprint, BlueprintChannel, BlueprintRole, TEMPLATES};
 use rand_core::CryptoRng;
@@ -136,6 +136,8 @@ impl<R: CryptoRng> Node<R> {
             founder: self.me.record.chain.clone(),
             history: HistoryPolicy::All,
             everyone,
+            kind: CommunityKind::Community,
+            pair: None,
         });
         let event = sign_genesis(&self.me, &genesis, incarnation, self.wall());
         let event = event.verify().map_err(refused)?;
