@@ -85,6 +85,8 @@ pub struct Member {
     pub roles: BTreeSet<RoleId>,
     /// Devices that may act, with their network keys.
     pub devices: BTreeMap<DeviceId, Vec<NetworkKey>>,
+    /// Home nodes of the account, with their network keys: they may hold its ciphertext and author nothing.
+    pub homes: BTreeMap<DeviceId, NetworkKey>,
     /// The prekey record that came with the join; `None` for the founder and in a direct conversation.
     pub prekey: Option<PrekeyRecord>,
     /// X25519 key to which epoch secrets of `all` scopes are also wrapped.
@@ -379,6 +381,7 @@ impl Member {
         Self {
             roles: BTreeSet::new(),
             devices: BTreeMap::new(),
+            homes: BTreeMap::new(),
             prekey: None,
             recovery_wrap_key: [0; 32],
             admitted: by,
