@@ -14,6 +14,7 @@ mod command;
 mod community;
 mod epochs;
 mod gossip;
+mod home;
 mod ingest;
 pub mod io;
 mod join;
@@ -37,6 +38,6 @@ mod wire;
 pub use io::{
     Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,
 };
-pub use node::{Founded, Node, found};
+pub use node::{Founded, Node, found, found_home};
 pub use restore::RestoreError;
 pub use snapshot::Snapshots;

@@ -83,6 +83,7 @@ pub struct Node<R> {
     pub(crate) templates: BTreeMap<String, Blueprint>,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
+    pub(crate) home: crate::home::Home,
 }
 
 /// A command that waits.
@@ -131,6 +132,8 @@ pub(crate) enum Timer {
     Waiting(CommunityId),
     /// The time has come that an event claims.
     HeldBack(CommunityId),
+    /// Tell those whom this home node serves how it stands.
+    HomeStatus,
 }
 
 impl Timers {
@@ -213,6 +216,16 @@ impl std::fmt::Debug for Founded {
 /// `limit` when the name is too long or empty, `parse` when it holds control characters.
 pub fn found(name: &str, now: Now, rng: &mut impl CryptoRng) -> Result<Founded, CommandError> {
     crate::command::check_name("name", name)?;
+    Ok(found_named(name, now, rng))
+}
+
+/// Makes the keys of a home node, which has no name and is nobody's until somebody pairs with it.
+#[must_use]
+pub fn found_home(now: Now, rng: &mut impl CryptoRng) -> Founded {
+    found_named("", now, rng)
+}
+
+fn found_named(name: &str, now: Now, rng: &mut impl CryptoRng) -> Founded {
     let NewAccount {
         device,
         network_seed,
@@ -237,13 +250,13 @@ pub fn found(name: &str, now: Now, rng: &mut impl CryptoRng) -> Result<Founded, 
         put_bytes(&Key::Format, FORMAT.to_le_bytes().to_vec()),
         put(&Key::Account, &record),
     ];
-    Ok(Founded {
+    Founded {
         writes,
         network_seed,
         account,
         device: device.id(),
         recovery_words: recovery_words.to_string(),
-    })
+    }
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -361,6 +374,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Lists => {}
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
+            Timer::HomeStatus => self.home_status_due(),
         }
     }
 

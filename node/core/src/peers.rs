@@ -95,6 +95,7 @@ impl<R: CryptoRng> Node<R> {
             },
         );
         self.open_sessions(key);
+        self.tell_home_status(key);
         for community in self.joins.keys().copied().collect::<Vec<_>>() {
             self.join_peer_up(community, key);
         }
@@ -145,7 +146,10 @@ impl<R: CryptoRng> Node<R> {
         let shared: Vec<_> = self
             .communities
             .iter()
-            .filter(|(_, community)| community.device_of(key).is_some())
+            .filter(|(_, community)| {
+                let home = community.blind.is_none() && community.is_home(key);
+                home || community.device_of(key).is_some()
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in shared {
@@ -170,8 +174,14 @@ impl<R: CryptoRng> Node<R> {
                 .joined
                 .0
                 .saturating_add(crate::limits::NEWCOMER_MS);
+        let home = community.is_home(key);
         if newcomer && community.active {
             self.prove(key, id);
+        }
+        if home {
+            self.give_prekeys(key, id);
+        } else {
+            self.tell_home_addresses(key, id);
         }
         self.compare(key, id);
         self.send_signal_to(key, id);
@@ -196,8 +206,9 @@ impl<R: CryptoRng> Node<R> {
     }
 
     pub(crate) fn peer_addresses(&mut self, key: NetworkKey, addresses: Vec<String>) {
-        let known =
-            self.any_account_of(key).is_some() || self.joins.values().any(|join| join.names(key));
+        let known = self.any_account_of(key).is_some()
+            || self.knows_home(key)
+            || self.joins.values().any(|join| join.names(key));
         if !known || key == self.me.network {
             return;
         }
@@ -205,6 +216,9 @@ impl<R: CryptoRng> Node<R> {
             let record = AddressesRecord(self.book.of[&key].clone());
             self.outbox
                 .store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
+            if self.own_homes().contains_key(&key) {
+                self.tell_all_home_addresses();
+            }
         }
         self.keep_peers();
     }
@@ -215,11 +229,16 @@ impl<R: CryptoRng> Node<R> {
         for join in self.joins.values() {
             wanted.extend(join.peers());
         }
-        for (key, addresses) in &self.book.of {
-            let member = self
-                .communities
-                .values()
-                .any(|community| community.active && community.member_of(*key).is_some());
+        // Own home nodes first: they are what is there when nobody else is.
+        let own = self.own_homes();
+        let (first, rest): (Vec<_>, Vec<_>) =
+            (self.book.of.iter()).partition(|(key, _)| own.contains_key(*key));
+        for (key, addresses) in first.into_iter().chain(rest) {
+            let member = self.communities.values().any(|community| {
+                let party = community.member_of(*key).is_some() || community.is_home(*key);
+                community.active && party
+            });
+            let member = member || own.contains_key(key);
             if member && !addresses.is_empty() && wanted.len() < KEPT_PEERS_MAX {
                 wanted.insert(*key, addresses.clone());
             }

@@ -47,6 +47,10 @@ pub(crate) enum Key {
     Kept(String),
     /// A template that was kept, by its name.
     Template(String),
+    /// [`HomeRecord`](crate::home::HomeRecord): this is a home node.
+    Home,
+    /// [`KeptRecord`](crate::home::KeptRecord): the community is held blind.
+    HomeKept(CommunityId),
 }
 
 impl Key {
@@ -90,6 +94,8 @@ impl Key {
                 w.u8(0x22);
                 w.text(name);
             }
+            Self::Home => w.u8(0x25),
+            Self::HomeKept(id) => pair(&mut w, 0x26, id),
         }
         w.into_bytes().into()
     }
@@ -113,6 +119,8 @@ impl Key {
             4 => Self::Recovery,
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
+            0x25 => Self::Home,
+            0x26 => Self::HomeKept(Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",

@@ -18,6 +18,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::community::Community;
+use crate::home::{Home, HomeRecord, KeptRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
@@ -73,6 +74,8 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
+        Key::Home => "what this home node was told".to_owned(),
+        Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
     };
     RestoreError::Damaged {
         key,
@@ -90,6 +93,8 @@ struct Parts {
     read: BTreeMap<ChannelId, u64>,
     prekeys: Vec<PrekeyRecord>,
     held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
+    /// Set if the community is held blind.
+    kept: Option<KeptRecord>,
 }
 
 /// All records, sorted by what they are about.
@@ -102,6 +107,7 @@ struct Records {
     kept: BTreeMap<String, Arc<str>>,
     templates: BTreeMap<String, Blueprint>,
     recovery: Option<Zeroizing<String>>,
+    home: Option<HomeRecord>,
 }
 
 impl Records {
@@ -165,6 +171,8 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            Key::Home => self.home = Some(decode(&key, value)?),
+            Key::HomeKept(id) => self.parts(*id).kept = Some(decode(&key, value)?),
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
@@ -246,6 +254,9 @@ fn build(
     let mut community = Community::new(authority, membership, me.device());
     community.keys = parts.keys;
     community.wraps = parts.wraps;
+    if let Some(kept) = parts.kept {
+        community.blind_from(kept, &parts.rows);
+    }
     community.read = parts.read;
     let mut arrived = BTreeMap::new();
     let mut all = Vec::new();
@@ -274,6 +285,7 @@ fn build(
     community.to_drop = dropped.collect();
     // A log that continues after a gap in the store goes on elsewhere: the gap may hold events that peers have.
     community.gap_in_own_log = own.iter().any(|id| community.find(*id).is_none());
+    community.note_bodies(batch.new.iter());
     for event in &batch.new {
         let at = arrived.get(&event.id()).copied().unwrap_or_default();
         community.note_arrival(event, at);
@@ -288,6 +300,7 @@ fn build(
             .map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
         community.held.insert(device, logs.collect());
     }
+    community.index_homes();
     community.active = community.state().account_of(me.device()) == Some(me.account());
     let members = community.state();
     let named = members
@@ -356,6 +369,7 @@ impl<R: CryptoRng> Node<R> {
             kept: Arc::new(all.kept),
             templates: all.templates,
             recovery: all.recovery,
+            home: Home::with_role(all.home),
         };
         node.begin(nonce);
         Ok(node)
@@ -382,6 +396,10 @@ impl<R: CryptoRng> Node<R> {
                 self.start_incarnation(id);
             }
             self.drop_bodies(id, &dropped);
+            if self.communities[&id].blind.is_some() {
+                self.timers
+                    .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
+            }
             if self.communities[&id].active {
                 self.timers.set(Timer::Presence(id), mono);
                 self.timers

@@ -359,6 +359,7 @@ impl Community {
         rebuilt.seen = self.seen;
         rebuilt.topics = self.topics;
         rebuilt.active = self.active;
+        rebuilt.blind = self.blind;
         rebuilt.own_logs_checked = true;
         rebuilt.unstored = self
             .unstored
@@ -379,6 +380,7 @@ impl Community {
             events.into_iter().map(|event| (event, None)).collect(),
             Arrival::AGAIN,
         );
+        rebuilt.index_homes();
         rebuilt.count_unread();
         Some(rebuilt)
     }
