@@ -73,5 +73,15 @@ pub const OWNER_SIGNATURES_MAX: usize = 2 * OWNERS_MAX;
 pub const EPOCH_LINK_BYTES_MAX: usize = 256;
 /// Bytes of an operation of a kind that this release does not know; it is kept and relayed.
 pub const UNKNOWN_OP_BYTES_MAX: usize = AUTHORITY_BODY_BYTES_MAX;
+/// Bytes of what the self document keeps of a community that the account is in: four peers with addresses.
+pub const BOOTSTRAP_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of the name of something that follows the account: a word, an id, and another.
+pub const KEPT_NAME_BYTES_MAX: usize = 80;
+/// Bytes of something that follows the account: a draft of the longest message.
+pub const KEPT_VALUE_BYTES_MAX: usize = TEXT_BYTES_MAX;
+/// Bytes of what the self document keeps of a contact: a whole identity chain, a name and addresses.
+pub const CONTACT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a read marker: an event's id as text.
+pub const READ_MARK_BYTES_MAX: usize = 52;
 /// The greatest level of rules that this release applies.
 pub const LEVEL_SUPPORTED: u16 = 1;

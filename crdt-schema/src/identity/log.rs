@@ -85,6 +85,11 @@ impl IdentityLog {
         &self.identity
     }
 
+    /// Ids of all events, ascending.
+    pub fn ids(&self) -> impl Iterator<Item = EventId> + '_ {
+        self.events.keys().copied()
+    }
+
     /// How many events are held.
     #[must_use]
     pub fn len(&self) -> usize {

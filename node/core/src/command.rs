@@ -7,6 +7,7 @@
 mod branch;
 mod community;
 mod explain;
+mod history;
 mod message;
 mod moderation;
 mod own;
@@ -417,7 +418,7 @@ impl<R: CryptoRng> Node<R> {
                 let id = self.community_named(&reference.0)?;
                 Ok(Some((id, Place::Authority)))
             }
-            C::Rekey { target } => {
+            C::Rekey { target } | C::HistoryPolicy { target, .. } => {
                 let id = match self.channel_named(target) {
                     Ok((id, _)) => id,
                     Err(_not_a_channel) => self.community_named(target)?,

@@ -126,6 +126,8 @@ pub(crate) struct Community {
     pub(crate) seen: BTreeMap<DeviceId, Seen>,
     pub(crate) typing: BTreeMap<(ChannelId, AccountId), MonoMs>,
     pub(crate) topics: BTreeMap<Topic, TopicState>,
+    /// Epochs that this account will not be given: what stands under them is not shown.
+    pub(crate) closed: BTreeSet<EpochId>,
     /// Epochs whose key was asked for: first and last time.
     pub(crate) asked: BTreeMap<EpochId, (MonoMs, MonoMs)>,
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
@@ -192,6 +194,7 @@ impl Community {
             seen: BTreeMap::new(),
             typing: BTreeMap::new(),
             topics: BTreeMap::new(),
+            closed: BTreeSet::new(),
             asked: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
@@ -377,7 +380,7 @@ impl Community {
                 let timeline = self
                     .timelines
                     .entry(channel)
-                    .or_insert_with(|| Timeline::new(channel));
+                    .or_insert_with(|| Timeline::new(channel).closed_to(&self.closed));
                 match bound {
                     Bound::Kept => timeline.insert(event.clone(), body, &self.authority)?,
                     Bound::Lifted => {

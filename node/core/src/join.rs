@@ -479,14 +479,14 @@ impl<R: CryptoRng> Node<R> {
         for channel in scopes {
             let Some(epoch) = community
                 .writing_epoch(channel)
-                .filter(|_| community.is_entitled(account, channel))
+                .filter(|epoch| community.may_be_given(account, *epoch))
             else {
                 continue;
             };
             let Some(key) = community.keys.get(&epoch) else {
                 continue;
             };
-            let shared = community.share(account, key, channel);
+            let shared = community.share(account, (epoch, key), channel);
             let wraps = vec![epoch::wrap(epoch, &shared, &prekey.key, &mut self.rng)];
             frames.push(Frame::Keys {
                 community: id,

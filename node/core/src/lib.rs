@@ -14,6 +14,7 @@ mod command;
 mod community;
 mod epochs;
 mod gossip;
+mod history;
 mod home;
 mod ingest;
 pub mod io;

@@ -84,6 +84,8 @@ pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
 pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
 pub(crate) const KEY_PATIENCE_MS: u64 = 5_000;
+/// Milliseconds within which those who are let in under `since join` begin with one epoch.
+pub(crate) const ADMITTED_TOGETHER_MS: u64 = 1_000;
 /// An epoch older than this is replaced by the next writer: 7 days.
 pub(crate) const EPOCH_AGE_MAX_MS: u64 = 7 * 24 * 3600 * 1000;
 /// Milliseconds between attempts to write again what the store refused.

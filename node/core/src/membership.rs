@@ -44,6 +44,7 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         self.tell_changes(id, changes);
+        self.close_epochs(id);
         self.tell_members(id);
         self.tell_own_membership(id, events);
         self.settle_requests(id);
@@ -61,6 +62,7 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         self.refresh_topics(id);
+        self.begin_with_newcomers(id, events);
         self.keep_peers();
         if !self.held_gossip.is_empty() {
             self.retry_held_gossip();

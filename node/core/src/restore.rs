@@ -395,6 +395,7 @@ impl<R: CryptoRng> Node<R> {
             if std::mem::take(&mut community.gap_in_own_log) {
                 self.start_incarnation(id);
             }
+            self.close_epochs(id);
             self.drop_bodies(id, &dropped);
             if self.communities[&id].blind.is_some() {
                 self.timers

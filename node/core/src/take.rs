@@ -358,6 +358,7 @@ impl Community {
         rebuilt.arrived_later = self.arrived_later;
         rebuilt.seen = self.seen;
         rebuilt.topics = self.topics;
+        rebuilt.closed = self.closed;
         rebuilt.active = self.active;
         rebuilt.blind = self.blind;
         rebuilt.own_logs_checked = true;

@@ -77,6 +77,7 @@ impl Community {
             category,
             position,
             private: channel.private,
+            since_join: self.is_since_join(id),
             unread,
             mentions,
             rights: rights.names().map(str::to_owned).collect(),

@@ -140,6 +140,7 @@ impl<R: CryptoRng> Node<R> {
             }
             C::Profile { change } => self.profile(origin, change),
             C::Rekey { target } => self.rekey(origin, &target),
+            C::HistoryPolicy { target, policy } => self.history_policy(origin, &target, policy),
             other => Err(error(
                 ErrorCode::Internal,
                 format!("no machine takes {other:?}"),

@@ -102,7 +102,7 @@ impl<R: CryptoRng> Node<R> {
             .into_iter()
             .filter(|(_, to)| asked.contains(to))
             .take(WRAPS_ASKED_MAX)
-            .map(|(account, to)| (community.share(account, key, channel), to))
+            .map(|(account, to)| (community.share(account, (epoch, key), channel), to))
             .collect();
         let wraps: Vec<_> = shared
             .iter()

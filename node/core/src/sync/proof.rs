@@ -96,11 +96,11 @@ impl<R: CryptoRng> Node<R> {
             else {
                 return;
             };
-            let Ok(identity) = join.check() else { return };
+            let Ok(log) = join.check() else { return };
             if join.community != id {
                 return;
             }
-            path.follow(event, &join, &identity, from);
+            path.follow(event, &join, log.identity(), from);
         }
         let Path {
             admitted, incoming, ..

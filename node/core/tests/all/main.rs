@@ -4,6 +4,8 @@ mod carriers;
 mod contract;
 mod faces;
 mod forger;
+mod home;
+mod history;
 mod hostile;
 mod moderation;
 mod own;

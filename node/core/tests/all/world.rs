@@ -8,6 +8,7 @@ use alloquy_api::reply::MessageView;
 use alloquy_api::{Command, CommandError, Event, Reply, Snapshot};
 use alloquy_core::{
     GossipId, Input, Node, Now, Origin, Output, StorageError, Topic, Verdict, Write, found,
+    found_home,
 };
 use alloquy_ids::{CommunityId, MonoMs, NetworkKey, UnixMs};
 use bytes::Bytes;
@@ -59,6 +60,9 @@ pub(crate) const CLIENT: u64 = 1;
 /// Who has the recovery words kept in the store.
 pub(crate) const KEEPS_WORDS: &str = "keeper";
 
+/// A node whose name begins so is a home node.
+pub(crate) const HOME: &str = "home";
+
 const START: u64 = 1_800_000_000_000;
 
 impl World {
@@ -77,18 +81,32 @@ impl World {
             queue: VecDeque::new(),
             gossip_count: 0,
         };
-        for (at, name) in names.iter().enumerate() {
-            let seed = at as u64 * 1000 + 7;
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let mut founded = found(name, now, &mut rng).expect("a name of a few letters");
-            if *name == KEEPS_WORDS {
-                founded.keep_recovery_words();
-            }
-            let mut records = BTreeMap::new();
-            apply(&mut records, &founded.writes);
-            world.peers.push(start(records, [1; 32], now, seed + 1));
+        for name in names {
+            world.add(name);
         }
         world
+    }
+
+    /// One more node, connected to nobody.
+    pub(crate) fn add(&mut self, name: &str) {
+        let (at, now) = (self.peers.len(), self.now);
+        let seed = at as u64 * 1000 + 7;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut founded = if name.starts_with(HOME) {
+            found_home(now, &mut rng)
+        } else {
+            found(name, now, &mut rng).expect("a name of a few letters")
+        };
+        if name == KEEPS_WORDS {
+            founded.keep_recovery_words();
+        }
+        let mut records = BTreeMap::new();
+        apply(&mut records, &founded.writes);
+        self.peers.push(start(records, [1; 32], now, seed + 1));
+        if name.starts_with(HOME) {
+            self.peers[at].node.become_home(None);
+            self.input(at, Input::Timeout);
+        }
     }
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
