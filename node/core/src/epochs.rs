@@ -573,7 +573,8 @@ impl<R: CryptoRng> Node<R> {
         self.take_key(id, epoch, key);
     }
 
-    fn take_key(&mut self, id: CommunityId, epoch: EpochId, key: EpochKey) {
+    /// Key material of an epoch, from wherever it came.
+    pub(crate) fn take_key(&mut self, id: CommunityId, epoch: EpochId, key: EpochKey) {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };

@@ -39,6 +39,8 @@ pub(crate) struct Home {
     own: (usize, BTreeMap<NetworkKey, DeviceId>),
     /// Communities that were given so many events of the own identity chain.
     pub(crate) embedded: BTreeMap<CommunityId, usize>,
+    /// Who is told how the pairing with a home node ends.
+    pub(crate) pairing: Option<crate::io::Origin>,
     /// What home nodes of this account last said of themselves, and when.
     pub(crate) said: BTreeMap<NetworkKey, (HomeStatus, MonoMs)>,
     /// When those whom this home node serves were last told how it stands.
@@ -148,17 +150,6 @@ impl<R: CryptoRng> Node<R> {
         let mut communities = self.communities.values();
         communities.any(|community| community.blind.is_none() && community.is_home(key))
             || self.own_homes().contains_key(&key)
-    }
-
-    /// Frames between a home node and its people that are about no community that both must hold. Returns what is
-    /// left to others.
-    pub(crate) fn frame_of_home(&mut self, from: NetworkKey, frame: Frame) -> Option<Frame> {
-        match frame {
-            Frame::HomeStore(store) => self.home_store(from, *store),
-            Frame::HomeStatus(says) => self.home_says(from, *says),
-            other => return Some(other),
-        }
-        None
     }
 
     /// A frame of a member's home node.

@@ -9,6 +9,7 @@
 //! Deliberately absent: sockets, files, clocks, entropy of its own, and every form of text for people but
 //! the sentences of errors and of the audit log.
 
+mod arrive;
 mod author;
 mod command;
 mod community;
@@ -20,12 +21,15 @@ mod ingest;
 pub mod io;
 mod join;
 pub mod limits;
+mod link;
 mod membership;
+mod newcomer;
 mod node;
 mod outbox;
 mod peers;
 mod presence;
 mod record;
+mod recover;
 mod restore;
 mod snapshot;
 mod sync;
@@ -39,6 +43,7 @@ mod wire;
 pub use io::{
     Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,
 };
+pub use newcomer::{Newcomer, Settled, link_peers};
 pub use node::{Founded, Node, found, found_home};
 pub use restore::RestoreError;
 pub use snapshot::Snapshots;

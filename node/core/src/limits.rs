@@ -170,3 +170,31 @@ pub(crate) const LOOSE_ROWS_MAX: usize = 1_024;
 pub(crate) const VARIANTS_MAX: usize = 3;
 /// Milliseconds between two tellings of a home node's state to those whom it serves.
 pub(crate) const HOME_STATUS_EVERY_MS: u64 = 10_000;
+/// Bytes of a pairing link, decoded: a key, a secret and eight addresses.
+pub(crate) const LINK_BYTES_MAX: usize = 4 * 1024;
+/// Milliseconds that a pairing code stands.
+pub(crate) const LINK_OFFER_MS: u64 = 10 * 60 * 1000;
+/// Milliseconds that a guest looks for who shows its code: mDNS answers within seconds, a dial within half a minute.
+pub(crate) const LINK_SEARCH_MS: u64 = 60 * 1000;
+/// Milliseconds that two sides that know a code may take for the rest.
+pub(crate) const LINK_TALK_MS: u64 = 60 * 1000;
+/// Milliseconds by which the two clocks may part while a code stands: a clock that is kept by the network moves less.
+pub(crate) const LINK_CLOCK_SLACK_MS: u64 = 10 * 60 * 1000;
+/// How often one peer may ask for one code: it may have lost its connection twice.
+pub(crate) const LINK_ASKS_MAX: u32 = 3;
+/// Guests that were answered and have not confirmed, at once: most peers of a local network ask nobody.
+pub(crate) const LINK_PENDING_MAX: usize = 8;
+/// Peers that a guest asks for one code at once: those of a large local network.
+pub(crate) const LINK_GUEST_PEERS_MAX: usize = 64;
+/// Bytes of one sealed message: a chain of identity events and the bootstraps of all communities.
+pub(crate) const LINK_PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Signing keys that one set of recovery words is shown to have: one for each time that it was used.
+pub(crate) const RECOVERY_PROOFS_MAX: usize = 16;
+/// How often one peer may ask by recovery words over one connection.
+pub(crate) const RESTORE_ASKS_MAX: u32 = 3;
+/// Milliseconds that a newcomer looks for somebody who knows the account of its recovery words.
+pub(crate) const RESTORE_SEARCH_MS: u64 = 60 * 1000;
+/// Peers by which a device finds one community.
+pub(crate) const ARRIVE_PEERS_MAX: usize = 8;
+/// Keys of epochs that the recovery words open, of one community: each opens all before it.
+pub(crate) const ARRIVE_KEYS_MAX: usize = 1_024;

@@ -81,6 +81,10 @@ pub struct Node<R> {
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
     /// Templates that were kept, by name.
     pub(crate) templates: BTreeMap<String, Blueprint>,
+    /// Pairings by a code.
+    pub(crate) links: crate::link::Links,
+    /// How often connected peers have asked by recovery words.
+    pub(crate) restore_asks: BTreeMap<NetworkKey, u32>,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
     pub(crate) home: crate::home::Home,
@@ -134,6 +138,8 @@ pub(crate) enum Timer {
     HeldBack(CommunityId),
     /// Tell those whom this home node serves how it stands.
     HomeStatus,
+    /// A pairing by a code ends.
+    Link,
 }
 
 impl Timers {
@@ -375,6 +381,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
             Timer::HomeStatus => self.home_status_due(),
+            Timer::Link => self.link_tick(),
         }
     }
 
@@ -411,6 +418,8 @@ impl<R: CryptoRng> Node<R> {
             After::TemplateKept(origin, name, blueprint) => {
                 self.template_stored(origin, name, blueprint);
             }
+            After::DeviceTaken => self.device_taken(),
+            After::HomeTaken => self.home_taken(),
             After::RecoveryWiped(origin) => {
                 self.recovery = None;
                 self.views.node_changed();
@@ -479,7 +488,7 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, acks);
             }
             After::Confirm(acks) => self.write_later(writes, acks),
-            After::Nothing => self.write_later(writes, Acks::new()),
+            After::Nothing | After::DeviceTaken | After::HomeTaken => self.write_later(writes, Acks::new()),
         }
     }
 

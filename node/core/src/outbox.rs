@@ -34,6 +34,10 @@ pub(crate) enum After {
     Kept(Origin, String, String),
     /// A template is durable, or gone: shown, answered.
     TemplateKept(Origin, String, Option<Box<Blueprint>>),
+    /// A new device stands in the stored identity log: it is told so.
+    DeviceTaken,
+    /// A home node of this account is in the stored identity log.
+    HomeTaken,
     /// The recovery words are gone from the store.
     RecoveryWiped(Origin),
     /// Own events that rest on some that could not be stored: refuse, and remove them.

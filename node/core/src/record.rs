@@ -51,6 +51,8 @@ pub(crate) enum Key {
     Home,
     /// [`KeptRecord`](crate::home::KeptRecord): the community is held blind.
     HomeKept(CommunityId),
+    /// A community of this account that is not here yet, and how it is found.
+    Arriving(CommunityId),
 }
 
 impl Key {
@@ -96,6 +98,7 @@ impl Key {
             }
             Self::Home => w.u8(0x25),
             Self::HomeKept(id) => pair(&mut w, 0x26, id),
+            Self::Arriving(id) => pair(&mut w, 0x27, id),
         }
         w.into_bytes().into()
     }
@@ -121,6 +124,7 @@ impl Key {
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
             0x25 => Self::Home,
             0x26 => Self::HomeKept(Canonical::read(&mut r)?),
+            0x27 => Self::Arriving(Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",

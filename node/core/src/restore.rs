@@ -17,11 +17,13 @@ use bytes::Bytes;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::arrive::Bootstrap;
 use crate::community::Community;
 use crate::home::{Home, HomeRecord, KeptRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
+use crate::link::Links;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::peers::Book;
@@ -76,6 +78,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Template(name) => format!("the template {name:?}"),
         Key::Home => "what this home node was told".to_owned(),
         Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
+        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
     };
     RestoreError::Damaged {
         key,
@@ -106,6 +109,7 @@ struct Records {
     book: Book,
     kept: BTreeMap<String, Arc<str>>,
     templates: BTreeMap<String, Blueprint>,
+    arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
     home: Option<HomeRecord>,
 }
@@ -173,6 +177,7 @@ impl Records {
             }
             Key::Home => self.home = Some(decode(&key, value)?),
             Key::HomeKept(id) => self.parts(*id).kept = Some(decode(&key, value)?),
+            Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
@@ -368,10 +373,15 @@ impl<R: CryptoRng> Node<R> {
             views: Views::default(),
             kept: Arc::new(all.kept),
             templates: all.templates,
+            links: Links::default(),
+            restore_asks: BTreeMap::new(),
             recovery: all.recovery,
             home: Home::with_role(all.home),
         };
         node.begin(nonce);
+        for (id, bootstrap) in all.arriving {
+            node.await_arrival(id, bootstrap);
+        }
         Ok(node)
     }
 

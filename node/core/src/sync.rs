@@ -104,11 +104,17 @@ impl<R: CryptoRng> Node<R> {
                     .penalize(from, format!("frame of {} bytes: {error}", bytes.len()));
             }
         };
-        let Some(frame) = self.frame_of_home(from, frame) else {
-            return;
+        let frame = match frame {
+            Frame::Bye => return self.peer_said_bye(from),
+            Frame::Pairing(pairing) => return self.pairing_frame(from, *pairing),
+            Frame::Restoring(restoring) => return self.restoring_frame(from, restoring),
+            Frame::Arrive(arrive) => return self.arrive_asked(from, &arrive),
+            Frame::HomeStore(store) => return self.home_store(from, *store),
+            Frame::HomeStatus(says) => return self.home_says(from, *says),
+            frame => frame,
         };
         let Some(id) = frame.community() else {
-            return self.peer_said_bye(from);
+            return;
         };
         if matches!(frame, Frame::Digest { .. } | Frame::Proof { .. }) {
             self.join_met(id, from);
@@ -216,6 +222,9 @@ impl<R: CryptoRng> Node<R> {
             | Frame::HomeStore(_)
             | Frame::HomeStatus(_)
             | Frame::WrapRequest(_)
+            | Frame::Pairing(_)
+            | Frame::Restoring(_)
+            | Frame::Arrive(_)
             | Frame::Bye => {}
         }
     }
@@ -516,7 +525,7 @@ impl<R: CryptoRng> Node<R> {
         self.send_heights(from, id, places, &[], true);
     }
 
-    fn send_heights(
+    pub(crate) fn send_heights(
         &mut self,
         to: NetworkKey,
         id: CommunityId,

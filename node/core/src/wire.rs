@@ -5,6 +5,8 @@
 
 pub(crate) mod home;
 pub(crate) mod link;
+pub(crate) mod pairing;
+pub(crate) mod restoring;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::authority::op::Join;
@@ -15,11 +17,14 @@ use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
 
+use crate::arrive::Arrive;
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX,
     LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX, WANTED_MAX,
     WRAPS_MAX,
 };
+use pairing::Pairing;
+use restoring::Restoring;
 
 /// Version of the stream protocol; the first byte of every frame.
 pub(crate) const WIRE_VERSION: u8 = 1;
@@ -112,6 +117,12 @@ pub(crate) enum Frame {
     Homes(Box<home::HomeAddresses>),
     /// A home node asks for wraps that it has not got.
     WrapRequest(Box<home::WrapRequest>),
+    /// A pairing by a code.
+    Pairing(Box<Pairing>),
+    /// Coming back by the recovery words.
+    Restoring(Restoring),
+    /// A device of a member that is not known here shows itself.
+    Arrive(Box<Arrive>),
 }
 
 /// First bytes of an event's id: enough to name a head to somebody who holds it.
@@ -385,6 +396,9 @@ impl Frame {
             Self::HomeStatus(_) => 24,
             Self::Homes(_) => 30,
             Self::WrapRequest(_) => 31,
+            Self::Pairing(_) => 17,
+            Self::Restoring(_) => 18,
+            Self::Arrive(_) => 19,
         }
     }
 
@@ -444,6 +458,9 @@ impl Frame {
             Self::HomeStatus(status) => status.write(w),
             Self::Homes(homes) => homes.write(w),
             Self::WrapRequest(request) => request.write(w),
+            Self::Pairing(pairing) => pairing.write(w),
+            Self::Restoring(restoring) => restoring.write(w),
+            Self::Arrive(arrive) => arrive.write(w),
             Self::Bye => {}
         }
     }
@@ -469,7 +486,8 @@ impl Frame {
             Self::HomeStore(store) => Some(store.community),
             Self::Homes(homes) => Some(homes.community),
             Self::WrapRequest(request) => Some(request.community),
-            Self::HomeStatus(_) | Self::Bye => None,
+            Self::Arrive(arrive) => Some(arrive.community),
+            Self::Bye | Self::Pairing(_) | Self::Restoring(_) | Self::HomeStatus(_) => None,
         }
     }
 }
@@ -482,6 +500,7 @@ impl Canonical for Frame {
             (
                 Self::JoinRequest { .. }
                 | Self::Signal(_)
+                | Self::Arrive(_)
                 | Self::Live(_)
                 | Self::HomeStore(_)
                 | Self::Homes(_)
@@ -512,6 +531,9 @@ impl Canonical for Frame {
             24 => return home::HomeStatus::read(r).map(|says| Self::HomeStatus(Box::new(says))),
             30 => return home::HomeAddresses::read(r).map(|of| Self::Homes(Box::new(of))),
             31 => return home::WrapRequest::read(r).map(|asks| Self::WrapRequest(Box::new(asks))),
+            17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
+            18 => return Restoring::read(r).map(Self::Restoring),
+            19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),
             _ => {}
         }
         read_community_frame(tag, r)

@@ -230,7 +230,7 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// One for whom this home node may keep communities says whether it is to keep one.
-    pub(super) fn home_store(&mut self, from: NetworkKey, store: HomeStore) {
+    pub(crate) fn home_store(&mut self, from: NetworkKey, store: HomeStore) {
         let Some(account) = self.served_account(from) else {
             return;
         };

@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use alloquy_api::reply::HomeView;
 use alloquy_ids::{CommunityId, DeviceId, NetworkKey};
-use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::identity;
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
-use crate::author::Draft;
 use crate::limits::{CATCH_UP_BYTES_MAX, HOMES_TOLD_MAX, RANGES_PER_FRAME_MAX};
 use crate::node::{Node, Timer};
 use crate::wire::Frame;
@@ -52,7 +50,7 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// A peer says that it is a home node and what it keeps: an own one is told what it is to keep.
-    pub(super) fn home_says(&mut self, from: NetworkKey, says: HomeStatus) {
+    pub(crate) fn home_says(&mut self, from: NetworkKey, says: HomeStatus) {
         if !self.own_homes().contains_key(&from) {
             return;
         }
@@ -221,11 +219,8 @@ impl<R: CryptoRng> Node<R> {
                 continue;
             }
             self.home.embedded.insert(id, length);
-            let op = AuthorityOp::DeviceAdd {
-                account: me,
-                chain: self.me.record.chain.clone(),
-            };
-            self.write(id, &[Draft::Op(op)], |_| None);
+            let chain = self.me.record.chain.clone();
+            self.bring_in(id, &chain);
         }
     }
 

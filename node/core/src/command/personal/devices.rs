@@ -8,7 +8,11 @@ use crate::io::Origin;
 use crate::node::Node;
 
 impl<R: CryptoRng> Node<R> {
-    pub(super) fn device_order(&mut self, _origin: Origin, order: PersonalCommand) -> Outcome {
+    pub(super) fn device_order(&mut self, origin: Origin, order: PersonalCommand) -> Outcome {
+        if order == PersonalCommand::DeviceLink {
+            self.device_link(origin);
+            return Ok(());
+        }
         Err(error(
             ErrorCode::Internal,
             format!("{order:?} is not part of this build"),

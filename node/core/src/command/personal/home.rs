@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use alloquy_api::personal::OnOff;
+use alloquy_api::personal::{Linking, OnOff};
 use alloquy_api::{CommandError, ErrorCode, PersonalCommand, Reply};
 use alloquy_ids::CommunityId;
+use alloquy_schema::identity::IdentityOp;
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
@@ -31,11 +32,46 @@ impl<R: CryptoRng> Node<R> {
                 let home = self.home_status_view().ok_or_else(no_home)?;
                 self.answer(origin, Reply::HomeStatus { home })
             }
+            P::HomePair { code } => {
+                self.link_enter(Linking::Home, &code)?;
+                if let Some(earlier) = self.home.pairing.replace(origin) {
+                    let text = "another code was entered";
+                    self.outbox
+                        .done(earlier, Err(error(ErrorCode::Busy, text)));
+                }
+                Ok(())
+            }
+            P::HomeCode => {
+                if !self.is_home() {
+                    return Err(no_home());
+                }
+                let code = self.link_offer(Linking::Home);
+                self.answer(origin, code)
+            }
+            P::HomeRemove { device } => self.remove_home(origin, &device),
             order => Err(error(
                 ErrorCode::Internal,
-                format!("{order:?} is not part of this build"),
+                format!("{order:?} is no order about home nodes"),
             )),
         }
+    }
+
+    fn remove_home(&mut self, origin: Origin, text: &str) -> Outcome {
+        let homes = self.own_homes().into_values();
+        let mut named = homes.filter(|device| device.to_string() == text || device.short() == text);
+        let Some(device) = named.next() else {
+            return Err(error(
+                ErrorCode::UnknownName,
+                format!("no home node of this account is {text:?}"),
+            ));
+        };
+        self.extend_identity(&IdentityOp::HomeRemove { device })?;
+        self.index_own_homes();
+        self.bring_in_devices();
+        self.keep_peers();
+        self.views.node_changed();
+        self.store_account(Some((origin, Reply::Ok { ok: true })));
+        Ok(())
     }
 
     fn store_at_home(&mut self, origin: Origin, id: CommunityId, store: OnOff) -> Outcome {
