@@ -228,7 +228,10 @@ pub fn found(name: &str, now: Now, rng: &mut impl CryptoRng) -> Result<Founded, 
 /// Makes the keys of a home node, which has no name and is nobody's until somebody pairs with it.
 #[must_use]
 pub fn found_home(now: Now, rng: &mut impl CryptoRng) -> Founded {
-    found_named("", now, rng)
+    let mut founded = found_named("", now, rng);
+    let role = crate::home::HomeRecord::default();
+    founded.writes.push(put(&Key::Home, &role));
+    founded
 }
 
 fn found_named(name: &str, now: Now, rng: &mut impl CryptoRng) -> Founded {
@@ -313,7 +316,10 @@ impl<R: CryptoRng> Node<R> {
     #[must_use]
     pub fn communities_of_peer(&self, key: NetworkKey) -> BTreeSet<CommunityId> {
         let all = self.communities.iter();
-        let shared = all.filter(|(_, community)| community.member_of(key).is_some());
+        let shared = all.filter(|(_, community)| {
+            let home = community.active && community.is_home(key);
+            home || community.member_of(key).is_some()
+        });
         shared.map(|(id, _)| *id).collect()
     }
 

@@ -257,7 +257,7 @@ fn a_home_node_that_lost_its_disk_is_paired_anew_and_refilled_by_members() {
 fn deleted_bodies_go_from_the_home_node_too() {
     let (mut world, _) = kept_club(&["ana", "ben", "home"]);
     let long = "x".repeat(5_000);
-    let id = world.word(0, &format!("send club/general \"{long}\""), "event");
+    let id = world.word(0, &format!("send club/general \"{long}\""), "message");
     world.pass(2_000);
     let with = status(&mut world, 2).bytes;
     world.ok(0, &format!("delete {id}"));

@@ -103,10 +103,6 @@ impl World {
         let mut records = BTreeMap::new();
         apply(&mut records, &founded.writes);
         self.peers.push(start(records, [1; 32], now, seed + 1));
-        if name.starts_with(HOME) {
-            self.peers[at].node.become_home(None);
-            self.input(at, Input::Timeout);
-        }
     }
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
