@@ -263,7 +263,7 @@ impl Rogue {
             .rfind(|(device, _)| *device != self.key.id());
         let (device, scope) = other.unwrap_or((self.key.id(), ScopeId(community.0)));
         let epochs = held::epochs(&self.records);
-        let epoch = epochs.keys().next().copied().unwrap_or_default();
+        let epoch = epochs.keys().next().copied().unwrap_or(EpochId::ZERO);
         let draw = &mut self.draw;
         Some(match trick {
             Trick::Replay => {
