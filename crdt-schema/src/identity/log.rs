@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloquy_ids::{AccountId, EventId, ScopeId};
+use alloquy_ids::{AccountId, DeviceId, EventId, ScopeId, UnixMs};
 
 use super::rules::outcome;
 use super::{Identity, IdentityError, IdentityOp, RecoveryWords};
@@ -26,6 +26,18 @@ pub struct IdentityLog {
 pub(super) struct Held {
     pub(super) event: VerifiedEvent,
     pub(super) op: IdentityOp,
+}
+
+impl Held {
+    /// The device that the event brings in.
+    pub(super) fn brings_in(&self) -> Option<DeviceId> {
+        match &self.op {
+            IdentityOp::Genesis { .. } => Some(self.event.header().device),
+            IdentityOp::DeviceAdd { device, .. } => Some(*device),
+            IdentityOp::Recover(recovery) => recovery.add.as_ref().map(|(device, _)| *device),
+            _ => None,
+        }
+    }
 }
 
 impl PartialEq for IdentityLog {
@@ -102,6 +114,15 @@ impl IdentityLog {
         self.events.is_empty()
     }
 
+    /// When a device first came in, as the clock of the device that signed it said.
+    #[must_use]
+    pub fn since(&self, device: DeviceId) -> Option<UnixMs> {
+        let brings = |held: &&&Held| held.brings_in() == Some(device);
+        let first = self.in_order();
+        let first = first.iter().find(brings)?;
+        Some(first.event.header().wall)
+    }
+
     /// Whether every event of `other` is held.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
@@ -176,8 +197,9 @@ impl IdentityLog {
             .map(|held| held.event.id())
             .filter(|id| under(&[*id]).is_some())
             .collect();
+        let (last, _) = fit.split_last()?;
         // Each event alone leaves the words in force; all together they may not (two changes beside each other).
-        under(&fit).or_else(|| under(&fit[fit.len().checked_sub(1)?..]))
+        under(&fit).or_else(|| under(&[*last]))
     }
 
     /// Events that nothing follows, newest (greatest in the order shown) first.

@@ -299,7 +299,7 @@ impl<'a> Standing<'a> {
         let past = &self.set.past[of];
         self.counts
             .iter()
-            .filter(move |at| past.has(*at) && self.set.added(*at) == Some(device))
+            .filter(move |at| past.has(*at) && self.set.held[*at].brings_in() == Some(device))
     }
 
     /// Whether a device signed the event beside its own revocation, or came in only by such events; those before
@@ -387,7 +387,7 @@ impl<'a> Standing<'a> {
                 IdentityOp::Recover(recovery) => recovery.add.as_ref().map(|(_, network)| network),
                 _ => None,
             };
-            if let (Some(network), Some(device)) = (network, self.set.added(at)) {
+            if let (Some(network), Some(device)) = (network, self.set.held[at].brings_in()) {
                 let keys = found.entry(device).or_default();
                 if !keys.contains(&network.key) {
                     keys.push(network.key);
@@ -430,7 +430,7 @@ impl<'a> Standing<'a> {
         let mut entries = self
             .counts
             .iter()
-            .filter(|at| self.set.added(*at) == Some(device));
+            .filter(|at| self.set.held[*at].brings_in() == Some(device));
         revoked || !entries.any(|at| !self.tainted.has(at) || self.decided(&[at]))
     }
 
@@ -453,17 +453,5 @@ impl<'a> Standing<'a> {
             }
         }
         found
-    }
-}
-
-impl Set<'_> {
-    /// The device that an event brings in.
-    fn added(&self, at: usize) -> Option<DeviceId> {
-        match self.op(at) {
-            IdentityOp::Genesis { .. } => Some(self.device(at)),
-            IdentityOp::DeviceAdd { device, .. } => Some(*device),
-            IdentityOp::Recover(recovery) => recovery.add.as_ref().map(|(device, _)| *device),
-            _ => None,
-        }
     }
 }

@@ -191,17 +191,9 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// Brings all own devices and home nodes in wherever the account is a member.
-    pub(crate) fn bring_in_devices(&mut self) {
-        let ids: Vec<_> = self.communities.keys().copied().collect();
-        for id in ids {
-            self.bring_in(id, &self.me.record.chain.clone());
-        }
-    }
-
     /// Writes a `DeviceAdd` with these identity events of a member, unless they are known. `None`: nothing was
     /// written.
-    pub(crate) fn bring_in(&mut self, id: CommunityId, chain: &[SignedEvent]) -> Option<EventId> {
+    fn bring_in_chain(&mut self, id: CommunityId, chain: &[SignedEvent]) -> Option<EventId> {
         let community = self.communities.get(&id)?;
         let shown = IdentityLog::verify(chain).ok()?;
         let account = shown.account();
@@ -223,13 +215,20 @@ impl<R: CryptoRng> Node<R> {
             state.is_member(self.me.account()) && state.account_of(self.me.device()).is_none()
         });
         if outside {
-            self.bring_in(id, &self.me.record.chain.clone());
+            self.bring_in_chain(id, &self.me.record.chain.clone());
         }
     }
 
     /// A device of a member shows itself.
     pub(crate) fn arrive_asked(&mut self, from: NetworkKey, arrive: &Arrive) {
         let id = arrive.community;
+        // A device of the own account may know more of it.
+        let first = arrive.chain.first().map(|event| event.header.id());
+        if first == Some(self.me.account().into())
+            && let Err(error) = self.take_chain(&arrive.chain)
+        {
+            return self.outbox.penalize(from, error.to_string());
+        }
         let Some(community) = self.communities.get(&id) else {
             return;
         };
@@ -266,7 +265,7 @@ impl<R: CryptoRng> Node<R> {
             let at = self.now.mono.plus(FIRST_WRITE_WAIT_MS);
             return self.timers.set_earlier(Timer::Deferred, at);
         }
-        if let Some(event) = self.bring_in(id, &arrive.chain) {
+        if let Some(event) = self.bring_in_chain(id, &arrive.chain) {
             self.prekeys(id, vec![arrive.prekey.clone()]);
             self.welcomes.insert(event, from);
         }

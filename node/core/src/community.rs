@@ -229,7 +229,11 @@ impl Community {
         let chain = match self.authority.op(id) {
             Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
             Some(AuthorityOp::Admit(join)) => &join.chain,
-            Some(AuthorityOp::DeviceAdd { chain, .. } | AuthorityOp::Add { chain, .. }) => chain,
+            Some(
+                AuthorityOp::DeviceAdd { chain, .. }
+                | AuthorityOp::DeviceRevoke { chain, .. }
+                | AuthorityOp::Add { chain, .. },
+            ) => chain,
             _ => return,
         };
         let Ok(identity) = alloquy_schema::identity::evaluate(chain) else {
@@ -472,6 +476,12 @@ impl Community {
         (self.state().account_of(device) == Some(account)).then_some((account, device))
     }
 
+    /// Whether the account is a member and this device came in with it: one that was revoked keeps what it has.
+    pub(crate) fn is_mine(&self, account: AccountId) -> bool {
+        let state = self.state();
+        state.is_member(account) && state.account_ever(self.own_device) == Some(account)
+    }
+
     /// The community's name, empty until its content is here.
     pub(crate) fn name(&self) -> String {
         self.text(&Field::Name)
@@ -546,6 +556,15 @@ impl Community {
             .filter(|(account, _)| accounts.contains(account))
             .map(|(_, device)| *device)
             .collect();
+        self.accepted_ends_of(&devices, channel)
+    }
+
+    /// Last accepted event of each log of these devices.
+    pub(crate) fn accepted_ends_of(
+        &self,
+        devices: &BTreeSet<DeviceId>,
+        channel: Option<ChannelId>,
+    ) -> Vec<EventId> {
         let places = self
             .timelines
             .keys()

@@ -129,9 +129,8 @@ impl Community {
                 continue;
             }
             let prekeys = member
-                .devices
-                .keys()
-                .filter_map(|device| self.prekeys.get(device));
+                .acting()
+                .filter_map(|(device, _)| self.prekeys.get(&device));
             recipients.extend(prekeys.map(|prekey| (*account, prekey.key)));
             if policy(&state, channel) == HistoryPolicy::All {
                 recipients.push((*account, member.recovery_wrap_key));
@@ -673,12 +672,16 @@ impl<R: CryptoRng> Node<R> {
                 newer.insert(record.device, record);
             }
         }
+        let newer_of: Vec<DeviceId> = newer.keys().copied().collect();
         for (device, record) in newer {
             writes.push(put(&Key::Prekey(id, device), &record));
             community.prekeys.insert(device, record);
         }
         if !writes.is_empty() {
             self.outbox.store(writes, After::Nothing);
+        }
+        for device in newer_of {
+            self.wrap_for_own_device(id, device);
         }
     }
 

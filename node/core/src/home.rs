@@ -35,10 +35,6 @@ pub(crate) struct Home {
     pub(crate) role: Option<HomeRecord>,
     /// Accounts of network keys, as those who paired have shown them.
     pub(crate) paired: BTreeMap<NetworkKey, AccountId>,
-    /// Home nodes of this account, read from so many events of its identity chain.
-    own: (usize, BTreeMap<NetworkKey, DeviceId>),
-    /// Communities that were given so many events of the own identity chain.
-    pub(crate) embedded: BTreeMap<CommunityId, usize>,
     /// Who is told how the pairing with a home node ends.
     pub(crate) pairing: Option<crate::io::Origin>,
     /// What home nodes of this account last said of themselves, and when.
@@ -113,7 +109,7 @@ impl Community {
 
 impl<R: CryptoRng> Node<R> {
     /// Places that this node and a peer may both view, authority apart.
-    pub(crate) fn shared_with(
+    pub(crate) fn places_with(
         &self,
         community: &Community,
         peer: NetworkKey,

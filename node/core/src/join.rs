@@ -17,6 +17,7 @@ use alloquy_schema::codec::Canonical;
 use alloquy_schema::content::{ContentOp, Field, Value};
 use alloquy_schema::epoch::{self, EpochKey};
 use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::arrive::Bootstrap;
@@ -159,13 +160,7 @@ impl<R: CryptoRng> Node<R> {
                 .done(origin, Ok(Reply::Community { community: id }));
             return Ok(());
         }
-        if self.communities.len() >= COMMUNITIES_MAX {
-            let message = format!(
-                "{} communities are joined, the limit is {COMMUNITIES_MAX}",
-                self.communities.len()
-            );
-            return Err(CommandError::new(ErrorCode::Limit, message));
-        }
+        self.room_for_community()?;
         if let Some(attempt) = self
             .joins
             .get_mut(&id)
@@ -212,6 +207,18 @@ impl<R: CryptoRng> Node<R> {
         self.joins.insert(id, attempt);
         self.keep_peers();
         self.join_next(id);
+    }
+
+    pub(crate) fn room_for_community(&self) -> Result<(), CommandError> {
+        let kinds = self.communities.values().map(Community::kind);
+        let joined = kinds
+            .filter(|kind| *kind == CommunityKind::Community)
+            .count();
+        if joined < COMMUNITIES_MAX {
+            return Ok(());
+        }
+        let message = format!("{joined} communities are joined, the limit is {COMMUNITIES_MAX}");
+        Err(CommandError::new(ErrorCode::Limit, message))
     }
 
     pub(crate) fn join_peer_up(&mut self, id: CommunityId, key: NetworkKey) {
@@ -578,6 +585,68 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// Begins a community with the authority log that a member gave, if it admits this account.
+    pub(crate) fn begin_from(
+        &mut self,
+        from: NetworkKey,
+        id: CommunityId,
+        came: Vec<(Vec<u8>, Vec<Incoming>)>,
+    ) {
+        let genesis = came
+            .iter()
+            .flat_map(|(_, events)| events)
+            .find(|(event, _)| event.id() == EventId::from(id));
+        let Some(authority) = genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok())
+        else {
+            return self
+                .outbox
+                .penalize(from, "a welcome without the community's genesis");
+        };
+        let mut membership = Membership {
+            incarnation: self.rng.next_u32(),
+            joined: self.now.wall,
+        };
+        let mut community = Community::new(authority, membership.clone(), self.me.device());
+        let events: Vec<_> = came
+            .iter()
+            .flat_map(|(_, events)| events.iter().cloned())
+            .collect();
+        let arrival = Arrival {
+            from: Some(from),
+            at: self.now.mono,
+            wall: Some(self.now.wall),
+        };
+        let batch = community.take(events, arrival);
+        let state = community.state();
+        let Some(member) = state.members.get(&self.me.account()) else {
+            return self
+                .outbox
+                .penalize(from, "a welcome that does not admit this account");
+        };
+        if state.kind == CommunityKind::Group {
+            // Whoever was added was in from then on: what came since is unread.
+            let added = community.authority.dag().get(member.admitted);
+            membership.joined = added.map_or(membership.joined, |event| event.header().wall);
+            community.membership = membership.clone();
+        }
+        let mut writes = vec![put(&Key::Community(id), &membership)];
+        for (number, (bytes, events)) in (0..).zip(came) {
+            community.note_row(number, events.iter().map(|(event, _)| event.id()).collect());
+            let events = RowEvents::Ranges(vec![bytes]);
+            let row = Row {
+                arrived: self.now.wall,
+                events,
+            };
+            writes.push(put(&Key::Events(id, number), &row));
+        }
+        // A log that begins now is nobody's yet.
+        community.own_logs_checked = true;
+        self.communities.insert(id, community);
+        self.outbox.store(writes, After::Nothing);
+        self.after_apply(id, &batch.new);
+        self.forget_waiting(id, &batch.dropped);
+    }
+
     /// All of the authority log is here: the community begins.
     fn enter(&mut self, from: NetworkKey, id: CommunityId) {
         let Some(attempt) = self.joins.get_mut(&id) else {
@@ -585,53 +654,10 @@ impl<R: CryptoRng> Node<R> {
         };
         let came = std::mem::take(&mut attempt.came);
         if !self.communities.contains_key(&id) {
-            let genesis = came
-                .iter()
-                .flat_map(|(_, events)| events)
-                .find(|(event, _)| event.id() == EventId::from(id));
-            let Some(authority) =
-                genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok())
-            else {
-                return self
-                    .outbox
-                    .penalize(from, "a welcome without the community's genesis");
-            };
-            let membership = Membership {
-                incarnation: self.rng.next_u32(),
-                joined: self.now.wall,
-            };
-            let mut community = Community::new(authority, membership.clone(), self.me.device());
-            let events: Vec<_> = came
-                .iter()
-                .flat_map(|(_, events)| events.iter().cloned())
-                .collect();
-            let arrival = Arrival {
-                from: Some(from),
-                at: self.now.mono,
-                wall: Some(self.now.wall),
-            };
-            let batch = community.take(events, arrival);
-            if !community.state().is_member(self.me.account()) {
-                return self
-                    .outbox
-                    .penalize(from, "a welcome that does not admit this account");
+            self.begin_from(from, id, came);
+            if !self.communities.contains_key(&id) {
+                return;
             }
-            let mut writes = vec![put(&Key::Community(id), &membership)];
-            for (number, (bytes, events)) in (0..).zip(came) {
-                community.note_row(number, events.iter().map(|(event, _)| event.id()).collect());
-                let events = RowEvents::Ranges(vec![bytes]);
-                let row = Row {
-                    arrived: self.now.wall,
-                    events,
-                };
-                writes.push(put(&Key::Events(id, number), &row));
-            }
-            // A log that begins now is nobody's yet.
-            community.own_logs_checked = true;
-            self.communities.insert(id, community);
-            self.outbox.store(writes, After::Nothing);
-            self.after_apply(id, &batch.new);
-            self.forget_waiting(id, &batch.dropped);
         } else {
             for (bytes, incoming) in came {
                 self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
@@ -671,10 +697,10 @@ impl<R: CryptoRng> Node<R> {
 
     /// Everything that a connected member holds is here: the join is complete.
     pub(crate) fn join_caught_up(&mut self, id: CommunityId) {
-        let ready = self
-            .communities
-            .get(&id)
-            .is_some_and(|community| community.active && !community.name().is_empty());
+        let ready = self.communities.get(&id).is_some_and(|community| {
+            let named = community.kind() == CommunityKind::Direct || !community.name().is_empty();
+            community.active && named
+        });
         let arrives = self.joins.get(&id);
         let arrives = arrives.is_some_and(|attempt| matches!(attempt.way, Way::Device(_)));
         if !ready && !(arrives && self.communities.get(&id).is_some_and(|held| held.active)) {

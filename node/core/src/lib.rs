@@ -13,6 +13,8 @@ mod arrive;
 mod author;
 mod command;
 mod community;
+mod devices;
+mod direct;
 mod epochs;
 mod gossip;
 mod history;
@@ -43,7 +45,7 @@ mod wire;
 pub use io::{
     Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,
 };
-pub use newcomer::{Newcomer, Settled, link_peers};
+pub use newcomer::{Newcomer, OtherDevices, Settled, link_peers};
 pub use node::{Founded, Node, found, found_home};
 pub use restore::RestoreError;
 pub use snapshot::Snapshots;

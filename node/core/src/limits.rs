@@ -166,10 +166,12 @@ pub(crate) const WRAP_REQUESTS_MAX: usize = 16;
 pub(crate) const WRAPS_EACH_MAX: usize = 3;
 /// Rows of single events after which a home node packs them into one: enough of each log for small ranges.
 pub(crate) const LOOSE_ROWS_MAX: usize = 1_024;
-/// Different ciphertexts of one event that a home node keeps: it can not tell which is the right one.
-pub(crate) const VARIANTS_MAX: usize = 3;
 /// Milliseconds between two tellings of a home node's state to those whom it serves.
 pub(crate) const HOME_STATUS_EVERY_MS: u64 = 10_000;
+/// Pause before a device brings in what another device of its account has changed: that one does so at once.
+pub const EMBED_AFTER_MS: u64 = 2_000;
+/// Spread of that pause over an account's devices, so that seldom two bring in the same.
+pub const EMBED_SPREAD_MS: u64 = 8_000;
 /// Bytes of a pairing link, decoded: a key, a secret and eight addresses.
 pub(crate) const LINK_BYTES_MAX: usize = 4 * 1024;
 /// Milliseconds that a pairing code stands.
@@ -198,3 +200,22 @@ pub(crate) const RESTORE_SEARCH_MS: u64 = 60 * 1000;
 pub(crate) const ARRIVE_PEERS_MAX: usize = 8;
 /// Keys of epochs that the recovery words open, of one community: each opens all before it.
 pub(crate) const ARRIVE_KEYS_MAX: usize = 1_024;
+/// Direct conversations and groups of one account: some thousand people is more than anybody writes to.
+pub(crate) const CONVERSATIONS_MAX: usize = 2_048;
+/// Accounts of one group conversation: a call among all of them is still a mesh.
+pub(crate) const GROUP_MEMBERS_MAX: usize = 32;
+/// Contacts, blocked accounts and declined ones that are remembered.
+pub(crate) const CONTACTS_MAX: usize = 4_096;
+/// Requests of accounts that are not known here, one of each; further ones are dropped.
+pub(crate) const DM_REQUESTS_MAX: usize = 64;
+/// Bytes of the first message that a request shows: enough to say who one is.
+pub(crate) const DM_REQUEST_BYTES_MAX: usize = 256;
+/// Leading zero bits of a stranger's proof of work, for one recipient and day: about a tenth of a second of one
+/// processor, an hour for thirty thousand recipients.
+pub(crate) const DM_WORK_BITS: u32 = 18;
+/// Days by which the day of a proof of work may differ from the recipient's: clocks around midnight.
+pub(crate) const DM_WORK_DAYS: u32 = 1;
+/// Bytes of a contact link, decoded: a full identity chain, and addresses.
+pub(crate) const CONTACT_BYTES_MAX: usize = 32 * 1024;
+/// Devices whose prekeys and addresses a contact link names.
+pub(crate) const CONTACT_DEVICES_MAX: usize = 8;

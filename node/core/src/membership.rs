@@ -47,6 +47,7 @@ impl<R: CryptoRng> Node<R> {
         self.close_epochs(id);
         self.tell_members(id);
         self.tell_own_membership(id, events);
+        self.learn_own_identity(id);
         self.settle_requests(id);
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for key in peers {
@@ -61,6 +62,8 @@ impl<R: CryptoRng> Node<R> {
                 self.open_session(key, id);
             }
         }
+        // Another device of somebody gives other words to compare.
+        self.views.directs_changed();
         self.refresh_topics(id);
         self.begin_with_newcomers(id, events);
         self.keep_peers();
@@ -117,7 +120,7 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
-        let member = community.state().account_of(self.me.key.id()) == Some(me);
+        let member = community.is_mine(me);
         if community.active == member {
             return;
         }

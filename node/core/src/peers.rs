@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use alloquy_api::Event;
 use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey};
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::io::Output;
@@ -118,6 +119,7 @@ impl<R: CryptoRng> Node<R> {
         self.held_joins.remove(&key);
         self.restore_asks.remove(&key);
         self.link_peer_down(key);
+        self.entering_lost(key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
             let community = self.communities.get_mut(&id);
@@ -179,7 +181,8 @@ impl<R: CryptoRng> Node<R> {
                 .0
                 .saturating_add(crate::limits::NEWCOMER_MS);
         let home = community.is_home(key);
-        if newcomer && community.active {
+        let private = community.kind() != CommunityKind::Community;
+        if (newcomer || private) && community.active {
             self.prove(key, id);
         }
         if home {
@@ -187,6 +190,7 @@ impl<R: CryptoRng> Node<R> {
         } else {
             self.tell_home_addresses(key, id);
         }
+        self.say_hello(key, id);
         self.compare(key, id);
         self.send_signal_to(key, id);
         let at = self.now.mono.plus(crate::limits::PROVE_AFTER_MS);
@@ -243,7 +247,7 @@ impl<R: CryptoRng> Node<R> {
         for (key, addresses) in first.into_iter().chain(rest) {
             let member = self.communities.values().any(|community| {
                 let party = community.member_of(*key).is_some() || community.is_home(*key);
-                community.active && party
+                community.active && party && !self.is_shut(community)
             });
             let member = member || own.contains_key(key);
             if member && !addresses.is_empty() && wanted.len() < KEPT_PEERS_MAX {

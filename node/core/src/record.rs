@@ -53,6 +53,10 @@ pub(crate) enum Key {
     HomeKept(CommunityId),
     /// A community of this account that is not here yet, and how it is found.
     Arriving(CommunityId),
+    /// Somebody known, blocked or declined: [`crate::direct::contacts::Contact`].
+    Contact(AccountId),
+    /// A request that waits: [`crate::direct::requests::DmRequest`].
+    DmRequest(AccountId),
 }
 
 impl Key {
@@ -99,6 +103,8 @@ impl Key {
             Self::Home => w.u8(0x25),
             Self::HomeKept(id) => pair(&mut w, 0x26, id),
             Self::Arriving(id) => pair(&mut w, 0x27, id),
+            Self::Contact(account) => pair(&mut w, 0x23, account),
+            Self::DmRequest(account) => pair(&mut w, 0x24, account),
         }
         w.into_bytes().into()
     }
@@ -125,6 +131,8 @@ impl Key {
             0x25 => Self::Home,
             0x26 => Self::HomeKept(Canonical::read(&mut r)?),
             0x27 => Self::Arriving(Canonical::read(&mut r)?),
+            0x23 => Self::Contact(Canonical::read(&mut r)?),
+            0x24 => Self::DmRequest(Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",

@@ -20,6 +20,8 @@ use zeroize::Zeroizing;
 use crate::arrive::Bootstrap;
 use crate::community::Community;
 use crate::home::{Home, HomeRecord, KeptRecord};
+use crate::direct::People;
+use crate::direct::requests::DmRequest;
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
@@ -79,6 +81,8 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Home => "what this home node was told".to_owned(),
         Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
         Key::Arriving(id) => format!("community {} that is on its way", id.short()),
+        Key::Contact(account) => format!("the contact {}", account.short()),
+        Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
     RestoreError::Damaged {
         key,
@@ -112,6 +116,7 @@ struct Records {
     arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
     home: Option<HomeRecord>,
+    people: People,
 }
 
 impl Records {
@@ -183,6 +188,15 @@ impl Records {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
                 Err(error) => tracing::warn!(%error, "a kept template can not be read"),
             },
+            Key::Contact(account) => {
+                self.people.contacts.insert(*account, decode(&key, value)?);
+            }
+            // Whoever asked asks again.
+            Key::DmRequest(account) => {
+                if let Ok(request) = DmRequest::from_bytes(value) {
+                    self.people.requests.insert(*account, request);
+                }
+            }
         }
         Ok(())
     }
@@ -306,7 +320,7 @@ fn build(
         community.held.insert(device, logs.collect());
     }
     community.index_homes();
-    community.active = community.state().account_of(me.device()) == Some(me.account());
+    community.active = community.is_mine(me.account());
     let members = community.state();
     let named = members
         .members
@@ -347,7 +361,8 @@ impl<R: CryptoRng> Node<R> {
                 });
             }
         }
-        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?);
+        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?)
+            .map_err(|error| damaged(&Key::Account, error))?;
         let mut communities = BTreeMap::new();
         for (id, parts) in all.communities {
             if let Some(community) = build(id, parts, &me, now.wall)? {
@@ -375,6 +390,7 @@ impl<R: CryptoRng> Node<R> {
             templates: all.templates,
             links: Links::default(),
             restore_asks: BTreeMap::new(),
+            people: all.people,
             recovery: all.recovery,
             home: Home::with_role(all.home),
         };
@@ -418,7 +434,9 @@ impl<R: CryptoRng> Node<R> {
             }
             self.await_held(id);
             self.refresh_topics(id);
+            self.learn_own_identity(id);
         }
+        self.hold_own();
         self.keep_peers();
     }
 }

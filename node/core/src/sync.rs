@@ -128,11 +128,20 @@ impl<R: CryptoRng> Node<R> {
                 return self.join_ranges(from, id, &ranges, more);
             }
             Frame::Proof { admits, .. } => return self.proof(from, id, admits),
+            Frame::DirectHello(hello) => return self.hello(from, *hello),
+            Frame::Ranges { ranges, more, .. }
+                if self.enters_by(from, id) && !self.is_active(id) =>
+            {
+                return self.entering_ranges(from, id, &ranges, more);
+            }
             _ => {}
         }
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if self.is_shut(community) {
+            return;
+        }
         match community.device_of(from) {
             Some((account, device)) if community.state().account_of(device) == Some(account) => {
                 self.member_frame(from, account, device, id, frame);
@@ -141,17 +150,17 @@ impl<R: CryptoRng> Node<R> {
             _ if community.provisional.contains(&from) && matches!(frame, Frame::Ranges { .. }) => {
                 self.provisional_frame(from, id, frame);
             }
-            Some((account, _)) => self.former_member_frame(from, account, id, &frame),
+            Some(ended) => self.former_member_frame(from, ended, id, &frame),
             None if community.is_home(from) => self.home_frame(from, id, frame),
             None => {
                 if let Some(removed) = community.outsiders.get(&from).copied() {
-                    self.former_member_frame(from, removed, id, &frame);
+                    self.former_member_frame(from, (removed, DeviceId::ZERO), id, &frame);
                 }
             }
         }
     }
 
-    fn is_active(&self, id: CommunityId) -> bool {
+    pub(crate) fn is_active(&self, id: CommunityId) -> bool {
         self.communities
             .get(&id)
             .is_some_and(|community| community.active)
@@ -216,6 +225,7 @@ impl<R: CryptoRng> Node<R> {
             Frame::JoinDecided {
                 account: newcomer, ..
             } => self.join_decided(account, id, newcomer),
+            Frame::DirectAnswer { .. } => self.answered(from, id),
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }
@@ -225,6 +235,7 @@ impl<R: CryptoRng> Node<R> {
             | Frame::Pairing(_)
             | Frame::Restoring(_)
             | Frame::Arrive(_)
+            | Frame::DirectHello(_)
             | Frame::Bye => {}
         }
     }
@@ -247,11 +258,12 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal.
+    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal. So is
+    /// a revoked device.
     fn former_member_frame(
         &mut self,
         from: NetworkKey,
-        removed: AccountId,
+        (removed, device): (AccountId, DeviceId),
         id: CommunityId,
         frame: &Frame,
     ) {
@@ -268,7 +280,10 @@ impl<R: CryptoRng> Node<R> {
             ),
             _ => return,
         };
-        let removals = community.authority.removals(removed);
+        let mut removals = community.authority.removals(removed);
+        if removals.is_empty() {
+            removals.extend(community.state().stopped_by(device));
+        }
         if !removals.is_empty() {
             self.tell_removals(from, id, removals, known);
         }
@@ -360,7 +375,7 @@ impl<R: CryptoRng> Node<R> {
         if community.blind.is_some() && self.store_fault.is_some() {
             return None;
         }
-        let shared = self.shared_with(community, key);
+        let shared = self.places_with(community, key);
         Some(community.standing(&pair_key(self.me.network, key), &shared))
     }
 
@@ -446,7 +461,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let key = pair_key(self.me.network, from);
         let digests = self
-            .shared_with(community, from)
+            .places_with(community, from)
             .into_iter()
             .map(|(scope, place)| short(&key, &[&scope.0, &community.scope_digest(place)]))
             .collect();
@@ -469,7 +484,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let mut logs = Vec::new();
-        for (scope, place) in self.shared_with(community, from) {
+        for (scope, place) in self.places_with(community, from) {
             let heights = community
                 .dag(place)
                 .map(alloquy_schema::dag::Dag::heights)
@@ -507,7 +522,7 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
-        let places = self.shared_with(community, from);
+        let places = self.places_with(community, from);
         if places.len() != digests.len() {
             return self.stand(from, id, &[Place::Authority]);
         }
@@ -602,7 +617,7 @@ impl<R: CryptoRng> Node<R> {
             };
             let viewable = place == Place::Authority
                 || self
-                    .shared_with(community, from)
+                    .places_with(community, from)
                     .iter()
                     .any(|(_, shared)| *shared == place);
             if !viewable {

@@ -474,7 +474,7 @@ pub(crate) fn mentions(text: &str, mention: &str) -> bool {
 }
 
 /// The first line of a text, cut at a character.
-fn first_line(text: &str) -> String {
+pub(crate) fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let mut end = line.len().min(QUOTE_BYTES_MAX);
     while !line.is_char_boundary(end) {

@@ -4,6 +4,8 @@
 //! [`Broadcast`] comes out of a gossip frame that opened under the topic's key; each of its parts is signed.
 
 pub(crate) mod home;
+pub(crate) mod contact;
+pub(crate) mod hello;
 pub(crate) mod link;
 pub(crate) mod pairing;
 pub(crate) mod restoring;
@@ -16,6 +18,8 @@ use alloquy_schema::epoch::Wrap;
 use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
+
+use hello::DirectHello;
 
 use crate::arrive::Arrive;
 use crate::limits::{
@@ -123,6 +127,10 @@ pub(crate) enum Frame {
     Restoring(Restoring),
     /// A device of a member that is not known here shows itself.
     Arrive(Box<Arrive>),
+    /// Brings a conversation to somebody who is in it and may not have it.
+    DirectHello(Box<DirectHello>),
+    /// The sender takes part in a group that it was told of: it is to be given the group.
+    DirectAnswer { community: CommunityId },
 }
 
 /// First bytes of an event's id: enough to name a head to somebody who holds it.
@@ -399,6 +407,8 @@ impl Frame {
             Self::Pairing(_) => 17,
             Self::Restoring(_) => 18,
             Self::Arrive(_) => 19,
+            Self::DirectHello(_) => 21,
+            Self::DirectAnswer { .. } => 22,
         }
     }
 
@@ -461,7 +471,8 @@ impl Frame {
             Self::Pairing(pairing) => pairing.write(w),
             Self::Restoring(restoring) => restoring.write(w),
             Self::Arrive(arrive) => arrive.write(w),
-            Self::Bye => {}
+            Self::DirectHello(hello) => hello.write_fields(w),
+            Self::Bye | Self::DirectAnswer { .. } => {}
         }
     }
 
@@ -479,7 +490,9 @@ impl Frame {
             | Self::KeyRequest { community, .. }
             | Self::Keys { community, .. }
             | Self::Ack { community, .. }
-            | Self::Marks { community, .. } => Some(*community),
+            | Self::Marks { community, .. }
+            | Self::DirectAnswer { community } => Some(*community),
+            Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
             Self::Live(live) => Some(live.community),
@@ -607,6 +620,8 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             community,
             scopes: r.list(SCOPES_MAX, "scopes")?,
         },
+        21 => Frame::DirectHello(Box::new(DirectHello::read_fields(community, r)?)),
+        22 => Frame::DirectAnswer { community },
         value => {
             return Err(DecodeError::Unknown {
                 what: "frame",

@@ -7,7 +7,7 @@ use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
 use alloquy_schema::authority::Verdict;
 use alloquy_schema::content::Field;
-use alloquy_schema::permissions::Permissions;
+use alloquy_schema::permissions::{CommunityKind, Permissions};
 use rand_core::CryptoRng;
 
 use super::error;
@@ -127,7 +127,7 @@ impl<R: CryptoRng> Node<R> {
             communities: self
                 .communities
                 .values()
-                .filter(|community| community.active)
+                .filter(|of| of.active && of.kind() == CommunityKind::Community)
                 .map(view)
                 .collect(),
         }

@@ -6,7 +6,6 @@ use alloquy_api::reply::HomeView;
 use alloquy_ids::{CommunityId, DeviceId, NetworkKey};
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::VerifiedEvent;
-use alloquy_schema::identity;
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
@@ -21,18 +20,8 @@ pub(crate) const STORED_PREFIX: &str = "settings/home/";
 impl<R: CryptoRng> Node<R> {
     /// Home nodes of this account, by network key.
     pub(crate) fn own_homes(&self) -> BTreeMap<NetworkKey, DeviceId> {
-        let chain = &self.me.record.chain;
-        if self.home.own.0 == chain.len() {
-            return self.home.own.1.clone();
-        }
-        let identity = identity::evaluate(chain);
-        let homes = identity.map(|identity| identity.homes).unwrap_or_default();
-        homes.into_iter().map(|(home, key)| (key, home)).collect()
-    }
-
-    /// Reads the home nodes of this account from its identity chain if that has grown.
-    pub(crate) fn index_own_homes(&mut self) {
-        self.home.own = (self.me.record.chain.len(), self.own_homes());
+        let homes = self.me.identity.identity().homes.iter();
+        homes.map(|(home, key)| (*key, *home)).collect()
     }
 
     /// Whether home nodes of this account are to keep a community: conversations always.
@@ -74,7 +63,6 @@ impl<R: CryptoRng> Node<R> {
                 self.send_home_store(from, id, false);
             }
         }
-        self.embed_homes();
     }
 
     /// Whether a home node need not keep what it keeps: `home store off`, or the account is no member any more.
@@ -192,36 +180,6 @@ impl<R: CryptoRng> Node<R> {
             }
         };
         self.own_homes().into_iter().map(view).collect()
-    }
-
-    /// Has the communities know this account's home nodes, where it may write and they do not yet.
-    pub(crate) fn embed_homes(&mut self) {
-        self.index_own_homes();
-        let length = self.me.record.chain.len();
-        let homes = self.own_homes();
-        let me = self.me.account();
-        let lacking = |community: &crate::community::Community| {
-            let state = community.state();
-            let known = state.members.get(&me).map(|member| &member.homes);
-            community.active
-                && known.is_some_and(|known| homes.values().any(|home| !known.contains_key(home)))
-        };
-        let due: Vec<_> = self
-            .communities
-            .iter()
-            .filter(|(id, community)| {
-                self.home.embedded.get(*id) != Some(&length) && lacking(community)
-            })
-            .map(|(id, _)| *id)
-            .collect();
-        for id in due {
-            if self.first_write_waits(id) {
-                continue;
-            }
-            self.home.embedded.insert(id, length);
-            let chain = self.me.record.chain.clone();
-            self.bring_in(id, &chain);
-        }
     }
 
     /// Own events that a full home node refused stay with their writer: they are offered again when it has room.

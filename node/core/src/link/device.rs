@@ -9,8 +9,7 @@ use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, NetworkKey};
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::event::SignedEvent;
-use alloquy_schema::identity::draft::{Signer, sign};
-use alloquy_schema::identity::{IdentityLog, IdentityOp, NetworkCertificate, PrekeyRecord};
+use alloquy_schema::identity::{IdentityOp, NetworkCertificate, PrekeyRecord};
 use alloquy_schema::limits::{ABOUT_BYTES_MAX, IDENTITY_CHAIN_MAX, NAME_BYTES_MAX};
 use rand_core::CryptoRng;
 
@@ -18,8 +17,7 @@ use super::{End, Side};
 use crate::arrive::Bootstrap;
 use crate::limits::COMMUNITIES_MAX;
 use crate::node::Node;
-use crate::outbox::{After, put};
-use crate::record::Key;
+use crate::outbox::After;
 
 /// Which account it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -176,11 +174,8 @@ impl<R: CryptoRng> Node<R> {
             network: new.network.clone(),
             accepted: new.accepted,
         };
-        self.extend_identity(&op)?;
-        self.bring_in_devices();
+        self.change_identity(&op, After::DeviceTaken)?;
         self.links.welcomed = Some(new);
-        let write = put(&Key::Account, &self.me.record);
-        self.outbox.store(vec![write], After::DeviceTaken);
         Ok(())
     }
 
@@ -199,21 +194,5 @@ impl<R: CryptoRng> Node<R> {
             communities,
         };
         self.link_send(Side::Host, &welcome.to_bytes());
-    }
-
-    /// Adds an operation to the account's identity log; the caller stores it.
-    pub(crate) fn extend_identity(&mut self, op: &IdentityOp) -> Result<(), CommandError> {
-        let fault =
-            |error: &dyn std::fmt::Display| CommandError::new(ErrorCode::Limit, error.to_string());
-        let log = IdentityLog::verify(&self.me.record.chain).map_err(|error| fault(&error))?;
-        let signer = Signer {
-            device: &self.me.key,
-            incarnation: self.rng.next_u32(),
-            wall: self.now.wall,
-        };
-        let event = sign(&log, op, signer).map_err(|error| fault(&error))?;
-        let log = log.with(&event).map_err(|error| fault(&error))?;
-        self.me.record.chain = log.chain();
-        Ok(())
     }
 }

@@ -14,8 +14,7 @@ use rand_core::CryptoRng;
 
 use super::{End, Side};
 use crate::node::Node;
-use crate::outbox::{After, put};
-use crate::record::Key;
+use crate::outbox::After;
 
 /// Home nodes of one account.
 const HOMES_MAX: usize = 16;
@@ -127,14 +126,11 @@ impl<R: CryptoRng> Node<R> {
             network: offer.network,
             accepted: offer.accepted,
         };
-        if !homes.contains_key(&peer) {
-            self.extend_identity(&op)?;
+        if homes.contains_key(&peer) {
+            self.home_taken();
+            return Ok(());
         }
-        self.index_own_homes();
-        self.embed_homes();
-        let write = put(&Key::Account, &self.me.record);
-        self.outbox.store(vec![write], After::HomeTaken);
-        Ok(())
+        self.change_identity(&op, After::HomeTaken)
     }
 
     /// The home node is in the stored identity log.

@@ -90,7 +90,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let wanted: Vec<_> = self
-            .shared_with(community, from)
+            .places_with(community, from)
             .into_iter()
             .map(|(_, place)| (place, community.lost_bodies(place)))
             .filter(|(_, lost)| !lost.is_empty())

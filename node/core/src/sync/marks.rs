@@ -50,7 +50,7 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
-        let mut shared = self.shared_with(community, from);
+        let mut shared = self.places_with(community, from);
         shared.push((id.into(), Place::Authority));
         let mut known = Vec::new();
         let mut strange = Vec::new();

@@ -2,6 +2,7 @@
 
 mod carriers;
 mod contract;
+mod devices;
 mod faces;
 mod forger;
 mod home;

@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) links: BTreeSet<(usize, usize)>,
     pub(crate) tamper: Option<Tamper>,
+    /// Frames to who is no node of this world: the sender, to whom, what.
+    pub(crate) outside: Vec<(usize, NetworkKey, Bytes)>,
     /// Everything that went over links, for canary searches and counts.
     pub(crate) wire: Vec<Bytes>,
     queue: VecDeque<(usize, usize, Packet)>,
@@ -77,18 +79,19 @@ impl World {
             now,
             links: BTreeSet::new(),
             tamper: None,
+            outside: Vec::new(),
             wire: Vec::new(),
             queue: VecDeque::new(),
             gossip_count: 0,
         };
         for name in names {
-            world.add(name);
+            world.add_named(name);
         }
         world
     }
 
     /// One more node, connected to nobody.
-    pub(crate) fn add(&mut self, name: &str) {
+    pub(crate) fn add_named(&mut self, name: &str) {
         let (at, now) = (self.peers.len(), self.now);
         let seed = at as u64 * 1000 + 7;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -103,6 +106,18 @@ impl World {
         let mut records = BTreeMap::new();
         apply(&mut records, &founded.writes);
         self.peers.push(start(records, [1; 32], now, seed + 1));
+    }
+
+    /// A further node that starts from these first records.
+    pub(crate) fn add(&mut self, writes: &[Write]) -> usize {
+        let mut records = BTreeMap::new();
+        apply(&mut records, writes);
+        let seed = self.peers.len() as u64 * 1000 + 13;
+        let peer = start(records, [1; 32], self.now, seed);
+        self.peers.push(peer);
+        let at = self.peers.len() - 1;
+        self.input(at, Input::Timeout);
+        at
     }
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
@@ -168,12 +183,13 @@ impl World {
                     }
                 }
             }
-            Output::Send(to, frame) => {
-                let to = self.peers.iter().position(|peer| peer.key == to);
-                if let Some(to) = to.filter(|to| self.linked(at, *to)) {
+            Output::Send(to, frame) => match self.peers.iter().position(|peer| peer.key == to) {
+                Some(to) if self.linked(at, to) => {
                     self.queue.push_back((at, to, Packet::Frame(frame)));
                 }
-            }
+                Some(_) => {}
+                None => self.outside.push((at, to, frame)),
+            },
             Output::Publish(topic, frame) => self.flood(at, at, topic, &frame),
             Output::Subscribe(topic) => drop(peer.topics.insert(topic)),
             Output::Unsubscribe(topic) => drop(peer.topics.remove(&topic)),

@@ -65,12 +65,10 @@ impl<R: CryptoRng> Node<R> {
                 format!("no home node of this account is {text:?}"),
             ));
         };
-        self.extend_identity(&IdentityOp::HomeRemove { device })?;
-        self.index_own_homes();
-        self.bring_in_devices();
+        let after = After::Answer(origin, Reply::Ok { ok: true });
+        self.change_identity(&IdentityOp::HomeRemove { device }, after)?;
         self.keep_peers();
         self.views.node_changed();
-        self.store_account(Some((origin, Reply::Ok { ok: true })));
         Ok(())
     }
 
