@@ -22,7 +22,7 @@ pub(crate) fn pair(world: &mut World, owner: usize, home: usize) {
 fn kept_club(names: &[&str]) -> (World, CommunityId) {
     let home = names.len() - 1;
     let (mut world, id) = World::club(&names[..home]);
-    world.add_named(names[home]);
+    world.found(names[home]);
     pair(&mut world, 0, home);
     world.ok(0, "home store club on");
     for other in 1..home {
@@ -225,12 +225,12 @@ fn a_home_node_that_lost_its_disk_is_paired_anew_and_refilled_by_members() {
     world.disconnect(1, 2);
     let old = status(&mut world, 2).device;
     world.ok(0, &format!("home remove {old}"));
-    world.add_named("home2");
+    world.found("home2");
     pair(&mut world, 0, 3);
     world.pass(30_000);
     assert_eq!(status(&mut world, 3).keeps[0].lag, Some(0));
     world.disconnect(0, 3);
-    world.add_named("cem");
+    world.found("cem");
     let invite = world.word(1, "invite club", "invite");
     world.connect(1, 4);
     world.ok(4, &format!("join {invite}"));

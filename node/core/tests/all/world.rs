@@ -85,27 +85,32 @@ impl World {
             gossip_count: 0,
         };
         for name in names {
-            world.add_named(name);
+            world.found(name);
         }
         world
     }
 
-    /// One more node, connected to nobody.
-    pub(crate) fn add_named(&mut self, name: &str) {
-        let (at, now) = (self.peers.len(), self.now);
-        let seed = at as u64 * 1000 + 7;
+    /// One more node with an account of its own, or a home node, connected to nobody.
+    pub(crate) fn found(&mut self, name: &str) {
+        let seed = self.peers.len() as u64 * 1000 + 7;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut founded = if name.starts_with(HOME) {
-            found_home(now, &mut rng)
+            found_home(self.now, &mut rng)
         } else {
-            found(name, now, &mut rng).expect("a name of a few letters")
+            found(name, self.now, &mut rng).expect("a name of a few letters")
         };
         if name == KEEPS_WORDS {
             founded.keep_recovery_words();
         }
         let mut records = BTreeMap::new();
         apply(&mut records, &founded.writes);
-        self.peers.push(start(records, [1; 32], now, seed + 1));
+        self.add_records(records);
+    }
+
+    /// One more node, with these records.
+    pub(crate) fn add_records(&mut self, records: BTreeMap<Bytes, Bytes>) {
+        let seed = self.peers.len() as u64 * 1000 + 8;
+        self.peers.push(start(records, [1; 32], self.now, seed));
     }
 
     /// A further node that starts from these first records.
