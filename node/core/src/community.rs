@@ -163,6 +163,10 @@ pub(crate) struct Community {
     pub(crate) own_device: DeviceId,
     /// Whether this account was a member at the last look.
     pub(crate) active: bool,
+    /// Home nodes of members, by network key: whose each is.
+    pub(crate) homes: BTreeMap<NetworkKey, Vec<(AccountId, DeviceId)>>,
+    /// Set if this node holds the community blind: it is no member, and has no keys.
+    pub(crate) blind: Option<crate::home::Blind>,
     /// Whether own logs were written to since the start, or are new: no peer can know more of them.
     pub(crate) own_logs_checked: bool,
 }
@@ -216,6 +220,8 @@ impl Community {
             known_members: BTreeSet::new(),
             own_device,
             active: false,
+            homes: BTreeMap::new(),
+            blind: None,
             own_logs_checked: false,
         }
         .with_devices_indexed()
@@ -226,6 +232,7 @@ impl Community {
         for id in ids {
             self.index_devices(id);
         }
+        self.index_homes();
         self
     }
 
@@ -431,15 +438,18 @@ impl Community {
         }
     }
 
-    /// Places whose scopes an account may view, authority apart, in the order of their scopes.
-    pub(crate) fn shared_places(&self, accounts: [AccountId; 2]) -> Vec<(ScopeId, Place)> {
+    /// Places whose scopes both sides may view, authority apart, in the order of their scopes. A side is an
+    /// account, or the accounts whose home node it is: then it may view what one of them may.
+    pub(crate) fn shared_places(&self, sides: [&[AccountId]; 2]) -> Vec<(ScopeId, Place)> {
         let state = self.state();
+        let may = |account: &AccountId, channel: &ChannelId| {
+            state
+                .permissions(*account, Some(*channel))
+                .has(Permissions::VIEW)
+        };
         let viewable = |channel: &ChannelId| {
-            accounts.iter().all(|account| {
-                state
-                    .permissions(*account, Some(*channel))
-                    .has(Permissions::VIEW)
-            })
+            let mut sides = sides.iter();
+            sides.all(|side| side.iter().any(|account| may(account, channel)))
         };
         let channels = state
             .channels

@@ -39,6 +39,8 @@ pub(crate) enum After {
     Announced(Origin, CommunityId, Announce),
     /// A new device stands in the stored identity log: it is told so.
     DeviceTaken,
+    /// A home node of this account is in the stored identity log.
+    HomeTaken,
     /// The recovery words are gone from the store.
     RecoveryWiped(Origin),
     /// Own events that rest on some that could not be stored: refuse, and remove them.

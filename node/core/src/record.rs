@@ -49,14 +49,18 @@ pub(crate) enum Key {
     Template(String),
     /// A community that is announced on the local network: empty.
     Nearby(CommunityId),
+    /// [`HomeRecord`](crate::home::HomeRecord): this is a home node.
+    Home,
+    /// [`KeptRecord`](crate::home::KeptRecord): the community is held blind.
+    HomeKept(CommunityId),
+    /// A community of this account that is not here yet, and how it is found.
+    Arriving(CommunityId),
     /// Changes of the self document that are not written yet.
     OwnPending,
     /// When the present prekey was made: `u64`.
     PrekeyMade,
     /// How far an account has read logs of this one.
     ReadBy(CommunityId, AccountId),
-    /// A community of this account that is not here yet, and how it is found.
-    Arriving(CommunityId),
     /// Somebody known, blocked or declined: [`crate::direct::contacts::Contact`].
     Contact(AccountId),
     /// A request that waits: [`crate::direct::requests::DmRequest`].
@@ -111,6 +115,8 @@ impl Key {
                 w.text(name);
             }
             Self::Nearby(id) => pair(&mut w, 0x30, id),
+            Self::Home => w.u8(0x25),
+            Self::HomeKept(id) => pair(&mut w, 0x26, id),
             Self::Arriving(id) => pair(&mut w, 0x27, id),
             Self::Contact(account) => pair(&mut w, 0x23, account),
             Self::DmRequest(account) => pair(&mut w, 0x24, account),
@@ -141,6 +147,8 @@ impl Key {
             0x29 => Self::ReadBy(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
             0x30 => Self::Nearby(Canonical::read(&mut r)?),
+            0x25 => Self::Home,
+            0x26 => Self::HomeKept(Canonical::read(&mut r)?),
             0x27 => Self::Arriving(Canonical::read(&mut r)?),
             0x23 => Self::Contact(Canonical::read(&mut r)?),
             0x24 => Self::DmRequest(Canonical::read(&mut r)?),

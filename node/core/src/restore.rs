@@ -21,6 +21,7 @@ use crate::arrive::Bootstrap;
 use crate::community::Community;
 use crate::direct::People;
 use crate::direct::requests::DmRequest;
+use crate::home::{Home, HomeRecord, KeptRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
@@ -85,6 +86,8 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::PrekeyMade => "when the prekey was made".to_owned(),
         Key::OwnPending => "changes for own devices".to_owned(),
         Key::Arriving(id) => format!("community {} that is on its way", id.short()),
+        Key::Home => "what this home node was told".to_owned(),
+        Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
@@ -104,6 +107,8 @@ struct Parts {
     read: BTreeMap<ChannelId, u64>,
     prekeys: Vec<PrekeyRecord>,
     held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
+    /// Set if the community is held blind.
+    kept: Option<KeptRecord>,
     read_by: BTreeMap<alloquy_ids::AccountId, ReadLogs>,
 }
 
@@ -119,6 +124,7 @@ struct Records {
     arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
     nearby: Nearby,
+    home: Option<HomeRecord>,
     people: People,
     own: PendingRecord,
     prekey_made: Option<UnixMs>,
@@ -190,6 +196,9 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            Key::Home => self.home = Some(decode(&key, value)?),
+            Key::HomeKept(id) => self.parts(*id).kept = Some(decode(&key, value)?),
+            Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
             Key::PrekeyMade => {
                 let bytes = value
                     .try_into()
@@ -197,7 +206,6 @@ impl Records {
                 self.prekey_made = Some(UnixMs(u64::from_le_bytes(bytes)));
             }
             Key::OwnPending => self.own = decode(&key, value)?,
-            Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
@@ -289,6 +297,9 @@ fn build(
     let mut community = Community::new(authority, membership, me.device());
     community.keys = parts.keys;
     community.wraps = parts.wraps;
+    if let Some(kept) = parts.kept {
+        community.blind_from(kept, &parts.rows);
+    }
     community.read = parts.read;
     community.read_by = parts.read_by;
     let mut arrived = BTreeMap::new();
@@ -318,6 +329,7 @@ fn build(
     community.to_drop = dropped.collect();
     // A log that continues after a gap in the store goes on elsewhere: the gap may hold events that peers have.
     community.gap_in_own_log = own.iter().any(|id| community.find(*id).is_none());
+    community.note_bodies(batch.new.iter());
     for event in &batch.new {
         let at = arrived.get(&event.id()).copied().unwrap_or_default();
         community.note_arrival(event, at);
@@ -333,6 +345,7 @@ fn build(
             .map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
         community.held.insert(device, logs.collect());
     }
+    community.index_homes();
     community.active = community.is_mine(me.account());
     let members = community.state();
     let named = members
@@ -415,6 +428,7 @@ impl<R: CryptoRng> Node<R> {
             own,
             prekey_made: all.prekey_made,
             recovery: all.recovery,
+            home: Home::with_role(all.home),
         };
         node.begin(nonce);
         for (id, bootstrap) in all.arriving {
@@ -445,6 +459,10 @@ impl<R: CryptoRng> Node<R> {
             }
             self.close_epochs(id);
             self.drop_bodies(id, &dropped);
+            if self.communities[&id].blind.is_some() {
+                self.timers
+                    .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
+            }
             if self.communities[&id].active {
                 self.timers.set(Timer::Presence(id), mono);
                 self.timers

@@ -5,6 +5,7 @@
 
 pub(crate) mod contact;
 pub(crate) mod hello;
+pub(crate) mod home;
 pub(crate) mod link;
 pub(crate) mod pairing;
 pub(crate) mod restoring;
@@ -122,6 +123,16 @@ pub(crate) enum Frame {
         community: CommunityId,
         scopes: Vec<ScopeMarks>,
     },
+    /// New events, to a home node or from one.
+    Live(Box<home::Live>),
+    /// Whether a home node is to keep a community.
+    HomeStore(Box<home::HomeStore>),
+    /// What a home node says of itself.
+    HomeStatus(Box<home::HomeStatus>),
+    /// Where home nodes of members are reached.
+    Homes(Box<home::HomeAddresses>),
+    /// A home node asks for wraps that it has not got.
+    WrapRequest(Box<home::WrapRequest>),
     /// A pairing by a code.
     Pairing(Box<Pairing>),
     /// Coming back by the recovery words.
@@ -435,6 +446,11 @@ impl Frame {
             Self::Pairing(_) => 17,
             Self::Restoring(_) => 18,
             Self::Arrive(_) => 19,
+            Self::Live(_) => 16,
+            Self::HomeStore(_) => 23,
+            Self::HomeStatus(_) => 24,
+            Self::Homes(_) => 30,
+            Self::WrapRequest(_) => 31,
             Self::DirectHello(_) => 21,
             Self::DirectAnswer { .. } => 22,
         }
@@ -504,6 +520,11 @@ impl Frame {
             }
             Self::Marks { scopes, .. } => w.list(scopes),
             Self::NearbyCard { cards } => w.list(cards),
+            Self::Live(live) => live.write(w),
+            Self::HomeStore(store) => store.write(w),
+            Self::HomeStatus(status) => status.write(w),
+            Self::Homes(homes) => homes.write(w),
+            Self::WrapRequest(request) => request.write(w),
             Self::Pairing(pairing) => pairing.write(w),
             Self::Restoring(restoring) => restoring.write(w),
             Self::Arrive(arrive) => arrive.write(w),
@@ -532,12 +553,17 @@ impl Frame {
             Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
+            Self::Live(live) => Some(live.community),
+            Self::HomeStore(store) => Some(store.community),
+            Self::Homes(homes) => Some(homes.community),
+            Self::WrapRequest(request) => Some(request.community),
             Self::Arrive(arrive) => Some(arrive.community),
             Self::NearbyAsk
             | Self::NearbyCard { .. }
             | Self::Bye
             | Self::Pairing(_)
-            | Self::Restoring(_) => None,
+            | Self::Restoring(_)
+            | Self::HomeStatus(_) => None,
         }
     }
 }
@@ -547,7 +573,17 @@ impl Canonical for Frame {
         w.u8(WIRE_VERSION);
         w.u8(self.tag());
         match (self, self.community()) {
-            (Self::JoinRequest { .. } | Self::Signal(_) | Self::Arrive(_), _) | (_, None) => {}
+            (
+                Self::JoinRequest { .. }
+                | Self::Signal(_)
+                | Self::Arrive(_)
+                | Self::Live(_)
+                | Self::HomeStore(_)
+                | Self::Homes(_)
+                | Self::WrapRequest(_),
+                _,
+            )
+            | (_, None) => {}
             (_, Some(community)) => community.write(w),
         }
         self.write_fields(w);
@@ -571,6 +607,11 @@ impl Canonical for Frame {
                 return Ok(Self::NearbyCard { cards });
             }
             13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
+            16 => return home::Live::read(r).map(|live| Self::Live(Box::new(live))),
+            23 => return home::HomeStore::read(r).map(|store| Self::HomeStore(Box::new(store))),
+            24 => return home::HomeStatus::read(r).map(|says| Self::HomeStatus(Box::new(says))),
+            30 => return home::HomeAddresses::read(r).map(|of| Self::Homes(Box::new(of))),
+            31 => return home::WrapRequest::read(r).map(|asks| Self::WrapRequest(Box::new(asks))),
             17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
             18 => return Restoring::read(r).map(Self::Restoring),
             19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),

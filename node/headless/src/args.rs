@@ -1,5 +1,6 @@
 //! The command line: what may be typed, with its help. docs/cli.md says what each prints.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -119,6 +120,20 @@ pub(crate) struct Run {
     /// Multiaddr of a peer to dial at the start; may be given several times
     #[arg(long, value_name = "MULTIADDR")]
     pub(crate) peer: Vec<String>,
+    /// Runs a home node: keeps ciphertext for whoever pairs with it. An empty data directory is made ready
+    #[arg(long)]
+    pub(crate) home: bool,
+    /// GiB that a home node keeps at most (as before, 20 at first)
+    #[arg(long, value_name = "GIB", requires = "home", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) quota: Option<u32>,
+    /// Address of this machine where a home node shows its page and figures; port 0: any that is free
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "home",
+        default_value = "127.0.0.1:9180"
+    )]
+    pub(crate) page: SocketAddr,
     #[command(flatten)]
     pub(crate) key: Key,
 }

@@ -7,6 +7,7 @@ mod devices;
 mod faces;
 mod forger;
 mod history;
+mod home;
 mod hostile;
 mod link;
 mod missing;

@@ -8,6 +8,7 @@ use alloquy_api::reply::MessageView;
 use alloquy_api::{Command, CommandError, Event, Reply, Snapshot};
 use alloquy_core::{
     GossipId, Input, Node, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write, found,
+    found_home,
 };
 use alloquy_ids::{CommunityId, MonoMs, NetworkKey, UnixMs};
 use bytes::Bytes;
@@ -63,6 +64,9 @@ pub(crate) const CLIENT: u64 = 1;
 /// Who has the recovery words kept in the store.
 pub(crate) const KEEPS_WORDS: &str = "keeper";
 
+/// A node whose name begins so is a home node.
+pub(crate) const HOME: &str = "home";
+
 const START: u64 = 1_800_000_000_000;
 
 impl World {
@@ -88,18 +92,21 @@ impl World {
         world
     }
 
-    /// One more node with an account of its own.
+    /// One more node with an account of its own, or a home node, connected to nobody.
     pub(crate) fn found(&mut self, name: &str) {
         let seed = self.peers.len() as u64 * 1000 + 7;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut founded = found(name, self.now, &mut rng).expect("a name of a few letters");
+        let mut founded = if name.starts_with(HOME) {
+            found_home(self.now, &mut rng)
+        } else {
+            found(name, self.now, &mut rng).expect("a name of a few letters")
+        };
         if name == KEEPS_WORDS {
             founded.keep_recovery_words();
         }
         let mut records = BTreeMap::new();
         apply(&mut records, &founded.writes);
-        let peer = start(records, [1; 32], self.now, seed + 1);
-        self.peers.push(peer);
+        self.add_records(records);
     }
 
     /// One more node, with these records.
