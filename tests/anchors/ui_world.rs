@@ -134,6 +134,7 @@ impl World {
             complete: true,
             read: Some(message_id(MESSAGES - 1)),
             typing: Vec::new(),
+            ..WindowSnapshot::default()
         })
     }
 

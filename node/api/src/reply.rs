@@ -216,6 +216,9 @@ pub enum Reply {
         complete: bool,
         /// Since when that is so; `null` while it is not.
         complete_since: Option<UnixMs>,
+        /// How many say so; absent when nobody does.
+        #[serde(default, skip_serializing_if = "Confirmed::by_nobody")]
+        confirmed: Confirmed,
     },
     /// `pins`
     Pins {
@@ -492,6 +495,32 @@ pub struct ReactionView {
     pub emoji: String,
     /// Who reacted with it, by id.
     pub accounts: Vec<AccountId>,
+}
+
+/// How many connected devices say that nothing is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// All of them, home nodes too.
+    pub peers: u32,
+    /// Home nodes among them.
+    pub homes: u32,
+}
+
+impl Confirmed {
+    /// Whether nobody says so.
+    #[must_use]
+    pub const fn by_nobody(&self) -> bool {
+        self.peers == 0
+    }
+
+    /// What both say.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        Self {
+            peers: self.peers.min(other.peers),
+            homes: self.homes.min(other.homes),
+        }
+    }
 }
 
 /// Where an own message has got to; other people's are `delivered`.

@@ -12,8 +12,8 @@ use crate::personal::{
 };
 use crate::reach::{ReachView, Way};
 use crate::reply::{
-    AuditView, ChannelView, CommandError, MemberView, MessageView, PolicyView, ProposalView,
-    RequestView, RestrictionView, RoleView, TemplateView,
+    AuditView, ChannelView, CommandError, Confirmed, MemberView, MessageView, PolicyView,
+    ProposalView, RequestView, RestrictionView, RoleView, TemplateView,
 };
 
 /// Everything that a face may show at one moment.
@@ -111,6 +111,10 @@ pub struct WindowSnapshot {
     pub at_end: bool,
     /// Whether every connected peer confirms that nothing is missing.
     pub complete: bool,
+    /// Since when that is so; `None` while it is not.
+    pub complete_since: Option<UnixMs>,
+    /// How many say so.
+    pub confirmed: Confirmed,
     /// The last message that was marked read.
     pub read: Option<EventId>,
     /// Accounts typing now, without this one.

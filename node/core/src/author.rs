@@ -379,6 +379,9 @@ impl<R: CryptoRng> Node<R> {
                 let write = put(&Key::Community(id), &membership);
                 self.write_later(vec![write], Acks::new());
                 self.members_taken_back(id);
+                if id == self.own.id {
+                    self.follow_again();
+                }
             }
             None => self.outbox.tell(Event::CommunityLeft {
                 community: id,

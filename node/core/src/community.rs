@@ -24,6 +24,8 @@ use alloquy_schema::permissions::{CommunityKind, Permissions};
 use alloquy_schema::timeline::{Changes, Timeline};
 
 use crate::io::Topic;
+use crate::missing::{Asked, Helpers};
+use crate::receipts::ReadLogs;
 use crate::record::Membership;
 use crate::unread::Unread;
 use crate::waiting::Waiting;
@@ -80,8 +82,8 @@ impl std::fmt::Debug for TopicState {
     }
 }
 
-/// Own logs that a device holds: (scope, incarnation) to height, and whether it could read all of it.
-pub(crate) type HeldLogs = BTreeMap<(ScopeId, u32), (u64, bool)>;
+/// Own logs that a device holds: (scope, incarnation) to height, and up to which height it could read.
+pub(crate) type HeldLogs = BTreeMap<(ScopeId, u32), (u64, u64)>;
 
 /// Live events that an account may still send by gossip.
 #[derive(Clone, Copy, Debug)]
@@ -113,6 +115,8 @@ pub(crate) struct Community {
     pub(crate) held_back: BTreeSet<(UnixMs, EventId)>,
     /// Heights of own logs that other devices hold, and whether they could read them.
     pub(crate) held: BTreeMap<DeviceId, HeldLogs>,
+    /// How far others have read logs of this account.
+    pub(crate) read_by: BTreeMap<AccountId, ReadLogs>,
     /// Others' messages of each channel in order of arrival.
     pub(crate) arrivals: BTreeMap<ChannelId, Vec<EventId>>,
     /// How many of them were read.
@@ -128,13 +132,17 @@ pub(crate) struct Community {
     pub(crate) topics: BTreeMap<Topic, TopicState>,
     /// Epochs that this account will not be given: what stands under them is not shown.
     pub(crate) closed: BTreeSet<EpochId>,
-    /// Epochs whose key was asked for: first and last time.
-    pub(crate) asked: BTreeMap<EpochId, (MonoMs, MonoMs)>,
+    /// Epochs whose key was asked for.
+    pub(crate) asked: BTreeMap<EpochId, Asked>,
+    /// What faces were told of keys that are missing.
+    pub(crate) keys_told: BTreeMap<ChannelId, Helpers>,
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
     /// Peers that showed a proof of membership and are not members in this view yet.
     pub(crate) provisional: BTreeSet<NetworkKey>,
     /// Connected strangers that showed an admission which leads through somebody who was removed, and that account.
     pub(crate) outsiders: BTreeMap<NetworkKey, AccountId>,
+    /// Deletions, and when the bodies go that they hide.
+    pub(crate) deleted: BTreeMap<EventId, UnixMs>,
     /// Bodies that a deletion took and whose rows may not have been written again before the last end.
     pub(crate) to_drop: Vec<EventId>,
     /// Newcomers that wait to be let in, and those that were not.
@@ -182,6 +190,7 @@ impl Community {
             waiting: Waiting::default(),
             held_back: BTreeSet::new(),
             held: BTreeMap::new(),
+            read_by: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             read: BTreeMap::new(),
             unread: Unread::default(),
@@ -192,9 +201,11 @@ impl Community {
             topics: BTreeMap::new(),
             closed: BTreeSet::new(),
             asked: BTreeMap::new(),
+            keys_told: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
             outsiders: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             to_drop: Vec::new(),
             requests: BTreeMap::new(),
             refused: VecDeque::new(),

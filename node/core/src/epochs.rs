@@ -24,9 +24,9 @@ use crate::author::Draft;
 use crate::community::{Community, Place};
 use crate::history::policy;
 use crate::limits::{
-    EPOCH_AGE_MAX_MS, EPOCHS_ASKED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS, KEY_REQUEST_EVERY_MS,
-    WRAPS_MAX,
+    EPOCH_AGE_MAX_MS, EPOCHS_ASKED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS, WRAPS_MAX,
 };
+use crate::missing::Asked;
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put, put_bytes};
 use crate::record::Key;
@@ -80,13 +80,24 @@ impl Community {
     /// Whether every operation that took an entitlement to the scope is in the announcement's past, and everybody
     /// who is entitled can read under it.
     fn is_usable(&self, state: &State, epoch: EpochId, channel: Option<ChannelId>) -> bool {
+        self.shuts_out(state, epoch, channel) && self.reaches_all(state, epoch, channel)
+    }
+
+    /// Whether every operation that took an entitlement to the scope is in the announcement's past.
+    fn shuts_out(&self, state: &State, epoch: EpochId, channel: Option<ChannelId>) -> bool {
         let announcement = [EventId::from(epoch)];
         state
             .losses
             .iter()
             .filter(|loss| loss.channel.is_none() || loss.channel == channel)
             .all(|loss| self.authority.in_closure(&announcement, loss.op))
-            && self.reaches_all(state, epoch, channel)
+    }
+
+    /// Whether a scope needs another epoch because somebody has lost the entitlement, not because somebody came in.
+    pub(crate) fn must_shut_out(&self, channel: Option<ChannelId>) -> bool {
+        let state = self.state();
+        let mut tips = self.tips(&state, channel).into_iter();
+        !tips.any(|(tip, _)| self.keys.contains_key(&tip) && self.shuts_out(&state, tip, channel))
     }
 
     /// The epoch that this device writes under: the deepest usable tip whose key it holds, then the smallest id.
@@ -426,10 +437,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn want_key(&mut self, id: CommunityId, epoch: EpochId) {
         let mono = self.now.mono;
         if let Some(community) = self.communities.get_mut(&id) {
-            community
-                .asked
-                .entry(epoch)
-                .or_insert((mono, alloquy_ids::MonoMs(0)));
+            community.asked.entry(epoch).or_insert(Asked::new(mono));
         }
         self.ask_keys(id);
     }
@@ -443,10 +451,12 @@ impl<R: CryptoRng> Node<R> {
             .is_some_and(|community| !community.wanted_keys(me).is_empty());
         if lacking {
             self.ask_keys(id);
+        } else {
+            self.tell_missing_keys(id);
         }
     }
 
-    /// Asks connected members for keys that are wanted, each at most every few seconds.
+    /// Asks for keys that are wanted, each again after a pause that grows: own devices first, then members.
     pub(crate) fn ask_keys(&mut self, id: CommunityId) {
         let (me, mono) = (self.me.account(), self.now.mono);
         let Some(community) = self.communities.get_mut(&id) else {
@@ -454,36 +464,27 @@ impl<R: CryptoRng> Node<R> {
         };
         let wanted = community.wanted_keys(me);
         community.asked.retain(|epoch, _| wanted.contains(epoch));
-        if wanted.is_empty() {
-            return;
-        }
-        let mut epochs = Vec::new();
-        for epoch in &wanted {
-            if epochs.len() >= EPOCHS_ASKED_MAX {
-                break;
-            }
-            let asked = community
-                .asked
-                .entry(*epoch)
-                .or_insert((mono, alloquy_ids::MonoMs(0)));
-            if asked.1.0 == 0 || mono.0 >= asked.1.0.saturating_add(KEY_REQUEST_EVERY_MS) {
-                asked.1 = mono;
-                epochs.push(*epoch);
+        let mut by_times: BTreeMap<u32, Vec<EpochId>> = BTreeMap::new();
+        for epoch in wanted.iter().take(EPOCHS_ASKED_MAX) {
+            let asked = community.asked.entry(*epoch).or_insert(Asked::new(mono));
+            if let Some(times) = asked.due(mono) {
+                by_times.entry(times).or_default().push(*epoch);
             }
         }
-        self.timers
-            .set_earlier(Timer::AskKeys(id), mono.plus(KEY_REQUEST_EVERY_MS));
-        if epochs.is_empty() {
-            return;
+        if let Some(next) = community.asked.values().map(Asked::next).min() {
+            self.timers.set(Timer::AskKeys(id), next);
         }
-        let frame = Frame::KeyRequest {
-            community: id,
-            prekey: self.me.prekey.clone(),
-            epochs,
-        };
-        for peer in self.connected_members(id) {
-            self.outbox.send(peer, &frame);
+        for (times, epochs) in by_times {
+            let frame = Frame::KeyRequest {
+                community: id,
+                prekey: self.me.prekey.clone(),
+                epochs,
+            };
+            for peer in self.key_sources(id, times) {
+                self.outbox.send(peer, &frame);
+            }
         }
+        self.tell_missing_keys(id);
     }
 
     /// A member asks for keys: whoever holds them must wrap, for whoever is entitled.
@@ -514,12 +515,18 @@ impl<R: CryptoRng> Node<R> {
             else {
                 continue;
             };
-            if !community.may_be_given(account, *epoch) {
+            if !community.is_entitled(account, channel) {
                 continue;
             }
-            let wraps = match community.keys.get(epoch) {
+            // What was wrapped for it is its own, and so is what another device of its account holds.
+            let given = account == self.me.account() || community.may_be_given(account, *epoch);
+            let wraps = match community.keys.get(epoch).filter(|_| given) {
                 Some(key) => {
-                    let shared = community.share(account, (*epoch, key), channel);
+                    let shared = if account == self.me.account() {
+                        key.clone()
+                    } else {
+                        community.share(account, (*epoch, key), channel)
+                    };
                     vec![epoch::wrap(*epoch, &shared, &prekey.key, &mut self.rng)]
                 }
                 None => {
@@ -556,14 +563,10 @@ impl<R: CryptoRng> Node<R> {
         if held {
             return;
         }
-        let to_me = |wrap: &&Wrap| wrap.to == self.me.prekey.key;
-        let own = |wrap: &Wrap| {
-            let secrets = self.me.record.prekeys.iter().map(|(_, secret)| secret);
-            secrets
-                .into_iter()
-                .find_map(|secret| epoch::unwrap(epoch, wrap, secret))
-        };
-        let Some(key) = wraps.iter().filter(to_me).take(4).find_map(own) else {
+        let own = |wrap: &Wrap| epoch::unwrap(epoch, wrap, self.me.prekey_secret(&wrap.to)?);
+        let newest = |wrap: &&Wrap| wrap.to == self.me.prekey.key;
+        let key = wraps.iter().filter(newest).take(4).find_map(own);
+        let Some(key) = key.or_else(|| wraps.iter().take(4).find_map(own)) else {
             return;
         };
         self.take_key(id, epoch, key);
@@ -633,6 +636,9 @@ impl<R: CryptoRng> Node<R> {
                 content |= place == Place::Content;
                 changes.push((place, changed));
             }
+        }
+        if content && id == self.own.id {
+            self.own_document_changed();
         }
         if content {
             self.tell_members(id);

@@ -45,6 +45,24 @@ impl Community {
         self.authority.state_at(&past)
     }
 
+    /// Accounts that were entitled when an epoch was announced and are now, ascending.
+    pub(crate) fn first_recipients(
+        &self,
+        epoch: EpochId,
+        channel: Option<ChannelId>,
+    ) -> Vec<AccountId> {
+        let state = self.state();
+        let Some(then) = self.announced_in(epoch) else {
+            return Vec::new();
+        };
+        let accounts = state.members.keys().copied();
+        accounts
+            .filter(|account| {
+                entitled(&state, *account, channel) && entitled(&then, *account, channel)
+            })
+            .collect()
+    }
+
     /// Whether an epoch was announced under `all`, so that it may be linked to, and given with its links.
     pub(crate) fn announced_to_all(&self, epoch: EpochId, channel: Option<ChannelId>) -> bool {
         self.announced_in(epoch)

@@ -232,12 +232,17 @@ impl<R: CryptoRng> Node<R> {
             .collect();
         for channel in unread {
             self.tell_unread(id, channel);
+            self.take_waiting_mark(channel);
         }
+        self.note_deletions(id, events);
         if authority {
             self.authority_changed(id, events);
         }
         if content && !authority {
             self.tell_members(id);
+        }
+        if content && id == self.own.id {
+            self.own_document_changed();
         }
         if authority || content {
             // What this account did is shown at once; names of others may change without end.
@@ -363,7 +368,9 @@ impl Community {
         arrived: UnixMs,
     ) -> Option<ChannelId> {
         let header = event.header();
-        if header.device == self.own_device || header.kind != Kind::Sealed {
+        let state = self.state();
+        let by_me = state.account_ever(header.device) == state.account_ever(self.own_device);
+        if header.device == self.own_device || by_me || header.kind != Kind::Sealed {
             return None;
         }
         let Some(Place::Channel(channel)) = self.place(header.scope, event.id()) else {

@@ -80,8 +80,32 @@ pub(crate) const COMPARE_EVERY_MS: u64 = 10_000;
 pub(crate) const COMPARE_GAP_MS: u64 = 250;
 /// Milliseconds that the topics of an epoch are kept after the next one.
 pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
+/// Milliseconds that a body stays after somebody else has deleted it: 7 days, in which the deletion may fall.
+pub(crate) const DELETED_KEPT_MS: u64 = 7 * 24 * 3600 * 1000;
+/// Milliseconds after which it is looked again whether that time is over: clocks are set while a node runs.
+pub(crate) const DELETED_LOOK_EVERY_MS: u64 = 3600 * 1000;
+/// Milliseconds after which a prekey is replaced, and for which the private part of the one before is kept: 30 days.
+pub(crate) const PREKEY_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Milliseconds between two looks at the prekey's age: clocks are set while a node runs.
+pub(crate) const PREKEY_LOOK_EVERY_MS: u64 = 3600 * 1000;
+/// Milliseconds within which what was read is told together.
+pub(crate) const RECEIPTS_EVERY_MS: u64 = 2_000;
+/// Arrivals that are looked at to tell how far an author was read: what is older was told before.
+pub(crate) const RECEIPT_WALK_MAX: usize = 4_096;
+/// Milliseconds between two writings of a draft for own devices: nobody reads along letter by letter.
+pub(crate) const DRAFTS_EVERY_MS: u64 = 5_000;
+/// Milliseconds within which other changes for own devices are written together.
+pub(crate) const OWN_DOCUMENT_EVERY_MS: u64 = 1_000;
+/// Peers that the self document names of a community: with eight addresses of the greatest length each they fit.
+pub(crate) const BOOTSTRAP_PEERS_MAX: usize = 4;
 /// Milliseconds between two requests for the same epoch's key.
 pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
+/// Longest pause between two requests for the same key, milliseconds: whoever connects is asked at once anyway.
+pub(crate) const KEY_REQUEST_PAUSE_MAX_MS: u64 = 5 * 60 * 1000;
+/// Members asked for a key at once: any one of them that holds it will do.
+pub(crate) const KEY_PEERS_ASKED_MAX: usize = 8;
+/// Accounts named to faces that can help with a key that is missing: a sentence holds no more.
+pub(crate) const KEY_HOLDERS_NAMED_MAX: usize = 8;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
 pub(crate) const KEY_PATIENCE_MS: u64 = 5_000;
 /// Milliseconds within which those who are let in under `since join` begin with one epoch.
@@ -153,9 +177,9 @@ pub(crate) const WAITING_WALK_MAX: usize = 1_000;
 /// Rows of events of one community, ever: a thousand a second for 8,900 years. The numbers of a damaged store end here.
 pub(crate) const ROWS_MAX: u64 = 1 << 48;
 /// Pause before a device brings in what another device of its account has changed: that one does so at once.
-pub const EMBED_AFTER_MS: u64 = 2_000;
+pub(crate) const EMBED_AFTER_MS: u64 = 2_000;
 /// Spread of that pause over an account's devices, so that seldom two bring in the same.
-pub const EMBED_SPREAD_MS: u64 = 8_000;
+pub(crate) const EMBED_SPREAD_MS: u64 = 8_000;
 /// Bytes of a pairing link, decoded: a key, a secret and eight addresses.
 pub(crate) const LINK_BYTES_MAX: usize = 4 * 1024;
 /// Milliseconds that a pairing code stands.

@@ -62,6 +62,7 @@ impl<R: CryptoRng> Node<R> {
         self.views.directs_changed();
         self.refresh_topics(id);
         self.begin_with_newcomers(id, events);
+        self.follow_membership(id);
         self.keep_peers();
         if !self.held_gossip.is_empty() {
             self.retry_held_gossip();
@@ -217,12 +218,18 @@ impl<R: CryptoRng> Node<R> {
             .entry(device)
             .or_default()
             .entry(log)
-            .or_insert((0, true));
+            .or_default();
         let before = *held;
-        if height <= before.0 && (before.1 || !opened) {
+        let opened = if opened { height } else { 0 };
+        *held = (height.max(before.0), opened.max(before.1));
+        if *held == before {
             return;
         }
-        *held = (height.max(before.0), opened);
+        let first = if held.1 > before.1 {
+            before.1
+        } else {
+            before.0
+        };
         let record = crate::record::HeldRecord(
             community.held[&device]
                 .iter()
@@ -232,7 +239,7 @@ impl<R: CryptoRng> Node<R> {
                 .collect(),
         );
         let write = put(&Key::Held(id, device), &record);
-        let newly = community.own_events(place, log.1, before.0..height);
+        let newly = community.events_of_log(place, (own, log.1), first..height);
         self.outbox.store(vec![write], After::Nothing);
         for event in newly {
             self.tell_delivery(id, event);
@@ -241,18 +248,17 @@ impl<R: CryptoRng> Node<R> {
 }
 
 impl crate::community::Community {
-    /// Ids of the own events of one log with these positions, newest first, at most 64: faces are told of those.
-    fn own_events(
+    /// Ids of the events of one log with these positions, newest first, at most 64: faces are told of those.
+    pub(crate) fn events_of_log(
         &self,
         place: Place,
-        incarnation: u32,
+        (device, incarnation): (alloquy_ids::DeviceId, u32),
         seqs: std::ops::Range<u64>,
     ) -> Vec<EventId> {
         let Some(dag) = self.dag(place) else {
             return Vec::new();
         };
-        let own = self.own_device;
-        let mut next = dag.log_head(own, incarnation).map(VerifiedEvent::id);
+        let mut next = dag.log_head(device, incarnation).map(VerifiedEvent::id);
         let mut found = Vec::new();
         while let Some(event) = next.and_then(|id| dag.get(id))
             && event.header().seq >= seqs.start

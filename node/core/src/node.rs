@@ -87,6 +87,10 @@ pub struct Node<R> {
     /// Newcomers to be welcomed when their admission is durable.
     pub(crate) welcomes: BTreeMap<alloquy_ids::EventId, NetworkKey>,
     pub(crate) views: Views,
+    /// What all devices of the account share.
+    pub(crate) own: crate::own_document::OwnDocument,
+    /// When the present prekey was made; `None` before the first start.
+    pub(crate) prekey_made: Option<UnixMs>,
     /// What faces keep, by name.
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
     /// Templates that were kept, by name.
@@ -147,6 +151,14 @@ pub(crate) enum Timer {
     Waiting(CommunityId),
     /// The time has come that an event claims.
     HeldBack(CommunityId),
+    /// Write what changed and follows the account.
+    OwnDocument,
+    /// Drop bodies that were deleted long enough ago.
+    Deleted(CommunityId),
+    /// Look at the age of the prekey.
+    Prekey,
+    /// Tell authors how far they were read.
+    Receipts(CommunityId),
     /// Bring what changed of the account's devices into a community, if nobody else has.
     Embed(CommunityId),
     /// A pairing by a code ends.
@@ -381,6 +393,10 @@ impl<R: CryptoRng> Node<R> {
             Timer::Lists => {}
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
+            Timer::OwnDocument => self.write_own_document(),
+            Timer::Deleted(community) => self.drop_deleted(community),
+            Timer::Prekey => self.renew_prekey(),
+            Timer::Receipts(community) => self.tell_read(community),
             Timer::Embed(community) => self.embed_identity(community),
             Timer::Link => self.link_tick(),
         }

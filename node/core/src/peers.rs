@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloquy_api::Event;
-use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
@@ -31,10 +31,14 @@ pub(crate) struct Session {
     pub(crate) seen: Option<Standing>,
     /// Whether the last comparison found both copies equal.
     pub(crate) equal: bool,
+    /// Since when every comparison has found that; `None` while it is not so.
+    pub(crate) equal_since: Option<UnixMs>,
     /// The own heads were stated by marks since both copies were last equal.
     pub(crate) marked: bool,
     /// Proofs of membership sent over this connection.
     pub(crate) proofs: u32,
+    /// How far the peer was told that its account's logs were read here.
+    pub(crate) told_read: BTreeMap<crate::receipts::Log, u64>,
 }
 
 /// Addresses of co-members, and the own ones.
@@ -129,6 +133,7 @@ impl<R: CryptoRng> Node<R> {
             });
             if let Some((account, device)) = member {
                 self.device_lost(id, account, device);
+                self.tell_missing_keys(id);
             }
         }
         if let Some(account) = self.any_account_of(key) {
@@ -185,6 +190,9 @@ impl<R: CryptoRng> Node<R> {
         self.send_signal_to(key, id);
         let at = self.now.mono.plus(crate::limits::PROVE_AFTER_MS);
         self.timers.set(Timer::Prove(key, id), at);
+        self.ask_newly_connected(key, id);
+        self.tell_read_soon(id);
+        self.tell_prekey(key, id);
     }
 
     pub(crate) fn session(&mut self, key: NetworkKey, id: CommunityId) -> Option<&mut Session> {

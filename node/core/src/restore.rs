@@ -27,7 +27,9 @@ use crate::limits::ROWS_MAX;
 use crate::link::Links;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
+use crate::own_document::{OwnDocument, PendingRecord};
 use crate::peers::Book;
+use crate::receipts::ReadLogs;
 use crate::record::{
     AccountRecord, AddressesRecord, FORMAT, HeldRecord, Key, Membership, Row, RowEvents,
 };
@@ -73,11 +75,14 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Prekey(id, device) | Key::Held(id, device) => {
             format!("device {} of community {}", device.short(), id.short())
         }
+        Key::ReadBy(id, _) => format!("what others have read in community {}", id.short()),
         Key::Addresses(key) => format!("addresses of {}", key.short()),
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
         Key::Arriving(id) => format!("community {} that is on its way", id.short()),
+        Key::PrekeyMade => "when the prekey was made".to_owned(),
+        Key::OwnPending => "changes for own devices".to_owned(),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
@@ -97,6 +102,7 @@ struct Parts {
     read: BTreeMap<ChannelId, u64>,
     prekeys: Vec<PrekeyRecord>,
     held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
+    read_by: BTreeMap<alloquy_ids::AccountId, ReadLogs>,
 }
 
 /// All records, sorted by what they are about.
@@ -111,6 +117,8 @@ struct Records {
     arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
     people: People,
+    own: PendingRecord,
+    prekey_made: Option<UnixMs>,
 }
 
 impl Records {
@@ -161,6 +169,11 @@ impl Records {
                     self.parts(*id).held.push((*device, record));
                 }
             }
+            Key::ReadBy(id, account) => {
+                if let Ok(logs) = ReadLogs::from_bytes(value) {
+                    self.parts(*id).read_by.insert(*account, logs);
+                }
+            }
             Key::Addresses(peer) => {
                 if let Ok(addresses) = AddressesRecord::from_bytes(value) {
                     self.book.of.insert(*peer, addresses.0);
@@ -175,6 +188,13 @@ impl Records {
                 self.kept.insert(name.clone(), text.into());
             }
             Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
+            Key::PrekeyMade => {
+                let bytes = value
+                    .try_into()
+                    .map_err(|_length| damaged(&key, "not eight bytes"))?;
+                self.prekey_made = Some(UnixMs(u64::from_le_bytes(bytes)));
+            }
+            Key::OwnPending => self.own = decode(&key, value)?,
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
@@ -266,6 +286,7 @@ fn build(
     community.keys = parts.keys;
     community.wraps = parts.wraps;
     community.read = parts.read;
+    community.read_by = parts.read_by;
     let mut arrived = BTreeMap::new();
     let mut all = Vec::new();
     for (number, at, events) in rows {
@@ -296,6 +317,7 @@ fn build(
     for event in &batch.new {
         let at = arrived.get(&event.id()).copied().unwrap_or_default();
         community.note_arrival(event, at);
+        community.note_deletion(event, at);
     }
     for record in parts.prekeys {
         community.prekeys.insert(record.device, record);
@@ -356,6 +378,7 @@ impl<R: CryptoRng> Node<R> {
                 communities.insert(id, community);
             }
         }
+        let own = OwnDocument::new(me.account(), all.own);
         let mut node = Self {
             rng,
             now,
@@ -378,6 +401,8 @@ impl<R: CryptoRng> Node<R> {
             links: Links::default(),
             restore_asks: BTreeMap::new(),
             people: all.people,
+            own,
+            prekey_made: all.prekey_made,
             recovery: all.recovery,
         };
         node.begin(nonce);
@@ -415,10 +440,14 @@ impl<R: CryptoRng> Node<R> {
                     .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
             }
             self.await_held(id);
+            self.await_deleted(id);
             self.refresh_topics(id);
+            self.note_missing_keys(id);
             self.learn_own_identity(id);
         }
         self.hold_own();
+        self.begin_own_document();
+        self.renew_prekey();
         self.keep_peers();
     }
 }

@@ -253,6 +253,7 @@ impl<R: CryptoRng> Node<R> {
         next.peers = u32::try_from(members.count()).unwrap_or(u32::MAX);
         next.templates = shared(Some(&next.templates), self.template_views());
         next.kept = Arc::clone(&self.kept);
+        next.receipts = self.tells_receipts();
         next.devices = shared(Some(&next.devices), self.device_views());
         next.recovery_pending = self.recovery.is_some();
         next.requested = shared(Some(&next.requested), self.requested());

@@ -196,6 +196,13 @@ impl<R: CryptoRng> Node<R> {
             } => {
                 self.held(id, device, (scope, incarnation), height, opened);
             }
+            Frame::ReadUpTo {
+                scope,
+                device: of,
+                incarnation,
+                height,
+                ..
+            } => self.read_up_to(id, account, (scope, of, incarnation), height),
             Frame::Signal(signal) => {
                 let signed = keys::verify(&signal.device.0, &signal.message(), &signal.signature);
                 if !signed || signal.device != device {
@@ -407,13 +414,14 @@ impl<R: CryptoRng> Node<R> {
         let Some(mine) = self.standing_with(from, id) else {
             return;
         };
-        let mono = self.now.mono;
+        let (mono, wall) = (self.now.mono, self.now.wall);
         let me = self.me.network;
         let Some(session) = self.session(from, id) else {
             return;
         };
         session.seen = Some(theirs);
         session.equal = theirs.agrees(&mine);
+        session.equal_since = session.equal.then(|| session.equal_since.unwrap_or(wall));
         session.marked &= !session.equal;
         let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
         if theirs.agrees(&mine) {

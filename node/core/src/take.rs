@@ -352,6 +352,8 @@ impl Community {
         rebuilt.prekeys = self.prekeys;
         rebuilt.next_row = self.next_row;
         rebuilt.held = self.held;
+        rebuilt.read_by = self.read_by;
+        rebuilt.deleted = self.deleted;
         rebuilt.arrivals = self.arrivals;
         rebuilt.read = self.read;
         rebuilt.unread = self.unread;

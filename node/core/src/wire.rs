@@ -101,6 +101,14 @@ pub(crate) enum Frame {
         height: u64,
         opened: bool,
     },
+    /// The sender's account has read the log up to `height`; the log is the receiver's account's.
+    ReadUpTo {
+        community: CommunityId,
+        scope: ScopeId,
+        device: DeviceId,
+        incarnation: u32,
+        height: u64,
+    },
     /// The sender's word about itself.
     Signal(Box<Signal>),
     /// The sender ends.
@@ -391,6 +399,7 @@ impl Frame {
             Self::Pairing(_) => 17,
             Self::Restoring(_) => 18,
             Self::Arrive(_) => 19,
+            Self::ReadUpTo { .. } => 25,
             Self::DirectHello(_) => 21,
             Self::DirectAnswer { .. } => 22,
         }
@@ -446,6 +455,18 @@ impl Frame {
                 w.varint(*height);
                 w.u8(u8::from(*opened));
             }
+            Self::ReadUpTo {
+                scope,
+                device,
+                incarnation,
+                height,
+                ..
+            } => {
+                scope.write(w);
+                device.write(w);
+                w.u32(*incarnation);
+                w.varint(*height);
+            }
             Self::Marks { scopes, .. } => w.list(scopes),
             Self::Pairing(pairing) => pairing.write(w),
             Self::Restoring(restoring) => restoring.write(w),
@@ -469,6 +490,7 @@ impl Frame {
             | Self::KeyRequest { community, .. }
             | Self::Keys { community, .. }
             | Self::Ack { community, .. }
+            | Self::ReadUpTo { community, .. }
             | Self::Marks { community, .. }
             | Self::DirectAnswer { community } => Some(*community),
             Self::DirectHello(hello) => Some(hello.community),
@@ -575,6 +597,13 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
         14 => Frame::JoinDecided {
             community,
             account: AccountId::read(r)?,
+        },
+        25 => Frame::ReadUpTo {
+            community,
+            scope: ScopeId::read(r)?,
+            device: DeviceId::read(r)?,
+            incarnation: r.u32("incarnation")?,
+            height: r.varint("height")?,
         },
         15 => Frame::Marks {
             community,

@@ -133,6 +133,7 @@ pub(crate) fn window(messages: impl IntoIterator<Item = MessageView>) -> WindowS
         complete: true,
         read: None,
         typing: Vec::new(),
+        ..WindowSnapshot::default()
     }
 }
 

@@ -193,6 +193,7 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
             messages: vec![message()],
             complete: true,
             complete_since: Some(TIME),
+            confirmed: Confirmed { peers: 2, homes: 1 },
         },
         ReplyKind::Members => Reply::Members {
             members: vec![member()],

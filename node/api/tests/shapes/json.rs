@@ -33,7 +33,7 @@ fn replies_have_the_shapes_of_the_contract() {
         {"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba"}
         {"invite":"alloquy://join/aeaqcaibaeaqcaibaeaq","id":"aydambqgaydambqgaydambqgaydambqgaydambqgaydambqgayda"}
         {"message":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq"}
-        {"messages":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":null,"reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}],"complete":true,"complete_since":1700000000000}
+        {"messages":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":null,"reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}],"complete":true,"complete_since":1700000000000,"confirmed":{"peers":2,"homes":1}}
         {"members":[{"account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","name":"Ana","roles":["Moderators"],"online":true,"availability":"online","rank":50,"owner":true}]}
         {"channels":[{"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","kind":"text","name":"general","topic":"","category":"beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq","position":0,"private":false,"unread":3,"mentions":1,"rights":["view","send"],"slow_mode_ms":0,"overwrites":[{"target":{"role":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},"allow":[],"deny":["send"]}]}]}
         {"communities":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","name":"club","topic":"","members":2,"online":1}]}
@@ -71,6 +71,7 @@ fn empty_replies_are_told_apart() {
             messages: vec![],
             complete: false,
             complete_since: None,
+            confirmed: Confirmed::default(),
         },
         Reply::Members { members: vec![] },
         Reply::Channels { channels: vec![] },
@@ -347,7 +348,7 @@ proptest! {
                 message: message.clone(),
             });
         }
-        json(&Reply::History { messages, complete, complete_since: since.map(UnixMs) });
+        json(&Reply::History { messages, complete, complete_since: since.map(UnixMs), confirmed: Confirmed::default() });
     }
 
     #[test]

@@ -2,17 +2,22 @@
 
 mod carriers;
 mod contract;
+mod deleted;
 mod devices;
 mod faces;
 mod forger;
 mod history;
 mod hostile;
+mod missing;
 mod moderation;
 mod own;
+mod own_document;
 mod peers;
+mod prekeys;
 mod presence;
 mod quarrel;
 mod raid;
+mod receipts;
 mod removal;
 mod rules;
 mod store;
