@@ -125,7 +125,7 @@ impl Canonical for Reachable {
 
 impl<R: CryptoRng> Node<R> {
     /// The own conversation, once it is there and this device is in it.
-    fn own_community(&self) -> Option<&Community> {
+    pub(crate) fn own_community(&self) -> Option<&Community> {
         self.communities
             .get(&self.own.id)
             .filter(|community| community.active)
@@ -170,7 +170,8 @@ impl<R: CryptoRng> Node<R> {
     /// Writes what has waited long enough.
     pub(crate) fn write_own_document(&mut self) {
         let (id, mono) = (self.own.id, self.now.mono);
-        if self.own.pending.is_empty() || self.own_community().is_none() {
+        let silent = !self.me.acts() || self.own_community().is_none();
+        if self.own.pending.is_empty() || silent {
             return;
         }
         let again = mono.plus(OWN_DOCUMENT_EVERY_MS);

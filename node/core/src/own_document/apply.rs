@@ -202,6 +202,7 @@ impl<R: CryptoRng> Node<R> {
                     writes.extend(self.take_kept(name, text));
                 }
                 (Field::ReadMark(channel), Value::Text(_)) => self.take_mark(*channel),
+                (Field::DeviceName(_), Value::Text(_)) => self.views.node_changed(),
                 (Field::Contact(account), Value::Bytes(bytes)) => {
                     writes.extend(self.take_contact(*account, bytes));
                 }

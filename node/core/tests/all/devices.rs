@@ -107,7 +107,33 @@ fn a_linked_device_has_the_history_the_rights_and_the_name_of_its_account() {
     let all = [(true, DeviceState::Active), (false, DeviceState::Active)];
     assert_eq!(states(&mut world, 0), all);
     assert_eq!(states(&mut world, 2), all);
-    assert_eq!(world.snapshot(2).devices.len(), 2);
+    // Names are shared by own devices, and with nobody else.
+    let phone = device(&world, 2);
+    assert_eq!(names(&mut world, 0), ["", "phone"]);
+    world.ok(0, "device name phone \"canary in the pocket\"");
+    world.pass(30_000);
+    assert_eq!(names(&mut world, 2), ["canary in the pocket", ""]);
+    let short = &phone[..8];
+    world.ok(2, &format!("device name {short} pocket"));
+    let unknown = world.line(2, "device name tablet desk").unwrap_err();
+    assert_eq!(unknown.code, ErrorCode::UnknownName);
+    world.pass(30_000);
+    assert_eq!(names(&mut world, 0), ["", "pocket"]);
+    let on_the_wire = |wire: &[bytes::Bytes]| {
+        let name = b"canary in the pocket";
+        wire.iter()
+            .any(|frame| frame.windows(name.len()).any(|part| part == name))
+    };
+    assert!(!on_the_wire(&world.wire));
+}
+
+fn names(world: &mut World, at: usize) -> Vec<String> {
+    let snapshot = world.snapshot(at);
+    snapshot
+        .devices
+        .iter()
+        .map(|view| view.name.clone())
+        .collect()
 }
 
 #[test]
