@@ -42,7 +42,8 @@ impl RecoveryKeys {
 }
 
 /// What stands for a signing key until its use reveals it.
-pub(super) fn commitment_of(public: &[u8; 32]) -> [u8; 32] {
+#[must_use]
+pub fn commitment_of(public: &[u8; 32]) -> [u8; 32] {
     derive("alloquy recovery commitment v1", &[public])
 }
 

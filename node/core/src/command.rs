@@ -96,6 +96,12 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn command_until(&mut self, origin: Origin, command: Command, due: alloquy_ids::MonoMs) {
+        let joins = matches!(command, Command::Join { .. });
+        if (writes(&command) || joins)
+            && let Some(stopped) = self.me.stopped()
+        {
+            return self.outbox.done(origin, Err(stopped));
+        }
         if let Err(refusal) = self.open_for(&command) {
             return self.outbox.done(origin, Err(refusal));
         }
@@ -138,12 +144,6 @@ impl<R: CryptoRng> Node<R> {
                     format!("{fault}; nothing was written, nothing was sent"),
                 ));
             }
-        }
-        let joins = matches!(command, Command::Join { .. });
-        if (writes(&command) || joins)
-            && let Some(stopped) = self.me.stopped()
-        {
-            return Err(stopped);
         }
         match command {
             Command::Join { link } => self.join(origin, &link),

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use alloquy_api::{CommandError, ErrorCode, Event, Reply};
+use alloquy_api::{CommandError, ErrorCode, Event};
 use alloquy_ids::{CommunityId, DeviceId, EpochId};
 use alloquy_schema::authority::State;
 use alloquy_schema::authority::op::AuthorityOp;
@@ -21,7 +21,6 @@ use rand_core::CryptoRng;
 
 use crate::author::Draft;
 use crate::history::policy;
-use crate::io::Origin;
 use crate::limits::{EMBED_AFTER_MS, EMBED_SPREAD_MS, WRAPS_MAX};
 use crate::node::{Me, Node, Timer};
 use crate::outbox::{After, put, put_bytes};
@@ -67,12 +66,12 @@ impl<R: CryptoRng> Node<R> {
         Ok(self.take_identity(&log))
     }
 
-    /// Signs an operation on the account, and brings it into every community. `answer` is given when the changed log
-    /// is durable.
+    /// Signs an operation on the account, and brings it into every community. `after` follows when the changed log is
+    /// durable.
     pub(crate) fn change_identity(
         &mut self,
         op: &IdentityOp,
-        answer: Option<(Origin, Reply)>,
+        after: After,
     ) -> Result<(), CommandError> {
         let refused = |error: IdentityError| CommandError::new(ErrorCode::Limit, error.to_string());
         if let Some(stopped) = self.me.stopped() {
@@ -91,7 +90,8 @@ impl<R: CryptoRng> Node<R> {
         }
         self.me.parting = false;
         self.take_identity(&log);
-        self.store_account(answer);
+        self.outbox
+            .store(vec![put(&Key::Account, &self.me.record)], after);
         Ok(())
     }
 

@@ -79,7 +79,7 @@ impl<R: CryptoRng> Node<R> {
         let me = self.me.account();
         let chain = self.me.record.chain.clone();
         let held = self.communities.contains_key(&direct::id(me, me));
-        if held {
+        if held || !self.me.acts() {
             return;
         }
         let since = self.now.wall;

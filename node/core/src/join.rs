@@ -9,17 +9,18 @@ mod requests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
-use alloquy_ids::{CommunityId, EventId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, EpochId, EventId, MonoMs, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::authority::op::{AuthorityOp, Join};
 use alloquy_schema::body::Body;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::content::{ContentOp, Field, Value};
-use alloquy_schema::epoch;
+use alloquy_schema::epoch::{self, EpochKey};
 use alloquy_schema::keys::DeviceKey;
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
+use crate::arrive::Bootstrap;
 use crate::author::Draft;
 use crate::community::{Community, Place};
 use crate::ingest::Incoming;
@@ -43,8 +44,9 @@ pub(crate) use requests::Request;
 pub(crate) struct JoinAttempt {
     /// Clients that wait for it.
     pub(crate) origins: Vec<Origin>,
-    link: InviteLink,
-    join: Join,
+    way: Way,
+    /// Peers that are known to have the community, with their addresses.
+    peers: Vec<(NetworkKey, Vec<String>)>,
     /// Peers that spoke of the community without being named by the link: members, it seems.
     met: BTreeSet<NetworkKey>,
     /// Members that were asked.
@@ -58,6 +60,15 @@ pub(crate) struct JoinAttempt {
     until: MonoMs,
 }
 
+/// How this device comes in.
+#[derive(Debug)]
+enum Way {
+    /// By an invite.
+    Invite(Box<(InviteLink, Join)>),
+    /// As a later device of a member: with keys that it knows already.
+    Device(Vec<(EpochId, EpochKey)>),
+}
+
 /// A newcomer's join that waits until own logs may be written to.
 #[derive(Debug)]
 pub(crate) struct HeldJoin {
@@ -68,12 +79,34 @@ pub(crate) struct HeldJoin {
 impl JoinAttempt {
     /// Whether the invite names this peer.
     pub(crate) fn names(&self, key: NetworkKey) -> bool {
-        self.link.peers.iter().any(|(peer, _)| *peer == key)
+        self.peers.iter().any(|(peer, _)| *peer == key)
+    }
+
+    /// The invite's link.
+    fn link(&self) -> Option<&InviteLink> {
+        match &self.way {
+            Way::Invite(invite) => Some(&invite.0),
+            Way::Device(_) => None,
+        }
+    }
+
+    fn new(way: Way, peers: Vec<(NetworkKey, Vec<String>)>, until: MonoMs) -> Self {
+        Self {
+            origins: Vec::new(),
+            way,
+            peers,
+            met: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            came: Vec::new(),
+            waiting: false,
+            admitted: false,
+            until,
+        }
     }
 
     /// Peers to connect to.
     pub(crate) fn peers(&self) -> BTreeMap<NetworkKey, Vec<String>> {
-        self.link.peers.iter().cloned().collect()
+        self.peers.iter().cloned().collect()
     }
 }
 
@@ -131,7 +164,7 @@ impl<R: CryptoRng> Node<R> {
         if let Some(attempt) = self
             .joins
             .get_mut(&id)
-            .filter(|attempt| attempt.link == link)
+            .filter(|attempt| attempt.link() == Some(&link))
         {
             if attempt.waiting {
                 self.outbox
@@ -154,21 +187,26 @@ impl<R: CryptoRng> Node<R> {
         let earlier = self.joins.remove(&id);
         let mut origins = earlier.map(|attempt| attempt.origins).unwrap_or_default();
         origins.push(origin);
-        let attempt = JoinAttempt {
-            origins,
-            link,
-            join,
-            met: BTreeSet::new(),
-            asked: BTreeSet::new(),
-            came: Vec::new(),
-            waiting: false,
-            admitted: false,
-            until,
-        };
+        let peers = link.peers.clone();
+        let mut attempt = JoinAttempt::new(Way::Invite(Box::new((link, join))), peers, until);
+        attempt.origins = origins;
         self.joins.insert(id, attempt);
         self.keep_peers();
         self.join_next(id);
         Ok(())
+    }
+
+    /// A community of this account is to be had from these peers: they are asked until one gives it.
+    pub(crate) fn await_arrival(&mut self, id: CommunityId, bootstrap: Bootstrap) {
+        if self.joins.contains_key(&id) {
+            return;
+        }
+        let Bootstrap { peers, keys } = bootstrap;
+        let for_ever = MonoMs(u64::MAX);
+        let attempt = JoinAttempt::new(Way::Device(keys), peers, for_ever);
+        self.joins.insert(id, attempt);
+        self.keep_peers();
+        self.join_next(id);
     }
 
     pub(crate) fn room_for_community(&self) -> Result<(), CommandError> {
@@ -208,17 +246,19 @@ impl<R: CryptoRng> Node<R> {
             return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
         }
         if attempt.admitted {
-            self.timers.set(Timer::Join(id), attempt.until);
+            if matches!(attempt.way, Way::Invite(_)) {
+                self.timers.set(Timer::Join(id), attempt.until);
+            }
             return;
         }
         let connected: Vec<_> = attempt
-            .link
             .peers
             .iter()
             .map(|(key, _)| *key)
             .chain(attempt.met.iter().copied())
             .filter(|key| self.peers.contains_key(key))
             .collect();
+        let waiting = attempt.waiting;
         let next = connected
             .iter()
             .copied()
@@ -226,15 +266,19 @@ impl<R: CryptoRng> Node<R> {
         match next {
             Some(key) => {
                 attempt.asked.insert(key);
-                let frame = Frame::JoinRequest {
-                    join: Box::new(attempt.join.clone()),
-                    name,
+                let join = match &attempt.way {
+                    Way::Invite(invite) => Some(Box::new(invite.1.clone())),
+                    Way::Device(_) => None,
+                };
+                let frame = match join {
+                    Some(join) => Frame::JoinRequest { join, name },
+                    None => self.arrive_frame(id, false),
                 };
                 self.outbox.send(key, &frame);
             }
             None => attempt.asked.clear(),
         }
-        let again = match attempt.waiting {
+        let again = match waiting {
             true => REQUEST_EVERY_MS,
             false => JOIN_RETRY_MS,
         };
@@ -292,7 +336,7 @@ impl<R: CryptoRng> Node<R> {
         }
         // Another member may know more (an invite that has not reached this one) or have room.
         let connected = |key: &NetworkKey| self.peers.contains_key(key);
-        let mut peers = attempt.link.peers.iter().map(|(key, _)| key);
+        let mut peers = attempt.peers.iter().map(|(key, _)| key);
         let others = peers.any(|key| connected(key) && !attempt.asked.contains(key));
         if others {
             self.join_next(id);
@@ -324,7 +368,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn requested(&self) -> BTreeMap<CommunityId, String> {
         let waiting = self.joins.iter().filter(|(_, attempt)| attempt.waiting);
         waiting
-            .map(|(id, attempt)| (*id, attempt.link.name.clone()))
+            .filter_map(|(id, attempt)| Some((*id, attempt.link()?.name.clone())))
             .collect()
     }
 
@@ -415,8 +459,20 @@ impl<R: CryptoRng> Node<R> {
         let Some((account, _)) = community.device_of(to) else {
             return;
         };
-        let events: Vec<_> = community.authority.dag().iter().cloned().collect();
-        let mut events = events;
+        self.send_authority(to, id, account);
+        self.give_current_keys(to, id);
+        self.open_session(to, id);
+        // The session may have begun when the admission was applied, before the newcomer could understand it.
+        self.compare(to, id);
+        self.send_signal_to(to, id);
+    }
+
+    /// Gives the whole authority log, and prekeys.
+    pub(crate) fn send_authority(&mut self, to: NetworkKey, id: CommunityId, account: AccountId) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let mut events: Vec<_> = community.authority.dag().iter().cloned().collect();
         events.sort_by_key(alloquy_schema::event::VerifiedEvent::order_key);
         let ranges: Vec<_> = community
             .pack_for_member(account, id.into(), &events)
@@ -462,11 +518,6 @@ impl<R: CryptoRng> Node<R> {
                 records: prekeys,
             },
         );
-        self.give_current_keys(to, id);
-        self.open_session(to, id);
-        // The session may have begun when the admission was applied, before the newcomer could understand it.
-        self.compare(to, id);
-        self.send_signal_to(to, id);
     }
 
     /// Wraps the epochs that a writer would choose now for one connected member.
@@ -629,8 +680,16 @@ impl<R: CryptoRng> Node<R> {
             .communities
             .get(&id)
             .is_some_and(|community| community.state().is_member(me));
+        let mut keys = Vec::new();
         if let Some(attempt) = self.joins.get_mut(&id).filter(|_| member) {
             attempt.admitted = true;
+            if let Way::Device(known) = &mut attempt.way {
+                keys = std::mem::take(known);
+                self.bring_in_own(id);
+            }
+        }
+        for (epoch, key) in keys {
+            self.take_key(id, epoch, key);
         }
         self.open_session(from, id);
         self.ask_for(id, &[Place::Content], from);
@@ -642,8 +701,13 @@ impl<R: CryptoRng> Node<R> {
             let named = community.kind() == CommunityKind::Direct || !community.name().is_empty();
             community.active && named
         });
-        if !ready {
+        let arrives = self.joins.get(&id);
+        let arrives = arrives.is_some_and(|attempt| matches!(attempt.way, Way::Device(_)));
+        if !ready && !(arrives && self.communities.get(&id).is_some_and(|held| held.active)) {
             return;
+        }
+        if arrives {
+            self.arrived(id);
         }
         self.introduce(id);
         let Some(attempt) = self.joins.remove(&id) else {
@@ -672,7 +736,13 @@ impl<R: CryptoRng> Node<R> {
             .timeouts
             .get(&me)
             .is_some_and(|(_, until)| self.now.wall < *until);
-        if community.writing_epoch(None).is_none() || self.store_fault.is_some() || timed_out {
+        // A device that came back by the recovery words learns the name first.
+        let nameless = self.me.record.name.is_empty();
+        if community.writing_epoch(None).is_none()
+            || self.store_fault.is_some()
+            || timed_out
+            || nameless
+        {
             return;
         }
         let profile = (self.me.record.name.clone(), self.me.record.about.clone());

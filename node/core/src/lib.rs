@@ -9,6 +9,7 @@
 //! Deliberately absent: sockets, files, clocks, entropy of its own, and every form of text for people but
 //! the sentences of errors and of the audit log.
 
+mod arrive;
 mod author;
 mod command;
 mod community;
@@ -22,8 +23,10 @@ mod ingest;
 pub mod io;
 mod join;
 pub mod limits;
+mod link;
 mod membership;
 mod missing;
+mod newcomer;
 mod node;
 mod outbox;
 mod own_document;
@@ -32,6 +35,7 @@ mod prekeys;
 mod presence;
 mod receipts;
 mod record;
+mod recover;
 mod restore;
 mod snapshot;
 mod sync;
@@ -45,6 +49,7 @@ mod wire;
 pub use io::{
     Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,
 };
+pub use newcomer::{Newcomer, OtherDevices, Settled, link_peers};
 pub use node::{Founded, Node, found};
 pub use restore::RestoreError;
 pub use snapshot::Snapshots;

@@ -104,6 +104,8 @@ pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
 pub(crate) const KEY_REQUEST_PAUSE_MAX_MS: u64 = 5 * 60 * 1000;
 /// Members asked for a key at once: any one of them that holds it will do.
 pub(crate) const KEY_PEERS_ASKED_MAX: usize = 8;
+/// Peers that are remembered to have asked for one key that was not here: others ask again.
+pub(crate) const KEYS_OWED_MAX: usize = 64;
 /// Accounts named to faces that can help with a key that is missing: a sentence holds no more.
 pub(crate) const KEY_HOLDERS_NAMED_MAX: usize = 8;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
@@ -176,6 +178,38 @@ pub(crate) const FIELDS_PER_EVENT: usize = 32;
 pub(crate) const WAITING_WALK_MAX: usize = 1_000;
 /// Rows of events of one community, ever: a thousand a second for 8,900 years. The numbers of a damaged store end here.
 pub(crate) const ROWS_MAX: u64 = 1 << 48;
+/// Pause before a device brings in what another device of its account has changed: that one does so at once.
+pub const EMBED_AFTER_MS: u64 = 2_000;
+/// Spread of that pause over an account's devices, so that seldom two bring in the same.
+pub const EMBED_SPREAD_MS: u64 = 8_000;
+/// Bytes of a pairing link, decoded: a key, a secret and eight addresses.
+pub(crate) const LINK_BYTES_MAX: usize = 4 * 1024;
+/// Milliseconds that a pairing code stands.
+pub(crate) const LINK_OFFER_MS: u64 = 10 * 60 * 1000;
+/// Milliseconds that a guest looks for who shows its code: mDNS answers within seconds, a dial within half a minute.
+pub(crate) const LINK_SEARCH_MS: u64 = 60 * 1000;
+/// Milliseconds that two sides that know a code may take for the rest.
+pub(crate) const LINK_TALK_MS: u64 = 60 * 1000;
+/// Milliseconds by which the two clocks may part while a code stands: a clock that is kept by the network moves less.
+pub(crate) const LINK_CLOCK_SLACK_MS: u64 = 10 * 60 * 1000;
+/// How often one peer may ask for one code: it may have lost its connection twice.
+pub(crate) const LINK_ASKS_MAX: u32 = 3;
+/// Guests that were answered and have not confirmed, at once: most peers of a local network ask nobody.
+pub(crate) const LINK_PENDING_MAX: usize = 8;
+/// Peers that a guest asks for one code at once: those of a large local network.
+pub(crate) const LINK_GUEST_PEERS_MAX: usize = 64;
+/// Bytes of one sealed message: a chain of identity events and the bootstraps of all communities.
+pub(crate) const LINK_PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Signing keys that one set of recovery words is shown to have: one for each time that it was used.
+pub(crate) const RECOVERY_PROOFS_MAX: usize = 16;
+/// How often one peer may ask by recovery words over one connection.
+pub(crate) const RESTORE_ASKS_MAX: u32 = 3;
+/// Milliseconds that a newcomer looks for somebody who knows the account of its recovery words.
+pub(crate) const RESTORE_SEARCH_MS: u64 = 60 * 1000;
+/// Peers by which a device finds one community.
+pub(crate) const ARRIVE_PEERS_MAX: usize = 8;
+/// Keys of epochs that the recovery words open, of one community: each opens all before it.
+pub(crate) const ARRIVE_KEYS_MAX: usize = 1_024;
 /// Direct conversations and groups of one account: some thousand people is more than anybody writes to.
 pub(crate) const CONVERSATIONS_MAX: usize = 2_048;
 /// Accounts of one group conversation: a call among all of them is still a mesh.
@@ -195,7 +229,3 @@ pub(crate) const DM_WORK_DAYS: u32 = 1;
 pub(crate) const CONTACT_BYTES_MAX: usize = 32 * 1024;
 /// Devices whose prekeys and addresses a contact link names.
 pub(crate) const CONTACT_DEVICES_MAX: usize = 8;
-/// Pause before a device brings in what another device of its account has changed: that one does so at once.
-pub const EMBED_AFTER_MS: u64 = 2_000;
-/// Spread of that pause over an account's devices, so that seldom two bring in the same.
-pub const EMBED_SPREAD_MS: u64 = 8_000;

@@ -95,6 +95,10 @@ pub struct Node<R> {
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
     /// Templates that were kept, by name.
     pub(crate) templates: BTreeMap<String, Blueprint>,
+    /// Pairings by a code.
+    pub(crate) links: crate::link::Links,
+    /// How often connected peers have asked by recovery words.
+    pub(crate) restore_asks: BTreeMap<NetworkKey, u32>,
     /// Contacts, requests, and groups on their way.
     pub(crate) people: People,
     /// The recovery words, until they were confirmed.
@@ -157,6 +161,8 @@ pub(crate) enum Timer {
     Receipts(CommunityId),
     /// Bring what changed of the account's devices into a community, if nobody else has.
     Embed(CommunityId),
+    /// A pairing by a code ends.
+    Link,
 }
 
 impl Timers {
@@ -392,6 +398,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Prekey => self.renew_prekey(),
             Timer::Receipts(community) => self.tell_read(community),
             Timer::Embed(community) => self.embed_identity(community),
+            Timer::Link => self.link_tick(),
         }
     }
 
@@ -428,6 +435,7 @@ impl<R: CryptoRng> Node<R> {
             After::TemplateKept(origin, name, blueprint) => {
                 self.template_stored(origin, name, blueprint);
             }
+            After::DeviceTaken => self.device_taken(),
             After::RecoveryWiped(origin) => {
                 self.recovery = None;
                 self.views.node_changed();
@@ -496,7 +504,7 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, acks);
             }
             After::Confirm(acks) => self.write_later(writes, acks),
-            After::Nothing => self.write_later(writes, Acks::new()),
+            After::Nothing | After::DeviceTaken => self.write_later(writes, Acks::new()),
         }
     }
 

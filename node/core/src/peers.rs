@@ -9,6 +9,7 @@ use rand_core::CryptoRng;
 
 use crate::io::Output;
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, KEPT_PEERS_MAX};
+use crate::link::Guest;
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::{AddressesRecord, Key};
@@ -103,6 +104,7 @@ impl<R: CryptoRng> Node<R> {
         for community in self.joins.keys().copied().collect::<Vec<_>>() {
             self.join_peer_up(community, key);
         }
+        self.link_peer_up(key);
         if let Some(account) = self.any_account_of(key) {
             self.views.node_changed();
             self.outbox.tell(Event::PeerChanged {
@@ -118,6 +120,8 @@ impl<R: CryptoRng> Node<R> {
         }
         self.timers.clear_peer(key);
         self.held_joins.remove(&key);
+        self.restore_asks.remove(&key);
+        self.link_peer_down(key);
         self.entering_lost(key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
@@ -226,6 +230,9 @@ impl<R: CryptoRng> Node<R> {
         let mut wanted: BTreeMap<NetworkKey, Vec<String>> = BTreeMap::new();
         for join in self.joins.values() {
             wanted.extend(join.peers());
+        }
+        if let Some((host, addresses)) = self.links.guest.as_ref().and_then(Guest::wanted) {
+            wanted.insert(host, addresses.to_vec());
         }
         for (key, addresses) in &self.book.of {
             let member = self.communities.values().any(|community| {

@@ -53,6 +53,8 @@ pub(crate) enum Key {
     PrekeyMade,
     /// How far an account has read logs of this one.
     ReadBy(CommunityId, AccountId),
+    /// A community of this account that is not here yet, and how it is found.
+    Arriving(CommunityId),
     /// Somebody known, blocked or declined: [`crate::direct::contacts::Contact`].
     Contact(AccountId),
     /// A request that waits: [`crate::direct::requests::DmRequest`].
@@ -106,6 +108,7 @@ impl Key {
                 w.u8(0x22);
                 w.text(name);
             }
+            Self::Arriving(id) => pair(&mut w, 0x27, id),
             Self::Contact(account) => pair(&mut w, 0x23, account),
             Self::DmRequest(account) => pair(&mut w, 0x24, account),
         }
@@ -134,6 +137,7 @@ impl Key {
             0x2a => Self::PrekeyMade,
             0x29 => Self::ReadBy(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
+            0x27 => Self::Arriving(Canonical::read(&mut r)?),
             0x23 => Self::Contact(Canonical::read(&mut r)?),
             0x24 => Self::DmRequest(Canonical::read(&mut r)?),
             value => {

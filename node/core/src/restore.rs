@@ -17,12 +17,14 @@ use bytes::Bytes;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::arrive::Bootstrap;
 use crate::community::Community;
 use crate::direct::People;
 use crate::direct::requests::DmRequest;
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
+use crate::link::Links;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::own_document::{OwnDocument, PendingRecord};
@@ -80,6 +82,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Template(name) => format!("the template {name:?}"),
         Key::PrekeyMade => "when the prekey was made".to_owned(),
         Key::OwnPending => "changes for own devices".to_owned(),
+        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
@@ -111,6 +114,7 @@ struct Records {
     book: Book,
     kept: BTreeMap<String, Arc<str>>,
     templates: BTreeMap<String, Blueprint>,
+    arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
     people: People,
     own: PendingRecord,
@@ -190,6 +194,7 @@ impl Records {
                 self.prekey_made = Some(UnixMs(u64::from_le_bytes(bytes)));
             }
             Key::OwnPending => self.own = decode(&key, value)?,
+            Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
@@ -393,12 +398,17 @@ impl<R: CryptoRng> Node<R> {
             views: Views::default(),
             kept: Arc::new(all.kept),
             templates: all.templates,
+            links: Links::default(),
+            restore_asks: BTreeMap::new(),
             people: all.people,
             own,
             prekey_made: all.prekey_made,
             recovery: all.recovery,
         };
         node.begin(nonce);
+        for (id, bootstrap) in all.arriving {
+            node.await_arrival(id, bootstrap);
+        }
         Ok(node)
     }
 

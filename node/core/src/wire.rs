@@ -6,6 +6,8 @@
 pub(crate) mod contact;
 pub(crate) mod hello;
 pub(crate) mod link;
+pub(crate) mod pairing;
+pub(crate) mod restoring;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::authority::op::Join;
@@ -18,11 +20,14 @@ use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
 
 use hello::DirectHello;
 
+use crate::arrive::Arrive;
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX,
     LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX, WANTED_MAX,
     WRAPS_MAX,
 };
+use pairing::Pairing;
+use restoring::Restoring;
 
 /// Version of the stream protocol; the first byte of every frame.
 pub(crate) const WIRE_VERSION: u8 = 1;
@@ -113,6 +118,12 @@ pub(crate) enum Frame {
         community: CommunityId,
         scopes: Vec<ScopeMarks>,
     },
+    /// A pairing by a code.
+    Pairing(Box<Pairing>),
+    /// Coming back by the recovery words.
+    Restoring(Restoring),
+    /// A device of a member that is not known here shows itself.
+    Arrive(Box<Arrive>),
     /// Brings a conversation to somebody who is in it and may not have it.
     DirectHello(Box<DirectHello>),
     /// The sender takes part in a group that it was told of: it is to be given the group.
@@ -386,6 +397,9 @@ impl Frame {
             Self::JoinDecided { .. } => 14,
             Self::Marks { .. } => 15,
             Self::ReadUpTo { .. } => 25,
+            Self::Pairing(_) => 17,
+            Self::Restoring(_) => 18,
+            Self::Arrive(_) => 19,
             Self::DirectHello(_) => 21,
             Self::DirectAnswer { .. } => 22,
         }
@@ -454,6 +468,9 @@ impl Frame {
                 w.varint(*height);
             }
             Self::Marks { scopes, .. } => w.list(scopes),
+            Self::Pairing(pairing) => pairing.write(w),
+            Self::Restoring(restoring) => restoring.write(w),
+            Self::Arrive(arrive) => arrive.write(w),
             Self::DirectHello(hello) => hello.write_fields(w),
             Self::Bye | Self::DirectAnswer { .. } => {}
         }
@@ -479,7 +496,8 @@ impl Frame {
             Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
-            Self::Bye => None,
+            Self::Arrive(arrive) => Some(arrive.community),
+            Self::Bye | Self::Pairing(_) | Self::Restoring(_) => None,
         }
     }
 }
@@ -489,7 +507,7 @@ impl Canonical for Frame {
         w.u8(WIRE_VERSION);
         w.u8(self.tag());
         match (self, self.community()) {
-            (Self::JoinRequest { .. } | Self::Signal(_), _) | (_, None) => {}
+            (Self::JoinRequest { .. } | Self::Signal(_) | Self::Arrive(_), _) | (_, None) => {}
             (_, Some(community)) => community.write(w),
         }
         self.write_fields(w);
@@ -508,6 +526,9 @@ impl Canonical for Frame {
             }
             12 => return Ok(Self::Bye),
             13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
+            17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
+            18 => return Restoring::read(r).map(Self::Restoring),
+            19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),
             _ => {}
         }
         read_community_frame(tag, r)

@@ -212,9 +212,8 @@ impl<R: CryptoRng> Node<R> {
         let state = community.state();
         let member = state.members.get(&account)?;
         let prekeys = member
-            .devices
-            .keys()
-            .filter_map(|device| community.prekeys.get(device))
+            .acting()
+            .filter_map(|(device, _)| community.prekeys.get(&device))
             .map(|prekey| prekey.key);
         let to: Vec<[u8; 32]> = prekeys.chain([member.recovery_wrap_key]).collect();
         let new: Vec<_> = to

@@ -39,6 +39,11 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if community.is_later_device(account) {
+            let frame = self.arrive_frame(id, true);
+            self.outbox.send(key, &frame);
+            return self.compare(key, id);
+        }
         let mut admits: Vec<SignedEvent> = Vec::new();
         let mut next = Some(account);
         while let Some(account) = next

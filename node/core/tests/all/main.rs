@@ -3,6 +3,7 @@
 mod carriers;
 mod contract;
 mod deleted;
+mod devices;
 mod faces;
 mod forger;
 mod history;

@@ -21,6 +21,13 @@ impl<R: CryptoRng> Node<R> {
     pub(super) fn device_order(&mut self, origin: Origin, order: PersonalCommand) -> Outcome {
         use PersonalCommand as P;
         match order {
+            P::DeviceLink => {
+                if let Some(stopped) = self.me.stopped() {
+                    return Err(stopped);
+                }
+                self.device_link(origin);
+                Ok(())
+            }
             P::Devices => {
                 let devices = self.device_views();
                 self.answer(origin, Reply::Devices { devices })
@@ -32,7 +39,7 @@ impl<R: CryptoRng> Node<R> {
                     let text = format!("the device {} was revoked already", device.short());
                     return Err(error(ErrorCode::Exists, text));
                 }
-                let done = Some((origin, Reply::Ok { ok: true }));
+                let done = After::Answer(origin, Reply::Ok { ok: true });
                 self.change_identity(&IdentityOp::DeviceRevoke { device }, done)
             }
             P::RecoveryReplace => self.replace_words(origin),
@@ -47,7 +54,7 @@ impl<R: CryptoRng> Node<R> {
                         format!("{name:?} is not the display name of this account; it stays open"),
                     ));
                 }
-                let done = Some((origin, Reply::Ok { ok: true }));
+                let done = After::Answer(origin, Reply::Ok { ok: true });
                 self.change_identity(&IdentityOp::Close, done)
             }
             other => Err(error(
@@ -158,7 +165,7 @@ impl<R: CryptoRng> Node<R> {
         let reply = Reply::Recovery {
             recovery_words: text.split(' ').map(str::to_owned).collect(),
         };
-        self.change_identity(&op, None)?;
+        self.change_identity(&op, After::Nothing)?;
         let write = put_bytes(&Key::Recovery, text.as_bytes().to_vec());
         self.recovery = Some(text);
         self.outbox.store(vec![write], After::Answer(origin, reply));
