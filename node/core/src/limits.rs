@@ -179,9 +179,9 @@ pub(crate) const WAITING_WALK_MAX: usize = 1_000;
 /// Rows of events of one community, ever: a thousand a second for 8,900 years. The numbers of a damaged store end here.
 pub(crate) const ROWS_MAX: u64 = 1 << 48;
 /// Pause before a device brings in what another device of its account has changed: that one does so at once.
-pub const EMBED_AFTER_MS: u64 = 2_000;
+pub(crate) const EMBED_AFTER_MS: u64 = 2_000;
 /// Spread of that pause over an account's devices, so that seldom two bring in the same.
-pub const EMBED_SPREAD_MS: u64 = 8_000;
+pub(crate) const EMBED_SPREAD_MS: u64 = 8_000;
 /// Bytes of a pairing link, decoded: a key, a secret and eight addresses.
 pub(crate) const LINK_BYTES_MAX: usize = 4 * 1024;
 /// Milliseconds that a pairing code stands.

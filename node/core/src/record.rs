@@ -47,14 +47,14 @@ pub(crate) enum Key {
     Kept(String),
     /// A template that was kept, by its name.
     Template(String),
+    /// A community of this account that is not here yet, and how it is found.
+    Arriving(CommunityId),
     /// Changes of the self document that are not written yet.
     OwnPending,
     /// When the present prekey was made: `u64`.
     PrekeyMade,
     /// How far an account has read logs of this one.
     ReadBy(CommunityId, AccountId),
-    /// A community of this account that is not here yet, and how it is found.
-    Arriving(CommunityId),
     /// Somebody known, blocked or declined: [`crate::direct::contacts::Contact`].
     Contact(AccountId),
     /// A request that waits: [`crate::direct::requests::DmRequest`].

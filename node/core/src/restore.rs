@@ -80,9 +80,9 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
+        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
         Key::PrekeyMade => "when the prekey was made".to_owned(),
         Key::OwnPending => "changes for own devices".to_owned(),
-        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
@@ -187,6 +187,7 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
             Key::PrekeyMade => {
                 let bytes = value
                     .try_into()
@@ -194,7 +195,6 @@ impl Records {
                 self.prekey_made = Some(UnixMs(u64::from_le_bytes(bytes)));
             }
             Key::OwnPending => self.own = decode(&key, value)?,
-            Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),

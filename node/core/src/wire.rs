@@ -396,10 +396,10 @@ impl Frame {
             Self::Signal(_) => 13,
             Self::JoinDecided { .. } => 14,
             Self::Marks { .. } => 15,
-            Self::ReadUpTo { .. } => 25,
             Self::Pairing(_) => 17,
             Self::Restoring(_) => 18,
             Self::Arrive(_) => 19,
+            Self::ReadUpTo { .. } => 25,
             Self::DirectHello(_) => 21,
             Self::DirectAnswer { .. } => 22,
         }

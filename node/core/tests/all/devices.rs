@@ -127,7 +127,9 @@ fn a_revoked_device_reads_nothing_new_writes_nothing_and_keeps_what_it_had() {
     assert_eq!(world.texts(2, "club/general"), old, "its history stays");
     refused(&mut world, 2, "send club/general \"more\"", "was revoked");
     refused(&mut world, 2, "device link", "was revoked");
-    refused(&mut world, 2, "device revoke nobody", "");
+    let laptop = device(&world, 0);
+    let line = format!("device revoke {laptop}");
+    refused(&mut world, 2, &line, "was revoked");
     assert!(world.peers[2].events.contains(&Event::DevicesChanged));
     assert_eq!(
         states(&mut world, 2),

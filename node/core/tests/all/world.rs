@@ -86,19 +86,6 @@ impl World {
         world
     }
 
-    /// One more node with an account of its own.
-    pub(crate) fn found(&mut self, name: &str) {
-        let seed = self.peers.len() as u64 * 1000 + 7;
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut founded = found(name, self.now, &mut rng).expect("a name of a few letters");
-        if name == KEEPS_WORDS {
-            founded.keep_recovery_words();
-        }
-        let mut records = BTreeMap::new();
-        apply(&mut records, &founded.writes);
-        self.peers.push(start(records, [1; 32], self.now, seed + 1));
-    }
-
     /// A further node that starts from these first records.
     pub(crate) fn add(&mut self, writes: &[Write]) -> usize {
         let mut records = BTreeMap::new();
@@ -109,6 +96,25 @@ impl World {
         let at = self.peers.len() - 1;
         self.input(at, Input::Timeout);
         at
+    }
+
+    /// One more node with an account of its own.
+    pub(crate) fn found(&mut self, name: &str) {
+        let seed = self.peers.len() as u64 * 1000 + 7;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut founded = found(name, self.now, &mut rng).expect("a name of a few letters");
+        if name == KEEPS_WORDS {
+            founded.keep_recovery_words();
+        }
+        let mut records = BTreeMap::new();
+        apply(&mut records, &founded.writes);
+        self.add_records(records);
+    }
+
+    /// One more node, with these records.
+    pub(crate) fn add_records(&mut self, records: BTreeMap<Bytes, Bytes>) {
+        let seed = self.peers.len() as u64 * 1000 + 8;
+        self.peers.push(start(records, [1; 32], self.now, seed));
     }
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
