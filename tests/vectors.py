@@ -532,6 +532,74 @@ def check_encoding(checks):
         checks.equal("text of an id", text_of_id(unhex(vector["id"])), vector["text"])
 
 
+# Field tags: how many ids follow, and the kind of value that each takes.
+CONTENT_FIELDS = {
+    **{tag: (0, "text") for tag in (1, 2)},
+    **{tag: (1, "text") for tag in (4, 5, 8, 10, 11, 12, 13, 20, 21, 25)},
+    6: (1, "channel"),
+    7: (1, "number"),
+    9: (2, "present"),
+    22: (None, "text"),
+    23: (1, "bytes"),
+    24: (1, "present"),
+}
+
+
+def read_content_field(r):
+    tag = r.number(1)
+    if tag not in CONTENT_FIELDS:
+        raise Malformed(f"no field {tag}")
+    ids, takes = CONTENT_FIELDS[tag]
+    begin = r.at
+    if ids is None:
+        r.bytes(80).decode()
+    else:
+        r.raw(32 * ids)
+    return {"tag": tag, "after": r.data[begin : r.at].hex()}, takes
+
+
+def read_content_value(r, takes):
+    kinds = ("text", "bytes", "number", "channel", "present")
+    kind = r.number(1)
+    if kind != kinds.index(takes) + 1:
+        raise Malformed(f"a value of kind {kind} in a field for {takes}")
+    if takes == "text":
+        return {"text": r.bytes(16 * 1024).decode()}
+    if takes == "bytes":
+        return {"bytes": r.bytes(16 * 1024).hex()}
+    if takes == "number":
+        return {"number": r.zigzag()}
+    if takes == "channel":
+        return {"channel": r.raw(32).hex()}
+    return {"present": True}
+
+
+def read_content_op(r):
+    tag = r.number(1)
+    if tag == 3:
+        at, remove = r.varint(), r.varint()
+        return ("splice", at, remove, r.bytes(48 * 1024).decode())
+    if tag not in (1, 2):
+        raise Malformed(f"no operation {tag}")
+    field, takes = read_content_field(r)
+    return ("set", field, read_content_value(r, takes)) if tag == 1 else ("clear", field)
+
+
+def check_content(checks):
+    vectors = load("content.json")
+    for vector in vectors["fields"]:
+        name = f"content field {vector['field']['tag']}"
+        found = whole(read_content_op, unhex(vector["set"]))
+        checks.equal(name, found, ("set", vector["field"], vector["value"]))
+        found = whole(read_content_op, unhex(vector["clear"]))
+        checks.equal(f"{name} cleared", found, ("clear", vector["field"]))
+    splice = vectors["splice"]
+    found = whole(read_content_op, unhex(splice["bytes"]))
+    checks.equal("splice", found, ("splice", splice["at"], splice["remove"], splice["insert"]))
+    for refused in vectors["refused"]:
+        checks.refused(f"content operation {refused}", lambda: whole(read_content_op, unhex(refused)))
+
+
 def check_events(checks):
     vectors = load("events.json")
     secret = unhex(vectors["epoch_secret"])
@@ -930,7 +998,7 @@ def check_announcements(checks, keys, community, first, second):
 
 def main():
     checks = Checks()
-    for check in (check_encoding, check_events, check_ranges, check_epochs, check_accounts, check_identities, check_authority):
+    for check in (check_encoding, check_content, check_events, check_ranges, check_epochs, check_accounts, check_identities, check_authority):
         try:
             check(checks)
         except (Malformed, KeyError, IndexError, StopIteration, RuntimeError) as error:

@@ -104,6 +104,8 @@ pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
 pub(crate) const KEY_REQUEST_PAUSE_MAX_MS: u64 = 5 * 60 * 1000;
 /// Members asked for a key at once: any one of them that holds it will do.
 pub(crate) const KEY_PEERS_ASKED_MAX: usize = 8;
+/// Peers that are remembered to have asked for one key that was not here: others ask again.
+pub(crate) const KEYS_OWED_MAX: usize = 64;
 /// Accounts named to faces that can help with a key that is missing: a sentence holds no more.
 pub(crate) const KEY_HOLDERS_NAMED_MAX: usize = 8;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.

@@ -11,7 +11,7 @@ mod apply;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::command::DRAFT_PREFIX;
-use alloquy_ids::{AccountId, ChannelId, CommunityId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, MonoMs};
 use alloquy_schema::authority::direct;
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::content::{ContentOp, Field, Value};
@@ -21,9 +21,7 @@ use rand_core::CryptoRng;
 use crate::command::content;
 use crate::community::Community;
 use crate::io::Write;
-use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_MAX, BOOTSTRAP_PEERS_MAX, DRAFTS_EVERY_MS, OWN_DOCUMENT_EVERY_MS,
-};
+use crate::limits::{DRAFTS_EVERY_MS, OWN_DOCUMENT_EVERY_MS};
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::Key;
@@ -92,34 +90,6 @@ impl Canonical for PendingRecord {
         Ok(Self(
             r.list(CONTENT_OPS_MAX, "changes of the self document")?,
         ))
-    }
-}
-
-/// Where members of a community are reached: what another own device needs to come in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reachable(pub(crate) Vec<(NetworkKey, Vec<String>)>);
-
-impl Canonical for Reachable {
-    fn write(&self, w: &mut Writer) {
-        w.varint(self.0.len() as u64);
-        for (key, addresses) in &self.0 {
-            key.write(w);
-            w.varint(addresses.len() as u64);
-            for address in addresses {
-                w.text(address);
-            }
-        }
-    }
-
-    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let count = r.len(BOOTSTRAP_PEERS_MAX, "peers")?;
-        let peer = |r: &mut Reader<'_>| {
-            let key = NetworkKey::read(r)?;
-            let count = r.len(ADDRESSES_MAX, "addresses")?;
-            let addresses = (0..count).map(|_| r.text(ADDRESS_BYTES_MAX, "address"));
-            Ok((key, addresses.collect::<Result<_, DecodeError>>()?))
-        };
-        Ok(Self((0..count).map(|_| peer(r)).collect::<Result<_, _>>()?))
     }
 }
 
