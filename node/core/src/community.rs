@@ -134,6 +134,8 @@ pub(crate) struct Community {
     pub(crate) closed: BTreeSet<EpochId>,
     /// Epochs whose key was asked for.
     pub(crate) asked: BTreeMap<EpochId, Asked>,
+    /// Who asked for a key that was not here: they are given it when it comes.
+    pub(crate) asked_here: BTreeMap<EpochId, BTreeMap<NetworkKey, PrekeyRecord>>,
     /// What faces were told of keys that are missing.
     pub(crate) keys_told: BTreeMap<ChannelId, Helpers>,
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
@@ -205,6 +207,7 @@ impl Community {
             topics: BTreeMap::new(),
             closed: BTreeSet::new(),
             asked: BTreeMap::new(),
+            asked_here: BTreeMap::new(),
             keys_told: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),

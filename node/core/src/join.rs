@@ -776,7 +776,9 @@ impl<R: CryptoRng> Node<R> {
         });
         let arrives = self.joins.get(&id);
         let arrives = arrives.is_some_and(|attempt| matches!(attempt.way, Way::Device(_)));
-        if !ready && !(arrives && self.communities.get(&id).is_some_and(|held| held.active)) {
+        let held = self.communities.get(&id);
+        let here = arrives && held.is_some_and(|held| held.active);
+        if !ready && !here {
             return;
         }
         if arrives {

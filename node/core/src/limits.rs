@@ -104,6 +104,8 @@ pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
 pub(crate) const KEY_REQUEST_PAUSE_MAX_MS: u64 = 5 * 60 * 1000;
 /// Members asked for a key at once: any one of them that holds it will do.
 pub(crate) const KEY_PEERS_ASKED_MAX: usize = 8;
+/// Peers that are remembered to have asked for one key that was not here: others ask again.
+pub(crate) const KEYS_OWED_MAX: usize = 64;
 /// Accounts named to faces that can help with a key that is missing: a sentence holds no more.
 pub(crate) const KEY_HOLDERS_NAMED_MAX: usize = 8;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
@@ -207,9 +209,9 @@ pub(crate) const LOOSE_ROWS_MAX: usize = 1_024;
 /// Milliseconds between two tellings of a home node's state to those whom it serves.
 pub(crate) const HOME_STATUS_EVERY_MS: u64 = 10_000;
 /// Pause before a device brings in what another device of its account has changed: that one does so at once.
-pub const EMBED_AFTER_MS: u64 = 2_000;
+pub(crate) const EMBED_AFTER_MS: u64 = 2_000;
 /// Spread of that pause over an account's devices, so that seldom two bring in the same.
-pub const EMBED_SPREAD_MS: u64 = 8_000;
+pub(crate) const EMBED_SPREAD_MS: u64 = 8_000;
 /// Bytes of a pairing link, decoded: a key, a secret and eight addresses.
 pub(crate) const LINK_BYTES_MAX: usize = 4 * 1024;
 /// Milliseconds that a pairing code stands.
