@@ -103,6 +103,11 @@ impl Session {
         self.desk.tell(Told::Answer(ask, Err(refused)));
     }
 
+    /// Where tasks of the window's own run.
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
+        self.runtime.handle()
+    }
+
     /// Gives any other order.
     pub(crate) fn order(&self, order: Order) {
         if let Err(error) = self.orders.try_send(order) {

@@ -249,6 +249,7 @@ fn about(mode: &Mode) -> About {
             store_bytes: std::fs::metadata(dir.store()).map_or(0, |metadata| metadata.len()),
             sealed_by: sealed_by(&dir).to_owned(),
             attached,
+            tray: false,
         }
     };
     match mode {
@@ -260,6 +261,7 @@ fn about(mode: &Mode) -> About {
             store_bytes: 0,
             sealed_by: "nothing: it is gone when the window closes".to_owned(),
             attached: false,
+            tray: false,
         },
     }
 }
