@@ -85,6 +85,12 @@ fn content_op() -> impl Strategy<Value = ContentOp> {
         id().prop_map(|id| ContentOp::Clear {
             field: Field::MemberAbout(AccountId(id))
         }),
+        (text, text).prop_map(move |(name, text)| set(Field::Kept(name), Value::Text(text))),
+        (id(), vec(any::<u8>(), 0..40))
+            .prop_map(move |(id, bytes)| set(Field::Contact(AccountId(id)), Value::Bytes(bytes))),
+        id().prop_map(|id| ContentOp::Clear {
+            field: Field::DeviceName(DeviceId(id))
+        }),
         (any::<u32>(), any::<u32>(), text).prop_map(|(at, remove, insert)| ContentOp::SpliceNote {
             at,
             remove,

@@ -19,6 +19,8 @@ mod encoding;
 mod epochs;
 #[path = "vectors/events.rs"]
 mod events;
+#[path = "vectors/identities.rs"]
+mod identities;
 #[path = "vectors/ranges.rs"]
 mod ranges;
 

@@ -220,6 +220,7 @@ fn community(number: usize, members: Arc<Vec<MemberView>>) -> CommunitySnapshot 
         category: None,
         position: at as i64,
         private: false,
+        since_join: false,
         unread: (at as u32 * 7) % 5,
         mentions: 0,
         rights: rights(),

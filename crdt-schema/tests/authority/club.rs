@@ -13,7 +13,7 @@ use alloquy_schema::dag::InsertError;
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::identity::{NewAccount, create, new_prekey};
 use alloquy_schema::keys::DeviceKey;
-use alloquy_schema::permissions::{HistoryPolicy, Permissions, Rank};
+use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions, Rank};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -38,6 +38,8 @@ impl Club {
             founder: vec![ana.genesis.clone()],
             history: HistoryPolicy::All,
             everyone: Permissions::MEMBER,
+            kind: CommunityKind::Community,
+            pair: None,
         });
         let event = event(&ana.device, ScopeId::ZERO, 0, (&[], UnixMs(0)), 0, &genesis);
         let log = AuthorityLog::new(event.clone()).unwrap();

@@ -5,6 +5,7 @@
 mod cases;
 mod club;
 mod cost;
+mod devices;
 mod laws;
 mod policy;
 mod views;

@@ -60,6 +60,17 @@ pub enum JoinRule {
     Approval,
 }
 
+/// What newcomers of a key scope may read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HistoryRule {
+    /// All that was written.
+    #[default]
+    All,
+    /// What is written since they came.
+    SinceJoin,
+}
+
 /// Who may post links in a community.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -605,6 +616,13 @@ pub enum Command {
     Rekey {
         /// A community or a channel, as typed.
         target: String,
+    },
+    /// `history-policy COMMUNITY|CHANNEL all|since-join`
+    HistoryPolicy {
+        /// A private channel or a group, as typed.
+        target: String,
+        /// What newcomers may read.
+        policy: HistoryRule,
     },
     /// `recovery show`: the recovery words, as long as they were not confirmed
     RecoveryShow,

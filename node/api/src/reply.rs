@@ -631,6 +631,9 @@ pub struct ChannelView {
     pub position: i64,
     /// Whether only those with a grant may view it.
     pub private: bool,
+    /// Newcomers may read only what is written after they came; absent when they may read all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub since_join: bool,
     /// Messages that arrived since the last one marked read.
     pub unread: u32,
     /// How many of them name this account.

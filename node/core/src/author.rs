@@ -226,6 +226,10 @@ impl<R: CryptoRng> Node<R> {
         records: impl FnOnce(&mut Self, &[EventId]) -> Vec<Write>,
     ) -> Vec<EventId> {
         let wall = self.wall();
+        // What a device writes that may not act counts nowhere.
+        if !self.me.acts() {
+            return Vec::new();
+        }
         let Some(community) = self.communities.get_mut(&id) else {
             return Vec::new();
         };
@@ -281,6 +285,9 @@ impl<R: CryptoRng> Node<R> {
         id: CommunityId,
         draft: &Draft,
     ) -> Option<VerifiedEvent> {
+        if !self.me.acts() {
+            return None;
+        }
         let wall = self.wall();
         let community = self.communities.get_mut(&id)?;
         author(&self.me, community, draft, wall).map(|(event, _)| event)
@@ -340,6 +347,7 @@ impl<R: CryptoRng> Node<R> {
                 self.welcome(newcomer, own.community);
             }
         }
+        self.say_hello_to_all(own.community);
         self.compare_soon(own.community, crate::limits::OWN_COMPARE_MS);
     }
 

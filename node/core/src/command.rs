@@ -7,6 +7,7 @@
 mod branch;
 mod community;
 mod explain;
+mod history;
 mod message;
 mod moderation;
 mod own;
@@ -18,10 +19,12 @@ mod template;
 use alloquy_api::command::{ChannelRef, CommunityRef};
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId};
+use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::body::Body;
 use alloquy_schema::content::{ContentOp, Field, Value};
 use alloquy_schema::limits::NAME_BYTES_MAX;
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::author::Draft;
@@ -34,6 +37,9 @@ use crate::node::{Deferred, Node, Timer};
 
 /// Milliseconds that a command waits for a usable epoch before it is answered with an error.
 const EPOCH_WAIT_MS: u64 = 4 * KEY_PATIENCE_MS;
+
+/// What the only channel of a group is called in lines.
+const GROUP_CHANNEL: &str = "chat";
 
 /// The outcome of taking a command: answered later, or an error now.
 type Outcome = Result<(), CommandError>;
@@ -90,6 +96,15 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn command_until(&mut self, origin: Origin, command: Command, due: alloquy_ids::MonoMs) {
+        let joins = matches!(command, Command::Join { .. });
+        if (writes(&command) || joins)
+            && let Some(stopped) = self.me.stopped()
+        {
+            return self.outbox.done(origin, Err(stopped));
+        }
+        if let Err(refusal) = self.open_for(&command) {
+            return self.outbox.done(origin, Err(refusal));
+        }
         match self.must_wait(&command) {
             Ok(None) => {}
             Ok(Some(wait)) => return self.defer(origin, command, &wait, due),
@@ -98,6 +113,18 @@ impl<R: CryptoRng> Node<R> {
         if let Err(refusal) = self.execute(origin, command) {
             self.outbox.done(origin, Err(refusal));
         }
+    }
+
+    /// Writing to somebody opens the conversation.
+    fn open_for(&mut self, command: &Command) -> Outcome {
+        let Command::Send { channel, .. } = command else {
+            return Ok(());
+        };
+        if channel.0.starts_with('@') || self.conversation_named(&channel.0)?.is_some() {
+            let account = self.person_named(&channel.0)?;
+            self.open_direct(account)?;
+        }
+        Ok(())
     }
 
     fn execute(&mut self, origin: Origin, command: Command) -> Outcome {
@@ -417,7 +444,7 @@ impl<R: CryptoRng> Node<R> {
                 let id = self.community_named(&reference.0)?;
                 Ok(Some((id, Place::Authority)))
             }
-            C::Rekey { target } => {
+            C::Rekey { target } | C::HistoryPolicy { target, .. } => {
                 let id = match self.channel_named(target) {
                     Ok((id, _)) => id,
                     Err(_not_a_channel) => self.community_named(target)?,
@@ -515,6 +542,13 @@ impl<R: CryptoRng> Node<R> {
         text: &str,
     ) -> Result<(CommunityId, ChannelId), CommandError> {
         let me = self.me.account();
+        if let Some(id) = self.conversation_named(text)? {
+            if self.is_active(id) {
+                return Ok((id, direct::channel(id)));
+            }
+            let text = format!("there is no conversation with {text} yet");
+            return Err(error(ErrorCode::UnknownName, text));
+        }
         if let Ok(channel) = text.parse::<ChannelId>() {
             let unknown = || {
                 error(
@@ -538,12 +572,22 @@ impl<R: CryptoRng> Node<R> {
             };
         }
         let Some((community, name)) = text.split_once('/') else {
-            return Err(error(
-                ErrorCode::UnknownName,
-                format!("{text:?} is no channel: an id or community/channel is expected"),
-            ));
+            // A group may be named without its only channel.
+            let group = self
+                .group_named(text)
+                .map_err(|refusal| match refusal.code {
+                    ErrorCode::AmbiguousName | ErrorCode::NotMember => refusal,
+                    _ => error(
+                        ErrorCode::UnknownName,
+                        format!("{text:?} is no channel: an id or community/channel is expected"),
+                    ),
+                })?;
+            return Ok((group, direct::channel(group)));
         };
         let id = self.community_named(community)?;
+        if name == GROUP_CHANNEL && self.active(id)?.kind() == CommunityKind::Group {
+            return Ok((id, direct::channel(id)));
+        }
         let community_of = self.active(id)?;
         let state = community_of.state();
         let named: Vec<ChannelId> = state
@@ -679,7 +723,7 @@ impl<R: CryptoRng> Node<R> {
     }
 }
 
-fn ambiguous(what: &str, text: &str, ids: impl Iterator<Item = String>) -> CommandError {
+pub(crate) fn ambiguous(what: &str, text: &str, ids: impl Iterator<Item = String>) -> CommandError {
     let ids: Vec<_> = ids.collect();
     error(
         ErrorCode::AmbiguousName,

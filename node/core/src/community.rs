@@ -9,6 +9,7 @@ use alloquy_ids::{
     AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, MonoMs, NetworkKey, ScopeId,
     UnixMs,
 };
+use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::authority::{AuthorityLog, State};
 use alloquy_schema::body::Body;
@@ -19,7 +20,7 @@ use alloquy_schema::epoch::{EpochKey, GossipKey, Wrap};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::hash;
 use alloquy_schema::identity::PrekeyRecord;
-use alloquy_schema::permissions::Permissions;
+use alloquy_schema::permissions::{CommunityKind, Permissions};
 use alloquy_schema::timeline::{Changes, Timeline};
 
 use crate::io::Topic;
@@ -125,6 +126,8 @@ pub(crate) struct Community {
     pub(crate) seen: BTreeMap<DeviceId, Seen>,
     pub(crate) typing: BTreeMap<(ChannelId, AccountId), MonoMs>,
     pub(crate) topics: BTreeMap<Topic, TopicState>,
+    /// Epochs that this account will not be given: what stands under them is not shown.
+    pub(crate) closed: BTreeSet<EpochId>,
     /// Epochs whose key was asked for: first and last time.
     pub(crate) asked: BTreeMap<EpochId, (MonoMs, MonoMs)>,
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
@@ -187,6 +190,7 @@ impl Community {
             seen: BTreeMap::new(),
             typing: BTreeMap::new(),
             topics: BTreeMap::new(),
+            closed: BTreeSet::new(),
             asked: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
@@ -218,19 +222,28 @@ impl Community {
         let chain = match self.authority.op(id) {
             Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
             Some(AuthorityOp::Admit(join)) => &join.chain,
-            Some(AuthorityOp::DeviceAdd { chain, .. }) => chain,
+            Some(
+                AuthorityOp::DeviceAdd { chain, .. }
+                | AuthorityOp::DeviceRevoke { chain, .. }
+                | AuthorityOp::Add { chain, .. },
+            ) => chain,
             _ => return,
         };
         let Ok(identity) = alloquy_schema::identity::evaluate(chain) else {
             return;
         };
-        if let Some(AuthorityOp::Admit(join)) = self.authority.op(id) {
+        let prekey = match self.authority.op(id) {
+            Some(AuthorityOp::Admit(join)) => Some(&join.prekey),
+            Some(AuthorityOp::Add { prekey, .. }) => Some(prekey),
+            _ => None,
+        };
+        if let Some(prekey) = prekey.cloned() {
             let newer = self
                 .prekeys
-                .get(&join.device)
-                .is_none_or(|held| held.counter < join.prekey.counter);
+                .get(&prekey.device)
+                .is_none_or(|held| held.counter < prekey.counter);
             if newer {
-                self.prekeys.insert(join.device, join.prekey.clone());
+                self.prekeys.insert(prekey.device, prekey);
             }
         }
         for (device, keys) in identity.devices {
@@ -238,6 +251,10 @@ impl Community {
                 self.devices.insert(key, (identity.account, device));
             }
         }
+    }
+
+    pub(crate) fn kind(&self) -> CommunityKind {
+        self.state().kind
     }
 
     pub(crate) fn state(&self) -> std::sync::Arc<State> {
@@ -254,9 +271,14 @@ impl Community {
         if scope == content::scope(self.id) {
             return Some(Place::Content);
         }
-        let op = self.authority.op(EventId(scope.0))?;
-        matches!(op, AuthorityOp::ChannelCreate { .. })
-            .then_some(Place::Channel(ChannelId(scope.0)))
+        let channel = ChannelId(scope.0);
+        let made = matches!(
+            self.authority.op(EventId(scope.0)),
+            Some(AuthorityOp::ChannelCreate { .. })
+        );
+        let implied =
+            || self.kind() != CommunityKind::Community && channel == direct::channel(self.id);
+        (made || implied()).then_some(Place::Channel(channel))
     }
 
     /// The scope of a place.
@@ -355,7 +377,7 @@ impl Community {
                 let timeline = self
                     .timelines
                     .entry(channel)
-                    .or_insert_with(|| Timeline::new(channel));
+                    .or_insert_with(|| Timeline::new(channel).closed_to(&self.closed));
                 match bound {
                     Bound::Kept => timeline.insert(event.clone(), body, &self.authority)?,
                     Bound::Lifted => {
@@ -444,6 +466,12 @@ impl Community {
         (self.state().account_of(device) == Some(account)).then_some((account, device))
     }
 
+    /// Whether the account is a member and this device came in with it: one that was revoked keeps what it has.
+    pub(crate) fn is_mine(&self, account: AccountId) -> bool {
+        let state = self.state();
+        state.is_member(account) && state.account_ever(self.own_device) == Some(account)
+    }
+
     /// The community's name, empty until its content is here.
     pub(crate) fn name(&self) -> String {
         self.text(&Field::Name)
@@ -518,6 +546,15 @@ impl Community {
             .filter(|(account, _)| accounts.contains(account))
             .map(|(_, device)| *device)
             .collect();
+        self.accepted_ends_of(&devices, channel)
+    }
+
+    /// Last accepted event of each log of these devices.
+    pub(crate) fn accepted_ends_of(
+        &self,
+        devices: &BTreeSet<DeviceId>,
+        channel: Option<ChannelId>,
+    ) -> Vec<EventId> {
         let places = self
             .timelines
             .keys()

@@ -16,12 +16,13 @@ use alloquy_schema::epoch::{self, EpochKey, Wrap};
 use alloquy_schema::hash;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::EPOCH_PARENTS_MAX;
-use alloquy_schema::permissions::Permissions;
+use alloquy_schema::permissions::{HistoryPolicy, Permissions};
 use alloquy_schema::timeline::Changes;
 use rand_core::CryptoRng;
 
 use crate::author::Draft;
 use crate::community::{Community, Place};
+use crate::history::policy;
 use crate::limits::{
     EPOCH_AGE_MAX_MS, EPOCHS_ASKED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS, KEY_REQUEST_EVERY_MS,
     WRAPS_MAX,
@@ -41,7 +42,7 @@ impl Community {
     }
 
     /// Epochs of a key scope that no other follows, with whether they may be written under.
-    fn tips(&self, state: &State, channel: Option<ChannelId>) -> Vec<(EpochId, bool)> {
+    pub(crate) fn tips(&self, state: &State, channel: Option<ChannelId>) -> Vec<(EpochId, bool)> {
         let of_scope = || {
             state
                 .epochs
@@ -76,7 +77,8 @@ impl Community {
             .collect()
     }
 
-    /// Whether every operation that took an entitlement to the scope is in the announcement's past.
+    /// Whether every operation that took an entitlement to the scope is in the announcement's past, and everybody
+    /// who is entitled can read under it.
     fn is_usable(&self, state: &State, epoch: EpochId, channel: Option<ChannelId>) -> bool {
         let announcement = [EventId::from(epoch)];
         state
@@ -84,6 +86,7 @@ impl Community {
             .iter()
             .filter(|loss| loss.channel.is_none() || loss.channel == channel)
             .all(|loss| self.authority.in_closure(&announcement, loss.op))
+            && self.reaches_all(state, epoch, channel)
     }
 
     /// The epoch that this device writes under: the deepest usable tip whose key it holds, then the smallest id.
@@ -117,7 +120,7 @@ impl Community {
             })
     }
 
-    /// Prekeys and recovery keys of everybody who is entitled to a scope.
+    /// Prekeys of everybody who is entitled to a scope; under `all` recovery keys too.
     fn recipients(&self, channel: Option<ChannelId>) -> Vec<(AccountId, [u8; 32])> {
         let state = self.state();
         let mut recipients = Vec::new();
@@ -126,32 +129,33 @@ impl Community {
                 continue;
             }
             let prekeys = member
-                .devices
-                .keys()
-                .filter_map(|device| self.prekeys.get(device));
+                .acting()
+                .filter_map(|(device, _)| self.prekeys.get(&device));
             recipients.extend(prekeys.map(|prekey| (*account, prekey.key)));
-            recipients.push((*account, member.recovery_wrap_key));
+            if policy(&state, channel) == HistoryPolicy::All {
+                recipients.push((*account, member.recovery_wrap_key));
+            }
         }
         recipients.truncate(WRAPS_MAX);
         recipients
     }
 
-    /// What an account is given of an epoch: the link key with READ_HISTORY, else the secret alone.
+    /// What an account is given of an epoch: the link key with READ_HISTORY if it was announced under `all`, else
+    /// the secret alone.
     pub(crate) fn share(
         &self,
         account: AccountId,
-        key: &EpochKey,
+        (epoch, key): (EpochId, &EpochKey),
         channel: Option<ChannelId>,
     ) -> EpochKey {
+        let history = || {
+            self.state()
+                .permissions(account, channel)
+                .has(Permissions::READ_HISTORY)
+                && self.announced_to_all(epoch, channel)
+        };
         match key {
-            EpochKey::Link(_)
-                if !self
-                    .state()
-                    .permissions(account, channel)
-                    .has(Permissions::READ_HISTORY) =>
-            {
-                key.secret_only()
-            }
+            EpochKey::Link(_) if !history() => key.secret_only(),
             _ => key.clone(),
         }
     }
@@ -186,41 +190,6 @@ impl Community {
             learned.push(epoch);
         }
         learned
-    }
-
-    /// Whether a member may be given the key of an epoch (docs/protocol.md, "Encryption"): it is entitled to the
-    /// scope now, and was so when the epoch was announced, or may read history, or the epoch is current.
-    pub(crate) fn may_be_given(&self, account: AccountId, epoch: EpochId) -> bool {
-        let state = self.state();
-        let Some(announced) = state.epochs.get(&epoch) else {
-            return false;
-        };
-        let channel = announced.channel;
-        if !self.is_entitled(account, channel) {
-            return false;
-        }
-        let history = state
-            .permissions(account, channel)
-            .has(Permissions::READ_HISTORY);
-        let current = || {
-            self.tips(&state, channel)
-                .iter()
-                .any(|(tip, _)| *tip == epoch)
-        };
-        let first_recipient = || {
-            let event = self.authority.dag().get(epoch.into());
-            let past: Vec<_> = event
-                .map(|event| event.header().parents().collect())
-                .unwrap_or_default();
-            self.authority.state_at(&past).is_some_and(|then| {
-                then.is_member(account)
-                    && channel.is_none_or(|channel| {
-                        then.permissions(account, Some(channel))
-                            .has(Permissions::VIEW)
-                    })
-            })
-        };
-        history || current() || first_recipient()
     }
 
     /// Epochs whose key is not here though an event, or a writer, needs it.
@@ -268,14 +237,19 @@ impl<R: CryptoRng> Node<R> {
             .into_iter()
             .map(|(tip, _)| tip)
             .collect();
-        parents.retain(|parent| community.keys.contains_key(parent));
-        if parents.is_empty() {
-            parents = community.held_tips(&state, channel);
+        // Under `since join` nothing leads back: parents only say what the epoch follows.
+        let since_join = policy(&state, channel) == HistoryPolicy::SinceJoin;
+        if !since_join {
+            parents.retain(|parent| community.keys.contains_key(parent));
+            if parents.is_empty() {
+                parents = community.held_tips(&state, channel);
+            }
         }
         parents.truncate(EPOCH_PARENTS_MAX);
         let commit = key.secret().commit(community.key_scope(channel), &parents);
         let links = parents
             .iter()
+            .filter(|parent| !since_join && community.announced_to_all(**parent, channel))
             .filter_map(|parent| {
                 Some((
                     *parent,
@@ -309,7 +283,7 @@ impl<R: CryptoRng> Node<R> {
         let recipients = community.recipients(channel);
         let shared: Vec<_> = recipients
             .into_iter()
-            .map(|(account, to)| (community.share(account, &key, channel), to))
+            .map(|(account, to)| (community.share(account, (epoch, &key), channel), to))
             .collect();
         let wraps: Vec<Wrap> = shared
             .iter()
@@ -545,7 +519,7 @@ impl<R: CryptoRng> Node<R> {
             }
             let wraps = match community.keys.get(epoch) {
                 Some(key) => {
-                    let shared = community.share(account, key, channel);
+                    let shared = community.share(account, (*epoch, key), channel);
                     vec![epoch::wrap(*epoch, &shared, &prekey.key, &mut self.rng)]
                 }
                 None => {
@@ -595,7 +569,8 @@ impl<R: CryptoRng> Node<R> {
         self.take_key(id, epoch, key);
     }
 
-    fn take_key(&mut self, id: CommunityId, epoch: EpochId, key: EpochKey) {
+    /// Key material of an epoch, from wherever it came.
+    pub(crate) fn take_key(&mut self, id: CommunityId, epoch: EpochId, key: EpochKey) {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
@@ -616,6 +591,7 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         self.outbox.store(writes, After::Nothing);
+        self.close_epochs(id);
         self.open_bodies(id, &learned);
         self.refresh_topics(id);
         // A range that could not be opened before is sent again by whoever has it.
@@ -693,12 +669,16 @@ impl<R: CryptoRng> Node<R> {
                 newer.insert(record.device, record);
             }
         }
+        let newer_of: Vec<DeviceId> = newer.keys().copied().collect();
         for (device, record) in newer {
             writes.push(put(&Key::Prekey(id, device), &record));
             community.prekeys.insert(device, record);
         }
         if !writes.is_empty() {
             self.outbox.store(writes, After::Nothing);
+        }
+        for device in newer_of {
+            self.wrap_for_own_device(id, device);
         }
     }
 

@@ -252,6 +252,13 @@ impl<R: CryptoRng> Node<R> {
         let Some((id, state)) = found else {
             return Some(Verdict::Ignore);
         };
+        if self
+            .communities
+            .get(&id)
+            .is_some_and(|community| self.is_shut(community))
+        {
+            return Some(Verdict::Ignore);
+        }
         if bytes.len() > GOSSIP_BYTES_MAX {
             return Some(Verdict::Reject);
         }

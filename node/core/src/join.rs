@@ -9,16 +9,18 @@ mod requests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
-use alloquy_ids::{CommunityId, EventId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, EpochId, EventId, MonoMs, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::authority::op::{AuthorityOp, Join};
 use alloquy_schema::body::Body;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::content::{ContentOp, Field, Value};
-use alloquy_schema::epoch;
+use alloquy_schema::epoch::{self, EpochKey};
 use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
+use crate::arrive::Bootstrap;
 use crate::author::Draft;
 use crate::community::{Community, Place};
 use crate::ingest::Incoming;
@@ -42,8 +44,9 @@ pub(crate) use requests::Request;
 pub(crate) struct JoinAttempt {
     /// Clients that wait for it.
     pub(crate) origins: Vec<Origin>,
-    link: InviteLink,
-    join: Join,
+    way: Way,
+    /// Peers that are known to have the community, with their addresses.
+    peers: Vec<(NetworkKey, Vec<String>)>,
     /// Peers that spoke of the community without being named by the link: members, it seems.
     met: BTreeSet<NetworkKey>,
     /// Members that were asked.
@@ -57,6 +60,15 @@ pub(crate) struct JoinAttempt {
     until: MonoMs,
 }
 
+/// How this device comes in.
+#[derive(Debug)]
+enum Way {
+    /// By an invite.
+    Invite(Box<(InviteLink, Join)>),
+    /// As a later device of a member: with keys that it knows already.
+    Device(Vec<(EpochId, EpochKey)>),
+}
+
 /// A newcomer's join that waits until own logs may be written to.
 #[derive(Debug)]
 pub(crate) struct HeldJoin {
@@ -67,12 +79,34 @@ pub(crate) struct HeldJoin {
 impl JoinAttempt {
     /// Whether the invite names this peer.
     pub(crate) fn names(&self, key: NetworkKey) -> bool {
-        self.link.peers.iter().any(|(peer, _)| *peer == key)
+        self.peers.iter().any(|(peer, _)| *peer == key)
+    }
+
+    /// The invite's link.
+    fn link(&self) -> Option<&InviteLink> {
+        match &self.way {
+            Way::Invite(invite) => Some(&invite.0),
+            Way::Device(_) => None,
+        }
+    }
+
+    fn new(way: Way, peers: Vec<(NetworkKey, Vec<String>)>, until: MonoMs) -> Self {
+        Self {
+            origins: Vec::new(),
+            way,
+            peers,
+            met: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            came: Vec::new(),
+            waiting: false,
+            admitted: false,
+            until,
+        }
     }
 
     /// Peers to connect to.
     pub(crate) fn peers(&self) -> BTreeMap<NetworkKey, Vec<String>> {
-        self.link.peers.iter().cloned().collect()
+        self.peers.iter().cloned().collect()
     }
 }
 
@@ -126,17 +160,11 @@ impl<R: CryptoRng> Node<R> {
                 .done(origin, Ok(Reply::Community { community: id }));
             return Ok(());
         }
-        if self.communities.len() >= COMMUNITIES_MAX {
-            let message = format!(
-                "{} communities are joined, the limit is {COMMUNITIES_MAX}",
-                self.communities.len()
-            );
-            return Err(CommandError::new(ErrorCode::Limit, message));
-        }
+        self.room_for_community()?;
         if let Some(attempt) = self
             .joins
             .get_mut(&id)
-            .filter(|attempt| attempt.link == link)
+            .filter(|attempt| attempt.link() == Some(&link))
         {
             if attempt.waiting {
                 self.outbox
@@ -159,21 +187,38 @@ impl<R: CryptoRng> Node<R> {
         let earlier = self.joins.remove(&id);
         let mut origins = earlier.map(|attempt| attempt.origins).unwrap_or_default();
         origins.push(origin);
-        let attempt = JoinAttempt {
-            origins,
-            link,
-            join,
-            met: BTreeSet::new(),
-            asked: BTreeSet::new(),
-            came: Vec::new(),
-            waiting: false,
-            admitted: false,
-            until,
-        };
+        let peers = link.peers.clone();
+        let mut attempt = JoinAttempt::new(Way::Invite(Box::new((link, join))), peers, until);
+        attempt.origins = origins;
         self.joins.insert(id, attempt);
         self.keep_peers();
         self.join_next(id);
         Ok(())
+    }
+
+    /// A community of this account is to be had from these peers: they are asked until one gives it.
+    pub(crate) fn await_arrival(&mut self, id: CommunityId, bootstrap: Bootstrap) {
+        if self.joins.contains_key(&id) {
+            return;
+        }
+        let Bootstrap { peers, keys } = bootstrap;
+        let for_ever = MonoMs(u64::MAX);
+        let attempt = JoinAttempt::new(Way::Device(keys), peers, for_ever);
+        self.joins.insert(id, attempt);
+        self.keep_peers();
+        self.join_next(id);
+    }
+
+    pub(crate) fn room_for_community(&self) -> Result<(), CommandError> {
+        let kinds = self.communities.values().map(Community::kind);
+        let joined = kinds
+            .filter(|kind| *kind == CommunityKind::Community)
+            .count();
+        if joined < COMMUNITIES_MAX {
+            return Ok(());
+        }
+        let message = format!("{joined} communities are joined, the limit is {COMMUNITIES_MAX}");
+        Err(CommandError::new(ErrorCode::Limit, message))
     }
 
     pub(crate) fn join_peer_up(&mut self, id: CommunityId, key: NetworkKey) {
@@ -201,17 +246,19 @@ impl<R: CryptoRng> Node<R> {
             return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
         }
         if attempt.admitted {
-            self.timers.set(Timer::Join(id), attempt.until);
+            if matches!(attempt.way, Way::Invite(_)) {
+                self.timers.set(Timer::Join(id), attempt.until);
+            }
             return;
         }
         let connected: Vec<_> = attempt
-            .link
             .peers
             .iter()
             .map(|(key, _)| *key)
             .chain(attempt.met.iter().copied())
             .filter(|key| self.peers.contains_key(key))
             .collect();
+        let waiting = attempt.waiting;
         let next = connected
             .iter()
             .copied()
@@ -219,15 +266,19 @@ impl<R: CryptoRng> Node<R> {
         match next {
             Some(key) => {
                 attempt.asked.insert(key);
-                let frame = Frame::JoinRequest {
-                    join: Box::new(attempt.join.clone()),
-                    name,
+                let join = match &attempt.way {
+                    Way::Invite(invite) => Some(Box::new(invite.1.clone())),
+                    Way::Device(_) => None,
+                };
+                let frame = match join {
+                    Some(join) => Frame::JoinRequest { join, name },
+                    None => self.arrive_frame(id, false),
                 };
                 self.outbox.send(key, &frame);
             }
             None => attempt.asked.clear(),
         }
-        let again = match attempt.waiting {
+        let again = match waiting {
             true => REQUEST_EVERY_MS,
             false => JOIN_RETRY_MS,
         };
@@ -285,7 +336,7 @@ impl<R: CryptoRng> Node<R> {
         }
         // Another member may know more (an invite that has not reached this one) or have room.
         let connected = |key: &NetworkKey| self.peers.contains_key(key);
-        let mut peers = attempt.link.peers.iter().map(|(key, _)| key);
+        let mut peers = attempt.peers.iter().map(|(key, _)| key);
         let others = peers.any(|key| connected(key) && !attempt.asked.contains(key));
         if others {
             self.join_next(id);
@@ -317,7 +368,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn requested(&self) -> BTreeMap<CommunityId, String> {
         let waiting = self.joins.iter().filter(|(_, attempt)| attempt.waiting);
         waiting
-            .map(|(id, attempt)| (*id, attempt.link.name.clone()))
+            .filter_map(|(id, attempt)| Some((*id, attempt.link()?.name.clone())))
             .collect()
     }
 
@@ -408,8 +459,20 @@ impl<R: CryptoRng> Node<R> {
         let Some((account, _)) = community.device_of(to) else {
             return;
         };
-        let events: Vec<_> = community.authority.dag().iter().cloned().collect();
-        let mut events = events;
+        self.send_authority(to, id, account);
+        self.give_current_keys(to, id);
+        self.open_session(to, id);
+        // The session may have begun when the admission was applied, before the newcomer could understand it.
+        self.compare(to, id);
+        self.send_signal_to(to, id);
+    }
+
+    /// Gives the whole authority log, and prekeys.
+    pub(crate) fn send_authority(&mut self, to: NetworkKey, id: CommunityId, account: AccountId) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let mut events: Vec<_> = community.authority.dag().iter().cloned().collect();
         events.sort_by_key(alloquy_schema::event::VerifiedEvent::order_key);
         let ranges: Vec<_> = community
             .pack_for_member(account, id.into(), &events)
@@ -455,11 +518,6 @@ impl<R: CryptoRng> Node<R> {
                 records: prekeys,
             },
         );
-        self.give_current_keys(to, id);
-        self.open_session(to, id);
-        // The session may have begun when the admission was applied, before the newcomer could understand it.
-        self.compare(to, id);
-        self.send_signal_to(to, id);
     }
 
     /// Wraps the epochs that a writer would choose now for one connected member.
@@ -479,14 +537,14 @@ impl<R: CryptoRng> Node<R> {
         for channel in scopes {
             let Some(epoch) = community
                 .writing_epoch(channel)
-                .filter(|_| community.is_entitled(account, channel))
+                .filter(|epoch| community.may_be_given(account, *epoch))
             else {
                 continue;
             };
             let Some(key) = community.keys.get(&epoch) else {
                 continue;
             };
-            let shared = community.share(account, key, channel);
+            let shared = community.share(account, (epoch, key), channel);
             let wraps = vec![epoch::wrap(epoch, &shared, &prekey.key, &mut self.rng)];
             frames.push(Frame::Keys {
                 community: id,
@@ -527,6 +585,68 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// Begins a community with the authority log that a member gave, if it admits this account.
+    pub(crate) fn begin_from(
+        &mut self,
+        from: NetworkKey,
+        id: CommunityId,
+        came: Vec<(Vec<u8>, Vec<Incoming>)>,
+    ) {
+        let genesis = came
+            .iter()
+            .flat_map(|(_, events)| events)
+            .find(|(event, _)| event.id() == EventId::from(id));
+        let Some(authority) = genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok())
+        else {
+            return self
+                .outbox
+                .penalize(from, "a welcome without the community's genesis");
+        };
+        let mut membership = Membership {
+            incarnation: self.rng.next_u32(),
+            joined: self.now.wall,
+        };
+        let mut community = Community::new(authority, membership.clone(), self.me.device());
+        let events: Vec<_> = came
+            .iter()
+            .flat_map(|(_, events)| events.iter().cloned())
+            .collect();
+        let arrival = Arrival {
+            from: Some(from),
+            at: self.now.mono,
+            wall: Some(self.now.wall),
+        };
+        let batch = community.take(events, arrival);
+        let state = community.state();
+        let Some(member) = state.members.get(&self.me.account()) else {
+            return self
+                .outbox
+                .penalize(from, "a welcome that does not admit this account");
+        };
+        if state.kind == CommunityKind::Group {
+            // Whoever was added was in from then on: what came since is unread.
+            let added = community.authority.dag().get(member.admitted);
+            membership.joined = added.map_or(membership.joined, |event| event.header().wall);
+            community.membership = membership.clone();
+        }
+        let mut writes = vec![put(&Key::Community(id), &membership)];
+        for (number, (bytes, events)) in (0..).zip(came) {
+            community.note_row(number, events.iter().map(|(event, _)| event.id()).collect());
+            let events = RowEvents::Ranges(vec![bytes]);
+            let row = Row {
+                arrived: self.now.wall,
+                events,
+            };
+            writes.push(put(&Key::Events(id, number), &row));
+        }
+        // A log that begins now is nobody's yet.
+        community.own_logs_checked = true;
+        self.communities.insert(id, community);
+        self.outbox.store(writes, After::Nothing);
+        self.after_apply(id, &batch.new);
+        self.forget_waiting(id, &batch.dropped);
+    }
+
     /// All of the authority log is here: the community begins.
     fn enter(&mut self, from: NetworkKey, id: CommunityId) {
         let Some(attempt) = self.joins.get_mut(&id) else {
@@ -534,53 +654,10 @@ impl<R: CryptoRng> Node<R> {
         };
         let came = std::mem::take(&mut attempt.came);
         if !self.communities.contains_key(&id) {
-            let genesis = came
-                .iter()
-                .flat_map(|(_, events)| events)
-                .find(|(event, _)| event.id() == EventId::from(id));
-            let Some(authority) =
-                genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok())
-            else {
-                return self
-                    .outbox
-                    .penalize(from, "a welcome without the community's genesis");
-            };
-            let membership = Membership {
-                incarnation: self.rng.next_u32(),
-                joined: self.now.wall,
-            };
-            let mut community = Community::new(authority, membership.clone(), self.me.device());
-            let events: Vec<_> = came
-                .iter()
-                .flat_map(|(_, events)| events.iter().cloned())
-                .collect();
-            let arrival = Arrival {
-                from: Some(from),
-                at: self.now.mono,
-                wall: Some(self.now.wall),
-            };
-            let batch = community.take(events, arrival);
-            if !community.state().is_member(self.me.account()) {
-                return self
-                    .outbox
-                    .penalize(from, "a welcome that does not admit this account");
+            self.begin_from(from, id, came);
+            if !self.communities.contains_key(&id) {
+                return;
             }
-            let mut writes = vec![put(&Key::Community(id), &membership)];
-            for (number, (bytes, events)) in (0..).zip(came) {
-                community.note_row(number, events.iter().map(|(event, _)| event.id()).collect());
-                let events = RowEvents::Ranges(vec![bytes]);
-                let row = Row {
-                    arrived: self.now.wall,
-                    events,
-                };
-                writes.push(put(&Key::Events(id, number), &row));
-            }
-            // A log that begins now is nobody's yet.
-            community.own_logs_checked = true;
-            self.communities.insert(id, community);
-            self.outbox.store(writes, After::Nothing);
-            self.after_apply(id, &batch.new);
-            self.forget_waiting(id, &batch.dropped);
         } else {
             for (bytes, incoming) in came {
                 self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
@@ -603,8 +680,16 @@ impl<R: CryptoRng> Node<R> {
             .communities
             .get(&id)
             .is_some_and(|community| community.state().is_member(me));
+        let mut keys = Vec::new();
         if let Some(attempt) = self.joins.get_mut(&id).filter(|_| member) {
             attempt.admitted = true;
+            if let Way::Device(known) = &mut attempt.way {
+                keys = std::mem::take(known);
+                self.bring_in_own(id);
+            }
+        }
+        for (epoch, key) in keys {
+            self.take_key(id, epoch, key);
         }
         self.open_session(from, id);
         self.ask_for(id, &[Place::Content], from);
@@ -612,12 +697,17 @@ impl<R: CryptoRng> Node<R> {
 
     /// Everything that a connected member holds is here: the join is complete.
     pub(crate) fn join_caught_up(&mut self, id: CommunityId) {
-        let ready = self
-            .communities
-            .get(&id)
-            .is_some_and(|community| community.active && !community.name().is_empty());
-        if !ready {
+        let ready = self.communities.get(&id).is_some_and(|community| {
+            let named = community.kind() == CommunityKind::Direct || !community.name().is_empty();
+            community.active && named
+        });
+        let arrives = self.joins.get(&id);
+        let arrives = arrives.is_some_and(|attempt| matches!(attempt.way, Way::Device(_)));
+        if !ready && !(arrives && self.communities.get(&id).is_some_and(|held| held.active)) {
             return;
+        }
+        if arrives {
+            self.arrived(id);
         }
         self.introduce(id);
         let Some(attempt) = self.joins.remove(&id) else {
@@ -646,7 +736,13 @@ impl<R: CryptoRng> Node<R> {
             .timeouts
             .get(&me)
             .is_some_and(|(_, until)| self.now.wall < *until);
-        if community.writing_epoch(None).is_none() || self.store_fault.is_some() || timed_out {
+        // A device that came back by the recovery words learns the name first.
+        let nameless = self.me.record.name.is_empty();
+        if community.writing_epoch(None).is_none()
+            || self.store_fault.is_some()
+            || timed_out
+            || nameless
+        {
             return;
         }
         let profile = (self.me.record.name.clone(), self.me.record.about.clone());

@@ -9,21 +9,28 @@
 //! Deliberately absent: sockets, files, clocks, entropy of its own, and every form of text for people but
 //! the sentences of errors and of the audit log.
 
+mod arrive;
 mod author;
 mod command;
 mod community;
+mod devices;
+mod direct;
 mod epochs;
 mod gossip;
+mod history;
 mod ingest;
 pub mod io;
 mod join;
 pub mod limits;
+mod link;
 mod membership;
+mod newcomer;
 mod node;
 mod outbox;
 mod peers;
 mod presence;
 mod record;
+mod recover;
 mod restore;
 mod snapshot;
 mod sync;
@@ -37,6 +44,7 @@ mod wire;
 pub use io::{
     Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,
 };
+pub use newcomer::{Newcomer, OtherDevices, Settled, link_peers};
 pub use node::{Founded, Node, found};
 pub use restore::RestoreError;
 pub use snapshot::Snapshots;

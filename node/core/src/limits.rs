@@ -84,6 +84,8 @@ pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
 pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
 pub(crate) const KEY_PATIENCE_MS: u64 = 5_000;
+/// Milliseconds within which those who are let in under `since join` begin with one epoch.
+pub(crate) const ADMITTED_TOGETHER_MS: u64 = 1_000;
 /// An epoch older than this is replaced by the next writer: 7 days.
 pub(crate) const EPOCH_AGE_MAX_MS: u64 = 7 * 24 * 3600 * 1000;
 /// Milliseconds between attempts to write again what the store refused.
@@ -150,3 +152,54 @@ pub(crate) const FIELDS_PER_EVENT: usize = 32;
 pub(crate) const WAITING_WALK_MAX: usize = 1_000;
 /// Rows of events of one community, ever: a thousand a second for 8,900 years. The numbers of a damaged store end here.
 pub(crate) const ROWS_MAX: u64 = 1 << 48;
+/// Pause before a device brings in what another device of its account has changed: that one does so at once.
+pub const EMBED_AFTER_MS: u64 = 2_000;
+/// Spread of that pause over an account's devices, so that seldom two bring in the same.
+pub const EMBED_SPREAD_MS: u64 = 8_000;
+/// Bytes of a pairing link, decoded: a key, a secret and eight addresses.
+pub(crate) const LINK_BYTES_MAX: usize = 4 * 1024;
+/// Milliseconds that a pairing code stands.
+pub(crate) const LINK_OFFER_MS: u64 = 10 * 60 * 1000;
+/// Milliseconds that a guest looks for who shows its code: mDNS answers within seconds, a dial within half a minute.
+pub(crate) const LINK_SEARCH_MS: u64 = 60 * 1000;
+/// Milliseconds that two sides that know a code may take for the rest.
+pub(crate) const LINK_TALK_MS: u64 = 60 * 1000;
+/// Milliseconds by which the two clocks may part while a code stands: a clock that is kept by the network moves less.
+pub(crate) const LINK_CLOCK_SLACK_MS: u64 = 10 * 60 * 1000;
+/// How often one peer may ask for one code: it may have lost its connection twice.
+pub(crate) const LINK_ASKS_MAX: u32 = 3;
+/// Guests that were answered and have not confirmed, at once: most peers of a local network ask nobody.
+pub(crate) const LINK_PENDING_MAX: usize = 8;
+/// Peers that a guest asks for one code at once: those of a large local network.
+pub(crate) const LINK_GUEST_PEERS_MAX: usize = 64;
+/// Bytes of one sealed message: a chain of identity events and the bootstraps of all communities.
+pub(crate) const LINK_PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Signing keys that one set of recovery words is shown to have: one for each time that it was used.
+pub(crate) const RECOVERY_PROOFS_MAX: usize = 16;
+/// How often one peer may ask by recovery words over one connection.
+pub(crate) const RESTORE_ASKS_MAX: u32 = 3;
+/// Milliseconds that a newcomer looks for somebody who knows the account of its recovery words.
+pub(crate) const RESTORE_SEARCH_MS: u64 = 60 * 1000;
+/// Peers by which a device finds one community.
+pub(crate) const ARRIVE_PEERS_MAX: usize = 8;
+/// Keys of epochs that the recovery words open, of one community: each opens all before it.
+pub(crate) const ARRIVE_KEYS_MAX: usize = 1_024;
+/// Direct conversations and groups of one account: some thousand people is more than anybody writes to.
+pub(crate) const CONVERSATIONS_MAX: usize = 2_048;
+/// Accounts of one group conversation: a call among all of them is still a mesh.
+pub(crate) const GROUP_MEMBERS_MAX: usize = 32;
+/// Contacts, blocked accounts and declined ones that are remembered.
+pub(crate) const CONTACTS_MAX: usize = 4_096;
+/// Requests of accounts that are not known here, one of each; further ones are dropped.
+pub(crate) const DM_REQUESTS_MAX: usize = 64;
+/// Bytes of the first message that a request shows: enough to say who one is.
+pub(crate) const DM_REQUEST_BYTES_MAX: usize = 256;
+/// Leading zero bits of a stranger's proof of work, for one recipient and day: about a tenth of a second of one
+/// processor, an hour for thirty thousand recipients.
+pub(crate) const DM_WORK_BITS: u32 = 18;
+/// Days by which the day of a proof of work may differ from the recipient's: clocks around midnight.
+pub(crate) const DM_WORK_DAYS: u32 = 1;
+/// Bytes of a contact link, decoded: a full identity chain, and addresses.
+pub(crate) const CONTACT_BYTES_MAX: usize = 32 * 1024;
+/// Devices whose prekeys and addresses a contact link names.
+pub(crate) const CONTACT_DEVICES_MAX: usize = 8;

@@ -43,8 +43,10 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         self.tell_changes(id, changes);
+        self.close_epochs(id);
         self.tell_members(id);
         self.tell_own_membership(id, events);
+        self.learn_own_identity(id);
         self.settle_requests(id);
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for key in peers {
@@ -56,7 +58,10 @@ impl<R: CryptoRng> Node<R> {
                 self.open_session(key, id);
             }
         }
+        // Another device of somebody gives other words to compare.
+        self.views.directs_changed();
         self.refresh_topics(id);
+        self.begin_with_newcomers(id, events);
         self.keep_peers();
         if !self.held_gossip.is_empty() {
             self.retry_held_gossip();
@@ -111,7 +116,7 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
-        let member = community.state().account_of(self.me.key.id()) == Some(me);
+        let member = community.is_mine(me);
         if community.active == member {
             return;
         }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
-use alloquy_schema::identity::{NewAccount, PrekeyRecord};
+use alloquy_schema::identity::{IdentityError, IdentityLog, NewAccount, PrekeyRecord};
 use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::permissions::CommunityKind;
 use alloquy_schema::templates::Blueprint;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::community::Community;
+use crate::direct::People;
 use crate::io::{Input, Now, Origin, Output, StorageError, TaskId, Write};
 use crate::join::JoinAttempt;
 use crate::outbox::{After, Outbox, put, put_bytes};
@@ -27,20 +29,28 @@ pub(crate) struct Me {
     pub(crate) key: DeviceKey,
     pub(crate) network: NetworkKey,
     pub(crate) prekey: PrekeyRecord,
+    /// The account's identity log, as far as it is known.
+    pub(crate) identity: IdentityLog,
+    /// It is ending itself: it says so everywhere before it falls silent.
+    pub(crate) parting: bool,
 }
 
 impl Me {
-    pub(crate) fn new(record: AccountRecord) -> Self {
+    /// Checks the record's identity events.
+    pub(crate) fn new(record: AccountRecord) -> Result<Self, IdentityError> {
+        let identity = IdentityLog::verify(&record.chain)?;
         let key = DeviceKey::from_seed(&record.device_seed);
         let network = NetworkKey(DeviceKey::from_seed(&record.network_seed).public());
         let (counter, secret) = record.prekeys.last().copied().unwrap_or_default();
         let prekey = alloquy_schema::identity::sign_prekey(&key, counter, &secret);
-        Self {
+        Ok(Self {
             record,
             key,
             network,
             prekey,
-        }
+            identity,
+            parting: false,
+        })
     }
 
     pub(crate) fn device(&self) -> DeviceId {
@@ -81,6 +91,12 @@ pub struct Node<R> {
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
     /// Templates that were kept, by name.
     pub(crate) templates: BTreeMap<String, Blueprint>,
+    /// Pairings by a code.
+    pub(crate) links: crate::link::Links,
+    /// How often connected peers have asked by recovery words.
+    pub(crate) restore_asks: BTreeMap<NetworkKey, u32>,
+    /// Contacts, requests, and groups on their way.
+    pub(crate) people: People,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
 }
@@ -131,6 +147,10 @@ pub(crate) enum Timer {
     Waiting(CommunityId),
     /// The time has come that an event claims.
     HeldBack(CommunityId),
+    /// Bring what changed of the account's devices into a community, if nobody else has.
+    Embed(CommunityId),
+    /// A pairing by a code ends.
+    Link,
 }
 
 impl Timers {
@@ -276,7 +296,7 @@ impl<R: CryptoRng> Node<R> {
     pub fn community_count(&self) -> usize {
         self.communities
             .values()
-            .filter(|community| community.active)
+            .filter(|community| community.active && community.kind() == CommunityKind::Community)
             .count()
     }
 
@@ -361,6 +381,8 @@ impl<R: CryptoRng> Node<R> {
             Timer::Lists => {}
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
+            Timer::Embed(community) => self.embed_identity(community),
+            Timer::Link => self.link_tick(),
         }
     }
 
@@ -397,6 +419,7 @@ impl<R: CryptoRng> Node<R> {
             After::TemplateKept(origin, name, blueprint) => {
                 self.template_stored(origin, name, blueprint);
             }
+            After::DeviceTaken => self.device_taken(),
             After::RecoveryWiped(origin) => {
                 self.recovery = None;
                 self.views.node_changed();
@@ -465,7 +488,7 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, acks);
             }
             After::Confirm(acks) => self.write_later(writes, acks),
-            After::Nothing => self.write_later(writes, Acks::new()),
+            After::Nothing | After::DeviceTaken => self.write_later(writes, Acks::new()),
         }
     }
 

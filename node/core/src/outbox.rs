@@ -34,6 +34,8 @@ pub(crate) enum After {
     Kept(Origin, String, String),
     /// A template is durable, or gone: shown, answered.
     TemplateKept(Origin, String, Option<Box<Blueprint>>),
+    /// A new device stands in the stored identity log: it is told so.
+    DeviceTaken,
     /// The recovery words are gone from the store.
     RecoveryWiped(Origin),
     /// Own events that rest on some that could not be stored: refuse, and remove them.

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use alloquy_api::Event;
 use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey};
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::io::Output;
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, KEPT_PEERS_MAX};
+use crate::link::Guest;
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::{AddressesRecord, Key};
@@ -98,6 +100,7 @@ impl<R: CryptoRng> Node<R> {
         for community in self.joins.keys().copied().collect::<Vec<_>>() {
             self.join_peer_up(community, key);
         }
+        self.link_peer_up(key);
         if let Some(account) = self.any_account_of(key) {
             self.views.node_changed();
             self.outbox.tell(Event::PeerChanged {
@@ -113,6 +116,9 @@ impl<R: CryptoRng> Node<R> {
         }
         self.timers.clear_peer(key);
         self.held_joins.remove(&key);
+        self.restore_asks.remove(&key);
+        self.link_peer_down(key);
+        self.entering_lost(key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
             let community = self.communities.get_mut(&id);
@@ -170,9 +176,11 @@ impl<R: CryptoRng> Node<R> {
                 .joined
                 .0
                 .saturating_add(crate::limits::NEWCOMER_MS);
-        if newcomer && community.active {
+        let private = community.kind() != CommunityKind::Community;
+        if (newcomer || private) && community.active {
             self.prove(key, id);
         }
+        self.say_hello(key, id);
         self.compare(key, id);
         self.send_signal_to(key, id);
         let at = self.now.mono.plus(crate::limits::PROVE_AFTER_MS);
@@ -215,11 +223,13 @@ impl<R: CryptoRng> Node<R> {
         for join in self.joins.values() {
             wanted.extend(join.peers());
         }
+        if let Some((host, addresses)) = self.links.guest.as_ref().and_then(Guest::wanted) {
+            wanted.insert(host, addresses.to_vec());
+        }
         for (key, addresses) in &self.book.of {
-            let member = self
-                .communities
-                .values()
-                .any(|community| community.active && community.member_of(*key).is_some());
+            let member = self.communities.values().any(|community| {
+                community.active && community.member_of(*key).is_some() && !self.is_shut(community)
+            });
             if member && !addresses.is_empty() && wanted.len() < KEPT_PEERS_MAX {
                 wanted.insert(*key, addresses.clone());
             }

@@ -47,6 +47,12 @@ pub(crate) enum Key {
     Kept(String),
     /// A template that was kept, by its name.
     Template(String),
+    /// A community of this account that is not here yet, and how it is found.
+    Arriving(CommunityId),
+    /// Somebody known, blocked or declined: [`crate::direct::contacts::Contact`].
+    Contact(AccountId),
+    /// A request that waits: [`crate::direct::requests::DmRequest`].
+    DmRequest(AccountId),
 }
 
 impl Key {
@@ -90,6 +96,9 @@ impl Key {
                 w.u8(0x22);
                 w.text(name);
             }
+            Self::Arriving(id) => pair(&mut w, 0x27, id),
+            Self::Contact(account) => pair(&mut w, 0x23, account),
+            Self::DmRequest(account) => pair(&mut w, 0x24, account),
         }
         w.into_bytes().into()
     }
@@ -113,6 +122,9 @@ impl Key {
             4 => Self::Recovery,
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
+            0x27 => Self::Arriving(Canonical::read(&mut r)?),
+            0x23 => Self::Contact(Canonical::read(&mut r)?),
+            0x24 => Self::DmRequest(Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",

@@ -17,10 +17,14 @@ use bytes::Bytes;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::arrive::Bootstrap;
 use crate::community::Community;
+use crate::direct::People;
+use crate::direct::requests::DmRequest;
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
+use crate::link::Links;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::peers::Book;
@@ -73,6 +77,9 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
+        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
+        Key::Contact(account) => format!("the contact {}", account.short()),
+        Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
     RestoreError::Damaged {
         key,
@@ -101,7 +108,9 @@ struct Records {
     book: Book,
     kept: BTreeMap<String, Arc<str>>,
     templates: BTreeMap<String, Blueprint>,
+    arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
+    people: People,
 }
 
 impl Records {
@@ -165,11 +174,21 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
                 Err(error) => tracing::warn!(%error, "a kept template can not be read"),
             },
+            Key::Contact(account) => {
+                self.people.contacts.insert(*account, decode(&key, value)?);
+            }
+            // Whoever asked asks again.
+            Key::DmRequest(account) => {
+                if let Ok(request) = DmRequest::from_bytes(value) {
+                    self.people.requests.insert(*account, request);
+                }
+            }
         }
         Ok(())
     }
@@ -288,7 +307,7 @@ fn build(
             .map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
         community.held.insert(device, logs.collect());
     }
-    community.active = community.state().account_of(me.device()) == Some(me.account());
+    community.active = community.is_mine(me.account());
     let members = community.state();
     let named = members
         .members
@@ -329,7 +348,8 @@ impl<R: CryptoRng> Node<R> {
                 });
             }
         }
-        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?);
+        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?)
+            .map_err(|error| damaged(&Key::Account, error))?;
         let mut communities = BTreeMap::new();
         for (id, parts) in all.communities {
             if let Some(community) = build(id, parts, &me, now.wall)? {
@@ -355,9 +375,15 @@ impl<R: CryptoRng> Node<R> {
             views: Views::default(),
             kept: Arc::new(all.kept),
             templates: all.templates,
+            links: Links::default(),
+            restore_asks: BTreeMap::new(),
+            people: all.people,
             recovery: all.recovery,
         };
         node.begin(nonce);
+        for (id, bootstrap) in all.arriving {
+            node.await_arrival(id, bootstrap);
+        }
         Ok(node)
     }
 
@@ -381,6 +407,7 @@ impl<R: CryptoRng> Node<R> {
             if std::mem::take(&mut community.gap_in_own_log) {
                 self.start_incarnation(id);
             }
+            self.close_epochs(id);
             self.drop_bodies(id, &dropped);
             if self.communities[&id].active {
                 self.timers.set(Timer::Presence(id), mono);
@@ -389,7 +416,9 @@ impl<R: CryptoRng> Node<R> {
             }
             self.await_held(id);
             self.refresh_topics(id);
+            self.learn_own_identity(id);
         }
+        self.hold_own();
         self.keep_peers();
     }
 }

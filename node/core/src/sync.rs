@@ -91,8 +91,15 @@ impl<R: CryptoRng> Node<R> {
                     .penalize(from, format!("frame of {} bytes: {error}", bytes.len()));
             }
         };
+        let frame = match frame {
+            Frame::Bye => return self.peer_said_bye(from),
+            Frame::Pairing(pairing) => return self.pairing_frame(from, *pairing),
+            Frame::Restoring(restoring) => return self.restoring_frame(from, restoring),
+            Frame::Arrive(arrive) => return self.arrive_asked(from, &arrive),
+            frame => frame,
+        };
         let Some(id) = frame.community() else {
-            return self.peer_said_bye(from);
+            return;
         };
         if matches!(frame, Frame::Digest { .. } | Frame::Proof { .. }) {
             self.join_met(id, from);
@@ -106,11 +113,20 @@ impl<R: CryptoRng> Node<R> {
                 return self.join_ranges(from, id, &ranges, more);
             }
             Frame::Proof { admits, .. } => return self.proof(from, id, admits),
+            Frame::DirectHello(hello) => return self.hello(from, *hello),
+            Frame::Ranges { ranges, more, .. }
+                if self.enters_by(from, id) && !self.is_active(id) =>
+            {
+                return self.entering_ranges(from, id, &ranges, more);
+            }
             _ => {}
         }
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if self.is_shut(community) {
+            return;
+        }
         match community.device_of(from) {
             Some((account, device)) if community.state().account_of(device) == Some(account) => {
                 self.member_frame(from, account, device, id, frame);
@@ -119,16 +135,16 @@ impl<R: CryptoRng> Node<R> {
             _ if community.provisional.contains(&from) && matches!(frame, Frame::Ranges { .. }) => {
                 self.provisional_frame(from, id, frame);
             }
-            Some((account, _)) => self.former_member_frame(from, account, id, &frame),
+            Some(ended) => self.former_member_frame(from, ended, id, &frame),
             None => {
                 if let Some(removed) = community.outsiders.get(&from).copied() {
-                    self.former_member_frame(from, removed, id, &frame);
+                    self.former_member_frame(from, (removed, DeviceId::ZERO), id, &frame);
                 }
             }
         }
     }
 
-    fn is_active(&self, id: CommunityId) -> bool {
+    pub(crate) fn is_active(&self, id: CommunityId) -> bool {
         self.communities
             .get(&id)
             .is_some_and(|community| community.active)
@@ -192,9 +208,14 @@ impl<R: CryptoRng> Node<R> {
             Frame::JoinDecided {
                 account: newcomer, ..
             } => self.join_decided(account, id, newcomer),
+            Frame::DirectAnswer { .. } => self.answered(from, id),
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }
+            | Frame::Pairing(_)
+            | Frame::Restoring(_)
+            | Frame::Arrive(_)
+            | Frame::DirectHello(_)
             | Frame::Bye => {}
         }
     }
@@ -217,11 +238,12 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal.
+    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal. So is
+    /// a revoked device.
     fn former_member_frame(
         &mut self,
         from: NetworkKey,
-        removed: AccountId,
+        (removed, device): (AccountId, DeviceId),
         id: CommunityId,
         frame: &Frame,
     ) {
@@ -238,7 +260,10 @@ impl<R: CryptoRng> Node<R> {
             ),
             _ => return,
         };
-        let removals = community.authority.removals(removed);
+        let mut removals = community.authority.removals(removed);
+        if removals.is_empty() {
+            removals.extend(community.state().stopped_by(device));
+        }
         if !removals.is_empty() {
             self.tell_removals(from, id, removals, known);
         }
@@ -496,7 +521,7 @@ impl<R: CryptoRng> Node<R> {
         self.send_heights(from, id, places, &[], true);
     }
 
-    fn send_heights(
+    pub(crate) fn send_heights(
         &mut self,
         to: NetworkKey,
         id: CommunityId,

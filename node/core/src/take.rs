@@ -358,6 +358,7 @@ impl Community {
         rebuilt.arrived_later = self.arrived_later;
         rebuilt.seen = self.seen;
         rebuilt.topics = self.topics;
+        rebuilt.closed = self.closed;
         rebuilt.active = self.active;
         rebuilt.own_logs_checked = true;
         rebuilt.unstored = self

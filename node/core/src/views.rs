@@ -77,6 +77,7 @@ impl Community {
             category,
             position,
             private: channel.private,
+            since_join: self.is_since_join(id),
             unread,
             mentions,
             rights: rights.names().map(str::to_owned).collect(),
@@ -473,7 +474,7 @@ pub(crate) fn mentions(text: &str, mention: &str) -> bool {
 }
 
 /// The first line of a text, cut at a character.
-fn first_line(text: &str) -> String {
+pub(crate) fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let mut end = line.len().min(QUOTE_BYTES_MAX);
     while !line.is_char_boundary(end) {

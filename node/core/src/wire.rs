@@ -3,7 +3,11 @@
 //! A stream [`Frame`] comes over an authenticated connection, so its sender is a network key. A
 //! [`Broadcast`] comes out of a gossip frame that opened under the topic's key; each of its parts is signed.
 
+pub(crate) mod contact;
+pub(crate) mod hello;
 pub(crate) mod link;
+pub(crate) mod pairing;
+pub(crate) mod restoring;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::authority::op::Join;
@@ -14,11 +18,16 @@ use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
 
+use hello::DirectHello;
+
+use crate::arrive::Arrive;
 use crate::limits::{
     ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX,
     LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX, WANTED_MAX,
     WRAPS_MAX,
 };
+use pairing::Pairing;
+use restoring::Restoring;
 
 /// Version of the stream protocol; the first byte of every frame.
 pub(crate) const WIRE_VERSION: u8 = 1;
@@ -101,6 +110,16 @@ pub(crate) enum Frame {
         community: CommunityId,
         scopes: Vec<ScopeMarks>,
     },
+    /// A pairing by a code.
+    Pairing(Box<Pairing>),
+    /// Coming back by the recovery words.
+    Restoring(Restoring),
+    /// A device of a member that is not known here shows itself.
+    Arrive(Box<Arrive>),
+    /// Brings a conversation to somebody who is in it and may not have it.
+    DirectHello(Box<DirectHello>),
+    /// The sender takes part in a group that it was told of: it is to be given the group.
+    DirectAnswer { community: CommunityId },
 }
 
 /// First bytes of an event's id: enough to name a head to somebody who holds it.
@@ -369,6 +388,11 @@ impl Frame {
             Self::Signal(_) => 13,
             Self::JoinDecided { .. } => 14,
             Self::Marks { .. } => 15,
+            Self::Pairing(_) => 17,
+            Self::Restoring(_) => 18,
+            Self::Arrive(_) => 19,
+            Self::DirectHello(_) => 21,
+            Self::DirectAnswer { .. } => 22,
         }
     }
 
@@ -423,7 +447,11 @@ impl Frame {
                 w.u8(u8::from(*opened));
             }
             Self::Marks { scopes, .. } => w.list(scopes),
-            Self::Bye => {}
+            Self::Pairing(pairing) => pairing.write(w),
+            Self::Restoring(restoring) => restoring.write(w),
+            Self::Arrive(arrive) => arrive.write(w),
+            Self::DirectHello(hello) => hello.write_fields(w),
+            Self::Bye | Self::DirectAnswer { .. } => {}
         }
     }
 
@@ -441,10 +469,13 @@ impl Frame {
             | Self::KeyRequest { community, .. }
             | Self::Keys { community, .. }
             | Self::Ack { community, .. }
-            | Self::Marks { community, .. } => Some(*community),
+            | Self::Marks { community, .. }
+            | Self::DirectAnswer { community } => Some(*community),
+            Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
-            Self::Bye => None,
+            Self::Arrive(arrive) => Some(arrive.community),
+            Self::Bye | Self::Pairing(_) | Self::Restoring(_) => None,
         }
     }
 }
@@ -454,7 +485,7 @@ impl Canonical for Frame {
         w.u8(WIRE_VERSION);
         w.u8(self.tag());
         match (self, self.community()) {
-            (Self::JoinRequest { .. } | Self::Signal(_), _) | (_, None) => {}
+            (Self::JoinRequest { .. } | Self::Signal(_) | Self::Arrive(_), _) | (_, None) => {}
             (_, Some(community)) => community.write(w),
         }
         self.write_fields(w);
@@ -473,6 +504,9 @@ impl Canonical for Frame {
             }
             12 => return Ok(Self::Bye),
             13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
+            17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
+            18 => return Restoring::read(r).map(Self::Restoring),
+            19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),
             _ => {}
         }
         read_community_frame(tag, r)
@@ -546,6 +580,8 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             community,
             scopes: r.list(SCOPES_MAX, "scopes")?,
         },
+        21 => Frame::DirectHello(Box::new(DirectHello::read_fields(community, r)?)),
+        22 => Frame::DirectAnswer { community },
         value => {
             return Err(DecodeError::Unknown {
                 what: "frame",

@@ -115,7 +115,7 @@ impl Kind {
     pub fn expected(self) -> String {
         match self {
             Self::Community => "a community's name or id".to_owned(),
-            Self::Channel => "a channel's id or `community/channel`".to_owned(),
+            Self::Channel => "a channel's id, `community/channel` or `@NAME`".to_owned(),
             Self::Place => {
                 "a community's name or id, or a channel's id or `community/channel`".to_owned()
             }
@@ -307,7 +307,9 @@ impl Kind {
                 over_limit: false,
             });
         }
-        let whole = text.contains('/') || self == Self::Place || parse_id(text).is_some();
+        // `@` and a name: the direct messages with somebody.
+        let person = text.len() > 1 && text.starts_with('@');
+        let whole = text.contains('/') || self == Self::Place || person || parse_id(text).is_some();
         let parts = text.split('/').all(|part| !part.is_empty());
         if !whole || !parts || text.contains(['\n', '\t']) {
             return Err(self.fault(text));

@@ -5,7 +5,8 @@ use std::fmt;
 use alloquy_ids::{EventId, InviteId};
 
 use crate::command::{
-    AccountRef, ChannelKind, ChannelRef, CommunityRef, JoinRule, LinkRule, RoleRef, WordRule,
+    AccountRef, ChannelKind, ChannelRef, CommunityRef, HistoryRule, JoinRule, LinkRule, RoleRef,
+    WordRule,
 };
 use crate::personal::OnOff;
 use crate::{Command, Reply};
@@ -385,6 +386,7 @@ choice_fields! {
     LinkRule { Everyone = "everyone", Roles = "roles", Moderators = "moderators" }
     WordRule { Refuse = "refuse", Hold = "hold" }
     OnOff { On = "on", Off = "off" }
+    HistoryRule { All = "all", SinceJoin = "since-join" }
 }
 
 impl Field for ChannelKind {

@@ -129,6 +129,7 @@ fn channel() -> ChannelView {
         category: Some(CATEGORY),
         position: 0,
         private: false,
+        since_join: false,
         unread: 3,
         mentions: 1,
         rights: vec!["view".to_owned(), "send".to_owned()],

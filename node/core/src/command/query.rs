@@ -7,7 +7,7 @@ use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
 use alloquy_schema::authority::Verdict;
 use alloquy_schema::content::Field;
-use alloquy_schema::permissions::Permissions;
+use alloquy_schema::permissions::{CommunityKind, Permissions};
 use rand_core::CryptoRng;
 
 use super::error;
@@ -127,7 +127,7 @@ impl<R: CryptoRng> Node<R> {
             communities: self
                 .communities
                 .values()
-                .filter(|community| community.active)
+                .filter(|of| of.active && of.kind() == CommunityKind::Community)
                 .map(view)
                 .collect(),
         }
@@ -398,6 +398,7 @@ const fn subject_of(
     use alloquy_schema::authority::op::{AuthorityOp as O, OverwriteTarget};
     match op {
         O::Admit(join) => (AuditKind::Joins, Some(join.account)),
+        O::Add { account, .. } => (AuditKind::Joins, Some(*account)),
         O::Leave | O::InviteCreate { .. } | O::InviteRevoke { .. } => (AuditKind::Joins, None),
         O::Kick { account, .. }
         | O::Ban { account, .. }
@@ -455,6 +456,7 @@ fn describe(
             member(account)
         ),
         O::Admit(join) => format!("admitted {}", member(&join.account)),
+        O::Add { account, .. } => format!("added {}", member(account)),
         O::Leave => "left".to_owned(),
         O::RoleCreate { rank, permissions } => {
             format!("made a role of rank {}: {}", rank.0, list(*permissions))

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey};
 use alloquy_schema::authority::State;
-use alloquy_schema::authority::op::{AuthorityOp, Join};
+use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::{SignedEvent, VerifiedEvent};
-use alloquy_schema::identity::Identity;
+use alloquy_schema::identity::{Identity, evaluate};
 use rand_core::CryptoRng;
 
 use crate::community::{Community, Place};
@@ -24,6 +24,7 @@ impl<R: CryptoRng> Node<R> {
         let proofs = self.session(key, id).map(|session| session.proofs);
         if proofs.is_some_and(|proofs| proofs < PROOFS_MAX) {
             self.prove(key, id);
+            self.say_hello(key, id);
             self.timers.set(Timer::Prove(key, id), due);
         }
     }
@@ -38,6 +39,11 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if community.is_later_device(account) {
+            let frame = self.arrive_frame(id, true);
+            self.outbox.send(key, &frame);
+            return self.compare(key, id);
+        }
         let mut admits: Vec<SignedEvent> = Vec::new();
         let mut next = Some(account);
         while let Some(account) = next
@@ -91,16 +97,20 @@ impl<R: CryptoRng> Node<R> {
                     .outbox
                     .penalize(from, "a proof of membership that does not verify");
             };
-            let Ok(AuthorityOp::Admit(join)) =
-                AuthorityOp::from_bytes(event.body().unwrap_or_default())
-            else {
-                return;
+            let identity = match AuthorityOp::from_bytes(event.body().unwrap_or_default()) {
+                Ok(AuthorityOp::Admit(join)) if join.community == id => {
+                    join.check().ok().map(|log| log.identity().clone())
+                }
+                Ok(AuthorityOp::Add { account, chain, .. })
+                    if event.header().scope == id.into() =>
+                {
+                    let identity = evaluate(&chain).ok();
+                    identity.filter(|identity| identity.account == account)
+                }
+                _ => None,
             };
-            let Ok(identity) = join.check() else { return };
-            if join.community != id {
-                return;
-            }
-            path.follow(event, &join, &identity, from);
+            let Some(identity) = identity else { return };
+            path.follow(event, &identity, from);
         }
         let Path {
             admitted, incoming, ..
@@ -171,14 +181,14 @@ impl<'a> Path<'a> {
     }
 
     /// One admission. What an unknown device says says nothing.
-    fn follow(&mut self, event: VerifiedEvent, join: &Join, identity: &Identity, from: NetworkKey) {
+    fn follow(&mut self, event: VerifiedEvent, identity: &Identity, from: NetworkKey) {
         let held = self.community.authority.dag().contains(event.id());
         let author = self.sides.get(&event.header().device).copied();
-        let side = if self.state.is_member(join.account) {
+        let side = if self.state.is_member(identity.account) {
             Some(Side::Member)
         } else if held {
             // It is known what came of this admission. One that is not held may be newer than a removal.
-            Some(Side::Removed(join.account))
+            Some(Side::Removed(identity.account))
         } else {
             author
         };

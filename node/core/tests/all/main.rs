@@ -2,9 +2,12 @@
 
 mod carriers;
 mod contract;
+mod devices;
 mod faces;
 mod forger;
+mod history;
 mod hostile;
+mod link;
 mod moderation;
 mod own;
 mod peers;

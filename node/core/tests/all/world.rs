@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) links: BTreeSet<(usize, usize)>,
     pub(crate) tamper: Option<Tamper>,
+    /// Frames to who is no node of this world: the sender, to whom, what.
+    pub(crate) outside: Vec<(usize, NetworkKey, Bytes)>,
     /// Everything that went over links, for canary searches and counts.
     pub(crate) wire: Vec<Bytes>,
     queue: VecDeque<(usize, usize, Packet)>,
@@ -73,6 +75,7 @@ impl World {
             now,
             links: BTreeSet::new(),
             tamper: None,
+            outside: Vec::new(),
             wire: Vec::new(),
             queue: VecDeque::new(),
             gossip_count: 0,
@@ -89,6 +92,18 @@ impl World {
             world.peers.push(start(records, [1; 32], now, seed + 1));
         }
         world
+    }
+
+    /// A further node that starts from these first records.
+    pub(crate) fn add(&mut self, writes: &[Write]) -> usize {
+        let mut records = BTreeMap::new();
+        apply(&mut records, writes);
+        let seed = self.peers.len() as u64 * 1000 + 13;
+        let peer = start(records, [1; 32], self.now, seed);
+        self.peers.push(peer);
+        let at = self.peers.len() - 1;
+        self.input(at, Input::Timeout);
+        at
     }
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
@@ -154,12 +169,13 @@ impl World {
                     }
                 }
             }
-            Output::Send(to, frame) => {
-                let to = self.peers.iter().position(|peer| peer.key == to);
-                if let Some(to) = to.filter(|to| self.linked(at, *to)) {
+            Output::Send(to, frame) => match self.peers.iter().position(|peer| peer.key == to) {
+                Some(to) if self.linked(at, to) => {
                     self.queue.push_back((at, to, Packet::Frame(frame)));
                 }
-            }
+                Some(_) => {}
+                None => self.outside.push((at, to, frame)),
+            },
             Output::Publish(topic, frame) => self.flood(at, at, topic, &frame),
             Output::Subscribe(topic) => drop(peer.topics.insert(topic)),
             Output::Unsubscribe(topic) => drop(peer.topics.remove(&topic)),

@@ -2,9 +2,11 @@
 
 use crate::limits::{INVITE_USES_MAX, TOPIC_BYTES_MAX};
 use crate::line::kind::Kind;
-use crate::line::spec::LineSpec;
+use crate::line::spec::{Argument, LineSpec};
 
 use super::{COMMUNITY, flag, line, one, optional};
+
+const HISTORY: Argument = one("all|since-join", Kind::Choice(&["all", "since-join"]));
 
 pub(super) const LINES: &[LineSpec] = &[
     line!("create-community", CreateCommunity(name: one("NAME", Kind::PlaceName);
@@ -46,6 +48,9 @@ pub(super) const LINES: &[LineSpec] = &[
         "Lists the members who are seen online."),
     line!("unread", Unread(community: optional("COMMUNITY", Kind::Community);), Unread,
         "Lists the channels with unread messages, of one community or of all."),
+    line!("history-policy", HistoryPolicy(target: one("COMMUNITY|CHANNEL", Kind::Place), policy: HISTORY;), Operation,
+        "What newcomers of a private channel or a group may read: all that was written, or what is written since they \
+         came. Nobody is given later what was written under `since-join`."),
     line!("rekey", Rekey(target: one("COMMUNITY|CHANNEL", Kind::Place);), Epoch,
         "Starts a new encryption epoch: what is written from now on is sealed under a new key."),
 ];
