@@ -134,8 +134,8 @@ pub enum Action {
     LinkThisDevice(String),
     /// Leaves that.
     StopLinking,
-    /// Brings an account back by its recovery words, from where it may be found.
-    Restore(String, String),
+    /// Brings an account back by its recovery words, from where it may be found; whether its other devices end.
+    Restore(String, String, bool),
     /// Puts the reminder to find the recovery words again off.
     PutCheckOff,
     /// Puts the hint about home nodes away.

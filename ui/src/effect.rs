@@ -35,6 +35,8 @@ pub enum Effect {
         words: String,
         /// A link or an address of a member or a home node, as typed; may be empty.
         from: String,
+        /// The account's other devices end: they were lost.
+        ends_others: bool,
     },
     /// Open the store with this passphrase and start its node.
     Unlock {

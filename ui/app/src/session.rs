@@ -48,6 +48,16 @@ pub(crate) enum Order {
     Submit(AskId, Command),
     /// Make the account.
     CreateAccount(String),
+    /// Make this data directory a device of an account, by the code that another device shows.
+    LinkDevice(String),
+    /// Bring an account back by its recovery words, from where it may be found.
+    Restore {
+        words: String,
+        from: String,
+        ends_others: bool,
+    },
+    /// Leave either.
+    StopLinking,
     /// Open the store with this passphrase.
     Unlock(String),
     /// Start again after a failure.

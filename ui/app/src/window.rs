@@ -357,6 +357,17 @@ impl Window {
         match effect {
             Effect::Submit { ask, command } => session.submit(ask, command),
             Effect::CreateAccount { name } => session.order(Order::CreateAccount(name)),
+            Effect::LinkThisDevice { code } => session.order(Order::LinkDevice(code)),
+            Effect::Restore {
+                words,
+                from,
+                ends_others,
+            } => session.order(Order::Restore {
+                words,
+                from,
+                ends_others,
+            }),
+            Effect::StopLinking => session.order(Order::StopLinking),
             Effect::Unlock { passphrase } => session.order(Order::Unlock(passphrase)),
             Effect::Restart => session.order(Order::Restart),
             Effect::Copy(text) => {

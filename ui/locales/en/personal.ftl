@@ -279,3 +279,5 @@ way-personal = Tab to the button on its sheet, Enter
 way-return = first run: I already have an account, Tab, Enter
 way-frame = the close button of the window
 sign-open = Open Alloquy
+back-others = End my other devices
+back-others-about = They were lost or taken: they can not write in your name any more, and are given nothing new.

@@ -57,7 +57,11 @@ impl UiState {
             A::Personal(order) => vec![self.personal(*order, model)],
             A::LinkThisDevice(code) => vec![Effect::LinkThisDevice { code }],
             A::StopLinking => vec![Effect::StopLinking],
-            A::Restore(words, from) => vec![Effect::Restore { words, from }],
+            A::Restore(words, from, ends_others) => vec![Effect::Restore {
+                words,
+                from,
+                ends_others,
+            }],
             A::Close => self.close(),
             A::Dismiss => self.dismiss(model),
             A::ToggleMembers | A::ToggleSide => self.toggle_pane(&action),

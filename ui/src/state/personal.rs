@@ -70,6 +70,8 @@ pub struct Personal {
     pub code: String,
     /// Where one may be found who has lost the devices: a link or an address.
     pub from: String,
+    /// The other devices stay when one comes back by the words: they are not lost.
+    pub others_stay: bool,
     /// When the pairing that is shown ends: an older one in the snapshot is not shown.
     pub pairing: Option<UnixMs>,
     /// A home node was given its code: how far that is may be shown.

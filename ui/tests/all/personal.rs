@@ -519,6 +519,7 @@ fn who_has_lost_all_devices_pastes_the_words_or_types_their_beginnings() {
     let restore = Effect::Restore {
         words: recovery_words().join(" "),
         from: String::new(),
+        ends_others: true,
     };
     assert_eq!(harness.state().effects.last(), Some(&restore));
 }

@@ -11,7 +11,7 @@ use crate::state::FirstWay;
 use crate::text;
 use crate::theme::{self, font, space};
 use crate::views::words_field;
-use crate::widgets::{label, link_button, over_limit, segments};
+use crate::widgets::{label, link_button, over_limit, segments, switch};
 use crate::words::say;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
@@ -92,6 +92,11 @@ fn by_words(view: &mut View<'_>, ui: &mut Ui) {
         font::secondary(),
         palette.text_dim,
     );
+    let ends = !view.state.personal.others_stay;
+    if switch(ui, ends, say::back_others(), say::back_others_about()).clicked() {
+        view.state.personal.others_stay = ends;
+        ui.ctx().request_repaint();
+    }
     let phrase = view.state.personal.phrase();
     let ready = match (&phrase, long.is_some()) {
         (None, _) => Err(say::recovery_all_twelve()),
@@ -101,7 +106,8 @@ fn by_words(view: &mut View<'_>, ui: &mut Ui) {
     let pressed = wide_button(ui, Tone::Primary, say::back_restore(), ready).clicked();
     if let Some(words) = phrase.filter(|_| pressed && ready.is_ok()) {
         let from = view.state.personal.from.trim().to_owned();
-        view.act(Action::Restore(words, from));
+        let ends_others = !view.state.personal.others_stay;
+        view.act(Action::Restore(words, from, ends_others));
     }
 }
 
