@@ -40,7 +40,10 @@ pub(crate) struct Screen {
     pub(crate) open: Open,
 }
 
-fn screen(name: &str, open: impl Fn(Size) -> Harness<'static, World> + 'static) -> Screen {
+pub(crate) fn screen(
+    name: &str,
+    open: impl Fn(Size) -> Harness<'static, World> + 'static,
+) -> Screen {
     Screen {
         name: name.to_owned(),
         open: Box::new(open),
@@ -583,7 +586,14 @@ pub(crate) fn most_sheets() -> Vec<Screen> {
             "muted channels",
             Overlay::Settings(SettingsPage::Notifications),
             |world| {
-                world.state.settings.muted.insert(DESIGN);
+                let rule = alloquy_ui::state::Rule {
+                    when: None,
+                    muted: Some(alloquy_ui::state::Muted::Always),
+                };
+                let of = alloquy_ui::state::Heard::Channel(DESIGN);
+                let set = Action::SetRule(of, rule);
+                let effects = world.state.apply(set, &world.model);
+                world.effects.extend(effects);
             },
         ),
         overlay(

@@ -206,6 +206,7 @@ pub(crate) fn rich() -> Model {
         store_bytes: 12_345_678,
         sealed_by: "the keychain of this computer".to_owned(),
         attached: false,
+        tray: false,
     });
     model
 }

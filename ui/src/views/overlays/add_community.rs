@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alloquy_api::command::ChannelKind;
 use alloquy_api::limits::NAME_BYTES_MAX;
+use alloquy_api::personal::PersonalCommand;
 use alloquy_api::reply::{InviteCardView, TemplateView};
 use egui::{Frame, Margin, Ui, Vec2};
 use lucide_icons::Icon;
@@ -11,7 +12,7 @@ use lucide_icons::Icon;
 use super::spans::{Until, until};
 use crate::action::Action;
 use crate::model::Phase;
-use crate::state::{AddTab, Pasted, pasted};
+use crate::state::{AddTab, Overlay, Pasted, pasted};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
@@ -95,6 +96,7 @@ fn join(view: &mut View<'_>, ui: &mut Ui) {
     }
     match judged {
         Pasted::Link(link) => what_it_says(view, ui, &link),
+        Pasted::Contact(link) => contact(view, ui, link),
         Pasted::Empty => {
             let about = say::invite_paste();
             label(ui, about, font::secondary(), palette.text_dim);
@@ -138,6 +140,19 @@ fn nearby(view: &mut View<'_>, ui: &mut Ui) {
         under_way(ui, say::nearby_asking());
     }
     label(ui, say::nearby_word(), font::secondary(), palette.text_dim);
+}
+
+/// A contact link stands where an invite is expected: it opens a conversation.
+fn contact(view: &mut View<'_>, ui: &mut Ui, link: String) {
+    let palette = theme::palette(ui);
+    label(ui, say::contact_is_one(), font::message(), palette.text);
+    super::personal::fault(view, ui, &Overlay::AddCommunity);
+    if view.state.personal.busy == Some(Overlay::AddCommunity) {
+        return under_way(ui, say::contact_adding());
+    }
+    if wide_button(ui, Tone::Primary, say::contact_add_now(), Ok(())).clicked() {
+        super::personal::order(view, PersonalCommand::ContactAdd { link });
+    }
 }
 
 fn what_it_says(view: &mut View<'_>, ui: &mut Ui, link: &str) {

@@ -342,7 +342,7 @@ fn transport(address: &str) -> String {
 }
 
 /// How this node reaches others, in a few words, and the colour of it.
-pub(in crate::views) fn connection_words(model: &Model, palette: &Palette) -> (String, Color32) {
+pub(crate) fn connection_words(model: &Model, palette: &Palette) -> (String, Color32) {
     let waiting = model.snapshot.waiting;
     match reached(model) {
         (0, 0) if waiting > 0 => (say::chip_waiting(waiting.into()), palette.warn),
