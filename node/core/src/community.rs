@@ -20,7 +20,7 @@ use alloquy_schema::epoch::{EpochKey, GossipKey, Wrap};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::hash;
 use alloquy_schema::identity::PrekeyRecord;
-use alloquy_schema::permissions::{CommunityKind, Permissions};
+use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions};
 use alloquy_schema::timeline::{Changes, Standing, Timeline};
 
 use crate::io::Topic;
@@ -130,6 +130,8 @@ pub(crate) struct Community {
     pub(crate) seen: BTreeMap<DeviceId, Seen>,
     pub(crate) typing: BTreeMap<(ChannelId, AccountId), MonoMs>,
     pub(crate) topics: BTreeMap<Topic, TopicState>,
+    /// Whether an operation here sets `since join`, in force or not.
+    pub(crate) since_join_ever: bool,
     /// Epochs that this account will not be given: what stands under them is not shown.
     pub(crate) closed: BTreeSet<EpochId>,
     /// Epochs whose key was asked for.
@@ -157,6 +159,8 @@ pub(crate) struct Community {
     pub(crate) introduced: Option<(String, String)>,
     /// The own profile is to be written when a peer has shown where own logs stand.
     pub(crate) introduction_waits: bool,
+    /// Names are written again though they are in force: there are newcomers that were not given them.
+    pub(crate) introduce_anew: bool,
     /// Until when the first write after the start waits at the latest, once one has been asked for.
     pub(crate) first_write_by: Option<MonoMs>,
     /// Members at the last look.
@@ -205,6 +209,7 @@ impl Community {
             seen: BTreeMap::new(),
             typing: BTreeMap::new(),
             topics: BTreeMap::new(),
+            since_join_ever: false,
             closed: BTreeSet::new(),
             asked: BTreeMap::new(),
             asked_here: BTreeMap::new(),
@@ -219,6 +224,7 @@ impl Community {
             gap_in_own_log: false,
             introduced: None,
             introduction_waits: false,
+            introduce_anew: false,
             first_write_by: None,
             known_members: BTreeSet::new(),
             own_device,
@@ -240,6 +246,11 @@ impl Community {
     }
 
     fn index_devices(&mut self, id: EventId) {
+        self.since_join_ever |= match self.authority.op(id) {
+            Some(AuthorityOp::Genesis(genesis)) => genesis.history == HistoryPolicy::SinceJoin,
+            Some(AuthorityOp::SetHistory { policy, .. }) => *policy == HistoryPolicy::SinceJoin,
+            _ => false,
+        };
         let chain = match self.authority.op(id) {
             Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
             Some(AuthorityOp::Admit(join)) => &join.chain,

@@ -18,6 +18,7 @@ use alloquy_schema::content::{ContentOp, Field, Value};
 use alloquy_schema::epoch::{self, EpochKey};
 use alloquy_schema::keys::DeviceKey;
 use alloquy_schema::permissions::CommunityKind;
+use alloquy_schema::permissions::Permissions;
 use rand_core::CryptoRng;
 
 use crate::arrive::Bootstrap;
@@ -825,13 +826,23 @@ impl<R: CryptoRng> Node<R> {
             // Written before; where it does not count, writing it again would not either.
             return;
         }
+        let anew = community.introduce_anew;
+        let named = community.name();
+        let manages = community
+            .state()
+            .permissions(me, None)
+            .has(Permissions::MANAGE_CONTENT);
         let fields = [
             (Field::MemberName(me), &self.me.record.name),
             (Field::MemberAbout(me), &self.me.record.about),
+            (Field::Name, &named),
         ];
         let ops: Vec<_> = fields
             .into_iter()
-            .filter(|(field, text)| community.text(field) != **text)
+            .filter(|(field, text)| match field {
+                Field::Name => anew && manages && !text.is_empty(),
+                _ => (anew && !text.is_empty()) || community.text(field) != **text,
+            })
             .map(|(field, text)| ContentOp::Set {
                 field,
                 value: Value::Text(text.clone()),
@@ -850,6 +861,7 @@ impl<R: CryptoRng> Node<R> {
         }
         if let Some(community) = self.communities.get_mut(&id) {
             community.introduced = Some(profile);
+            community.introduce_anew = false;
         }
     }
 }

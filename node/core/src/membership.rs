@@ -62,6 +62,7 @@ impl<R: CryptoRng> Node<R> {
         self.views.directs_changed();
         self.refresh_topics(id);
         self.begin_with_newcomers(id, events);
+        self.introduce_to_newcomers(id, events);
         self.follow_membership(id);
         self.keep_peers();
         if !self.held_gossip.is_empty() {
