@@ -61,7 +61,8 @@ impl HomeTasks {
             };
             if !address.ip().is_loopback() {
                 return Err(failed(
-                    "the page of a home node is for this machine only, as 127.0.0.1:9180".to_owned(),
+                    "the page of a home node is for this machine only, as 127.0.0.1:9180"
+                        .to_owned(),
                 ));
             }
             let listener = TcpListener::bind(address)

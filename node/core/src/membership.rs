@@ -51,14 +51,10 @@ impl<R: CryptoRng> Node<R> {
         self.settle_requests(id);
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for key in peers {
-            if self
-                .communities
-                .get(&id)
-                .is_some_and(|community| {
-                    let home = community.blind.is_none() && community.is_home(key);
-                    home || community.member_of(key).is_some()
-                })
-            {
+            if self.communities.get(&id).is_some_and(|community| {
+                let home = community.blind.is_none() && community.is_home(key);
+                home || community.member_of(key).is_some()
+            }) {
                 self.open_session(key, id);
             }
         }

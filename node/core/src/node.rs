@@ -525,7 +525,9 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, acks);
             }
             After::Confirm(acks) => self.write_later(writes, acks),
-            After::Nothing | After::DeviceTaken | After::HomeTaken => self.write_later(writes, Acks::new()),
+            After::Nothing | After::DeviceTaken | After::HomeTaken => {
+                self.write_later(writes, Acks::new())
+            }
         }
     }
 

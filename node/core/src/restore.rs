@@ -19,9 +19,9 @@ use zeroize::Zeroizing;
 
 use crate::arrive::Bootstrap;
 use crate::community::Community;
-use crate::home::{Home, HomeRecord, KeptRecord};
 use crate::direct::People;
 use crate::direct::requests::DmRequest;
+use crate::home::{Home, HomeRecord, KeptRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;

@@ -603,12 +603,7 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    pub(crate) fn heights(
-        &mut self,
-        from: NetworkKey,
-        id: CommunityId,
-        scopes: Vec<ScopeHeights>,
-    ) {
+    pub(crate) fn heights(&mut self, from: NetworkKey, id: CommunityId, scopes: Vec<ScopeHeights>) {
         let mut ranges = Vec::new();
         let mut bytes = 0;
         let mut more = false;

@@ -3,9 +3,9 @@
 //! A stream [`Frame`] comes over an authenticated connection, so its sender is a network key. A
 //! [`Broadcast`] comes out of a gossip frame that opened under the topic's key; each of its parts is signed.
 
-pub(crate) mod home;
 pub(crate) mod contact;
 pub(crate) mod hello;
+pub(crate) mod home;
 pub(crate) mod link;
 pub(crate) mod pairing;
 pub(crate) mod restoring;

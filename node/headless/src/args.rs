@@ -114,7 +114,12 @@ pub(crate) struct Run {
     #[arg(long, value_name = "GIB", requires = "home", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) quota: Option<u32>,
     /// Address of this machine where a home node shows its page and figures; port 0: any that is free
-    #[arg(long, value_name = "ADDRESS", requires = "home", default_value = "127.0.0.1:9180")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "home",
+        default_value = "127.0.0.1:9180"
+    )]
     pub(crate) page: SocketAddr,
     #[command(flatten)]
     pub(crate) key: Key,

@@ -73,13 +73,19 @@ async fn answer(
     handle: &Mutex<NodeHandle>,
     facts: &Facts,
 ) -> Response<Full<Bytes>> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok());
     if !at.is_some_and(|at| names_this_machine(host, at)) {
         let text = "this page answers to 127.0.0.1, [::1] and localhost with its own port only\n";
         return plain(StatusCode::MISDIRECTED_REQUEST, text);
     }
     if request.method() != Method::GET {
-        return plain(StatusCode::METHOD_NOT_ALLOWED, "this page can only be read\n");
+        return plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this page can only be read\n",
+        );
     }
     let wanted = request.uri().path();
     if !matches!(wanted, "/" | "/metrics") {
@@ -133,7 +139,10 @@ fn page(status: StatusCode, kind: &'static str, body: String) -> Response<Full<B
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let policy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
     headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
     response
 }
@@ -146,17 +155,27 @@ fn html(seen: &Seen) -> String {
     );
     let code = seen.linking.as_deref().and_then(shown_code);
     let mut put = |text: std::fmt::Arguments<'_>| {
-        page.write_fmt(text).expect("writing to a text does not fail");
+        page.write_fmt(text)
+            .expect("writing to a text does not fail");
     };
     match home.owner {
         None => put(format_args!(
             "<p>Nobody has paired with it yet. On a device of yours: <code>home pair CODE</code></p>"
         )),
-        Some(owner) => put(format_args!("<p>It keeps ciphertext for account <code>{owner}</code>.</p>")),
+        Some(owner) => put(format_args!(
+            "<p>It keeps ciphertext for account <code>{owner}</code>.</p>"
+        )),
     }
     if let Some((code, link)) = code {
-        put(format_args!("<p>Code: <strong>{}</strong></p>", escaped(code)));
-        put(format_args!("{}<p><code>{}</code></p>", svg(link), escaped(link)));
+        put(format_args!(
+            "<p>Code: <strong>{}</strong></p>",
+            escaped(code)
+        ));
+        put(format_args!(
+            "{}<p><code>{}</code></p>",
+            svg(link),
+            escaped(link)
+        ));
     }
     put(format_args!(
         "<table><tr><th>Device<td><code>{}</code><tr><th>Kept<td>{} of {}<tr><th>Store file<td>{}\
@@ -178,7 +197,9 @@ fn html(seen: &Seen) -> String {
         "<h2>Kept</h2><table><tr><th>Community<th>For<th>Events<th>Size<th>Behind"
     ));
     for kept in &home.keeps {
-        let lag = kept.lag.map_or_else(|| "nobody connected".to_owned(), |lag| lag.to_string());
+        let lag = kept
+            .lag
+            .map_or_else(|| "nobody connected".to_owned(), |lag| lag.to_string());
         put(format_args!(
             "<tr><td><code>{}</code><td>{}<td>{}<td>{}<td>{lag}",
             kept.community,
@@ -187,10 +208,15 @@ fn html(seen: &Seen) -> String {
             size(kept.bytes),
         ));
     }
-    put(format_args!("</table><h2>Peers</h2><table><tr><th>Peer<th>Address"));
+    put(format_args!(
+        "</table><h2>Peers</h2><table><tr><th>Peer<th>Address"
+    ));
     for (peer, addresses) in &network.peers {
         let first = addresses.first().map(String::as_str).unwrap_or_default();
-        put(format_args!("<tr><td><code>{peer}</code><td><code>{}</code>", escaped(first)));
+        put(format_args!(
+            "<tr><td><code>{peer}</code><td><code>{}</code>",
+            escaped(first)
+        ));
     }
     put(format_args!("</table></body></html>"));
     page
@@ -209,20 +235,56 @@ fn metrics(seen: &Seen) -> String {
     let paired = u64::from(home.owner.is_some());
     one("paired", "Whether it has an owner", "gauge", paired);
     one("kept_bytes", "Bytes kept", "gauge", home.bytes);
-    one("quota_bytes", "The most bytes that are kept", "gauge", home.quota);
-    one("store_bytes", "Bytes of the store file", "gauge", seen.store_bytes);
-    one("peers", "Peers connected now", "gauge", u64::from(home.peers));
+    one(
+        "quota_bytes",
+        "The most bytes that are kept",
+        "gauge",
+        home.quota,
+    );
+    one(
+        "store_bytes",
+        "Bytes of the store file",
+        "gauge",
+        seen.store_bytes,
+    );
+    one(
+        "peers",
+        "Peers connected now",
+        "gauge",
+        u64::from(home.peers),
+    );
     let counters = network.counters;
-    one("frames_in_total", "Frames read", "counter", counters.frames_in);
-    one("frames_out_total", "Frames written", "counter", counters.frames_out);
-    one("faults_total", "Faults of peers", "counter", counters.faults);
+    one(
+        "frames_in_total",
+        "Frames read",
+        "counter",
+        counters.frames_in,
+    );
+    one(
+        "frames_out_total",
+        "Frames written",
+        "counter",
+        counters.frames_out,
+    );
+    one(
+        "faults_total",
+        "Faults of peers",
+        "counter",
+        counters.faults,
+    );
     for (name, help) in [
         ("community_events", "Events kept of a community"),
         ("community_bytes", "Bytes kept of a community"),
-        ("community_lag_events", "Events by which a connected member is ahead"),
+        (
+            "community_lag_events",
+            "Events by which a connected member is ahead",
+        ),
     ] {
-        write!(text, "# HELP alloquy_home_{name} {help}\n# TYPE alloquy_home_{name} gauge\n")
-            .expect("writing to a text does not fail");
+        write!(
+            text,
+            "# HELP alloquy_home_{name} {help}\n# TYPE alloquy_home_{name} gauge\n"
+        )
+        .expect("writing to a text does not fail");
         for kept in &home.keeps {
             let value = match name {
                 "community_events" => Some(kept.events),
@@ -322,7 +384,13 @@ mod tests {
         for good in ["127.0.0.1:9180", "localhost:9180", "[::1]:9180"] {
             assert!(names_this_machine(Some(good), at), "{good}");
         }
-        for bad in ["evil.example:9180", "127.0.0.1", "127.0.0.1:80", "localhost.evil:9180", ""] {
+        for bad in [
+            "evil.example:9180",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "localhost.evil:9180",
+            "",
+        ] {
             assert!(!names_this_machine(Some(bad), at), "{bad}");
         }
         assert!(!names_this_machine(None, at));

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use alloquy_api::command::CommunityRef;
 use alloquy_api::personal::OnOff;
 use alloquy_api::{Command, PersonalCommand, Reply};
-use alloquy_api::command::CommunityRef;
 
 use super::{Plan, Run, Trick};
 use crate::draw::Draw;
@@ -74,8 +74,11 @@ impl Run<'_> {
             let mut values = records.iter();
             values.any(|(key, value)| {
                 let both = [&key[..], &value[..]];
-                both.iter()
-                    .any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
+                both.iter().any(|bytes| {
+                    bytes
+                        .windows(text.len())
+                        .any(|part| part == text.as_bytes())
+                })
             })
         };
         let read = [CANARY, NAME_CANARY].into_iter().find(|text| shown(text));

@@ -155,7 +155,10 @@ impl<R: CryptoRng> Node<R> {
 
     /// Bytes that this home node keeps.
     pub(crate) fn home_bytes(&self) -> u64 {
-        let blind = self.communities.values().filter_map(|one| one.blind.as_ref());
+        let blind = self
+            .communities
+            .values()
+            .filter_map(|one| one.blind.as_ref());
         blind.map(|blind| blind.bytes).sum()
     }
 

@@ -37,7 +37,11 @@ impl Community {
             .flatten()
             .map(|wrap| wrap.to)
             .collect();
-        if self.recipients(channel).iter().all(|(_, to)| held.contains(to)) {
+        if self
+            .recipients(channel)
+            .iter()
+            .all(|(_, to)| held.contains(to))
+        {
             return Vec::new();
         }
         let receivers = self.receivers(epoch, channel).into_iter();
@@ -56,7 +60,13 @@ impl<R: CryptoRng> Node<R> {
         let mut epochs: Vec<_> = state
             .epochs
             .iter()
-            .map(|(epoch, announced)| (std::cmp::Reverse(announced.depth), *epoch, announced.channel))
+            .map(|(epoch, announced)| {
+                (
+                    std::cmp::Reverse(announced.depth),
+                    *epoch,
+                    announced.channel,
+                )
+            })
             .collect();
         epochs.sort_unstable();
         let account = community.device_of(from).map(|(account, _)| account);
@@ -75,7 +85,8 @@ impl<R: CryptoRng> Node<R> {
                 epoch,
                 to,
             };
-            self.outbox.send(from, &Frame::WrapRequest(Box::new(request)));
+            self.outbox
+                .send(from, &Frame::WrapRequest(Box::new(request)));
         }
     }
 

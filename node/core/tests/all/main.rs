@@ -2,12 +2,12 @@
 
 mod carriers;
 mod contract;
-mod devices;
 mod deleted;
+mod devices;
 mod faces;
 mod forger;
-mod home;
 mod history;
+mod home;
 mod hostile;
 mod missing;
 mod moderation;
