@@ -20,7 +20,7 @@ pub struct Initialised {
     pub device: DeviceId,
     /// What locks the store.
     pub at_rest: KeyOrigin,
-    /// 12 BIP-39 words, to be shown once; `None` when they are kept.
+    /// 12 BIP-39 words, to be shown once; `None` when they are kept, or the account has its words already.
     pub recovery_words: Option<Zeroizing<String>>,
 }
 

@@ -157,6 +157,6 @@ pub(crate) fn key_source(key: &args::Key) -> Result<KeySource, CommandError> {
         .map_err(|error| CommandError::new(error.code(), error.to_string()))
 }
 
-fn internal(error: &std::io::Error) -> CommandError {
+pub(crate) fn internal(error: &std::io::Error) -> CommandError {
     CommandError::new(ErrorCode::Internal, error.to_string())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use alloquy_api::snapshot::PathKind;
+use alloquy_ids::NetworkKey;
 pub(super) use alloquy_relay::{key_of, peer_of};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
@@ -118,6 +119,12 @@ pub(super) fn split_peer(mut address: Multiaddr) -> (Multiaddr, Option<PeerId>) 
         }
         None => (address, None),
     }
+}
+
+/// Whose address it is, and the address as the core keeps it, if it names the peer behind it.
+pub(crate) fn named_place(address: Multiaddr) -> Option<(NetworkKey, String)> {
+    let (place, peer) = split_peer(address);
+    Some((key_of(&peer?)?, place.to_string())).filter(|_| !place.is_empty())
 }
 
 /// What a peer's record or a person says, as addresses to dial; what does not parse is left out.

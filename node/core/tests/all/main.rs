@@ -10,6 +10,7 @@ mod history;
 mod home;
 mod hostile;
 mod missing;
+mod link;
 mod moderation;
 mod own;
 mod own_document;
