@@ -12,7 +12,7 @@ mod wraps;
 
 use std::collections::BTreeMap;
 
-use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, ScopeId};
+use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, ScopeId, UnixMs};
 use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::range::{BodyMode, Packing, SignedRange};
 use rand_core::CryptoRng;
@@ -38,7 +38,7 @@ pub(crate) struct Home {
     /// Who is told how the pairing with a home node ends.
     pub(crate) pairing: Option<crate::io::Origin>,
     /// What home nodes of this account last said of themselves, and when.
-    pub(crate) said: BTreeMap<NetworkKey, (HomeStatus, MonoMs)>,
+    pub(crate) said: BTreeMap<NetworkKey, (HomeStatus, UnixMs)>,
     /// When those whom this home node serves were last told how it stands.
     pub(crate) told: BTreeMap<NetworkKey, MonoMs>,
 }

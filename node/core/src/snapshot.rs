@@ -255,6 +255,7 @@ impl<R: CryptoRng> Node<R> {
         next.kept = Arc::clone(&self.kept);
         next.receipts = self.tells_receipts();
         next.devices = shared(Some(&next.devices), self.device_views());
+        next.homes = shared(Some(&next.homes), self.home_views());
         next.recovery_pending = self.recovery.is_some();
         next.nearby = shared(Some(&next.nearby), self.nearby_views());
         next.requested = shared(Some(&next.requested), self.requested());

@@ -483,10 +483,8 @@ impl<R: CryptoRng> Node<R> {
             let session = self.peers[key].sessions.get(&community.id);
             session.is_some_and(|session| session.equal)
         };
-        whole.complete = bodies
-            && !waits
-            && !whole.confirmed.by_nobody()
-            && members.iter().all(confirms);
+        whole.complete =
+            bodies && !waits && !whole.confirmed.by_nobody() && members.iter().all(confirms);
         if whole.complete {
             whole
         } else {

@@ -58,7 +58,8 @@ impl<R: CryptoRng> Node<R> {
                 says.quota
             );
         }
-        self.home.said.insert(from, (says, self.now.mono));
+        let wall = self.wall();
+        self.home.said.insert(from, (says, wall));
         self.views.node_changed();
         let all: Vec<_> = self.communities.keys().copied().collect();
         for id in all {
@@ -167,21 +168,14 @@ impl<R: CryptoRng> Node<R> {
 
     /// Home nodes of this account as faces show them.
     pub(crate) fn home_views(&self) -> Vec<HomeView> {
-        let age = |at: alloquy_ids::MonoMs| self.now.mono.0.saturating_sub(at.0);
         let view = |(key, device): (NetworkKey, DeviceId)| {
             let said = self.home.said.get(&key);
             let connected = self.peers.contains_key(&key);
-            let seen = said.map(|(_, at)| self.now.wall.0.saturating_sub(age(*at)));
-            let seen = if connected {
-                Some(self.now.wall.0)
-            } else {
-                seen
-            };
             HomeView {
                 device,
                 name: device.short(),
                 connected,
-                seen: seen.map(alloquy_ids::UnixMs),
+                seen: said.map(|(_, at)| *at),
                 bytes: said.map(|(says, _)| says.bytes),
                 quota: said.map(|(says, _)| says.quota),
                 keeps: said

@@ -147,8 +147,9 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         if let Some(origin) = self.home.pairing.take() {
+            let homes = self.home_views();
             let outcome = match end {
-                End::Done => Ok(Reply::Ok { ok: true }),
+                End::Done => Ok(Reply::Homes { homes }),
                 end => Err(end.error(side)),
             };
             self.outbox.done(origin, outcome);

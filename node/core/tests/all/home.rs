@@ -1,7 +1,7 @@
 //! Home nodes: what is kept, for whom, and that it is there when its writer is not.
 
 use alloquy_api::Reply;
-use alloquy_api::reply::{DeliveryState, HomeStatusView};
+use alloquy_api::reply::{DeliveryState, HomeStatusView, KeptView};
 use alloquy_core::StorageError;
 use alloquy_ids::CommunityId;
 use bytes::Bytes;
@@ -39,6 +39,12 @@ fn status(world: &mut World, home: usize) -> HomeStatusView {
     }
 }
 
+/// What a home node keeps of a community; nothing: none of it.
+fn kept(world: &mut World, home: usize, id: CommunityId) -> Option<KeptView> {
+    let keeps = status(world, home).keeps;
+    keeps.into_iter().find(|kept| kept.community == id)
+}
+
 fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("message {n}")).collect()
 }
@@ -73,10 +79,8 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 #[test]
 fn what_ana_wrote_alone_reaches_ben_later_through_her_home_node() {
     let (mut world, id) = kept_club(&["ana", "ben", "home"]);
-    let kept = status(&mut world, 2).keeps;
-    assert_eq!(kept.len(), 1);
-    assert_eq!(kept[0].community, id);
-    assert_eq!(kept[0].lag, Some(0));
+    let first = kept(&mut world, 2, id).expect("it is kept");
+    assert_eq!(first.lag, Some(0));
     world.disconnect(0, 1);
     world.disconnect(1, 2);
     write_all(&mut world, 0, 20);
@@ -92,7 +96,9 @@ fn what_ana_wrote_alone_reaches_ben_later_through_her_home_node() {
     assert_eq!(world.texts(1, "club/general"), numbered(20));
     // A home node's word alone is no proof that nothing was withheld.
     match world.ok(1, "history club/general --last 100") {
-        Reply::History { complete, .. } => assert!(!complete),
+        Reply::History { confirmed, .. } => {
+            assert_eq!((confirmed.peers, confirmed.homes), (1, 1));
+        }
         other => panic!("{other:?}"),
     }
     // What ben answers waits there for ana.
@@ -114,7 +120,7 @@ fn a_home_node_keeps_nothing_that_can_be_read_and_survives_a_restart() {
         "canarytopic",
         "canarychannel",
     ];
-    let (mut world, _) = kept_club(&["canaryname", "ben", "home"]);
+    let (mut world, id) = kept_club(&["canaryname", "ben", "home"]);
     world.ok(0, "send club/general \"the canarytext\"");
     world.ok(0, "topic club/general \"canarytopic\"");
     world.ok(0, "create-channel club text canarychannel");
@@ -122,10 +128,10 @@ fn a_home_node_keeps_nothing_that_can_be_read_and_survives_a_restart() {
     world.ok(1, &format!("send club/general \"{long}\""));
     world.pass(30_000);
     for restarted in [false, true] {
-        let kept = disk(&world, 2);
+        let stored = disk(&world, 2);
         for canary in canaries {
             assert!(
-                !holds(&kept, canary),
+                !holds(&stored, canary),
                 "{canary} is on the disk of the home node"
             );
         }
@@ -137,12 +143,13 @@ fn a_home_node_keeps_nothing_that_can_be_read_and_survives_a_restart() {
             world.restart(2, 1);
         }
     }
-    let before = status(&mut world, 2);
-    assert!(before.keeps[0].events > 5 && before.keeps[0].bytes > 1_000);
+    let before = kept(&mut world, 2, id).expect("it is kept");
+    assert!(before.events > 5 && before.bytes > 1_000);
     world.connect(1, 2);
     world.ok(1, "send club/general \"after the restart\"");
     world.pass(2_000);
-    assert!(status(&mut world, 2).keeps[0].events > before.keeps[0].events);
+    let after = kept(&mut world, 2, id).expect("it is kept");
+    assert!(after.events > before.events);
     no_faults(&world);
 }
 
@@ -240,7 +247,7 @@ fn a_full_home_node_says_so_gives_out_what_it_has_and_loses_nothing_of_its_write
 
 #[test]
 fn a_home_node_that_lost_its_disk_is_paired_anew_and_refilled_by_members() {
-    let (mut world, _) = kept_club(&["ana", "ben", "home"]);
+    let (mut world, id) = kept_club(&["ana", "ben", "home"]);
     write_all(&mut world, 0, 10);
     world.pass(2_000);
     world.disconnect(0, 2);
@@ -250,7 +257,7 @@ fn a_home_node_that_lost_its_disk_is_paired_anew_and_refilled_by_members() {
     world.found("home2");
     pair(&mut world, 0, 3);
     world.pass(30_000);
-    assert_eq!(status(&mut world, 3).keeps[0].lag, Some(0));
+    assert_eq!(kept(&mut world, 3, id).and_then(|kept| kept.lag), Some(0));
     world.disconnect(0, 3);
     world.found("cem");
     let invite = world.word(1, "invite club", "invite");
@@ -268,10 +275,10 @@ fn a_home_node_that_lost_its_disk_is_paired_anew_and_refilled_by_members() {
     assert_eq!(world.texts(4, "club/general").len(), 11);
     // The one that was removed is given nothing more.
     world.connect(0, 2);
-    let before = status(&mut world, 2).bytes;
+    let before = kept(&mut world, 2, id).map(|kept| kept.bytes);
     world.ok(0, "send club/general \"not for the old one\"");
     world.pass(20_000);
-    assert_eq!(status(&mut world, 2).bytes, before);
+    assert_eq!(kept(&mut world, 2, id).map(|kept| kept.bytes), before);
     no_faults(&world);
 }
 
@@ -322,18 +329,18 @@ fn bodies_that_a_hostile_node_has_changed_are_asked_for_elsewhere() {
 #[test]
 fn strangers_and_members_without_a_pairing_have_nothing_kept() {
     let (mut world, _) = kept_club(&["ana", "ben", "home"]);
-    world.ok(1, "create-community other");
+    let other = world.word(1, "create-community other", "community");
+    let other: CommunityId = other.parse().expect("an id");
     world.ok(1, "home store other on");
     world.pass(20_000);
-    assert_eq!(status(&mut world, 2).keeps.len(), 1);
+    assert_eq!(kept(&mut world, 2, other), None);
     // Ben pairs too: the home node keeps his for him, and ana's for ana.
     pair(&mut world, 1, 2);
     world.pass(20_000);
-    let home = status(&mut world, 2);
-    assert_eq!(home.keeps.len(), 2);
+    assert!(kept(&mut world, 2, other).is_some());
     world.ok(1, "home store other off");
     world.pass(20_000);
-    assert_eq!(status(&mut world, 2).keeps.len(), 1);
+    assert_eq!(kept(&mut world, 2, other), None);
     no_faults(&world);
 }
 
@@ -349,4 +356,47 @@ fn what_the_disk_of_a_home_node_refuses_stays_unconfirmed() {
     world.peers[2].disk = None;
     world.pass(20_000);
     assert_eq!(state(&mut world), DeliveryState::Held);
+}
+
+/// What somebody reads of a conversation, oldest first.
+fn conversation(world: &mut World, at: usize, channel: &str) -> Vec<String> {
+    world.texts(at, channel)
+}
+
+#[test]
+fn direct_messages_wait_at_either_sides_home_node() {
+    let (mut world, _) = kept_club(&["ana", "ben", "home"]);
+    let channel = world.word(0, "dm ben", "channel");
+    world.ok(0, &format!("send {channel} \"first\""));
+    world.pass(5_000);
+    // Ben takes the conversation on, so that both know each other's devices.
+    if let Reply::DmRequests { dm_requests } = world.ok(1, "dm requests")
+        && !dm_requests.is_empty()
+    {
+        world.ok(1, "dm accept ana");
+    }
+    world.pass(30_000);
+    assert_eq!(conversation(&mut world, 1, &channel), ["first"]);
+    let count = status(&mut world, 2).keeps.len();
+    assert!(count >= 3, "the conversation is kept unasked: {count}");
+    world.disconnect(0, 1);
+    world.disconnect(1, 2);
+    world.ok(0, &format!("send {channel} \"while you were away\""));
+    world.pass(2_000);
+    world.disconnect(0, 2);
+    world.pass(3_600_000);
+    world.connect(1, 2);
+    world.pass(10_000);
+    assert_eq!(
+        conversation(&mut world, 1, &channel),
+        ["first", "while you were away"]
+    );
+    world.ok(1, &format!("send {channel} \"and I answer\""));
+    world.pass(2_000);
+    world.disconnect(1, 2);
+    world.connect(0, 2);
+    world.pass(10_000);
+    assert_eq!(conversation(&mut world, 0, &channel).len(), 3);
+    assert!(!holds(&disk(&world, 2), "while you were away"));
+    no_faults(&world);
 }

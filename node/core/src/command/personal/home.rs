@@ -5,6 +5,7 @@ use std::sync::Arc;
 use alloquy_api::personal::{Linking, OnOff};
 use alloquy_api::{CommandError, ErrorCode, PersonalCommand, Reply};
 use alloquy_ids::CommunityId;
+use alloquy_schema::content::{Field, Value};
 use alloquy_schema::identity::IdentityOp;
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
@@ -84,12 +85,19 @@ impl<R: CryptoRng> Node<R> {
             OnOff::Off => "off",
         };
         let name = format!("{STORED_PREFIX}{id}");
-        let write = put_bytes(&Key::Kept(name.clone()), text.as_bytes().to_vec());
+        let mut writes = vec![put_bytes(
+            &Key::Kept(name.clone()),
+            text.as_bytes().to_vec(),
+        )];
+        writes.extend(self.follow(
+            Field::Kept(name.clone()),
+            Some(Value::Text(text.to_owned())),
+        ));
         Arc::make_mut(&mut self.kept).insert(name, text.into());
         self.views.node_changed();
         self.tell_homes_to_keep(id, store == OnOff::On);
         self.outbox
-            .store(vec![write], After::Answer(origin, Reply::Ok { ok: true }));
+            .store(writes, After::Answer(origin, Reply::Ok { ok: true }));
         Ok(())
     }
 }
