@@ -255,6 +255,7 @@ impl<R: CryptoRng> Node<R> {
         next.kept = Arc::clone(&self.kept);
         next.devices = shared(Some(&next.devices), self.device_views());
         next.recovery_pending = self.recovery.is_some();
+        next.linking = self.links.view.clone();
         next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self
             .store_fault
