@@ -13,6 +13,8 @@
 mod accounts;
 #[path = "vectors/authority.rs"]
 mod authority;
+#[path = "vectors/direct.rs"]
+mod direct;
 #[path = "vectors/encoding.rs"]
 mod encoding;
 #[path = "vectors/epochs.rs"]

@@ -78,8 +78,8 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn hold_own(&mut self) {
         let me = self.me.account();
         let chain = self.me.record.chain.clone();
-        let held = self.communities.contains_key(&direct::id(me, me));
-        if held {
+        // A store that could not be written may have lost how this device came in.
+        if self.is_active(direct::id(me, me)) {
             return;
         }
         let since = self.now.wall;

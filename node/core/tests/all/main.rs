@@ -2,6 +2,7 @@
 
 mod carriers;
 mod contract;
+mod direct;
 mod faces;
 mod forger;
 mod hostile;
