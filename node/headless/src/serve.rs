@@ -43,10 +43,10 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         alloquy_node::run(
             config,
             |running| {
-                said = out.text(&ready_line(running));
-                if arguments.home {
-                    said = said.and_then(|()| tell_home(out, running));
-                }
+                said = match out.text(&ready_line(running)) {
+                    Ok(()) if arguments.home => tell_home(out, running),
+                    told => told,
+                };
             },
             told_to_stop,
         )
