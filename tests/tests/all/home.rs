@@ -106,9 +106,9 @@ fn ana_and_ben_are_never_there_at_once_and_read_everything_in_order() {
     ana.line("create-channel Canaryhome text general");
     ben.line(&format!("join {}", ana.invite("Canaryhome")));
     let mut home = Home::started(root.path(), "home");
+    let link = home.link();
     let unpaired = home.get("/", &home.page);
     assert!(unpaired.contains("Nobody has paired") && unpaired.contains("<svg"));
-    let link = home.link();
     ana.line(&format!("home pair {link}"));
     ana.line("home store Canaryhome on");
     eventually("the home node keeps the community", || {
