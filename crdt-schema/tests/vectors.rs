@@ -13,6 +13,8 @@
 mod accounts;
 #[path = "vectors/authority.rs"]
 mod authority;
+#[path = "vectors/content.rs"]
+mod content;
 #[path = "vectors/encoding.rs"]
 mod encoding;
 #[path = "vectors/epochs.rs"]

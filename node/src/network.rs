@@ -33,6 +33,7 @@ mod dials;
 mod faults;
 mod frames;
 mod gossip;
+mod improve;
 mod pulse;
 mod reach;
 mod redial;

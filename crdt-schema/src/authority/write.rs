@@ -477,6 +477,11 @@ fn stop_devices(
             state.revoked.remove(&device);
             continue;
         }
+        // From suspended to revoked: what decided is what its holder is told.
+        let ended = |log: &IdentityLog| log.identity().revoked.contains(&device);
+        if before.is_none_or(|before| ended(before) != ended(merged)) {
+            state.revoked.insert(device, unit);
+        }
         state.revoked.entry(device).or_insert(unit);
         if parts().any(|part| part.identity().acts(device)) {
             state.losses.extend(by.iter().map(|op| Loss {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Availability, ChannelKind};
 pub use crate::moderation::{PolicyView, ProposalView, RequestView, TreeView};
+pub use crate::nearby::NearbyView;
 pub use crate::personal::{
     ContactView, DeviceState, DeviceView, DirectKind, DirectView, DmRequestView, HomeStatusView,
     HomeView, KeptView, LinkStep, Linking, LinkingView, OnOff,
@@ -229,6 +230,13 @@ pub enum Reply {
     Templates {
         /// In the order shown.
         templates: Vec<TemplateView>,
+    },
+    /// `nearby`
+    Nearby {
+        /// Communities that others announce and this account is not in, by name.
+        nearby: Vec<NearbyView>,
+        /// Communities that this node announces.
+        announced: Vec<CommunityId>,
     },
     /// `inspect-invite`
     InviteCard {

@@ -541,6 +541,9 @@ impl<R: CryptoRng> Node<R> {
                         .collect()
                 }
             };
+            if wraps.is_empty() && given {
+                self.owe_key(id, *epoch, (from, &prekey));
+            }
             if !wraps.is_empty() {
                 self.outbox.send(
                     from,
@@ -599,6 +602,7 @@ impl<R: CryptoRng> Node<R> {
         self.outbox.store(writes, After::Nothing);
         self.close_epochs(id);
         self.open_bodies(id, &learned);
+        self.give_owed_keys(id, &learned);
         self.refresh_topics(id);
         // A range that could not be opened before is sent again by whoever has it.
         self.compare_soon(id, 0);

@@ -27,6 +27,7 @@ pub mod limits;
 mod link;
 mod membership;
 mod missing;
+mod nearby;
 mod newcomer;
 mod node;
 mod outbox;

@@ -104,6 +104,8 @@ pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
 pub(crate) const KEY_REQUEST_PAUSE_MAX_MS: u64 = 5 * 60 * 1000;
 /// Members asked for a key at once: any one of them that holds it will do.
 pub(crate) const KEY_PEERS_ASKED_MAX: usize = 8;
+/// Peers that are remembered to have asked for one key that was not here: others ask again.
+pub(crate) const KEYS_OWED_MAX: usize = 64;
 /// Accounts named to faces that can help with a key that is missing: a sentence holds no more.
 pub(crate) const KEY_HOLDERS_NAMED_MAX: usize = 8;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
@@ -158,6 +160,20 @@ pub(crate) const REASONS_PER_EVENT: usize = 64;
 pub(crate) const LIVE_BYTES: usize = 64 * 1024;
 /// Owner sets that are shown as open to vote on, those with the most votes first: an owner may propose any number.
 pub(crate) const PROPOSALS_SHOWN_MAX: usize = 16;
+/// Communities that one node announces on the local network, and takes of one neighbour: people hold few for others.
+pub(crate) const ANNOUNCED_MAX: usize = 8;
+/// Communities of others on the local network that are held, copies counted: more than a list is read for.
+pub(crate) const CARDS_MAX: usize = 64;
+/// Milliseconds between two looks at whether what is announced has changed: others are to see it within 5 seconds.
+pub(crate) const NEARBY_EVERY_MS: u64 = 2_000;
+/// Milliseconds between two questions to one neighbour; changes are told unasked.
+pub(crate) const NEARBY_ASK_MS: u64 = 30_000;
+/// Milliseconds between two answers to one neighbour's questions.
+pub(crate) const NEARBY_ANSWER_MS: u64 = 1_000;
+/// Answers that are taken of one neighbour within [`CARD_FRAMES_MS`]: twice what changes every 2 seconds make.
+pub(crate) const CARD_FRAMES_MAX: u32 = 60;
+/// Milliseconds within which answers of one neighbour are counted.
+pub(crate) const CARD_FRAMES_MS: u64 = 60_000;
 /// Newcomers that wait to be let into a community.
 pub(crate) const REQUESTS_MAX: usize = 64;
 /// Accounts that were not let in and are remembered, so that they do not stand in the list again at once.
@@ -195,9 +211,9 @@ pub(crate) const LOOSE_ROWS_MAX: usize = 1_024;
 /// Milliseconds between two tellings of a home node's state to those whom it serves.
 pub(crate) const HOME_STATUS_EVERY_MS: u64 = 10_000;
 /// Pause before a device brings in what another device of its account has changed: that one does so at once.
-pub const EMBED_AFTER_MS: u64 = 2_000;
+pub(crate) const EMBED_AFTER_MS: u64 = 2_000;
 /// Spread of that pause over an account's devices, so that seldom two bring in the same.
-pub const EMBED_SPREAD_MS: u64 = 8_000;
+pub(crate) const EMBED_SPREAD_MS: u64 = 8_000;
 /// Bytes of a pairing link, decoded: a key, a secret and eight addresses.
 pub(crate) const LINK_BYTES_MAX: usize = 4 * 1024;
 /// Milliseconds that a pairing code stands.

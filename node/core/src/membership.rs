@@ -62,6 +62,7 @@ impl<R: CryptoRng> Node<R> {
         self.views.directs_changed();
         self.refresh_topics(id);
         self.begin_with_newcomers(id, events);
+        self.introduce_to_newcomers(id, events);
         self.follow_membership(id);
         self.keep_peers();
         if !self.held_gossip.is_empty() {
@@ -149,6 +150,7 @@ impl<R: CryptoRng> Node<R> {
         if by == Some(me) {
             self.drop_drafts(id);
         }
+        self.nearby_left(id);
         self.outbox.tell(Event::CommunityLeft { community: id, by });
         self.join_undone(id);
     }

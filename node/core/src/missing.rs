@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::Event;
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EpochId, MonoMs, NetworkKey};
+use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::timeline::Timeline;
 use rand_core::CryptoRng;
 
 use crate::community::Community;
 use crate::limits::{
     EPOCHS_ASKED_MAX, KEY_HOLDERS_NAMED_MAX, KEY_PEERS_ASKED_MAX, KEY_REQUEST_EVERY_MS,
-    KEY_REQUEST_PAUSE_MAX_MS,
+    KEY_REQUEST_PAUSE_MAX_MS, KEYS_OWED_MAX,
 };
 use crate::node::Node;
 use crate::wire::Frame;
@@ -172,6 +173,37 @@ impl<R: CryptoRng> Node<R> {
         };
         self.outbox.send(key, &frame);
         self.tell_missing_keys(id);
+    }
+
+    /// Somebody asked for a key that is not here.
+    pub(crate) fn owe_key(
+        &mut self,
+        id: CommunityId,
+        epoch: EpochId,
+        (from, prekey): (NetworkKey, &PrekeyRecord),
+    ) {
+        if let Some(community) = self.communities.get_mut(&id) {
+            let asked = community.asked_here.entry(epoch).or_default();
+            if asked.len() < KEYS_OWED_MAX {
+                asked.insert(from, prekey.clone());
+            }
+        }
+    }
+
+    /// Keys have come that others asked for: whoever is connected still is given them, if it may be.
+    pub(crate) fn give_owed_keys(&mut self, id: CommunityId, epochs: &[EpochId]) {
+        for epoch in epochs {
+            let Some(community) = self.communities.get_mut(&id) else {
+                return;
+            };
+            for (from, prekey) in community.asked_here.remove(epoch).unwrap_or_default() {
+                let community = self.communities.get(&id);
+                let member = community.and_then(|community| community.member_of(from));
+                if let Some((account, device)) = member.filter(|_| self.peers.contains_key(&from)) {
+                    self.key_request(from, account, device, id, prekey, &[*epoch]);
+                }
+            }
+        }
     }
 
     /// Tells faces, once for each change, what can not be read for want of a key and who can help.

@@ -16,6 +16,7 @@ use crate::community::Community;
 use crate::direct::People;
 use crate::io::{Input, Now, Origin, Output, StorageError, TaskId, Write};
 use crate::join::JoinAttempt;
+use crate::nearby::Nearby;
 use crate::outbox::{After, Outbox, put, put_bytes};
 use crate::peers::{Book, Peer};
 use crate::record::{AccountRecord, FORMAT, Key};
@@ -72,6 +73,8 @@ pub struct Node<R> {
     pub(crate) peers: BTreeMap<NetworkKey, Peer>,
     pub(crate) book: Book,
     pub(crate) joins: BTreeMap<CommunityId, JoinAttempt>,
+    /// What is announced on the local network.
+    pub(crate) nearby: Nearby,
     pub(crate) outbox: Outbox,
     pub(crate) timers: Timers,
     /// Commands that wait for an epoch or for a peer's word about own logs.
@@ -152,6 +155,8 @@ pub(crate) enum Timer {
     Waiting(CommunityId),
     /// The time has come that an event claims.
     HeldBack(CommunityId),
+    /// Look for what is announced on the local network.
+    Nearby,
     /// Tell those whom this home node serves how it stands.
     HomeStatus,
     /// Write what changed and follows the account.
@@ -362,6 +367,7 @@ impl<R: CryptoRng> Node<R> {
             Input::PeerDown(key) => self.peer_down(key),
             Input::Frame(key, bytes) => self.frame(key, &bytes),
             Input::Gossip(id, topic, from, bytes) => self.gossip(id, topic, from, &bytes),
+            Input::PeerNear(key, near) => self.peer_near(key, near),
             Input::PeerAddresses(key, addresses) => self.peer_addresses(key, addresses),
             Input::ListenAddresses(addresses) => self.book.listen = addresses,
             Input::Storage(task, result) => self.stored(task, result),
@@ -412,6 +418,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Lists => {}
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
+            Timer::Nearby => self.nearby_tick(),
             Timer::HomeStatus => self.home_status_due(),
             Timer::OwnDocument => self.write_own_document(),
             Timer::Deleted(community) => self.drop_deleted(community),
@@ -455,6 +462,7 @@ impl<R: CryptoRng> Node<R> {
             After::TemplateKept(origin, name, blueprint) => {
                 self.template_stored(origin, name, blueprint);
             }
+            After::Announced(origin, id, announce) => self.announce_stored(origin, id, announce),
             After::DeviceTaken => self.device_taken(),
             After::HomeTaken => self.home_taken(),
             After::RecoveryWiped(origin) => {
@@ -517,6 +525,7 @@ impl<R: CryptoRng> Node<R> {
             After::Answer(origin, _)
             | After::Kept(origin, ..)
             | After::TemplateKept(origin, ..)
+            | After::Announced(origin, ..)
             | After::RecoveryWiped(origin) => {
                 self.outbox.done(origin, Err(refusal));
             }

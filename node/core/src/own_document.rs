@@ -11,7 +11,7 @@ mod apply;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::command::DRAFT_PREFIX;
-use alloquy_ids::{AccountId, ChannelId, CommunityId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs};
 use alloquy_schema::authority::direct;
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::content::{ContentOp, Field, Value};
@@ -21,9 +21,7 @@ use rand_core::CryptoRng;
 use crate::command::content;
 use crate::community::Community;
 use crate::io::Write;
-use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_MAX, BOOTSTRAP_PEERS_MAX, DRAFTS_EVERY_MS, OWN_DOCUMENT_EVERY_MS,
-};
+use crate::limits::{DRAFTS_EVERY_MS, OWN_DOCUMENT_EVERY_MS};
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::Key;
@@ -44,6 +42,8 @@ pub(crate) struct OwnDocument {
     pending: BTreeMap<Field, (Option<Value>, MonoMs)>,
     /// Channels whose mark stands on an event that is not here yet.
     marks: BTreeSet<ChannelId>,
+    /// Marks that were taken: whoever goes back here is not moved on by them again.
+    taken: BTreeMap<ChannelId, EventId>,
 }
 
 impl OwnDocument {
@@ -57,6 +57,7 @@ impl OwnDocument {
             id: direct::id(account, account),
             pending: pending.collect(),
             marks: BTreeSet::new(),
+            taken: BTreeMap::new(),
         }
     }
 
@@ -95,37 +96,9 @@ impl Canonical for PendingRecord {
     }
 }
 
-/// Where members of a community are reached: what another own device needs to come in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reachable(pub(crate) Vec<(NetworkKey, Vec<String>)>);
-
-impl Canonical for Reachable {
-    fn write(&self, w: &mut Writer) {
-        w.varint(self.0.len() as u64);
-        for (key, addresses) in &self.0 {
-            key.write(w);
-            w.varint(addresses.len() as u64);
-            for address in addresses {
-                w.text(address);
-            }
-        }
-    }
-
-    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let count = r.len(BOOTSTRAP_PEERS_MAX, "peers")?;
-        let peer = |r: &mut Reader<'_>| {
-            let key = NetworkKey::read(r)?;
-            let count = r.len(ADDRESSES_MAX, "addresses")?;
-            let addresses = (0..count).map(|_| r.text(ADDRESS_BYTES_MAX, "address"));
-            Ok((key, addresses.collect::<Result<_, DecodeError>>()?))
-        };
-        Ok(Self((0..count).map(|_| peer(r)).collect::<Result<_, _>>()?))
-    }
-}
-
 impl<R: CryptoRng> Node<R> {
     /// The own conversation, once it is there and this device is in it.
-    fn own_community(&self) -> Option<&Community> {
+    pub(crate) fn own_community(&self) -> Option<&Community> {
         self.communities
             .get(&self.own.id)
             .filter(|community| community.active)
@@ -170,7 +143,8 @@ impl<R: CryptoRng> Node<R> {
     /// Writes what has waited long enough.
     pub(crate) fn write_own_document(&mut self) {
         let (id, mono) = (self.own.id, self.now.mono);
-        if self.own.pending.is_empty() || self.own_community().is_none() {
+        let silent = !self.me.acts() || self.own_community().is_none();
+        if self.own.pending.is_empty() || silent {
             return;
         }
         let again = mono.plus(OWN_DOCUMENT_EVERY_MS);

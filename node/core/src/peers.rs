@@ -121,6 +121,7 @@ impl<R: CryptoRng> Node<R> {
         }
         self.timers.clear_peer(key);
         self.held_joins.remove(&key);
+        self.neighbour_gone(key);
         self.restore_asks.remove(&key);
         self.link_peer_down(key);
         self.entering_lost(key);
@@ -243,7 +244,11 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn keep_peers(&mut self) {
         let mut wanted: BTreeMap<NetworkKey, Vec<String>> = BTreeMap::new();
         for join in self.joins.values() {
-            wanted.extend(join.peers());
+            for (key, addresses) in join.peers() {
+                // Of a member nearby no addresses were told beside those that it has said since.
+                let known = self.book.of.get(&key).filter(|_| addresses.is_empty());
+                wanted.insert(key, known.cloned().unwrap_or(addresses));
+            }
         }
         if let Some((host, addresses)) = self.links.guest.as_ref().and_then(Guest::wanted) {
             wanted.insert(host, addresses.to_vec());

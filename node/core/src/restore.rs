@@ -26,6 +26,7 @@ use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
 use crate::link::Links;
+use crate::nearby::Nearby;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::own_document::{OwnDocument, PendingRecord};
@@ -81,11 +82,12 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
-        Key::Home => "what this home node was told".to_owned(),
-        Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
-        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
+        Key::Nearby(id) => format!("the announcement of community {}", id.short()),
         Key::PrekeyMade => "when the prekey was made".to_owned(),
         Key::OwnPending => "changes for own devices".to_owned(),
+        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
+        Key::Home => "what this home node was told".to_owned(),
+        Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
@@ -121,6 +123,7 @@ struct Records {
     templates: BTreeMap<String, Blueprint>,
     arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
+    nearby: Nearby,
     home: Option<HomeRecord>,
     people: People,
     own: PendingRecord,
@@ -208,6 +211,7 @@ impl Records {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
                 Err(error) => tracing::warn!(%error, "a kept template can not be read"),
             },
+            Key::Nearby(id) => self.nearby.restored(*id),
             Key::Contact(account) => {
                 self.people.contacts.insert(*account, decode(&key, value)?);
             }
@@ -391,6 +395,12 @@ impl<R: CryptoRng> Node<R> {
                 communities.insert(id, community);
             }
         }
+        let active = |id| {
+            communities
+                .get(&id)
+                .is_some_and(|one: &Community| one.active)
+        };
+        all.nearby.only(active);
         let own = OwnDocument::new(me.account(), all.own);
         let mut node = Self {
             rng,
@@ -400,6 +410,7 @@ impl<R: CryptoRng> Node<R> {
             peers: BTreeMap::new(),
             book: all.book,
             joins: BTreeMap::new(),
+            nearby: all.nearby,
             outbox: Outbox::default(),
             timers: Timers::default(),
             deferred: std::collections::VecDeque::new(),

@@ -92,6 +92,8 @@ impl<R: CryptoRng> Node<R> {
             }
         };
         let frame = match frame {
+            Frame::NearbyAsk => return self.nearby_asked(from),
+            Frame::NearbyCard { cards } => return self.nearby_told(from, cards),
             Frame::Bye => return self.peer_said_bye(from),
             Frame::Pairing(pairing) => return self.pairing_frame(from, *pairing),
             Frame::Restoring(restoring) => return self.restoring_frame(from, restoring),
@@ -223,6 +225,8 @@ impl<R: CryptoRng> Node<R> {
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }
+            | Frame::NearbyAsk
+            | Frame::NearbyCard { .. }
             | Frame::HomeStore(_)
             | Frame::HomeStatus(_)
             | Frame::WrapRequest(_)

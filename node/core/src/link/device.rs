@@ -8,6 +8,7 @@
 use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, NetworkKey};
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
+use alloquy_schema::content::{Field, Value};
 use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::{IdentityOp, NetworkCertificate, PrekeyRecord};
 use alloquy_schema::limits::{ABOUT_BYTES_MAX, IDENTITY_CHAIN_MAX, NAME_BYTES_MAX};
@@ -175,6 +176,10 @@ impl<R: CryptoRng> Node<R> {
             accepted: new.accepted,
         };
         self.change_identity(&op, After::DeviceTaken)?;
+        if crate::command::check_name("name", &new.name).is_ok() {
+            let name = Value::Text(new.name.clone());
+            self.follow_now(Field::DeviceName(new.device), Some(name));
+        }
         self.links.welcomed = Some(new);
         Ok(())
     }

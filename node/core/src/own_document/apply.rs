@@ -9,11 +9,12 @@ use alloquy_schema::content::{Field, Value};
 use alloquy_schema::limits::CONTACT_BYTES_MAX;
 use rand_core::CryptoRng;
 
-use super::{Reachable, follows};
+use super::follows;
+use crate::arrive::Bootstrap;
 use crate::community::{Community, Place};
 use crate::direct::contacts::Contact;
 use crate::io::Write;
-use crate::limits::{BOOTSTRAP_PEERS_MAX, CONTACTS_MAX};
+use crate::limits::{BOOTSTRAP_PEERS_MAX, COMMUNITIES_MAX, CONTACTS_MAX};
 use crate::node::Node;
 use crate::outbox::{After, put, put_bytes, read_marker};
 use crate::record::Key;
@@ -57,6 +58,7 @@ impl<R: CryptoRng> Node<R> {
                 self.follow_contact(account);
             }
         }
+        self.note_taken_marks();
         self.own_document_changed();
         if !self.own.pending.is_empty() {
             self.timers
@@ -79,13 +81,9 @@ impl<R: CryptoRng> Node<R> {
         if self.own_value(&field).is_some() {
             return;
         }
-        let mut peers = vec![(self.me.network, self.book.own())];
-        let members = self.book.of.iter().filter(|(key, addresses)| {
-            community.member_of(**key).is_some() && !addresses.is_empty()
-        });
-        peers.extend(members.map(|(key, addresses)| (*key, addresses.clone())));
-        peers.truncate(BOOTSTRAP_PEERS_MAX);
-        let text = alloquy_ids::to_base32(&Reachable(peers).to_bytes());
+        let mut bootstrap = self.bootstrap(id);
+        bootstrap.peers.truncate(BOOTSTRAP_PEERS_MAX);
+        let text = alloquy_ids::to_base32(&bootstrap.to_bytes());
         self.follow_now(field, Some(Value::Text(text)));
     }
 
@@ -202,6 +200,8 @@ impl<R: CryptoRng> Node<R> {
                     writes.extend(self.take_kept(name, text));
                 }
                 (Field::ReadMark(channel), Value::Text(_)) => self.take_mark(*channel),
+                (Field::DeviceName(_), Value::Text(_)) => self.views.node_changed(),
+                (Field::Joined(id), Value::Text(text)) => self.take_membership(*id, text),
                 (Field::Contact(account), Value::Bytes(bytes)) => {
                     writes.extend(self.take_contact(*account, bytes));
                 }
@@ -254,6 +254,9 @@ impl<R: CryptoRng> Node<R> {
         let Ok(event) = text.parse::<EventId>() else {
             return;
         };
+        if self.own.taken.get(&channel) == Some(&event) {
+            return;
+        }
         let Some(id) = self.community_of(channel) else {
             self.own.marks.insert(channel);
             return;
@@ -266,6 +269,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         self.own.marks.remove(&channel);
+        self.own.taken.insert(channel, event);
         if count > community.read.get(&channel).copied().unwrap_or(0) {
             community.read_to(channel, count);
             let write = read_marker(id, channel, count);
@@ -275,10 +279,41 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// Marks on events that are here were taken before this start.
+    fn note_taken_marks(&mut self) {
+        let Some(community) = self.own_community() else {
+            return;
+        };
+        let mark = |(field, value): (&Field, &Value)| match (field, value) {
+            (Field::ReadMark(channel), Value::Text(text)) => {
+                let event: EventId = text.parse().ok()?;
+                let of = self.communities.get(&self.community_of(*channel)?)?;
+                of.arrived_up_to(*channel, event)?;
+                Some((*channel, event))
+            }
+            _ => None,
+        };
+        self.own.taken = community.content.fields().filter_map(mark).collect();
+    }
+
     /// Events of a channel have come: a marker may stand on one of them.
     pub(crate) fn take_waiting_mark(&mut self, channel: ChannelId) {
         if self.own.marks.contains(&channel) {
             self.take_mark(channel);
+        }
+    }
+
+    /// Another own device is in a community: this one comes into it by the same peers.
+    fn take_membership(&mut self, id: CommunityId, text: &str) {
+        let held = self.communities.get(&id);
+        let removed = held.is_some_and(|held| !held.state().is_member(self.me.account()));
+        if removed || held.is_some_and(|held| held.active) || self.joins.contains_key(&id) {
+            return;
+        }
+        let bytes = alloquy_ids::from_base32(text);
+        let bootstrap = bytes.and_then(|bytes| Bootstrap::from_bytes(&bytes).ok());
+        if let Some(bootstrap) = bootstrap.filter(|_| self.communities.len() < COMMUNITIES_MAX) {
+            self.arrive(id, bootstrap);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use alloquy_api::personal::DeviceState;
 use alloquy_api::{ErrorCode, Event, Reply};
-use alloquy_core::{Input, Newcomer, Output};
+use alloquy_core::{Input, Newcomer, OtherDevices, Output};
 use alloquy_ids::NetworkKey;
 use alloquy_schema::keys::DeviceKey;
 use rand_chacha::ChaCha8Rng;
@@ -15,7 +15,20 @@ use crate::world::{KEEPS_WORDS, World};
 pub(crate) fn link(world: &mut World, host: usize) -> usize {
     let code = world.word(host, "device link", "link");
     let rng = ChaCha8Rng::seed_from_u64(77 + world.peers.len() as u64);
-    let mut newcomer = Newcomer::link(&code, "phone", world.now, rng).expect("a link");
+    let newcomer = Newcomer::link(&code, "phone", world.now, rng).expect("a link");
+    settle(world, newcomer, host)
+}
+
+/// A new device that comes back by the recovery words, given by one node.
+fn restore(world: &mut World, words: &str, from: usize, others: OtherDevices) -> usize {
+    let rng = ChaCha8Rng::seed_from_u64(177 + world.peers.len() as u64);
+    let at = vec![(world.peers[from].key, Vec::new())];
+    let newcomer = Newcomer::restore(words, at, others, world.now, rng).expect("twelve words");
+    settle(world, newcomer, from)
+}
+
+/// Lets a newcomer talk with one node until it has an account, and starts it as a node connected with that one.
+fn settle(world: &mut World, mut newcomer: Newcomer<ChaCha8Rng>, host: usize) -> usize {
     let key = NetworkKey(DeviceKey::from_seed(&newcomer.network_seed()).public());
     let host_key = world.peers[host].key;
     world.input(host, Input::PeerUp(key));
@@ -33,7 +46,7 @@ pub(crate) fn link(world: &mut World, host: usize) -> usize {
             break settled.expect("the device is taken");
         }
         let frames = std::mem::take(&mut world.outside);
-        assert!(!frames.is_empty(), "linking does not go on");
+        assert!(!frames.is_empty(), "it does not go on");
         for (from, to, frame) in frames {
             if (from, to) == (host, key) {
                 newcomer.handle(world.now, Input::Frame(host_key, frame));
@@ -55,7 +68,11 @@ pub(crate) fn link(world: &mut World, host: usize) -> usize {
 
 /// Ana's laptop (0), ben (1) and ana's phone (2), all connected, with a message of each person.
 fn household() -> World {
-    let (mut world, _) = World::club(&["ana", "ben"]);
+    household_of("ana")
+}
+
+fn household_of(name: &str) -> World {
+    let (mut world, _) = World::club(&[name, "ben"]);
     world.ok(0, "send club/general \"from the laptop\"");
     world.ok(1, "send club/general \"from ben\"");
     let phone = link(&mut world, 0);
@@ -107,7 +124,33 @@ fn a_linked_device_has_the_history_the_rights_and_the_name_of_its_account() {
     let all = [(true, DeviceState::Active), (false, DeviceState::Active)];
     assert_eq!(states(&mut world, 0), all);
     assert_eq!(states(&mut world, 2), all);
-    assert_eq!(world.snapshot(2).devices.len(), 2);
+    // Names are shared by own devices, and with nobody else.
+    let phone = device(&world, 2);
+    assert_eq!(names(&mut world, 0), ["", "phone"]);
+    world.ok(0, "device name phone \"canary in the pocket\"");
+    world.pass(30_000);
+    assert_eq!(names(&mut world, 2), ["canary in the pocket", ""]);
+    let short = &phone[..8];
+    world.ok(2, &format!("device name {short} pocket"));
+    let unknown = world.line(2, "device name tablet desk").unwrap_err();
+    assert_eq!(unknown.code, ErrorCode::UnknownName);
+    world.pass(30_000);
+    assert_eq!(names(&mut world, 0), ["", "pocket"]);
+    let on_the_wire = |wire: &[bytes::Bytes]| {
+        let name = b"canary in the pocket";
+        wire.iter()
+            .any(|frame| frame.windows(name.len()).any(|part| part == name))
+    };
+    assert!(!on_the_wire(&world.wire));
+}
+
+fn names(world: &mut World, at: usize) -> Vec<String> {
+    let snapshot = world.snapshot(at);
+    snapshot
+        .devices
+        .iter()
+        .map(|view| view.name.clone())
+        .collect()
 }
 
 #[test]
@@ -127,7 +170,9 @@ fn a_revoked_device_reads_nothing_new_writes_nothing_and_keeps_what_it_had() {
     assert_eq!(world.texts(2, "club/general"), old, "its history stays");
     refused(&mut world, 2, "send club/general \"more\"", "was revoked");
     refused(&mut world, 2, "device link", "was revoked");
-    refused(&mut world, 2, "device revoke nobody", "");
+    let laptop = device(&world, 0);
+    let line = format!("device revoke {laptop}");
+    refused(&mut world, 2, &line, "was revoked");
     assert!(world.peers[2].events.contains(&Event::DevicesChanged));
     assert_eq!(
         states(&mut world, 2),
@@ -170,9 +215,10 @@ fn what_a_device_wrote_away_after_its_revocation_counts_nowhere_and_it_is_told()
     assert!(kept.contains(&"from ben".to_owned()) && !kept.contains(&"ben after".to_owned()));
 }
 
-#[test]
-fn devices_that_revoke_each_other_apart_are_both_silent() {
-    let mut world = household();
+/// The laptop (0) and the phone (2) of whoever keeps the recovery words have revoked each other while they were apart;
+/// ben (1) has heard of both.
+fn quarrel() -> World {
+    let mut world = household_of(KEEPS_WORDS);
     world.disconnect(0, 2);
     world.disconnect(0, 1);
     world.disconnect(1, 2);
@@ -183,6 +229,12 @@ fn devices_that_revoke_each_other_apart_are_both_silent() {
     world.pass(5_000);
     world.connect(1, 2);
     world.pass(30_000);
+    world
+}
+
+#[test]
+fn devices_that_revoke_each_other_apart_are_silent_until_the_words_decide() {
+    let mut world = quarrel();
     for at in [0, 2] {
         refused(
             &mut world,
@@ -198,11 +250,58 @@ fn devices_that_revoke_each_other_apart_are_both_silent() {
     assert_eq!(states(&mut world, 0), both);
     world.ok(1, "send club/general \"ben is here\"");
     world.pass(5_000);
-    assert!(
-        !world
-            .texts(2, "club/general")
-            .contains(&"ben is here".to_owned())
+    let here = "ben is here".to_owned();
+    for at in [0, 2] {
+        assert!(!world.texts(at, "club/general").contains(&here));
+    }
+
+    let words = world.peers[0].records[&b"\x04"[..]].clone();
+    let words = String::from_utf8(words.to_vec()).expect("words");
+    let tablet = restore(&mut world, &words, 1, OtherDevices::Keep);
+    world.pass(60_000);
+    assert!(world.texts(tablet, "club/general").contains(&here));
+    world.ok(tablet, "send club/general \"by the words\"");
+    world.pass(30_000);
+    let all = vec![DeviceState::Active; 3];
+    for at in [0, 2, tablet] {
+        world.ok(at, &format!("send club/general \"{at} again\""));
+        world.pass(5_000);
+        let found: Vec<_> = states(&mut world, at)
+            .iter()
+            .map(|(_, state)| *state)
+            .collect();
+        assert_eq!(found, all, "at {at}");
+    }
+    let texts = world.texts(1, "club/general");
+    assert_eq!(
+        texts[2..],
+        [
+            "ben is here",
+            "by the words",
+            "0 again",
+            "2 again",
+            "3 again"
+        ]
     );
+    for at in [0, 2, tablet] {
+        assert_eq!(world.texts(at, "club/general"), texts, "at {at}");
+    }
+}
+
+#[test]
+fn words_that_end_the_other_devices_end_them_for_good() {
+    let mut world = quarrel();
+    let words = world.peers[0].records[&b"\x04"[..]].clone();
+    let words = String::from_utf8(words.to_vec()).expect("words");
+    let tablet = restore(&mut world, &words, 1, OtherDevices::Revoke);
+    world.pass(60_000);
+    world.ok(tablet, "create-channel club text safe");
+    world.ok(tablet, "send club/safe \"all mine\"");
+    world.pass(5_000);
+    assert_eq!(world.texts(1, "club/safe"), ["all mine"]);
+    for at in [0, 2] {
+        refused(&mut world, at, "send club/general hi", "was revoked");
+    }
 }
 
 #[test]

@@ -419,7 +419,7 @@ fn with_words() -> (World, String) {
     world.ok(0, "send club/general \"ana's\"");
     world.pass(3_000);
     let words = match world.ok(1, "recovery show") {
-        Reply::RecoveryWords { recovery_words } => recovery_words.join(" "),
+        Reply::Recovery { recovery_words } => recovery_words.join(" "),
         other => panic!("{other:?}"),
     };
     (world, words)

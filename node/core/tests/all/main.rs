@@ -12,6 +12,7 @@ mod hostile;
 mod link;
 mod missing;
 mod moderation;
+mod nearby;
 mod own;
 mod own_document;
 mod peers;

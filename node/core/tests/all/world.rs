@@ -7,7 +7,7 @@ use alloquy_api::command::CommandId;
 use alloquy_api::reply::MessageView;
 use alloquy_api::{Command, CommandError, Event, Reply, Snapshot};
 use alloquy_core::{
-    GossipId, Input, Node, Now, Origin, Output, StorageError, Topic, Verdict, Write, found,
+    GossipId, Input, Node, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write, found,
     found_home,
 };
 use alloquy_ids::{CommunityId, MonoMs, NetworkKey, UnixMs};
@@ -28,6 +28,8 @@ pub(crate) struct Peer {
     pub(crate) tasks: usize,
     /// While set, nothing can be written.
     pub(crate) disk: Option<StorageError>,
+    /// While set, what is to be written waits here.
+    pub(crate) unwritten: Option<Vec<(TaskId, Vec<Write>)>>,
     seed: u64,
     next_command: u64,
 }
@@ -181,6 +183,9 @@ impl World {
             Output::Store(task, writes) => {
                 peer.tasks += 1;
                 match &peer.disk {
+                    None if peer.unwritten.is_some() => {
+                        peer.unwritten.get_or_insert_default().push((task, writes));
+                    }
                     Some(fault) => inputs.push_back(Input::Storage(task, Err(fault.clone()))),
                     None => {
                         apply(&mut peer.records, &writes);
@@ -211,6 +216,15 @@ impl World {
                     .push_back((from, to, Packet::Gossip(topic, frame.clone())));
             }
         }
+    }
+
+    /// A disk that was slow has written everything.
+    pub(crate) fn written(&mut self, at: usize) {
+        for (task, writes) in self.peers[at].unwritten.take().unwrap_or_default() {
+            apply(&mut self.peers[at].records, &writes);
+            self.input(at, Input::Storage(task, Ok(())));
+        }
+        self.settle();
     }
 
     /// Delivers everything that is under way; time stands still.
@@ -400,6 +414,7 @@ fn start(records: BTreeMap<Bytes, Bytes>, nonce: [u8; 32], now: Now, seed: u64) 
         verdicts: Vec::new(),
         tasks: 0,
         disk: None,
+        unwritten: None,
         seed,
         next_command: 0,
     }

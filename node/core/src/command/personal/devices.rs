@@ -3,12 +3,11 @@
 use alloquy_api::personal::{DeviceState, DeviceView};
 use alloquy_api::{CommandError, ErrorCode, PersonalCommand, Reply};
 use alloquy_ids::DeviceId;
-use alloquy_schema::authority::direct;
-use alloquy_schema::content::Field;
+use alloquy_schema::content::{Field, Value};
 use alloquy_schema::identity::{IdentityOp, RecoveryWords};
 use rand_core::CryptoRng;
 
-use crate::command::{Outcome, check_name, content, error, set_text};
+use crate::command::{Outcome, check_name, error};
 use crate::io::Origin;
 use crate::node::Node;
 use crate::outbox::{After, put_bytes};
@@ -98,11 +97,10 @@ impl<R: CryptoRng> Node<R> {
 
     /// What own devices call a device; empty when nothing.
     pub(crate) fn device_name(&self, device: DeviceId) -> String {
-        let me = self.me.account();
-        self.communities
-            .get(&direct::id(me, me))
-            .map(|own| own.text(&Field::DeviceName(device)))
-            .unwrap_or_default()
+        match self.own_value(&Field::DeviceName(device)) {
+            Some(Value::Text(name)) => name,
+            _ => String::new(),
+        }
     }
 
     /// The device of this account with this name or id, or beginning of an id.
@@ -137,19 +135,16 @@ impl<R: CryptoRng> Node<R> {
             return Err(stopped);
         }
         let device = self.device_named(device)?;
-        let me = self.me.account();
-        let id = direct::id(me, me);
-        let Some(own) = self.communities.get(&id) else {
+        if self.own_community().is_none() {
             return Err(error(
                 ErrorCode::Busy,
                 "the account's own conversation is not here yet; try again",
             ));
-        };
-        if own.writing_epoch(None).is_none() {
-            self.announce(id, None, None);
         }
-        let draft = content(vec![set_text(Field::DeviceName(device), name)]);
-        self.write_answered(origin, id, &[draft], |_| Some(Reply::Ok { ok: true }))?;
+        let value = Some(Value::Text(name.to_owned()));
+        let writes = self.follow(Field::DeviceName(device), value);
+        let done = After::Answer(origin, Reply::Ok { ok: true });
+        self.outbox.store(writes.into_iter().collect(), done);
         self.views.node_changed();
         Ok(())
     }
