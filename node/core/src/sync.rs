@@ -395,6 +395,9 @@ impl<R: CryptoRng> Node<R> {
 
     /// Anti-entropy: compares with one connected member whose copy is not known to be equal.
     pub(crate) fn sweep(&mut self, id: CommunityId) {
+        for key in self.connected_members(id) {
+            self.tell_home_addresses(key, id);
+        }
         let members = self.connected_parties(id);
         let differing: Vec<_> = members
             .iter()
