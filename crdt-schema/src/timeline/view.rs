@@ -90,6 +90,20 @@ pub(super) struct View {
     shut: BTreeSet<u32>,
 }
 
+impl Entry {
+    /// Whether there is a body to drop: opened, or carried by a node without its key.
+    fn holds_body(&self, ledger: &Ledger, at: u32) -> bool {
+        match self.content {
+            Content::Open(_) => true,
+            Content::Missing => {
+                let event = ledger.dag().get(ledger.key(at).id);
+                event.is_some_and(|event| event.body().is_some())
+            }
+            Content::Dropped | Content::Deletion(_) | Content::Nothing => false,
+        }
+    }
+}
+
 /// Collects what one refresh changes.
 #[derive(Debug, Default)]
 struct Delta {
@@ -173,8 +187,9 @@ impl View {
     /// Drops a body that has no effect now because others deleted it.
     pub(super) fn drop_body(&mut self, at: u32, ledger: &mut Ledger) {
         let entry = &mut self.entries[at as usize];
-        let idle = !entry.effect.active && entry.effect.shown != Shown::Message;
-        if idle && matches!(entry.content, Content::Open(_)) {
+        let stands = matches!(entry.effect.shown, Shown::Message | Shown::Missing);
+        let idle = !entry.effect.active && !entry.effect.shut && !stands;
+        if idle && entry.holds_body(ledger, at) {
             entry.content = Content::Dropped;
             ledger.drop_body(at);
         }
@@ -207,7 +222,7 @@ impl View {
             self.apply(at, new.active, ledger, queue, delta);
         }
         let entry = &mut self.entries[at as usize];
-        if deleted.by_own_account && matches!(entry.content, Content::Open(_)) {
+        if deleted.by_own_account && entry.holds_body(ledger, at) {
             entry.content = Content::Dropped;
             ledger.drop_body(at);
             delta.dropped.push(ledger.key(at).id);

@@ -6,6 +6,8 @@
 use alloquy_ids::{EventId, InviteId};
 use serde::{Deserialize, Serialize};
 
+use crate::nearby::Announce;
+
 /// Number of a command of one client, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -209,6 +211,20 @@ pub enum Command {
     InspectInvite {
         /// The link, as given: `alloquy://join/...`.
         link: String,
+    },
+    /// `nearby`
+    Nearby,
+    /// `nearby COMMUNITY on|off`: on this device only
+    NearbyAnnounce {
+        /// The community.
+        community: CommunityRef,
+        /// Whether the local network is told of it.
+        announce: Announce,
+    },
+    /// `nearby join COMMUNITY`
+    NearbyJoin {
+        /// A community that somebody on the local network announces.
+        community: CommunityRef,
     },
     /// `join LINK`
     Join {

@@ -7,10 +7,12 @@
 
 pub mod client;
 pub mod command;
+mod delivery;
 pub mod event;
 pub mod limits;
 pub mod line;
 pub mod moderation;
+pub mod nearby;
 pub mod pages;
 pub mod personal;
 pub mod reach;

@@ -7,6 +7,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, NetworkKey, UnixMs
 use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
+use crate::nearby::NearbyView;
 use crate::personal::{
     ContactView, DeviceView, DirectKind, DirectView, DmRequestView, HomeView, LinkingView,
 };
@@ -49,6 +50,8 @@ pub struct Snapshot {
     pub linking: Option<Arc<LinkingView>>,
     /// Whether others learn that this account has read their messages.
     pub receipts: bool,
+    /// Communities that are announced on the local network and that this account is not in, by name.
+    pub nearby: Arc<Vec<NearbyView>>,
     /// Connected peers that are co-members.
     pub peers: u32,
     /// Own messages that no other device is known to hold yet.
@@ -72,6 +75,8 @@ pub struct CommunitySnapshot {
     pub direct: Option<DirectKind>,
     /// Its name; empty until the content has arrived.
     pub name: String,
+    /// Whether this node announces it on the local network.
+    pub nearby: bool,
     /// Its topic.
     pub topic: String,
     /// Its icon: PNG or WebP of at most 32 KiB, as its header claims at most 512 x 512 pixels.

@@ -230,6 +230,9 @@ impl<R: CryptoRng> Node<R> {
         if !self.me.acts() {
             return Vec::new();
         }
+        if self.follows_hidden(id, drafts) {
+            self.start_incarnation(id);
+        }
         let Some(community) = self.communities.get_mut(&id) else {
             return Vec::new();
         };
@@ -277,6 +280,20 @@ impl<R: CryptoRng> Node<R> {
         self.commit_own(id, &events, writes, own);
         self.tell_changes(id, changes);
         ids
+    }
+
+    /// Whether one of these would follow an own event that does not count (written when this account had been removed
+    /// and did not know, say): whoever accepts the new one later, in a denial, would accept the hidden one with it.
+    fn follows_hidden(&self, id: CommunityId, drafts: &[Draft]) -> bool {
+        self.communities.get(&id).is_some_and(|community| {
+            let log = (self.me.device(), community.membership.incarnation);
+            drafts.iter().map(Draft::place).any(|place| {
+                let last = community
+                    .dag(place)
+                    .and_then(|dag| dag.log_head(log.0, log.1));
+                last.is_some_and(|last| !community.counts(place, last.id()))
+            })
+        })
     }
 
     /// Makes and applies one own event that changes no timeline; the caller stores it with [`Self::commit_own`].
@@ -387,6 +404,9 @@ impl<R: CryptoRng> Node<R> {
                 community: id,
                 by: None,
             }),
+        }
+        for event in &events {
+            self.welcomes.remove(event);
         }
         self.views.recount();
         self.views.community_changed(id);

@@ -147,6 +147,14 @@ impl<R: CryptoRng> Node<R> {
         }
         match command {
             Command::Join { link } => self.join(origin, &link),
+            Command::NearbyAnnounce {
+                community,
+                announce,
+            } => {
+                let id = self.community_named(&community.0)?;
+                self.nearby_announce(origin, id, announce)
+            }
+            Command::NearbyJoin { community } => self.nearby_join(origin, &community),
             Command::Watch { window } => {
                 if !self.views.watches.watch(origin.client, window) {
                     let limit = crate::limits::WINDOWS_MAX;
@@ -761,6 +769,9 @@ const fn writes(command: &Command) -> bool {
             | C::Channels { .. }
             | C::Invites { .. }
             | C::Join { .. }
+            | C::Nearby
+            | C::NearbyAnnounce { .. }
+            | C::NearbyJoin { .. }
             | C::Note { splice: None, .. }
             | C::History { .. }
             | C::Members { .. }

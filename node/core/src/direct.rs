@@ -79,6 +79,8 @@ impl<R: CryptoRng> Node<R> {
         let me = self.me.account();
         let chain = self.me.record.chain.clone();
         let held = self.communities.contains_key(&direct::id(me, me));
+        // A home node that is nobody's device has no account to speak of, and writes nothing.
+        let held = held || (self.is_home() && self.me.record.name.is_empty());
         if held || !self.me.acts() {
             return;
         }

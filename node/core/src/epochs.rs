@@ -132,7 +132,7 @@ impl Community {
     }
 
     /// Prekeys of everybody who is entitled to a scope; under `all` recovery keys too.
-    fn recipients(&self, channel: Option<ChannelId>) -> Vec<(AccountId, [u8; 32])> {
+    pub(crate) fn recipients(&self, channel: Option<ChannelId>) -> Vec<(AccountId, [u8; 32])> {
         let state = self.state();
         let mut recipients = Vec::new();
         for (account, member) in &state.members {
@@ -559,6 +559,9 @@ impl<R: CryptoRng> Node<R> {
 
     /// Wraps came: the own one is opened; a key counts only if it is the announced one.
     pub(crate) fn keys(&mut self, id: CommunityId, epoch: EpochId, wraps: Vec<Wrap>) {
+        if self.holds_blind(id) {
+            return self.keep_wraps(id, epoch, wraps);
+        }
         let held = self
             .communities
             .get(&id)

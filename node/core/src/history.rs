@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EpochId};
 use alloquy_schema::authority::State;
+use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::permissions::{HistoryPolicy, Permissions};
 use rand_core::CryptoRng;
@@ -65,8 +66,10 @@ impl Community {
 
     /// Whether an epoch was announced under `all`, so that it may be linked to, and given with its links.
     pub(crate) fn announced_to_all(&self, epoch: EpochId, channel: Option<ChannelId>) -> bool {
-        self.announced_in(epoch)
-            .is_some_and(|then| policy(&then, channel) == HistoryPolicy::All)
+        !self.since_join_ever
+            || self
+                .announced_in(epoch)
+                .is_some_and(|then| policy(&then, channel) == HistoryPolicy::All)
     }
 
     /// Whether an epoch is open to those who came after it: the scope is `all`, and was when it was announced.
@@ -174,6 +177,28 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         self.tell_changes(id, changes);
+    }
+
+    /// A group begins an epoch under `since join`: names that were written before are not given to those who begin
+    /// with it, so everybody writes the own one again, and who may the group's.
+    pub(crate) fn introduce_to_newcomers(&mut self, id: CommunityId, events: &[VerifiedEvent]) {
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let begins = |event: &VerifiedEvent| {
+            matches!(
+                community.authority.op(event.id()),
+                Some(AuthorityOp::AnnounceEpoch(op)) if op.channel.is_none()
+            )
+        };
+        let since_join = policy(&community.state(), None) == HistoryPolicy::SinceJoin;
+        if since_join && community.active && events.iter().any(begins) {
+            community.introduced = None;
+            community.introduce_anew = true;
+            community.introduction_waits = true;
+            let at = self.now.mono.plus(ADMITTED_TOGETHER_MS);
+            self.timers.set_earlier(Timer::Deferred, at);
+        }
     }
 
     /// Whoever lets somebody in under `since join` announces the epoch that begins with the newcomer; those who

@@ -1,15 +1,16 @@
-//! Joining by invite: the newcomer's side and the admitting member's side.
+//! Joining by invite, or by asking a member nearby: the newcomer's side and the admitting member's side.
 //!
 //! Any member that is reachable admits: no admin need be online. Expiry and use count are *admission* rules,
 //! judged by the admitting member's clock and view; an `Admit` once made is never undone by another.
 
 mod admission;
+mod introduction;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
-use alloquy_ids::{AccountId, CommunityId, EpochId, EventId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, EpochId, EventId, InviteId, MonoMs, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::authority::op::{AuthorityOp, Join};
 use alloquy_schema::body::Body;
@@ -60,11 +61,34 @@ pub(crate) struct JoinAttempt {
     until: MonoMs,
 }
 
+/// Where a join is asked for: what an invite says, or a member nearby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Door {
+    community: CommunityId,
+    /// The community's name, as it was told.
+    name: String,
+    /// Members that may be reached, with their addresses as multiaddr text.
+    peers: Vec<(NetworkKey, Vec<String>)>,
+    /// The invite and the seed of its key.
+    invite: Option<(InviteId, [u8; 32])>,
+}
+
+impl From<InviteLink> for Door {
+    fn from(link: InviteLink) -> Self {
+        Self {
+            community: link.community,
+            name: link.name,
+            peers: link.peers,
+            invite: Some((link.invite, link.seed)),
+        }
+    }
+}
+
 /// How this device comes in.
 #[derive(Debug)]
 enum Way {
     /// By an invite.
-    Invite(Box<(InviteLink, Join)>),
+    Invite(Box<(Door, Join)>),
     /// As a later device of a member: with keys that it knows already.
     Device(Vec<(EpochId, EpochKey)>),
 }
@@ -82,8 +106,13 @@ impl JoinAttempt {
         self.peers.iter().any(|(peer, _)| *peer == key)
     }
 
-    /// The invite's link.
-    fn link(&self) -> Option<&InviteLink> {
+    /// Whether it asks members nearby, without an invite.
+    fn is_nearby(&self) -> bool {
+        self.door().is_some_and(|door| door.invite.is_none())
+    }
+
+    /// Where it asks to be let in.
+    fn door(&self) -> Option<&Door> {
         match &self.way {
             Way::Invite(invite) => Some(&invite.0),
             Way::Device(_) => None,
@@ -150,7 +179,36 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn join(&mut self, origin: Origin, text: &str) -> Result<(), CommandError> {
         let link = InviteLink::parse(text)
             .map_err(|error| CommandError::new(ErrorCode::InviteInvalid, error.to_string()))?;
-        let id = link.community;
+        self.begin_join(origin, Door::from(link))
+    }
+
+    /// Asks members nearby to be let into a community, without an invite.
+    pub(crate) fn join_nearby(
+        &mut self,
+        origin: Origin,
+        community: CommunityId,
+        name: String,
+        members: Vec<NetworkKey>,
+    ) -> Result<(), CommandError> {
+        let of = |key: &NetworkKey| self.book.of.get(key).cloned().unwrap_or_default();
+        let peers = members.iter().map(|key| (*key, of(key))).collect();
+        let door = Door {
+            community,
+            name,
+            peers,
+            invite: None,
+        };
+        self.begin_join(origin, door)
+    }
+
+    fn begin_join(&mut self, origin: Origin, door: Door) -> Result<(), CommandError> {
+        let id = door.community;
+        // An invite opens more than a question without one.
+        let same = |attempt: &JoinAttempt| {
+            attempt.door().is_some_and(|held| {
+                *held == door || (door.invite.is_none() && held.invite.is_some())
+            })
+        };
         if self
             .communities
             .get(&id)
@@ -161,11 +219,7 @@ impl<R: CryptoRng> Node<R> {
             return Ok(());
         }
         self.room_for_community()?;
-        if let Some(attempt) = self
-            .joins
-            .get_mut(&id)
-            .filter(|attempt| attempt.link() == Some(&link))
-        {
+        if let Some(attempt) = self.joins.get_mut(&id).filter(|attempt| same(attempt)) {
             if attempt.waiting {
                 self.outbox
                     .done(origin, Ok(Reply::Requested { requested: id }));
@@ -175,9 +229,11 @@ impl<R: CryptoRng> Node<R> {
             }
             return Ok(());
         }
+        let key = door.invite;
+        let key = key.map(|(invite, seed)| (invite, DeviceKey::from_seed(&seed)));
         let join = Join::sign(
             id,
-            Some((link.invite, &DeviceKey::from_seed(&link.seed))),
+            key.as_ref().map(|(invite, key)| (*invite, key)),
             self.me.record.chain.clone(),
             &self.me.key,
             self.me.prekey.clone(),
@@ -187,8 +243,8 @@ impl<R: CryptoRng> Node<R> {
         let earlier = self.joins.remove(&id);
         let mut origins = earlier.map(|attempt| attempt.origins).unwrap_or_default();
         origins.push(origin);
-        let peers = link.peers.clone();
-        let mut attempt = JoinAttempt::new(Way::Invite(Box::new((link, join))), peers, until);
+        let peers = door.peers.clone();
+        let mut attempt = JoinAttempt::new(Way::Invite(Box::new((door, join))), peers, until);
         attempt.origins = origins;
         self.joins.insert(id, attempt);
         self.keep_peers();
@@ -241,6 +297,7 @@ impl<R: CryptoRng> Node<R> {
         if attempt.until <= mono {
             let message = match attempt.waiting {
                 true => "nobody has let this account in",
+                false if attempt.is_nearby() => "no member nearby answered",
                 false => "no member that the invite names answered",
             };
             return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
@@ -340,6 +397,9 @@ impl<R: CryptoRng> Node<R> {
         let others = peers.any(|key| connected(key) && !attempt.asked.contains(key));
         if others {
             self.join_next(id);
+        } else if refusal == Refusal::Invalid && attempt.is_nearby() {
+            let message = "the community lets in by invite only: ask a member for a link";
+            self.join_failed(id, CommandError::new(ErrorCode::NotPermitted, message));
         } else if refusal != Refusal::Busy {
             self.join_failed(id, refusal_error(refusal));
         }
@@ -368,7 +428,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn requested(&self) -> BTreeMap<CommunityId, String> {
         let waiting = self.joins.iter().filter(|(_, attempt)| attempt.waiting);
         waiting
-            .filter_map(|(id, attempt)| Some((*id, attempt.link()?.name.clone())))
+            .filter_map(|(id, attempt)| Some((*id, attempt.door()?.name.clone())))
             .collect()
     }
 
@@ -389,6 +449,8 @@ impl<R: CryptoRng> Node<R> {
                     refusal,
                 },
             ),
+            // An admission that is not durable yet is nobody's to see: the welcome follows it.
+            Some(Ok(Admission::Member)) if self.is_admission_unstored(join) => {}
             Some(Ok(Admission::Member)) => self.welcome(from, id),
             Some(Ok(Admission::Ask)) => self.asked_to_let_in(from, join, name),
             Some(Ok(Admission::Admit)) if self.first_write_waits(id) => {
@@ -398,6 +460,18 @@ impl<R: CryptoRng> Node<R> {
                 self.admit(Some(from), (join, name), None);
             }
         }
+    }
+
+    /// Whether the admission of this account was written here and the store has not taken it yet.
+    fn is_admission_unstored(&self, join: &Join) -> bool {
+        self.communities
+            .get(&join.community)
+            .is_some_and(|community| {
+                let op = |event: &EventId| community.authority.op(*event);
+                let mut unstored = community.unstored.iter().filter_map(op);
+                unstored
+                    .any(|op| matches!(op, AuthorityOp::Admit(of) if of.account == join.account))
+            })
     }
 
     /// Keeps a join until own logs may be written to.
@@ -721,62 +795,5 @@ impl<R: CryptoRng> Node<R> {
                 .done(origin, Ok(Reply::Community { community: id }));
         }
         self.keep_peers();
-    }
-
-    /// Writes the own name and about text into the community's content where they differ.
-    pub(crate) fn introduce(&mut self, id: CommunityId) {
-        let me = self.me.account();
-        let Some(community) = self
-            .communities
-            .get(&id)
-            .filter(|community| community.active)
-        else {
-            return;
-        };
-        let timed_out = community
-            .state()
-            .timeouts
-            .get(&me)
-            .is_some_and(|(_, until)| self.now.wall < *until);
-        // A device that came back by the recovery words learns the name first.
-        let nameless = self.me.record.name.is_empty();
-        if community.writing_epoch(None).is_none()
-            || self.store_fault.is_some()
-            || timed_out
-            || nameless
-        {
-            return;
-        }
-        let profile = (self.me.record.name.clone(), self.me.record.about.clone());
-        if community.introduced.as_ref() == Some(&profile) {
-            // Written before; where it does not count, writing it again would not either.
-            return;
-        }
-        let fields = [
-            (Field::MemberName(me), &self.me.record.name),
-            (Field::MemberAbout(me), &self.me.record.about),
-        ];
-        let ops: Vec<_> = fields
-            .into_iter()
-            .filter(|(field, text)| community.text(field) != **text)
-            .map(|(field, text)| ContentOp::Set {
-                field,
-                value: Value::Text(text.clone()),
-            })
-            .collect();
-        if !ops.is_empty() {
-            let waits = self.first_write_waits(id);
-            if let Some(community) = self.communities.get_mut(&id) {
-                community.introduction_waits = waits;
-            }
-            if waits {
-                let at = self.now.mono.plus(FIRST_WRITE_WAIT_MS);
-                return self.timers.set_earlier(Timer::Deferred, at);
-            }
-            self.write(id, &[Draft::Content(Body::Content(ops))], |_| None);
-        }
-        if let Some(community) = self.communities.get_mut(&id) {
-            community.introduced = Some(profile);
-        }
     }
 }

@@ -19,6 +19,7 @@ mod direct;
 mod epochs;
 mod gossip;
 mod history;
+mod home;
 mod ingest;
 pub mod io;
 mod join;
@@ -26,6 +27,7 @@ pub mod limits;
 mod link;
 mod membership;
 mod missing;
+mod nearby;
 mod newcomer;
 mod node;
 mod outbox;
@@ -50,6 +52,6 @@ pub use io::{
     Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,
 };
 pub use newcomer::{Newcomer, OtherDevices, Settled, link_peers};
-pub use node::{Founded, Node, found};
+pub use node::{Founded, Node, found, found_home};
 pub use restore::RestoreError;
 pub use snapshot::Snapshots;

@@ -160,6 +160,20 @@ pub(crate) const REASONS_PER_EVENT: usize = 64;
 pub(crate) const LIVE_BYTES: usize = 64 * 1024;
 /// Owner sets that are shown as open to vote on, those with the most votes first: an owner may propose any number.
 pub(crate) const PROPOSALS_SHOWN_MAX: usize = 16;
+/// Communities that one node announces on the local network, and takes of one neighbour: people hold few for others.
+pub(crate) const ANNOUNCED_MAX: usize = 8;
+/// Communities of others on the local network that are held, copies counted: more than a list is read for.
+pub(crate) const CARDS_MAX: usize = 64;
+/// Milliseconds between two looks at whether what is announced has changed: others are to see it within 5 seconds.
+pub(crate) const NEARBY_EVERY_MS: u64 = 2_000;
+/// Milliseconds between two questions to one neighbour; changes are told unasked.
+pub(crate) const NEARBY_ASK_MS: u64 = 30_000;
+/// Milliseconds between two answers to one neighbour's questions.
+pub(crate) const NEARBY_ANSWER_MS: u64 = 1_000;
+/// Answers that are taken of one neighbour within [`CARD_FRAMES_MS`]: twice what changes every 2 seconds make.
+pub(crate) const CARD_FRAMES_MAX: u32 = 60;
+/// Milliseconds within which answers of one neighbour are counted.
+pub(crate) const CARD_FRAMES_MS: u64 = 60_000;
 /// Newcomers that wait to be let into a community.
 pub(crate) const REQUESTS_MAX: usize = 64;
 /// Accounts that were not let in and are remembered, so that they do not stand in the list again at once.
@@ -178,6 +192,22 @@ pub(crate) const FIELDS_PER_EVENT: usize = 32;
 pub(crate) const WAITING_WALK_MAX: usize = 1_000;
 /// Rows of events of one community, ever: a thousand a second for 8,900 years. The numbers of a damaged store end here.
 pub(crate) const ROWS_MAX: u64 = 1 << 48;
+/// Communities and conversations that one home node keeps: some hundred for each of some people.
+pub(crate) const KEPT_MAX: usize = 2_048;
+/// Bytes that a home node keeps unless its owner says otherwise: 20 GiB.
+pub const HOME_QUOTA_BYTES: u64 = 20 * 1024 * 1024 * 1024;
+/// Home nodes whose addresses members tell each other of, of one community.
+pub(crate) const HOMES_TOLD_MAX: usize = 256;
+/// Wraps of one epoch that a home node asks for at once: making one costs about 0.1 ms.
+pub(crate) const WRAPS_ASKED_MAX: usize = 256;
+/// Epochs whose wraps a home node asks one member for at once.
+pub(crate) const WRAP_REQUESTS_MAX: usize = 16;
+/// Wraps for one prekey of one epoch that a home node keeps: a member may have made a wrong one, on purpose.
+pub(crate) const WRAPS_EACH_MAX: usize = 3;
+/// Rows of single events after which a home node packs them into one: enough of each log for small ranges.
+pub(crate) const LOOSE_ROWS_MAX: usize = 1_024;
+/// Milliseconds between two tellings of a home node's state to those whom it serves.
+pub(crate) const HOME_STATUS_EVERY_MS: u64 = 10_000;
 /// Pause before a device brings in what another device of its account has changed: that one does so at once.
 pub(crate) const EMBED_AFTER_MS: u64 = 2_000;
 /// Spread of that pause over an account's devices, so that seldom two bring in the same.

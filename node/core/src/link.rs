@@ -10,6 +10,7 @@
 pub(crate) mod code;
 mod device;
 mod guest;
+mod home;
 mod host;
 mod pake;
 
@@ -323,6 +324,9 @@ impl<R: CryptoRng> Node<R> {
     fn link_ready(&mut self, side: Side, _peer: NetworkKey) {
         match (self.link_what(side), side) {
             (Some(Linking::Device), Side::Host) => self.tell_of_account(),
+            (Some(Linking::Home), Side::Guest) => self.tell_of_owner(),
+            // The home node waits for the owner's word.
+            (Some(Linking::Home), Side::Host) => {}
             _ => self.link_cancel(side, End::Refused),
         }
     }
@@ -331,11 +335,14 @@ impl<R: CryptoRng> Node<R> {
     fn link_opened(&mut self, side: Side, peer: NetworkKey, payload: &[u8]) {
         match (self.link_what(side), side) {
             (Some(Linking::Device), Side::Host) => self.device_says(peer, payload),
+            (Some(Linking::Home), Side::Host) => self.owner_says(peer, payload),
+            (Some(Linking::Home), Side::Guest) => self.home_offers(peer, payload),
             _ => self.link_cancel(side, End::Refused),
         }
     }
 
     fn link_ended(&mut self, side: Side, end: End) {
+        self.home_link_ended(side, end);
         self.link_step(match end {
             End::Done => LinkStep::Done,
             _ => LinkStep::Failed(end.sentence(side).to_owned()),

@@ -28,6 +28,7 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         community.content.authority_changed(authority);
+        community.index_homes();
         let provisional = std::mem::take(&mut community.provisional);
         community.provisional = provisional
             .into_iter()
@@ -50,11 +51,10 @@ impl<R: CryptoRng> Node<R> {
         self.settle_requests(id);
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for key in peers {
-            if self
-                .communities
-                .get(&id)
-                .is_some_and(|community| community.member_of(key).is_some())
-            {
+            if self.communities.get(&id).is_some_and(|community| {
+                let home = community.blind.is_none() && community.is_home(key);
+                home || community.member_of(key).is_some()
+            }) {
                 self.open_session(key, id);
             }
         }
@@ -62,6 +62,7 @@ impl<R: CryptoRng> Node<R> {
         self.views.directs_changed();
         self.refresh_topics(id);
         self.begin_with_newcomers(id, events);
+        self.introduce_to_newcomers(id, events);
         self.follow_membership(id);
         self.keep_peers();
         if !self.held_gossip.is_empty() {
@@ -149,6 +150,7 @@ impl<R: CryptoRng> Node<R> {
         if by == Some(me) {
             self.drop_drafts(id);
         }
+        self.nearby_left(id);
         self.outbox.tell(Event::CommunityLeft { community: id, by });
         self.join_undone(id);
     }

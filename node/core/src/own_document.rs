@@ -11,7 +11,7 @@ mod apply;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::command::DRAFT_PREFIX;
-use alloquy_ids::{AccountId, ChannelId, CommunityId, MonoMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs};
 use alloquy_schema::authority::direct;
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::content::{ContentOp, Field, Value};
@@ -42,6 +42,8 @@ pub(crate) struct OwnDocument {
     pending: BTreeMap<Field, (Option<Value>, MonoMs)>,
     /// Channels whose mark stands on an event that is not here yet.
     marks: BTreeSet<ChannelId>,
+    /// Marks that were taken: whoever goes back here is not moved on by them again.
+    taken: BTreeMap<ChannelId, EventId>,
 }
 
 impl OwnDocument {
@@ -55,6 +57,7 @@ impl OwnDocument {
             id: direct::id(account, account),
             pending: pending.collect(),
             marks: BTreeSet::new(),
+            taken: BTreeMap::new(),
         }
     }
 

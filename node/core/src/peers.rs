@@ -101,6 +101,7 @@ impl<R: CryptoRng> Node<R> {
             },
         );
         self.open_sessions(key);
+        self.tell_home_status(key);
         for community in self.joins.keys().copied().collect::<Vec<_>>() {
             self.join_peer_up(community, key);
         }
@@ -120,6 +121,7 @@ impl<R: CryptoRng> Node<R> {
         }
         self.timers.clear_peer(key);
         self.held_joins.remove(&key);
+        self.neighbour_gone(key);
         self.restore_asks.remove(&key);
         self.link_peer_down(key);
         self.entering_lost(key);
@@ -156,7 +158,10 @@ impl<R: CryptoRng> Node<R> {
         let shared: Vec<_> = self
             .communities
             .iter()
-            .filter(|(_, community)| community.device_of(key).is_some())
+            .filter(|(_, community)| {
+                let home = community.blind.is_none() && community.is_home(key);
+                home || community.device_of(key).is_some()
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in shared {
@@ -181,9 +186,15 @@ impl<R: CryptoRng> Node<R> {
                 .joined
                 .0
                 .saturating_add(crate::limits::NEWCOMER_MS);
+        let home = community.is_home(key);
         let private = community.kind() != CommunityKind::Community;
         if (newcomer || private) && community.active {
             self.prove(key, id);
+        }
+        if home {
+            self.give_prekeys(key, id);
+        } else {
+            self.tell_home_addresses(key, id);
         }
         self.say_hello(key, id);
         self.compare(key, id);
@@ -212,8 +223,9 @@ impl<R: CryptoRng> Node<R> {
     }
 
     pub(crate) fn peer_addresses(&mut self, key: NetworkKey, addresses: Vec<String>) {
-        let known =
-            self.any_account_of(key).is_some() || self.joins.values().any(|join| join.names(key));
+        let known = self.any_account_of(key).is_some()
+            || self.knows_home(key)
+            || self.joins.values().any(|join| join.names(key));
         if !known || key == self.me.network {
             return;
         }
@@ -221,6 +233,9 @@ impl<R: CryptoRng> Node<R> {
             let record = AddressesRecord(self.book.of[&key].clone());
             self.outbox
                 .store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
+            if self.own_homes().contains_key(&key) {
+                self.tell_all_home_addresses();
+            }
         }
         self.keep_peers();
     }
@@ -229,15 +244,25 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn keep_peers(&mut self) {
         let mut wanted: BTreeMap<NetworkKey, Vec<String>> = BTreeMap::new();
         for join in self.joins.values() {
-            wanted.extend(join.peers());
+            for (key, addresses) in join.peers() {
+                // Of a member nearby no addresses were told beside those that it has said since.
+                let known = self.book.of.get(&key).filter(|_| addresses.is_empty());
+                wanted.insert(key, known.cloned().unwrap_or(addresses));
+            }
         }
         if let Some((host, addresses)) = self.links.guest.as_ref().and_then(Guest::wanted) {
             wanted.insert(host, addresses.to_vec());
         }
-        for (key, addresses) in &self.book.of {
+        // Own home nodes first: they are what is there when nobody else is.
+        let own = self.own_homes();
+        let (first, rest): (Vec<_>, Vec<_>) =
+            (self.book.of.iter()).partition(|(key, _)| own.contains_key(*key));
+        for (key, addresses) in first.into_iter().chain(rest) {
             let member = self.communities.values().any(|community| {
-                community.active && community.member_of(*key).is_some() && !self.is_shut(community)
+                let party = community.member_of(*key).is_some() || community.is_home(*key);
+                community.active && party && !self.is_shut(community)
             });
+            let member = member || own.contains_key(key);
             if member && !addresses.is_empty() && wanted.len() < KEPT_PEERS_MAX {
                 wanted.insert(*key, addresses.clone());
             }

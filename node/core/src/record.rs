@@ -47,6 +47,12 @@ pub(crate) enum Key {
     Kept(String),
     /// A template that was kept, by its name.
     Template(String),
+    /// A community that is announced on the local network: empty.
+    Nearby(CommunityId),
+    /// [`HomeRecord`](crate::home::HomeRecord): this is a home node.
+    Home,
+    /// [`KeptRecord`](crate::home::KeptRecord): the community is held blind.
+    HomeKept(CommunityId),
     /// A community of this account that is not here yet, and how it is found.
     Arriving(CommunityId),
     /// Changes of the self document that are not written yet.
@@ -108,6 +114,9 @@ impl Key {
                 w.u8(0x22);
                 w.text(name);
             }
+            Self::Nearby(id) => pair(&mut w, 0x30, id),
+            Self::Home => w.u8(0x25),
+            Self::HomeKept(id) => pair(&mut w, 0x26, id),
             Self::Arriving(id) => pair(&mut w, 0x27, id),
             Self::Contact(account) => pair(&mut w, 0x23, account),
             Self::DmRequest(account) => pair(&mut w, 0x24, account),
@@ -137,6 +146,9 @@ impl Key {
             0x2a => Self::PrekeyMade,
             0x29 => Self::ReadBy(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
+            0x30 => Self::Nearby(Canonical::read(&mut r)?),
+            0x25 => Self::Home,
+            0x26 => Self::HomeKept(Canonical::read(&mut r)?),
             0x27 => Self::Arriving(Canonical::read(&mut r)?),
             0x23 => Self::Contact(Canonical::read(&mut r)?),
             0x24 => Self::DmRequest(Canonical::read(&mut r)?),

@@ -21,10 +21,12 @@ use crate::arrive::Bootstrap;
 use crate::community::Community;
 use crate::direct::People;
 use crate::direct::requests::DmRequest;
+use crate::home::{Home, HomeRecord, KeptRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
 use crate::link::Links;
+use crate::nearby::Nearby;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
 use crate::own_document::{OwnDocument, PendingRecord};
@@ -80,9 +82,12 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
-        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
+        Key::Nearby(id) => format!("the announcement of community {}", id.short()),
         Key::PrekeyMade => "when the prekey was made".to_owned(),
         Key::OwnPending => "changes for own devices".to_owned(),
+        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
+        Key::Home => "what this home node was told".to_owned(),
+        Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
@@ -102,6 +107,8 @@ struct Parts {
     read: BTreeMap<ChannelId, u64>,
     prekeys: Vec<PrekeyRecord>,
     held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
+    /// Set if the community is held blind.
+    kept: Option<KeptRecord>,
     read_by: BTreeMap<alloquy_ids::AccountId, ReadLogs>,
 }
 
@@ -116,6 +123,8 @@ struct Records {
     templates: BTreeMap<String, Blueprint>,
     arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
+    nearby: Nearby,
+    home: Option<HomeRecord>,
     people: People,
     own: PendingRecord,
     prekey_made: Option<UnixMs>,
@@ -187,6 +196,8 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            Key::Home => self.home = Some(decode(&key, value)?),
+            Key::HomeKept(id) => self.parts(*id).kept = Some(decode(&key, value)?),
             Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
             Key::PrekeyMade => {
                 let bytes = value
@@ -200,6 +211,7 @@ impl Records {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
                 Err(error) => tracing::warn!(%error, "a kept template can not be read"),
             },
+            Key::Nearby(id) => self.nearby.restored(*id),
             Key::Contact(account) => {
                 self.people.contacts.insert(*account, decode(&key, value)?);
             }
@@ -285,6 +297,9 @@ fn build(
     let mut community = Community::new(authority, membership, me.device());
     community.keys = parts.keys;
     community.wraps = parts.wraps;
+    if let Some(kept) = parts.kept {
+        community.blind_from(kept, &parts.rows);
+    }
     community.read = parts.read;
     community.read_by = parts.read_by;
     let mut arrived = BTreeMap::new();
@@ -314,6 +329,7 @@ fn build(
     community.to_drop = dropped.collect();
     // A log that continues after a gap in the store goes on elsewhere: the gap may hold events that peers have.
     community.gap_in_own_log = own.iter().any(|id| community.find(*id).is_none());
+    community.note_bodies(batch.new.iter());
     for event in &batch.new {
         let at = arrived.get(&event.id()).copied().unwrap_or_default();
         community.note_arrival(event, at);
@@ -329,6 +345,7 @@ fn build(
             .map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
         community.held.insert(device, logs.collect());
     }
+    community.index_homes();
     community.active = community.is_mine(me.account());
     let members = community.state();
     let named = members
@@ -378,6 +395,12 @@ impl<R: CryptoRng> Node<R> {
                 communities.insert(id, community);
             }
         }
+        let active = |id| {
+            communities
+                .get(&id)
+                .is_some_and(|one: &Community| one.active)
+        };
+        all.nearby.only(active);
         let own = OwnDocument::new(me.account(), all.own);
         let mut node = Self {
             rng,
@@ -387,6 +410,7 @@ impl<R: CryptoRng> Node<R> {
             peers: BTreeMap::new(),
             book: all.book,
             joins: BTreeMap::new(),
+            nearby: all.nearby,
             outbox: Outbox::default(),
             timers: Timers::default(),
             deferred: std::collections::VecDeque::new(),
@@ -404,6 +428,7 @@ impl<R: CryptoRng> Node<R> {
             own,
             prekey_made: all.prekey_made,
             recovery: all.recovery,
+            home: Home::with_role(all.home),
         };
         node.begin(nonce);
         for (id, bootstrap) in all.arriving {
@@ -434,6 +459,10 @@ impl<R: CryptoRng> Node<R> {
             }
             self.close_epochs(id);
             self.drop_bodies(id, &dropped);
+            if self.communities[&id].blind.is_some() {
+                self.timers
+                    .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
+            }
             if self.communities[&id].active {
                 self.timers.set(Timer::Presence(id), mono);
                 self.timers

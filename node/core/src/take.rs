@@ -362,6 +362,7 @@ impl Community {
         rebuilt.topics = self.topics;
         rebuilt.closed = self.closed;
         rebuilt.active = self.active;
+        rebuilt.blind = self.blind;
         rebuilt.own_logs_checked = true;
         rebuilt.unstored = self
             .unstored
@@ -382,6 +383,7 @@ impl Community {
             events.into_iter().map(|event| (event, None)).collect(),
             Arrival::AGAIN,
         );
+        rebuilt.index_homes();
         rebuilt.count_unread();
         Some(rebuilt)
     }

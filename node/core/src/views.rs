@@ -477,7 +477,14 @@ impl<R: CryptoRng> Node<R> {
                 whole.since = Some(whole.since.map_or(since, |held| held.min(since)));
             }
         }
-        whole.complete = bodies && !waits && !whole.confirmed.by_nobody();
+        // A member that is connected and says nothing, or is kept from saying it, may hold more.
+        let members = self.connected_members(community.id);
+        let confirms = |key: &alloquy_ids::NetworkKey| {
+            let session = self.peers[key].sessions.get(&community.id);
+            session.is_some_and(|session| session.equal)
+        };
+        whole.complete =
+            bodies && !waits && !whole.confirmed.by_nobody() && members.iter().all(confirms);
         if whole.complete {
             whole
         } else {

@@ -88,6 +88,7 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
                 .collect();
             lines.join("\n")
         }
+        Reply::Nearby { nearby, announced } => faces::nearby(nearby, announced, names),
         Reply::Templates { templates } => faces::templates(templates),
         Reply::InviteCard { card } => faces::invite_card(card),
         Reply::Recovery { recovery_words } => faces::recovery(recovery_words),
@@ -252,6 +253,7 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
         Event::JoinRefused { community, message } => {
             format!("{}: {}", names.community(*community), plain(message))
         }
+        Event::NearbyChanged { count } => format!("communities nearby: {count}"),
         Event::PeerChanged { account, connected } => {
             let now = if *connected { "connected" } else { "gone" };
             format!("{} is {now}", names.account(*account))

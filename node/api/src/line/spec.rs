@@ -8,6 +8,7 @@ use crate::command::{
     AccountRef, ChannelKind, ChannelRef, CommunityRef, HistoryRule, JoinRule, LinkRule, RoleRef,
     WordRule,
 };
+use crate::nearby::Announce;
 use crate::personal::OnOff;
 use crate::{Command, Reply};
 
@@ -92,6 +93,7 @@ pub enum ReplyKind {
     Pins,
     Templates,
     InviteCard,
+    Nearby,
     Recovery,
     InviteTree,
     Branch,
@@ -141,6 +143,7 @@ impl ReplyKind {
             Reply::Pins { .. } => Self::Pins,
             Reply::Templates { .. } => Self::Templates,
             Reply::InviteCard { .. } => Self::InviteCard,
+            Reply::Nearby { .. } => Self::Nearby,
             Reply::Recovery { .. } => Self::Recovery,
             Reply::InviteTree { .. } => Self::InviteTree,
             Reply::Branch { .. } => Self::Branch,
@@ -387,6 +390,7 @@ choice_fields! {
     WordRule { Refuse = "refuse", Hold = "hold" }
     OnOff { On = "on", Off = "off" }
     HistoryRule { All = "all", SinceJoin = "since-join" }
+    Announce { On = "on", Off = "off" }
 }
 
 impl Field for ChannelKind {

@@ -194,6 +194,10 @@ fn note(kind: ReplyKind) -> &'static str {
             "What the link says; nothing of it is proved before the join. `peers` is how many peers the link names, \
              `expires` is `null` when it never ends, `member` whether this account is one already."
         }
+        ReplyKind::Nearby => {
+            "All of `nearby` is the word of the `member` who announces it; communities that this account is in are left \
+             out. `announced` are the ids of those that this node announces."
+        }
         ReplyKind::Recovery => "There are twelve.",
         ReplyKind::InviteTree => {
             "`inviter` made the invite, or admitted without one; it and `admitted_by` are `null` for the founder, \

@@ -57,6 +57,7 @@ impl<R: CryptoRng> Node<R> {
             C::Templates => Ok(Reply::Templates {
                 templates: self.template_views(),
             }),
+            C::Nearby => Ok(self.nearby_reply()),
             C::InspectInvite { link } => self.invite_card(link),
             C::RecoveryShow => self.recovery_words(),
             C::Members { community } => self.community_named(&community.0).and_then(|id| {

@@ -85,6 +85,10 @@ impl<R: CryptoRng> Node<R> {
         if !bound {
             return Some(Err(Refusal::Invalid));
         }
+        // Whoever came in stays in when the invite stands no more: it may have missed its welcome.
+        if state.account_of(join.device) == Some(join.account) {
+            return Some(Ok(Admission::Member));
+        }
         let invite = join.invite.map(|id| (id, state.invites.get(&id)));
         let invite = match invite {
             None => None,
@@ -93,9 +97,6 @@ impl<R: CryptoRng> Node<R> {
         };
         if state.banned.contains_key(&join.account) {
             return Some(Err(Refusal::Banned));
-        }
-        if state.account_of(join.device) == Some(join.account) {
-            return Some(Ok(Admission::Member));
         }
         Some(self.admission_rules(community, join, invite))
     }

@@ -1,4 +1,4 @@
-//! What a host shows and a guest enters: a short code (`7-amber-river`), and the same pairing as a link.
+//! What a host shows and a guest enters: a short code (`7-anchor-river`), and the same pairing as a link.
 //!
 //! The number of a code finds the host among the peers of a local network; the words are what it may be guessed by. A
 //! link carries 128 random bits in their place, with the host's network key and addresses.
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Code {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CodeError {
     #[error(
-        "a code is a number and {WORDS} words, as in 7-amber-river, or a link that starts with {PREFIX}"
+        "a code is a number and {WORDS} words, as in 7-anchor-river, or a link that starts with {PREFIX}"
     )]
     Form,
     #[error("the code's number is {0}, it goes from 1 to {PLATES}")]
@@ -299,17 +299,17 @@ mod tests {
     fn a_wrong_code_says_what_is_wrong() {
         for (bad, says) in [
             ("", "a number and 2 words"),
-            ("amber-river", "a number and 2 words"),
-            ("7-amber", "a number and 2 words"),
-            ("7-amber-river-lake", "a number and 2 words"),
-            ("0-amber-river", "it goes from 1 to 99"),
-            ("100-amber-river", "it goes from 1 to 99"),
+            ("anchor-river", "a number and 2 words"),
+            ("7-anchor", "a number and 2 words"),
+            ("7-anchor-river-lake", "a number and 2 words"),
+            ("0-anchor-river", "it goes from 1 to 99"),
+            ("100-anchor-river", "it goes from 1 to 99"),
             (
-                "99999999999999999999999-amber-river",
+                "99999999999999999999999-anchor-river",
                 "it goes from 1 to 99",
             ),
-            ("7-ambre-river", "word 1 of the code, \"ambre\""),
-            ("7-amber-rivre", "word 2 of the code, \"rivre\""),
+            ("7-anhcor-river", "word 1 of the code, \"anhcor\""),
+            ("7-anchor-rivre", "word 2 of the code, \"rivre\""),
             ("alloquy://join/aaaa", "starts with alloquy://link/"),
         ] {
             let error = Entered::parse(bad).expect_err(bad).to_string();

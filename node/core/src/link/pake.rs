@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn who_knows_the_code_shares_keys() {
-        let (guest, host) = ends((b"7-amber-river", b"7-amber-river"), HOST, GUEST);
+        let (guest, host) = ends((b"7-anchor-river", b"7-anchor-river"), HOST, GUEST);
         assert!(host.confirms(&guest.own_tag()) && guest.confirms(&host.own_tag()));
         assert_ne!(guest.own_tag(), host.own_tag(), "a tag sent back is none");
         let (mut guest, mut host) = (guest.into_channel(), host.into_channel());
@@ -223,13 +223,13 @@ mod tests {
 
     #[test]
     fn a_wrong_code_confirms_nothing() {
-        let (guest, host) = ends((b"7-amber-river", b"7-amber-rival"), HOST, GUEST);
+        let (guest, host) = ends((b"7-anchor-river", b"7-amber-rival"), HOST, GUEST);
         assert!(!host.confirms(&guest.own_tag()) && !guest.confirms(&host.own_tag()));
     }
 
     #[test]
     fn a_man_in_the_middle_who_passes_everything_on_confirms_nothing() {
-        let code: &[u8] = b"7-amber-river";
+        let code: &[u8] = b"7-anchor-river";
         for (guest_sees, host_sees) in [(MIDDLE, MIDDLE), (MIDDLE, GUEST), (HOST, MIDDLE)] {
             let (guest, host) = ends((code, code), guest_sees, host_sees);
             assert!(!host.confirms(&guest.own_tag()) && !guest.confirms(&host.own_tag()));

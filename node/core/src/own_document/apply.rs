@@ -58,6 +58,7 @@ impl<R: CryptoRng> Node<R> {
                 self.follow_contact(account);
             }
         }
+        self.note_taken_marks();
         self.own_document_changed();
         if !self.own.pending.is_empty() {
             self.timers
@@ -105,6 +106,7 @@ impl<R: CryptoRng> Node<R> {
         let later =
             held.is_none_or(|held| order(held).is_some_and(|held| Some(held) < order(last)));
         if later {
+            self.own.taken.insert(channel, last);
             self.follow_now(field, Some(Value::Text(last.to_string())));
         }
     }
@@ -253,6 +255,9 @@ impl<R: CryptoRng> Node<R> {
         let Ok(event) = text.parse::<EventId>() else {
             return;
         };
+        if self.own.taken.get(&channel) == Some(&event) {
+            return;
+        }
         let Some(id) = self.community_of(channel) else {
             self.own.marks.insert(channel);
             return;
@@ -265,6 +270,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         self.own.marks.remove(&channel);
+        self.own.taken.insert(channel, event);
         if count > community.read.get(&channel).copied().unwrap_or(0) {
             community.read_to(channel, count);
             let write = read_marker(id, channel, count);
@@ -272,6 +278,23 @@ impl<R: CryptoRng> Node<R> {
             self.tell_unread(id, channel);
             self.tell_read_soon(id);
         }
+    }
+
+    /// Marks on events that are here were taken before this start.
+    fn note_taken_marks(&mut self) {
+        let Some(community) = self.own_community() else {
+            return;
+        };
+        let mark = |(field, value): (&Field, &Value)| match (field, value) {
+            (Field::ReadMark(channel), Value::Text(text)) => {
+                let event: EventId = text.parse().ok()?;
+                let of = self.communities.get(&self.community_of(*channel)?)?;
+                of.arrived_up_to(*channel, event)?;
+                Some((*channel, event))
+            }
+            _ => None,
+        };
+        self.own.taken = community.content.fields().filter_map(mark).collect();
     }
 
     /// Events of a channel have come: a marker may stand on one of them.

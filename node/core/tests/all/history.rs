@@ -196,3 +196,34 @@ fn a_history_policy_is_refused_where_there_is_none() {
     let refusal = refusal.expect_err("ben manages nothing");
     assert_eq!(refusal.code, ErrorCode::NotPermitted, "{}", refusal.message);
 }
+
+#[test]
+fn whoever_is_added_to_a_group_under_since_join_reads_what_is_written_after_and_the_names() {
+    let (mut world, _) = World::club(&["ana", "ben", "cem"]);
+    world.connect(1, 2);
+    world.ok(0, "group create trio ben");
+    world.ok(0, "history-policy trio since-join");
+    world.ok(0, "send trio/chat before");
+    world.pass(5_000);
+    world.ok(1, "dm accept ana");
+    world.pass(5_000);
+    assert_eq!(world.texts(1, "trio/chat"), ["before"]);
+    world.ok(0, "group add trio cem");
+    world.pass(5_000);
+    world.ok(2, "dm accept ana");
+    world.pass(10_000);
+    world.ok(1, "send trio/chat after");
+    world.pass(10_000);
+    assert_eq!(world.texts(2, "trio/chat"), ["after"]);
+    assert_eq!(world.texts(0, "trio/chat"), ["before", "after"]);
+    let frames = world.wire.clone();
+    give_everything(&mut world, 2, &frames);
+    assert_eq!(world.texts(2, "trio/chat"), ["after"]);
+    let snapshot = world.snapshot(2);
+    let trio = snapshot.directs.iter().find(|one| one.name == "trio");
+    let trio = trio.expect("the group has its name");
+    let members = &snapshot.communities[&trio.community].members;
+    let mut names: Vec<_> = members.iter().map(|member| member.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["ana", "ben", "cem"]);
+}

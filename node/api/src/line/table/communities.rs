@@ -40,6 +40,13 @@ pub(super) const LINES: &[LineSpec] = &[
         "Shows what an invite link says, without contacting anybody."),
     line!("join", Join(link: one("LINK", Kind::Link);), Community,
         "Joins a community by an invite link. Returns when the channel list is here, or with `timeout`."),
+    line!("nearby", Nearby(;), Nearby,
+        "Lists the communities that members on the local network announce, and those that this node announces."),
+    line!("nearby", NearbyAnnounce(community: COMMUNITY, announce: one("WHETHER", Kind::Choice(&["on", "off"]));), Ok,
+        "Has this node announce a community on the local network: who asks there is told its name, how many members it \
+         has and one's own name. Needs `invite` or `manage-community`, and a rule about joins that lets others ask."),
+    line!("nearby join", NearbyJoin(community: COMMUNITY;), Community,
+        "Asks to be let into a community that is announced on the local network."),
     line!("leave", Leave(community: COMMUNITY;), Operation,
         "Leaves a community. The account may join again by an invite."),
     line!("members", Members(community: COMMUNITY;), Members,
