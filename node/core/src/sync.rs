@@ -280,7 +280,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let mut removals = community.authority.removals(removed);
         if removals.is_empty() {
-            removals.extend(community.state().stopped_by(device));
+            removals.extend(community.authority.stops(device));
         }
         if !removals.is_empty() {
             self.tell_removals(from, id, removals, known);
