@@ -132,6 +132,16 @@ impl Canonical for Arrive {
 }
 
 impl<R: CryptoRng> Node<R> {
+    /// Asks for a community of this account that is not here, until somebody gives it. Kept over restarts.
+    pub(crate) fn arrive(&mut self, id: CommunityId, bootstrap: Bootstrap) {
+        if self.communities.get(&id).is_some_and(|held| held.active) {
+            return;
+        }
+        let write = put(&Key::Arriving(id), &bootstrap);
+        self.outbox.store(vec![write], After::Nothing);
+        self.await_arrival(id, bootstrap);
+    }
+
     /// What a peer is shown.
     pub(crate) fn arrive_frame(&self, id: CommunityId, inside: bool) -> Frame {
         Frame::Arrive(Box::new(Arrive {
