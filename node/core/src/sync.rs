@@ -280,7 +280,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let mut removals = community.authority.removals(removed);
         if removals.is_empty() {
-            removals.extend(community.state().stopped_by(device));
+            removals.extend(community.authority.stops(device));
         }
         if !removals.is_empty() {
             self.tell_removals(from, id, removals, known);
@@ -450,6 +450,13 @@ impl<R: CryptoRng> Node<R> {
         session.equal_since = session.equal.then(|| session.equal_since.unwrap_or(wall));
         session.marked &= !session.equal;
         let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
+        if theirs.events > mine.events && self.joins.contains_key(&id) {
+            self.outbox.tell(Event::Progress {
+                community: id,
+                held: mine.events,
+                of: theirs.events,
+            });
+        }
         if theirs.agrees(&mine) {
             if told.is_none() {
                 self.compare(from, id);

@@ -164,13 +164,17 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// The conversation that `@NAME` or an account's id stands for; `None`: the text is neither.
+    /// The conversation that `@` and somebody's or a group's name, or an account's id stands for; `None`: the text
+    /// is neither.
     pub(crate) fn conversation_named(
         &self,
         text: &str,
     ) -> Result<Option<CommunityId>, CommandError> {
         let account = match (text.strip_prefix('@'), text.parse::<AccountId>()) {
-            (Some(_), _) => self.person_named(text)?,
+            (Some(name), _) => match (self.person_named(name), self.group_named(name)) {
+                (Err(_nobody), Ok(group)) => return Ok(Some(group)),
+                (person, _) => person?,
+            },
             (None, Ok(account)) if self.everybody().contains(&account) => account,
             _ => return Ok(None),
         };
