@@ -226,7 +226,7 @@ fn arguments_of_a_home_node_that_can_not_be_are_refused() {
     let data = root.path().join("home");
     let data = data.to_str().unwrap();
     let outside = run_node(["run", "--data", data, "--home", "--page", "0.0.0.0:9180"]);
-    assert_eq!(outside.code, Some(1));
+    assert_eq!(outside.code, Some(2), "{}", outside.stderr);
     assert!(
         outside.stderr.contains("this machine only"),
         "{}",
