@@ -934,7 +934,14 @@ def read_operation(r):
     if tag == 1:
         op = {"level": r.number(2), "nonce": r.raw(16)}
         op["founder"] = [read_event(r) for _ in range(r.count(64))]
-        return tag, op | {"history": r.number(1), "everyone": r.number(8)}
+        op |= {"history": r.number(1), "everyone": r.number(8), "kind": 0, "pair": None}
+        if r.at < len(r.data):
+            op["kind"] = r.number(1)
+            if op["kind"] not in (1, 2):
+                raise Malformed(f"no community is of kind {op['kind']}")
+        if op["kind"] == 2:
+            op["pair"] = [r.raw(32), r.raw(32)]
+        return tag, op
     if tag == 5:
         return tag, read_join(r)
     if tag == 20:
@@ -944,6 +951,9 @@ def read_operation(r):
         return tag, op | {"links": [(r.raw(32), r.bytes()) for _ in range(r.count(8))]}
     if tag == 31:
         return tag, read_rule(r)
+    if tag == 32:
+        op = {"account": r.raw(32), "chain": [read_event(r) for _ in range(r.count(32))]}
+        return tag, op | {"prekey": (r.raw(32), r.varint(), r.raw(32), r.raw(64))}
     raise Malformed(f"no vector has operation {tag}")
 
 
@@ -996,9 +1006,67 @@ def check_announcements(checks, keys, community, first, second):
     checks.equal("epoch: link", (parent, opened), (first[0], b"\x01" + keys[0]))
 
 
+# Conversations
+
+DIRECT_RIGHTS = sum(1 << bit for bit in (0, 1, 2, 3, 4, 5, 15, 16, 17))
+GROUP_RIGHTS = DIRECT_RIGHTS | 1 << 11
+
+
+def check_direct(checks):
+    vectors = load("direct.json")
+    for vector in vectors["conversations"]:
+        check_conversation(checks, vector)
+    header, group, body, _ = whole(read_event, unhex(vectors["group"]))
+    genesis = whole(read_operation, body)[1]
+    checks.equal("group: kind", (genesis["kind"], genesis["pair"]), (1, None))
+    checks.equal("group: rights", (genesis["everyone"], genesis["history"]), (GROUP_RIGHTS, 2))
+    checks.equal("group: founder", genesis["founder"][0][0]["device"], header["device"])
+    header, _, body, _ = whole(read_event, unhex(vectors["added"]))
+    tag, add = whole(read_operation, body)
+    checks.equal("addition: tag and scope", (tag, header["scope"]), (32, group))
+    checks.equal("addition: account", add["account"], add["chain"][0][1])
+    owner, counter, key, signature = add["prekey"]
+    message = b"alloquy prekey v1" + owner + counter.to_bytes(8, "little") + key
+    checks.equal("addition: prekey", signature_holds(owner, message, signature), True)
+    check_safety(checks, vectors["safety"])
+
+
+def check_conversation(checks, vector):
+    header, event_id, body, _ = whole(read_event, unhex(vector["event"]))
+    first, second = sorted(unhex(account) for account in vector["accounts"])
+    seed = derive("alloquy direct key v1", first, second)
+    key = nacl.signing.SigningKey(seed).verify_key.encode()
+    genesis = whole(read_operation, body)[1]
+    checks.equal("conversation: key", header["device"], key)
+    place = [header[field] for field in ("kind", "scope", "incarnation", "seq", "prev", "lamport", "wall_ms")]
+    checks.equal("conversation: place", place, [AUTHORITY, ZERO, 0, 0, ZERO, 1, 0])
+    checks.equal("conversation: accounts", (genesis["kind"], genesis["pair"]), (2, [first, second]))
+    checks.equal("conversation: nonce", genesis["nonce"], derive("alloquy direct nonce v1", first, second)[:16])
+    fixed = [genesis[field] for field in ("level", "founder", "history", "everyone")]
+    checks.equal("conversation: fixed", fixed, [1, [], 1, DIRECT_RIGHTS])
+    checks.equal("conversation: id", event_id.hex(), vector["id"])
+    channel = derive("alloquy direct channel v1", event_id)
+    checks.equal("conversation: channel", channel.hex(), vector["channel"])
+
+
+def check_safety(checks, vector):
+    parts = []
+    for chain in vector["chains"]:
+        header, account, body, _ = whole(read_event, unhex(chain))
+        # Behind the tag: nonce, network key and its signature, commitment, wrap key.
+        commitment, wrap_key = body[-64:-32], body[-32:]
+        parts.append(account + commitment + wrap_key + varint(1) + header["device"])
+    digest = derive("alloquy safety words v1", *sorted(parts))
+    checks.equal("safety: digest", digest.hex(), vector["digest"])
+    checks.equal("safety: words", len(vector["words"].split()), 12)
+
+
 def main():
     checks = Checks()
-    for check in (check_encoding, check_content, check_events, check_ranges, check_epochs, check_accounts, check_identities, check_authority):
+    for check in (
+        check_encoding, check_content, check_events, check_ranges, check_epochs, check_accounts, check_identities,
+        check_authority, check_direct,
+    ):
         try:
             check(checks)
         except (Malformed, KeyError, IndexError, StopIteration, RuntimeError) as error:

@@ -15,6 +15,8 @@ mod accounts;
 mod authority;
 #[path = "vectors/content.rs"]
 mod content;
+#[path = "vectors/direct.rs"]
+mod direct;
 #[path = "vectors/encoding.rs"]
 mod encoding;
 #[path = "vectors/epochs.rs"]

@@ -6,6 +6,7 @@ mod cases;
 mod club;
 mod cost;
 mod devices;
+mod kinds;
 mod laws;
 mod policy;
 mod views;

@@ -120,7 +120,8 @@ impl<R: CryptoRng> Node<R> {
         let Command::Send { channel, .. } = command else {
             return Ok(());
         };
-        if channel.0.starts_with('@') || self.conversation_named(&channel.0)?.is_some() {
+        let named = self.conversation_named(&channel.0)?;
+        if named.is_some_and(|id| !self.is_active(id)) {
             let account = self.person_named(&channel.0)?;
             self.open_direct(account)?;
         }
@@ -580,17 +581,10 @@ impl<R: CryptoRng> Node<R> {
             };
         }
         let Some((community, name)) = text.split_once('/') else {
-            // A group may be named without its only channel.
-            let group = self
-                .group_named(text)
-                .map_err(|refusal| match refusal.code {
-                    ErrorCode::AmbiguousName | ErrorCode::NotMember => refusal,
-                    _ => error(
-                        ErrorCode::UnknownName,
-                        format!("{text:?} is no channel: an id or community/channel is expected"),
-                    ),
-                })?;
-            return Ok((group, direct::channel(group)));
+            return Err(error(
+                ErrorCode::UnknownName,
+                format!("{text:?} is no channel: an id or community/channel is expected"),
+            ));
         };
         let id = self.community_named(community)?;
         if name == GROUP_CHANNEL && self.active(id)?.kind() == CommunityKind::Group {

@@ -78,7 +78,8 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn hold_own(&mut self) {
         let me = self.me.account();
         let chain = self.me.record.chain.clone();
-        let held = self.communities.contains_key(&direct::id(me, me));
+        // A store that could not be written may have lost how this device came in.
+        let held = self.is_active(direct::id(me, me));
         // A home node that is nobody's device has no account to speak of, and writes nothing.
         let held = held || (self.is_home() && self.me.record.name.is_empty());
         if held || !self.me.acts() {

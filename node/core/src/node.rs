@@ -438,6 +438,7 @@ impl<R: CryptoRng> Node<R> {
                 if self.store_fault.take().is_some() {
                     self.views.node_changed();
                     tracing::info!("the store can be written again");
+                    self.hold_own();
                 }
                 // What was written since is newer than what was refused before.
                 for write in &ended.writes {

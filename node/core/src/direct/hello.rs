@@ -20,7 +20,7 @@ use crate::limits::DM_REQUEST_BYTES_MAX;
 use crate::node::Node;
 use crate::record::RowEvents;
 use crate::wire::Frame;
-use crate::wire::hello::DirectHello;
+use crate::wire::hello::{DirectHello, Words};
 
 /// Messages of a conversation among which the first one is looked for: whoever waits for an answer wrote few.
 const FIRST_AMONG: usize = 64;
@@ -91,12 +91,20 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let proof = self.proof_of(asker, account, id);
+        let words = Words {
+            name: self.person_name(asker),
+            text: beginning(&text, DM_REQUEST_BYTES_MAX),
+        };
+        let community = self.communities.get(&id);
+        let prekey = community.and_then(|community| community.prekeys.get(&device));
+        let words = prekey
+            .map(|prekey| prekey.key)
+            .map(|key| words.seal(id, &key, &mut self.rng));
         let hello = DirectHello {
             community: id,
             chain,
             prekey: self.me.prekey.clone(),
-            name: self.person_name(asker),
-            text: beginning(&text, DM_REQUEST_BYTES_MAX),
+            words,
             proof,
             added,
         };
@@ -138,7 +146,7 @@ impl<R: CryptoRng> Node<R> {
             Err(error) => return self.outbox.penalize(from, format!("a hello: {error}")),
         };
         let asker = identity.account;
-        if self.is_blocked(asker) || asker == AccountId::ZERO {
+        if self.is_blocked(asker) {
             return;
         }
         if hello.added.is_empty() {

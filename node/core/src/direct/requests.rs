@@ -20,7 +20,7 @@ use crate::limits::{DM_REQUEST_BYTES_MAX, DM_REQUESTS_MAX, DM_WORK_BITS, DM_WORK
 use crate::node::Node;
 use crate::outbox::{After, put};
 use crate::record::Key;
-use crate::wire::hello::{DirectHello, Proof};
+use crate::wire::hello::{DirectHello, Proof, Words};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
@@ -180,21 +180,30 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         let Some(community) = self.proof_holds(asker, &hello) else {
-            return self
-                .outbox
-                .penalize(from, "a request without a proof that holds");
+            // Who left a community, or replaced a link, may not have told yet; work is what it is.
+            if let Proof::Work { day, nonce } = hello.proof
+                && zeros(self.me.account(), asker, day, nonce) < DM_WORK_BITS
+            {
+                self.outbox
+                    .penalize(from, "a request with less work than is asked for");
+            }
+            return;
         };
-        let held = self.people.requests.get(&asker);
-        let same = held.is_some_and(|held| {
-            held.group != group || held.text == hello.text || !held.text.is_empty()
+        let sealed = hello.words.as_ref();
+        let words = sealed.and_then(|sealed| {
+            let mut secrets = self.me.record.prekeys.iter().map(|(_, secret)| secret);
+            secrets.find_map(|secret| Words::open(hello.community, sealed, secret))
         });
+        let Words { name, text } = words.unwrap_or_default();
+        let held = self.people.requests.get(&asker);
+        let same = held
+            .is_some_and(|held| held.group != group || held.text == text || !held.text.is_empty());
         if same || (held.is_none() && self.people.requests.len() >= DM_REQUESTS_MAX) {
             return;
         }
-        let text: String = hello.text.chars().filter(|c| !c.is_control()).collect();
         let request = DmRequest {
-            name: shown_name(&hello.name, asker),
-            text,
+            name: shown_name(&name, asker),
+            text: text.chars().filter(|c| !c.is_control()).collect(),
             time: self.now.wall,
             community,
             group,

@@ -9,6 +9,7 @@ use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::{SignedEvent, VerifiedEvent};
 use alloquy_schema::identity::{Identity, evaluate};
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::community::{Community, Place};
@@ -91,6 +92,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         let mut path = Path::new(community);
+        let in_group = community.kind() == CommunityKind::Group;
         for signed in admits {
             let Ok(event) = signed.verify() else {
                 return self
@@ -102,7 +104,7 @@ impl<R: CryptoRng> Node<R> {
                     join.check().ok().map(|log| log.identity().clone())
                 }
                 Ok(AuthorityOp::Add { account, chain, .. })
-                    if event.header().scope == id.into() =>
+                    if in_group && event.header().scope == id.into() =>
                 {
                     let identity = evaluate(&chain).ok();
                     identity.filter(|identity| identity.account == account)

@@ -4,6 +4,7 @@ mod carriers;
 mod contract;
 mod deleted;
 mod devices;
+mod direct;
 mod faces;
 mod forger;
 mod history;

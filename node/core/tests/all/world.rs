@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use alloquy_api::command::CommandId;
 use alloquy_api::reply::MessageView;
+use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, CommandError, Event, Reply, Snapshot};
 use alloquy_core::{
     GossipId, Input, Node, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write, found,
@@ -365,6 +366,16 @@ impl World {
 
     pub(crate) fn snapshot(&mut self, at: usize) -> Arc<Snapshot> {
         self.peers[at].node.snapshot(CLIENT)
+    }
+
+    /// The first community that a node shows, conversations apart.
+    pub(crate) fn community(&mut self, at: usize) -> (CommunityId, Arc<CommunitySnapshot>) {
+        let snapshot = self.snapshot(at);
+        let mut shown = snapshot.communities.iter();
+        let (id, community) = shown
+            .find(|(_, one)| one.direct.is_none())
+            .expect("a community");
+        (*id, Arc::clone(community))
     }
 
     pub(crate) fn history(&mut self, at: usize, channel: &str) -> Vec<MessageView> {
