@@ -102,3 +102,54 @@ impl Canonical for Pairing {
         Ok(Self { side, frame })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_back_and_nothing_else_is_taken() {
+        let frames = [
+            LinkFrame::Ask {
+                plate: 7,
+                message: [3; 33],
+            },
+            LinkFrame::Answer { message: [4; 33] },
+            LinkFrame::Confirm { tag: [5; 32] },
+            LinkFrame::Sealed {
+                bytes: vec![1, 2, 3],
+            },
+            LinkFrame::End {
+                end: End::WrongCode,
+            },
+        ];
+        for frame in frames {
+            for side in [Side::Host, Side::Guest] {
+                let frame = frame.clone();
+                let pairing = Pairing { side, frame };
+                let bytes = pairing.to_bytes();
+                assert_eq!(Pairing::from_bytes(&bytes), Ok(pairing));
+                for cut in 0..bytes.len() {
+                    assert!(Pairing::from_bytes(&bytes[..cut]).is_err(), "{cut}");
+                }
+            }
+        }
+        let too_great = [&[2, 1][..], &[0x80, 0x80, 0x04], &[3; 33]].concat();
+        let error = Pairing::from_bytes(&too_great).expect_err("a number of 65536");
+        assert!(error.to_string().contains("65535"), "{error}");
+    }
+
+    #[test]
+    fn every_end_has_its_byte_and_a_sentence_for_each_side() {
+        for byte in 0..=u8::MAX {
+            let end = End::from_byte(byte);
+            assert_eq!(end.is_some(), (1..=12).contains(&byte), "{byte}");
+            if let Some(end) = end {
+                assert_eq!(end as u8, byte);
+                for side in [Side::Host, Side::Guest] {
+                    assert!(!end.sentence(side).is_empty());
+                }
+            }
+        }
+    }
+}
