@@ -55,11 +55,11 @@ impl<R: CryptoRng> Node<R> {
         let kept: Vec<_> = says.kept.iter().map(|part| part.community).collect();
         let full = says.bytes >= says.quota;
         if full
-            && !self
+            && self
                 .home
                 .said
                 .get(&from)
-                .is_some_and(|(old, _)| old.bytes >= old.quota)
+                .is_none_or(|(old, _)| old.bytes < old.quota)
         {
             tracing::warn!(
                 "the home node keeps {} B of {} B: it takes nothing new, nothing is lost here",
