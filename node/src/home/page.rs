@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use alloquy_api::Client;
 use alloquy_api::personal::{HomeStatusView, LinkingView};
+use alloquy_core::limits::FULL_SLACK_BYTES;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -188,7 +189,7 @@ fn html(seen: &Seen) -> String {
         network.counters.frames_in,
         network.counters.frames_out,
     ));
-    if home.bytes >= home.quota {
+    if home.bytes.saturating_add(FULL_SLACK_BYTES) > home.quota {
         put(format_args!(
             "<p><strong>The quota is used up: nothing new is taken, what is here is still given out.</strong></p>"
         ));

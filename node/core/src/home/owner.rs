@@ -10,7 +10,7 @@ use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::limits::{
-    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, HOMES_TOLD_MAX, RANGES_PER_FRAME_MAX,
+    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOMES_TOLD_MAX, RANGES_PER_FRAME_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::wire::Frame;
@@ -53,13 +53,13 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         let kept: Vec<_> = says.kept.iter().map(|part| part.community).collect();
-        let full = says.bytes >= says.quota;
-        if full
-            && !self
+        let is_full = |says: &HomeStatus| says.bytes.saturating_add(FULL_SLACK_BYTES) > says.quota;
+        if is_full(&says)
+            && self
                 .home
                 .said
                 .get(&from)
-                .is_some_and(|(old, _)| old.bytes >= old.quota)
+                .is_none_or(|(old, _)| !is_full(old))
         {
             tracing::warn!(
                 "the home node keeps {} B of {} B: it takes nothing new, nothing is lost here",
