@@ -140,6 +140,11 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// The same for what a start finds out by itself: no record of it is kept.
+    pub(crate) fn follow_derived(&mut self, field: Field, value: Option<Value>) {
+        let _found_again_at_a_start = self.follow(field, value);
+    }
+
     /// Writes what has waited long enough.
     pub(crate) fn write_own_document(&mut self) {
         let (id, mono) = (self.own.id, self.now.mono);

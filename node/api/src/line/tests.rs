@@ -131,7 +131,7 @@ fn a_hash_name_is_refused_with_the_reason() {
     check(
         "rename #general chat",
         &expect![
-            "error: COMMUNITY|CHANNEL, column 8: expected a community's name or id, or a channel's id, `community/channel` or `@NAME`; found `#general` (a name after # is understood only in a window, where a community is open)"
+            "error: COMMUNITY|CHANNEL, column 8: expected a community's name or id, or a channel's id or `community/channel`; found `#general` (a name after # is understood only in a window, where a community is open)"
         ],
     );
 }

@@ -74,7 +74,7 @@ impl<R: CryptoRng> Node<R> {
         let field = Field::Joined(id);
         if !community.active {
             if self.own_value(&field).is_some() {
-                self.follow_now(field, None);
+                self.follow_derived(field, None);
             }
             return;
         }
@@ -84,7 +84,7 @@ impl<R: CryptoRng> Node<R> {
         let mut bootstrap = self.bootstrap(id);
         bootstrap.peers.truncate(BOOTSTRAP_PEERS_MAX);
         let text = alloquy_ids::to_base32(&bootstrap.to_bytes());
-        self.follow_now(field, Some(Value::Text(text)));
+        self.follow_derived(field, Some(Value::Text(text)));
     }
 
     /// The read marker of a channel was moved here.
@@ -107,7 +107,7 @@ impl<R: CryptoRng> Node<R> {
             held.is_none_or(|held| order(held).is_some_and(|held| Some(held) < order(last)));
         if later {
             self.own.taken.insert(channel, last);
-            self.follow_now(field, Some(Value::Text(last.to_string())));
+            self.follow_derived(field, Some(Value::Text(last.to_string())));
         }
     }
 
