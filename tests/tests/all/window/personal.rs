@@ -42,6 +42,8 @@ fn a_second_window_becomes_a_device_by_the_link_that_the_first_shows() {
 
     let arguments = [&["--data", two.as_str()], LOOPBACK].concat();
     let mut second = Window::open(&screen, &arguments).unwrap();
+    // A window that is covered whole draws nothing.
+    second.must(&json!({"do": "resize", "width": 900, "height": 600}));
     second.click("I already have an account");
     second.paste("Code or link", &link);
     second.click("Link this computer");
