@@ -62,8 +62,8 @@ group-leave = Leave the group
 group-leave-about = It goes from this computer and your other devices with everything that was written in it. What you wrote stays with the others. To come back somebody must add you again.
 history-lives = History lives on
 history-devices = { $count ->
-    [one] your device
-   *[other] your { $count } devices
+    [one] Your device
+   *[other] Your { $count } devices
 }
 history-no-home = { $devices } and those of the others. No home node keeps it: what is written while nobody else is online waits until somebody is.
 history-homes = { $devices }, your home node { $names }, and the devices of the others.

@@ -76,8 +76,8 @@ pub(crate) struct TimelineState {
     shown_at: u64,
     /// First and last message of the window when more was asked for.
     asked: Option<(Option<EventId>, Option<EventId>)>,
-    /// The last message that was marked read.
-    marked: Option<EventId>,
+    /// The last message when it was marked read, and how many were unread: one may come in above it.
+    marked: Option<(EventId, u32)>,
     /// The message that was given the keyboard's focus.
     focus_given: Option<EventId>,
     /// Rows measured in the last frame.
@@ -185,6 +185,8 @@ struct Scene<'a> {
     beginning: (Icon, String, String),
     /// What stands where a text is not here yet.
     waiting: String,
+    /// Messages that are not read yet.
+    unread: u32,
     known: Known<'a>,
     times: Times<'a>,
     me: AccountId,
@@ -215,6 +217,7 @@ fn scene<'a>(view: &View<'a>, ui: &Ui, slot: Slot, width: f32) -> Scene<'a> {
         community,
         beginning: beginning(model, community, channel),
         waiting: view.state.waiting_words(model, slot.channel),
+        unread: channel.map_or(0, |channel| channel.unread),
         known: Known {
             members: of.map_or(&[], |of| &of.members),
             channels: of.map_or(&[], |of| &of.channels),
@@ -237,6 +240,12 @@ fn scene<'a>(view: &View<'a>, ui: &Ui, slot: Slot, width: f32) -> Scene<'a> {
         ctx: ui.ctx().clone(),
         width,
     }
+}
+
+/// Whether nobody else could have more of it: notes on the only device.
+fn is_alone(model: &Model, community: Option<CommunityId>) -> bool {
+    let kind = community.and_then(|id| model.kind(id));
+    kind == Some(DirectKind::Notes) && model.snapshot.devices.len() <= 1
 }
 
 /// What the first message of a channel or a conversation stands below.
@@ -297,6 +306,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
         new: state.opened.and_then(|opened| opened.first),
         times: scene.times,
         me: scene.me,
+        alone: is_alone(view.model, scene.community),
     };
     let entries = entries::entries(&sources);
     load_people(&mut state, window, &scene);
@@ -548,13 +558,14 @@ impl<'s> Frame<'_, 's> {
     fn mark_read(&mut self, ui: &Ui, window: &WindowSnapshot) {
         let last = window.messages.last().map(|of| of.id);
         let looking = ui.input(|input| input.focused) && !self.state.away && window.at_end;
-        if self.scene.slot.thread.is_some() || !looking || self.state.marked == last {
+        let marked = last.map(|last| (last, self.scene.unread));
+        if self.scene.slot.thread.is_some() || !looking || self.state.marked == marked {
             return;
         }
-        if window.read != last {
+        if window.read != last || self.scene.unread > 0 {
             self.state.act(Action::MarkRead(self.scene.slot.channel));
         }
-        self.state.marked = last;
+        self.state.marked = marked;
     }
 
     /// Ends the mark after a jump in time; nothing else asks for a frame.

@@ -16,6 +16,7 @@ mod links;
 mod markdown;
 mod personal;
 mod personal_fixture;
+mod personal_later;
 mod personal_screens;
 mod refused;
 mod screens;

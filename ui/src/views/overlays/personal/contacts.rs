@@ -15,7 +15,7 @@ use crate::widgets::{
 use crate::words::say;
 
 /// Side of the code where there is room, in points.
-const QR_SIDE: f32 = 232.0;
+const QR_SIDE: f32 = 364.0;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {

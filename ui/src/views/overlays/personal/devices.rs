@@ -19,7 +19,7 @@ use crate::widgets::{
 use crate::words::say;
 
 /// Side of the code to scan, in points.
-const QR_SIDE: f32 = 200.0;
+const QR_SIDE: f32 = 250.0;
 
 /// What a device is called: by its name, or by its number where it has none.
 pub(in crate::views::overlays) fn called(device: &DeviceView) -> String {
