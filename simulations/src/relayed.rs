@@ -215,7 +215,7 @@ impl Run<'_> {
         for seat in 0..self.plan.seats() {
             let command = Command::History {
                 channel: self.channel(),
-                last: u32::MAX,
+                last: 100_000,
                 before: None,
                 thread: None,
             };
