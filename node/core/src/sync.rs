@@ -7,6 +7,7 @@
 mod bodies;
 mod marks;
 mod proof;
+mod removed;
 mod standing;
 
 use std::collections::BTreeSet;
@@ -253,88 +254,6 @@ impl<R: CryptoRng> Node<R> {
             {
                 self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
             }
-        }
-    }
-
-    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal. So is
-    /// a revoked device.
-    fn former_member_frame(
-        &mut self,
-        from: NetworkKey,
-        (removed, device): (AccountId, DeviceId),
-        id: CommunityId,
-        frame: &Frame,
-    ) {
-        let Some(community) = self.communities.get(&id) else {
-            return;
-        };
-        let known = match frame {
-            Frame::Digest { .. } | Frame::Marks { .. } => None,
-            Frame::Heights { scopes, .. } => Some(
-                scopes
-                    .iter()
-                    .find(|scope| scope.scope == id.into())
-                    .map_or(&[][..], |scope| &scope.heights),
-            ),
-            _ => return,
-        };
-        let mut removals = community.authority.removals(removed);
-        if removals.is_empty() {
-            removals.extend(community.authority.stops(device));
-        }
-        if !removals.is_empty() {
-            self.tell_removals(from, id, removals, known);
-        }
-    }
-
-    /// Tells what ended a membership. `known`: where the peer stands; it is asked for that first, so that it is
-    /// not given what it has.
-    fn tell_removals(
-        &mut self,
-        to: NetworkKey,
-        id: CommunityId,
-        removals: Vec<EventId>,
-        known: Option<&[Height]>,
-    ) {
-        let Some(community) = self.communities.get(&id) else {
-            return;
-        };
-        let Some(known) = known else {
-            let scope = ScopeHeights {
-                scope: id.into(),
-                heights: Vec::new(),
-                wanted: removals.into_iter().take(WANTED_MAX).collect(),
-                answer: true,
-            };
-            return self.outbox.send(
-                to,
-                &Frame::Heights {
-                    community: id,
-                    scopes: vec![scope],
-                },
-            );
-        };
-        let dag = community.authority.dag();
-        let events: Vec<_> = dag
-            .missing(known, &[])
-            .into_iter()
-            .filter(|event| dag.in_closure(&removals, event.id()))
-            .collect();
-        // Operations are in clear: no account's keys matter here.
-        let ranges: Vec<_> = community
-            .pack_for_member(AccountId::ZERO, id.into(), &events)
-            .iter()
-            .map(Canonical::to_bytes)
-            .collect();
-        if !ranges.is_empty() {
-            self.outbox.send(
-                to,
-                &Frame::Ranges {
-                    community: id,
-                    ranges,
-                    more: false,
-                },
-            );
         }
     }
 
