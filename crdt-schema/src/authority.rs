@@ -41,7 +41,7 @@ use alloquy_ids::{AccountId, CommunityId, EventId, ScopeId, UnixMs};
 use crate::codec::Canonical;
 use crate::dag::{Dag, InsertError};
 use crate::event::{Kind, VerifiedEvent};
-use crate::identity::Identity;
+use crate::identity::IdentityLog;
 use crate::limits::{AUTHORITY_BODY_BYTES_MAX, LEVEL_SUPPORTED};
 use crate::permissions::{CommunityKind, Rank};
 
@@ -268,7 +268,7 @@ impl AuthorityLog {
                 "a log has one genesis, its first operation".to_owned(),
             ));
         }
-        let identity = embedded(&op).map_err(invalid)?;
+        let identity = embedded(&op).map_err(invalid)?.map(Arc::new);
         if let AuthorityOp::Admit(join) = &op
             && join.community != self.community()
         {
@@ -388,7 +388,7 @@ fn check_envelope(event: &VerifiedEvent, body: &[u8]) -> Result<(), InsertError>
 }
 
 /// The identity that an operation embeds, verified.
-fn embedded(op: &AuthorityOp) -> Result<Option<Identity>, String> {
+fn embedded(op: &AuthorityOp) -> Result<Option<IdentityLog>, String> {
     let (account, chain) = match op {
         AuthorityOp::Admit(join) => {
             return join.check().map(Some).map_err(|error| error.to_string());
@@ -403,24 +403,24 @@ fn embedded(op: &AuthorityOp) -> Result<Option<Identity>, String> {
             chain,
             prekey,
         } => {
-            let identity = crate::identity::evaluate(chain).map_err(|error| error.to_string())?;
-            if !identity.devices.contains_key(&prekey.device) || !prekey.verify() {
+            let log = IdentityLog::verify(chain).map_err(|error| error.to_string())?;
+            if !log.identity().acts(prekey.device) || !prekey.verify() {
                 return Err("the prekey record is not signed by a device of the account".to_owned());
             }
-            return of_account(identity, *account).map(Some);
+            return of_account(log, *account).map(Some);
         }
         AuthorityOp::DeviceAdd { account, chain }
         | AuthorityOp::DeviceRevoke { account, chain, .. } => (Some(account), chain),
         _ => return Ok(None),
     };
-    let identity = crate::identity::evaluate(chain).map_err(|error| error.to_string())?;
-    let account = account.copied().unwrap_or(identity.account);
-    of_account(identity, account).map(Some)
+    let log = IdentityLog::verify(chain).map_err(|error| error.to_string())?;
+    let account = account.copied().unwrap_or(log.account());
+    of_account(log, account).map(Some)
 }
 
-fn of_account(identity: Identity, account: AccountId) -> Result<Identity, String> {
-    if account == identity.account {
-        Ok(identity)
+fn of_account(log: IdentityLog, account: AccountId) -> Result<IdentityLog, String> {
+    if account == log.account() {
+        Ok(log)
     } else {
         Err("the identity chain is another account's".to_owned())
     }
@@ -454,7 +454,7 @@ fn unit_of(
     let header = event.header();
     let state = &past.state;
     let author = match &facts.op {
-        AuthorityOp::Genesis(_) => facts.identity.as_ref().map(|identity| identity.account),
+        AuthorityOp::Genesis(_) => facts.identity.as_ref().map(|log| log.account()),
         _ => permit::account_acting(&facts, header.device, state),
     };
     let certificate = matches!(facts.op, AuthorityOp::OwnersCertificate { .. });

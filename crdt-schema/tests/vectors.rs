@@ -13,6 +13,8 @@
 mod accounts;
 #[path = "vectors/authority.rs"]
 mod authority;
+#[path = "vectors/content.rs"]
+mod content;
 #[path = "vectors/direct.rs"]
 mod direct;
 #[path = "vectors/encoding.rs"]
@@ -21,6 +23,8 @@ mod encoding;
 mod epochs;
 #[path = "vectors/events.rs"]
 mod events;
+#[path = "vectors/identities.rs"]
+mod identities;
 #[path = "vectors/ranges.rs"]
 mod ranges;
 

@@ -27,6 +27,7 @@ pub mod net;
 pub mod outside;
 pub mod panics;
 pub mod plan;
+pub mod relayed;
 pub mod replica;
 pub mod report;
 pub mod run;

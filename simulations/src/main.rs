@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use alloquy_sim::machine::Core;
 use alloquy_sim::report::{Outcome, Table};
 use alloquy_sim::trace::Trace;
-use alloquy_sim::{hostile, model, run, scenario};
+use alloquy_sim::{hostile, model, relayed, run, scenario};
 use clap::{Parser, Subcommand};
 
 /// Simulates many Alloquy nodes on one virtual clock, with faults, and checks what must hold.
@@ -66,6 +66,23 @@ enum What {
         /// The seed.
         seed: u64,
     },
+    /// Runs seeds in which a relay forges, withholds, delays and cuts, each twice, and prints one table.
+    Relayed {
+        /// How many seeds.
+        #[arg(long, default_value_t = 20)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 1)]
+        first_seed: u64,
+        /// Threads; by default one for each core.
+        #[arg(long)]
+        threads: Option<usize>,
+    },
+    /// Runs one seed with such a relay and prints everything that goes in and comes out.
+    RelayedReplay {
+        /// The seed.
+        seed: u64,
+    },
     /// Tries every history of a few operations on the authority rule and prints how many there were.
     Model {
         /// Operations of one history.
@@ -99,6 +116,16 @@ fn main() -> ExitCode {
             run_seeds(first_seed, seeds, threads, Kind::Hostile)
         }
         What::HostileReplay { seed } => replay(seed, Kind::Hostile),
+        What::Relayed {
+            seeds,
+            first_seed,
+            threads,
+        } => {
+            let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            let threads = threads.unwrap_or_else(default);
+            run_seeds(first_seed, seeds, threads, Kind::Relayed)
+        }
+        What::RelayedReplay { seed } => replay(seed, Kind::Relayed),
         What::Scenario { files, trace } => play(&files, trace),
         What::Model { operations, world } => explore(operations, world.as_deref()),
     }
@@ -142,6 +169,7 @@ fn explore(operations: usize, only: Option<&str>) -> ExitCode {
 enum Kind {
     Chaos,
     Hostile,
+    Relayed,
 }
 
 impl Kind {
@@ -149,6 +177,7 @@ impl Kind {
         match self {
             Self::Chaos => run::seed_twice(seed, &Core),
             Self::Hostile => hostile::seed_twice(seed, &Core),
+            Self::Relayed => relayed::seed_twice(seed, &Core),
         }
     }
 
@@ -156,6 +185,7 @@ impl Kind {
         match self {
             Self::Chaos => run::seed_once(seed, &Core, trace),
             Self::Hostile => hostile::seed_once(seed, &Core, trace),
+            Self::Relayed => relayed::seed_once(seed, &Core, trace),
         }
     }
 
@@ -163,6 +193,7 @@ impl Kind {
         match self {
             Self::Chaos => "replay",
             Self::Hostile => "hostile-replay",
+            Self::Relayed => "relayed-replay",
         }
     }
 }

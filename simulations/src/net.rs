@@ -10,10 +10,14 @@
 //! - A gossip frame floods: a node that has given [`Verdict::Accept`] hands it to its connected peers on
 //!   the topic. A node sees a frame once, by its BLAKE3 hash, for a minute.
 //!
-//! Deliberately not modelled: bandwidth, corruption (the real transport authenticates), address changes.
+//! - Between two nodes may stand a relay that does what a relay can ([`Meddling`]).
+//!
+//! Deliberately not modelled: bandwidth, corruption that reaches a node (the real transport authenticates), address
+//! changes.
 
 mod link;
 mod mesh;
+mod relay;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -25,6 +29,8 @@ use crate::address;
 use crate::draw::Draw;
 use link::{Keep, Link};
 use mesh::Mesh;
+use relay::Relay;
+pub use relay::{MEDDLINGS, Meddling};
 
 /// What the network does to what it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +72,10 @@ pub struct Counts {
     pub connected: u64,
     /// Links broken.
     pub broken: u64,
+    /// Frames that a relay changed, repeated or cut off, each the end of its connection.
+    pub forged: u64,
+    /// Frames that a relay kept.
+    pub withheld: u64,
 }
 
 /// The network.
@@ -87,6 +97,8 @@ pub struct Net {
     ready: VecDeque<(usize, Input)>,
     /// Pairs that never reach each other.
     walls: BTreeSet<(usize, usize)>,
+    /// Pairs that reach each other through a relay alone.
+    relays: BTreeMap<(usize, usize), Relay>,
 }
 
 #[derive(Debug)]
@@ -119,10 +131,16 @@ enum Flight {
         to: usize,
         generation: u64,
     },
+    Ping {
+        a: usize,
+        b: usize,
+        generation: u64,
+    },
     Frame {
         from: usize,
         to: usize,
         generation: u64,
+        at: u64,
         bytes: Bytes,
     },
     Gossip {
@@ -152,6 +170,7 @@ impl Net {
             number: 0,
             ready: VecDeque::new(),
             walls: BTreeSet::new(),
+            relays: BTreeMap::new(),
         }
     }
 
@@ -332,6 +351,7 @@ impl Net {
                 peer,
                 generation,
             } => self.notice_down(seat, peer, generation),
+            Flight::Ping { a, b, generation } => self.give_up(a, b, generation),
             Flight::Addresses {
                 from,
                 to,
@@ -346,9 +366,11 @@ impl Net {
                 from,
                 to,
                 generation,
+                at,
                 bytes,
             } => {
                 if self.is_open(from, to, generation) {
+                    self.note_heard(from, to, at);
                     self.arrive(to, Input::Frame(self.key(from), bytes));
                 } else {
                     self.counts.cut += 1;
@@ -385,10 +407,12 @@ impl Net {
         let Some(generation) = self.open_generation(from, to) else {
             return;
         };
-        self.carry(from, to, |_| Flight::Frame {
+        let at = self.now;
+        self.carry((from, to), bytes.len(), |_| Flight::Frame {
             from,
             to,
             generation,
+            at,
             bytes: bytes.clone(),
         });
     }
@@ -416,7 +440,7 @@ impl Net {
                 continue;
             };
             let bytes = bytes.clone();
-            self.carry(from, to, |again| Flight::Gossip {
+            self.carry((from, to), bytes.len(), |again| Flight::Gossip {
                 from,
                 to,
                 generation,
@@ -428,8 +452,11 @@ impl Net {
     }
 
     /// Puts a flight on its way, subject to the weather. `flight` is told whether it is a repetition.
-    fn carry(&mut self, from: usize, to: usize, flight: impl Fn(bool) -> Flight) {
+    fn carry(&mut self, (from, to): (usize, usize), bytes: usize, flight: impl Fn(bool) -> Flight) {
         self.counts.carried += 1;
+        if self.relayed((from, to), bytes, &flight) {
+            return;
+        }
         if self.draw.chance(self.weather.loss) {
             self.counts.lost += 1;
             return;

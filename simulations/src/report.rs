@@ -120,6 +120,8 @@ impl Table {
         self.net.cut += outcome.net.cut;
         self.net.connected += outcome.net.connected;
         self.net.broken += outcome.net.broken;
+        self.net.forged += outcome.net.forged;
+        self.net.withheld += outcome.net.withheld;
         self.violations += outcome.violations.len() as u64;
     }
 }
@@ -148,6 +150,8 @@ impl fmt::Display for Table {
             ("frames doubled", self.net.duplicated),
             ("frames cut off", self.net.cut),
             ("links broken", self.net.broken),
+            ("frames changed", self.net.forged),
+            ("frames withheld", self.net.withheld),
             ("links dropped", self.faults.disconnects),
             ("partitions", self.faults.partitions),
             ("crashes", self.faults.crashes),

@@ -15,6 +15,8 @@ mod cli;
 mod crash;
 #[path = "all/first_run.rs"]
 mod first_run;
+#[path = "all/home.rs"]
+mod home;
 #[path = "all/lan.rs"]
 mod lan;
 #[path = "all/netlab.rs"]

@@ -293,10 +293,8 @@ impl Decision<'_> {
             }
         }
         let mut version = self.base.state.owners_version;
-        let mut best = BTreeSet::new();
         while let Some(rivals) = over.get(&version) {
             let chosen = self.best_certificate(rivals, region);
-            best.insert(chosen);
             for rival in rivals.iter().filter(|rival| **rival != chosen) {
                 self.settle(*rival, false, vec![chosen]);
             }
@@ -304,11 +302,23 @@ impl Decision<'_> {
             over.remove(&version);
             version = self.store.unit(chosen).id;
         }
-        let reached = |ix: &UnitIx| self.effective.contains(ix) || self.ineffective.contains(ix);
-        let orphans: Vec<_> = held.into_iter().filter(|ix| !reached(ix)).collect();
-        let chosen: Vec<_> = best.into_iter().collect();
-        for ix in orphans {
-            self.settle(ix, false, chosen.clone());
+        // Those left replace a version that stands no more: they fell with it, whatever it fell to.
+        for ix in &held {
+            let reached = self.effective.contains(ix) || self.ineffective.contains(ix);
+            let AuthorityOp::OwnersCertificate { proposal, .. } = self.store.unit(*ix).op() else {
+                continue;
+            };
+            if !reached {
+                let replaced = |other: &&UnitIx| self.store.unit(**other).id == proposal.replaces;
+                self.settle(
+                    *ix,
+                    false,
+                    held.iter()
+                        .copied()
+                        .filter(|other| replaced(&other))
+                        .collect(),
+                );
+            }
         }
     }
 

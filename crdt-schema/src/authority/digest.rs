@@ -84,6 +84,16 @@ fn write_member(w: &mut Writer, member: &Member) {
         device.write(w);
         w.list(keys);
     }
+    list(w, member.suspended.iter(), |w, device| device.write(w));
+    w.varint(member.homes.len() as u64);
+    for (home, key) in &member.homes {
+        home.write(w);
+        key.write(w);
+    }
+    let identity = member.identity.iter().flat_map(|log| log.ids());
+    let identity: Vec<_> = identity.collect();
+    w.list(&identity);
+    list(w, member.embedded_by.iter(), |w, op| op.write(w));
     w.option(member.prekey.as_ref());
     w.raw(&member.recovery_wrap_key);
     member.admitted.write(w);

@@ -128,21 +128,29 @@ const fn of_kind(op: &AuthorityOp, kind: CommunityKind) -> Permit {
 
 /// The account by which a device acts: the one that it was embedded for, or the one whose chain it brings in itself.
 pub(super) fn account_acting(facts: &Facts, device: DeviceId, state: &State) -> Option<AccountId> {
-    let brought_by_itself = || {
-        let identity = facts.identity.as_ref()?;
-        let own = matches!(facts.op, AuthorityOp::DeviceAdd { .. })
-            && identity.devices.contains_key(&device)
-            && !identity.revoked.contains(&device)
-            && state.is_member(identity.account);
-        own.then_some(identity.account)
-    };
+    let brought_by_itself = || brought_by_itself(facts, device, state);
     state.account_ever(device).or_else(brought_by_itself)
+}
+
+/// The member whose chain, brought in by one of its devices, lets that device act together with all that is known.
+fn brought_by_itself(facts: &Facts, device: DeviceId, state: &State) -> Option<AccountId> {
+    let AuthorityOp::DeviceAdd { account, .. } = &facts.op else {
+        return None;
+    };
+    let embedded = facts.identity.as_ref()?;
+    let (member, _) = state.record(*account)?;
+    let acts = match &member.identity {
+        Some(held) => held.merged(embedded).identity().acts(device),
+        None => embedded.identity().acts(device),
+    };
+    (acts && state.is_member(*account)).then_some(*account)
 }
 
 /// The author, a member acting by a device that is not revoked.
 fn author(unit: &Unit, state: &State) -> Result<AccountId, Refusal> {
     let account = account_acting(&unit.facts, unit.device, state).ok_or(Refusal::UnknownDevice)?;
-    if state.revoked.contains_key(&unit.device) {
+    let stopped = state.revoked.contains_key(&unit.device);
+    if stopped && brought_by_itself(&unit.facts, unit.device, state) != Some(account) {
         return Err(Refusal::RevokedDevice);
     }
     match (
@@ -160,7 +168,10 @@ fn device_revoke(unit: &Unit, account: AccountId, device: DeviceId, state: &Stat
         .facts
         .identity
         .as_ref()
-        .is_some_and(|identity| identity.revoked.contains(&device));
+        .map(|log| log.identity())
+        .is_some_and(|identity| {
+            identity.revoked.contains(&device) || identity.suspended.contains(&device)
+        });
     match state.account_ever(device) {
         Some(held) if held == account && proved => Ok(()),
         Some(held) if held == account => Err(Refusal::Other(
@@ -414,7 +425,7 @@ impl Check<'_> {
             .facts
             .identity
             .iter()
-            .flat_map(|identity| identity.devices.keys());
+            .flat_map(|log| log.identity().devices.keys());
         let mut bound = devices.filter_map(|device| self.targets().account_ever(*device));
         if bound.any(|held| held != account) {
             return Err(Refusal::Other(

@@ -13,7 +13,7 @@ use alloquy_ids::{
 };
 
 use super::op::OverwriteTarget;
-use crate::identity::PrekeyRecord;
+use crate::identity::{IdentityLog, PrekeyRecord};
 use crate::permissions::{ChannelKind, CommunityKind, HistoryPolicy, Permissions, Rank};
 use crate::policy::Policy;
 
@@ -66,7 +66,7 @@ pub struct State {
     pub(super) former: Map<AccountId, Arc<Former>>,
     /// Every device that was ever embedded, and its account.
     pub(super) devices: Map<DeviceId, AccountId>,
-    /// Devices that may not act again.
+    /// Devices that may not act, revoked or suspended, and the operation that brought that in.
     pub(super) revoked: Map<DeviceId, EventId>,
     /// Settings of channels that do not exist (deleted, or their creation does not count).
     pub(super) closed: Map<ChannelId, Arc<Channel>>,
@@ -83,8 +83,12 @@ pub struct State {
 pub struct Member {
     /// Roles held, without "everyone".
     pub roles: BTreeSet<RoleId>,
-    /// Devices that may act, with their network keys.
+    /// Devices that were not revoked, with their network keys.
     pub devices: BTreeMap<DeviceId, Vec<NetworkKey>>,
+    /// Those of the devices that neither write nor are given keys: the recovery words are to decide about them.
+    pub suspended: BTreeSet<DeviceId>,
+    /// Home nodes of the account, with their network keys: they may hold its ciphertext and author nothing.
+    pub homes: BTreeMap<DeviceId, NetworkKey>,
     /// The prekey record that came with the join; `None` for the founder and in a direct conversation.
     pub prekey: Option<PrekeyRecord>,
     /// X25519 key to which epoch secrets of `all` scopes are also wrapped.
@@ -93,6 +97,10 @@ pub struct Member {
     pub admitted: EventId,
     /// The invite used.
     pub invite: Option<InviteId>,
+    /// The account's identity events as far as effective operations brought them in.
+    pub(super) identity: Option<Arc<IdentityLog>>,
+    /// The operations that brought them in.
+    pub(super) embedded_by: BTreeSet<EventId>,
     /// The operations that gave the roles.
     pub(super) granted: BTreeMap<RoleId, EventId>,
     /// The operation on which the membership (or its end) rests now.
@@ -252,6 +260,26 @@ impl State {
         (self.is_member(account) && !self.revoked.contains_key(&device)).then_some(account)
     }
 
+    /// The member whose device it is, if it was not revoked: it may read, and writes unless it is suspended.
+    #[must_use]
+    pub fn reader_of(&self, device: DeviceId) -> Option<AccountId> {
+        let account = *self.devices.get(&device)?;
+        let member = self.members.get(&account)?;
+        member.devices.contains_key(&device).then_some(account)
+    }
+
+    /// The operation that brought in that a device may not act.
+    #[must_use]
+    pub fn stopped_by(&self, device: DeviceId) -> Option<EventId> {
+        self.revoked.get(&device).copied()
+    }
+
+    /// The identity events of an account that was ever a member here, as far as they were brought in.
+    #[must_use]
+    pub fn identity(&self, account: AccountId) -> Option<&Arc<IdentityLog>> {
+        self.record(account)?.0.identity.as_ref()
+    }
+
     /// The account that a device was embedded for, whether or not it may act now.
     #[must_use]
     pub fn account_ever(&self, device: DeviceId) -> Option<AccountId> {
@@ -374,15 +402,26 @@ impl State {
 }
 
 impl Member {
+    /// Devices that may act, with their network keys.
+    pub fn acting(&self) -> impl Iterator<Item = (DeviceId, &[NetworkKey])> {
+        let acts = |device: &DeviceId| !self.suspended.contains(device);
+        let acting = self.devices.iter().filter(move |(device, _)| acts(device));
+        acting.map(|(device, keys)| (*device, keys.as_slice()))
+    }
+
     /// A record without roles and devices.
     pub(super) const fn blank(by: EventId) -> Self {
         Self {
             roles: BTreeSet::new(),
             devices: BTreeMap::new(),
+            suspended: BTreeSet::new(),
+            homes: BTreeMap::new(),
             prekey: None,
             recovery_wrap_key: [0; 32],
             admitted: by,
             invite: None,
+            identity: None,
+            embedded_by: BTreeSet::new(),
             granted: BTreeMap::new(),
             standing_by: by,
         }

@@ -11,7 +11,7 @@ use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, InviteId, RoleId, Uni
 use super::op::{AuthorityOp, OverwriteTarget};
 use super::permit::Refusal;
 use super::state::{Loss, Map, Member, Role, State};
-use crate::identity::Identity;
+use crate::identity::IdentityLog;
 use crate::permissions::{Permissions, Rank};
 
 /// The index of a unit in its log: parents have smaller ones.
@@ -22,7 +22,7 @@ pub(super) type UnitIx = u32;
 pub(super) struct Facts {
     pub(super) op: AuthorityOp,
     /// Of the embedded chain, for `Genesis`, `Admit`, `Add`, `DeviceAdd` and `DeviceRevoke`.
-    pub(super) identity: Option<Identity>,
+    pub(super) identity: Option<Arc<IdentityLog>>,
     /// Devices whose signatures under a certificate hold.
     pub(super) signers: BTreeSet<DeviceId>,
 }

@@ -15,6 +15,8 @@ enum Asks {
     Account(AccountId),
     /// The author of this authority operation.
     AuthorOf(EventId),
+    /// The one member of an account's own conversation.
+    OwnConversation,
     /// Whoever admitted this account.
     AdmitterOf(AccountId),
 }
@@ -42,6 +44,12 @@ fn asks(op: &ContentOp, kind: CommunityKind) -> Asks {
         Field::Reason(operation) => Asks::AuthorOf(*operation),
         Field::IntroducedName(account) => Asks::AdmitterOf(*account),
         Field::MemberName(account) | Field::MemberAbout(account) => Asks::Account(*account),
+        Field::Joined(_)
+        | Field::ReadMark(_)
+        | Field::Kept(_)
+        | Field::Contact(_)
+        | Field::Blocked(_)
+        | Field::DeviceName(_) => Asks::OwnConversation,
     }
 }
 
@@ -65,6 +73,7 @@ pub(super) fn needs(
                 needs.push(need);
             }
             Asks::Account(account) if account == author => {}
+            Asks::OwnConversation if is_own_conversation(&state, author) => {}
             Asks::AuthorOf(operation) if wrote(author, operation, auth, &state, authority) => {}
             Asks::AdmitterOf(account) => {
                 let admitted = state.members.get(&account)?.admitted;
@@ -72,10 +81,16 @@ pub(super) fn needs(
                     return None;
                 }
             }
-            Asks::Account(_) | Asks::AuthorOf(_) => return None,
+            Asks::Account(_) | Asks::AuthorOf(_) | Asks::OwnConversation => return None,
         }
     }
     Some(needs)
+}
+
+/// Whether this is the conversation of an account with itself: it has one member for ever.
+fn is_own_conversation(state: &State, author: AccountId) -> bool {
+    let alone = state.members.len() == 1 && state.is_member(author);
+    state.kind == CommunityKind::Direct && alone
 }
 
 /// Whether the account wrote an authority operation of the past.

@@ -457,3 +457,29 @@ fn rival_certificates_are_ordered_by_endorsement_and_stay_so() {
     );
     club.check();
 }
+
+#[test]
+fn a_certificate_over_one_that_loses_falls_with_it_and_names_it() {
+    let mut club = Club::with(&[("olga", 0), ("ben", 0)]);
+    let genesis = club.events[0].id();
+    let op = club.certificate(genesis, &["ana", "olga", "ben"], &["ana"]);
+    let first = club.now("ana", op);
+    let one = club.certificate(first, &["ana", "olga"], &["ana", "olga"]);
+    let one = club.at("ana", &[first], one);
+    let other = club.certificate(first, &["ana", "ben"], &["ana", "ben"]);
+    let other = club.at("ana", &[first], other);
+    let (smaller, greater) = (one.min(other), one.max(other));
+    let upon = club.certificate(smaller, &["ana"], &["ana"]);
+    let upon = club.now("ana", upon);
+    assert!(club.effective(upon), "it replaces the version in force");
+    // An owner who has seen nothing of it turns the choice among the two.
+    club.at("ben", &[greater], AuthorityOp::Merge);
+    assert_eq!(club.state().owners_version, greater);
+    assert_eq!(club.fell_to(smaller), [greater]);
+    assert_eq!(
+        club.fell_to(upon),
+        [smaller],
+        "not what it had seen and left"
+    );
+    club.check();
+}

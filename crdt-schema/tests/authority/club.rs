@@ -305,6 +305,14 @@ impl Club {
         self.log.verdict(op).unwrap() == Verdict::Effective
     }
 
+    /// What an operation without effect names as the reason.
+    pub(crate) fn fell_to(&self, op: EventId) -> Vec<EventId> {
+        match self.log.verdict(op).unwrap() {
+            Verdict::Effective => Vec::new(),
+            Verdict::Ineffective { by, .. } => by,
+        }
+    }
+
     pub(crate) fn is_member(&mut self, name: &str) -> bool {
         let account = self.id(name);
         self.state().is_member(account)

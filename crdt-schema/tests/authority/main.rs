@@ -5,6 +5,7 @@
 mod cases;
 mod club;
 mod cost;
+mod devices;
 mod kinds;
 mod laws;
 mod policy;

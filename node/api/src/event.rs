@@ -78,6 +78,11 @@ pub enum Event {
         /// Why, as a sentence.
         message: String,
     },
+    /// What is announced on the local network has changed.
+    NearbyChanged {
+        /// How many communities that this account is not in are announced there now.
+        count: u32,
+    },
     /// Somebody joined.
     MemberAdded {
         /// The community.

@@ -11,6 +11,7 @@ pub mod event;
 pub mod limits;
 pub mod line;
 pub mod moderation;
+pub mod nearby;
 pub mod pages;
 pub mod personal;
 pub mod reach;

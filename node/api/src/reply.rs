@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{Availability, ChannelKind};
 pub use crate::moderation::{PolicyView, ProposalView, RequestView, TreeView};
+pub use crate::nearby::NearbyView;
 pub use crate::personal::{
     ContactView, DeviceState, DeviceView, DirectKind, DirectView, DmRequestView, HomeStatusView,
     HomeView, KeptView, LinkStep, Linking, LinkingView, OnOff,
@@ -216,6 +217,9 @@ pub enum Reply {
         complete: bool,
         /// Since when that is so; `null` while it is not.
         complete_since: Option<UnixMs>,
+        /// How many say so; absent when nobody does.
+        #[serde(default, skip_serializing_if = "Confirmed::by_nobody")]
+        confirmed: Confirmed,
     },
     /// `pins`
     Pins {
@@ -226,6 +230,13 @@ pub enum Reply {
     Templates {
         /// In the order shown.
         templates: Vec<TemplateView>,
+    },
+    /// `nearby`
+    Nearby {
+        /// Communities that others announce and this account is not in, by name.
+        nearby: Vec<NearbyView>,
+        /// Communities that this node announces.
+        announced: Vec<CommunityId>,
     },
     /// `inspect-invite`
     InviteCard {
@@ -494,6 +505,32 @@ pub struct ReactionView {
     pub accounts: Vec<AccountId>,
 }
 
+/// How many connected devices say that nothing is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// All of them, home nodes too.
+    pub peers: u32,
+    /// Home nodes among them.
+    pub homes: u32,
+}
+
+impl Confirmed {
+    /// Whether nobody says so.
+    #[must_use]
+    pub const fn by_nobody(&self) -> bool {
+        self.peers == 0
+    }
+
+    /// What both say.
+    #[must_use]
+    pub fn least(self, other: Self) -> Self {
+        Self {
+            peers: self.peers.min(other.peers),
+            homes: self.homes.min(other.homes),
+        }
+    }
+}
+
 /// Where an own message has got to; other people's are `delivered`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryView {
@@ -631,6 +668,9 @@ pub struct ChannelView {
     pub position: i64,
     /// Whether only those with a grant may view it.
     pub private: bool,
+    /// Newcomers may read only what is written after they came; absent when they may read all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub since_join: bool,
     /// Messages that arrived since the last one marked read.
     pub unread: u32,
     /// How many of them name this account.

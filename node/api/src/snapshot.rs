@@ -7,13 +7,14 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, NetworkKey, UnixMs
 use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
+use crate::nearby::NearbyView;
 use crate::personal::{
     ContactView, DeviceView, DirectKind, DirectView, DmRequestView, HomeView, LinkingView,
 };
 use crate::reach::{ReachView, Way};
 use crate::reply::{
-    AuditView, ChannelView, CommandError, MemberView, MessageView, PolicyView, ProposalView,
-    RequestView, RestrictionView, RoleView, TemplateView,
+    AuditView, ChannelView, CommandError, Confirmed, MemberView, MessageView, PolicyView,
+    ProposalView, RequestView, RestrictionView, RoleView, TemplateView,
 };
 
 /// Everything that a face may show at one moment.
@@ -49,6 +50,8 @@ pub struct Snapshot {
     pub linking: Option<Arc<LinkingView>>,
     /// Whether others learn that this account has read their messages.
     pub receipts: bool,
+    /// Communities that are announced on the local network and that this account is not in, by name.
+    pub nearby: Arc<Vec<NearbyView>>,
     /// Connected peers that are co-members.
     pub peers: u32,
     /// Own messages that no other device is known to hold yet.
@@ -72,6 +75,8 @@ pub struct CommunitySnapshot {
     pub direct: Option<DirectKind>,
     /// Its name; empty until the content has arrived.
     pub name: String,
+    /// Whether this node announces it on the local network.
+    pub nearby: bool,
     /// Its topic.
     pub topic: String,
     /// Its icon: PNG or WebP of at most 32 KiB, as its header claims at most 512 x 512 pixels.
@@ -111,6 +116,10 @@ pub struct WindowSnapshot {
     pub at_end: bool,
     /// Whether every connected peer confirms that nothing is missing.
     pub complete: bool,
+    /// Since when that is so; `None` while it is not.
+    pub complete_since: Option<UnixMs>,
+    /// How many say so.
+    pub confirmed: Confirmed,
     /// The last message that was marked read.
     pub read: Option<EventId>,
     /// Accounts typing now, without this one.

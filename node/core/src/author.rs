@@ -226,6 +226,13 @@ impl<R: CryptoRng> Node<R> {
         records: impl FnOnce(&mut Self, &[EventId]) -> Vec<Write>,
     ) -> Vec<EventId> {
         let wall = self.wall();
+        // What a device writes that may not act counts nowhere.
+        if !self.me.acts() {
+            return Vec::new();
+        }
+        if self.follows_hidden(id, drafts) {
+            self.start_incarnation(id);
+        }
         let Some(community) = self.communities.get_mut(&id) else {
             return Vec::new();
         };
@@ -275,12 +282,29 @@ impl<R: CryptoRng> Node<R> {
         ids
     }
 
+    /// Whether one of these would follow an own event that does not count (written when this account had been removed
+    /// and did not know, say): whoever accepts the new one later, in a denial, would accept the hidden one with it.
+    fn follows_hidden(&self, id: CommunityId, drafts: &[Draft]) -> bool {
+        self.communities.get(&id).is_some_and(|community| {
+            let log = (self.me.device(), community.membership.incarnation);
+            drafts.iter().map(Draft::place).any(|place| {
+                let last = community
+                    .dag(place)
+                    .and_then(|dag| dag.log_head(log.0, log.1));
+                last.is_some_and(|last| !community.counts(place, last.id()))
+            })
+        })
+    }
+
     /// Makes and applies one own event that changes no timeline; the caller stores it with [`Self::commit_own`].
     pub(crate) fn author_applied(
         &mut self,
         id: CommunityId,
         draft: &Draft,
     ) -> Option<VerifiedEvent> {
+        if !self.me.acts() {
+            return None;
+        }
         let wall = self.wall();
         let community = self.communities.get_mut(&id)?;
         author(&self.me, community, draft, wall).map(|(event, _)| event)
@@ -372,11 +396,17 @@ impl<R: CryptoRng> Node<R> {
                 let write = put(&Key::Community(id), &membership);
                 self.write_later(vec![write], Acks::new());
                 self.members_taken_back(id);
+                if id == self.own.id {
+                    self.follow_again();
+                }
             }
             None => self.outbox.tell(Event::CommunityLeft {
                 community: id,
                 by: None,
             }),
+        }
+        for event in &events {
+            self.welcomes.remove(event);
         }
         self.views.recount();
         self.views.community_changed(id);

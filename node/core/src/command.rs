@@ -7,6 +7,7 @@
 mod branch;
 mod community;
 mod explain;
+mod history;
 mod message;
 mod moderation;
 mod own;
@@ -95,6 +96,12 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn command_until(&mut self, origin: Origin, command: Command, due: alloquy_ids::MonoMs) {
+        let joins = matches!(command, Command::Join { .. });
+        if (writes(&command) || joins)
+            && let Some(stopped) = self.me.stopped()
+        {
+            return self.outbox.done(origin, Err(stopped));
+        }
         if let Err(refusal) = self.open_for(&command) {
             return self.outbox.done(origin, Err(refusal));
         }
@@ -141,6 +148,14 @@ impl<R: CryptoRng> Node<R> {
         }
         match command {
             Command::Join { link } => self.join(origin, &link),
+            Command::NearbyAnnounce {
+                community,
+                announce,
+            } => {
+                let id = self.community_named(&community.0)?;
+                self.nearby_announce(origin, id, announce)
+            }
+            Command::NearbyJoin { community } => self.nearby_join(origin, &community),
             Command::Watch { window } => {
                 if !self.views.watches.watch(origin.client, window) {
                     let limit = crate::limits::WINDOWS_MAX;
@@ -438,7 +453,7 @@ impl<R: CryptoRng> Node<R> {
                 let id = self.community_named(&reference.0)?;
                 Ok(Some((id, Place::Authority)))
             }
-            C::Rekey { target } => {
+            C::Rekey { target } | C::HistoryPolicy { target, .. } => {
                 let id = match self.channel_named(target) {
                     Ok((id, _)) => id,
                     Err(_not_a_channel) => self.community_named(target)?,
@@ -748,6 +763,9 @@ const fn writes(command: &Command) -> bool {
             | C::Channels { .. }
             | C::Invites { .. }
             | C::Join { .. }
+            | C::Nearby
+            | C::NearbyAnnounce { .. }
+            | C::NearbyJoin { .. }
             | C::Note { splice: None, .. }
             | C::History { .. }
             | C::Members { .. }

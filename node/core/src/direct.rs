@@ -79,7 +79,10 @@ impl<R: CryptoRng> Node<R> {
         let me = self.me.account();
         let chain = self.me.record.chain.clone();
         // A store that could not be written may have lost how this device came in.
-        if self.is_active(direct::id(me, me)) {
+        let held = self.is_active(direct::id(me, me));
+        // A home node that is nobody's device has no account to speak of, and writes nothing.
+        let held = held || (self.is_home() && self.me.record.name.is_empty());
+        if held || !self.me.acts() {
             return;
         }
         let since = self.now.wall;

@@ -1,4 +1,4 @@
-//! Joining by invite: the newcomer's side and the admitting member's side.
+//! Joining by invite, or by asking a member nearby: the newcomer's side and the admitting member's side.
 //!
 //! Any member that is reachable admits: no admin need be online. Expiry and use count are *admission* rules,
 //! judged by the admitting member's clock and view; an `Admit` once made is never undone by another.
@@ -9,17 +9,19 @@ mod requests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
-use alloquy_ids::{CommunityId, EventId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, EpochId, EventId, InviteId, MonoMs, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::authority::op::{AuthorityOp, Join};
 use alloquy_schema::body::Body;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::content::{ContentOp, Field, Value};
-use alloquy_schema::epoch;
+use alloquy_schema::epoch::{self, EpochKey};
 use alloquy_schema::keys::DeviceKey;
 use alloquy_schema::permissions::CommunityKind;
+use alloquy_schema::permissions::Permissions;
 use rand_core::CryptoRng;
 
+use crate::arrive::Bootstrap;
 use crate::author::Draft;
 use crate::community::{Community, Place};
 use crate::ingest::Incoming;
@@ -43,8 +45,9 @@ pub(crate) use requests::Request;
 pub(crate) struct JoinAttempt {
     /// Clients that wait for it.
     pub(crate) origins: Vec<Origin>,
-    link: InviteLink,
-    join: Join,
+    way: Way,
+    /// Peers that are known to have the community, with their addresses.
+    peers: Vec<(NetworkKey, Vec<String>)>,
     /// Peers that spoke of the community without being named by the link: members, it seems.
     met: BTreeSet<NetworkKey>,
     /// Members that were asked.
@@ -58,6 +61,38 @@ pub(crate) struct JoinAttempt {
     until: MonoMs,
 }
 
+/// Where a join is asked for: what an invite says, or a member nearby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Door {
+    community: CommunityId,
+    /// The community's name, as it was told.
+    name: String,
+    /// Members that may be reached, with their addresses as multiaddr text.
+    peers: Vec<(NetworkKey, Vec<String>)>,
+    /// The invite and the seed of its key.
+    invite: Option<(InviteId, [u8; 32])>,
+}
+
+impl From<InviteLink> for Door {
+    fn from(link: InviteLink) -> Self {
+        Self {
+            community: link.community,
+            name: link.name,
+            peers: link.peers,
+            invite: Some((link.invite, link.seed)),
+        }
+    }
+}
+
+/// How this device comes in.
+#[derive(Debug)]
+enum Way {
+    /// By an invite.
+    Invite(Box<(Door, Join)>),
+    /// As a later device of a member: with keys that it knows already.
+    Device(Vec<(EpochId, EpochKey)>),
+}
+
 /// A newcomer's join that waits until own logs may be written to.
 #[derive(Debug)]
 pub(crate) struct HeldJoin {
@@ -68,12 +103,39 @@ pub(crate) struct HeldJoin {
 impl JoinAttempt {
     /// Whether the invite names this peer.
     pub(crate) fn names(&self, key: NetworkKey) -> bool {
-        self.link.peers.iter().any(|(peer, _)| *peer == key)
+        self.peers.iter().any(|(peer, _)| *peer == key)
+    }
+
+    /// Whether it asks members nearby, without an invite.
+    fn is_nearby(&self) -> bool {
+        self.door().is_some_and(|door| door.invite.is_none())
+    }
+
+    /// Where it asks to be let in.
+    fn door(&self) -> Option<&Door> {
+        match &self.way {
+            Way::Invite(invite) => Some(&invite.0),
+            Way::Device(_) => None,
+        }
+    }
+
+    fn new(way: Way, peers: Vec<(NetworkKey, Vec<String>)>, until: MonoMs) -> Self {
+        Self {
+            origins: Vec::new(),
+            way,
+            peers,
+            met: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            came: Vec::new(),
+            waiting: false,
+            admitted: false,
+            until,
+        }
     }
 
     /// Peers to connect to.
     pub(crate) fn peers(&self) -> BTreeMap<NetworkKey, Vec<String>> {
-        self.link.peers.iter().cloned().collect()
+        self.peers.iter().cloned().collect()
     }
 }
 
@@ -117,7 +179,36 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn join(&mut self, origin: Origin, text: &str) -> Result<(), CommandError> {
         let link = InviteLink::parse(text)
             .map_err(|error| CommandError::new(ErrorCode::InviteInvalid, error.to_string()))?;
-        let id = link.community;
+        self.begin_join(origin, Door::from(link))
+    }
+
+    /// Asks members nearby to be let into a community, without an invite.
+    pub(crate) fn join_nearby(
+        &mut self,
+        origin: Origin,
+        community: CommunityId,
+        name: String,
+        members: Vec<NetworkKey>,
+    ) -> Result<(), CommandError> {
+        let of = |key: &NetworkKey| self.book.of.get(key).cloned().unwrap_or_default();
+        let peers = members.iter().map(|key| (*key, of(key))).collect();
+        let door = Door {
+            community,
+            name,
+            peers,
+            invite: None,
+        };
+        self.begin_join(origin, door)
+    }
+
+    fn begin_join(&mut self, origin: Origin, door: Door) -> Result<(), CommandError> {
+        let id = door.community;
+        // An invite opens more than a question without one.
+        let same = |attempt: &JoinAttempt| {
+            attempt.door().is_some_and(|held| {
+                *held == door || (door.invite.is_none() && held.invite.is_some())
+            })
+        };
         if self
             .communities
             .get(&id)
@@ -128,11 +219,7 @@ impl<R: CryptoRng> Node<R> {
             return Ok(());
         }
         self.room_for_community()?;
-        if let Some(attempt) = self
-            .joins
-            .get_mut(&id)
-            .filter(|attempt| attempt.link == link)
-        {
+        if let Some(attempt) = self.joins.get_mut(&id).filter(|attempt| same(attempt)) {
             if attempt.waiting {
                 self.outbox
                     .done(origin, Ok(Reply::Requested { requested: id }));
@@ -142,9 +229,11 @@ impl<R: CryptoRng> Node<R> {
             }
             return Ok(());
         }
+        let key = door.invite;
+        let key = key.map(|(invite, seed)| (invite, DeviceKey::from_seed(&seed)));
         let join = Join::sign(
             id,
-            Some((link.invite, &DeviceKey::from_seed(&link.seed))),
+            key.as_ref().map(|(invite, key)| (*invite, key)),
             self.me.record.chain.clone(),
             &self.me.key,
             self.me.prekey.clone(),
@@ -154,21 +243,26 @@ impl<R: CryptoRng> Node<R> {
         let earlier = self.joins.remove(&id);
         let mut origins = earlier.map(|attempt| attempt.origins).unwrap_or_default();
         origins.push(origin);
-        let attempt = JoinAttempt {
-            origins,
-            link,
-            join,
-            met: BTreeSet::new(),
-            asked: BTreeSet::new(),
-            came: Vec::new(),
-            waiting: false,
-            admitted: false,
-            until,
-        };
+        let peers = door.peers.clone();
+        let mut attempt = JoinAttempt::new(Way::Invite(Box::new((door, join))), peers, until);
+        attempt.origins = origins;
         self.joins.insert(id, attempt);
         self.keep_peers();
         self.join_next(id);
         Ok(())
+    }
+
+    /// A community of this account is to be had from these peers: they are asked until one gives it.
+    pub(crate) fn await_arrival(&mut self, id: CommunityId, bootstrap: Bootstrap) {
+        if self.joins.contains_key(&id) {
+            return;
+        }
+        let Bootstrap { peers, keys } = bootstrap;
+        let for_ever = MonoMs(u64::MAX);
+        let attempt = JoinAttempt::new(Way::Device(keys), peers, for_ever);
+        self.joins.insert(id, attempt);
+        self.keep_peers();
+        self.join_next(id);
     }
 
     pub(crate) fn room_for_community(&self) -> Result<(), CommandError> {
@@ -203,22 +297,25 @@ impl<R: CryptoRng> Node<R> {
         if attempt.until <= mono {
             let message = match attempt.waiting {
                 true => "nobody has let this account in",
+                false if attempt.is_nearby() => "no member nearby answered",
                 false => "no member that the invite names answered",
             };
             return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
         }
         if attempt.admitted {
-            self.timers.set(Timer::Join(id), attempt.until);
+            if matches!(attempt.way, Way::Invite(_)) {
+                self.timers.set(Timer::Join(id), attempt.until);
+            }
             return;
         }
         let connected: Vec<_> = attempt
-            .link
             .peers
             .iter()
             .map(|(key, _)| *key)
             .chain(attempt.met.iter().copied())
             .filter(|key| self.peers.contains_key(key))
             .collect();
+        let waiting = attempt.waiting;
         let next = connected
             .iter()
             .copied()
@@ -226,15 +323,19 @@ impl<R: CryptoRng> Node<R> {
         match next {
             Some(key) => {
                 attempt.asked.insert(key);
-                let frame = Frame::JoinRequest {
-                    join: Box::new(attempt.join.clone()),
-                    name,
+                let join = match &attempt.way {
+                    Way::Invite(invite) => Some(Box::new(invite.1.clone())),
+                    Way::Device(_) => None,
+                };
+                let frame = match join {
+                    Some(join) => Frame::JoinRequest { join, name },
+                    None => self.arrive_frame(id, false),
                 };
                 self.outbox.send(key, &frame);
             }
             None => attempt.asked.clear(),
         }
-        let again = match attempt.waiting {
+        let again = match waiting {
             true => REQUEST_EVERY_MS,
             false => JOIN_RETRY_MS,
         };
@@ -292,10 +393,13 @@ impl<R: CryptoRng> Node<R> {
         }
         // Another member may know more (an invite that has not reached this one) or have room.
         let connected = |key: &NetworkKey| self.peers.contains_key(key);
-        let mut peers = attempt.link.peers.iter().map(|(key, _)| key);
+        let mut peers = attempt.peers.iter().map(|(key, _)| key);
         let others = peers.any(|key| connected(key) && !attempt.asked.contains(key));
         if others {
             self.join_next(id);
+        } else if refusal == Refusal::Invalid && attempt.is_nearby() {
+            let message = "the community lets in by invite only: ask a member for a link";
+            self.join_failed(id, CommandError::new(ErrorCode::NotPermitted, message));
         } else if refusal != Refusal::Busy {
             self.join_failed(id, refusal_error(refusal));
         }
@@ -324,7 +428,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn requested(&self) -> BTreeMap<CommunityId, String> {
         let waiting = self.joins.iter().filter(|(_, attempt)| attempt.waiting);
         waiting
-            .map(|(id, attempt)| (*id, attempt.link.name.clone()))
+            .filter_map(|(id, attempt)| Some((*id, attempt.door()?.name.clone())))
             .collect()
     }
 
@@ -345,6 +449,8 @@ impl<R: CryptoRng> Node<R> {
                     refusal,
                 },
             ),
+            // An admission that is not durable yet is nobody's to see: the welcome follows it.
+            Some(Ok(Admission::Member)) if self.is_admission_unstored(join) => {}
             Some(Ok(Admission::Member)) => self.welcome(from, id),
             Some(Ok(Admission::Ask)) => self.asked_to_let_in(from, join, name),
             Some(Ok(Admission::Admit)) if self.first_write_waits(id) => {
@@ -354,6 +460,18 @@ impl<R: CryptoRng> Node<R> {
                 self.admit(Some(from), (join, name), None);
             }
         }
+    }
+
+    /// Whether the admission of this account was written here and the store has not taken it yet.
+    fn is_admission_unstored(&self, join: &Join) -> bool {
+        self.communities
+            .get(&join.community)
+            .is_some_and(|community| {
+                let op = |event: &EventId| community.authority.op(*event);
+                let mut unstored = community.unstored.iter().filter_map(op);
+                unstored
+                    .any(|op| matches!(op, AuthorityOp::Admit(of) if of.account == join.account))
+            })
     }
 
     /// Keeps a join until own logs may be written to.
@@ -415,8 +533,20 @@ impl<R: CryptoRng> Node<R> {
         let Some((account, _)) = community.device_of(to) else {
             return;
         };
-        let events: Vec<_> = community.authority.dag().iter().cloned().collect();
-        let mut events = events;
+        self.send_authority(to, id, account);
+        self.give_current_keys(to, id);
+        self.open_session(to, id);
+        // The session may have begun when the admission was applied, before the newcomer could understand it.
+        self.compare(to, id);
+        self.send_signal_to(to, id);
+    }
+
+    /// Gives the whole authority log, and prekeys.
+    pub(crate) fn send_authority(&mut self, to: NetworkKey, id: CommunityId, account: AccountId) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let mut events: Vec<_> = community.authority.dag().iter().cloned().collect();
         events.sort_by_key(alloquy_schema::event::VerifiedEvent::order_key);
         let ranges: Vec<_> = community
             .pack_for_member(account, id.into(), &events)
@@ -462,11 +592,6 @@ impl<R: CryptoRng> Node<R> {
                 records: prekeys,
             },
         );
-        self.give_current_keys(to, id);
-        self.open_session(to, id);
-        // The session may have begun when the admission was applied, before the newcomer could understand it.
-        self.compare(to, id);
-        self.send_signal_to(to, id);
     }
 
     /// Wraps the epochs that a writer would choose now for one connected member.
@@ -486,14 +611,14 @@ impl<R: CryptoRng> Node<R> {
         for channel in scopes {
             let Some(epoch) = community
                 .writing_epoch(channel)
-                .filter(|_| community.is_entitled(account, channel))
+                .filter(|epoch| community.may_be_given(account, *epoch))
             else {
                 continue;
             };
             let Some(key) = community.keys.get(&epoch) else {
                 continue;
             };
-            let shared = community.share(account, key, channel);
+            let shared = community.share(account, (epoch, key), channel);
             let wraps = vec![epoch::wrap(epoch, &shared, &prekey.key, &mut self.rng)];
             frames.push(Frame::Keys {
                 community: id,
@@ -629,8 +754,16 @@ impl<R: CryptoRng> Node<R> {
             .communities
             .get(&id)
             .is_some_and(|community| community.state().is_member(me));
+        let mut keys = Vec::new();
         if let Some(attempt) = self.joins.get_mut(&id).filter(|_| member) {
             attempt.admitted = true;
+            if let Way::Device(known) = &mut attempt.way {
+                keys = std::mem::take(known);
+                self.bring_in_own(id);
+            }
+        }
+        for (epoch, key) in keys {
+            self.take_key(id, epoch, key);
         }
         self.open_session(from, id);
         self.ask_for(id, &[Place::Content], from);
@@ -642,8 +775,15 @@ impl<R: CryptoRng> Node<R> {
             let named = community.kind() == CommunityKind::Direct || !community.name().is_empty();
             community.active && named
         });
-        if !ready {
+        let arrives = self.joins.get(&id);
+        let arrives = arrives.is_some_and(|attempt| matches!(attempt.way, Way::Device(_)));
+        let held = self.communities.get(&id);
+        let here = arrives && held.is_some_and(|held| held.active);
+        if !ready && !here {
             return;
+        }
+        if arrives {
+            self.arrived(id);
         }
         self.introduce(id);
         let Some(attempt) = self.joins.remove(&id) else {
@@ -672,7 +812,13 @@ impl<R: CryptoRng> Node<R> {
             .timeouts
             .get(&me)
             .is_some_and(|(_, until)| self.now.wall < *until);
-        if community.writing_epoch(None).is_none() || self.store_fault.is_some() || timed_out {
+        // A device that came back by the recovery words learns the name first.
+        let nameless = self.me.record.name.is_empty();
+        if community.writing_epoch(None).is_none()
+            || self.store_fault.is_some()
+            || timed_out
+            || nameless
+        {
             return;
         }
         let profile = (self.me.record.name.clone(), self.me.record.about.clone());
@@ -680,13 +826,23 @@ impl<R: CryptoRng> Node<R> {
             // Written before; where it does not count, writing it again would not either.
             return;
         }
+        let anew = community.introduce_anew;
+        let named = community.name();
+        let manages = community
+            .state()
+            .permissions(me, None)
+            .has(Permissions::MANAGE_CONTENT);
         let fields = [
             (Field::MemberName(me), &self.me.record.name),
             (Field::MemberAbout(me), &self.me.record.about),
+            (Field::Name, &named),
         ];
         let ops: Vec<_> = fields
             .into_iter()
-            .filter(|(field, text)| community.text(field) != **text)
+            .filter(|(field, text)| match field {
+                Field::Name => anew && manages && !text.is_empty(),
+                _ => (anew && !text.is_empty()) || community.text(field) != **text,
+            })
             .map(|(field, text)| ContentOp::Set {
                 field,
                 value: Value::Text(text.clone()),
@@ -705,6 +861,7 @@ impl<R: CryptoRng> Node<R> {
         }
         if let Some(community) = self.communities.get_mut(&id) {
             community.introduced = Some(profile);
+            community.introduce_anew = false;
         }
     }
 }

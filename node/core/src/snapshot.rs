@@ -253,7 +253,11 @@ impl<R: CryptoRng> Node<R> {
         next.peers = u32::try_from(members.count()).unwrap_or(u32::MAX);
         next.templates = shared(Some(&next.templates), self.template_views());
         next.kept = Arc::clone(&self.kept);
+        next.receipts = self.tells_receipts();
+        next.devices = shared(Some(&next.devices), self.device_views());
+        next.homes = shared(Some(&next.homes), self.home_views());
         next.recovery_pending = self.recovery.is_some();
+        next.nearby = shared(Some(&next.nearby), self.nearby_views());
         next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self
             .store_fault
@@ -358,6 +362,7 @@ impl<R: CryptoRng> Node<R> {
         CommunitySnapshot {
             direct: community.direct_kind(me),
             name: community.name(),
+            nearby: self.nearby.announces(community.id),
             topic: community.text(&Field::Topic),
             icon: icon(community, earlier.and_then(|earlier| earlier.icon.as_ref())),
             channels: shared(earlier.map(|earlier| &earlier.channels), channels),

@@ -49,7 +49,7 @@ impl Community {
         let named: BTreeSet<_> = events.iter().map(|event| event.header().epoch).collect();
         let given: BTreeSet<_> = named
             .into_iter()
-            .filter(|epoch| self.may_be_given(account, *epoch))
+            .filter(|epoch| self.keys.contains_key(epoch) && self.may_be_given(account, *epoch))
             .collect();
         let secret = |epoch| {
             let key = self.keys.get(&epoch).filter(|_| given.contains(&epoch));
@@ -62,6 +62,19 @@ impl Community {
             secret: &secret,
         };
         SignedRange::pack(scope, &events, &packing)
+    }
+
+    /// Events as ranges for a connected peer: for a home node with their ciphertexts, it holds no key.
+    fn pack_for_peer(
+        &self,
+        peer: NetworkKey,
+        scope: ScopeId,
+        events: &[VerifiedEvent],
+    ) -> Vec<SignedRange> {
+        match self.device_of(peer) {
+            Some((account, _)) => self.pack_for_member(account, scope, events),
+            None => self.pack_blind(scope, events),
+        }
     }
 }
 
@@ -91,8 +104,19 @@ impl<R: CryptoRng> Node<R> {
                     .penalize(from, format!("frame of {} bytes: {error}", bytes.len()));
             }
         };
+        let frame = match frame {
+            Frame::NearbyAsk => return self.nearby_asked(from),
+            Frame::NearbyCard { cards } => return self.nearby_told(from, cards),
+            Frame::Bye => return self.peer_said_bye(from),
+            Frame::Pairing(pairing) => return self.pairing_frame(from, *pairing),
+            Frame::Restoring(restoring) => return self.restoring_frame(from, restoring),
+            Frame::Arrive(arrive) => return self.arrive_asked(from, &arrive),
+            Frame::HomeStore(store) => return self.home_store(from, *store),
+            Frame::HomeStatus(says) => return self.home_says(from, *says),
+            frame => frame,
+        };
         let Some(id) = frame.community() else {
-            return self.peer_said_bye(from);
+            return;
         };
         if matches!(frame, Frame::Digest { .. } | Frame::Proof { .. }) {
             self.join_met(id, from);
@@ -128,10 +152,11 @@ impl<R: CryptoRng> Node<R> {
             _ if community.provisional.contains(&from) && matches!(frame, Frame::Ranges { .. }) => {
                 self.provisional_frame(from, id, frame);
             }
-            Some((account, _)) => self.former_member_frame(from, account, id, &frame),
+            Some(ended) => self.former_member_frame(from, ended, id, &frame),
+            None if community.is_home(from) => self.home_frame(from, id, frame),
             None => {
                 if let Some(removed) = community.outsiders.get(&from).copied() {
-                    self.former_member_frame(from, removed, id, &frame);
+                    self.former_member_frame(from, (removed, DeviceId::ZERO), id, &frame);
                 }
             }
         }
@@ -162,7 +187,6 @@ impl<R: CryptoRng> Node<R> {
             } => {
                 self.digest(
                     from,
-                    account,
                     id,
                     Standing {
                         authority,
@@ -171,15 +195,17 @@ impl<R: CryptoRng> Node<R> {
                     },
                 );
             }
-            Frame::Scopes { digests, .. } => self.scope_digests(from, account, id, &digests),
-            Frame::Heights { scopes, .. } => self.heights(from, account, id, scopes),
-            Frame::Marks { scopes, .. } => self.marks(from, account, id, scopes),
+            Frame::Scopes { digests, .. } => self.scope_digests(from, id, &digests),
+            Frame::Heights { scopes, .. } => self.heights(from, id, scopes),
+            Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
             Frame::Prekeys { records, .. } => self.prekeys(id, records),
             Frame::KeyRequest { prekey, epochs, .. } => {
                 self.key_request(from, account, device, id, prekey, &epochs)
             }
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
+            Frame::Live(live) => self.live(from, *live),
+            Frame::Homes(homes) => self.home_addresses(*homes),
             Frame::Ack {
                 scope,
                 incarnation,
@@ -189,6 +215,13 @@ impl<R: CryptoRng> Node<R> {
             } => {
                 self.held(id, device, (scope, incarnation), height, opened);
             }
+            Frame::ReadUpTo {
+                scope,
+                device: of,
+                incarnation,
+                height,
+                ..
+            } => self.read_up_to(id, account, (scope, of, incarnation), height),
             Frame::Signal(signal) => {
                 let signed = keys::verify(&signal.device.0, &signal.message(), &signal.signature);
                 if !signed || signal.device != device {
@@ -205,6 +238,14 @@ impl<R: CryptoRng> Node<R> {
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }
+            | Frame::NearbyAsk
+            | Frame::NearbyCard { .. }
+            | Frame::HomeStore(_)
+            | Frame::HomeStatus(_)
+            | Frame::WrapRequest(_)
+            | Frame::Pairing(_)
+            | Frame::Restoring(_)
+            | Frame::Arrive(_)
             | Frame::DirectHello(_)
             | Frame::Bye => {}
         }
@@ -228,11 +269,12 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal.
+    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal. So is
+    /// a revoked device.
     fn former_member_frame(
         &mut self,
         from: NetworkKey,
-        removed: AccountId,
+        (removed, device): (AccountId, DeviceId),
         id: CommunityId,
         frame: &Frame,
     ) {
@@ -249,7 +291,10 @@ impl<R: CryptoRng> Node<R> {
             ),
             _ => return,
         };
-        let removals = community.authority.removals(removed);
+        let mut removals = community.authority.removals(removed);
+        if removals.is_empty() {
+            removals.extend(community.state().stopped_by(device));
+        }
         if !removals.is_empty() {
             self.tell_removals(from, id, removals, known);
         }
@@ -334,24 +379,28 @@ impl<R: CryptoRng> Node<R> {
 
     fn standing_with(&self, key: NetworkKey, id: CommunityId) -> Option<Standing> {
         let community = self.communities.get(&id)?;
-        let (account, _) = community.device_of(key)?;
-        Some(community.standing(
-            &pair_key(self.me.network, key),
-            [self.me.account(), account],
-        ))
+        if community.device_of(key).is_none() && !community.is_home(key) {
+            return None;
+        }
+        // A home node that can not write says nothing of what it holds: equal digests count as a confirmation.
+        if community.blind.is_some() && self.store_fault.is_some() {
+            return None;
+        }
+        let shared = self.places_with(community, key);
+        Some(community.standing(&pair_key(self.me.network, key), &shared))
     }
 
     /// Compares with connected members within `ms`.
     pub(crate) fn compare_soon(&mut self, id: CommunityId, ms: u64) {
         let at = self.now.mono.plus(ms);
-        for key in self.connected_members(id) {
+        for key in self.connected_parties(id) {
             self.timers.set_earlier(Timer::Compare(key, id), at);
         }
     }
 
     /// Anti-entropy: compares with one connected member whose copy is not known to be equal.
     pub(crate) fn sweep(&mut self, id: CommunityId) {
-        let members = self.connected_members(id);
+        let members = self.connected_parties(id);
         let differing: Vec<_> = members
             .iter()
             .copied()
@@ -382,24 +431,25 @@ impl<R: CryptoRng> Node<R> {
         if self
             .communities
             .get(&id)
-            .is_some_and(|community| community.active)
+            .is_some_and(|community| community.active || community.blind.is_some())
         {
             let at = self.now.mono.plus(COMPARE_EVERY_MS);
             self.timers.set(Timer::Sweep(id), at);
         }
     }
 
-    fn digest(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, theirs: Standing) {
+    pub(crate) fn digest(&mut self, from: NetworkKey, id: CommunityId, theirs: Standing) {
         let Some(mine) = self.standing_with(from, id) else {
             return;
         };
-        let mono = self.now.mono;
+        let (mono, wall) = (self.now.mono, self.now.wall);
         let me = self.me.network;
         let Some(session) = self.session(from, id) else {
             return;
         };
         session.seen = Some(theirs);
         session.equal = theirs.agrees(&mine);
+        session.equal_since = session.equal.then(|| session.equal_since.unwrap_or(wall));
         session.marked &= !session.equal;
         let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
         if theirs.agrees(&mine) {
@@ -422,8 +472,8 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let key = pair_key(self.me.network, from);
-        let digests = community
-            .shared_places([self.me.account(), account])
+        let digests = self
+            .places_with(community, from)
             .into_iter()
             .map(|(scope, place)| short(&key, &[&scope.0, &community.scope_digest(place)]))
             .collect();
@@ -442,11 +492,11 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let me = self.me.device();
-        let Some((account, device)) = community.device_of(from) else {
+        let Some((device, opened)) = community.holder(from) else {
             return;
         };
         let mut logs = Vec::new();
-        for (scope, place) in community.shared_places([self.me.account(), account]) {
+        for (scope, place) in self.places_with(community, from) {
             let heights = community
                 .dag(place)
                 .map(alloquy_schema::dag::Dag::heights)
@@ -455,7 +505,7 @@ impl<R: CryptoRng> Node<R> {
             logs.extend(own.map(|height| ((scope, height.incarnation), height.height)));
         }
         for (log, height) in logs {
-            self.held(id, device, log, height, true);
+            self.held(id, device, log, height, opened);
         }
         let peers = self.equal_peers(id);
         self.outbox.tell(Event::CaughtUp {
@@ -463,29 +513,28 @@ impl<R: CryptoRng> Node<R> {
             peers,
         });
         self.join_caught_up(id);
-        self.ask_for_bodies(from, account, id);
+        self.ask_for_bodies(from, id);
+        self.ask_wraps(from, id);
         self.retry_deferred();
     }
 
-    /// Connected members whose copy was found equal.
+    /// Connected members whose copy was found equal. The word of home nodes counts only with a member's.
     pub(crate) fn equal_peers(&self, id: CommunityId) -> u32 {
-        let equal = |peer: &&crate::peers::Peer| {
-            peer.sessions.get(&id).is_some_and(|session| session.equal)
+        let Some(community) = self.communities.get(&id) else {
+            return 0;
         };
-        u32::try_from(self.peers.values().filter(equal).count()).unwrap_or(u32::MAX)
+        let equal = |(key, peer): &(&NetworkKey, &crate::peers::Peer)| {
+            let equal = peer.sessions.get(&id).is_some_and(|session| session.equal);
+            equal && !community.is_home(**key)
+        };
+        u32::try_from(self.peers.iter().filter(equal).count()).unwrap_or(u32::MAX)
     }
 
-    fn scope_digests(
-        &mut self,
-        from: NetworkKey,
-        account: AccountId,
-        id: CommunityId,
-        digests: &[u64],
-    ) {
+    pub(crate) fn scope_digests(&mut self, from: NetworkKey, id: CommunityId, digests: &[u64]) {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
-        let places = community.shared_places([self.me.account(), account]);
+        let places = self.places_with(community, from);
         if places.len() != digests.len() {
             return self.stand(from, id, &[Place::Authority]);
         }
@@ -507,7 +556,7 @@ impl<R: CryptoRng> Node<R> {
         self.send_heights(from, id, places, &[], true);
     }
 
-    fn send_heights(
+    pub(crate) fn send_heights(
         &mut self,
         to: NetworkKey,
         id: CommunityId,
@@ -558,13 +607,7 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn heights(
-        &mut self,
-        from: NetworkKey,
-        account: AccountId,
-        id: CommunityId,
-        scopes: Vec<ScopeHeights>,
-    ) {
+    pub(crate) fn heights(&mut self, from: NetworkKey, id: CommunityId, scopes: Vec<ScopeHeights>) {
         let mut ranges = Vec::new();
         let mut bytes = 0;
         let mut more = false;
@@ -580,8 +623,8 @@ impl<R: CryptoRng> Node<R> {
                 continue;
             };
             let viewable = place == Place::Authority
-                || community
-                    .shared_places([self.me.account(), account])
+                || self
+                    .places_with(community, from)
                     .iter()
                     .any(|(_, shared)| *shared == place);
             if !viewable {
@@ -605,7 +648,7 @@ impl<R: CryptoRng> Node<R> {
             if asked {
                 community.add_named(place, &theirs.wanted, &mut events);
             }
-            for range in community.pack_for_member(account, theirs.scope, &events) {
+            for range in community.pack_for_peer(from, theirs.scope, &events) {
                 if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
                     more = true;
                     break;
@@ -688,7 +731,13 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn ranges(&mut self, from: NetworkKey, id: CommunityId, ranges: Vec<Vec<u8>>, more: bool) {
+    pub(crate) fn ranges(
+        &mut self,
+        from: NetworkKey,
+        id: CommunityId,
+        ranges: Vec<Vec<u8>>,
+        more: bool,
+    ) {
         let mut scopes = BTreeSet::new();
         let mut taken = 0;
         for bytes in ranges {

@@ -163,7 +163,7 @@ fn removal_known(
         .max()
 }
 
-/// Whether the reader is a member in the end, or may have become one again after `since`.
+/// Whether the reader is a member in the end, or became one again after `since`, or may have.
 fn came_back(
     world: &World<'_>,
     replicas: &Replicas,
@@ -176,6 +176,20 @@ fn came_back(
         .values()
         .filter_map(|replica| replica.communities.get(&community))
         .any(|view| view.members.contains(&account));
+    // A join may have ended badly after it had let the reader in, who was removed once more: whoever knew the removal
+    // and showed the reader as a member later tells.
+    let shows = |act: &Act| act.before.members.contains(&account);
+    let views = |seat: usize| {
+        let of = move |act: &&Act| act.seat == seat && act.community == Some(community);
+        let known = |act: &&Act| !act.before.members.is_empty();
+        world.acts().iter().filter(of).filter(known)
+    };
+    let let_in_again = (0..world.seats())
+        .filter(|seat| *seat != reader)
+        .any(|seat| {
+            let mut later = views(seat).skip_while(|act| act.at < since || shows(act));
+            later.any(shows)
+        });
     let text = account.to_string();
     let readmits = |act: &Act| match &act.command {
         Command::Join { .. } => act.seat == reader,
@@ -183,6 +197,7 @@ fn came_back(
         _ => false,
     };
     is_member
+        || let_in_again
         || world
             .acts()
             .iter()

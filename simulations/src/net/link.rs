@@ -19,6 +19,9 @@ pub(super) struct Link {
     ends: [bool; 2],
     /// When the last frame in order arrives, towards the smaller and the greater seat.
     last_due: [u64; 2],
+    /// When the last frame that arrived was sent, towards the smaller and the greater seat, as long as that end holds
+    /// the link to be up.
+    heard: [Option<u64>; 2],
 }
 
 impl Link {
@@ -28,6 +31,9 @@ impl Link {
 
     pub(super) fn set_end(&mut self, seat: usize, peer: usize, up: bool) {
         self.ends[usize::from(seat > peer)] = up;
+        if !up {
+            self.heard[usize::from(seat > peer)] = None;
+        }
     }
 
     pub(super) fn is_whole(&self) -> bool {
@@ -194,6 +200,28 @@ impl Net {
                 self.schedule(due, Flight::Dial { from, to });
             }
         }
+    }
+
+    /// When the newest stream frame that has come from `from` to `to` was sent; `None` if `to` has heard nothing since
+    /// it holds the link to be up.
+    #[must_use]
+    pub fn heard(&self, from: usize, to: usize) -> Option<u64> {
+        let link = self.links.get(&pair(from, to))?;
+        link.heard[usize::from(to > from)]
+    }
+
+    pub(super) fn note_heard(&mut self, from: usize, to: usize, at: u64) {
+        if let Some(link) = self.links.get_mut(&pair(from, to)) {
+            let heard = &mut link.heard[usize::from(to > from)];
+            *heard = (*heard).max(Some(at));
+        }
+    }
+
+    /// Whether `seat` holds its link to `peer` to be up.
+    #[must_use]
+    pub fn holds(&self, seat: usize, peer: usize) -> bool {
+        let link = self.links.get(&pair(seat, peer));
+        link.is_some_and(|link| link.end(seat, peer))
     }
 
     /// Whether this end holds this connection to be up.

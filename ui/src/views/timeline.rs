@@ -14,15 +14,19 @@ mod tools;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::command::WindowAt;
+use alloquy_api::personal::DirectKind;
+use alloquy_api::reply::ChannelView;
 use alloquy_api::snapshot::WindowSnapshot;
 use alloquy_ids::{AccountId, CommunityId, EventId, UnixMs};
 use egui::{Context, Id, Rect, Ui, Vec2};
+use lucide_icons::Icon;
 
 use super::View;
 use crate::action::Action;
 use crate::model::Model;
 use crate::state::{Direction, Slot};
 use crate::theme::{self, Palette};
+use crate::words::say;
 use anchor::{Hold, Placed};
 use entries::{Entry, Key, People, Sources};
 use measure::{Bodies, Measured};
@@ -177,7 +181,10 @@ struct Scene<'a> {
     model: &'a Model,
     slot: Slot,
     community: Option<CommunityId>,
-    channel_name: String,
+    /// What the first of all messages stands below: a sign, a name, and a few words.
+    beginning: (Icon, String, String),
+    /// What stands where a text is not here yet.
+    waiting: String,
     known: Known<'a>,
     times: Times<'a>,
     me: AccountId,
@@ -206,7 +213,8 @@ fn scene<'a>(view: &View<'a>, ui: &Ui, slot: Slot, width: f32) -> Scene<'a> {
         model,
         slot,
         community,
-        channel_name: channel.map_or_else(String::new, |of| crate::text::name(&of.name)),
+        beginning: beginning(model, community, channel),
+        waiting: view.state.waiting_words(model, slot.channel),
         known: Known {
             members: of.map_or(&[], |of| &of.members),
             channels: of.map_or(&[], |of| &of.channels),
@@ -228,6 +236,32 @@ fn scene<'a>(view: &View<'a>, ui: &Ui, slot: Slot, width: f32) -> Scene<'a> {
         dark: ui.visuals().dark_mode,
         ctx: ui.ctx().clone(),
         width,
+    }
+}
+
+/// What the first message of a channel or a conversation stands below.
+fn beginning(
+    model: &Model,
+    community: Option<CommunityId>,
+    channel: Option<&ChannelView>,
+) -> (Icon, String, String) {
+    let direct = community.and_then(|id| model.direct(id));
+    let Some(direct) = direct else {
+        let name = channel.map_or_else(String::new, |of| crate::text::name(&of.name));
+        let words = say::channel_beginning(&name);
+        return (Icon::Hash, format!("#{name}"), words);
+    };
+    let name = super::directs::title(direct);
+    match direct.kind {
+        DirectKind::Notes => (Icon::Bookmark, name, say::direct_notes_more().to_owned()),
+        DirectKind::Two => {
+            let words = say::direct_beginning(&name);
+            (Icon::MessageCircle, name, words)
+        }
+        DirectKind::Group => {
+            let words = say::group_beginning(&name);
+            (Icon::UsersRound, name, words)
+        }
     }
 }
 

@@ -5,8 +5,10 @@ use std::fmt;
 use alloquy_ids::{EventId, InviteId};
 
 use crate::command::{
-    AccountRef, ChannelKind, ChannelRef, CommunityRef, JoinRule, LinkRule, RoleRef, WordRule,
+    AccountRef, ChannelKind, ChannelRef, CommunityRef, HistoryRule, JoinRule, LinkRule, RoleRef,
+    WordRule,
 };
+use crate::nearby::Announce;
 use crate::personal::OnOff;
 use crate::{Command, Reply};
 
@@ -91,6 +93,7 @@ pub enum ReplyKind {
     Pins,
     Templates,
     InviteCard,
+    Nearby,
     Recovery,
     InviteTree,
     Branch,
@@ -140,6 +143,7 @@ impl ReplyKind {
             Reply::Pins { .. } => Self::Pins,
             Reply::Templates { .. } => Self::Templates,
             Reply::InviteCard { .. } => Self::InviteCard,
+            Reply::Nearby { .. } => Self::Nearby,
             Reply::Recovery { .. } => Self::Recovery,
             Reply::InviteTree { .. } => Self::InviteTree,
             Reply::Branch { .. } => Self::Branch,
@@ -385,6 +389,8 @@ choice_fields! {
     LinkRule { Everyone = "everyone", Roles = "roles", Moderators = "moderators" }
     WordRule { Refuse = "refuse", Hold = "hold" }
     OnOff { On = "on", Off = "off" }
+    HistoryRule { All = "all", SinceJoin = "since-join" }
+    Announce { On = "on", Off = "off" }
 }
 
 impl Field for ChannelKind {

@@ -233,7 +233,7 @@ fn completions_follow_the_table() {
         "role create club x --allow ki",
     ];
     expect![[r#"
-        "un": unban undo unpin unreact unread None
+        "un": unban unblock undo unpin unreact unread None
         "role ": create delete edit grant revoke None
         "role c": create None
         "history ": --before --last --thread Some(Channel)

@@ -129,6 +129,7 @@ fn channel() -> ChannelView {
         category: Some(CATEGORY),
         position: 0,
         private: false,
+        since_join: false,
         unread: 3,
         mentions: 1,
         rights: vec!["view".to_owned(), "send".to_owned()],
@@ -192,6 +193,7 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
             messages: vec![message()],
             complete: true,
             complete_since: Some(TIME),
+            confirmed: Confirmed { peers: 2, homes: 1 },
         },
         ReplyKind::Members => Reply::Members {
             members: vec![member()],
@@ -253,6 +255,15 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
         },
         ReplyKind::Pins => Reply::Pins {
             pins: vec![pinned()],
+        },
+        ReplyKind::Nearby => Reply::Nearby {
+            nearby: vec![NearbyView {
+                community: COMMUNITY,
+                name: "club".to_owned(),
+                member: "Ana".to_owned(),
+                members: 12,
+            }],
+            announced: vec![],
         },
         ReplyKind::Templates => Reply::Templates {
             templates: vec![template()],
@@ -426,7 +437,7 @@ fn policy() -> PolicyView {
 }
 
 /// Every kind of reply.
-pub(crate) const KINDS: [ReplyKind; 42] = [
+pub(crate) const KINDS: [ReplyKind; 43] = [
     ReplyKind::Community,
     ReplyKind::Channel,
     ReplyKind::Invite,
@@ -449,6 +460,7 @@ pub(crate) const KINDS: [ReplyKind; 42] = [
     ReplyKind::Pins,
     ReplyKind::Templates,
     ReplyKind::InviteCard,
+    ReplyKind::Nearby,
     ReplyKind::Recovery,
     ReplyKind::InviteTree,
     ReplyKind::Branch,
@@ -568,6 +580,10 @@ pub(crate) fn events() -> Vec<(Event, &'static str)> {
                 connected: false,
             },
             "A message can not be read yet because its key is not here; `holders` can be asked for it.",
+        ),
+        (
+            Event::NearbyChanged { count: 1 },
+            "What is announced on the local network has changed; `count` is what `nearby` lists now.",
         ),
         (
             Event::MemberAdded {

@@ -382,7 +382,7 @@ impl<R: CryptoRng> Node<R> {
         let stale: Vec<_> = scopes
             .into_iter()
             .filter(|channel| {
-                community.writing_epoch(*channel).is_none() && community.is_entitled(me, *channel)
+                community.must_shut_out(*channel) && community.is_entitled(me, *channel)
             })
             .collect();
         for channel in stale {

@@ -5,11 +5,13 @@ mod direct;
 mod home;
 
 use alloquy_api::PersonalCommand;
+use alloquy_api::reply::OnOff;
 use rand_core::CryptoRng;
 
 use super::Outcome;
 use crate::io::Origin;
 use crate::node::Node;
+use crate::receipts::{OFF, RECEIPTS};
 
 impl<R: CryptoRng> Node<R> {
     pub(super) fn personal_command(&mut self, origin: Origin, order: PersonalCommand) -> Outcome {
@@ -28,6 +30,13 @@ impl<R: CryptoRng> Node<R> {
             | P::HomeStore { .. }
             | P::HomeCode
             | P::HomeStatus => self.home_order(origin, order),
+            P::Receipts { receipts } => {
+                let kept = match receipts {
+                    OnOff::On => String::new(),
+                    OnOff::Off => OFF.to_owned(),
+                };
+                self.keep(origin, RECEIPTS.to_owned(), kept)
+            }
             _ => self.direct_order(origin, order),
         }
     }

@@ -149,11 +149,14 @@ impl<R: CryptoRng> Node<R> {
         let contact = contacts.entry(account).or_default();
         change(contact);
         self.views.directs_changed();
-        if contact.is_nothing() {
+        let write = if contact.is_nothing() {
             contacts.remove(&account);
-            return Some(Write::Delete(Key::Contact(account).to_key()));
-        }
-        Some(put(&Key::Contact(account), contact))
+            Write::Delete(Key::Contact(account).to_key())
+        } else {
+            put(&Key::Contact(account), contact)
+        };
+        self.follow_contact(account);
+        Some(write)
     }
 
     /// The same, stored at once.

@@ -8,11 +8,12 @@ use alloquy_schema::codec::Writer;
 use alloquy_schema::content::Field;
 use alloquy_schema::epoch;
 use alloquy_schema::limits::NAME_BYTES_MAX;
-use alloquy_schema::permissions::{CommunityKind, Permissions};
+use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions};
 use rand_core::CryptoRng;
 
 use crate::author::Draft;
 use crate::command::{check_name, content, error, set_text};
+use crate::history::policy;
 use crate::io::{Origin, Write};
 use crate::limits::{GROUP_MEMBERS_MAX, WRAPS_MAX};
 use crate::node::Node;
@@ -171,10 +172,11 @@ impl<R: CryptoRng> Node<R> {
         let prekeys = self.prekeys_of(account);
         let name = self.person_name(account);
         let mut drafts = vec![Draft::Op(op)];
-        let writable = self
-            .communities
-            .get(&id)
-            .is_some_and(|community| community.writing_epoch(None).is_some());
+        // Under `since join` nothing can be written with it: the epoch that begins with the newcomer comes first.
+        let writable = self.communities.get(&id).is_some_and(|community| {
+            community.writing_epoch(None).is_some()
+                && policy(&community.state(), None) == HistoryPolicy::All
+        });
         if writable && check_name("name", &name).is_ok() {
             let field = Field::IntroducedName(account);
             drafts.push(content(vec![set_text(field, &name)]));
@@ -208,13 +210,12 @@ impl<R: CryptoRng> Node<R> {
         let community = self.communities.get(&id)?;
         let epoch = community.writing_epoch(None)?;
         let key = community.keys.get(&epoch)?;
-        let shared = community.share(account, key, None);
+        let shared = community.share(account, (epoch, key), None);
         let state = community.state();
         let member = state.members.get(&account)?;
         let prekeys = member
-            .devices
-            .keys()
-            .filter_map(|device| community.prekeys.get(device))
+            .acting()
+            .filter_map(|(device, _)| community.prekeys.get(&device))
             .map(|prekey| prekey.key);
         let to: Vec<[u8; 32]> = prekeys.chain([member.recovery_wrap_key]).collect();
         let new: Vec<_> = to

@@ -74,15 +74,20 @@ impl<R: CryptoRng> Node<R> {
             .get(&join.community)
             .filter(|community| community.active)?;
         let state = community.state();
-        let Ok(identity) = join.check() else {
+        let Ok(log) = join.check() else {
             return Some(Err(Refusal::Invalid));
         };
-        let bound = identity
+        let bound = log
+            .identity()
             .devices
             .get(&join.device)
             .is_some_and(|keys| keys.contains(&from));
         if !bound {
             return Some(Err(Refusal::Invalid));
+        }
+        // Whoever came in stays in when the invite stands no more: it may have missed its welcome.
+        if state.account_of(join.device) == Some(join.account) {
+            return Some(Ok(Admission::Member));
         }
         let invite = join.invite.map(|id| (id, state.invites.get(&id)));
         let invite = match invite {
@@ -92,9 +97,6 @@ impl<R: CryptoRng> Node<R> {
         };
         if state.banned.contains_key(&join.account) {
             return Some(Err(Refusal::Banned));
-        }
-        if state.account_of(join.device) == Some(join.account) {
-            return Some(Ok(Admission::Member));
         }
         Some(self.admission_rules(community, join, invite))
     }

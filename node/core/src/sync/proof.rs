@@ -40,6 +40,11 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if community.is_later_device(account) {
+            let frame = self.arrive_frame(id, true);
+            self.outbox.send(key, &frame);
+            return self.compare(key, id);
+        }
         let mut admits: Vec<SignedEvent> = Vec::new();
         let mut next = Some(account);
         while let Some(account) = next
@@ -95,7 +100,9 @@ impl<R: CryptoRng> Node<R> {
                     .penalize(from, "a proof of membership that does not verify");
             };
             let identity = match AuthorityOp::from_bytes(event.body().unwrap_or_default()) {
-                Ok(AuthorityOp::Admit(join)) if join.community == id => join.check().ok(),
+                Ok(AuthorityOp::Admit(join)) if join.community == id => {
+                    join.check().ok().map(|log| log.identity().clone())
+                }
                 Ok(AuthorityOp::Add { account, chain, .. })
                     if in_group && event.header().scope == id.into() =>
                 {

@@ -4,7 +4,7 @@ use alloquy_api::command::CommandId;
 use alloquy_api::{Command, ErrorCode, Event};
 use alloquy_core::{Input, Origin};
 
-use crate::world::{Packet, World};
+use crate::world::{CLIENT, Packet, World};
 
 /// Ana has removed ben while he was away; ben, who does not know, lets in whoever is named after him, one by the
 /// other. Nobody but ana and ben is connected to anybody at the end.
@@ -183,4 +183,82 @@ fn a_newcomer_shows_its_admission_though_later_operations_follow_it_in_the_log()
     world.ok(3, "send club/general \"hello\"");
     world.pass(2_000);
     assert_eq!(world.texts(2, "club/general"), ["hello"]);
+}
+
+/// Types a line and does not wait for its answer.
+fn begins(world: &mut World, at: usize, line: &str) {
+    let command: Command = line.parse().expect("a line");
+    let origin = Origin {
+        client: CLIENT,
+        command: CommandId(999),
+    };
+    world.input(at, Input::Command(origin, command));
+    world.settle();
+}
+
+#[test]
+fn who_missed_its_welcome_is_welcomed_though_the_invite_stands_no_more() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    let invite = world.word(0, "invite club", "invite");
+    world.found("cem");
+    // Nothing that ana says reaches cem.
+    world.tamper = Some(Box::new(|from, to, packet| {
+        if (from, to) == (0, 2) {
+            Vec::new()
+        } else {
+            vec![packet]
+        }
+    }));
+    world.connect(0, 2);
+    begins(&mut world, 2, &format!("join {invite}"));
+    world.pass(3_000);
+    world.ok(0, "leave club");
+    world.pass(3_000);
+    world.disconnect(0, 2);
+    world.disconnect(0, 1);
+    world.tamper = None;
+    world.connect(1, 2);
+    world.pass(20_000);
+    world.ok(2, "send club/general \"here I am\"");
+    world.pass(2_000);
+    assert_eq!(world.texts(1, "club/general"), ["here I am"]);
+}
+
+#[test]
+fn a_newcomer_that_asks_twice_is_welcomed_when_its_admission_is_durable() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    let invite = world.word(0, "invite club", "invite");
+    world.found("cem");
+    world.peers[0].unwritten = Some(Vec::new());
+    world.tamper = Some(Box::new(|_, _, packet| vec![packet.clone(), packet]));
+    world.connect(0, 2);
+    begins(&mut world, 2, &format!("join {invite}"));
+    let faults = |world: &World| world.peers[2].faults.clone();
+    assert_eq!(faults(&world), Vec::<String>::new());
+    world.tamper = None;
+    world.written(0);
+    world.pass(3_000);
+    assert_eq!(faults(&world), Vec::<String>::new());
+    world.ok(2, "send club/general \"here I am\"");
+}
+
+#[test]
+fn what_was_hidden_by_a_removal_stays_hidden_by_the_next_one() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.ok(1, "send club/general before");
+    world.pass(2_000);
+    world.disconnect(0, 1);
+    world.ok(0, "kick club ben");
+    world.ok(1, "send club/general \"unaware of it\"");
+    world.connect(0, 1);
+    world.pass(12_000);
+    let invite = world.word(0, "invite club", "invite");
+    world.ok(1, &format!("join {invite}"));
+    world.ok(1, "send club/general again");
+    world.pass(12_000);
+    let texts = ["before", "again"];
+    assert_eq!(world.texts(0, "club/general"), texts);
+    world.ok(0, "ban club ben");
+    world.pass(2_000);
+    assert_eq!(world.texts(0, "club/general"), texts);
 }

@@ -8,7 +8,8 @@ use alloquy_api::reply::MessageView;
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, CommandError, Event, Reply, Snapshot};
 use alloquy_core::{
-    GossipId, Input, Node, Now, Origin, Output, StorageError, Topic, Verdict, Write, found,
+    GossipId, Input, Node, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write, found,
+    found_home,
 };
 use alloquy_ids::{CommunityId, MonoMs, NetworkKey, UnixMs};
 use bytes::Bytes;
@@ -28,6 +29,8 @@ pub(crate) struct Peer {
     pub(crate) tasks: usize,
     /// While set, nothing can be written.
     pub(crate) disk: Option<StorageError>,
+    /// While set, what is to be written waits here.
+    pub(crate) unwritten: Option<Vec<(TaskId, Vec<Write>)>>,
     seed: u64,
     next_command: u64,
 }
@@ -48,6 +51,8 @@ pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) links: BTreeSet<(usize, usize)>,
     pub(crate) tamper: Option<Tamper>,
+    /// Frames to who is no node of this world: the sender, to whom, what.
+    pub(crate) outside: Vec<(usize, NetworkKey, Bytes)>,
     /// Everything that went over links, for canary searches and counts.
     pub(crate) wire: Vec<Bytes>,
     queue: VecDeque<(usize, usize, Packet)>,
@@ -59,6 +64,9 @@ pub(crate) const CLIENT: u64 = 1;
 
 /// Who has the recovery words kept in the store.
 pub(crate) const KEEPS_WORDS: &str = "keeper";
+
+/// A node whose name begins so is a home node.
+pub(crate) const HOME: &str = "home";
 
 const START: u64 = 1_800_000_000_000;
 
@@ -74,22 +82,50 @@ impl World {
             now,
             links: BTreeSet::new(),
             tamper: None,
+            outside: Vec::new(),
             wire: Vec::new(),
             queue: VecDeque::new(),
             gossip_count: 0,
         };
-        for (at, name) in names.iter().enumerate() {
-            let seed = at as u64 * 1000 + 7;
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let mut founded = found(name, now, &mut rng).expect("a name of a few letters");
-            if *name == KEEPS_WORDS {
-                founded.keep_recovery_words();
-            }
-            let mut records = BTreeMap::new();
-            apply(&mut records, &founded.writes);
-            world.peers.push(start(records, [1; 32], now, seed + 1));
+        for name in names {
+            world.found(name);
         }
         world
+    }
+
+    /// One more node with an account of its own, or a home node, connected to nobody.
+    pub(crate) fn found(&mut self, name: &str) {
+        let seed = self.peers.len() as u64 * 1000 + 7;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut founded = if name.starts_with(HOME) {
+            found_home(self.now, &mut rng)
+        } else {
+            found(name, self.now, &mut rng).expect("a name of a few letters")
+        };
+        if name == KEEPS_WORDS {
+            founded.keep_recovery_words();
+        }
+        let mut records = BTreeMap::new();
+        apply(&mut records, &founded.writes);
+        self.add_records(records);
+    }
+
+    /// One more node, with these records.
+    pub(crate) fn add_records(&mut self, records: BTreeMap<Bytes, Bytes>) {
+        let seed = self.peers.len() as u64 * 1000 + 8;
+        self.peers.push(start(records, [1; 32], self.now, seed));
+    }
+
+    /// A further node that starts from these first records.
+    pub(crate) fn add(&mut self, writes: &[Write]) -> usize {
+        let mut records = BTreeMap::new();
+        apply(&mut records, writes);
+        let seed = self.peers.len() as u64 * 1000 + 13;
+        let peer = start(records, [1; 32], self.now, seed);
+        self.peers.push(peer);
+        let at = self.peers.len() - 1;
+        self.input(at, Input::Timeout);
+        at
     }
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
@@ -148,6 +184,9 @@ impl World {
             Output::Store(task, writes) => {
                 peer.tasks += 1;
                 match &peer.disk {
+                    None if peer.unwritten.is_some() => {
+                        peer.unwritten.get_or_insert_default().push((task, writes));
+                    }
                     Some(fault) => inputs.push_back(Input::Storage(task, Err(fault.clone()))),
                     None => {
                         apply(&mut peer.records, &writes);
@@ -155,12 +194,13 @@ impl World {
                     }
                 }
             }
-            Output::Send(to, frame) => {
-                let to = self.peers.iter().position(|peer| peer.key == to);
-                if let Some(to) = to.filter(|to| self.linked(at, *to)) {
+            Output::Send(to, frame) => match self.peers.iter().position(|peer| peer.key == to) {
+                Some(to) if self.linked(at, to) => {
                     self.queue.push_back((at, to, Packet::Frame(frame)));
                 }
-            }
+                Some(_) => {}
+                None => self.outside.push((at, to, frame)),
+            },
             Output::Publish(topic, frame) => self.flood(at, at, topic, &frame),
             Output::Subscribe(topic) => drop(peer.topics.insert(topic)),
             Output::Unsubscribe(topic) => drop(peer.topics.remove(&topic)),
@@ -177,6 +217,15 @@ impl World {
                     .push_back((from, to, Packet::Gossip(topic, frame.clone())));
             }
         }
+    }
+
+    /// A disk that was slow has written everything.
+    pub(crate) fn written(&mut self, at: usize) {
+        for (task, writes) in self.peers[at].unwritten.take().unwrap_or_default() {
+            apply(&mut self.peers[at].records, &writes);
+            self.input(at, Input::Storage(task, Ok(())));
+        }
+        self.settle();
     }
 
     /// Delivers everything that is under way; time stands still.
@@ -376,6 +425,7 @@ fn start(records: BTreeMap<Bytes, Bytes>, nonce: [u8; 32], now: Now, seed: u64) 
         verdicts: Vec::new(),
         tasks: 0,
         disk: None,
+        unwritten: None,
         seed,
         next_command: 0,
     }

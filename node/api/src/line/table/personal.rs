@@ -73,7 +73,8 @@ pub(super) const LINES: &[LineSpec] = &[
     order!("group remove", GroupRemove(group: COMMUNITY, account: ACCOUNT;), Operation,
         "Removes somebody from a group; only who made it may."),
     order!("receipts", Receipts(receipts: ON_OFF;), Ok,
-        "Whether others learn that this account has read their messages."),
+        "Whether others learn that this account has read their messages: in direct messages and groups, where it is on at \
+         first. In communities nobody learns it."),
     order!("home", Homes(;), Homes, "Lists this account's home nodes."),
     order!("home pair", HomePair(code: one("CODE", Kind::Link);), Homes,
         "Makes the node that shows this code a home node of this account."),

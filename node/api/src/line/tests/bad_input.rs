@@ -223,7 +223,7 @@ fn of_templates_invites_and_recovery_words() {
         pins club
             CHANNEL, column 6: expected a channel's id or `community/channel`; found `club`
         recovery
-            command, column 9: expected `show`, `confirm`; found the end of the line
+            command, column 9: expected `show`, `confirm`, `replace`, `check`; found the end of the line
         recovery confirm 1 able 2
             WORD, column 26: expected a recovery word: 1 to 8 letters of a-z; found the end of the line
         recovery confirm 13 able 2 able 3 able
