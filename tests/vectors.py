@@ -1063,8 +1063,10 @@ def check_safety(checks, vector):
 
 def main():
     checks = Checks()
-    checked = (check_encoding, check_content, check_events, check_ranges, check_epochs, check_accounts)
-    for check in (*checked, check_identities, check_authority, check_direct):
+    for check in (
+        check_encoding, check_content, check_events, check_ranges, check_epochs, check_accounts, check_identities,
+        check_authority, check_direct,
+    ):
         try:
             check(checks)
         except (Malformed, KeyError, IndexError, StopIteration, RuntimeError) as error:

@@ -101,7 +101,11 @@ impl Workload {
             .snapshot(seat)
             .map(|snapshot| snapshot.communities.clone())
             .unwrap_or_default();
-        let communities: Vec<_> = shown.into_iter().collect();
+        // Conversations are in no list that the checkers read.
+        let communities: Vec<_> = shown
+            .into_iter()
+            .filter(|(_, community)| community.direct.is_none())
+            .collect();
         match deed {
             Deed::Join => return self.join(world, seat),
             Deed::WriteTo => return self.write_to(world, seat),

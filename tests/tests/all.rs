@@ -13,6 +13,8 @@ mod carrier;
 mod cli;
 #[path = "all/crash.rs"]
 mod crash;
+#[path = "all/devices.rs"]
+mod devices;
 #[path = "all/first_run.rs"]
 mod first_run;
 #[path = "all/home.rs"]

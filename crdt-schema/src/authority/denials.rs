@@ -112,6 +112,26 @@ impl AuthorityLog {
             .collect()
     }
 
+    /// Operations by which a device may not act here: its revocations, and what decided last. Empty if it may, and
+    /// for devices that never came in.
+    #[must_use]
+    pub fn stops(&self, device: DeviceId) -> Vec<EventId> {
+        let state = self.state();
+        let Some(last) = state.revoked.get(&device) else {
+            return Vec::new();
+        };
+        let account = state.account_ever(device);
+        let record = account.and_then(|account| state.record(account));
+        let names = |op: &&EventId| matches!(self.op(**op), Some(AuthorityOp::DeviceRevoke { device: named, .. }) if *named == device);
+        let embedded = record
+            .into_iter()
+            .flat_map(|(member, _)| &member.embedded_by);
+        let mut found: Vec<_> = embedded.filter(names).copied().collect();
+        found.push(*last);
+        found.dedup();
+        found
+    }
+
     /// Ids accepted by effective `accept_late` operations.
     #[must_use]
     pub fn accepted_late(&self) -> std::collections::BTreeSet<EventId> {

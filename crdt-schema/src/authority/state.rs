@@ -268,12 +268,6 @@ impl State {
         member.devices.contains_key(&device).then_some(account)
     }
 
-    /// The operation that brought in that a device may not act.
-    #[must_use]
-    pub fn stopped_by(&self, device: DeviceId) -> Option<EventId> {
-        self.revoked.get(&device).copied()
-    }
-
     /// The identity events of an account that was ever a member here, as far as they were brought in.
     #[must_use]
     pub fn identity(&self, account: AccountId) -> Option<&Arc<IdentityLog>> {

@@ -358,7 +358,7 @@ fn fields_of_the_self_document_are_without_effect_in_a_community() {
         Field::Kept("draft/a".to_owned()),
         Field::Joined(CommunityId([1; 32])),
         Field::ReadMark(ChannelId([1; 32])),
-        Field::DeviceName(alloquy_ids::DeviceId([1; 32])),
+        Field::DeviceName(DeviceId([1; 32])),
     ] {
         desk.write(
             &mut owner,

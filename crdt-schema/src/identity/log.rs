@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_ids::{AccountId, DeviceId, EventId, ScopeId, UnixMs};
 
-use super::rules::outcome;
+use super::rules::{Verdicts, outcome};
 use super::{Identity, IdentityError, IdentityOp, RecoveryWords};
 use crate::codec::Canonical;
 use crate::dag::Dag;
@@ -19,6 +19,8 @@ pub struct IdentityLog {
     identity: Identity,
     /// Events that the identity rests on.
     counts: BTreeSet<EventId>,
+    /// What never changes about each event.
+    verdicts: Verdicts,
 }
 
 /// A checked identity event.
@@ -73,15 +75,16 @@ impl IdentityLog {
             let held = follows(&mut dag, event, account).map_err(at(position + 1))?;
             events.insert(held.event.id(), held);
         }
-        Ok(Self::of(events))
+        Ok(Self::of(events, &[]))
     }
 
-    fn of(events: BTreeMap<EventId, Held>) -> Self {
-        let outcome = outcome(&events);
+    fn of(events: BTreeMap<EventId, Held>, known: &[&Verdicts]) -> Self {
+        let outcome = outcome(&events, known);
         Self {
             events,
             identity: outcome.identity,
             counts: outcome.counts,
+            verdicts: outcome.verdicts,
         }
     }
 
@@ -142,7 +145,7 @@ impl IdentityLog {
         for (id, held) in &other.events {
             events.entry(*id).or_insert_with(|| held.clone());
         }
-        Self::of(events)
+        Self::of(events, &[&self.verdicts, &other.verdicts])
     }
 
     /// The log with one more event, which is checked.
@@ -156,7 +159,7 @@ impl IdentityLog {
             .map_err(|reason| IdentityError::Event { position, reason })?;
         let mut events = self.events.clone();
         events.insert(held.event.id(), held);
-        Ok(Self::of(events))
+        Ok(Self::of(events, &[&self.verdicts]))
     }
 
     /// The events in an order that [`IdentityLog::verify`] takes: genesis first, parents before children. Where they
@@ -184,7 +187,7 @@ impl IdentityLog {
         let under = |heads: &[EventId]| {
             let part = self.closure(heads);
             let room = part.len() < IDENTITY_CHAIN_MAX;
-            let identity = outcome(&part).identity;
+            let identity = outcome(&part, &[&self.verdicts]).identity;
             (room && !identity.closed && words.belong_to(&identity)).then(|| {
                 let mut ordered: Vec<_> = part.values().collect();
                 ordered.sort_by_cached_key(|held| held.event.order_key());

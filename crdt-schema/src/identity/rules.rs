@@ -15,19 +15,29 @@ use alloquy_ids::{DeviceId, EventId, NetworkKey};
 use super::log::Held;
 use super::{Identity, IdentityOp, Recovery};
 
-/// `E` of a set of events: the genesis is among them.
-pub(super) fn outcome(events: &BTreeMap<EventId, Held>) -> Outcome {
-    let set = Set::of(events);
+/// `E` of a set of events: the genesis is among them. `known`: what earlier evaluations found of some of them.
+pub(super) fn outcome(events: &BTreeMap<EventId, Held>, known: &[&Verdicts]) -> Outcome {
+    let set = Set::of(events, known);
     let all = Bits::full(set.held.len());
     let (identity, counting) = set.evaluate(&all);
     let counts = counting.iter().map(|at| set.held[at].event.id()).collect();
-    Outcome { identity, counts }
+    let ids = set.held.iter().map(|held| held.event.id());
+    let verdicts = ids.zip(set.sound.iter().copied()).collect();
+    Outcome {
+        identity,
+        counts,
+        verdicts,
+    }
 }
+
+/// Of each event the version of the recovery key in its past if it is sound: that never changes.
+pub(super) type Verdicts = BTreeMap<EventId, Option<Version>>;
 
 /// An identity and the events that it rests on.
 pub(super) struct Outcome {
     pub(super) identity: Identity,
     pub(super) counts: BTreeSet<EventId>,
+    pub(super) verdicts: Verdicts,
 }
 
 /// A set of places in the causal order.
@@ -66,7 +76,7 @@ impl Bits {
 
 /// What the recovery key was: a recovery or a change of the words replaces one version by the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version {
+pub(super) struct Version {
     step: u32,
     used: u32,
     commitment: [u8; 32],
@@ -79,6 +89,8 @@ struct Set<'a> {
     past: Vec<Bits>,
     /// Of each sound event, the version of the recovery key in force in its past.
     sound: Vec<Option<Version>>,
+    /// Events that bring a device in, by device.
+    entries: BTreeMap<DeviceId, Vec<usize>>,
 }
 
 /// How the events of a set stand beside each other, given the recoveries in force.
@@ -87,14 +99,14 @@ struct Standing<'a> {
     recoveries: &'a [usize],
     /// Sound, not beaten by a recovery, and by a device that came in by an event which counts.
     counts: Bits,
-    /// Counting revocations of a device by a device.
-    revocations: Vec<(usize, DeviceId)>,
+    /// Counting revocations by a device, by the device that they name.
+    revocations: BTreeMap<DeviceId, Vec<usize>>,
     /// Counting events that a device signed beside its own revocation.
     tainted: Bits,
 }
 
 impl<'a> Set<'a> {
-    fn of(events: &'a BTreeMap<EventId, Held>) -> Self {
+    fn of(events: &'a BTreeMap<EventId, Held>, known: &[&Verdicts]) -> Self {
         let mut held: Vec<_> = events.values().collect();
         // Lamport time rises along every edge: a causal order.
         held.sort_by_cached_key(|held| held.event.order_key());
@@ -113,13 +125,22 @@ impl<'a> Set<'a> {
             }
             past.push(own);
         }
+        let mut entries: BTreeMap<DeviceId, Vec<usize>> = BTreeMap::new();
+        for (at, event) in held.iter().enumerate() {
+            if let Some(device) = event.brings_in() {
+                entries.entry(device).or_default().push(at);
+            }
+        }
         let mut set = Self {
             sound: vec![None; held.len()],
             held,
             past,
+            entries,
         };
         for at in 0..set.held.len() {
-            set.sound[at] = set.judge(at);
+            let id = set.held[at].event.id();
+            let found = known.iter().find_map(|known| known.get(&id));
+            set.sound[at] = found.copied().unwrap_or_else(|| set.judge(at));
         }
         set
     }
@@ -257,14 +278,14 @@ impl<'a> Standing<'a> {
             set,
             recoveries,
             counts: Bits::empty(len),
-            revocations: Vec::new(),
+            revocations: BTreeMap::new(),
             tainted: Bits::empty(len),
         };
         for at in members.iter() {
             if standing.counts_at(at) {
                 standing.counts.add(at);
                 if let IdentityOp::DeviceRevoke { device } = set.op(at) {
-                    standing.revocations.push((at, *device));
+                    standing.revocations.entry(*device).or_default().push(at);
                 }
             }
         }
@@ -297,9 +318,18 @@ impl<'a> Standing<'a> {
     /// Counting events in the past of another that brought a device in.
     fn entries(&self, of: usize, device: DeviceId) -> impl Iterator<Item = usize> + '_ {
         let past = &self.set.past[of];
-        self.counts
-            .iter()
-            .filter(move |at| past.has(*at) && self.set.held[*at].brings_in() == Some(device))
+        self.entries_of(device).filter(move |at| past.has(*at))
+    }
+
+    /// Counting events that brought a device in.
+    fn entries_of(&self, device: DeviceId) -> impl Iterator<Item = usize> + '_ {
+        let all = self.set.entries.get(&device).into_iter().flatten().copied();
+        all.filter(|at| self.counts.has(*at))
+    }
+
+    /// Counting revocations of a device by a device.
+    fn revocations_of(&self, device: DeviceId) -> impl Iterator<Item = usize> + '_ {
+        self.revocations.get(&device).into_iter().flatten().copied()
     }
 
     /// Whether a device signed the event beside its own revocation, or came in only by such events; those before
@@ -313,11 +343,9 @@ impl<'a> Standing<'a> {
             return false;
         }
         let device = set.device(at);
-        let revoked_beside = self.revocations.iter().any(|(revocation, target)| {
-            *target == device
-                && set.concurrent(*revocation, at)
-                && !self.decided(&[*revocation, at])
-        });
+        let revoked_beside = self
+            .revocations_of(device)
+            .any(|revocation| set.concurrent(revocation, at) && !self.decided(&[revocation, at]));
         let clean_entry = |entry: usize| !self.tainted.has(entry) || self.decided(&[entry]);
         revoked_beside || !self.entries(at, device).any(clean_entry)
     }
@@ -336,10 +364,8 @@ impl<'a> Standing<'a> {
     /// Whether the author of a revocation was not itself revoked beside it.
     fn is_firm(&self, revocation: usize, target: DeviceId) -> bool {
         let author = self.set.device(revocation);
-        let beside = |(other, other_target): &(usize, DeviceId)| {
-            *other_target == author && self.set.concurrent(*other, revocation)
-        };
-        author == target || !self.revocations.iter().any(beside)
+        let beside = |other| self.set.concurrent(other, revocation);
+        author == target || !self.revocations_of(author).any(beside)
     }
 
     fn identity(&self, version: &Version) -> Identity {
@@ -409,12 +435,12 @@ impl<'a> Standing<'a> {
         let by_devices = self
             .revocations
             .iter()
+            .flat_map(|(device, all)| all.iter().map(|at| (*at, *device)))
             .filter(|(at, device)| self.is_firm(*at, *device));
         let ended = recoveries
             .iter()
             .flat_map(|(at, what)| what.revoke.iter().map(|device| (*at, *device)));
         by_devices
-            .copied()
             .chain(ended)
             .filter(|(at, device)| !brought_back(*at, *device))
             .map(|(_, device)| device)
@@ -423,19 +449,19 @@ impl<'a> Standing<'a> {
 
     /// Revoked by a device that was revoked itself beside that, or brought in only by events of such a device.
     fn is_suspended(&self, device: DeviceId) -> bool {
-        let revoked = self
-            .revocations
-            .iter()
-            .any(|(at, target)| *target == device && !self.decided(&[*at]));
-        let mut entries = self
-            .counts
-            .iter()
-            .filter(|at| self.set.held[*at].brings_in() == Some(device));
+        let revoked = self.revocations_of(device).any(|at| !self.decided(&[at]));
+        let mut entries = self.entries_of(device);
         revoked || !entries.any(|at| !self.tainted.has(at) || self.decided(&[at]))
     }
 
     fn homes(&self) -> BTreeMap<DeviceId, NetworkKey> {
         let holding = || self.counts.iter().filter(|at| self.holds(*at));
+        let mut removals: BTreeMap<DeviceId, Vec<usize>> = BTreeMap::new();
+        for at in holding() {
+            if let IdentityOp::HomeRemove { device } = self.set.op(at) {
+                removals.entry(*device).or_default().push(at);
+            }
+        }
         let mut found = BTreeMap::new();
         for at in holding() {
             if let IdentityOp::HomeAdd {
@@ -443,11 +469,9 @@ impl<'a> Standing<'a> {
             } = self.set.op(at)
             {
                 // Of an addition and a removal beside each other the removal stands.
-                let removed = holding().any(|other| {
-                    matches!(self.set.op(other), IdentityOp::HomeRemove { device: removed } if removed == device)
-                        && !self.set.past[at].has(other)
-                });
-                if !removed {
+                let past = &self.set.past[at];
+                let gone = removals.get(device).into_iter().flatten();
+                if gone.copied().all(|removal| past.has(removal)) {
                     found.insert(*device, network.key);
                 }
             }

@@ -187,7 +187,8 @@ impl View {
     /// Drops a body that has no effect now because others deleted it.
     pub(super) fn drop_body(&mut self, at: u32, ledger: &mut Ledger) {
         let entry = &mut self.entries[at as usize];
-        let idle = !entry.effect.active && entry.effect.shown != Shown::Message;
+        let stands = matches!(entry.effect.shown, Shown::Message | Shown::Missing);
+        let idle = !entry.effect.active && !entry.effect.shut && !stands;
         if idle && entry.holds_body(ledger, at) {
             entry.content = Content::Dropped;
             ledger.drop_body(at);

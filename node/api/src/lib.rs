@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod command;
+mod delivery;
 pub mod event;
 pub mod limits;
 pub mod line;

@@ -197,7 +197,8 @@ impl<R: CryptoRng> Node<R> {
         let community = self.communities.get(&id)?;
         let shown = IdentityLog::verify(chain).ok()?;
         let account = shown.account();
-        let known = community.identity_of(account);
+        let state = community.state();
+        let known = state.identity(account);
         let news = known.is_none_or(|known| !known.covers(&shown));
         if !news || !community.state().is_member(account) || self.store_fault.is_some() {
             return None;
@@ -294,7 +295,8 @@ fn arriving_device(
     if !community.state().is_member(account) {
         return error(ErrorCode::NotPermitted, "no member's device".to_owned());
     }
-    let all = match community.identity_of(account) {
+    let state = community.state();
+    let all = match state.identity(account) {
         Some(known) => known.merged(&shown),
         None => shown,
     };

@@ -97,6 +97,19 @@ impl Community {
         SignedRange::pack(scope, &events, &packing)
     }
 
+    /// Events as ranges for a connected peer: for a home node with their ciphertexts, it holds no key.
+    pub(crate) fn pack_for_peer(
+        &self,
+        peer: NetworkKey,
+        scope: ScopeId,
+        events: &[VerifiedEvent],
+    ) -> Vec<SignedRange> {
+        match self.device_of(peer) {
+            Some((account, _)) => self.pack_for_member(account, scope, events),
+            None => self.pack_blind(scope, events),
+        }
+    }
+
     /// Whether one of these accounts may view the place of an event.
     pub(crate) fn may_view_place(&self, accounts: &[AccountId], place: Place) -> bool {
         let Place::Channel(channel) = place else {

@@ -196,6 +196,8 @@ pub(crate) const ROWS_MAX: u64 = 1 << 48;
 pub(crate) const KEPT_MAX: usize = 2_048;
 /// Bytes that a home node keeps unless its owner says otherwise: 20 GiB.
 pub const HOME_QUOTA_BYTES: u64 = 20 * 1024 * 1024 * 1024;
+/// A home node with less room than this counts as full, and asks for no more: a long message with its row.
+pub(crate) const FULL_SLACK_BYTES: u64 = 1_024;
 /// Home nodes whose addresses members tell each other of, of one community.
 pub(crate) const HOMES_TOLD_MAX: usize = 256;
 /// Wraps of one epoch that a home node asks for at once: making one costs about 0.1 ms.

@@ -133,7 +133,7 @@ impl Community {
 
 impl<R: CryptoRng> Node<R> {
     /// Whom to ask for a key: own devices, and if they do not give it at once, some of the other members, others
-    /// each time.
+    /// each time, and home nodes, which may keep a wrap for this device.
     pub(crate) fn key_sources(&self, id: CommunityId, times: u32) -> Vec<NetworkKey> {
         let me = self.me.account();
         let Some(community) = self.communities.get(&id) else {
@@ -148,6 +148,7 @@ impl<R: CryptoRng> Node<R> {
             others.rotate_left(begin);
             others.truncate(KEY_PEERS_ASKED_MAX);
             sources.append(&mut others);
+            sources.extend(self.connected_homes(id));
         }
         sources
     }

@@ -19,6 +19,8 @@ use crate::sync::Standing;
 pub(crate) struct Peer {
     pub(crate) since: MonoMs,
     pub(crate) sessions: BTreeMap<CommunityId, Session>,
+    /// Where it says that it is reached: kept for who becomes known while it is connected.
+    pub(crate) addresses: Vec<String>,
 }
 
 /// What is known of a peer's copy of one community.
@@ -97,6 +99,7 @@ impl<R: CryptoRng> Node<R> {
             Peer {
                 since,
                 sessions: BTreeMap::new(),
+                addresses: Vec::new(),
             },
         );
         self.open_sessions(key);
@@ -221,6 +224,11 @@ impl<R: CryptoRng> Node<R> {
     }
 
     pub(crate) fn peer_addresses(&mut self, key: NetworkKey, addresses: Vec<String>) {
+        if let Some(peer) = self.peers.get_mut(&key) {
+            let kept = addresses.iter().take(ADDRESSES_MAX);
+            let kept = kept.filter(|text| text.len() <= ADDRESS_BYTES_MAX);
+            peer.addresses = kept.cloned().collect();
+        }
         let known = self.any_account_of(key).is_some()
             || self.knows_home(key)
             || self.joins.values().any(|join| join.names(key));

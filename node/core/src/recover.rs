@@ -6,6 +6,7 @@
 //! (`arrive`). Who shows no key of an account that is known here learns nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use alloquy_ids::{AccountId, CommunityId, EpochId, NetworkKey};
 use alloquy_schema::authority::op::AuthorityOp;
@@ -36,10 +37,6 @@ fn commitments(chain: &[SignedEvent]) -> impl Iterator<Item = [u8; 32]> {
             IdentityOp::RecoveryChange { commitment, .. } => Some(commitment),
             _ => None,
         })
-}
-
-fn account_of(chain: &[SignedEvent]) -> Option<AccountId> {
-    chain.first().map(|genesis| genesis.header.id().into())
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -93,10 +90,11 @@ impl<R: CryptoRng> Node<R> {
         let mut logs: Vec<_> = self
             .communities
             .values()
-            .filter_map(|community| community.identity_of(account))
+            .filter_map(|community| community.state().identity(account).cloned())
+            .map(Arc::unwrap_or_clone)
             .collect();
         if account == self.me.account() {
-            logs.extend(IdentityLog::verify(&self.me.record.chain).ok());
+            logs.push(self.me.identity.clone());
         }
         let Some(log) = logs.into_iter().reduce(|all, log| all.merged(&log)) else {
             return Restoring::Unknown;
@@ -180,15 +178,5 @@ impl Community {
                 }
                 _ => None,
             })
-    }
-
-    /// The identity events of an account, as far as they were brought in here.
-    pub(crate) fn identity_of(&self, account: AccountId) -> Option<IdentityLog> {
-        let own = self
-            .chains()
-            .filter(|chain| account_of(chain) == Some(account));
-        let mut logs = own.filter_map(|chain| IdentityLog::verify(chain).ok());
-        let first = logs.next()?;
-        Some(logs.fold(first, |all, log| all.merged(&log)))
     }
 }

@@ -258,6 +258,7 @@ impl<R: CryptoRng> Node<R> {
         next.homes = shared(Some(&next.homes), self.home_views());
         next.recovery_pending = self.recovery.is_some();
         next.nearby = shared(Some(&next.nearby), self.nearby_views());
+        next.linking = self.links.view.clone();
         next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self
             .store_fault

@@ -63,19 +63,6 @@ impl Community {
         };
         SignedRange::pack(scope, &events, &packing)
     }
-
-    /// Events as ranges for a connected peer: for a home node with their ciphertexts, it holds no key.
-    fn pack_for_peer(
-        &self,
-        peer: NetworkKey,
-        scope: ScopeId,
-        events: &[VerifiedEvent],
-    ) -> Vec<SignedRange> {
-        match self.device_of(peer) {
-            Some((account, _)) => self.pack_for_member(account, scope, events),
-            None => self.pack_blind(scope, events),
-        }
-    }
 }
 
 /// Cuts events to what one answer may hold, by their carried sizes. Text packs to half of that and less, and
@@ -293,7 +280,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let mut removals = community.authority.removals(removed);
         if removals.is_empty() {
-            removals.extend(community.state().stopped_by(device));
+            removals.extend(community.authority.stops(device));
         }
         if !removals.is_empty() {
             self.tell_removals(from, id, removals, known);
@@ -387,7 +374,15 @@ impl<R: CryptoRng> Node<R> {
             return None;
         }
         let shared = self.places_with(community, key);
-        Some(community.standing(&pair_key(self.me.network, key), &shared))
+        let mut standing = community.standing(&pair_key(self.me.network, key), &shared);
+        if self.takes_no_more(community) {
+            // Whoever holds more is not the one to ask.
+            let session = self.peers.get(&key).and_then(|peer| peer.sessions.get(&id));
+            let seen = session.and_then(|session| session.seen);
+            let theirs = seen.map_or(0, |seen| seen.events.saturating_add(1));
+            standing.events = standing.events.max(theirs);
+        }
+        Some(standing)
     }
 
     /// Compares with connected members within `ms`.
@@ -400,6 +395,9 @@ impl<R: CryptoRng> Node<R> {
 
     /// Anti-entropy: compares with one connected member whose copy is not known to be equal.
     pub(crate) fn sweep(&mut self, id: CommunityId) {
+        for key in self.connected_members(id) {
+            self.tell_home_addresses(key, id);
+        }
         let members = self.connected_parties(id);
         let differing: Vec<_> = members
             .iter()
@@ -452,6 +450,13 @@ impl<R: CryptoRng> Node<R> {
         session.equal_since = session.equal.then(|| session.equal_since.unwrap_or(wall));
         session.marked &= !session.equal;
         let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
+        if theirs.events > mine.events && self.joins.contains_key(&id) {
+            self.outbox.tell(Event::Progress {
+                community: id,
+                held: mine.events,
+                of: theirs.events,
+            });
+        }
         if theirs.agrees(&mine) {
             if told.is_none() {
                 self.compare(from, id);
@@ -534,6 +539,9 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if self.takes_no_more(community) {
+            return;
+        }
         let places = self.places_with(community, from);
         if places.len() != digests.len() {
             return self.stand(from, id, &[Place::Authority]);
@@ -684,6 +692,9 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if place != Place::Authority && self.takes_no_more(community) {
+            return;
+        }
         let dag = community.dag(place);
         let held = |id: EventId| dag.is_some_and(|dag| dag.contains(id));
         let theirs = &stated.heights;

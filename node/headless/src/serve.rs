@@ -42,12 +42,7 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         let mut said = Ok(());
         alloquy_node::run(
             config,
-            |running| {
-                said = match out.text(&ready_line(running)) {
-                    Ok(()) if arguments.home => tell_home(out, running),
-                    told => told,
-                };
-            },
+            |running| said = tell_ready(out, running, arguments.home),
             told_to_stop,
         )
         .await
@@ -96,6 +91,15 @@ fn ready_line(running: &Running) -> String {
         status.account,
         peer.unwrap_or("-")
     )
+}
+
+/// One line when ready; a home node's page and codes follow.
+fn tell_ready(out: &mut Out, running: &Running, home: bool) -> Result<(), Stop> {
+    out.text(&ready_line(running))?;
+    match home {
+        true => tell_home(out, running),
+        false => Ok(()),
+    }
 }
 
 /// Says where the page of a home node is, and tells every code that stands while nobody has paired.

@@ -30,14 +30,15 @@ struct Home {
 }
 
 impl Home {
-    fn started(root: &Path, name: &str) -> Self {
-        let mut peer = Peer::at(&root.join(name)).with_arguments(&[
+    fn started(root: &Path, port: u16) -> Self {
+        let listen = format!("/ip4/127.0.0.1/tcp/{port}");
+        let mut peer = Peer::at(&root.join("home")).with_arguments(&[
             "--home",
             "--page",
             "127.0.0.1:0",
             "--no-mdns",
             "--listen",
-            "/ip4/127.0.0.1/tcp/0",
+            &listen,
         ]);
         let mut lines = peer.launch();
         let ready = lines.next_line().unwrap_or_default();
@@ -105,10 +106,11 @@ fn ana_and_ben_are_never_there_at_once_and_read_everything_in_order() {
     ana.line("create-community Canaryhome");
     ana.line("create-channel Canaryhome text general");
     ben.line(&format!("join {}", ana.invite("Canaryhome")));
-    let mut home = Home::started(root.path(), "home");
+    let port = free_port();
+    let mut home = Home::started(root.path(), port);
+    let link = home.link();
     let unpaired = home.get("/", &home.page);
     assert!(unpaired.contains("Nobody has paired") && unpaired.contains("<svg"));
-    let link = home.link();
     ana.line(&format!("home pair {link}"));
     ana.line("home store Canaryhome on");
     eventually("the home node keeps the community", || {
@@ -134,15 +136,21 @@ fn ana_and_ben_are_never_there_at_once_and_read_everything_in_order() {
     home.peer.start();
     ana.start();
     ana.reads("Canaryhome/general", &[texts("ana"), texts("ben")].concat());
-    page_and_figures(&mut home);
+    page_and_figures(&mut home, port);
     nothing_to_read(home, ana);
 }
 
-fn page_and_figures(home: &mut Home) {
-    // The port is another one after the restart.
+/// A TCP port that nobody uses at this moment.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn page_and_figures(home: &mut Home, port: u16) {
+    // The page's port is another one after the restart.
     home.peer.stop();
     let folder = home.peer.folder().to_owned();
-    *home = Home::started(folder.parent().unwrap(), "home");
+    *home = Home::started(folder.parent().unwrap(), port);
     let page = home.get("/", &home.page);
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
     assert!(page.contains("content-security-policy: default-src 'none'"));
@@ -218,7 +226,7 @@ fn arguments_of_a_home_node_that_can_not_be_are_refused() {
     let data = root.path().join("home");
     let data = data.to_str().unwrap();
     let outside = run_node(["run", "--data", data, "--home", "--page", "0.0.0.0:9180"]);
-    assert_eq!(outside.code, Some(1));
+    assert_eq!(outside.code, Some(2), "{}", outside.stderr);
     assert!(
         outside.stderr.contains("this machine only"),
         "{}",

@@ -9,13 +9,13 @@ use alloquy_tests::{Peer, eventually, skip};
 use tempfile::tempdir;
 
 /// A network namespace with one interface and no default route, removed when dropped.
-struct Namespace {
+pub(crate) struct Namespace {
     name: String,
 }
 
 impl Namespace {
     /// `None` with the skip said when this machine does not let us make one.
-    fn new(test: &str) -> Option<Self> {
+    pub(crate) fn new(test: &str) -> Option<Self> {
         let name = format!("alloquy-{test}-{}", std::process::id());
         if !ip(&["netns", "add", &name]) {
             skip(test, "network namespaces need root and iproute2");
@@ -49,10 +49,13 @@ impl Namespace {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn peer(&self, root: &Path, name: &str) -> Peer {
-        // mDNS on, and another port at every start.
-        Peer::init(root, name)
-            .with_arguments(&["--listen", "/ip4/0.0.0.0/udp/0/quic-v1"])
+    pub(crate) fn peer(&self, root: &Path, name: &str) -> Peer {
+        self.within(Peer::init(root, name))
+    }
+
+    /// Runs a peer here, with mDNS on, and another port at every start.
+    pub(crate) fn within(&self, peer: Peer) -> Peer {
+        peer.with_arguments(&["--listen", "/ip4/0.0.0.0/udp/0/quic-v1"])
             .behind(&["ip", "netns", "exec", &self.name])
     }
 }

@@ -119,19 +119,19 @@ fn a_hash_name_is_refused_with_the_reason() {
     check(
         "send #general hello",
         &expect![
-            "error: CHANNEL, column 6: expected a channel's id or `community/channel`; found `#general` (a name after # is understood only in a window, where a community is open)"
+            "error: CHANNEL, column 6: expected a channel's id, `community/channel` or `@NAME`; found `#general` (a name after # is understood only in a window, where a community is open)"
         ],
     );
     check(
         "history club/#general",
         &expect![
-            "error: CHANNEL, column 9: expected a channel's id or `community/channel`; found `club/#general` (a name after # is understood only in a window, where a community is open)"
+            "error: CHANNEL, column 9: expected a channel's id, `community/channel` or `@NAME`; found `club/#general` (a name after # is understood only in a window, where a community is open)"
         ],
     );
     check(
         "rename #general chat",
         &expect![
-            "error: COMMUNITY|CHANNEL, column 8: expected a community's name or id, or a channel's id or `community/channel`; found `#general` (a name after # is understood only in a window, where a community is open)"
+            "error: COMMUNITY|CHANNEL, column 8: expected a community's name or id, or a channel's id, `community/channel` or `@NAME`; found `#general` (a name after # is understood only in a window, where a community is open)"
         ],
     );
 }

@@ -204,7 +204,7 @@ impl<R: CryptoRng> Node<R> {
             name: self.me.record.name.clone(),
             prekeys: self.prekeys_of(me),
             peers,
-            homes: Vec::new(),
+            homes: self.own_home_places(),
             secret,
         }
     }
@@ -233,7 +233,10 @@ impl<R: CryptoRng> Node<R> {
         };
         let mut peers = link.peers;
         peers.retain(|(key, _)| certified(key));
-        let (chain, homes) = (link.chain, link.homes);
+        let mut homes = link.homes;
+        homes.retain(|(key, _)| identity.homes.values().any(|home| home == key));
+        let reached = homes.clone();
+        let chain = link.chain;
         let (name, secret) = (link.name, link.secret);
         let (all, places) = (prekeys.clone(), peers.clone());
         let kept = self.store_contact(account, |contact| {
@@ -250,7 +253,7 @@ impl<R: CryptoRng> Node<R> {
         }
         let id = self.open_direct(account)?;
         self.prekeys(id, prekeys);
-        for (key, addresses) in peers {
+        for (key, addresses) in peers.into_iter().chain(reached) {
             self.peer_addresses(key, addresses);
         }
         Ok(id)

@@ -16,7 +16,7 @@ use alloquy_schema::limits::IDENTITY_CHAIN_MAX;
 use alloquy_schema::range::SignedRange;
 use rand_core::CryptoRng;
 
-use super::rows::wraps_bytes;
+use super::rows::{is_single, wraps_bytes};
 use super::{Blind, Home};
 use crate::community::{Community, Place};
 use crate::ingest::Incoming;
@@ -424,8 +424,8 @@ impl Community {
     pub(crate) fn blind_from(&mut self, record: KeptRecord, rows: &BTreeMap<u64, Row>) {
         let mut blind = Blind::of(record.0);
         for (number, row) in rows {
-            let single = matches!(row.events, RowEvents::Live(_));
-            blind.note_row(*number, row.to_bytes().len() as u64, single);
+            let value = row.to_bytes();
+            blind.note_row(*number, value.len() as u64, is_single(&value));
         }
         for (epoch, wraps) in &self.wraps {
             blind.note_wraps(*epoch, wraps_bytes(wraps));

@@ -9,7 +9,9 @@ use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
-use crate::limits::{CATCH_UP_BYTES_MAX, HOMES_TOLD_MAX, RANGES_PER_FRAME_MAX};
+use crate::limits::{
+    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, HOMES_TOLD_MAX, RANGES_PER_FRAME_MAX,
+};
 use crate::node::{Node, Timer};
 use crate::wire::Frame;
 use crate::wire::home::{HomeAddresses, HomeStatus, HomeStore};
@@ -22,6 +24,13 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn own_homes(&self) -> BTreeMap<NetworkKey, DeviceId> {
         let homes = self.me.identity.identity().homes.iter();
         homes.map(|(home, key)| (*key, *home)).collect()
+    }
+
+    /// Home nodes of this account with the addresses that are known, for a contact link.
+    pub(crate) fn own_home_places(&self) -> Vec<(NetworkKey, Vec<String>)> {
+        let homes = self.own_homes().into_keys();
+        let known = homes.filter_map(|key| Some((key, self.book.of.get(&key)?.clone())));
+        known.take(CONTACT_DEVICES_MAX).collect()
     }
 
     /// Whether home nodes of this account are to keep a community: conversations always.

@@ -9,7 +9,7 @@ use rand_core::CryptoRng;
 
 use crate::community::Community;
 use crate::io::Write;
-use crate::limits::{LOOSE_ROWS_MAX, RANGES_PER_FRAME_MAX};
+use crate::limits::{FULL_SLACK_BYTES, LOOSE_ROWS_MAX, RANGES_PER_FRAME_MAX};
 use crate::node::Node;
 use crate::outbox::{After, put};
 use crate::record::{Key, Row, RowEvents};
@@ -77,11 +77,22 @@ impl Blind {
     }
 }
 
-/// Whether a stored row is of one live event.
-fn is_single(value: &[u8]) -> bool {
+/// Whether a stored row is of one live event that may be packed with others. A deletion stays alone: the week until
+/// its targets lose their bodies begins with its own arrival.
+pub(super) fn is_single(value: &[u8]) -> bool {
     // The form stands behind the time of arrival: see `Row`.
     let mut r = Reader::new(value);
-    r.varint("time").is_ok() && r.u8("row form") == Ok(1)
+    let live = r.varint("time").is_ok() && r.u8("row form") == Ok(1);
+    live && Row::from_bytes(value).is_ok_and(|row| row.is_packable())
+}
+
+impl Row {
+    fn is_packable(&self) -> bool {
+        match &self.events {
+            RowEvents::Live(event) => event.header.kind != Kind::Deletion,
+            RowEvents::Ranges(_) => false,
+        }
+    }
 }
 
 impl Community {
@@ -151,6 +162,18 @@ impl<R: CryptoRng> Node<R> {
         community.note_row(first, ids);
         community.note_written(&writes);
         self.outbox.store(writes, After::Nothing);
+    }
+
+    /// Whether the quota of this home node is used up.
+    pub(crate) fn home_is_full(&self) -> bool {
+        let quota = self.home.role.as_ref().map(|role| role.quota);
+        let full = |quota| self.home_bytes().saturating_add(FULL_SLACK_BYTES) > quota;
+        quota.is_some_and(full)
+    }
+
+    /// Whether a community is held blind and there is no room for more of it.
+    pub(crate) fn takes_no_more(&self, community: &Community) -> bool {
+        community.blind.is_some() && self.home_is_full()
     }
 
     /// Bytes that this home node keeps.

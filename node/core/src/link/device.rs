@@ -7,8 +7,10 @@
 
 use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, NetworkKey};
+use alloquy_schema::authority::direct;
+use alloquy_schema::body::Body;
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
-use alloquy_schema::content::{Field, Value};
+use alloquy_schema::content::{ContentOp, Field, Value};
 use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::{IdentityOp, NetworkCertificate, PrekeyRecord};
 use alloquy_schema::limits::{ABOUT_BYTES_MAX, IDENTITY_CHAIN_MAX, NAME_BYTES_MAX};
@@ -16,6 +18,7 @@ use rand_core::CryptoRng;
 
 use super::{End, Side};
 use crate::arrive::Bootstrap;
+use crate::author::Draft;
 use crate::limits::COMMUNITIES_MAX;
 use crate::node::Node;
 use crate::outbox::After;
@@ -147,7 +150,7 @@ impl<R: CryptoRng> Node<R> {
     pub(super) fn device_says(&mut self, peer: NetworkKey, payload: &[u8]) {
         if self.links.welcomed.is_some() {
             match Finished::from_bytes(payload) {
-                Ok(Finished) => return self.link_cancel(Side::Host, End::Done),
+                Ok(Finished) => return self.device_finished(),
                 Err(error) => tracing::warn!(%error, "the new device says what it must not"),
             }
             return self.link_cancel(Side::Host, End::Refused);
@@ -182,6 +185,24 @@ impl<R: CryptoRng> Node<R> {
         }
         self.links.welcomed = Some(new);
         Ok(())
+    }
+
+    /// The new device has stored the account: it is named as its person wants.
+    fn device_finished(&mut self) {
+        self.link_cancel(Side::Host, End::Done);
+        let me = self.me.account();
+        let own = direct::id(me, me);
+        let Some(new) = &self.links.welcomed else {
+            return;
+        };
+        let (field, name) = (Field::DeviceName(new.device), new.name.clone());
+        let writable = self.communities.get(&own);
+        let writable = writable.is_some_and(|own| own.writing_epoch(None).is_some());
+        if writable && crate::command::check_name("name", &name).is_ok() {
+            let value = Value::Text(name);
+            let named = Body::Content(vec![ContentOp::Set { field, value }]);
+            self.write(own, &[Draft::Content(named)], |_| None);
+        }
     }
 
     /// The new device is in the stored identity log.

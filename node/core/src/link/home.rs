@@ -138,6 +138,11 @@ impl<R: CryptoRng> Node<R> {
         self.tell_of_owner();
         self.link_cancel(Side::Guest, End::Done);
         self.views.node_changed();
+        // What it said of its addresses when it was a stranger counts now.
+        for key in self.own_homes().into_keys() {
+            let said = self.peers.get(&key).map(|peer| peer.addresses.clone());
+            self.peer_addresses(key, said.unwrap_or_default());
+        }
         self.keep_peers();
     }
 

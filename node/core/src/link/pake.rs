@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_wrong_code_confirms_nothing() {
-        let (guest, host) = ends((b"7-anchor-river", b"7-amber-rival"), HOST, GUEST);
+        let (guest, host) = ends((b"7-anchor-river", b"7-anchor-rival"), HOST, GUEST);
         assert!(!host.confirms(&guest.own_tag()) && !guest.confirms(&host.own_tag()));
     }
 

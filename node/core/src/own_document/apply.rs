@@ -106,6 +106,7 @@ impl<R: CryptoRng> Node<R> {
         let later =
             held.is_none_or(|held| order(held).is_some_and(|held| Some(held) < order(last)));
         if later {
+            self.own.taken.insert(channel, last);
             self.follow_now(field, Some(Value::Text(last.to_string())));
         }
     }

@@ -90,7 +90,7 @@ fn what_ana_wrote_alone_reaches_ben_later_through_her_home_node() {
         assert_eq!(message.delivery.holders, 1);
     }
     world.disconnect(0, 2);
-    world.pass(3_600_000);
+    world.pass(600_000);
     world.connect(1, 2);
     world.pass(5_000);
     assert_eq!(world.texts(1, "club/general"), numbered(20));
@@ -384,7 +384,7 @@ fn direct_messages_wait_at_either_sides_home_node() {
     world.ok(0, &format!("send {channel} \"while you were away\""));
     world.pass(2_000);
     world.disconnect(0, 2);
-    world.pass(3_600_000);
+    world.pass(600_000);
     world.connect(1, 2);
     world.pass(10_000);
     assert_eq!(
@@ -399,4 +399,62 @@ fn direct_messages_wait_at_either_sides_home_node() {
     assert_eq!(conversation(&mut world, 0, &channel).len(), 3);
     assert!(!holds(&disk(&world, 2), "while you were away"));
     no_faults(&world);
+}
+
+#[test]
+fn a_group_reads_through_a_home_node_what_was_written_while_nobody_else_was_there() {
+    let (mut world, _) = kept_club(&["ana", "ben", "cem", "home"]);
+    let channel = world.word(0, "group create trip ben cem", "channel");
+    world.pass(10_000);
+    for at in [1, 2] {
+        if let Reply::DmRequests { dm_requests } = world.ok(at, "dm requests")
+            && !dm_requests.is_empty()
+        {
+            world.ok(at, "dm accept ana");
+        }
+    }
+    world.ok(0, &format!("send {channel} \"who comes\""));
+    world.pass(30_000);
+    assert_eq!(world.texts(1, &channel), ["who comes"]);
+    assert_eq!(world.texts(2, &channel), ["who comes"]);
+    for (a, b) in [(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)] {
+        world.disconnect(a, b);
+    }
+    world.ok(0, &format!("send {channel} \"we leave at six\""));
+    world.pass(2_000);
+    world.disconnect(0, 3);
+    world.pass(600_000);
+    for at in [1, 2] {
+        world.connect(at, 3);
+        world.pass(10_000);
+        assert_eq!(
+            world.texts(at, &channel),
+            ["who comes", "we leave at six"],
+            "{at}"
+        );
+        world.disconnect(at, 3);
+    }
+    no_faults(&world);
+}
+
+#[test]
+fn what_others_deleted_loses_its_body_at_the_home_node_within_a_week() {
+    let (mut world, id) = kept_club(&["ana", "ben", "home"]);
+    let long = "x".repeat(5_000);
+    let message = world.word(1, &format!("send club/general \"{long}\""), "message");
+    world.pass(2_000);
+    let with = kept(&mut world, 2, id).expect("it is kept").bytes;
+    world.ok(0, &format!("delete {message}"));
+    world.pass(2_000);
+    assert!(kept(&mut world, 2, id).expect("it is kept").bytes + 4_500 > with);
+    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        world.disconnect(a, b);
+    }
+    // A week in one leap: the timers of all those days fire late, and once.
+    let leap = 7 * 24 * 3_600_000 + 3_600_000;
+    world.now.mono = world.now.mono.plus(leap);
+    world.now.wall.0 += leap;
+    world.pass(60_000);
+    let without = kept(&mut world, 2, id).expect("it is kept").bytes;
+    assert!(without + 4_500 < with, "{with} B, then {without} B");
 }
