@@ -952,7 +952,7 @@ def read_operation(r):
     if tag == 31:
         return tag, read_rule(r)
     if tag == 32:
-        op = {"account": r.raw(32), "chain": [read_event(r) for _ in range(r.count(32))]}
+        op = {"account": r.raw(32), "chain": [read_event(r) for _ in range(r.count(64))]}
         return tag, op | {"prekey": (r.raw(32), r.varint(), r.raw(32), r.raw(64))}
     raise Malformed(f"no vector has operation {tag}")
 

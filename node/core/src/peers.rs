@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use alloquy_api::Event;
 use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey, UnixMs};
-use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::io::Output;
@@ -190,8 +189,7 @@ impl<R: CryptoRng> Node<R> {
                 .0
                 .saturating_add(crate::limits::NEWCOMER_MS);
         let home = community.is_home(key);
-        let private = community.kind() != CommunityKind::Community;
-        if (newcomer || private) && community.active {
+        if newcomer && community.active {
             self.prove(key, id);
         }
         if home {
