@@ -29,6 +29,9 @@ const SETTLE_STEP_MS: u64 = 10_000;
 /// of up to six peers, at least every 10 s with one whose copy differs.
 const TOLD_MS_MAX: u64 = 70_000;
 
+/// More than anybody writes in one run.
+const MESSAGES_MAX: u32 = 1_000;
+
 /// What a seed stands for.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -215,7 +218,7 @@ impl Run<'_> {
         for seat in 0..self.plan.seats() {
             let command = Command::History {
                 channel: self.channel(),
-                last: 100_000,
+                last: MESSAGES_MAX,
                 before: None,
                 thread: None,
             };
