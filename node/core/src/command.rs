@@ -229,7 +229,7 @@ impl<R: CryptoRng> Node<R> {
         let Some((id, place)) = self.target(command)? else {
             return Ok(None);
         };
-        if self.first_write_waits(id) {
+        if self.first_write_waits(id) || self.first_words_wait(id) {
             return Ok(Some(Wait::Peer));
         }
         let Some(community) = self.communities.get(&id) else {

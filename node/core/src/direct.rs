@@ -28,7 +28,7 @@ use crate::author::Draft;
 use crate::command::error;
 use crate::community::Community;
 use crate::ingest::Incoming;
-use crate::limits::CONVERSATIONS_MAX;
+use crate::limits::{CONVERSATIONS_MAX, FIRST_WRITE_WAIT_MS};
 use crate::node::Node;
 use crate::outbox::{After, put};
 use crate::record::{Key, Membership, Row, RowEvents};
@@ -153,6 +153,33 @@ impl<R: CryptoRng> Node<R> {
         self.keep_peers();
         self.views.directs_changed();
         Ok(id)
+    }
+
+    /// What was written to this account is on its way: an answer that is written before it is here would stand above it.
+    pub(crate) fn answers_later(&mut self, id: CommunityId) {
+        let until = self.now.mono.plus(FIRST_WRITE_WAIT_MS);
+        if let Some(community) = self.communities.get_mut(&id) {
+            community.first_write_by = Some(until);
+        }
+    }
+
+    /// Whether a conversation that was just accepted waits for what was written in it.
+    pub(crate) fn first_words_wait(&self, id: CommunityId) -> bool {
+        let Some(community) = self.communities.get(&id) else {
+            return false;
+        };
+        let due = community
+            .first_write_by
+            .is_some_and(|by| self.now.mono < by);
+        let empty = || {
+            community
+                .timelines
+                .values()
+                .all(|timeline| timeline.dag().is_empty())
+        };
+        due && community.kind() == CommunityKind::Direct
+            && empty()
+            && !self.connected_members(id).is_empty()
     }
 
     pub(crate) fn room_for_conversation(&self) -> Result<(), CommandError> {

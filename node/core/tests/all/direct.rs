@@ -1,8 +1,9 @@
 //! Conversations: two started at once, requests, blocks, groups, restarts, safety words.
 
+use alloquy_api::command::CommandId;
 use alloquy_api::reply::{DeliveryState, DirectKind, DirectView};
 use alloquy_api::{ErrorCode, Event, Reply};
-use alloquy_core::{Input, Verdict};
+use alloquy_core::{Input, Origin, Verdict};
 
 use crate::world::{Packet, World};
 
@@ -99,6 +100,32 @@ fn two_conversations_started_at_once_are_one() {
         assert!(world.snapshot(at).dm_requests.is_empty());
         assert_eq!(world.peers[at].faults, [""; 0]);
     }
+}
+
+#[test]
+fn an_answer_in_the_same_breath_stands_below_what_it_answers() {
+    let mut world = apart(&["ana", "ben"]);
+    for line in ["hello", "it is me", "are you there?"] {
+        world.ok(1, &format!("send @ana \"{line}\""));
+    }
+    world.connect(0, 1);
+    world.pass(5_000);
+    // Both lines reach the node before anything of the other one does.
+    for (number, line) in ["dm accept ben", "send @ben \"I am\""]
+        .into_iter()
+        .enumerate()
+    {
+        let origin = Origin {
+            client: 7,
+            command: CommandId(number as u64),
+        };
+        let command = line.parse().expect("a line");
+        world.input(0, Input::Command(origin, command));
+    }
+    world.pass(10_000);
+    let said = ["hello", "it is me", "are you there?", "I am"];
+    assert_eq!(world.texts(0, "@ben"), said);
+    assert_eq!(world.texts(1, "@ana"), said);
 }
 
 #[test]

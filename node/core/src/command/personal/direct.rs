@@ -150,6 +150,7 @@ impl<R: CryptoRng> Node<R> {
             None => {
                 let id = self.hold_direct(account, &chain, prekeys, UnixMs(0))?;
                 self.greet(request.from, id);
+                self.answers_later(id);
                 opened(id)
             }
             Some(group) => {
