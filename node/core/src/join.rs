@@ -29,6 +29,7 @@ use crate::io::Origin;
 use crate::limits::{
     CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, FIRST_WRITE_WAIT_MS, HELD_JOINS_MAX, JOIN_RETRY_MS,
     JOIN_TIMEOUT_MS, KEPT_PEERS_MAX, PREKEYS_MAX, REQUEST_EVERY_MS, REQUEST_TIMEOUT_MS,
+    STORE_RETRY_MS,
 };
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
@@ -790,10 +791,31 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         self.timers.clear(Timer::Join(id));
-        for origin in attempt.origins {
+        self.joined.entry(id).or_default().extend(attempt.origins);
+        self.retry_unwritten();
+        self.store_join(id);
+        self.keep_peers();
+    }
+
+    /// Writes a community's record once more, behind everything that came before: tasks end in order.
+    pub(crate) fn store_join(&mut self, id: CommunityId) {
+        if let Some(community) = self.communities.get(&id) {
+            let write = put(&Key::Community(id), &community.membership);
+            self.outbox.store(vec![write], After::Joined(id));
+        }
+    }
+
+    /// Whoever joined hears of it when a crash can not undo it: nothing that the store refused is left to write.
+    pub(crate) fn join_stored(&mut self, id: CommunityId) {
+        let retries = |task: &crate::outbox::Task| matches!(task.after, After::Confirm(_));
+        if self.unwritten.len() > 0 || self.outbox.tasks.values().any(retries) {
+            self.unstored_joins.insert(id);
+            let at = self.now.mono.plus(STORE_RETRY_MS);
+            return self.timers.set_earlier(Timer::Unwritten, at);
+        }
+        for origin in self.joined.remove(&id).unwrap_or_default() {
             self.outbox
                 .done(origin, Ok(Reply::Community { community: id }));
         }
-        self.keep_peers();
     }
 }

@@ -87,6 +87,10 @@ pub struct Node<R> {
     pub(crate) held_joins: BTreeMap<NetworkKey, crate::join::HeldJoin>,
     /// Why the store can not be written now.
     pub(crate) store_fault: Option<StorageError>,
+    /// Who waits to hear that a community that was joined is durable here.
+    pub(crate) joined: BTreeMap<CommunityId, Vec<Origin>>,
+    /// Of these, those of which the store has refused something.
+    pub(crate) unstored_joins: BTreeSet<CommunityId>,
     /// Newcomers to be welcomed when their admission is durable.
     pub(crate) welcomes: BTreeMap<alloquy_ids::EventId, NetworkKey>,
     pub(crate) views: Views,
@@ -458,6 +462,7 @@ impl<R: CryptoRng> Node<R> {
                 self.send_acks(self.acks_of(community, &events));
             }
             After::Confirm(acks) => self.send_acks(acks),
+            After::Joined(community) => self.join_stored(community),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
             After::Kept(origin, name, value) => self.kept_stored(origin, name, value),
             After::TemplateKept(origin, name, blueprint) => {
@@ -535,8 +540,12 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, acks);
             }
             After::Confirm(acks) => self.write_later(writes, acks),
+            After::Joined(community) => {
+                self.write_later(writes, Acks::new());
+                self.unstored_joins.insert(community);
+            }
             After::Nothing | After::DeviceTaken | After::HomeTaken => {
-                self.write_later(writes, Acks::new())
+                self.write_later(writes, Acks::new());
             }
         }
     }
@@ -552,6 +561,13 @@ impl<R: CryptoRng> Node<R> {
     }
 
     pub(crate) fn retry_unwritten(&mut self) {
+        self.retry_writes();
+        for community in std::mem::take(&mut self.unstored_joins) {
+            self.store_join(community);
+        }
+    }
+
+    fn retry_writes(&mut self) {
         let (writes, acks) = self.unwritten.take();
         if !writes.is_empty() {
             self.outbox.store(writes, After::Confirm(acks));

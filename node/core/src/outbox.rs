@@ -29,6 +29,8 @@ pub(crate) enum After {
     },
     /// What was refused at first is durable: tell authors.
     Confirm(Acks),
+    /// What came before it in a community that was joined is durable, if nothing of it was refused: answer.
+    Joined(CommunityId),
     /// A change without events is durable: answer.
     Answer(Origin, Reply),
     /// What a face keeps is durable: shown, answered.

@@ -3,7 +3,7 @@
 //! The store may lack the last events (a crash), or hold events whose past it lacks (a full disk): whatever
 //! does not fit waits, and peers give it again. A record that does not decode is damage, and is named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId, UnixMs};
@@ -418,6 +418,8 @@ impl<R: CryptoRng> Node<R> {
             unwritten: Unwritten::default(),
             held_joins: BTreeMap::new(),
             store_fault: None,
+            joined: BTreeMap::new(),
+            unstored_joins: BTreeSet::new(),
             welcomes: BTreeMap::new(),
             views: Views::default(),
             kept: Arc::new(all.kept),

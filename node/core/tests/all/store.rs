@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use alloquy_api::command::CommandId;
 use alloquy_api::reply::DeliveryState;
-use alloquy_api::{Command, ErrorCode, Reply};
+use alloquy_api::{Command, ErrorCode, Event, Reply};
 use alloquy_core::{Input, Origin, StorageError};
 use alloquy_schema::event::Kind;
 
 use crate::forger::Forger;
-use crate::world::{Packet, World};
+use crate::world::{CLIENT, Packet, World};
 
 /// Tags of frames.
 const DIGEST: u8 = 1;
@@ -215,4 +216,32 @@ fn a_log_that_others_give_back_is_not_gone_on_with() {
     };
     assert!(members.iter().all(|member| !member.forked));
     assert_eq!(world.texts(0, "club/general").len(), 3);
+}
+
+#[test]
+fn a_join_is_answered_when_a_crash_can_not_undo_it() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    let invite = world.word(0, "invite club", "invite");
+    world.add("cem");
+    world.peers[2].disk = Some(StorageError::Full("no space left".to_owned()));
+    world.connect(0, 2);
+    let command: Command = format!("join {invite}").parse().expect("a line");
+    let id = CommandId(999);
+    let origin = Origin {
+        client: CLIENT,
+        command: id,
+    };
+    world.input(2, Input::Command(origin, command));
+    world.pass(10_000);
+    let answered = |world: &World| {
+        let done = |event: &Event| matches!(event, Event::Done { id: of, .. } if *of == id);
+        world.peers[2].events.iter().any(done)
+    };
+    assert!(!answered(&world), "nothing of it is in the store");
+    world.peers[2].disk = None;
+    world.pass(10_000);
+    assert!(answered(&world));
+    world.restart(2, 1);
+    world.connect(0, 2);
+    world.ok(2, "send club/general \"still here\"");
 }
