@@ -78,13 +78,7 @@ fn main() -> anyhow::Result<()> {
     let link = window.copied();
     window.press("Escape");
 
-    let friends: Vec<Peer> = ["tomasz", "健二"]
-        .iter()
-        .map(|name| Peer::started(root.path(), name))
-        .collect();
-    for friend in &friends {
-        friend.line(&format!("join {link}"));
-    }
+    let friends = friends(root.path(), &link);
     for (who, text) in CONVERSATION {
         let text = text.replace('\\', "\\\\").replace('"', "\\\"");
         let text = text.replace('\n', "\\n");
@@ -135,6 +129,16 @@ fn main() -> anyhow::Result<()> {
     shoot(&mut window, "main-light")?;
     window.close();
     Ok(())
+}
+
+/// Two more people on nodes of their own, let in by the link.
+fn friends(root: &Path, link: &str) -> Vec<Peer> {
+    let names = ["tomasz", "健二"].iter();
+    let friends: Vec<_> = names.map(|name| Peer::started(root, name)).collect();
+    for friend in &friends {
+        friend.line(&format!("join {link}"));
+    }
+    friends
 }
 
 /// A conversation with a friend, who lets it in.

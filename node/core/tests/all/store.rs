@@ -126,7 +126,7 @@ fn put_back(act: impl FnOnce(&mut World)) -> World {
     let link: Command = format!("join {invite}").parse().expect("a link");
     let origin = Origin {
         client: 1,
-        command: alloquy_api::command::CommandId(900),
+        command: CommandId(900),
     };
     world.input(2, Input::Command(origin, link));
     world.settle();
@@ -181,7 +181,7 @@ fn a_peer_that_comes_and_goes_keeps_nobody_from_writing() {
     let line = "send club/general \"at last\"".parse().expect("a line");
     let origin = Origin {
         client: 1,
-        command: alloquy_api::command::CommandId(900),
+        command: CommandId(900),
     };
     world.connect(0, 1);
     world.input(0, Input::Command(origin, line));
@@ -222,7 +222,7 @@ fn a_log_that_others_give_back_is_not_gone_on_with() {
 fn a_join_is_answered_when_a_crash_can_not_undo_it() {
     let (mut world, _) = World::club(&["ana", "ben"]);
     let invite = world.word(0, "invite club", "invite");
-    world.add("cem");
+    world.found("cem");
     world.peers[2].disk = Some(StorageError::Full("no space left".to_owned()));
     world.connect(0, 2);
     let command: Command = format!("join {invite}").parse().expect("a line");
