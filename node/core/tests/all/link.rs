@@ -156,7 +156,7 @@ fn shown(field: &str) -> (World, String) {
 
 /// Changes the last word of a code to another.
 fn with_another_word(code: &str) -> String {
-    let (start, last) = code.rsplit_once('-').unwrap();
+    let (start, last) = code.rsplit_once('-').expect("a code has words");
     let other = if last == "river" { "anchor" } else { "river" };
     format!("{start}-{other}")
 }
