@@ -83,7 +83,7 @@ impl Club {
         pair.line(1, "send club/general \"under a new key\"");
         pair.link(true);
         pair.pass(20_000);
-        let of_club: crate::machine::Records = records
+        let of_club: Records = records
             .iter()
             .filter(|(key, _)| key.get(1..33) == Some(&community.0[..]))
             .map(|(key, value)| (key.clone(), value.clone()))
