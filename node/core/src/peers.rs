@@ -191,7 +191,7 @@ impl<R: CryptoRng> Node<R> {
                 .saturating_add(crate::limits::NEWCOMER_MS);
         let home = community.is_home(key);
         let private = community.kind() != CommunityKind::Community;
-        if (newcomer || private) && community.active {
+        if (newcomer || private || self.me.is_suspended()) && community.active {
             self.prove(key, id);
         }
         if home {
