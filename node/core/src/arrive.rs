@@ -296,14 +296,22 @@ fn arriving_device(
         return error(ErrorCode::NotPermitted, "no member's device".to_owned());
     }
     let state = community.state();
-    let all = match state.identity(account) {
+    let known = state.identity(account);
+    let all = match known {
         Some(known) => known.merged(&shown),
-        None => shown,
+        None => shown.clone(),
     };
     let identity = all.identity();
     let device = arrive.prekey.device;
     let keys = identity.devices.get(&device);
-    if !keys.is_some_and(|keys| keys.contains(&from)) || !identity.acts(device) {
+    // A device that is in and was revoked may bring that it has revoked the other: both are suspended then. It is
+    // neither let in nor given anything for it.
+    let brings = arrive.inside
+        && identity.suspended.contains(&device)
+        && state.account_ever(device) == Some(account)
+        && known.is_some_and(|known| !known.covers(&shown));
+    let may = identity.acts(device) || brings;
+    if !may || !keys.is_some_and(|keys| keys.contains(&from)) {
         return error(
             ErrorCode::NotPermitted,
             "the device was revoked, or is no device of the account".to_owned(),

@@ -32,6 +32,12 @@ impl Me {
         self.parting || self.identity.identity().acts(self.device())
     }
 
+    /// Whether devices of the account have revoked each other, this one among them, and nothing is decided.
+    pub(crate) fn is_suspended(&self) -> bool {
+        let suspended = &self.identity.identity().suspended;
+        suspended.contains(&self.device())
+    }
+
     /// Why this device may not write.
     pub(crate) fn stopped(&self) -> Option<CommandError> {
         let (identity, device) = (self.identity.identity(), self.device());
@@ -41,7 +47,7 @@ impl Me {
         let short = device.short();
         let text = if identity.closed {
             "this account was closed; what is here stays readable".to_owned()
-        } else if identity.suspended.contains(&device) {
+        } else if self.is_suspended() {
             format!(
                 "this device ({short}) is suspended, because devices of the account have revoked each other: the \
                  recovery words decide; what is here stays readable"

@@ -189,7 +189,8 @@ impl<R: CryptoRng> Node<R> {
                 .0
                 .saturating_add(crate::limits::NEWCOMER_MS);
         let home = community.is_home(key);
-        if newcomer && community.active {
+        let private = community.kind() != CommunityKind::Community;
+        if (newcomer || private || self.me.is_suspended()) && community.active {
             self.prove(key, id);
         }
         if home {

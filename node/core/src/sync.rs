@@ -342,7 +342,11 @@ impl<R: CryptoRng> Node<R> {
                 .get(&id)
                 .and_then(|session| session.sent);
             if told.is_none_or(|(_, at)| mono.0 >= at.0.saturating_add(COMPARE_GAP_MS)) {
-                self.compare(key, id);
+                if self.me.is_suspended() && self.may_prove(key, id) {
+                    self.prove(key, id);
+                } else {
+                    self.compare(key, id);
+                }
             }
         }
         if self

@@ -22,12 +22,17 @@ impl<R: CryptoRng> Node<R> {
     /// A peer stays silent: it is shown the proof, again from time to time, since frames may vanish.
     pub(crate) fn prove_again(&mut self, key: NetworkKey, id: CommunityId) {
         let due = self.now.mono.plus(COMPARE_EVERY_MS);
-        let proofs = self.session(key, id).map(|session| session.proofs);
-        if proofs.is_some_and(|proofs| proofs < PROOFS_MAX) {
+        if self.may_prove(key, id) {
             self.prove(key, id);
             self.say_hello(key, id);
             self.timers.set(Timer::Prove(key, id), due);
         }
+    }
+
+    /// Whether a peer was not shown the proof often enough over this connection.
+    pub(super) fn may_prove(&mut self, key: NetworkKey, id: CommunityId) -> bool {
+        let proofs = self.session(key, id).map(|session| session.proofs);
+        proofs.is_some_and(|proofs| proofs < PROOFS_MAX)
     }
 
     /// Shows a peer the admissions that lead from a member that it knows to this account.
@@ -40,7 +45,8 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
-        if community.is_later_device(account) {
+        // Whoever knows one side of a quarrel of devices hears of the other by what this one knows of the account.
+        if community.is_later_device(account) || self.me.is_suspended() {
             let frame = self.arrive_frame(id, true);
             self.outbox.send(key, &frame);
             return self.compare(key, id);

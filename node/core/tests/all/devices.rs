@@ -218,6 +218,11 @@ fn what_a_device_wrote_away_after_its_revocation_counts_nowhere_and_it_is_told()
 /// The laptop (0) and the phone (2) of whoever keeps the recovery words have revoked each other while they were apart;
 /// ben (1) has heard of both.
 fn quarrel() -> World {
+    quarrel_told_by(0, 2)
+}
+
+/// The same, with the order in which ben has heard of it.
+fn quarrel_told_by(first: usize, second: usize) -> World {
     let mut world = household_of(KEEPS_WORDS);
     world.disconnect(0, 2);
     world.disconnect(0, 1);
@@ -225,9 +230,9 @@ fn quarrel() -> World {
     let (laptop, phone) = (device(&world, 0), device(&world, 2));
     world.ok(0, &format!("device revoke {phone}"));
     world.ok(2, &format!("device revoke {laptop}"));
-    world.connect(0, 1);
+    world.connect(1, first);
     world.pass(5_000);
-    world.connect(1, 2);
+    world.connect(1, second);
     world.pass(30_000);
     world
 }
@@ -285,6 +290,34 @@ fn devices_that_revoke_each_other_apart_are_silent_until_the_words_decide() {
     );
     for at in [0, 2, tablet] {
         assert_eq!(world.texts(at, "club/general"), texts, "at {at}");
+    }
+}
+
+#[test]
+fn either_side_of_a_quarrel_is_heard_of_first_and_late() {
+    for (first, second) in [(0, 2), (2, 0)] {
+        let mut world = quarrel_told_by(first, second);
+        for at in [0, 2] {
+            let part = "recovery words decide";
+            refused(&mut world, at, "send club/general hi", part);
+        }
+        // Nobody is a newcomer any more, and ben knows nothing of the quarrel but one side.
+        let mut world = household_of(KEEPS_WORDS);
+        world.pass(3_600_000);
+        for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+            world.disconnect(a, b);
+        }
+        let (laptop, phone) = (device(&world, 0), device(&world, 2));
+        world.ok(0, &format!("device revoke {phone}"));
+        world.ok(2, &format!("device revoke {laptop}"));
+        world.connect(1, first);
+        world.pass(5_000);
+        world.connect(1, second);
+        world.pass(60_000);
+        for at in [0, 2] {
+            let part = "recovery words decide";
+            refused(&mut world, at, "send club/general hi", part);
+        }
     }
 }
 
