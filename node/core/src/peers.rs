@@ -189,8 +189,7 @@ impl<R: CryptoRng> Node<R> {
                 .0
                 .saturating_add(crate::limits::NEWCOMER_MS);
         let home = community.is_home(key);
-        let private = community.kind() != CommunityKind::Community;
-        if (newcomer || private || self.me.is_suspended()) && community.active {
+        if (newcomer || self.me.is_suspended()) && community.active {
             self.prove(key, id);
         }
         if home {
