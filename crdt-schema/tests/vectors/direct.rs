@@ -35,8 +35,8 @@ fn conversations() {
             &mut ChaCha20Rng::from_seed(seed(name)),
         )
     });
-    let [of_ana, of_ben] =
-        [&ana, &ben].map(|account| evaluate(&[account.genesis.clone()]).expect("a genesis"));
+    let [of_ana, of_ben] = [&ana, &ben]
+        .map(|account| evaluate(std::slice::from_ref(&account.genesis)).expect("a genesis"));
     let genesis = AuthorityOp::Genesis(Genesis {
         level: 1,
         nonce: seed("nonce")[..16].try_into().expect("16 of 32 bytes"),
