@@ -5,6 +5,7 @@
 
 mod admission;
 mod introduction;
+mod refusal;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,9 +28,9 @@ use crate::community::{Community, Place};
 use crate::ingest::Incoming;
 use crate::io::Origin;
 use crate::limits::{
-    CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, FIRST_WRITE_WAIT_MS, HELD_JOINS_MAX, JOIN_RETRY_MS,
-    JOIN_TIMEOUT_MS, KEPT_PEERS_MAX, PREKEYS_MAX, REQUEST_EVERY_MS, REQUEST_TIMEOUT_MS,
-    STORE_RETRY_MS,
+    CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, FIRST_WRITE_WAIT_MS, HELD_JOINS_MAX, INVITE_SPREAD_MS,
+    JOIN_RETRY_MS, JOIN_TIMEOUT_MS, KEPT_PEERS_MAX, PREKEYS_MAX, REQUEST_EVERY_MS,
+    REQUEST_TIMEOUT_MS, STORE_RETRY_MS,
 };
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
@@ -39,6 +40,7 @@ use crate::wire::link::InviteLink;
 use crate::wire::{Frame, Refusal};
 
 use admission::Admission;
+use refusal::refusal_error;
 pub(crate) use requests::Request;
 
 /// A join under way.
@@ -107,6 +109,11 @@ impl JoinAttempt {
         self.peers.iter().any(|(peer, _)| *peer == key)
     }
 
+    /// Until when an invite that a member does not know may be one that has not reached it yet.
+    fn invite_spreads_until(&self) -> MonoMs {
+        MonoMs((self.until.0 + INVITE_SPREAD_MS).saturating_sub(JOIN_TIMEOUT_MS))
+    }
+
     /// Whether it asks members nearby, without an invite.
     fn is_nearby(&self) -> bool {
         self.door().is_some_and(|door| door.invite.is_none())
@@ -138,41 +145,6 @@ impl JoinAttempt {
     pub(crate) fn peers(&self) -> BTreeMap<NetworkKey, Vec<String>> {
         self.peers.iter().cloned().collect()
     }
-}
-
-fn refusal_error(refusal: Refusal) -> CommandError {
-    let (code, message) = match refusal {
-        Refusal::Invalid => (
-            ErrorCode::InviteInvalid,
-            "the invite is not valid any more: it was revoked, or its creator may not invite",
-        ),
-        Refusal::Expired => (
-            ErrorCode::InviteExpired,
-            "the invite's time is over: ask for a new one",
-        ),
-        Refusal::UsedUp => (
-            ErrorCode::InviteUsedUp,
-            "all uses of the invite are spent: ask for a new one",
-        ),
-        Refusal::Banned => (
-            ErrorCode::NotPermitted,
-            "this account is banned from the community",
-        ),
-        Refusal::Waiting => (ErrorCode::Timeout, "nobody has let this account in"),
-        Refusal::Full => (
-            ErrorCode::Limit,
-            "too many have joined the community within a short time, more than its rules allow: try again later",
-        ),
-        Refusal::NotLetIn => (
-            ErrorCode::NotPermitted,
-            "a member has decided not to let this account in",
-        ),
-        Refusal::Busy => (
-            ErrorCode::Busy,
-            "the member that was asked can not admit anybody now",
-        ),
-    };
-    CommandError::new(code, message)
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -401,6 +373,9 @@ impl<R: CryptoRng> Node<R> {
         } else if refusal == Refusal::Invalid && attempt.is_nearby() {
             let message = "the community lets in by invite only: ask a member for a link";
             self.join_failed(id, CommandError::new(ErrorCode::NotPermitted, message));
+        } else if refusal == Refusal::Invalid && self.now.mono < attempt.invite_spreads_until() {
+            // A link that has just been made: who was asked may hear of its invite only now.
+            attempt.asked.clear();
         } else if refusal != Refusal::Busy {
             self.join_failed(id, refusal_error(refusal));
         }

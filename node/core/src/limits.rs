@@ -60,6 +60,8 @@ pub(crate) const INVITE_BYTES_MAX: usize = 16 * 1024;
 pub(crate) const KEPT_PEERS_MAX: usize = 32;
 /// A join that nobody answered is given up after this many milliseconds.
 pub(crate) const JOIN_TIMEOUT_MS: u64 = 10 * 60 * 1000;
+/// Milliseconds in which a new invite reaches all members that are online: gossip and one comparison of copies.
+pub(crate) const INVITE_SPREAD_MS: u64 = 5_000;
 /// Milliseconds before a join is offered to the next reachable member.
 pub(crate) const JOIN_RETRY_MS: u64 = 3_000;
 /// Communities of one account.

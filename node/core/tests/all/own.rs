@@ -24,11 +24,7 @@ fn a_template_makes_its_channels_and_roles_in_one_write() {
             0,
             &format!("create-community club --template {}", template.name),
         );
-        assert_eq!(
-            world.peers[0].tasks - before,
-            2,
-            "the community, all or nothing, and the self document"
-        );
+        assert_eq!(world.peers[0].tasks - before, 1, "all or nothing");
 
         let club = world.community(0).1;
         assert_eq!(club.name, "club");
