@@ -370,6 +370,8 @@ impl Facts {
             name: None,
             address: paths.first().cloned().unwrap_or_default(),
         };
+        let all = snapshot.communities.values();
+        let joined = all.filter(|view| view.direct.is_none()).count();
         StatusReport {
             ready: true,
             account: self.account,
@@ -381,7 +383,7 @@ impl Facts {
             since: self.since,
             peers: network.peers.iter().map(peer).collect(),
             listen: network.listen,
-            communities: u32::try_from(snapshot.communities.len()).unwrap_or(u32::MAX),
+            communities: u32::try_from(joined).unwrap_or(u32::MAX),
             store_bytes: self.store_bytes(),
             at_rest: self.at_rest,
         }

@@ -194,7 +194,7 @@ async fn two_windows_on_one_node_look_at_different_parts_and_go_one_by_one() {
         .snapshot()
         .communities
         .values()
-        .next()
+        .find(|view| view.direct.is_none())
         .unwrap()
         .channels[0]
         .channel;
