@@ -51,6 +51,8 @@ fn a_second_window_becomes_a_device_by_the_link_that_the_first_shows() {
     first.click("Done");
     first.press("Escape");
     second.must(&json!({"do": "click", "part": "Home"}));
+    // Which channel stands first is known only when all of them have come.
+    second.must(&json!({"do": "click", "part": "channel general"}));
     second.sees_part("written before");
     second.compose().write("from the second");
     second.press("Enter");
