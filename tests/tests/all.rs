@@ -21,6 +21,8 @@ mod first_run;
 mod home;
 #[path = "all/lan.rs"]
 mod lan;
+#[path = "all/meddler.rs"]
+mod meddler;
 #[path = "all/netlab.rs"]
 mod netlab;
 #[path = "all/refuse.rs"]

@@ -53,7 +53,14 @@ impl Real {
     }
 }
 
-async fn node(seat: u8, arrivals: mpsc::UnboundedSender<(usize, Input)>) -> Node {
+/// What a node heard, with its seat.
+pub(crate) type Arrivals = mpsc::UnboundedSender<(usize, Input)>;
+
+/// A network on a free port of loopback: its key, its port, and what it is told to do.
+pub(crate) async fn network(
+    seat: u8,
+    arrivals: Arrivals,
+) -> (NetworkKey, u16, mpsc::UnboundedSender<Request>) {
     let config = NetworkConfig {
         listen: vec!["/ip4/127.0.0.1/tcp/0".parse().unwrap()],
         ..NetworkConfig::new([seat + 1; 32].into())
@@ -75,6 +82,11 @@ async fn node(seat: u8, arrivals: mpsc::UnboundedSender<(usize, Input)>) -> Node
             }
         }
     });
+    (key, port, requests)
+}
+
+async fn node(seat: u8, arrivals: Arrivals) -> Node {
+    let (key, port, requests) = network(seat, arrivals).await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let door = listener.local_addr().unwrap();
     let (cuts, watcher) = watch::channel(0);
