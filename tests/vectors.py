@@ -21,6 +21,7 @@ from blake3 import blake3
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from mnemonic import Mnemonic
 
 VECTORS = Path(__file__).resolve().parent.parent / "crdt-schema" / "vectors"
 RANGE_BYTES_MAX = 8 * 1024 * 1024
@@ -531,6 +532,74 @@ def check_encoding(checks):
         checks.equal("text of an id", text_of_id(unhex(vector["id"])), vector["text"])
 
 
+# Field tags: how many ids follow, and the kind of value that each takes.
+CONTENT_FIELDS = {
+    **{tag: (0, "text") for tag in (1, 2)},
+    **{tag: (1, "text") for tag in (4, 5, 8, 10, 11, 12, 13, 20, 21, 25)},
+    6: (1, "channel"),
+    7: (1, "number"),
+    9: (2, "present"),
+    22: (None, "text"),
+    23: (1, "bytes"),
+    24: (1, "present"),
+}
+
+
+def read_content_field(r):
+    tag = r.number(1)
+    if tag not in CONTENT_FIELDS:
+        raise Malformed(f"no field {tag}")
+    ids, takes = CONTENT_FIELDS[tag]
+    begin = r.at
+    if ids is None:
+        r.bytes(80).decode()
+    else:
+        r.raw(32 * ids)
+    return {"tag": tag, "after": r.data[begin : r.at].hex()}, takes
+
+
+def read_content_value(r, takes):
+    kinds = ("text", "bytes", "number", "channel", "present")
+    kind = r.number(1)
+    if kind != kinds.index(takes) + 1:
+        raise Malformed(f"a value of kind {kind} in a field for {takes}")
+    if takes == "text":
+        return {"text": r.bytes(16 * 1024).decode()}
+    if takes == "bytes":
+        return {"bytes": r.bytes(16 * 1024).hex()}
+    if takes == "number":
+        return {"number": r.zigzag()}
+    if takes == "channel":
+        return {"channel": r.raw(32).hex()}
+    return {"present": True}
+
+
+def read_content_op(r):
+    tag = r.number(1)
+    if tag == 3:
+        at, remove = r.varint(), r.varint()
+        return ("splice", at, remove, r.bytes(48 * 1024).decode())
+    if tag not in (1, 2):
+        raise Malformed(f"no operation {tag}")
+    field, takes = read_content_field(r)
+    return ("set", field, read_content_value(r, takes)) if tag == 1 else ("clear", field)
+
+
+def check_content(checks):
+    vectors = load("content.json")
+    for vector in vectors["fields"]:
+        name = f"content field {vector['field']['tag']}"
+        found = whole(read_content_op, unhex(vector["set"]))
+        checks.equal(name, found, ("set", vector["field"], vector["value"]))
+        found = whole(read_content_op, unhex(vector["clear"]))
+        checks.equal(f"{name} cleared", found, ("clear", vector["field"]))
+    splice = vectors["splice"]
+    found = whole(read_content_op, unhex(splice["bytes"]))
+    checks.equal("splice", found, ("splice", splice["at"], splice["remove"], splice["insert"]))
+    for refused in vectors["refused"]:
+        checks.refused(f"content operation {refused}", lambda: whole(read_content_op, unhex(refused)))
+
+
 def check_events(checks):
     vectors = load("events.json")
     secret = unhex(vectors["epoch_secret"])
@@ -646,13 +715,206 @@ def check_prekey(checks, vectors, device):
     checks.equal("prekey: signature", signature_holds(owner, message, signature), True)
 
 
+# Identity logs
+
+
+def read_certificate(r):
+    return r.raw(32), r.raw(32), r.raw(64)
+
+
+def read_identity_operation(r):
+    tag = r.number(1)
+    if tag == 1:
+        op = {"nonce": r.raw(16), "network": (r.raw(32), r.raw(64))}
+        return tag, op | {"commitment": r.raw(32), "wrap_key": r.raw(32)}
+    if tag in (2, 4):
+        return tag, {"added": read_certificate(r), "accepted": r.raw(64)}
+    if tag in (3, 5):
+        return tag, {"device": r.raw(32)}
+    if tag == 6:
+        start = r.at
+        op = {"key": r.raw(32), "commitment": r.raw(32), "wrap_key": r.raw(32)}
+        op |= {"added": r.option(lambda: read_certificate(r)), "revoke": r.ids(20)}
+        return tag, op | {"signed": r.data[start : r.at], "signature": r.raw(64)}
+    if tag == 7:
+        return tag, {"commitment": r.raw(32), "wrap_key": r.raw(32)}
+    if tag != 8:
+        r.raw(len(r.data) - r.at)
+    return tag, {}
+
+
+def check_identity_operation(account, header, tag, op):
+    """Certificates, acceptances and the recovery key's signature."""
+    if op.get("added"):
+        device, network, certificate = op["added"]
+        if not signature_holds(network, b"alloquy network key v1" + device, certificate):
+            raise Malformed("the network key has not signed")
+    if tag in (2, 4):
+        what = b"device" if tag == 2 else b"home"
+        if not signature_holds(op["added"][0], b"alloquy " + what + b" accepts v1" + account, op["accepted"]):
+            raise Malformed("no acceptance")
+    if tag == 6:
+        deps = varint(len(header["deps"])) + b"".join(header["deps"])
+        place = account + header["device"] + header["prev"] + deps
+        if not signature_holds(op["key"], b"alloquy recover v1" + place + op["signed"], op["signature"]):
+            raise Malformed("the recovery key has not signed")
+        if op["added"] and op["added"][0] != header["device"]:
+            raise Malformed("a recovery adds who signed it")
+
+
+class Identities:
+    """An identity log: events by id, and what any set of them comes to."""
+
+    def __init__(self, events):
+        self.account = events[0][1]
+        self.events, self.past, self.over = {}, {}, {}
+        for header, event_id, body, _ in events:
+            tag, op = whole(read_identity_operation, body)
+            check_identity_operation(self.account, header, tag, op)
+            parents = [id_ for id_ in [header["prev"], *header["deps"]] if id_ != ZERO]
+            self.past[event_id] = set(parents).union(*(self.past[parent] for parent in parents))
+            self.events[event_id] = (header, tag, op)
+            version = self.judge(event_id)
+            if version:
+                self.over[event_id] = version
+
+    def beside(self, a, b):
+        return a != b and a not in self.past[b] and b not in self.past[a]
+
+    def judge(self, event_id):
+        """The version of the recovery key before a sound event; None if it is not sound."""
+        header, tag, op = self.events[event_id]
+        if tag == 1:
+            return self.first()
+        version, taken = self.versions(self.past[event_id])
+        before = self.standing(self.past[event_id], taken)
+        if tag == 6:
+            sound = derive("alloquy recovery commitment v1", op["key"]) == version[2]
+            sound &= not before["closed"] and header["device"] not in op["revoke"]
+            sound &= op["added"] is not None or header["device"] in before["devices"]
+        else:
+            sound = header["device"] in before["devices"] - before["suspended"]
+            if tag == 2:
+                sound &= op["added"][0] not in before["revoked"]
+            if tag == 3:
+                sound &= op["device"] in before["devices"]
+            if tag == 4:
+                sound &= op["added"][0] not in before["devices"] | before["revoked"]
+        return version if sound else None
+
+    def first(self):
+        op = self.events[self.account][2]
+        return (0, 0, op["commitment"], op["wrap_key"])
+
+    def versions(self, members):
+        version, taken = self.first(), []
+        while True:
+            over = sorted(id_ for id_ in members if self.over.get(id_) == version)
+            recoveries = [id_ for id_ in over if self.events[id_][1] == 6]
+            if recoveries:
+                op = self.events[recoveries[0]][2]
+                agrees = (op["commitment"], op["wrap_key"])
+                same = [id_ for id_ in recoveries if (self.events[id_][2]["commitment"], self.events[id_][2]["wrap_key"]) == agrees]
+                taken += same
+                version = (version[0] + 1, version[1] + 1, *agrees)
+                continue
+            holds = self.standing(members, taken)["holds"]
+            changes = [id_ for id_ in over if self.events[id_][1] == 7 and id_ in holds]
+            if not changes:
+                return version, taken
+            op = self.events[changes[0]][2]
+            version = (version[0] + 1, 0, op["commitment"], op["wrap_key"])
+
+    def brings(self, event_id):
+        header, tag, op = self.events[event_id]
+        if tag == 1:
+            return header["device"]
+        return op["added"][0] if tag in (2, 6) and op["added"] else None
+
+    def standing(self, members, taken):
+        order = sorted(members, key=lambda id_: self.events[id_][0]["lamport"])
+        decided = lambda *ids: any(all(id_ in self.past[words] for id_ in ids) for words in taken)
+        counts, tainted = [], set()
+
+        def entries(event_id):
+            device = self.events[event_id][0]["device"]
+            return [id_ for id_ in counts if id_ in self.past[event_id] and self.brings(id_) == device]
+
+        for id_ in order:
+            tag = self.events[id_][1]
+            beaten = any(self.beside(id_, words) for words in taken)
+            by_device = id_ in self.over and not beaten and entries(id_)
+            if tag == 1 or (id_ in taken if tag == 6 else by_device):
+                counts.append(id_)
+        ends = [(id_, self.events[id_][2]["device"]) for id_ in counts if self.events[id_][1] == 3]
+        for id_ in counts:
+            if self.events[id_][1] in (1, 6):
+                continue
+            device = self.events[id_][0]["device"]
+            ended = any(of == device and self.beside(end, id_) and not decided(end, id_) for end, of in ends)
+            if ended or all(entry in tainted and not decided(entry) for entry in entries(id_)):
+                tainted.add(id_)
+        return self.devices(counts, tainted, ends, taken, decided)
+
+    def devices(self, counts, tainted, ends, taken, decided):
+        holds = [id_ for id_ in counts if id_ not in tainted]
+        closed = any(self.events[id_][1] == 8 for id_ in holds)
+        devices = {self.brings(id_) for id_ in counts} - {None}
+
+        def firm(end, device):
+            author = self.events[end][0]["device"]
+            return author == device or not any(of == author and self.beside(end, other) for other, of in ends)
+
+        named = [(end, device) for end, device in ends if firm(end, device)]
+        named += [(words, device) for words in taken for device in self.events[words][2]["revoke"]]
+        back = lambda end, device: any(end in self.past[words] and self.brings(words) == device for words in taken)
+        revoked = set(devices) if closed else {device for end, device in named if not back(end, device)}
+        clean = {self.brings(id_) for id_ in counts if id_ not in tainted or decided(id_)}
+        waits = {device for end, device in ends if not decided(end)} | (devices - clean)
+        gone = [(id_, self.events[id_][2]["device"]) for id_ in holds if self.events[id_][1] == 5]
+        homes = {
+            self.events[id_][2]["added"][0]
+            for id_ in holds
+            if self.events[id_][1] == 4
+            and all(of != self.events[id_][2]["added"][0] or end in self.past[id_] for end, of in gone)
+        }
+        found = {"devices": devices - revoked, "revoked": revoked, "holds": set(holds), "closed": closed}
+        return found | {"suspended": waits & found["devices"], "homes": set() if closed else homes}
+
+
+def check_identities(checks):
+    vectors = load("identities.json")
+    for used, key in enumerate(vectors["recovery_keys"]):
+        number = used.to_bytes(4, "little") if used else b""
+        seed = derive("alloquy recovery signing key v1", entropy_of(vectors["recovery_words"]), number)
+        checks.equal(f"recovery key {used}", nacl.signing.SigningKey(seed).verify_key.encode().hex(), key)
+    for vector in vectors["logs"]:
+        name = vector["name"]
+        log = Identities([whole(read_event, unhex(event)) for event in vector["events"]])
+        checks.equal(f"{name}: account", log.account.hex(), vectors["account"])
+        everything = set(log.events)
+        version, taken = log.versions(everything)
+        found = log.standing(everything, taken)
+        for field in ("devices", "suspended", "revoked", "homes"):
+            checks.equal(f"{name}: {field}", sorted(id_.hex() for id_ in found[field]), vector[field])
+        words = [found["closed"], version[1], version[2].hex(), version[3].hex()]
+        expected = ("closed", "recovered", "recovery_commitment", "recovery_wrap_key")
+        checks.equal(f"{name}: words", words, [vector[field] for field in expected])
+
+
+def entropy_of(words):
+    """The 16 bytes behind twelve BIP-39 words; the last 4 of the 132 bits are their checksum."""
+    english = Mnemonic("english")
+    return bytes(english.to_entropy(words))
+
+
 # Authority: the operations that the vectors hold, by their tags
 
 
 def read_join(r):
     start = r.at
     join = {"community": r.raw(32), "invite": r.option(lambda: r.raw(32)), "account": r.raw(32)}
-    join["chain"] = [read_event(r) for _ in range(r.count(32))]
+    join["chain"] = [read_event(r) for _ in range(r.count(64))]
     join |= {"device": r.raw(32), "prekey": (r.raw(32), r.varint(), r.raw(32), r.raw(64))}
     join["signed"] = b"alloquy join v1" + r.data[start : r.at]
     return join | {"invite_signature": r.raw(64), "device_signature": r.raw(64)}
@@ -671,8 +933,15 @@ def read_operation(r):
     tag = r.number(1)
     if tag == 1:
         op = {"level": r.number(2), "nonce": r.raw(16)}
-        op["founder"] = [read_event(r) for _ in range(r.count(32))]
-        return tag, op | {"history": r.number(1), "everyone": r.number(8)}
+        op["founder"] = [read_event(r) for _ in range(r.count(64))]
+        op |= {"history": r.number(1), "everyone": r.number(8), "kind": 0, "pair": None}
+        if r.at < len(r.data):
+            op["kind"] = r.number(1)
+            if op["kind"] not in (1, 2):
+                raise Malformed(f"no community is of kind {op['kind']}")
+        if op["kind"] == 2:
+            op["pair"] = [r.raw(32), r.raw(32)]
+        return tag, op
     if tag == 5:
         return tag, read_join(r)
     if tag == 20:
@@ -682,6 +951,9 @@ def read_operation(r):
         return tag, op | {"links": [(r.raw(32), r.bytes()) for _ in range(r.count(8))]}
     if tag == 31:
         return tag, read_rule(r)
+    if tag == 32:
+        op = {"account": r.raw(32), "chain": [read_event(r) for _ in range(r.count(64))]}
+        return tag, op | {"prekey": (r.raw(32), r.varint(), r.raw(32), r.raw(64))}
     raise Malformed(f"no vector has operation {tag}")
 
 
@@ -734,9 +1006,67 @@ def check_announcements(checks, keys, community, first, second):
     checks.equal("epoch: link", (parent, opened), (first[0], b"\x01" + keys[0]))
 
 
+# Conversations
+
+DIRECT_RIGHTS = sum(1 << bit for bit in (0, 1, 2, 3, 4, 5, 15, 16, 17))
+GROUP_RIGHTS = DIRECT_RIGHTS | 1 << 11
+
+
+def check_direct(checks):
+    vectors = load("direct.json")
+    for vector in vectors["conversations"]:
+        check_conversation(checks, vector)
+    header, group, body, _ = whole(read_event, unhex(vectors["group"]))
+    genesis = whole(read_operation, body)[1]
+    checks.equal("group: kind", (genesis["kind"], genesis["pair"]), (1, None))
+    checks.equal("group: rights", (genesis["everyone"], genesis["history"]), (GROUP_RIGHTS, 2))
+    checks.equal("group: founder", genesis["founder"][0][0]["device"], header["device"])
+    header, _, body, _ = whole(read_event, unhex(vectors["added"]))
+    tag, add = whole(read_operation, body)
+    checks.equal("addition: tag and scope", (tag, header["scope"]), (32, group))
+    checks.equal("addition: account", add["account"], add["chain"][0][1])
+    owner, counter, key, signature = add["prekey"]
+    message = b"alloquy prekey v1" + owner + counter.to_bytes(8, "little") + key
+    checks.equal("addition: prekey", signature_holds(owner, message, signature), True)
+    check_safety(checks, vectors["safety"])
+
+
+def check_conversation(checks, vector):
+    header, event_id, body, _ = whole(read_event, unhex(vector["event"]))
+    first, second = sorted(unhex(account) for account in vector["accounts"])
+    seed = derive("alloquy direct key v1", first, second)
+    key = nacl.signing.SigningKey(seed).verify_key.encode()
+    genesis = whole(read_operation, body)[1]
+    checks.equal("conversation: key", header["device"], key)
+    place = [header[field] for field in ("kind", "scope", "incarnation", "seq", "prev", "lamport", "wall_ms")]
+    checks.equal("conversation: place", place, [AUTHORITY, ZERO, 0, 0, ZERO, 1, 0])
+    checks.equal("conversation: accounts", (genesis["kind"], genesis["pair"]), (2, [first, second]))
+    checks.equal("conversation: nonce", genesis["nonce"], derive("alloquy direct nonce v1", first, second)[:16])
+    fixed = [genesis[field] for field in ("level", "founder", "history", "everyone")]
+    checks.equal("conversation: fixed", fixed, [1, [], 1, DIRECT_RIGHTS])
+    checks.equal("conversation: id", event_id.hex(), vector["id"])
+    channel = derive("alloquy direct channel v1", event_id)
+    checks.equal("conversation: channel", channel.hex(), vector["channel"])
+
+
+def check_safety(checks, vector):
+    parts = []
+    for chain in vector["chains"]:
+        header, account, body, _ = whole(read_event, unhex(chain))
+        # Behind the tag: nonce, network key and its signature, commitment, wrap key.
+        commitment, wrap_key = body[-64:-32], body[-32:]
+        parts.append(account + commitment + wrap_key + varint(1) + header["device"])
+    digest = derive("alloquy safety words v1", *sorted(parts))
+    checks.equal("safety: digest", digest.hex(), vector["digest"])
+    checks.equal("safety: words", len(vector["words"].split()), 12)
+
+
 def main():
     checks = Checks()
-    for check in (check_encoding, check_events, check_ranges, check_epochs, check_accounts, check_authority):
+    for check in (
+        check_encoding, check_content, check_events, check_ranges, check_epochs, check_accounts, check_identities,
+        check_authority, check_direct,
+    ):
         try:
             check(checks)
         except (Malformed, KeyError, IndexError, StopIteration, RuntimeError) as error:

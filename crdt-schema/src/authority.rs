@@ -6,7 +6,7 @@
 //! that nobody weaker can undo somebody stronger by dating things back, and nothing depends on the order of
 //! arrival.
 //!
-//! Parts: [`op`] what is signed, `codec` its bytes, [`join`] what is signed outside the envelope, `unit` what
+//! Parts: [`op`] what is signed, `codec` its bytes, [`direct`] conversations without roles, [`join`] what is signed outside the envelope, `unit` what
 //! is decided on, `graph` who precedes whom, `permit` rule 1, `decide` and `weigh` rule 2, `write` the state
 //! rule, `store` what is remembered, [`state`] the result, `explain` and `denials` its reasons.
 //!
@@ -19,6 +19,7 @@ mod codec;
 mod decide;
 mod denials;
 mod digest;
+pub mod direct;
 mod draft;
 mod explain;
 mod graph;
@@ -40,9 +41,9 @@ use alloquy_ids::{AccountId, CommunityId, EventId, ScopeId, UnixMs};
 use crate::codec::Canonical;
 use crate::dag::{Dag, InsertError};
 use crate::event::{Kind, VerifiedEvent};
-use crate::identity::Identity;
+use crate::identity::IdentityLog;
 use crate::limits::{AUTHORITY_BODY_BYTES_MAX, LEVEL_SUPPORTED};
-use crate::permissions::Rank;
+use crate::permissions::{CommunityKind, Rank};
 
 pub use denials::Denial;
 pub use explain::{Verdict, Why};
@@ -127,6 +128,7 @@ impl AuthorityLog {
         let heads = self.store.graph.reduced(parents.iter().copied());
         let past = self.store.evaluated(&heads);
         let facts = Arc::new(self.facts(id, body, &past.state)?);
+        self.check_kind(&event, &facts.op, past.state.kind)?;
         self.add_units(&event, &facts, heads, past);
         for parent in parents {
             self.heads.remove(&parent);
@@ -209,6 +211,30 @@ impl AuthorityLog {
         self.store.effort()
     }
 
+    /// The genesis of its kind is what the kind says, and the key of a direct conversation signs nothing else.
+    fn check_kind(
+        &self,
+        event: &VerifiedEvent,
+        op: &AuthorityOp,
+        kind: CommunityKind,
+    ) -> Result<(), InsertError> {
+        let invalid = |reason: String| InsertError::invalid(event.id(), reason);
+        if let AuthorityOp::Genesis(genesis) = op {
+            return direct::check(event.id(), genesis).map_err(invalid);
+        }
+        let key = self
+            .dag
+            .get(EventId::from(self.community()))
+            .filter(|_| kind == CommunityKind::Direct)
+            .map(|genesis| genesis.header().device);
+        if key == Some(event.header().device) {
+            return Err(invalid(
+                "the key of a direct conversation signs only its genesis".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     fn units_of(&self, heads: &[EventId]) -> Option<Vec<UnitIx>> {
         let units: Option<Vec<_>> = heads
             .iter()
@@ -242,7 +268,7 @@ impl AuthorityLog {
                 "a log has one genesis, its first operation".to_owned(),
             ));
         }
-        let identity = embedded(&op).map_err(invalid)?;
+        let identity = embedded(&op).map_err(invalid)?.map(Arc::new);
         if let AuthorityOp::Admit(join) = &op
             && join.community != self.community()
         {
@@ -362,7 +388,7 @@ fn check_envelope(event: &VerifiedEvent, body: &[u8]) -> Result<(), InsertError>
 }
 
 /// The identity that an operation embeds, verified.
-fn embedded(op: &AuthorityOp) -> Result<Option<Identity>, String> {
+fn embedded(op: &AuthorityOp) -> Result<Option<IdentityLog>, String> {
     let (account, chain) = match op {
         AuthorityOp::Admit(join) => {
             return join.check().map(Some).map_err(|error| error.to_string());
@@ -370,17 +396,33 @@ fn embedded(op: &AuthorityOp) -> Result<Option<Identity>, String> {
         AuthorityOp::Genesis(genesis) if genesis.level == 0 => {
             return Err("the first level is 1".to_owned());
         }
+        AuthorityOp::Genesis(genesis) if genesis.kind == CommunityKind::Direct => return Ok(None),
         AuthorityOp::Genesis(genesis) => (None, &genesis.founder),
+        AuthorityOp::Add {
+            account,
+            chain,
+            prekey,
+        } => {
+            let log = IdentityLog::verify(chain).map_err(|error| error.to_string())?;
+            if !log.identity().acts(prekey.device) || !prekey.verify() {
+                return Err("the prekey record is not signed by a device of the account".to_owned());
+            }
+            return of_account(log, *account).map(Some);
+        }
         AuthorityOp::DeviceAdd { account, chain }
         | AuthorityOp::DeviceRevoke { account, chain, .. } => (Some(account), chain),
         _ => return Ok(None),
     };
-    let identity = crate::identity::evaluate(chain).map_err(|error| error.to_string())?;
-    match account {
-        Some(account) if *account != identity.account => {
-            Err("the identity chain is another account's".to_owned())
-        }
-        _ => Ok(Some(identity)),
+    let log = IdentityLog::verify(chain).map_err(|error| error.to_string())?;
+    let account = account.copied().unwrap_or(log.account());
+    of_account(log, account).map(Some)
+}
+
+fn of_account(log: IdentityLog, account: AccountId) -> Result<IdentityLog, String> {
+    if account == log.account() {
+        Ok(log)
+    } else {
+        Err("the identity chain is another account's".to_owned())
     }
 }
 
@@ -412,8 +454,8 @@ fn unit_of(
     let header = event.header();
     let state = &past.state;
     let author = match &facts.op {
-        AuthorityOp::Genesis(_) => facts.identity.as_ref().map(|identity| identity.account),
-        _ => state.account_ever(header.device),
+        AuthorityOp::Genesis(_) => facts.identity.as_ref().map(|log| log.account()),
+        _ => permit::account_acting(&facts, header.device, state),
     };
     let certificate = matches!(facts.op, AuthorityOp::OwnersCertificate { .. });
     let rank = author.map_or(Rank::MEMBER, |author| state.rank(author));

@@ -16,7 +16,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId, ScopeId};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EventId, RoleId, ScopeId};
 
 use crate::authority::AuthorityLog;
 use crate::codec::{Canonical, Writer};
@@ -92,6 +92,19 @@ pub enum Field {
     MemberAbout(AccountId),
     /// How a newcomer asked to be called; written by whoever admitted it, shown until its own name is there.
     IntroducedName(AccountId),
+    /// A community that the account is in, and how its members are reached. This and the following fields are those
+    /// of the self document: they exist in an account's own conversation alone.
+    Joined(CommunityId),
+    /// The last message of a channel that was read: its id.
+    ReadMark(ChannelId),
+    /// What a face keeps under a name.
+    Kept(String),
+    /// Somebody whom the account knows.
+    Contact(AccountId),
+    /// Somebody of whom nothing is taken.
+    Blocked(AccountId),
+    /// The name of a device of the account.
+    DeviceName(DeviceId),
 }
 
 /// A value of a field; each field takes one kind of value.
@@ -99,7 +112,7 @@ pub enum Field {
 pub enum Value {
     /// Text.
     Text(String),
-    /// A picture's bytes.
+    /// Bytes: a picture, or a record of the account's own.
     Bytes(Vec<u8>),
     /// A number.
     Number(i64),

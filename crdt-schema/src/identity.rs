@@ -1,19 +1,26 @@
 //! Accounts: the identity log, prekey records and network certificates.
 //!
 //! Genesis names the first device, its network key, the hash of the recovery signing key and the recovery
-//! wrap key. Later operations (devices, revocations, key changes) extend the log without a new format: an
+//! wrap key. Later operations add and end devices, name home nodes, use the recovery words and replace them; an
 //! operation that this level does not know is kept without effect. See docs/protocol.md, "Accounts".
 //!
-//! Invariants: [`evaluate`] is a pure function of the chain and checks every signature; equal chains give equal
-//! identities. Deliberately not here: who of an account may act in a community (`authority`, which embeds
-//! identity events), and keeping secrets (the shell's store).
+//! Parts: `op` what is signed, `log` a checked set of events, `rules` what the set comes to, [`draft`] the next event,
+//! [`recovery`] the words and their keys.
+//!
+//! Invariants: [`evaluate`] is a pure function of the chain's *set* and checks every signature: equal sets give
+//! equal identities, whatever their order. Deliberately not here: who of an account may act in a community
+//! (`authority`, which embeds identity events), and keeping secrets (the shell's store).
 
+pub mod draft;
+mod log;
+mod op;
 pub mod recovery;
+mod rules;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use alloquy_ids::{AccountId, DeviceId, EpochId, EventId, NetworkKey, ScopeId, UnixMs};
@@ -21,129 +28,12 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
-use crate::dag::Dag;
-use crate::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
+use crate::event::{Header, Kind, SignedEvent, clear_commit};
 use crate::keys::{DeviceKey, verify, x25519_key_holds, x25519_public};
-use crate::limits::{IDENTITY_BODY_BYTES_MAX, IDENTITY_CHAIN_MAX};
 
-pub use recovery::{RecoveryError, RecoveryKeys, restore_keys};
-
-const TAG_GENESIS: u8 = 1;
-
-/// Body of an identity event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IdentityOp {
-    /// Makes the account; the event's id is the account's. Signed by `device` (the header's device).
-    Genesis {
-        /// Makes two accounts of one device differ.
-        nonce: [u8; 16],
-        /// The first device's network key and the key's proof that it belongs to the device.
-        network: NetworkCertificate,
-        /// BLAKE3-derived hash of the Ed25519 recovery signing key.
-        recovery_commitment: [u8; 32],
-        /// X25519 key to which epoch secrets of `all` scopes are also wrapped.
-        recovery_wrap_key: [u8; 32],
-    },
-    /// An operation of a later level: kept, without effect.
-    Unknown {
-        /// Its first byte.
-        tag: u8,
-        /// What follows.
-        bytes: Vec<u8>,
-    },
-}
-
-impl Canonical for IdentityOp {
-    fn write(&self, w: &mut Writer) {
-        match self {
-            Self::Genesis {
-                nonce,
-                network,
-                recovery_commitment,
-                recovery_wrap_key,
-            } => {
-                w.u8(TAG_GENESIS);
-                w.raw(nonce);
-                network.write(w);
-                w.raw(recovery_commitment);
-                w.raw(recovery_wrap_key);
-            }
-            Self::Unknown { tag, bytes } => {
-                w.u8(*tag);
-                w.raw(bytes);
-            }
-        }
-    }
-
-    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        if r.remaining() > IDENTITY_BODY_BYTES_MAX {
-            let (value, limit) = (r.remaining() as u64, IDENTITY_BODY_BYTES_MAX as u64);
-            return Err(DecodeError::Limit {
-                what: "identity operation",
-                value,
-                limit,
-            });
-        }
-        match r.u8("identity operation")? {
-            TAG_GENESIS => Ok(Self::Genesis {
-                nonce: r.array("nonce")?,
-                network: NetworkCertificate::read(r)?,
-                recovery_commitment: r.array("recovery commitment")?,
-                recovery_wrap_key: r.array("recovery wrap key")?,
-            }),
-            tag => Ok(Self::Unknown {
-                tag,
-                bytes: r.raw(r.remaining(), "identity operation")?.to_vec(),
-            }),
-        }
-    }
-}
-
-/// A network key, bound to a device by signatures of both: the key's own is here, the device's is that of the
-/// identity event that holds the certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NetworkCertificate {
-    /// The key behind the libp2p `PeerId`.
-    pub key: NetworkKey,
-    /// By the network key over the device id.
-    pub signature: [u8; 64],
-}
-
-impl NetworkCertificate {
-    /// Binds the network key of a seed to a device.
-    #[must_use]
-    pub fn sign(network_seed: &[u8; 32], device: DeviceId) -> Self {
-        let network = DeviceKey::from_seed(network_seed);
-        Self {
-            key: NetworkKey(network.public()),
-            signature: network.sign(&Self::message(device)),
-        }
-    }
-
-    /// Whether the network key has signed that it belongs to the device.
-    #[must_use]
-    pub fn verify(&self, device: DeviceId) -> bool {
-        verify(&self.key.0, &Self::message(device), &self.signature)
-    }
-
-    fn message(device: DeviceId) -> Vec<u8> {
-        [b"alloquy network key v1".as_slice(), device.as_bytes()].concat()
-    }
-}
-
-impl Canonical for NetworkCertificate {
-    fn write(&self, w: &mut Writer) {
-        self.key.write(w);
-        w.raw(&self.signature);
-    }
-
-    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            key: NetworkKey::read(r)?,
-            signature: r.array("network certificate")?,
-        })
-    }
-}
+pub use log::IdentityLog;
+pub use op::{IdentityOp, NetworkCertificate, Recovery, accept_device, accept_home};
+pub use recovery::{RecoveryError, RecoveryKeys, RecoveryWords};
 
 /// A device's current prekey; the highest counter wins. Not an event: signed on its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,14 +114,30 @@ pub fn sign_prekey(device: &DeviceKey, counter: u64, secret: &[u8; 32]) -> Preke
 pub struct Identity {
     /// The account: the id of its genesis.
     pub account: AccountId,
-    /// Devices that the chain revokes.
-    pub revoked: std::collections::BTreeSet<DeviceId>,
-    /// Devices that may act: (device, network keys).
+    /// Devices that ended for ever.
+    pub revoked: BTreeSet<DeviceId>,
+    /// Devices that may act but for those [suspended](Identity::suspended): (device, network keys).
     pub devices: BTreeMap<DeviceId, Vec<NetworkKey>>,
-    /// Derived hash of the recovery signing key.
+    /// Devices that may read but neither write nor get new keys until the recovery words decide.
+    pub suspended: BTreeSet<DeviceId>,
+    /// Home nodes and their network keys.
+    pub homes: BTreeMap<DeviceId, NetworkKey>,
+    /// Whether the account was ended: no device is left.
+    pub closed: bool,
+    /// How often the present recovery words were used: their signing key of this number is in force.
+    pub recovered: u32,
+    /// Derived hash of the recovery signing key in force.
     pub recovery_commitment: [u8; 32],
-    /// X25519 key of the recovery words.
+    /// X25519 key of the recovery words in force.
     pub recovery_wrap_key: [u8; 32],
+}
+
+impl Identity {
+    /// Whether the device may write for the account.
+    #[must_use]
+    pub fn acts(&self, device: DeviceId) -> bool {
+        self.devices.contains_key(&device) && !self.suspended.contains(&device)
+    }
 }
 
 /// Why an identity chain is refused.
@@ -256,6 +162,9 @@ pub enum IdentityError {
         /// The most that are taken.
         limit: usize,
     },
+    /// The recovery words never were this account's.
+    #[error("these recovery words belong to another account")]
+    OtherWords,
 }
 
 /// Evaluates a chain of identity events, genesis first, parents before children. Pure; verifies every signature.
@@ -263,86 +172,7 @@ pub enum IdentityError {
 /// # Errors
 /// [`IdentityError`]: an empty or overlong chain, or an event that does not hold.
 pub fn evaluate(chain: &[SignedEvent]) -> Result<Identity, IdentityError> {
-    if chain.len() > IDENTITY_CHAIN_MAX {
-        return Err(IdentityError::TooMany {
-            count: chain.len(),
-            limit: IDENTITY_CHAIN_MAX,
-        });
-    }
-    let (first, later) = chain.split_first().ok_or(IdentityError::NoGenesis)?;
-    let at = |position| move |reason| IdentityError::Event { position, reason };
-    let genesis = verified(first).map_err(at(0))?;
-    let identity = found(&genesis).map_err(at(0))?;
-    let mut dag = Dag::new(identity.account.into());
-    add(&mut dag, genesis).map_err(at(0))?;
-    for (position, event) in later.iter().enumerate() {
-        let event = verified(event).map_err(at(position + 1))?;
-        follow(&mut dag, event).map_err(at(position + 1))?;
-    }
-    Ok(identity)
-}
-
-/// Signature, kind and place of one identity event.
-fn verified(event: &SignedEvent) -> Result<VerifiedEvent, String> {
-    if event.header.kind != Kind::Identity || !event.header.auth.is_empty() {
-        return Err("it is not an identity event".to_owned());
-    }
-    event.clone().verify().map_err(|error| error.to_string())
-}
-
-fn operation(event: &VerifiedEvent) -> Result<IdentityOp, String> {
-    let body = event.body().expect("a verified signed event has its body");
-    IdentityOp::from_bytes(body).map_err(|error| error.to_string())
-}
-
-/// The account that a genesis makes.
-fn found(event: &VerifiedEvent) -> Result<Identity, String> {
-    let header = event.header();
-    if header.scope != ScopeId::ZERO || header.seq != 0 || header.parents().next().is_some() {
-        return Err("a genesis has scope zero and nothing before it".to_owned());
-    }
-    let IdentityOp::Genesis {
-        network,
-        recovery_commitment,
-        recovery_wrap_key,
-        ..
-    } = operation(event)?
-    else {
-        return Err("an identity log starts with a genesis".to_owned());
-    };
-    if !network.verify(header.device) {
-        return Err("the network key has not signed for the device".to_owned());
-    }
-    if !x25519_key_holds(&recovery_wrap_key) {
-        return Err("the recovery wrap key is weak".to_owned());
-    }
-    Ok(Identity {
-        revoked: std::collections::BTreeSet::new(),
-        account: event.id().into(),
-        devices: BTreeMap::from([(header.device, vec![network.key])]),
-        recovery_commitment,
-        recovery_wrap_key,
-    })
-}
-
-/// Adds a later event. Every operation of this level but the genesis is unknown, so nothing changes.
-fn follow(dag: &mut Dag, event: VerifiedEvent) -> Result<(), String> {
-    if dag.contains(event.id()) {
-        return Err("it stands in the chain twice".to_owned());
-    }
-    if event.header().parents().next().is_none() {
-        return Err("it does not follow the genesis".to_owned());
-    }
-    match operation(&event)? {
-        IdentityOp::Genesis { .. } => Err("a second genesis".to_owned()),
-        IdentityOp::Unknown { .. } => add(dag, event),
-    }
-}
-
-fn add(dag: &mut Dag, event: VerifiedEvent) -> Result<(), String> {
-    dag.insert(event)
-        .map(|_new| ())
-        .map_err(|error| error.to_string())
+    IdentityLog::verify(chain).map(|log| log.identity().clone())
 }
 
 /// What a new account is made of. The words are zeroed when dropped; the caller keeps the rest.
@@ -373,7 +203,8 @@ pub fn create(wall: UnixMs, rng: &mut impl CryptoRng) -> NewAccount {
     rng.fill_bytes(&mut *device_seed);
     rng.fill_bytes(&mut network_seed);
     rng.fill_bytes(&mut nonce);
-    let (recovery_words, recovery) = recovery::generate(rng);
+    let (recovery_words, words) = RecoveryWords::generate(rng);
+    let recovery = words.keys(0);
     let device = DeviceKey::from_seed(&device_seed);
     let op = IdentityOp::Genesis {
         nonce,

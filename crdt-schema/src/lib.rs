@@ -17,5 +17,6 @@ pub mod limits;
 pub mod permissions;
 pub mod policy;
 pub mod range;
+pub mod safety;
 pub mod templates;
 pub mod timeline;

@@ -20,14 +20,17 @@ pub const PADDED_BYTES_MIN: usize = 32;
 pub const PADDING_DOUBLES_UP_TO: usize = 32 * 1024;
 /// Above that, padded bodies are multiples of this many bytes.
 pub const PADDING_STEP_BYTES: usize = 8 * 1024;
-/// Bytes of the body of one authority operation.
-pub const AUTHORITY_BODY_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of the body of one authority operation: an identity chain of 64 events (30 KiB) beside 512 ids (16 KiB).
+pub const AUTHORITY_BODY_BYTES_MAX: usize = 48 * 1024;
 /// Ids listed by one operation (accepted ends, reaffirmed operations, deleted messages).
 pub const IDS_LISTED_MAX: usize = 512;
-/// Identity events embedded in one operation: genesis, devices, revocations of one account.
-pub const IDENTITY_CHAIN_MAX: usize = 32;
+/// Identity events embedded in one operation: genesis, devices, revocations of one account. A device added takes
+/// some 460 bytes, so that a whole chain fits an operation.
+pub const IDENTITY_CHAIN_MAX: usize = 64;
 /// Bytes of the body of one identity operation: a genesis has 177; a whole chain must fit one operation.
 pub const IDENTITY_BODY_BYTES_MAX: usize = 1024;
+/// Devices that one recovery revokes: they fit the body beside everything else.
+pub const RECOVER_REVOKED_MAX: usize = 20;
 /// Events between two signatures of one log in a range.
 pub const RANGE_SIGNATURE_SPACING_MAX: usize = 64;
 /// Events in one range.
@@ -70,5 +73,15 @@ pub const OWNER_SIGNATURES_MAX: usize = 2 * OWNERS_MAX;
 pub const EPOCH_LINK_BYTES_MAX: usize = 256;
 /// Bytes of an operation of a kind that this release does not know; it is kept and relayed.
 pub const UNKNOWN_OP_BYTES_MAX: usize = AUTHORITY_BODY_BYTES_MAX;
+/// Bytes of what the self document keeps of a community that the account is in: four peers with addresses.
+pub const BOOTSTRAP_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of the name of something that follows the account: a word, an id, and another.
+pub const KEPT_NAME_BYTES_MAX: usize = 80;
+/// Bytes of something that follows the account: a draft of the longest message.
+pub const KEPT_VALUE_BYTES_MAX: usize = TEXT_BYTES_MAX;
+/// Bytes of what the self document keeps of a contact: a whole identity chain, a name and addresses.
+pub const CONTACT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a read marker: an event's id as text.
+pub const READ_MARK_BYTES_MAX: usize = 52;
 /// The greatest level of rules that this release applies.
 pub const LEVEL_SUPPORTED: u16 = 1;

@@ -80,6 +80,13 @@ impl Permissions {
             | Self::SPEAK.0
             | Self::STREAM.0,
     );
+    /// What both sides of a direct conversation hold: everything but to admit, to remove and to manage.
+    pub const DIRECT: Self = Self(Self::MEMBER.0 & !Self::INVITE.0);
+    /// What everybody in a group conversation holds.
+    pub const GROUP: Self = Self::MEMBER;
+    /// What the owner of a group conversation holds: nothing over what others write.
+    pub const GROUP_OWNER: Self =
+        Self(Self::GROUP.0 | Self::KICK.0 | Self::MANAGE_CONTENT.0 | Self::MANAGE_COMMUNITY.0);
     /// Rights to write, whose loss is a denial (docs/protocol.md, "Denials limit writing").
     pub const WRITING: Self = Self(
         Self::VIEW.0
@@ -151,6 +158,19 @@ impl Rank {
     pub const OWNER: Self = Self(2_000_000);
     /// An owners' certificate: above owners.
     pub const CERTIFICATE: Self = Self(3_000_000);
+}
+
+/// What a scope of accounts is: all three are the same logs, epochs and sync under different rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum CommunityKind {
+    /// Roles, channels, invites.
+    #[default]
+    Community = 0,
+    /// A conversation of 2 to 32 accounts: every member may add, its creator may remove.
+    Group = 1,
+    /// A conversation of two accounts, or an account's own; nobody owns it, nobody else gets in.
+    Direct = 2,
 }
 
 /// What a channel is for.

@@ -17,7 +17,7 @@ pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloquy_ids::{AccountId, ChannelId, EventId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, EpochId, EventId, UnixMs};
 
 use crate::authority::AuthorityLog;
 use crate::body::Body;
@@ -115,6 +115,21 @@ impl Timeline {
         let purges = self.ledger.authority_changed(authority);
         let mut seeds = self.ledger.take_touched();
         seeds.extend(purges.into_iter().filter_map(|id| self.ledger.at(id)));
+        self.view.refresh(seeds, &mut self.ledger)
+    }
+
+    /// The same timeline, closed to epochs: see [`Self::close_epochs`].
+    #[must_use]
+    pub fn closed_to(mut self, epochs: &BTreeSet<EpochId>) -> Self {
+        self.view.close(epochs, &self.ledger);
+        self
+    }
+
+    /// Says under which epochs nothing can be read here, now or later: events without a body that are sealed under
+    /// one of them are not shown and not asked for.
+    pub fn close_epochs(&mut self, epochs: &BTreeSet<EpochId>) -> Changes {
+        let mut seeds = self.ledger.take_touched();
+        seeds.extend(self.view.close(epochs, &self.ledger));
         self.view.refresh(seeds, &mut self.ledger)
     }
 

@@ -8,10 +8,10 @@ use alloquy_schema::codec::{Canonical, DecodeError, Writer};
 use alloquy_schema::content::{ContentOp, Field, Value};
 use alloquy_schema::epoch::{WRAP_SEALED_BYTES, Wrap};
 use alloquy_schema::event::{Header, Kind, SignedEvent};
-use alloquy_schema::identity::{IdentityOp, NetworkCertificate, PrekeyRecord};
+use alloquy_schema::identity::{IdentityOp, NetworkCertificate, PrekeyRecord, Recovery};
 use alloquy_schema::limits::{
     AUTH_HEADS_MAX, BODY_BYTES_MAX, CONTENT_BYTES_MAX, DEPS_MAX, EMOJI_BYTES_MAX, LAMPORT_MAX,
-    TEXT_BYTES_MAX,
+    RECOVER_REVOKED_MAX, TEXT_BYTES_MAX,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -84,6 +84,12 @@ fn content_op() -> impl Strategy<Value = ContentOp> {
         }),
         id().prop_map(|id| ContentOp::Clear {
             field: Field::MemberAbout(AccountId(id))
+        }),
+        (text, text).prop_map(move |(name, text)| set(Field::Kept(name), Value::Text(text))),
+        (id(), vec(any::<u8>(), 0..40))
+            .prop_map(move |(id, bytes)| set(Field::Contact(AccountId(id)), Value::Bytes(bytes))),
+        id().prop_map(|id| ContentOp::Clear {
+            field: Field::DeviceName(DeviceId(id))
         }),
         (any::<u32>(), any::<u32>(), text).prop_map(|(at, remove, insert)| ContentOp::SpliceNote {
             at,
@@ -168,9 +174,57 @@ fn identity_op() -> impl Strategy<Value = IdentityOp> {
             recovery_wrap_key,
         },
     );
-    let unknown = (2_u8.., vec(any::<u8>(), 0..40))
-        .prop_map(|(tag, bytes)| IdentityOp::Unknown { tag, bytes });
-    prop_oneof![genesis, unknown]
+    let added = || {
+        (id(), certificate(), signature())
+            .prop_map(|(device, network, accepted)| (DeviceId(device), network, accepted))
+    };
+    let named = || id().prop_map(DeviceId);
+    let recovery = (
+        (id(), id(), id(), signature()),
+        prop::option::of((named(), certificate())),
+        vec(named(), 0..=RECOVER_REVOKED_MAX),
+    );
+    prop_oneof![
+        genesis,
+        added().prop_map(|(device, network, accepted)| IdentityOp::DeviceAdd {
+            device,
+            network,
+            accepted
+        }),
+        added().prop_map(|(device, network, accepted)| IdentityOp::HomeAdd {
+            device,
+            network,
+            accepted
+        }),
+        named().prop_map(|device| IdentityOp::DeviceRevoke { device }),
+        named().prop_map(|device| IdentityOp::HomeRemove { device }),
+        recovery.prop_map(
+            |((key, next_commitment, next_wrap_key, signature), add, revoke)| {
+                IdentityOp::Recover(Recovery {
+                    key,
+                    next_commitment,
+                    next_wrap_key,
+                    add,
+                    revoke,
+                    signature,
+                })
+            }
+        ),
+        (id(), id()).prop_map(|(commitment, wrap_key)| IdentityOp::RecoveryChange {
+            commitment,
+            wrap_key
+        }),
+        Just(IdentityOp::Close),
+        (9_u8.., vec(any::<u8>(), 0..40))
+            .prop_map(|(tag, bytes)| IdentityOp::Unknown { tag, bytes }),
+    ]
+}
+
+fn certificate() -> impl Strategy<Value = NetworkCertificate> {
+    (id(), signature()).prop_map(|(key, signature)| NetworkCertificate {
+        key: NetworkKey(key),
+        signature,
+    })
 }
 
 proptest! {

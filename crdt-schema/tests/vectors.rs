@@ -13,12 +13,18 @@
 mod accounts;
 #[path = "vectors/authority.rs"]
 mod authority;
+#[path = "vectors/content.rs"]
+mod content;
+#[path = "vectors/direct.rs"]
+mod direct;
 #[path = "vectors/encoding.rs"]
 mod encoding;
 #[path = "vectors/epochs.rs"]
 mod epochs;
 #[path = "vectors/events.rs"]
 mod events;
+#[path = "vectors/identities.rs"]
+mod identities;
 #[path = "vectors/ranges.rs"]
 mod ranges;
 

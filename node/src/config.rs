@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use alloquy_relay::Pass;
 
 use crate::error::RunError;
+use crate::home::HomeConfig;
 use crate::vault::KeySource;
 
 /// How to run the node of one data directory.
@@ -28,6 +29,8 @@ pub struct NodeConfig {
     pub announce: Vec<String>,
     /// Where the at-rest key comes from.
     pub key: KeySource,
+    /// Set: a home node, whose keys are made at the first start.
+    pub home: Option<HomeConfig>,
 }
 
 impl NodeConfig {
@@ -44,6 +47,7 @@ impl NodeConfig {
             relay_pass: None,
             announce: Vec::new(),
             key,
+            home: None,
         }
     }
     /// Whether a text is an address to listen on or to dial, before a node is started with it.

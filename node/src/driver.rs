@@ -307,6 +307,7 @@ fn kind_of(input: &Input) -> &'static str {
         Input::PeerDown(_) => "peer down",
         Input::Frame(..) => "frame",
         Input::Gossip(..) => "gossip",
+        Input::PeerNear(..) => "peer near",
         Input::PeerAddresses(..) => "peer addresses",
         Input::ListenAddresses(_) => "listen addresses",
         Input::Storage(..) => "storage",

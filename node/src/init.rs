@@ -1,5 +1,6 @@
 //! Making an account in a data directory.
 
+use alloquy_core::Founded;
 use alloquy_ids::{AccountId, DeviceId};
 use zeroize::Zeroizing;
 
@@ -19,7 +20,7 @@ pub struct Initialised {
     pub device: DeviceId,
     /// What locks the store.
     pub at_rest: KeyOrigin,
-    /// 12 BIP-39 words, to be shown once; `None` when they are kept.
+    /// 12 BIP-39 words, to be shown once; `None` when they are kept, or the account has its words already.
     pub recovery_words: Option<Zeroizing<String>>,
 }
 
@@ -56,6 +57,40 @@ pub fn init(
         founded.keep_recovery_words();
     }
     let recovery_words = Zeroizing::new(std::mem::take(&mut founded.recovery_words));
+    let at_rest = create(config, &founded)?;
+    Ok(Initialised {
+        account: founded.account,
+        device: founded.device,
+        at_rest,
+        recovery_words: match words {
+            RecoveryWords::Shown => Some(recovery_words),
+            RecoveryWords::Kept => None,
+        },
+    })
+}
+
+/// Makes the keys of a home node in an empty data directory. Nobody is asked for a name, and the recovery words of
+/// its keys are forgotten: whoever loses its disk pairs a new one.
+///
+/// # Errors
+/// As [`init`].
+pub(crate) fn init_home(config: &NodeConfig) -> Result<KeyOrigin, InitError> {
+    let failed = |error| InitError::Directory {
+        path: config.data_dir.clone(),
+        error,
+    };
+    let mut rng = crate::entropy::seeded().map_err(failed)?;
+    let mut founded = alloquy_core::found_home(Clock::start().now(), &mut rng);
+    drop(Zeroizing::new(std::mem::take(&mut founded.recovery_words)));
+    create(config, &founded)
+}
+
+/// Writes the first records; the store appears last and whole.
+fn create(config: &NodeConfig, founded: &Founded) -> Result<KeyOrigin, InitError> {
+    let failed = |error| InitError::Directory {
+        path: config.data_dir.clone(),
+        error,
+    };
     let dir = DataDir::create(&config.data_dir).map_err(failed)?;
     let lock = DirLock::acquire(&dir)?;
     if dir.store().exists() {
@@ -63,13 +98,5 @@ pub fn init(
     }
     let unlocked = vault::create(&dir, &config.key)?;
     Store::create(&dir, &lock, &unlocked.key, &founded.writes)?;
-    Ok(Initialised {
-        account: founded.account,
-        device: founded.device,
-        at_rest: unlocked.origin,
-        recovery_words: match words {
-            RecoveryWords::Shown => Some(recovery_words),
-            RecoveryWords::Kept => None,
-        },
-    })
+    Ok(unlocked.origin)
 }

@@ -7,7 +7,7 @@
 //! Everything that blocks or fails lives here; everything that decides lives in `alloquy-core`. The
 //! driver feeds the core one input at a time and carries out every output before the next.
 //!
-//! Entry points: [`init`] makes an account in a data directory, [`run`] serves it until told to stop,
+//! Entry points: [`init`] makes an account in a data directory, [`link()`] and [`restore`] bring one there, [`run`] serves it until told to stop,
 //! [`start`] does the same for a program that wants a [`NodeHandle`] of its own, [`RpcClient`] talks to
 //! a node that another process runs, [`doctor`] looks at a data directory from outside.
 //!
@@ -22,7 +22,9 @@ pub mod doctor;
 pub(crate) mod driver;
 mod entropy;
 pub mod error;
+pub mod home;
 pub mod init;
+pub mod link;
 pub mod memory;
 pub mod network;
 pub mod node;
@@ -35,7 +37,9 @@ pub use client::{Changes, NodeHandle};
 pub use config::NodeConfig;
 pub use doctor::doctor;
 pub use error::{InitError, RunError};
+pub use home::HomeConfig;
 pub use init::{Initialised, RecoveryWords, init};
+pub use link::{OtherDevices, Recovering, link, restore};
 pub use node::{Running, run, start};
 pub use rpc::RpcClient;
 pub use vault::{KeyOrigin, KeySource, Passphrase};

@@ -33,6 +33,7 @@ mod dials;
 mod faults;
 mod frames;
 mod gossip;
+mod improve;
 mod pulse;
 mod reach;
 mod redial;
@@ -57,7 +58,7 @@ use zeroize::Zeroizing;
 use circuits::Circuits;
 use task::{Settings, Task};
 
-pub(crate) use address::{path_kind, relay_of};
+pub(crate) use address::{named_place, path_kind, relay_of};
 pub use reach::{Family, Mapping, Reachability};
 pub use relays::RelayState;
 

@@ -1,6 +1,7 @@
 //! Starting, serving and ending a node.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +23,7 @@ use crate::connections::Connections;
 use crate::data_dir::{DataDir, read_if_there, write_private};
 use crate::driver::{Clock, Driver, MESSAGES_MAX, wall};
 use crate::error::RunError;
+use crate::home::HomeTasks;
 use crate::network::{CoMembers, Network, NetworkConfig, NetworkState, StartError};
 use crate::rpc::RpcServer;
 use crate::store::{DirLock, Store};
@@ -34,6 +36,7 @@ pub struct Running {
     facts: Arc<Facts>,
     rpc: RpcServer,
     stop: Option<oneshot::Sender<()>>,
+    home: Option<HomeTasks>,
     driver: JoinHandle<Result<(), RunError>>,
 }
 
@@ -50,6 +53,12 @@ impl Running {
         self.facts.report(&self.door.snapshot.borrow().common)
     }
 
+    /// Where the page of a home node is shown.
+    #[must_use]
+    pub fn home_page(&self) -> Option<SocketAddr> {
+        self.home.as_ref().and_then(HomeTasks::page)
+    }
+
     /// Clients that are shown something of their own: they watch windows, or did.
     #[cfg(test)]
     pub(crate) fn watching(&self) -> usize {
@@ -61,6 +70,7 @@ impl Running {
     /// # Errors
     /// The node had ended by a fault before.
     pub async fn shutdown(mut self) -> Result<(), RunError> {
+        self.home = None;
         self.rpc.close();
         if self.stop.take().is_some_and(|stop| stop.send(()).is_err()) {
             tracing::debug!("the driver had ended before");
@@ -161,13 +171,19 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         facts: Arc::clone(&facts),
     };
     let driver = tokio::spawn(driver.run(stopped));
-    Ok(Running {
+    let mut running = Running {
         door,
         facts,
         rpc,
         stop: Some(stop),
+        home: None,
         driver,
-    })
+    };
+    if let Some(home) = &config.home {
+        let facts = Arc::clone(&running.facts);
+        running.home = Some(HomeTasks::start(home, &running.door, facts).await?);
+    }
+    Ok(running)
 }
 
 /// [`start`], then `ready` once, then serves until `shutdown` resolves or the node fails.
@@ -216,13 +232,16 @@ struct Restored {
 
 /// Everything of the start that blocks.
 fn restore(dir: &DataDir, config: &NodeConfig, clock: Clock) -> Result<Restored, RunError> {
-    if !dir.store().exists() {
-        return Err(RunError::NoAccount(dir.path().to_owned()));
-    }
     let failed = |error| RunError::Directory {
         path: dir.path().to_owned(),
         error,
     };
+    if !dir.store().exists() {
+        if config.home.is_none() {
+            return Err(RunError::NoAccount(dir.path().to_owned()));
+        }
+        crate::init::init_home(config).map_err(|error| RunError::Internal(error.to_string()))?;
+    }
     // Narrows the permissions of a directory that was unpacked too wide.
     DataDir::create(dir.path()).map_err(failed)?;
     let lock = DirLock::acquire(dir)?;
@@ -231,10 +250,13 @@ fn restore(dir: &DataDir, config: &NodeConfig, clock: Clock) -> Result<Restored,
     let mut rng = crate::entropy::seeded().map_err(failed)?;
     let port = own_port(dir, &mut rng).map_err(failed)?;
     let node = Node::restore(opened.records.into_iter(), opened.nonce, clock.now(), rng);
-    let node = node.map_err(|error: RestoreError| RunError::Restore {
+    let mut node = node.map_err(|error: RestoreError| RunError::Restore {
         path: dir.store(),
         error,
     })?;
+    if let Some(home) = &config.home {
+        node.become_home(home.quota);
+    }
     Ok(Restored {
         store: opened.store,
         node,
@@ -317,6 +339,11 @@ impl Facts {
         self.network.borrow().clone()
     }
 
+    /// Bytes of the store's file.
+    pub(crate) fn store_bytes(&self) -> u64 {
+        std::fs::metadata(&self.store).map_or(0, |metadata| metadata.len())
+    }
+
     /// Remembers how the last commit went.
     pub(crate) fn note_storage(&self, outcome: &Result<(), StorageError>) {
         let error = outcome.as_ref().err().cloned();
@@ -343,6 +370,8 @@ impl Facts {
             name: None,
             address: paths.first().cloned().unwrap_or_default(),
         };
+        let all = snapshot.communities.values();
+        let joined = all.filter(|view| view.direct.is_none()).count();
         StatusReport {
             ready: true,
             account: self.account,
@@ -354,8 +383,8 @@ impl Facts {
             since: self.since,
             peers: network.peers.iter().map(peer).collect(),
             listen: network.listen,
-            communities: u32::try_from(snapshot.communities.len()).unwrap_or(u32::MAX),
-            store_bytes: std::fs::metadata(&self.store).map_or(0, |metadata| metadata.len()),
+            communities: u32::try_from(joined).unwrap_or(u32::MAX),
+            store_bytes: self.store_bytes(),
             at_rest: self.at_rest,
         }
     }

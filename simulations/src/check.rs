@@ -61,6 +61,9 @@ fn disagreement(world: &World<'_>, replicas: &Replicas, community: CommunityId) 
             ));
         }
     }
+    if reference.conversation {
+        return None;
+    }
     let absent = reference.members.iter().find(|account| {
         let seat = world.seat_of(**account);
         seat.is_some_and(|seat| {

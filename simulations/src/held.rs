@@ -19,6 +19,7 @@ const ACCOUNT: u8 = 2;
 const COMMUNITY: u8 = 3;
 const EVENTS: u8 = 0x10;
 const EPOCH: u8 = 0x11;
+const HOME: u8 = 0x25;
 /// Ranges of one row.
 const RANGES_MAX: usize = 256;
 /// Bytes of one of them.
@@ -48,6 +49,12 @@ pub fn device_key(records: &Records) -> (DeviceKey, [u8; 32]) {
 pub fn communities(records: &Records) -> Vec<CommunityId> {
     let id = |(key, _): (&Bytes, &Bytes)| key[1..].try_into().map(CommunityId).ok();
     of_kind(records, COMMUNITY).filter_map(id).collect()
+}
+
+/// Whether the store is a home node's.
+#[must_use]
+pub fn is_home(records: &Records) -> bool {
+    of_kind(records, HOME).next().is_some()
 }
 
 /// Keys of epochs.

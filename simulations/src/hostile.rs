@@ -8,6 +8,7 @@
 //!
 //! Deliberately not here: rogues that break a cipher, and rates, which the nodes' own tests count.
 
+mod home;
 mod rogue;
 mod tricks;
 
@@ -23,13 +24,14 @@ use rand_chacha::ChaCha20Rng;
 use crate::check;
 use crate::draw::Draw;
 use crate::held;
-use crate::machine::{Birth, Machine, Maker, Records};
+use crate::machine::{Birth, HOME_NAME, Machine, Maker, Records};
 use crate::net::Weather;
 use crate::panics;
 use crate::replica;
 use crate::report::Outcome;
 use crate::trace::Trace;
 use crate::world::{CANARY, World};
+pub use home::HOME_TRICKS;
 pub use rogue::{TRICKS, Trick};
 
 /// Names of rogues begin with this.
@@ -51,6 +53,8 @@ pub struct Plan {
     pub removal: bool,
     /// Messages of the honest.
     pub messages: u64,
+    /// The one rogue is no member but the first one's home node.
+    pub home: bool,
     weather: Weather,
 }
 
@@ -74,6 +78,7 @@ impl Plan {
             rogues: (0..count).map(|_| tricks(&mut draw)).collect(),
             removal: draw.chance(700),
             messages: draw.between(15, 40),
+            home: false,
             weather: Weather {
                 loss: small(300, &mut draw),
                 duplicate: small(300, &mut draw),
@@ -96,7 +101,7 @@ struct Rogues<'a> {
 impl Maker for Rogues<'_> {
     fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String> {
         let birth = self.inner.found(name, now, rng)?;
-        if name.starts_with(ROGUE) {
+        if name.starts_with(ROGUE) || name == HOME_NAME {
             let mut made = self.made.lock().expect("nobody panics while holding it");
             let number = made.len();
             made.insert(birth.account, number);
@@ -135,7 +140,16 @@ impl Maker for Rogues<'_> {
 /// Runs a seed once.
 #[must_use]
 pub fn seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
-    let plan = Plan::new(seed);
+    run_once(seed, Plan::new(seed), maker, trace)
+}
+
+/// The same with a home node that does not keep to the program.
+#[must_use]
+pub fn home_seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
+    run_once(seed, Plan::with_home(seed), maker, trace)
+}
+
+fn run_once(seed: u64, plan: Plan, maker: &dyn Maker, trace: Trace) -> Outcome {
     let rogues = Rogues {
         inner: maker,
         seed,
@@ -234,7 +248,12 @@ impl Run<'_> {
             self.world.add_node(&format!("n{seat}"), 0)?;
         }
         for (number, seat) in self.rogue_seats().enumerate() {
-            self.world.add_node(&format!("{ROGUE}{number}"), 0)?;
+            let name = if self.plan.home {
+                HOME_NAME.to_owned()
+            } else {
+                format!("{ROGUE}{number}")
+            };
+            self.world.add_node(&name, 0)?;
             self.world.distrust(seat);
         }
         let create = Command::CreateCommunity {
@@ -262,7 +281,12 @@ impl Run<'_> {
         let Reply::Invite { invite: link, .. } = self.must(0, invite)? else {
             return Err("invite: a reply of another shape".to_owned());
         };
-        for seat in 1..self.world.seats() {
+        let members = if self.plan.home {
+            self.plan.honest
+        } else {
+            self.world.seats()
+        };
+        for seat in 1..members {
             let joined = self.must(seat, Command::Join { link: link.clone() });
             // What one rogue does to another's joining is their affair.
             if seat < self.plan.honest {
@@ -270,6 +294,9 @@ impl Run<'_> {
             }
         }
         // A way that somebody withholds for good: the two hear each other through others alone.
+        if self.plan.home {
+            self.pair_home()?;
+        }
         self.world.net.wall(0, self.plan.honest - 1);
         self.world.run_for(5_000);
         Ok(())
@@ -301,7 +328,7 @@ impl Run<'_> {
             after_removal,
         });
         // Rogues talk too: what they do to their own frames is done to something.
-        if self.draw.chance(300) {
+        if !self.plan.home && self.draw.chance(300) {
             let rogues: Vec<_> = self.rogue_seats().collect();
             if let Some(rogue) = self.draw.pick(&rogues).copied() {
                 let command = Command::Send {
@@ -380,6 +407,7 @@ impl Run<'_> {
                 .map(|text| ("convergence", text))
                 .or_else(|| self.unwritten(&replicas));
             match wrong {
+                None if self.plan.home => return self.home_reads_nothing(),
                 None => return self.secrecy(),
                 Some((checker, text)) if self.world.now() >= end => {
                     return self.world.violation(checker, None, text);

@@ -50,13 +50,20 @@ pub trait Maker: Sync {
     ) -> Result<Box<dyn Machine>, String>;
 }
 
+/// A node of this name is a home node.
+pub const HOME_NAME: &str = "home";
+
 /// The real core.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Core;
 
 impl Maker for Core {
     fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String> {
-        let founded = alloquy_core::found(name, now, rng).map_err(|error| error.to_string())?;
+        let founded = if name == HOME_NAME {
+            alloquy_core::found_home(now, rng)
+        } else {
+            alloquy_core::found(name, now, rng).map_err(|error| error.to_string())?
+        };
         let mut records = Records::new();
         for write in founded.writes {
             match write {

@@ -25,6 +25,8 @@ pub struct Replica {
 /// One community at one node.
 #[derive(Clone, Debug, Default)]
 pub struct View {
+    /// Whether it is a conversation: whoever has not accepted the request does not have it.
+    pub conversation: bool,
     /// Members.
     pub members: BTreeSet<AccountId>,
     /// Members of whom two copies are said to write.
@@ -56,6 +58,15 @@ pub fn read(
         let head = format!("{} / {}", community.name, community.topic);
         view.shared.insert("name and topic".to_owned(), vec![head]);
         replica.communities.insert(id, view);
+    }
+    let directs = world
+        .snapshot(seat)
+        .map(|snapshot| snapshot.directs.clone())
+        .unwrap_or_default();
+    for direct in directs.iter() {
+        let mut view = read_community(world, seat, direct.community, threads).map_err(fault)?;
+        view.conversation = true;
+        replica.communities.insert(direct.community, view);
     }
     Ok(replica)
 }

@@ -4,12 +4,13 @@ mod deed;
 
 use std::sync::Arc;
 
-use alloquy_api::Reply;
 use alloquy_api::command::{
     AccountRef, Availability, ChannelKind, ChannelRef, Command, CommunityRef, NoteSplice,
     OverwriteRef, ProfileChange, RoleRef,
 };
+use alloquy_api::reply::DirectKind;
 use alloquy_api::snapshot::CommunitySnapshot;
+use alloquy_api::{PersonalCommand, Reply};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId};
 
 use crate::draw::Draw;
@@ -100,9 +101,15 @@ impl Workload {
             .snapshot(seat)
             .map(|snapshot| snapshot.communities.clone())
             .unwrap_or_default();
-        let communities: Vec<_> = shown.into_iter().collect();
+        // Conversations are in no list that the checkers read.
+        let communities: Vec<_> = shown
+            .into_iter()
+            .filter(|(_, community)| community.direct.is_none())
+            .collect();
         match deed {
             Deed::Join => return self.join(world, seat),
+            Deed::WriteTo => return self.write_to(world, seat),
+            Deed::Accept => return self.accept(world, seat),
             Deed::CreateCommunity => {
                 let name = self.name("club");
                 world.order(
@@ -164,6 +171,55 @@ impl Workload {
             return false;
         };
         world.order(seat, Some(community), Command::Join { link });
+        true
+    }
+
+    /// Writes to somebody of a shared community, or opens the conversation first.
+    fn write_to(&mut self, world: &mut World<'_>, seat: usize) -> bool {
+        let own = world.account(seat);
+        let Some(snapshot) = world.snapshot(seat) else {
+            return false;
+        };
+        let shared = snapshot.communities.values();
+        let shared = shared.filter(|community| community.direct.is_none());
+        let others: Vec<_> = shared
+            .flat_map(|community| community.members.iter())
+            .map(|member| member.account)
+            .filter(|account| *account != own)
+            .collect();
+        let Some(other) = self.draw.pick(&others).copied() else {
+            return false;
+        };
+        let held = snapshot
+            .directs
+            .iter()
+            .find(|direct| direct.kind == DirectKind::Two && direct.accounts == [other]);
+        let (community, command) = match held {
+            Some(direct) => {
+                let channel = ChannelRef(direct.channel.to_string());
+                let text = self.text(0);
+                (Some(direct.community), Command::Send { channel, text })
+            }
+            None => {
+                let account = AccountRef(other.to_string());
+                let order = PersonalCommand::Dm { account };
+                (None, Command::Personal { order })
+            }
+        };
+        world.order(seat, community, command);
+        true
+    }
+
+    /// Accepts the oldest request.
+    fn accept(&mut self, world: &mut World<'_>, seat: usize) -> bool {
+        let snapshot = world.snapshot(seat);
+        let oldest = snapshot.and_then(|snapshot| Some(snapshot.dm_requests.first()?.account));
+        let Some(account) = oldest else {
+            return false;
+        };
+        let account = AccountRef(account.to_string());
+        let order = PersonalCommand::DmAccept { account };
+        world.order(seat, None, Command::Personal { order });
         true
     }
 

@@ -90,12 +90,14 @@ impl Machine for BrokenCore {
                         mut messages,
                         complete,
                         complete_since,
+                        confirmed,
                     } => {
                         messages.extend(messages.last().cloned());
                         Reply::History {
                             messages,
                             complete,
                             complete_since,
+                            confirmed,
                         }
                     }
                     other => other,

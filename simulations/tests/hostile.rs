@@ -2,7 +2,7 @@
 
 use alloquy_core::{Input, Now, Output, Verdict};
 use alloquy_ids::MonoMs;
-use alloquy_sim::hostile::{Plan, TRICKS, seed_once, seed_twice};
+use alloquy_sim::hostile::{HOME_TRICKS, Plan, TRICKS, home_seed_once, seed_once, seed_twice};
 use alloquy_sim::machine::{Birth, Core, Machine, Maker, Records};
 use alloquy_sim::trace::Trace;
 use rand_chacha::ChaCha20Rng;
@@ -25,6 +25,21 @@ fn the_honest_agree_whatever_the_others_do() {
         tricks.extend(Plan::new(seed).rogues.into_iter().flatten());
     }
     assert_eq!(tricks.len(), TRICKS.len(), "every trick was tried");
+}
+
+#[test]
+fn members_agree_whatever_a_home_node_does_and_it_reads_nothing() {
+    let mut tricks = BTreeSet::new();
+    for seed in SEEDS {
+        let outcome = home_seed_once(seed, &Core, Trace::default());
+        assert!(
+            outcome.violations.is_empty(),
+            "seed {seed}: {:?}",
+            outcome.violations
+        );
+        tricks.extend(Plan::with_home(seed).rogues.into_iter().flatten());
+    }
+    assert_eq!(tricks.len(), HOME_TRICKS.len(), "every trick was tried");
 }
 
 /// What an honest node may get wrong.

@@ -11,7 +11,7 @@ use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::identity::{self, NewAccount};
 use alloquy_schema::keys::DeviceKey;
-use alloquy_schema::permissions::{HistoryPolicy, Permissions, Rank};
+use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions, Rank};
 use anyhow::{Context, ensure};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
@@ -75,6 +75,8 @@ impl Draft {
             founder: vec![draft.founder.genesis.clone()],
             history: HistoryPolicy::All,
             everyone: Permissions::MEMBER,
+            kind: CommunityKind::Community,
+            pair: None,
         });
         let key = draft.founder.device.clone();
         draft.add(&key, &[], &genesis)?;

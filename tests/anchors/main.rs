@@ -10,6 +10,7 @@ mod catch_up;
 mod corpus;
 mod crowd;
 mod disk;
+mod home;
 mod latency;
 mod nothing_new;
 mod ranges;
@@ -29,6 +30,7 @@ type Bench = fn() -> anyhow::Result<Vec<Line>>;
 
 const BENCHES: &[(&str, Bench)] = &[
     ("catch-up", || catch_up::missed(catch_up::REAL)),
+    ("home", || home::blind(home::REAL)),
     ("nothing-new", || {
         nothing_new::nothing_new(nothing_new::CHANNELS)
     }),

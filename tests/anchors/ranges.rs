@@ -13,7 +13,7 @@ use alloquy_schema::epoch::{EpochKey, EpochSecret, pad, sealed_len};
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::identity::{self, NewAccount};
 use alloquy_schema::keys::DeviceKey;
-use alloquy_schema::permissions::{ChannelKind, HistoryPolicy, Permissions};
+use alloquy_schema::permissions::{ChannelKind, CommunityKind, HistoryPolicy, Permissions};
 use alloquy_schema::range::{BodyMode, Packing, SignedRange};
 use alloquy_schema::timeline::Timeline;
 use anyhow::ensure;
@@ -89,6 +89,8 @@ impl Community {
             founder: vec![members[0].genesis.clone()],
             history: HistoryPolicy::All,
             everyone: Permissions::VIEW | Permissions::READ_HISTORY | Permissions::SEND,
+            kind: CommunityKind::Community,
+            pair: None,
         });
         let mut last = operation(&genesis, founder, ScopeId::ZERO, None)?;
         let mut authority = AuthorityLog::new(last.clone())?;

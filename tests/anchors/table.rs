@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use alloquy_api::{Command, CommandError, CommandId, Event, Reply};
-use alloquy_core::{GossipId, Input, Node, Now, Origin, Output, TaskId, Write};
+use alloquy_core::{Founded, GossipId, Input, Node, Now, Origin, Output, TaskId, Write};
 use alloquy_ids::{MonoMs, NetworkKey, UnixMs};
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -36,6 +36,29 @@ struct Seat {
     shown: usize,
     disk: Option<Disk>,
     spent: Spent,
+}
+
+impl Seat {
+    fn of(founded: Founded, now: Now, rng: ChaCha20Rng, seat: usize) -> anyhow::Result<Self> {
+        let mut records = BTreeMap::new();
+        for write in founded.writes {
+            match write {
+                Write::Put(key, value) => drop(records.insert(key, value)),
+                Write::Delete(key) => drop(records.remove(&key)),
+            }
+        }
+        let node = Node::restore(records.into_iter(), [seat as u8; 32], now, rng)?;
+        let key = alloquy_schema::keys::DeviceKey::from_seed(&founded.network_seed).public();
+        Ok(Self {
+            node,
+            key: NetworkKey(key),
+            awake: true,
+            done: BTreeMap::new(),
+            shown: 0,
+            disk: None,
+            spent: Spent::default(),
+        })
+    }
 }
 
 /// Time that a seat has used, since it was given a disk.
@@ -86,24 +109,7 @@ impl Table {
         for seat in 0..count {
             let mut rng = ChaCha20Rng::seed_from_u64(seat as u64);
             let founded = alloquy_core::found(&format!("member {seat}"), now, &mut rng)?;
-            let mut records = BTreeMap::new();
-            for write in founded.writes {
-                match write {
-                    Write::Put(key, value) => drop(records.insert(key, value)),
-                    Write::Delete(key) => drop(records.remove(&key)),
-                }
-            }
-            let node = Node::restore(records.into_iter(), [seat as u8; 32], now, rng)?;
-            let key = alloquy_schema::keys::DeviceKey::from_seed(&founded.network_seed).public();
-            seats.push(Seat {
-                node,
-                key: NetworkKey(key),
-                awake: true,
-                done: BTreeMap::new(),
-                shown: 0,
-                disk: None,
-                spent: Spent::default(),
-            });
+            seats.push(Seat::of(founded, now, rng, seat)?);
         }
         let seat_of = seats.iter().map(|seat| seat.key).zip(0..).collect();
         let mut table = Self {
@@ -121,6 +127,17 @@ impl Table {
             table.give(seat, Input::ListenAddresses(vec![address]));
         }
         Ok(table)
+    }
+
+    /// One more seat, of a home node that nobody has paired with.
+    pub(crate) fn add_home(&mut self) -> anyhow::Result<usize> {
+        let (seat, now) = (self.seats.len(), self.now());
+        let mut rng = ChaCha20Rng::seed_from_u64(seat as u64);
+        let founded = alloquy_core::found_home(now, &mut rng);
+        let new = Seat::of(founded, now, rng, seat)?;
+        self.seat_of.insert(new.key, seat);
+        self.seats.push(new);
+        Ok(seat)
     }
 
     fn now(&self) -> Now {

@@ -134,6 +134,7 @@ impl World {
             complete: true,
             read: Some(message_id(MESSAGES - 1)),
             typing: Vec::new(),
+            ..WindowSnapshot::default()
         })
     }
 
@@ -220,6 +221,7 @@ fn community(number: usize, members: Arc<Vec<MemberView>>) -> CommunitySnapshot 
         category: None,
         position: at as i64,
         private: false,
+        since_join: false,
         unread: (at as u32 * 7) % 5,
         mentions: 0,
         rights: rights(),

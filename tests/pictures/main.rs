@@ -78,13 +78,7 @@ fn main() -> anyhow::Result<()> {
     let link = window.copied();
     window.press("Escape");
 
-    let friends: Vec<Peer> = ["tomasz", "健二"]
-        .iter()
-        .map(|name| Peer::started(root.path(), name))
-        .collect();
-    for friend in &friends {
-        friend.line(&format!("join {link}"));
-    }
+    let friends = friends(root.path(), &link);
     for (who, text) in CONVERSATION {
         let text = text.replace('\\', "\\\\").replace('"', "\\\"");
         let text = text.replace('\n', "\\n");
@@ -111,6 +105,22 @@ fn main() -> anyhow::Result<()> {
     resize(&mut window, 720, 480);
     shoot(&mut window, "narrow")?;
     resize(&mut window, 1280, 800);
+    direct(&mut window, &friends[0]);
+    shoot(&mut window, "direct")?;
+    window.click("About this conversation");
+    window.click("Compare safety words");
+    window.sees("The safety words as a picture to compare");
+    shoot(&mut window, "verify")?;
+    window.press("Escape");
+    window.press("Escape");
+    window.press("Ctrl+Comma");
+    window.must(&json!({"do": "click", "name": "Devices", "role": "Button"}));
+    window.click("Link a device");
+    window.sees_part("The code is ");
+    shoot(&mut window, "link-device")?;
+    window.press("Escape");
+    window.press("Escape");
+    window.must(&json!({"do": "click", "part": "Lamp post"}));
     window.press("Ctrl+Comma");
     window.must(&json!({"do": "click", "part": "Appearance"}));
     shoot(&mut window, "settings")?;
@@ -119,6 +129,35 @@ fn main() -> anyhow::Result<()> {
     shoot(&mut window, "main-light")?;
     window.close();
     Ok(())
+}
+
+/// Two more people on nodes of their own, let in by the link.
+fn friends(root: &Path, link: &str) -> Vec<Peer> {
+    let names = ["tomasz", "健二"].iter();
+    let friends: Vec<_> = names.map(|name| Peer::started(root, name)).collect();
+    for friend in &friends {
+        friend.line(&format!("join {link}"));
+    }
+    friends
+}
+
+/// A conversation with a friend, who lets it in.
+fn direct(window: &mut Window, friend: &Peer) {
+    window.press("Ctrl+N");
+    window.must(&json!({"do": "click", "part": "tomasz, from Lamp post"}));
+    window.click("Write to tomasz");
+    window.sees("Message tomasz");
+    window
+        .compose()
+        .write("Do you still have a fuse for the cellar?");
+    window.press("Enter");
+    alloquy_tests::eventually("the friend is asked", || {
+        let asked = friend.line("dm requests").to_string();
+        asked.contains("fuse").then_some(())
+    });
+    friend.line("dm accept Mira");
+    friend.line("send @Mira \"Two. They are in the grey box, take both.\"");
+    window.sees_part("in the grey box, take both");
 }
 
 fn resize(window: &mut Window, width: u32, height: u32) {

@@ -221,6 +221,34 @@ impl Lab {
         );
     }
 
+    /// From now on the router lets nothing through between two sites, until [`Lab::let_through`].
+    ///
+    /// # Panics
+    /// When the rule can not be made.
+    pub fn keep_apart(&self, one: &Host, other: &Host) {
+        let (one, other) = (&one.outside, &other.outside);
+        rules(
+            &self.name("router"),
+            &format!(
+                "table ip apart {{
+                    chain through {{
+                        type filter hook forward priority 0; policy accept;
+                        ip saddr {one} ip daddr {other} drop
+                        ip saddr {other} ip daddr {one} drop
+                    }}
+                }}"
+            ),
+        );
+    }
+
+    /// Ends [`Lab::keep_apart`].
+    ///
+    /// # Panics
+    /// When nothing is kept apart.
+    pub fn let_through(&self) {
+        rules(&self.name("router"), "delete table ip apart");
+    }
+
     /// A namespace on the router, with the addresses of its site.
     fn site(&mut self, name: &str, family: Family, line: &Line) -> (String, u8) {
         self.sites += 1;
@@ -344,6 +372,24 @@ impl Host {
         Peer::init(root, name)
             .with_arguments(&[&["--no-mdns"], arguments].concat())
             .behind(&self.prefix())
+    }
+
+    /// Gives a machine behind a box another address on its inside.
+    ///
+    /// # Panics
+    /// When it can not be given.
+    pub fn move_inside(&self) {
+        let namespace = &self.namespace;
+        run(&[
+            "ip",
+            "-n",
+            namespace,
+            "addr",
+            "add",
+            "192.168.7.3/24",
+            "dev",
+            "eth",
+        ]);
     }
 
     /// Routes of this machine that lead anywhere.

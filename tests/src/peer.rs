@@ -1,6 +1,7 @@
 //! One account with its node: a data directory, and a process that comes and goes.
 
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -63,6 +64,39 @@ impl Peer {
             "{made}"
         );
         peer
+    }
+
+    /// `init --json` in this data directory, with these arguments and this on standard input.
+    ///
+    /// # Panics
+    /// When it can not be started.
+    #[must_use]
+    pub fn init_with(&self, arguments: &[&str], typed: &str) -> Told {
+        let mut command = match self.prefix.split_first() {
+            None => node_command(),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(node_program());
+                command.env("ALLOQUY_NO_KEYCHAIN", "1");
+                command
+            }
+        };
+        command.arg("init").arg("--data").arg(&self.folder);
+        let mut child = command
+            .arg("--json")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("init can be started");
+        let mut input = child.stdin.take().expect("its input is a pipe");
+        input
+            .write_all(typed.as_bytes())
+            .expect("it reads what is typed");
+        drop(input);
+        let output = child.wait_with_output().expect("init ends");
+        Ended::of(&output).told()
     }
 
     /// Makes an account and starts its node.

@@ -13,8 +13,12 @@ mod carrier;
 mod cli;
 #[path = "all/crash.rs"]
 mod crash;
+#[path = "all/devices.rs"]
+mod devices;
 #[path = "all/first_run.rs"]
 mod first_run;
+#[path = "all/home.rs"]
+mod home;
 #[path = "all/lan.rs"]
 mod lan;
 #[path = "all/meddler.rs"]

@@ -2,12 +2,13 @@
 
 use alloquy_api::Command;
 use alloquy_api::command::{Availability, WindowAt};
+use alloquy_api::personal::PersonalCommand;
 use alloquy_ids::{ChannelId, CommunityId, EventId, InviteId};
 use egui::{Key, KeyboardShortcut, Modifiers};
 use strum::{EnumDiscriminants, VariantArray};
 
 use crate::settings::{Notify, ThemeChoice};
-use crate::state::{Direction, Look, Order, Overlay, Slot};
+use crate::state::{Direction, Heard, Look, Order, Overlay, Rule, Slot};
 
 /// One thing done. Views make them, [`crate::UiState::apply`] carries them out.
 #[derive(Clone, Debug, PartialEq, EnumDiscriminants)]
@@ -21,6 +22,8 @@ pub enum Action {
     GoCommunityNumber(u8),
     /// Shows the next or the previous community of the rail.
     StepCommunity(Direction),
+    /// Shows the list of conversations, at the one last seen.
+    GoDirects,
     /// Shows a channel.
     GoChannel(CommunityId, ChannelId),
     /// Shows the next or the previous channel of the list.
@@ -105,6 +108,8 @@ pub enum Action {
     InspectInvite(String),
     /// Joins by a link.
     Join(String),
+    /// Asks to be let into a community that is announced on the local network.
+    JoinNearby(CommunityId),
     /// Makes an invite link.
     MakeInvite(CommunityId, Option<u32>, Option<u64>),
     /// Takes an invite link back.
@@ -115,6 +120,8 @@ pub enum Action {
     CreateChannel(CommunityId, String, bool),
     /// Mutes a channel or lets it be heard.
     ToggleMute(ChannelId),
+    /// Makes a rule of when the desktop is told of a conversation, a community or a channel.
+    SetRule(Heard, Rule),
     /// Does something to a member, a role or a channel, as the menu of it offers; what is told when it is done.
     Moderate(Box<Command>, String),
     /// Changes what a community is run with: roles, permissions, invites, rules.
@@ -123,6 +130,18 @@ pub enum Action {
     Look(Look),
 
     // ---- oneself
+    /// Gives an order about conversations, contacts, devices, recovery words or home nodes.
+    Personal(Box<PersonalCommand>),
+    /// Makes this computer a device of an account, by the code or link that another device shows.
+    LinkThisDevice(String),
+    /// Leaves that.
+    StopLinking,
+    /// Brings an account back by its recovery words, from where it may be found; whether its other devices end.
+    Restore(String, String, bool),
+    /// Puts the reminder to find the recovery words again off.
+    PutCheckOff,
+    /// Puts the hint about home nodes away.
+    ReadHomeHint,
     /// Makes the account of a first run.
     CreateAccount(String),
     /// Opens a sealed store.
@@ -163,7 +182,11 @@ pub enum Action {
     OpenLink(String),
     /// Dismisses a message about what happened.
     DismissToast(u64),
-    /// Closes the window.
+    /// Whether the node goes on when the window closes.
+    SetBackground(bool),
+    /// Closes the window; asks first, once, whether the node goes on.
+    Close,
+    /// Closes the window and ends the node.
     Quit,
 }
 

@@ -22,6 +22,22 @@ pub enum Effect {
         /// The display name.
         name: String,
     },
+    /// Make this computer a device of an account.
+    LinkThisDevice {
+        /// The code or the link that the other device shows, as typed.
+        code: String,
+    },
+    /// Leave that, and ask for a name again.
+    StopLinking,
+    /// Bring an account back by its recovery words.
+    Restore {
+        /// The words, with one space between.
+        words: String,
+        /// A link or an address of a member or a home node, as typed; may be empty.
+        from: String,
+        /// The account's other devices end: they were lost.
+        ends_others: bool,
+    },
     /// Open the store with this passphrase and start its node.
     Unlock {
         /// As typed.
@@ -43,6 +59,13 @@ pub enum Effect {
         /// Where it leads to.
         place: (CommunityId, ChannelId),
     },
-    /// Close the window.
+    /// Show a quiet desktop notification that somebody unknown wants to write; it leads to the requests.
+    NotifyRequest {
+        /// That it is so.
+        title: String,
+    },
+    /// Close the window; the node goes on where that was chosen and a sign of it can be shown.
+    Close,
+    /// Close the window and end the node.
     Quit,
 }

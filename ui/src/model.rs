@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloquy_api::Snapshot;
+use alloquy_api::personal::{ContactView, DirectKind, DirectView, LinkStep};
 use alloquy_api::reply::{ChannelView, MemberView};
 use alloquy_api::snapshot::{CommunitySnapshot, WindowSnapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, UnixMs};
@@ -36,6 +37,13 @@ pub enum Phase {
         /// The account is being made.
         busy: bool,
     },
+    /// An account that is already somewhere comes to this computer.
+    Returning {
+        /// How.
+        by: Return,
+        /// How far that is.
+        step: LinkStep,
+    },
     /// The store is sealed by a passphrase.
     Locked {
         /// The last one was wrong.
@@ -45,6 +53,15 @@ pub enum Phase {
     Running,
     /// The node has ended, or could not start. What is on the screen stays, and nothing typed is lost.
     Failed(Failure),
+}
+
+/// How an account comes to a computer that does not have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// Another device of it hands it over.
+    Link,
+    /// Its recovery words bring it back.
+    Words,
 }
 
 /// What went wrong with the node, in plain words.
@@ -80,6 +97,8 @@ pub struct About {
     pub sealed_by: String,
     /// The node runs in another process.
     pub attached: bool,
+    /// The desktop shows a sign of the program while its window is closed.
+    pub tray: bool,
 }
 
 impl Model {
@@ -117,6 +136,87 @@ impl Model {
     #[must_use]
     pub fn window(&self, channel: ChannelId) -> Option<&WindowSnapshot> {
         self.snapshot.windows.get(&channel).map(Arc::as_ref)
+    }
+
+    /// Communities that stand in the rail, in its order: conversations have a list of their own.
+    #[must_use]
+    pub fn rail(&self) -> Vec<CommunityId> {
+        let communities = self.snapshot.communities.iter();
+        let rail = communities.filter(|(_, community)| community.direct.is_none());
+        rail.map(|(id, _)| *id).collect()
+    }
+
+    /// What conversation something is; `None`: a community, or nothing that is known.
+    #[must_use]
+    pub fn kind(&self, id: CommunityId) -> Option<DirectKind> {
+        let community = self.community(id).and_then(|community| community.direct);
+        community.or_else(|| self.direct(id).map(|view| view.kind))
+    }
+
+    /// A conversation.
+    #[must_use]
+    pub fn direct(&self, id: CommunityId) -> Option<&DirectView> {
+        let mut directs = self.snapshot.directs.iter();
+        directs.find(|view| view.community == id)
+    }
+
+    /// The direct messages with somebody, if there are any yet.
+    #[must_use]
+    pub fn direct_with(&self, account: AccountId) -> Option<&DirectView> {
+        let mut directs = self.snapshot.directs.iter();
+        directs.find(|view| view.kind == DirectKind::Two && view.accounts == [account])
+    }
+
+    /// A contact.
+    #[must_use]
+    pub fn contact(&self, account: AccountId) -> Option<&ContactView> {
+        let mut contacts = self.snapshot.contacts.iter();
+        contacts.find(|view| view.account == account)
+    }
+
+    /// The name of somebody, wherever it is known from; its short id when it is not.
+    #[must_use]
+    pub fn name_of(&self, account: AccountId) -> String {
+        if let Some(contact) = self.contact(account).filter(|of| !of.name.is_empty()) {
+            return crate::text::name(&contact.name);
+        }
+        let mut communities = self.snapshot.communities.keys();
+        let member = communities.find_map(|id| self.member(*id, account));
+        match member
+            .map(|member| &member.name)
+            .filter(|name| !name.is_empty())
+        {
+            Some(name) => crate::text::name(name),
+            None => match self.direct_with(account) {
+                Some(view) if !view.name.is_empty() => crate::text::name(&view.name),
+                _ => account.short(),
+            },
+        }
+    }
+
+    /// Whether a device of somebody is known to be connected.
+    #[must_use]
+    pub fn is_online(&self, account: AccountId) -> bool {
+        let contact = self.contact(account).is_some_and(|contact| contact.online);
+        let direct = || self.direct_with(account).is_some_and(|view| view.online);
+        let mut members = self.snapshot.communities.keys();
+        contact
+            || direct()
+            || members.any(|id| self.member(*id, account).is_some_and(|of| of.online))
+    }
+
+    /// Whether the safety words of somebody were compared.
+    #[must_use]
+    pub fn is_verified(&self, account: AccountId) -> bool {
+        let contact = self.contact(account).is_some_and(|of| of.verified);
+        contact || self.direct_with(account).is_some_and(|of| of.verified)
+    }
+
+    /// Whether somebody is blocked.
+    #[must_use]
+    pub fn is_blocked(&self, account: AccountId) -> bool {
+        let contact = self.contact(account).is_some_and(|of| of.blocked);
+        contact || self.direct_with(account).is_some_and(|of| of.blocked)
     }
 
     /// The acting account; all zero before there is one.

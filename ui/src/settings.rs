@@ -38,8 +38,17 @@ pub struct Settings {
     pub notify: Notify,
     /// Whether notifications show the text.
     pub notify_text: bool,
-    /// Channels that never notify and are shown dim.
+    /// Channels that an older version muted: rules say it now, and it is not written again.
+    #[serde(skip_serializing)]
     pub muted: BTreeSet<ChannelId>,
+    /// When the recovery words were last found or the reminder was put off, milliseconds UTC; 0: not counted yet.
+    pub recovery_checked: u64,
+    /// How often that was.
+    pub recovery_checks: u32,
+    /// The hint that a home node delivers while one is away was read.
+    pub home_hint_read: bool,
+    /// Whether the node goes on when the window closes; `None`: it was never asked.
+    pub background: Option<bool>,
     /// Emoji used last, the newest first.
     pub recent_emoji: Vec<String>,
 }
@@ -83,6 +92,10 @@ impl Default for Settings {
             notify: Notify::Mentions,
             notify_text: true,
             muted: BTreeSet::new(),
+            recovery_checked: 0,
+            recovery_checks: 0,
+            home_hint_read: false,
+            background: None,
             recent_emoji: Vec::new(),
         }
     }

@@ -5,9 +5,11 @@ mod apply;
 mod drafts;
 mod forms;
 mod governance;
+mod hearing;
 mod lines;
 mod links;
 mod messages;
+mod personal;
 mod places;
 mod saved;
 
@@ -15,21 +17,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::Command;
 use alloquy_api::command::WindowAt;
+use alloquy_api::personal::PersonalCommand;
 use alloquy_api::reply::{MessageView, OverwriteTarget};
-use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, RoleId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EventId, InviteId, RoleId, UnixMs};
 
 use crate::effect::{AskId, Effect};
 use crate::settings::Settings;
 
 pub use drafts::{Composer, Mode, Unsent};
-pub use forms::{AddTab, FirstStep, Forms, InviteExpiry, InviteMade, OwnProfile};
+pub use forms::{AddTab, FirstStep, FirstWay, Forms, InviteExpiry, InviteMade, OwnProfile};
 pub(crate) use governance::AUDIT_PAGE;
 pub use governance::{
     Branch, Choice, CommunityPage, Governance, Look, Order, OverwriteDraft, OwnerChange,
     PlaceDraft, RoleDraft, RulesDraft, Standing,
 };
-pub(crate) use links::{Pasted, pasted};
+pub use hearing::{Heard, Muted, Rule};
+pub(crate) use links::{Pasted, pasted, pasted_contact};
 pub(crate) use messages::messages_of;
+pub use personal::{MissingKey, Personal, RECOVERY_WORDS, Safety};
+pub(crate) use personal::{account_ref, tidy};
 pub use places::{Place, Places};
 
 /// Which way.
@@ -110,6 +116,38 @@ pub enum Overlay {
     Branch(CommunityId, Branch),
     /// Whether to vote for another owner, or against one.
     ConfirmOwner(CommunityId, AccountId, OwnerChange),
+    /// Choosing with whom to talk.
+    StartDirect,
+    /// Who wants to write and is not known.
+    Requests,
+    /// A conversation: who is in it, and what can be done about it.
+    Conversation(CommunityId),
+    /// Adding somebody to a group.
+    GroupAdd(CommunityId),
+    /// Whether to take somebody out of a group.
+    ConfirmGroupRemoval(CommunityId, AccountId),
+    /// The own contact link, and that of somebody else.
+    ContactLink,
+    /// Comparing safety words.
+    Verify(AccountId),
+    /// Whether to block somebody.
+    ConfirmBlock(AccountId),
+    /// A code for another device.
+    LinkDevice,
+    /// Whether to end a device.
+    ConfirmRevocation(DeviceId),
+    /// Finding the recovery words again.
+    CheckRecovery,
+    /// Whether to make other recovery words.
+    ReplaceRecovery,
+    /// Entering the code of a home node.
+    PairHome,
+    /// Whether to part with a home node.
+    ConfirmHomeRemoval(DeviceId),
+    /// When the desktop is told of a conversation, a community or a channel.
+    Hearing(CommunityId, Option<ChannelId>),
+    /// Whether the node goes on when the window closes.
+    Closing,
 }
 
 /// How a member is removed.
@@ -127,6 +165,12 @@ pub enum SettingsPage {
     /// Name, key, recovery.
     #[default]
     Profile,
+    /// Contacts, the own link, who is blocked.
+    People,
+    /// Devices of the account.
+    Devices,
+    /// Home nodes.
+    Homes,
     /// Colours, size, motion.
     Appearance,
     /// When the desktop is told.
@@ -174,6 +218,12 @@ pub(crate) enum Purpose {
     Govern(Option<Overlay>, Box<Order>),
     /// What a sheet shows.
     Look(Look),
+    /// Something about the person alone, ordered on this sheet, and what is told when it is done.
+    Personal {
+        on: Option<Overlay>,
+        done: Option<String>,
+        order: Box<PersonalCommand>,
+    },
     /// Only an error is told, as "what: error".
     Plain(&'static str),
     /// Keeping something under this name; what was kept before, for when it fails.
@@ -225,6 +275,10 @@ pub struct UiState {
     pub forms: Forms,
     /// What is typed on the sheets about a community, and what the node told for them.
     pub governance: Governance,
+    /// What is typed on the sheets about the person alone, and what the node told for them.
+    pub personal: Personal,
+    /// Keys that are missing, by channel.
+    pub missing: BTreeMap<ChannelId, MissingKey>,
     /// What is typed, by place.
     pub composers: BTreeMap<Slot, Composer>,
     /// Short messages about what happened.
@@ -242,7 +296,7 @@ pub struct UiState {
     /// What the quick switcher searches.
     pub(crate) switcher: crate::views::SwitcherIndex,
     /// The picture of the last invite link.
-    pub(crate) qr: crate::views::QrPicture,
+    pub(crate) qr: crate::widgets::QrPicture,
     /// What the timelines keep between frames.
     pub(crate) timelines: BTreeMap<Slot, crate::views::TimelineState>,
     /// Rows of the list of members.
@@ -264,6 +318,11 @@ pub struct UiState {
     refusing: bool,
     arriving: Option<(CommunityId, Option<ChannelId>)>,
     arrived: Option<(CommunityId, UnixMs)>,
+    /// The list of conversations was asked for, though there may be none.
+    at_directs: bool,
+    rules: BTreeMap<[u8; 32], Rule>,
+    /// When the time left of a code that is shown changes next.
+    countdown: Option<UnixMs>,
     unsent_last: u64,
     styled: Option<Settings>,
     typed_at: BTreeMap<ChannelId, UnixMs>,

@@ -1,8 +1,10 @@
 //! What is drawn: the panes, and what lies above them.
 
 mod composer;
+mod directs;
 mod first_run;
 mod header;
+mod home_hint;
 mod keys;
 mod members;
 mod overlays;
@@ -10,11 +12,13 @@ mod rail;
 mod side;
 mod timeline;
 mod toasts;
+mod words_field;
 
 use alloquy_api::command::ChannelKind;
+use alloquy_api::personal::DirectKind;
 use alloquy_api::reply::ChannelView;
 use alloquy_api::snapshot::CommunitySnapshot;
-use alloquy_ids::ChannelId;
+use alloquy_ids::{ChannelId, CommunityId};
 use egui::{CentralPanel, Frame, Panel, Ui};
 use std::collections::BTreeSet;
 
@@ -26,7 +30,7 @@ use crate::theme;
 
 pub(crate) use composer::Completions;
 pub(crate) use members::MemberRows;
-pub(crate) use overlays::{QrPicture, SwitcherIndex};
+pub(crate) use overlays::{SwitcherIndex, connection_words};
 pub(crate) use timeline::TimelineState;
 
 /// What a view reads and where it puts what the person does.
@@ -144,7 +148,7 @@ fn panes(view: &mut View<'_>, ui: &mut Ui) {
                 header::thread(view, ui);
                 conversation(view, ui, slot);
             });
-    } else if beside && view.state.settings.members_open && place.community.is_some() {
+    } else if beside && view.state.settings.members_open && has_members(view, place.community) {
         Panel::right("members")
             .exact_size(theme::MEMBERS_WIDTH)
             .resizable(false)
@@ -157,10 +161,19 @@ fn panes(view: &mut View<'_>, ui: &mut Ui) {
         .show(ui, |ui| match place.slot() {
             Some(slot) => {
                 header::channel(view, ui, slot);
+                home_hint::show(view, ui, slot);
                 conversation(view, ui, slot);
             }
             None => first_run::nowhere(view, ui),
         });
+}
+
+/// Whether the members stand beside what is shown: of two people both are known.
+fn has_members(view: &View<'_>, community: Option<CommunityId>) -> bool {
+    community.is_some_and(|id| {
+        let kind = view.model.kind(id);
+        matches!(kind, None | Some(DirectKind::Group))
+    })
 }
 
 /// A timeline over its composer.

@@ -6,6 +6,7 @@ mod button;
 mod choice;
 mod field;
 mod notice;
+mod qr;
 mod row;
 mod sheet;
 
@@ -16,6 +17,7 @@ pub(crate) use button::{
 pub(crate) use choice::{Card, End, card, segments, segments_of};
 pub(crate) use field::{Field, entered, field, over_limit, tall_field};
 pub(crate) use notice::{Weight, chip, key_words, notice, section, under_way};
+pub(crate) use qr::{QrPicture, qr};
 pub(crate) use row::{Row, badge, heading, row};
 pub(crate) use sheet::{
     Sheet, TIGHT_BELOW, all_closed, bare_sheet, claim_focus, follow_focus, keyed_sheet, refocus,

@@ -14,7 +14,7 @@ use crate::limits::{
     EPOCH_LINK_BYTES_MAX, EPOCH_PARENTS_MAX, IDENTITY_CHAIN_MAX, IDS_LISTED_MAX,
     OWNER_SIGNATURES_MAX, OWNERS_MAX, UNKNOWN_OP_BYTES_MAX,
 };
-use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
+use crate::permissions::{ChannelKind, CommunityKind, HistoryPolicy, Permissions, Rank};
 use crate::policy::Rule;
 
 impl AuthorityOp {
@@ -53,6 +53,7 @@ impl AuthorityOp {
             Self::AnnounceEpoch(_) => 29,
             Self::LinkEpoch { .. } => 30,
             Self::SetPolicy(_) => 31,
+            Self::Add { .. } => 32,
             Self::Unknown { tag, .. } => *tag,
         }
     }
@@ -126,6 +127,15 @@ impl Canonical for AuthorityOp {
                 w.bytes(sealed);
             }
             Self::SetPolicy(rule) => rule.write(w),
+            Self::Add {
+                account,
+                chain,
+                prekey,
+            } => {
+                account.write(w);
+                w.list(chain);
+                prekey.write(w);
+            }
             Self::Unknown { bytes, .. } => w.raw(bytes),
         }
     }
@@ -173,6 +183,11 @@ impl Canonical for AuthorityOp {
                 sealed: r.bytes(EPOCH_LINK_BYTES_MAX, "epoch link")?.to_vec(),
             },
             31 if Rule::is_known(r.clone()) => Self::SetPolicy(Rule::read(r)?),
+            32 => Self::Add {
+                account: AccountId::read(r)?,
+                chain: chain(r)?,
+                prekey: PrekeyRecord::read(r)?,
+            },
             _ => {
                 let len = r.remaining();
                 if len > UNKNOWN_OP_BYTES_MAX {
@@ -507,16 +522,51 @@ impl Canonical for Genesis {
         w.list(&self.founder);
         w.u8(self.history as u8);
         self.everyone.write(w);
+        // A community's genesis ends here, so that those of the first release keep their ids.
+        if self.kind != CommunityKind::Community {
+            w.u8(self.kind as u8);
+        }
+        if let Some((first, second)) = self.pair {
+            first.write(w);
+            second.write(w);
+        }
     }
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
+        let mut genesis = Self {
             level: r.u16("level")?,
             nonce: r.array("nonce")?,
             founder: chain(r)?,
             history: policy(r)?,
             everyone: Permissions::read(r)?,
-        })
+            kind: CommunityKind::Community,
+            pair: None,
+        };
+        if r.remaining() == 0 {
+            return Ok(genesis);
+        }
+        genesis.kind = private_kind(r)?;
+        if genesis.kind == CommunityKind::Direct {
+            let pair = (AccountId::read(r)?, AccountId::read(r)?);
+            if pair.0 > pair.1 {
+                return Err(DecodeError::NotCanonical {
+                    what: "accounts of a direct conversation",
+                });
+            }
+            genesis.pair = Some(pair);
+        }
+        Ok(genesis)
     }
+}
+
+fn private_kind(r: &mut Reader<'_>) -> Result<CommunityKind, DecodeError> {
+    let value = r.u8("community kind")?;
+    [CommunityKind::Group, CommunityKind::Direct]
+        .into_iter()
+        .find(|kind| *kind as u8 == value)
+        .ok_or(DecodeError::Unknown {
+            what: "community kind",
+            value: u64::from(value),
+        })
 }
 
 impl Join {

@@ -421,6 +421,7 @@ pub(super) fn add_losses_of_falls<'a>(
 fn gives_entitlement(op: &AuthorityOp) -> bool {
     match op {
         AuthorityOp::Admit(_)
+        | AuthorityOp::Add { .. }
         | AuthorityOp::Grant { .. }
         | AuthorityOp::Unban { .. }
         | AuthorityOp::DeviceAdd { .. }

@@ -13,6 +13,7 @@ use super::op::{AuthorityOp, OverwriteTarget};
 use super::state::{Loss, Member, State};
 use super::unit::{Seen, Unit, UnitIx, is_denial};
 use super::write::add;
+use crate::identity::IdentityLog;
 use crate::permissions::Permissions;
 
 /// An effective operation that takes a writing right.
@@ -58,6 +59,8 @@ impl AuthorityLog {
         found: &mut Vec<Denial>,
     ) {
         let unit = self.store.unit(ix);
+        // Where the recovery words let a device act again, what it wrote meanwhile comes back.
+        let stopped = |device| self.evaluated().state.revoked.contains_key(&device);
         let mut push = |channel, rights: Permissions, last: &[EventId]| {
             let author = unit.author.filter(|_| rights != Permissions::NONE);
             found.extend(author.map(|author| Denial {
@@ -77,7 +80,7 @@ impl AuthorityLog {
                 device: revoked,
                 last,
                 ..
-            } if *revoked == device => {
+            } if *revoked == device && stopped(device) => {
                 push(None, Permissions::ALL, last);
             }
             AuthorityOp::Revoke { last, .. }
@@ -107,6 +110,26 @@ impl AuthorityLog {
             .filter(|unit| unit.own.is_ok())
             .map(|unit| unit.id)
             .collect()
+    }
+
+    /// Operations by which a device may not act here: its revocations, and what decided last. Empty if it may, and
+    /// for devices that never came in.
+    #[must_use]
+    pub fn stops(&self, device: DeviceId) -> Vec<EventId> {
+        let state = self.state();
+        let Some(last) = state.revoked.get(&device) else {
+            return Vec::new();
+        };
+        let account = state.account_ever(device);
+        let record = account.and_then(|account| state.record(account));
+        let names = |op: &&EventId| matches!(self.op(**op), Some(AuthorityOp::DeviceRevoke { device: named, .. }) if *named == device);
+        let embedded = record
+            .into_iter()
+            .flat_map(|(member, _)| &member.embedded_by);
+        let mut found: Vec<_> = embedded.filter(names).copied().collect();
+        found.push(*last);
+        found.dedup();
+        found
     }
 
     /// Ids accepted by effective `accept_late` operations.
@@ -265,12 +288,9 @@ fn binds_concurrent(unit: &Unit, state: &State) -> bool {
             .is_some_and(|author| state.permissions(author, None).has(Permissions::KICK)),
         // Brought in by a device of the account that is not itself revoked there.
         AuthorityOp::DeviceRevoke { account, .. } => {
-            let revoked = unit
-                .facts
-                .identity
-                .iter()
-                .any(|identity| identity.revoked.contains(&unit.device));
-            !revoked && state.account_of(unit.device) == Some(*account)
+            let acts = |log: &Arc<IdentityLog>| log.identity().acts(unit.device);
+            unit.facts.identity.as_ref().is_some_and(acts)
+                && state.account_of(unit.device) == Some(*account)
         }
         _ => false,
     }

@@ -9,6 +9,7 @@ impl State {
     pub fn digest(&self) -> [u8; 32] {
         let mut w = Writer::new();
         w.u16(self.level);
+        w.u8(self.kind as u8);
         self.founder.write(&mut w);
         list(&mut w, self.owners.iter(), |w, owner| owner.write(w));
         self.owners_version.write(&mut w);
@@ -83,6 +84,16 @@ fn write_member(w: &mut Writer, member: &Member) {
         device.write(w);
         w.list(keys);
     }
+    list(w, member.suspended.iter(), |w, device| device.write(w));
+    w.varint(member.homes.len() as u64);
+    for (home, key) in &member.homes {
+        home.write(w);
+        key.write(w);
+    }
+    let identity = member.identity.iter().flat_map(|log| log.ids());
+    let identity: Vec<_> = identity.collect();
+    w.list(&identity);
+    list(w, member.embedded_by.iter(), |w, op| op.write(w));
     w.option(member.prekey.as_ref());
     w.raw(&member.recovery_wrap_key);
     member.admitted.write(w);

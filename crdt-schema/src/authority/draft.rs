@@ -26,9 +26,9 @@ impl AuthorityLog {
             .members
             .get(&account)
             .ok_or("the account is not a member")?;
-        let device = *member
-            .devices
-            .keys()
+        let device = member
+            .acting()
+            .map(|(device, _)| device)
             .next()
             .ok_or("the account has no device that may act")?;
         let heads: Vec<_> = self.heads.iter().copied().collect();
@@ -157,7 +157,7 @@ fn facts_of(op: &AuthorityOp) -> Result<Facts, String> {
     };
     Ok(Facts {
         op: op.clone(),
-        identity,
+        identity: identity.map(Arc::new),
         signers,
     })
 }

@@ -9,7 +9,7 @@ use alloquy_ids::{CommunityId, DeviceId, EventId, InviteId};
 use super::op::{Join, OwnersProposal};
 use crate::codec::{Canonical, Writer};
 use crate::event::SignedEvent;
-use crate::identity::{Identity, IdentityError, PrekeyRecord, evaluate};
+use crate::identity::{IdentityError, IdentityLog, PrekeyRecord};
 use crate::keys::{DeviceKey, verify};
 
 /// Why a join does not hold, whoever admits.
@@ -67,12 +67,13 @@ impl Join {
     }
 
     /// Everything about a join that does not depend on a community's state.
-    pub fn check(&self) -> Result<Identity, JoinError> {
-        let identity = evaluate(&self.chain)?;
+    pub fn check(&self) -> Result<IdentityLog, JoinError> {
+        let log = IdentityLog::verify(&self.chain)?;
+        let identity = log.identity();
         if identity.account != self.account {
             return Err(JoinError::Account(identity.account));
         }
-        if !identity.devices.contains_key(&self.device) {
+        if !identity.acts(self.device) {
             return Err(JoinError::Device(self.device));
         }
         if self.prekey.device != self.device || !self.prekey.verify() {
@@ -84,7 +85,7 @@ impl Join {
         if self.invite.is_none() && self.invite_signature != [0; 64] {
             return Err(JoinError::InviteSignature);
         }
-        Ok(identity)
+        Ok(log)
     }
 
     /// Whether the signature of the invite with this public key holds.

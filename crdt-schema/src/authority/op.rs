@@ -5,7 +5,8 @@ use alloquy_ids::{
 };
 
 use crate::event::SignedEvent;
-use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
+use crate::identity::PrekeyRecord;
+use crate::permissions::{ChannelKind, CommunityKind, HistoryPolicy, Permissions, Rank};
 use crate::policy::Rule;
 
 /// One operation on a community's authority.
@@ -199,6 +200,15 @@ pub enum AuthorityOp {
     },
     /// Changes one rule of the community.
     SetPolicy(Rule),
+    /// Adds an account to a group conversation, without its signature: whoever is added may leave.
+    Add {
+        /// The account.
+        account: AccountId,
+        /// The account's identity events, genesis first.
+        chain: Vec<SignedEvent>,
+        /// Prekey record of one of its devices, so that whoever adds can wrap at once.
+        prekey: PrekeyRecord,
+    },
     /// Announces an epoch; the event's id is the epoch's.
     AnnounceEpoch(EpochAnnouncement),
     /// Publishes a link from an epoch to a parent that its announcer could not make.
@@ -226,12 +236,16 @@ pub struct Genesis {
     pub level: u16,
     /// Makes two communities of one founder differ.
     pub nonce: [u8; 16],
-    /// The founder's identity events; the author's device is in them.
+    /// The founder's identity events; the author's device is in them. Empty in a direct conversation.
     pub founder: Vec<SignedEvent>,
     /// What newcomers may read.
     pub history: HistoryPolicy,
     /// Rights of the role "everyone".
     pub everyone: Permissions,
+    /// Which rules hold.
+    pub kind: CommunityKind,
+    /// The accounts of a direct conversation, ascending; `None` in the other kinds.
+    pub pair: Option<(AccountId, AccountId)>,
 }
 
 /// Whom an overwrite is for.
@@ -257,7 +271,7 @@ pub struct Join {
     /// The joining device, which is in the chain.
     pub device: DeviceId,
     /// The device's prekey record, so that the admitting member can wrap at once.
-    pub prekey: crate::identity::PrekeyRecord,
+    pub prekey: PrekeyRecord,
     /// By the invite's key over the join's canonical form without the two signatures; zero without invite.
     pub invite_signature: [u8; 64],
     /// By the device over the same.

@@ -9,8 +9,8 @@ use alloquy_ids::{AccountId, ChannelId, DeviceId, InviteId, RoleId};
 
 use super::op::{AuthorityOp, EpochAnnouncement, Join, OverwriteTarget};
 use super::state::State;
-use super::unit::Unit;
-use crate::permissions::{HistoryPolicy, Permissions, Rank};
+use super::unit::{Facts, Unit};
+use crate::permissions::{CommunityKind, HistoryPolicy, Permissions, Rank};
 
 /// Why an operation is not permitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +61,7 @@ type Permit = Result<(), Refusal>;
 
 /// Whether the operation is permitted.
 pub(super) fn permit(unit: &Unit, views: Views<'_>) -> Permit {
+    of_kind(unit.op(), views.targets.kind)?;
     match unit.op() {
         AuthorityOp::Genesis(_) | AuthorityOp::Unknown { .. } | AuthorityOp::Merge => return Ok(()),
         // Embedded signatures decide; the bringer does not.
@@ -87,12 +88,69 @@ pub(super) fn permit(unit: &Unit, views: Views<'_>) -> Permit {
     .op()
 }
 
+/// What exists in a community of this kind at all.
+const fn of_kind(op: &AuthorityOp, kind: CommunityKind) -> Permit {
+    use AuthorityOp as O;
+    let everywhere = matches!(
+        op,
+        O::Genesis(_)
+            | O::Unknown { .. }
+            | O::Merge
+            | O::DeviceAdd { .. }
+            | O::DeviceRevoke { .. }
+            | O::AnnounceEpoch(_)
+            | O::LinkEpoch { .. }
+    );
+    let in_group = matches!(
+        op,
+        O::Add { .. }
+            | O::Leave
+            | O::Kick { .. }
+            | O::Reaffirm { .. }
+            | O::OwnersVote { .. }
+            | O::OwnersCertificate { .. }
+            | O::SetLevel { .. }
+            | O::SetHistory { channel: None, .. }
+    );
+    match kind {
+        _ if everywhere => Ok(()),
+        CommunityKind::Community if matches!(op, O::Add { .. }) => Err(Refusal::Other(
+            "in a community an account signs its own join",
+        )),
+        CommunityKind::Community => Ok(()),
+        CommunityKind::Group if in_group => Ok(()),
+        CommunityKind::Group => Err(Refusal::Other("a group conversation has no such operation")),
+        CommunityKind::Direct => Err(Refusal::Other(
+            "a direct conversation has no such operation",
+        )),
+    }
+}
+
+/// The account by which a device acts: the one that it was embedded for, or the one whose chain it brings in itself.
+pub(super) fn account_acting(facts: &Facts, device: DeviceId, state: &State) -> Option<AccountId> {
+    let brought_by_itself = || brought_by_itself(facts, device, state);
+    state.account_ever(device).or_else(brought_by_itself)
+}
+
+/// The member whose chain, brought in by one of its devices, lets that device act together with all that is known.
+fn brought_by_itself(facts: &Facts, device: DeviceId, state: &State) -> Option<AccountId> {
+    let AuthorityOp::DeviceAdd { account, .. } = &facts.op else {
+        return None;
+    };
+    let embedded = facts.identity.as_ref()?;
+    let (member, _) = state.record(*account)?;
+    let acts = match &member.identity {
+        Some(held) => held.merged(embedded).identity().acts(device),
+        None => embedded.identity().acts(device),
+    };
+    (acts && state.is_member(*account)).then_some(*account)
+}
+
 /// The author, a member acting by a device that is not revoked.
 fn author(unit: &Unit, state: &State) -> Result<AccountId, Refusal> {
-    let account = state
-        .account_ever(unit.device)
-        .ok_or(Refusal::UnknownDevice)?;
-    if state.revoked.contains_key(&unit.device) {
+    let account = account_acting(&unit.facts, unit.device, state).ok_or(Refusal::UnknownDevice)?;
+    let stopped = state.revoked.contains_key(&unit.device);
+    if stopped && brought_by_itself(&unit.facts, unit.device, state) != Some(account) {
         return Err(Refusal::RevokedDevice);
     }
     match (
@@ -110,7 +168,10 @@ fn device_revoke(unit: &Unit, account: AccountId, device: DeviceId, state: &Stat
         .facts
         .identity
         .as_ref()
-        .is_some_and(|identity| identity.revoked.contains(&device));
+        .map(|log| log.identity())
+        .is_some_and(|identity| {
+            identity.revoked.contains(&device) || identity.suspended.contains(&device)
+        });
     match state.account_ever(device) {
         Some(held) if held == account && proved => Ok(()),
         Some(held) if held == account => Err(Refusal::Other(
@@ -168,6 +229,7 @@ impl Check<'_> {
         match self.unit.op() {
             AuthorityOp::DeviceAdd { account, .. } => self.device_add(*account),
             AuthorityOp::Admit(join) => self.admit(join),
+            AuthorityOp::Add { account, .. } => self.add(*account),
             AuthorityOp::RoleCreate { rank, permissions } => self.role_create(*rank, *permissions),
             AuthorityOp::RoleEdit {
                 role,
@@ -363,7 +425,7 @@ impl Check<'_> {
             .facts
             .identity
             .iter()
-            .flat_map(|identity| identity.devices.keys());
+            .flat_map(|log| log.identity().devices.keys());
         let mut bound = devices.filter_map(|device| self.targets().account_ever(*device));
         if bound.any(|held| held != account) {
             return Err(Refusal::Other(
@@ -373,15 +435,26 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn admit(&self, join: &Join) -> Permit {
+    /// The account may come in, whoever brings it.
+    fn comes_in(&self, account: AccountId) -> Permit {
         let state = self.targets();
-        if state.banned.contains_key(&join.account) {
+        if state.banned.contains_key(&account) {
             return Err(Refusal::Other("the account is banned"));
         }
-        if state.is_member(join.account) {
+        if state.is_member(account) {
             return Err(Refusal::Other("the account is a member already"));
         }
-        self.devices_free(join.account)?;
+        self.devices_free(account)
+    }
+
+    fn add(&self, account: AccountId) -> Permit {
+        self.comes_in(account)?;
+        self.right(Permissions::INVITE)
+    }
+
+    fn admit(&self, join: &Join) -> Permit {
+        let state = self.targets();
+        self.comes_in(join.account)?;
         let Some(id) = join.invite.filter(|_| !self.unit.repeated) else {
             return self.right(Permissions::INVITE);
         };

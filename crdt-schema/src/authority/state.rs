@@ -13,8 +13,8 @@ use alloquy_ids::{
 };
 
 use super::op::OverwriteTarget;
-use crate::identity::PrekeyRecord;
-use crate::permissions::{ChannelKind, HistoryPolicy, Permissions, Rank};
+use crate::identity::{IdentityLog, PrekeyRecord};
+use crate::permissions::{ChannelKind, CommunityKind, HistoryPolicy, Permissions, Rank};
 use crate::policy::Policy;
 
 /// An ordered map that shares structure between its versions; iterates in ascending order.
@@ -28,7 +28,9 @@ pub struct State {
     /// The level of rules in force; above [`LEVEL_SUPPORTED`](crate::limits::LEVEL_SUPPORTED) everything
     /// behind the `SetLevel` is kept and ignored here: the community is to be shown read-only.
     pub level: u16,
-    /// Who founded the community.
+    /// Which rules hold.
+    pub kind: CommunityKind,
+    /// Who founded the community; zero in a direct conversation.
     pub founder: AccountId,
     /// The owner set of the version in force. Only those among them who are members act as owners.
     pub owners: BTreeSet<AccountId>,
@@ -64,7 +66,7 @@ pub struct State {
     pub(super) former: Map<AccountId, Arc<Former>>,
     /// Every device that was ever embedded, and its account.
     pub(super) devices: Map<DeviceId, AccountId>,
-    /// Devices that may not act again.
+    /// Devices that may not act, revoked or suspended, and the operation that brought that in.
     pub(super) revoked: Map<DeviceId, EventId>,
     /// Settings of channels that do not exist (deleted, or their creation does not count).
     pub(super) closed: Map<ChannelId, Arc<Channel>>,
@@ -81,9 +83,13 @@ pub struct State {
 pub struct Member {
     /// Roles held, without "everyone".
     pub roles: BTreeSet<RoleId>,
-    /// Devices that may act, with their network keys.
+    /// Devices that were not revoked, with their network keys.
     pub devices: BTreeMap<DeviceId, Vec<NetworkKey>>,
-    /// The prekey record that came with the join; `None` for the founder.
+    /// Those of the devices that neither write nor are given keys: the recovery words are to decide about them.
+    pub suspended: BTreeSet<DeviceId>,
+    /// Home nodes of the account, with their network keys: they may hold its ciphertext and author nothing.
+    pub homes: BTreeMap<DeviceId, NetworkKey>,
+    /// The prekey record that came with the join; `None` for the founder and in a direct conversation.
     pub prekey: Option<PrekeyRecord>,
     /// X25519 key to which epoch secrets of `all` scopes are also wrapped.
     pub recovery_wrap_key: [u8; 32],
@@ -91,6 +97,10 @@ pub struct Member {
     pub admitted: EventId,
     /// The invite used.
     pub invite: Option<InviteId>,
+    /// The account's identity events as far as effective operations brought them in.
+    pub(super) identity: Option<Arc<IdentityLog>>,
+    /// The operations that brought them in.
+    pub(super) embedded_by: BTreeSet<EventId>,
     /// The operations that gave the roles.
     pub(super) granted: BTreeMap<RoleId, EventId>,
     /// The operation on which the membership (or its end) rests now.
@@ -181,6 +191,7 @@ impl State {
     pub(super) fn empty() -> Self {
         Self {
             level: 0,
+            kind: CommunityKind::Community,
             founder: AccountId::ZERO,
             owners: BTreeSet::new(),
             owners_version: EventId::ZERO,
@@ -249,6 +260,20 @@ impl State {
         (self.is_member(account) && !self.revoked.contains_key(&device)).then_some(account)
     }
 
+    /// The member whose device it is, if it was not revoked: it may read, and writes unless it is suspended.
+    #[must_use]
+    pub fn reader_of(&self, device: DeviceId) -> Option<AccountId> {
+        let account = *self.devices.get(&device)?;
+        let member = self.members.get(&account)?;
+        member.devices.contains_key(&device).then_some(account)
+    }
+
+    /// The identity events of an account that was ever a member here, as far as they were brought in.
+    #[must_use]
+    pub fn identity(&self, account: AccountId) -> Option<&Arc<IdentityLog>> {
+        self.record(account)?.0.identity.as_ref()
+    }
+
     /// The account that a device was embedded for, whether or not it may act now.
     #[must_use]
     pub fn account_ever(&self, device: DeviceId) -> Option<AccountId> {
@@ -273,7 +298,11 @@ impl State {
             None => None,
         };
         if self.owners.contains(&account) {
-            return Permissions::ALL;
+            return match self.kind {
+                CommunityKind::Community => Permissions::ALL,
+                CommunityKind::Group => Permissions::GROUP_OWNER,
+                CommunityKind::Direct => Permissions::DIRECT,
+            };
         }
         let base = self.permissions_of_roles(member);
         found.map_or(base, |channel| in_channel(base, account, member, channel))
@@ -367,15 +396,26 @@ impl State {
 }
 
 impl Member {
+    /// Devices that may act, with their network keys.
+    pub fn acting(&self) -> impl Iterator<Item = (DeviceId, &[NetworkKey])> {
+        let acts = |device: &DeviceId| !self.suspended.contains(device);
+        let acting = self.devices.iter().filter(move |(device, _)| acts(device));
+        acting.map(|(device, keys)| (*device, keys.as_slice()))
+    }
+
     /// A record without roles and devices.
     pub(super) const fn blank(by: EventId) -> Self {
         Self {
             roles: BTreeSet::new(),
             devices: BTreeMap::new(),
+            suspended: BTreeSet::new(),
+            homes: BTreeMap::new(),
             prekey: None,
             recovery_wrap_key: [0; 32],
             admitted: by,
             invite: None,
+            identity: None,
+            embedded_by: BTreeSet::new(),
             granted: BTreeMap::new(),
             standing_by: by,
         }

@@ -11,7 +11,7 @@ use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, InviteId, RoleId, Uni
 use super::op::{AuthorityOp, OverwriteTarget};
 use super::permit::Refusal;
 use super::state::{Loss, Map, Member, Role, State};
-use crate::identity::Identity;
+use crate::identity::IdentityLog;
 use crate::permissions::{Permissions, Rank};
 
 /// The index of a unit in its log: parents have smaller ones.
@@ -21,8 +21,8 @@ pub(super) type UnitIx = u32;
 #[derive(Debug)]
 pub(super) struct Facts {
     pub(super) op: AuthorityOp,
-    /// Of the embedded chain, for `Genesis`, `Admit`, `DeviceAdd` and `DeviceRevoke`.
-    pub(super) identity: Option<Identity>,
+    /// Of the embedded chain, for `Genesis`, `Admit`, `Add`, `DeviceAdd` and `DeviceRevoke`.
+    pub(super) identity: Option<Arc<IdentityLog>>,
     /// Devices whose signatures under a certificate hold.
     pub(super) signers: BTreeSet<DeviceId>,
 }
@@ -103,7 +103,7 @@ impl Unit {
     }
 
     pub(super) fn is_admit(&self) -> bool {
-        matches!(self.op(), AuthorityOp::Admit(_))
+        matches!(self.op(), AuthorityOp::Admit(_) | AuthorityOp::Add { .. })
     }
 
     pub(super) fn is_certificate(&self) -> bool {
@@ -217,6 +217,7 @@ pub(super) fn target_account(op: &AuthorityOp, author: Option<AccountId>) -> Opt
     match op {
         AuthorityOp::DeviceAdd { account, .. }
         | AuthorityOp::DeviceRevoke { account, .. }
+        | AuthorityOp::Add { account, .. }
         | AuthorityOp::Grant { account, .. }
         | AuthorityOp::Revoke { account, .. }
         | AuthorityOp::Kick { account, .. }

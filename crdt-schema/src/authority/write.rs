@@ -9,13 +9,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloquy_ids::{AccountId, ChannelId, InviteId, RoleId};
+use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, InviteId, RoleId};
 
 use super::graph::Reach;
 use super::op::{AuthorityOp, EpochAnnouncement, Genesis, OverwriteTarget};
-use super::state::{Epoch, Invite, Member, Role, State};
+use super::state::{Epoch, Invite, Loss, Member, Role, State};
 use super::unit::{Unit, UnitIx};
-use crate::permissions::{Permissions, Rank};
+use crate::identity::IdentityLog;
+use crate::permissions::{CommunityKind, Permissions, Rank};
 
 /// A part of the state that one operation sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,6 +112,9 @@ fn fields(unit: &Unit) -> Vec<Field> {
             Field::Standing(join.account),
             Field::Admission(join.account),
         ],
+        AuthorityOp::Add { account, .. } => {
+            vec![Field::Standing(*account), Field::Admission(*account)]
+        }
         AuthorityOp::Leave => unit.author.map(Field::Standing).into_iter().collect(),
         AuthorityOp::Kick { account, .. } => vec![Field::Standing(*account)],
         AuthorityOp::Ban { account, .. } | AuthorityOp::Unban { account } => {
@@ -173,7 +177,10 @@ fn roles_held(state: &State, account: AccountId) -> Vec<RoleId> {
 fn set(state: &mut State, field: Field, unit: &Unit) {
     match field {
         Field::Standing(account) => {
-            let stands = matches!(unit.op(), AuthorityOp::Admit(_) | AuthorityOp::Grant { .. });
+            let stands = matches!(
+                unit.op(),
+                AuthorityOp::Admit(_) | AuthorityOp::Add { .. } | AuthorityOp::Grant { .. }
+            );
             state.edit(account, &Member::blank(unit.id), |member, standing| {
                 *standing = stands;
                 member.standing_by = unit.id;
@@ -251,27 +258,16 @@ fn set(state: &mut State, field: Field, unit: &Unit) {
 
 /// How the account came in. A grant confirms what its past knew, so that the member stays when the admission falls.
 fn set_admission(state: &mut State, account: AccountId, unit: &Unit) {
-    let (admitted, invite, prekey, wrap_key) =
-        match (unit.op(), &unit.facts.identity, &unit.seen.target) {
-            (AuthorityOp::Admit(join), Some(identity), _) => (
-                unit.id,
-                join.invite,
-                Some(join.prekey.clone()),
-                identity.recovery_wrap_key,
-            ),
-            (_, _, Some(seen)) => (
-                seen.admitted,
-                seen.invite,
-                seen.prekey.clone(),
-                seen.recovery_wrap_key,
-            ),
-            _ => return,
-        };
+    let (admitted, invite, prekey) = match (unit.op(), &unit.seen.target) {
+        (AuthorityOp::Admit(join), _) => (unit.id, join.invite, Some(join.prekey.clone())),
+        (AuthorityOp::Add { prekey, .. }, _) => (unit.id, None, Some(prekey.clone())),
+        (_, Some(seen)) => (seen.admitted, seen.invite, seen.prekey.clone()),
+        _ => return,
+    };
     state.edit(account, &Member::blank(unit.id), |member, _| {
         member.admitted = admitted;
         member.invite = invite;
         member.prekey = prekey;
-        member.recovery_wrap_key = wrap_key;
     });
 }
 
@@ -312,10 +308,7 @@ fn merge(state: &mut State, unit: &Unit) {
     match unit.op() {
         AuthorityOp::Genesis(genesis) => found(state, genesis, unit),
         AuthorityOp::Admit(join) => {
-            bind_devices(state, join.account, unit);
-            let held = state.came.get(&join.account);
-            let first = held.map_or(unit.wall, |held| unit.wall.min(*held));
-            state.came.insert(join.account, first);
+            came(state, join.account, unit);
             if let Some(invite) = join.invite {
                 let used = state
                     .uses
@@ -333,9 +326,10 @@ fn merge(state: &mut State, unit: &Unit) {
                 }
             }
         }
-        AuthorityOp::DeviceAdd { account, .. } | AuthorityOp::Grant { account, .. } => {
-            bind_devices(state, *account, unit);
-        }
+        AuthorityOp::Add { account, .. } => came(state, *account, unit),
+        AuthorityOp::DeviceAdd { account, .. }
+        | AuthorityOp::DeviceRevoke { account, .. }
+        | AuthorityOp::Grant { account, .. } => bind_devices(state, *account, unit),
         AuthorityOp::ChannelCreate { kind, private } => {
             state.edit_channel(unit.origin.into(), |channel, _| {
                 (channel.kind, channel.private) = (*kind, *private);
@@ -355,14 +349,6 @@ fn merge(state: &mut State, unit: &Unit) {
                 };
                 state.invites.insert(id, invite);
             }
-        }
-        AuthorityOp::DeviceRevoke {
-            account, device, ..
-        } => {
-            state.revoked.entry(*device).or_insert(unit.id);
-            state.edit(*account, &Member::blank(unit.id), |member, _| {
-                member.devices.remove(device);
-            });
         }
         AuthorityOp::RoleDelete { role, .. } => {
             state.gone.insert((*role).into());
@@ -387,52 +373,125 @@ fn merge(state: &mut State, unit: &Unit) {
     }
 }
 
+/// An account that was admitted, with its devices and when.
+fn came(state: &mut State, account: AccountId, unit: &Unit) {
+    bind_devices(state, account, unit);
+    let held = state.came.get(&account);
+    let first = held.map_or(unit.wall, |held| unit.wall.min(*held));
+    state.came.insert(account, first);
+}
+
 fn found(state: &mut State, genesis: &Genesis, unit: &Unit) {
-    let Some(identity) = &unit.facts.identity else {
-        return;
-    };
     let everyone = Role {
         rank: Rank::MEMBER,
         permissions: genesis.everyone & Permissions::ALL,
         by: unit.id,
     };
     state.level = genesis.level;
-    state.founder = identity.account;
-    state.owners = BTreeSet::from([identity.account]);
+    state.kind = genesis.kind;
     state.owners_version = unit.id;
     state.history = genesis.history;
     state.roles.insert(RoleId::ZERO, everyone);
-    bind_devices(state, identity.account, unit);
-    state.edit(
-        identity.account,
-        &Member::blank(unit.id),
-        |member, standing| {
-            *standing = true;
-            member.recovery_wrap_key = identity.recovery_wrap_key;
-        },
-    );
-}
-
-/// A device belongs to the first account that it was embedded for, and a revoked one to nobody again.
-fn bind_devices(state: &mut State, account: AccountId, unit: &Unit) {
-    let embedded = unit
-        .facts
-        .identity
-        .as_ref()
-        .map(|identity| &identity.devices);
-    let Some(devices) = embedded.or(unit.seen.target.as_ref().map(|seen| &seen.devices)) else {
+    if genesis.kind != CommunityKind::Community {
+        let channel = super::direct::channel(unit.id.into());
+        state.edit_channel(channel, |_, exists| *exists = true);
+    }
+    // Nobody owns a direct conversation, and its members bring their devices in themselves.
+    for account in genesis
+        .pair
+        .into_iter()
+        .flat_map(|(one, other)| [one, other])
+    {
+        state.edit(account, &Member::blank(unit.id), |_, stands| *stands = true);
+    }
+    let Some(identity) = &unit.facts.identity else {
         return;
     };
-    let mut bound = Vec::new();
-    for (device, keys) in devices {
-        let held = *state.devices.entry(*device).or_insert(account);
-        if held == account && !state.revoked.contains_key(device) {
-            bound.push((*device, keys.clone()));
+    let founder = identity.account();
+    state.founder = founder;
+    state.owners = BTreeSet::from([founder]);
+    bind_devices(state, founder, unit);
+    state.edit(founder, &Member::blank(unit.id), |_, stands| *stands = true);
+}
+
+/// Takes in what an operation embeds of an account's identity log, or what a grant's own past knew of it: whatever
+/// was brought in before stays, so that a shorter chain takes nothing back. A device belongs to the first
+/// account that it was embedded for.
+fn bind_devices(state: &mut State, account: AccountId, unit: &Unit) {
+    let seen = || unit.seen.target.as_ref()?.identity.as_ref();
+    let Some(embedded) = unit.facts.identity.as_ref().or_else(seen) else {
+        return;
+    };
+    let held = state.record(account).map(|(member, _)| member);
+    let before = held.and_then(|member| member.identity.clone());
+    let merged = match &before {
+        Some(before) if before.covers(embedded) => return,
+        Some(before) => Arc::new(before.merged(embedded)),
+        None => embedded.clone(),
+    };
+    let mut by = held.map_or_else(BTreeSet::new, |member| member.embedded_by.clone());
+    by.insert(unit.id);
+    let identity = merged.identity();
+    for device in identity.devices.keys().chain(&identity.revoked) {
+        state.devices.entry(*device).or_insert(account);
+    }
+    stop_devices(
+        state,
+        account,
+        (before.as_deref(), embedded, &merged),
+        (unit.id, &by),
+    );
+    let own = |device: &DeviceId| state.devices.get(device) == Some(&account);
+    let devices: BTreeMap<_, _> = identity
+        .devices
+        .iter()
+        .filter(|(device, _)| own(device))
+        .map(|(device, keys)| (*device, keys.clone()))
+        .collect();
+    state.edit(account, &Member::blank(unit.id), |member, _| {
+        member.devices = devices;
+        member.suspended = identity.suspended.clone();
+        member.homes = identity.homes.clone();
+        member.recovery_wrap_key = identity.recovery_wrap_key;
+        member.embedded_by = by;
+        member.identity = Some(merged.clone());
+    });
+}
+
+/// Devices that one of the logs let act and both together do not, or the other way round. What stops them may be
+/// told by no single operation: an epoch needs all that brought the log in in its past.
+fn stop_devices(
+    state: &mut State,
+    account: AccountId,
+    (before, embedded, merged): (Option<&IdentityLog>, &IdentityLog, &IdentityLog),
+    (unit, by): (EventId, &BTreeSet<EventId>),
+) {
+    let parts = || before.into_iter().chain([embedded, merged]);
+    let known: BTreeSet<DeviceId> = parts()
+        .map(IdentityLog::identity)
+        .flat_map(|part| part.devices.keys().chain(&part.revoked).copied())
+        .filter(|device| state.devices.get(device) == Some(&account))
+        .collect();
+    for device in known {
+        if merged.identity().acts(device) {
+            state.revoked.remove(&device);
+            continue;
+        }
+        // From suspended to revoked: what decided is what its holder is told.
+        let ended = |log: &IdentityLog| log.identity().revoked.contains(&device);
+        if before.is_none_or(|before| ended(before) != ended(merged)) {
+            state.revoked.insert(device, unit);
+        }
+        state.revoked.entry(device).or_insert(unit);
+        if parts().any(|part| part.identity().acts(device)) {
+            state.losses.extend(by.iter().map(|op| Loss {
+                op: *op,
+                account,
+                device: Some(device),
+                channel: None,
+            }));
         }
     }
-    state.edit(account, &Member::blank(unit.id), |member, _| {
-        member.devices.extend(bound)
-    });
 }
 
 fn announce(state: &mut State, announcement: &EpochAnnouncement, unit: &Unit) {

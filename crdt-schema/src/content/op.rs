@@ -3,19 +3,21 @@
 //! A value carries a tag of its own, so that writing is total; reading refuses a value of a kind that its
 //! field does not take. Names, topics and pictures are checked here, before anything is kept.
 
-use alloquy_ids::{AccountId, ChannelId, EventId, RoleId};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EventId, RoleId};
 
 use super::{ContentOp, Field, Value};
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::limits::{
-    ABOUT_BYTES_MAX, CONTENT_BYTES_MAX, CONTENT_OPS_MAX, ICON_BYTES_MAX, ICON_SIDE_MAX,
-    NAME_BYTES_MAX, REASON_BYTES_MAX, TOPIC_BYTES_MAX,
+    ABOUT_BYTES_MAX, BOOTSTRAP_BYTES_MAX, CONTACT_BYTES_MAX, CONTENT_BYTES_MAX, CONTENT_OPS_MAX,
+    ICON_BYTES_MAX, ICON_SIDE_MAX, KEPT_NAME_BYTES_MAX, KEPT_VALUE_BYTES_MAX, NAME_BYTES_MAX,
+    READ_MARK_BYTES_MAX, REASON_BYTES_MAX, TOPIC_BYTES_MAX,
 };
 
 /// What kind of value a field takes, with its limit.
 enum Takes {
     Text(usize),
     Icon,
+    Bytes(usize),
     Number,
     Channel,
     Present,
@@ -28,14 +30,19 @@ impl Field {
             | Self::ChannelName(_)
             | Self::RoleName(_)
             | Self::MemberName(_)
-            | Self::IntroducedName(_) => Takes::Text(NAME_BYTES_MAX),
+            | Self::IntroducedName(_)
+            | Self::DeviceName(_) => Takes::Text(NAME_BYTES_MAX),
             Self::Topic | Self::ChannelTopic(_) => Takes::Text(TOPIC_BYTES_MAX),
             Self::Reason(_) => Takes::Text(REASON_BYTES_MAX),
             Self::MemberAbout(_) => Takes::Text(ABOUT_BYTES_MAX),
             Self::Icon => Takes::Icon,
             Self::ChannelPosition(_) => Takes::Number,
             Self::ChannelParent(_) => Takes::Channel,
-            Self::Pin(..) => Takes::Present,
+            Self::Pin(..) | Self::Blocked(_) => Takes::Present,
+            Self::Joined(_) => Takes::Text(BOOTSTRAP_BYTES_MAX),
+            Self::ReadMark(_) => Takes::Text(READ_MARK_BYTES_MAX),
+            Self::Kept(_) => Takes::Text(KEPT_VALUE_BYTES_MAX),
+            Self::Contact(_) => Takes::Bytes(CONTACT_BYTES_MAX),
         }
     }
 }
@@ -56,10 +63,19 @@ impl Canonical for Field {
             Self::MemberName(account) => (11, &[&account.0]),
             Self::MemberAbout(account) => (12, &[&account.0]),
             Self::IntroducedName(account) => (13, &[&account.0]),
+            Self::Joined(community) => (20, &[&community.0]),
+            Self::ReadMark(channel) => (21, &[&channel.0]),
+            Self::Kept(_) => (22, &[]),
+            Self::Contact(account) => (23, &[&account.0]),
+            Self::Blocked(account) => (24, &[&account.0]),
+            Self::DeviceName(device) => (25, &[&device.0]),
         };
         w.u8(tag);
         for id in ids {
             w.raw(*id);
+        }
+        if let Self::Kept(name) = self {
+            w.text(name);
         }
     }
 
@@ -78,6 +94,12 @@ impl Canonical for Field {
             11 => Self::MemberName(AccountId::read(r)?),
             12 => Self::MemberAbout(AccountId::read(r)?),
             13 => Self::IntroducedName(AccountId::read(r)?),
+            20 => Self::Joined(CommunityId::read(r)?),
+            21 => Self::ReadMark(ChannelId::read(r)?),
+            22 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "kept name")?),
+            23 => Self::Contact(AccountId::read(r)?),
+            24 => Self::Blocked(AccountId::read(r)?),
+            25 => Self::DeviceName(DeviceId::read(r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "content field",
@@ -126,6 +148,7 @@ impl Value {
                 check_icon(bytes)?;
                 Self::Bytes(bytes.to_vec())
             }
+            (Takes::Bytes(limit), BYTES) => Self::Bytes(r.bytes(limit, "content bytes")?.to_vec()),
             (Takes::Number, NUMBER) => Self::Number(r.zigzag("content number")?),
             (Takes::Channel, CHANNEL) => Self::Channel(ChannelId::read(r)?),
             (Takes::Present, PRESENT) => Self::Present,
@@ -279,6 +302,12 @@ mod tests {
             set(Field::Reason(event), text("spam")),
             set(Field::MemberName(AccountId([4; 32])), text("Ana")),
             set(Field::MemberAbout(AccountId([4; 32])), text("a")),
+            set(Field::Joined(CommunityId([5; 32])), text("link")),
+            set(Field::ReadMark(channel), text("id")),
+            set(Field::Kept("draft/a".to_owned()), text("half a thought")),
+            set(Field::Contact(AccountId([4; 32])), Value::Bytes(vec![1, 2])),
+            set(Field::Blocked(AccountId([4; 32])), Value::Present),
+            set(Field::DeviceName(DeviceId([6; 32])), text("phone")),
             ContentOp::Clear {
                 field: Field::Pin(channel, event),
             },
@@ -302,6 +331,26 @@ mod tests {
             set(Field::Topic, long(TOPIC_BYTES_MAX + 1)),
             set(Field::MemberAbout(account), long(ABOUT_BYTES_MAX + 1)),
             set(Field::Reason(EventId([1; 32])), long(REASON_BYTES_MAX + 1)),
+            set(
+                Field::Joined(CommunityId([5; 32])),
+                long(BOOTSTRAP_BYTES_MAX + 1),
+            ),
+            set(
+                Field::ReadMark(ChannelId([1; 32])),
+                long(READ_MARK_BYTES_MAX + 1),
+            ),
+            set(Field::Kept("x".repeat(KEPT_NAME_BYTES_MAX + 1)), long(1)),
+            set(Field::Kept("x".to_owned()), long(KEPT_VALUE_BYTES_MAX + 1)),
+            set(
+                Field::Contact(account),
+                Value::Bytes(vec![0; CONTACT_BYTES_MAX + 1]),
+            ),
+            set(Field::Contact(account), long(1)),
+            set(Field::Blocked(account), long(1)),
+            set(
+                Field::DeviceName(DeviceId([6; 32])),
+                long(NAME_BYTES_MAX + 1),
+            ),
             set(Field::Name, Value::Number(1)),
             set(Field::ChannelPosition(ChannelId([1; 32])), long(1)),
             set(Field::Icon, long(1)),

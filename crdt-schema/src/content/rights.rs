@@ -4,7 +4,7 @@ use alloquy_ids::{AccountId, EventId};
 
 use super::{ContentOp, Field};
 use crate::authority::{AuthorityLog, State};
-use crate::permissions::Permissions;
+use crate::permissions::{CommunityKind, Permissions};
 use crate::timeline::counting::Need;
 
 /// Who may do an operation.
@@ -15,11 +15,13 @@ enum Asks {
     Account(AccountId),
     /// The author of this authority operation.
     AuthorOf(EventId),
+    /// The one member of an account's own conversation.
+    OwnConversation,
     /// Whoever admitted this account.
     AdmitterOf(AccountId),
 }
 
-fn asks(op: &ContentOp) -> Asks {
+fn asks(op: &ContentOp, kind: CommunityKind) -> Asks {
     let right = |any, channel| Asks::Right(Need { any, channel });
     let manage = Permissions::MANAGE_CONTENT;
     let field = match op {
@@ -35,10 +37,19 @@ fn asks(op: &ContentOp) -> Asks {
             right(manage | Permissions::MANAGE_CHANNELS, Some(*channel))
         }
         Field::RoleName(_) => right(Permissions::MANAGE_ROLES, None),
+        Field::Pin(channel, _) if kind != CommunityKind::Community => {
+            right(Permissions::SEND, Some(*channel))
+        }
         Field::Pin(channel, _) => right(Permissions::MANAGE_MESSAGES, Some(*channel)),
         Field::Reason(operation) => Asks::AuthorOf(*operation),
         Field::IntroducedName(account) => Asks::AdmitterOf(*account),
         Field::MemberName(account) | Field::MemberAbout(account) => Asks::Account(*account),
+        Field::Joined(_)
+        | Field::ReadMark(_)
+        | Field::Kept(_)
+        | Field::Contact(_)
+        | Field::Blocked(_)
+        | Field::DeviceName(_) => Asks::OwnConversation,
     }
 }
 
@@ -53,7 +64,7 @@ pub(super) fn needs(
     let state = authority.state_at(auth)?;
     let mut needs = Vec::new();
     for op in ops {
-        match asks(op) {
+        match asks(op, state.kind) {
             Asks::Right(need) => {
                 let rights = state.permissions(author, need.channel);
                 if (rights & need.any) == Permissions::NONE {
@@ -62,6 +73,7 @@ pub(super) fn needs(
                 needs.push(need);
             }
             Asks::Account(account) if account == author => {}
+            Asks::OwnConversation if is_own_conversation(&state, author) => {}
             Asks::AuthorOf(operation) if wrote(author, operation, auth, &state, authority) => {}
             Asks::AdmitterOf(account) => {
                 let admitted = state.members.get(&account)?.admitted;
@@ -69,10 +81,16 @@ pub(super) fn needs(
                     return None;
                 }
             }
-            Asks::Account(_) | Asks::AuthorOf(_) => return None,
+            Asks::Account(_) | Asks::AuthorOf(_) | Asks::OwnConversation => return None,
         }
     }
     Some(needs)
+}
+
+/// Whether this is the conversation of an account with itself: it has one member for ever.
+fn is_own_conversation(state: &State, author: AccountId) -> bool {
+    let alone = state.members.len() == 1 && state.is_member(author);
+    state.kind == CommunityKind::Direct && alone
 }
 
 /// Whether the account wrote an authority operation of the past.

@@ -349,3 +349,28 @@ proptest! {
         prop_assert_eq!(other.content_digest(), desk.content.content_digest());
     }
 }
+
+#[test]
+fn fields_of_the_self_document_are_without_effect_in_a_community() {
+    let mut desk = Desk::new(2);
+    let mut owner = desk.pen(0);
+    for field in [
+        Field::Kept("draft/a".to_owned()),
+        Field::Joined(CommunityId([1; 32])),
+        Field::ReadMark(ChannelId([1; 32])),
+        Field::DeviceName(DeviceId([1; 32])),
+    ] {
+        desk.write(
+            &mut owner,
+            vec![set(Field::Name, "both or none"), set(field.clone(), "text")],
+        );
+        assert_eq!(desk.text(field), None);
+        assert_eq!(
+            desk.text(Field::Name),
+            None,
+            "an event takes effect whole or not at all"
+        );
+    }
+    desk.write(&mut owner, vec![set(Field::Name, "Club")]);
+    assert_eq!(desk.text(Field::Name).as_deref(), Some("Club"));
+}

@@ -2,7 +2,8 @@
 //!
 //! Both keys are derived from the words' *entropy*, each with its own context; BIP-39's password stretching
 //! is not used, because 128 random bits need none. Genesis holds the hash of the signing key, so that its first
-//! use reveals it, and the wrap key in clear, so that everybody can wrap to it (docs/protocol.md, "Accounts").
+//! use reveals it, and the wrap key in clear, so that everybody can wrap to it. Each use of the words takes the
+//! next signing key of a sequence, so that the same words serve again (docs/protocol.md, "Accounts").
 
 use bip39::{Language, Mnemonic};
 use rand_core::CryptoRng;
@@ -18,9 +19,9 @@ pub const RECOVERY_WORDS: usize = 12;
 /// Bytes of entropy behind the words (BIP-39: 128 bits give 12 words).
 const ENTROPY_BYTES: usize = 16;
 
-/// The secrets behind the recovery words. Zeroed when dropped.
+/// The secrets of recovery words that were used so often. Zeroed when dropped.
 pub struct RecoveryKeys {
-    /// Signs recovery operations; genesis holds its hash.
+    /// Signs a recovery; genesis, or the recovery before, holds its hash.
     pub signing: DeviceKey,
     /// X25519 secret that opens wraps to the recovery wrap key.
     pub wrap_secret: Zeroizing<[u8; 32]>,
@@ -30,7 +31,7 @@ impl RecoveryKeys {
     /// What genesis says about the signing key.
     #[must_use]
     pub fn commitment(&self) -> [u8; 32] {
-        derive("alloquy recovery commitment v1", &[&self.signing.public()])
+        commitment_of(&self.signing.public())
     }
 
     /// The X25519 public key that genesis names.
@@ -38,21 +39,12 @@ impl RecoveryKeys {
     pub fn wrap_key(&self) -> [u8; 32] {
         x25519_public(&self.wrap_secret)
     }
+}
 
-    /// Whether these are the recovery keys of the account.
-    #[must_use]
-    pub fn belong_to(&self, identity: &Identity) -> bool {
-        self.commitment() == identity.recovery_commitment
-            && self.wrap_key() == identity.recovery_wrap_key
-    }
-
-    fn of_entropy(entropy: &[u8]) -> Self {
-        let seed = Zeroizing::new(derive("alloquy recovery signing key v1", &[entropy]));
-        Self {
-            signing: DeviceKey::from_seed(&seed),
-            wrap_secret: Zeroizing::new(derive("alloquy recovery wrap key v1", &[entropy])),
-        }
-    }
+/// What stands for a signing key until its use reveals it.
+#[must_use]
+pub fn commitment_of(public: &[u8; 32]) -> [u8; 32] {
+    derive("alloquy recovery commitment v1", &[public])
 }
 
 impl std::fmt::Debug for RecoveryKeys {
@@ -83,42 +75,78 @@ pub enum RecoveryError {
     Checksum,
 }
 
-/// The keys of recovery words, in any case and with any white space between them.
-///
-/// # Errors
-/// [`RecoveryError`]: not twelve words of the list, or their checksum does not hold.
-pub fn restore_keys(words: &str) -> Result<RecoveryKeys, RecoveryError> {
-    let count = words.split_whitespace().count();
-    if count != RECOVERY_WORDS {
-        return Err(RecoveryError::Count { count });
-    }
-    let normal = Zeroizing::new(
-        words
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .to_lowercase(),
-    );
-    let mnemonic =
-        Mnemonic::parse_in_normalized(Language::English, &normal).map_err(|error| match error {
-            bip39::Error::UnknownWord(index) => RecoveryError::Word {
-                position: index + 1,
-            },
-            bip39::Error::BadWordCount(count) => RecoveryError::Count { count },
-            _ => RecoveryError::Checksum,
-        })?;
-    let entropy = Zeroizing::new(mnemonic.to_entropy());
-    Ok(RecoveryKeys::of_entropy(&entropy))
+/// Checked recovery words: what all their keys come from. Zeroed when dropped.
+pub struct RecoveryWords {
+    entropy: Zeroizing<[u8; ENTROPY_BYTES]>,
 }
 
-/// New recovery words and their keys.
-pub(super) fn generate(rng: &mut impl CryptoRng) -> (Zeroizing<String>, RecoveryKeys) {
-    let mut entropy = Zeroizing::new([0; ENTROPY_BYTES]);
-    rng.fill_bytes(&mut *entropy);
-    let mnemonic =
-        Mnemonic::from_entropy_in(Language::English, &*entropy).expect("16 bytes make 12 words");
-    (
-        Zeroizing::new(mnemonic.to_string()),
-        RecoveryKeys::of_entropy(&*entropy),
-    )
+impl std::fmt::Debug for RecoveryWords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RecoveryWords(..)")
+    }
+}
+
+impl RecoveryWords {
+    /// The words as a person gives them, in any case and with any white space between them.
+    ///
+    /// # Errors
+    /// [`RecoveryError`]: not twelve words of the list, or their checksum does not hold.
+    pub fn parse(words: &str) -> Result<Self, RecoveryError> {
+        let count = words.split_whitespace().count();
+        if count != RECOVERY_WORDS {
+            return Err(RecoveryError::Count { count });
+        }
+        let normal = Zeroizing::new(
+            words
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .to_lowercase(),
+        );
+        let mnemonic = Mnemonic::parse_in_normalized(Language::English, &normal).map_err(
+            |error| match error {
+                bip39::Error::UnknownWord(index) => RecoveryError::Word {
+                    position: index + 1,
+                },
+                bip39::Error::BadWordCount(count) => RecoveryError::Count { count },
+                _ => RecoveryError::Checksum,
+            },
+        )?;
+        let held = Zeroizing::new(mnemonic.to_entropy());
+        let mut entropy = Zeroizing::new([0; ENTROPY_BYTES]);
+        entropy.copy_from_slice(&held);
+        Ok(Self { entropy })
+    }
+
+    /// New words, to be shown once.
+    pub fn generate(rng: &mut impl CryptoRng) -> (Zeroizing<String>, Self) {
+        let mut entropy = Zeroizing::new([0; ENTROPY_BYTES]);
+        rng.fill_bytes(&mut *entropy);
+        let mnemonic = Mnemonic::from_entropy_in(Language::English, &*entropy)
+            .expect("16 bytes make 12 words");
+        (Zeroizing::new(mnemonic.to_string()), Self { entropy })
+    }
+
+    /// The keys in force after the words were used so often: each use reveals a signing key and names the next.
+    #[must_use]
+    pub fn keys(&self, used: u32) -> RecoveryKeys {
+        const SIGNING: &str = "alloquy recovery signing key v1";
+        let seed = Zeroizing::new(if used == 0 {
+            derive(SIGNING, &[&*self.entropy])
+        } else {
+            derive(SIGNING, &[&*self.entropy, &used.to_le_bytes()])
+        });
+        RecoveryKeys {
+            signing: DeviceKey::from_seed(&seed),
+            wrap_secret: Zeroizing::new(derive("alloquy recovery wrap key v1", &[&*self.entropy])),
+        }
+    }
+
+    /// Whether these are the account's recovery words now.
+    #[must_use]
+    pub fn belong_to(&self, identity: &Identity) -> bool {
+        let keys = self.keys(identity.recovered);
+        keys.commitment() == identity.recovery_commitment
+            && keys.wrap_key() == identity.recovery_wrap_key
+    }
 }

@@ -1,9 +1,13 @@
+mod devices;
+
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::*;
+use crate::codec::Canonical;
 use crate::epoch::{EpochKey, unwrap, wrap};
+use crate::limits::{IDENTITY_BODY_BYTES_MAX, IDENTITY_CHAIN_MAX};
 
 fn rng(seed: u64) -> ChaCha20Rng {
     ChaCha20Rng::seed_from_u64(seed)
@@ -77,24 +81,27 @@ fn a_new_account_is_what_its_genesis_says() {
 fn recovery_words_open_what_is_wrapped_to_the_account() {
     let new = account(1);
     let identity = evaluate(std::slice::from_ref(&new.genesis)).unwrap();
-    let recovery = restore_keys(&new.recovery_words).unwrap();
+    let recovery = RecoveryWords::parse(&new.recovery_words).unwrap();
     assert!(recovery.belong_to(&identity));
     assert!(
-        !restore_keys(&account(2).recovery_words)
+        !RecoveryWords::parse(&account(2).recovery_words)
             .unwrap()
             .belong_to(&identity)
     );
 
     let (epoch, key) = (EpochId([1; 32]), EpochKey::generate(&mut rng(9)));
     let sealed = wrap(epoch, &key, &identity.recovery_wrap_key, &mut rng(8));
-    assert_eq!(unwrap(epoch, &sealed, &recovery.wrap_secret), Some(key));
+    assert_eq!(
+        unwrap(epoch, &sealed, &recovery.keys(0).wrap_secret),
+        Some(key)
+    );
 
     let shouted = format!(
         "  {}\n",
         new.recovery_words.to_uppercase().replace(' ', " \t ")
     );
     assert!(
-        restore_keys(&shouted).unwrap().belong_to(&identity),
+        RecoveryWords::parse(&shouted).unwrap().belong_to(&identity),
         "case and white space do not matter"
     );
 }
@@ -105,26 +112,31 @@ fn wrong_recovery_words_are_told_apart_without_naming_them() {
     let mut list: Vec<_> = words.split(' ').collect();
     assert_eq!(list.len(), 12);
     assert_eq!(
-        restore_keys(&list[1..].join(" ")).unwrap_err(),
+        RecoveryWords::parse(&list[1..].join(" ")).unwrap_err(),
         RecoveryError::Count { count: 11 }
     );
     assert_eq!(
-        restore_keys("").unwrap_err(),
+        RecoveryWords::parse("").unwrap_err(),
         RecoveryError::Count { count: 0 }
     );
     list[4] = "hunter2";
-    let error = restore_keys(&list.join(" ")).unwrap_err();
+    let error = RecoveryWords::parse(&list.join(" ")).unwrap_err();
     assert_eq!(error, RecoveryError::Word { position: 5 });
     assert!(!error.to_string().contains("hunter2"));
     // Twelve times "abandon" has the checksum of "about" (BIP-39, first test vector).
     let abandon = ["abandon"; 12].join(" ");
-    assert_eq!(restore_keys(&abandon).unwrap_err(), RecoveryError::Checksum);
+    assert_eq!(
+        RecoveryWords::parse(&abandon).unwrap_err(),
+        RecoveryError::Checksum
+    );
 }
 
 /// First test vector of BIP-39: zero entropy.
 #[test]
 fn the_keys_of_known_words_are_those_of_the_protocol() {
-    let recovery = restore_keys(&format!("{}about", "abandon ".repeat(11))).unwrap();
+    let recovery = RecoveryWords::parse(&format!("{}about", "abandon ".repeat(11)))
+        .unwrap()
+        .keys(0);
     let hex = |bytes: &[u8]| {
         bytes
             .iter()
@@ -161,8 +173,8 @@ fn a_chain_that_does_not_hold_is_refused_with_the_place() {
     assert_eq!(
         evaluate(&many),
         Err(IdentityError::TooMany {
-            count: 33,
-            limit: 32
+            count: 65,
+            limit: 64
         })
     );
 
@@ -356,12 +368,12 @@ fn what_one_statement_signs_is_no_other_statement() {
 #[test]
 fn nothing_secret_is_printed() {
     let new = account(1);
-    let recovery = restore_keys(&new.recovery_words).unwrap();
-    let printed = format!("{new:?} {recovery:?}");
+    let recovery = RecoveryWords::parse(&new.recovery_words).unwrap();
+    let printed = format!("{new:?} {recovery:?} {:?}", recovery.keys(1));
     assert_eq!(
         printed,
         format!(
-            "NewAccount {{ device: DeviceKey({}), .. }} RecoveryKeys(..)",
+            "NewAccount {{ device: DeviceKey({}), .. }} RecoveryWords(..) RecoveryKeys(..)",
             new.device.id().short()
         )
     );

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
-use alloquy_ids::{AccountId, EventId, UnixMs};
+use alloquy_ids::{AccountId, EpochId, EventId, UnixMs};
 
 use super::counting::Ledger;
 use super::{Changes, Deletion, Message};
@@ -50,6 +50,8 @@ struct Effect {
     active: bool,
     /// A deletion reaches events of other accounts.
     reaches_others: bool,
+    /// Not shown only because nothing under its epoch can be read here.
+    shut: bool,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,24 @@ pub(super) struct View {
     /// Per target: deletions that name it, in force or not.
     deletions: BTreeMap<EventId, Vec<u32>>,
     wanted: BTreeSet<u32>,
+    /// Epochs under which nothing can be read here.
+    closed: BTreeSet<EpochId>,
+    /// Of what has no body, what is sealed under one of them.
+    shut: BTreeSet<u32>,
+}
+
+impl Entry {
+    /// Whether there is a body to drop: opened, or carried by a node without its key.
+    fn holds_body(&self, ledger: &Ledger, at: u32) -> bool {
+        match self.content {
+            Content::Open(_) => true,
+            Content::Missing => {
+                let event = ledger.dag().get(ledger.key(at).id);
+                event.is_some_and(|event| event.body().is_some())
+            }
+            Content::Dropped | Content::Deletion(_) | Content::Nothing => false,
+        }
+    }
 }
 
 /// Collects what one refresh changes.
@@ -137,6 +157,21 @@ impl View {
         missing
     }
 
+    /// Sets the epochs under which nothing can be read; gives the events that may be shown otherwise for it.
+    pub(super) fn close(&mut self, epochs: &BTreeSet<EpochId>, ledger: &Ledger) -> BTreeSet<u32> {
+        if self.closed == *epochs {
+            return BTreeSet::new();
+        }
+        self.closed.clone_from(epochs);
+        let lacking = self.wanted.union(&self.shut).copied();
+        lacking
+            .filter(|at| {
+                let closed = self.closed.contains(&ledger.header(*at).epoch);
+                closed != self.shut.contains(at)
+            })
+            .collect()
+    }
+
     pub(super) fn is_missing(&self, at: u32) -> bool {
         matches!(self.entries[at as usize].content, Content::Missing)
     }
@@ -152,8 +187,9 @@ impl View {
     /// Drops a body that has no effect now because others deleted it.
     pub(super) fn drop_body(&mut self, at: u32, ledger: &mut Ledger) {
         let entry = &mut self.entries[at as usize];
-        let idle = !entry.effect.active && entry.effect.shown != Shown::Message;
-        if idle && matches!(entry.content, Content::Open(_)) {
+        let stands = matches!(entry.effect.shown, Shown::Message | Shown::Missing);
+        let idle = !entry.effect.active && !entry.effect.shut && !stands;
+        if idle && entry.holds_body(ledger, at) {
             entry.content = Content::Dropped;
             ledger.drop_body(at);
         }
@@ -186,7 +222,7 @@ impl View {
             self.apply(at, new.active, ledger, queue, delta);
         }
         let entry = &mut self.entries[at as usize];
-        if deleted.by_own_account && matches!(entry.content, Content::Open(_)) {
+        if deleted.by_own_account && entry.holds_body(ledger, at) {
             entry.content = Content::Dropped;
             ledger.drop_body(at);
             delta.dropped.push(ledger.key(at).id);
@@ -195,6 +231,11 @@ impl View {
             self.wanted.insert(at);
         } else {
             self.wanted.remove(&at);
+        }
+        if new.shut {
+            self.shut.insert(at);
+        } else {
+            self.shut.remove(&at);
         }
     }
 
@@ -300,7 +341,14 @@ impl View {
             return effect;
         }
         match content {
-            Content::Missing | Content::Dropped => effect.shown = Shown::Missing,
+            Content::Missing | Content::Dropped => {
+                effect.shut = self.closed.contains(&ledger.header(at).epoch);
+                effect.shown = if effect.shut {
+                    Shown::Not
+                } else {
+                    Shown::Missing
+                };
+            }
             Content::Open(Body::Message(message)) => {
                 let right = if message.thread.is_some() {
                     Permissions::SEND_THREADS

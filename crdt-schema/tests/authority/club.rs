@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use alloquy_ids::{AccountId, CommunityId, DeviceId, EpochId, EventId, RoleId, ScopeId, UnixMs};
+use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::{AuthorityOp, Genesis, Join, OwnersProposal};
 use alloquy_schema::authority::{AuthorityLog, State, Verdict};
 use alloquy_schema::codec::Canonical;
@@ -13,7 +14,7 @@ use alloquy_schema::dag::InsertError;
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::identity::{NewAccount, create, new_prekey};
 use alloquy_schema::keys::DeviceKey;
-use alloquy_schema::permissions::{HistoryPolicy, Permissions, Rank};
+use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions, Rank};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -30,6 +31,11 @@ pub(crate) struct Club {
 
 impl Club {
     pub(crate) fn new() -> Self {
+        Self::founded(CommunityKind::Community)
+    }
+
+    /// A community or group of `ana`.
+    pub(crate) fn founded(kind: CommunityKind) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let ana = create(UnixMs(1), &mut rng);
         let genesis = AuthorityOp::Genesis(Genesis {
@@ -38,11 +44,25 @@ impl Club {
             founder: vec![ana.genesis.clone()],
             history: HistoryPolicy::All,
             everyone: Permissions::MEMBER,
+            kind,
+            pair: None,
         });
         let event = event(&ana.device, ScopeId::ZERO, 0, (&[], UnixMs(0)), 0, &genesis);
+        Self::begun(rng, event, BTreeMap::from([("ana".to_owned(), ana)]))
+    }
+
+    /// The conversation of `ana` and `ben`, nobody's devices in it.
+    pub(crate) fn direct() -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let people = ["ana", "ben"].map(|name| (name.to_owned(), create(UnixMs(1), &mut rng)));
+        let [one, other] = [0, 1].map(|at: usize| people[at].1.genesis.header.id().into());
+        let genesis = direct::genesis(one, other).verify().unwrap();
+        Self::begun(rng, genesis, BTreeMap::from(people))
+    }
+
+    fn begun(rng: ChaCha8Rng, event: VerifiedEvent, people: BTreeMap<String, NewAccount>) -> Self {
         let log = AuthorityLog::new(event.clone()).unwrap();
         let community = log.community();
-        let people = BTreeMap::from([("ana".to_owned(), ana)]);
         Self {
             people,
             rng,
@@ -192,6 +212,24 @@ impl Club {
     pub(crate) fn admit(&mut self, by: &str, heads: &[EventId], name: &str) -> EventId {
         let join = self.join(name, None);
         self.at(by, heads, AuthorityOp::Admit(join))
+    }
+
+    /// What adds `name` to a group.
+    pub(crate) fn addition(&mut self, name: &str) -> AuthorityOp {
+        let join = self.join(name, None);
+        AuthorityOp::Add {
+            account: join.account,
+            chain: join.chain,
+            prekey: join.prekey,
+        }
+    }
+
+    /// What brings `name`'s devices in.
+    pub(crate) fn devices_of(&mut self, name: &str) -> AuthorityOp {
+        AuthorityOp::DeviceAdd {
+            account: self.id(name),
+            chain: vec![self.person(name).genesis.clone()],
+        }
     }
 
     pub(crate) fn kick(&mut self, by: &str, heads: &[EventId], name: &str) -> EventId {

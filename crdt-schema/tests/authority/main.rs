@@ -5,6 +5,8 @@
 mod cases;
 mod club;
 mod cost;
+mod devices;
+mod kinds;
 mod laws;
 mod policy;
 mod views;

@@ -7,7 +7,7 @@ use alloquy_schema::epoch::{EpochKey, seal_link};
 use alloquy_schema::event::{Kind, SignedEvent};
 use alloquy_schema::identity::{NewAccount, create, sign_prekey};
 use alloquy_schema::keys::DeviceKey;
-use alloquy_schema::permissions::{HistoryPolicy, Permissions};
+use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions};
 use alloquy_schema::policy::{RaidLimit, Rule};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -85,6 +85,8 @@ fn authority() {
         founder: vec![founder.genesis.clone()],
         history: HistoryPolicy::All,
         everyone: Permissions::VIEW | Permissions::SEND,
+        kind: CommunityKind::Community,
+        pair: None,
     });
     let community = CommunityId::from(add("genesis", &genesis));
     let invite_key = DeviceKey::from_seed(&seed("invite"));

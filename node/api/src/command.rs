@@ -6,6 +6,8 @@
 use alloquy_ids::{EventId, InviteId};
 use serde::{Deserialize, Serialize};
 
+use crate::nearby::Announce;
+
 /// Number of a command of one client, from 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -58,6 +60,17 @@ pub enum JoinRule {
     Invite,
     /// Whoever asks and is admitted by a member with the right to invite.
     Approval,
+}
+
+/// What newcomers of a key scope may read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HistoryRule {
+    /// All that was written.
+    #[default]
+    All,
+    /// What is written since they came.
+    SinceJoin,
 }
 
 /// Who may post links in a community.
@@ -198,6 +211,20 @@ pub enum Command {
     InspectInvite {
         /// The link, as given: `alloquy://join/...`.
         link: String,
+    },
+    /// `nearby`
+    Nearby,
+    /// `nearby COMMUNITY on|off`: on this device only
+    NearbyAnnounce {
+        /// The community.
+        community: CommunityRef,
+        /// Whether the local network is told of it.
+        announce: Announce,
+    },
+    /// `nearby join COMMUNITY`
+    NearbyJoin {
+        /// A community that somebody on the local network announces.
+        community: CommunityRef,
     },
     /// `join LINK`
     Join {
@@ -606,12 +633,24 @@ pub enum Command {
         /// A community or a channel, as typed.
         target: String,
     },
+    /// `history-policy COMMUNITY|CHANNEL all|since-join`
+    HistoryPolicy {
+        /// A private channel or a group, as typed.
+        target: String,
+        /// What newcomers may read.
+        policy: HistoryRule,
+    },
     /// `recovery show`: the recovery words, as long as they were not confirmed
     RecoveryShow,
     /// `recovery confirm NUMBER WORD NUMBER WORD NUMBER WORD`: wipes the words from the store when all are right
     RecoveryConfirm {
         /// Three different places, from 1, and the word at each.
         words: [(u8, String); 3],
+    },
+    /// What concerns this account alone: devices, contacts, direct messages, home nodes.
+    Personal {
+        /// The order.
+        order: crate::personal::PersonalCommand,
     },
     /// Keeps a text of a face (a draft, a setting, a place) in the sealed store (no line: faces only). A name of
     /// [`DRAFT_PREFIX`] and a channel goes with the channel's community when the account leaves that.

@@ -4,6 +4,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId};
 use serde::{Deserialize, Serialize};
 
 use crate::command::CommandId;
+use crate::personal::{DmRequestView, LinkingView};
 use crate::reply::{CommandError, DeliveryView, MessageView, Reply};
 
 /// One thing that happened.
@@ -77,6 +78,11 @@ pub enum Event {
         /// Why, as a sentence.
         message: String,
     },
+    /// What is announced on the local network has changed.
+    NearbyChanged {
+        /// How many communities that this account is not in are announced there now.
+        count: u32,
+    },
     /// Somebody joined.
     MemberAdded {
         /// The community.
@@ -135,6 +141,38 @@ pub enum Event {
         community: CommunityId,
         /// How many peers say so.
         peers: u32,
+    },
+    /// Somebody whom this account does not know wants to write to it.
+    DmRequested {
+        /// The request.
+        request: DmRequestView,
+    },
+    /// The devices of the account have changed, or what they may do.
+    DevicesChanged,
+    /// A pairing of a device or a home node went on.
+    LinkingChanged {
+        /// How far it is.
+        linking: LinkingView,
+    },
+    /// Catching up has gone on: what is here now of what connected peers hold.
+    Progress {
+        /// The community or conversation.
+        community: CommunityId,
+        /// Events that are here.
+        held: u64,
+        /// Events that the peer holds that holds most.
+        of: u64,
+    },
+    /// A message can not be read yet because its key is not here.
+    KeyMissing {
+        /// The community of the channel.
+        community: CommunityId,
+        /// The channel.
+        channel: ChannelId,
+        /// Members and own devices that hold the key or can be asked for it, by account.
+        holders: Vec<AccountId>,
+        /// Whether one of them is connected now.
+        connected: bool,
     },
     /// The store can not be written; commands fail until it can.
     StorageFailed {

@@ -7,11 +7,14 @@
 
 pub mod client;
 pub mod command;
+mod delivery;
 pub mod event;
 pub mod limits;
 pub mod line;
 pub mod moderation;
+pub mod nearby;
 pub mod pages;
+pub mod personal;
 pub mod reach;
 pub mod reply;
 pub mod report;
@@ -21,5 +24,6 @@ pub mod snapshot;
 pub use client::{Busy, Client};
 pub use command::{Command, CommandId};
 pub use event::Event;
+pub use personal::PersonalCommand;
 pub use reply::{CommandError, ErrorBody, ErrorCode, Reply};
 pub use snapshot::Snapshot;

@@ -71,3 +71,7 @@ pub const WORDS_BYTES_MAX: usize = 8 * 1024;
 pub const JOINS_MAX: u64 = 1_000_000;
 /// How often a second a face is told of another snapshot: more pictures a second nobody needs.
 pub const CHANGES_PER_SECOND: u32 = 30;
+/// Accounts of a group besides the one that makes it: a call among all of them is still a mesh.
+pub const GROUP_OTHERS_MAX: usize = 31;
+/// Bytes of all recovery words, with a space after each.
+pub const RECOVERY_PHRASE_BYTES_MAX: usize = RECOVERY_WORDS * (RECOVERY_WORD_BYTES_MAX + 1);

@@ -8,7 +8,7 @@ use alloquy_ids::{EventId, UnixMs};
 
 use crate::command::ChannelRef;
 use crate::limits::HISTORY_PAGE;
-use crate::reply::MessageView;
+use crate::reply::{Confirmed, MessageView};
 use crate::{Command, Reply};
 
 /// A `history` under way.
@@ -22,6 +22,7 @@ pub struct HistoryPages {
     pages: Vec<Vec<MessageView>>,
     complete: bool,
     complete_since: Option<UnixMs>,
+    confirmed: Option<Confirmed>,
     ended: bool,
 }
 
@@ -46,6 +47,7 @@ impl HistoryPages {
             pages: Vec::new(),
             complete: true,
             complete_since: None,
+            confirmed: None,
             ended: false,
         })
     }
@@ -72,6 +74,7 @@ impl HistoryPages {
             messages,
             complete,
             complete_since,
+            confirmed,
         } = reply
         else {
             self.complete = false;
@@ -82,6 +85,8 @@ impl HistoryPages {
         self.complete &= complete;
         // Complete as a whole only since the last of the pages became so.
         self.complete_since = self.complete_since.max(complete_since);
+        let least = |all: Confirmed| all.least(confirmed);
+        self.confirmed = Some(self.confirmed.map_or(confirmed, least));
         self.wanted = self.wanted.saturating_sub(given);
         let oldest = messages.first().map(|message| message.id);
         // A page whose oldest is the bound itself would be asked for again for ever.
@@ -97,6 +102,7 @@ impl HistoryPages {
             messages: self.pages.into_iter().rev().flatten().collect(),
             complete: self.complete,
             complete_since: self.complete_since.filter(|_| self.complete),
+            confirmed: self.confirmed.unwrap_or_default(),
         }
     }
 
@@ -152,6 +158,7 @@ mod tests {
             messages: (end.saturating_sub(*last)..end).map(message).collect(),
             complete: true,
             complete_since: Some(UnixMs(u64::from(end))),
+            confirmed: Confirmed { peers: 2, homes: 1 },
         }
     }
 
@@ -169,11 +176,13 @@ mod tests {
             messages,
             complete,
             complete_since,
+            confirmed,
         } = pages.into_reply()
         else {
             panic!("a history is a history");
         };
         assert!(complete);
+        assert_eq!((confirmed.peers, confirmed.homes), (2, 1));
         assert_eq!(complete_since, Some(UnixMs(held.into())));
         let first = held - wanted.min(held);
         let expected: Vec<_> = (first..held).map(message).collect();
@@ -203,6 +212,7 @@ mod tests {
                 messages,
                 complete: false,
                 complete_since: None,
+                confirmed: Confirmed::default(),
             });
             count += 1;
         }

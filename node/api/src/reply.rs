@@ -7,7 +7,13 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, InviteId, RoleId, 
 use serde::{Deserialize, Serialize};
 
 use crate::command::{Availability, ChannelKind};
+pub use crate::delivery::{Confirmed, DeliveryState, DeliveryView};
 pub use crate::moderation::{PolicyView, ProposalView, RequestView, TreeView};
+pub use crate::nearby::NearbyView;
+pub use crate::personal::{
+    ContactView, DeviceState, DeviceView, DirectKind, DirectView, DmRequestView, HomeStatusView,
+    HomeView, KeptView, LinkStep, Linking, LinkingView, OnOff,
+};
 
 /// The closed list of error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -212,6 +218,9 @@ pub enum Reply {
         complete: bool,
         /// Since when that is so; `null` while it is not.
         complete_since: Option<UnixMs>,
+        /// How many say so; absent when nobody does.
+        #[serde(default, skip_serializing_if = "Confirmed::by_nobody")]
+        confirmed: Confirmed,
     },
     /// `pins`
     Pins {
@@ -222,6 +231,13 @@ pub enum Reply {
     Templates {
         /// In the order shown.
         templates: Vec<TemplateView>,
+    },
+    /// `nearby`
+    Nearby {
+        /// Communities that others announce and this account is not in, by name.
+        nearby: Vec<NearbyView>,
+        /// Communities that this node announces.
+        announced: Vec<CommunityId>,
     },
     /// `inspect-invite`
     InviteCard {
@@ -371,6 +387,61 @@ pub enum Reply {
         /// The operations and deletions that decided.
         operations: Vec<EventId>,
     },
+    /// `devices`
+    Devices {
+        /// This one first, then by when they were added.
+        devices: Vec<DeviceView>,
+    },
+    /// `device link`, `home code`
+    Code {
+        /// The code to type on the other side.
+        code: String,
+        /// The same as a link, with addresses: `alloquy://link/...`.
+        link: String,
+        /// When both end.
+        until: UnixMs,
+    },
+    /// `contact link`
+    ContactLink {
+        /// The link: `alloquy://contact/...`, one word.
+        contact: String,
+    },
+    /// `contacts`
+    Contacts {
+        /// By name.
+        contacts: Vec<ContactView>,
+    },
+    /// `dm`, `contact add`, `dm accept`, `group create`
+    Direct {
+        /// The conversation.
+        direct: CommunityId,
+        /// Its channel.
+        channel: ChannelId,
+    },
+    /// `dm requests`
+    DmRequests {
+        /// Oldest first.
+        dm_requests: Vec<DmRequestView>,
+    },
+    /// `verify`
+    Safety {
+        /// Twelve words that are the same on both sides when nobody stands between.
+        safety_words: Vec<String>,
+        /// The same as a text for a QR code.
+        safety_code: String,
+        /// Whether they were confirmed.
+        verified: bool,
+    },
+    /// `home`
+    Homes {
+        /// By name.
+        homes: Vec<HomeView>,
+    },
+    /// `home status`
+    HomeStatus {
+        /// What it keeps and for whom.
+        home: HomeStatusView,
+    },
     /// `mark-read`, `typing`, `profile`, and whatever leaves nothing to name.
     Ok {
         /// Always `true`.
@@ -433,31 +504,6 @@ pub struct ReactionView {
     pub emoji: String,
     /// Who reacted with it, by id.
     pub accounts: Vec<AccountId>,
-}
-
-/// Where an own message has got to; other people's are `delivered`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeliveryView {
-    /// The furthest step reached.
-    pub state: DeliveryState,
-    /// Other devices known to hold it.
-    pub holders: u32,
-}
-
-/// Steps of delivery, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DeliveryState {
-    /// Not durable here yet.
-    Pending,
-    /// Durable here.
-    Stored,
-    /// Durable on another device that can not show it to a reader.
-    Held,
-    /// On a device of another member who may read it.
-    Delivered,
-    /// A reader has marked it read.
-    Read,
 }
 
 /// What is shown of a message that another one answers.
@@ -572,6 +618,9 @@ pub struct ChannelView {
     pub position: i64,
     /// Whether only those with a grant may view it.
     pub private: bool,
+    /// Newcomers may read only what is written after they came; absent when they may read all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub since_join: bool,
     /// Messages that arrived since the last one marked read.
     pub unread: u32,
     /// How many of them name this account.

@@ -7,10 +7,14 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, NetworkKey, UnixMs
 use serde::{Deserialize, Serialize};
 
 use crate::command::Availability;
+use crate::nearby::NearbyView;
+use crate::personal::{
+    ContactView, DeviceView, DirectKind, DirectView, DmRequestView, HomeView, LinkingView,
+};
 use crate::reach::{ReachView, Way};
 use crate::reply::{
-    AuditView, ChannelView, CommandError, MemberView, MessageView, PolicyView, ProposalView,
-    RequestView, RestrictionView, RoleView, TemplateView,
+    AuditView, ChannelView, CommandError, Confirmed, MemberView, MessageView, PolicyView,
+    ProposalView, RequestView, RestrictionView, RoleView, TemplateView,
 };
 
 /// Everything that a face may show at one moment.
@@ -32,6 +36,22 @@ pub struct Snapshot {
     pub threads: BTreeMap<EventId, Arc<WindowSnapshot>>,
     /// Communities that a member must let this account into first, with the names that their links gave.
     pub requested: Arc<BTreeMap<CommunityId, String>>,
+    /// Direct messages, groups and the own notes: the notes first, then newest first.
+    pub directs: Arc<Vec<DirectView>>,
+    /// Who wants to write to this account and is not known to it, oldest first.
+    pub dm_requests: Arc<Vec<DmRequestView>>,
+    /// Whom this account knows, by name.
+    pub contacts: Arc<Vec<ContactView>>,
+    /// Devices of the account, this one first.
+    pub devices: Arc<Vec<DeviceView>>,
+    /// Home nodes of the account, by name.
+    pub homes: Arc<Vec<HomeView>>,
+    /// A pairing under way, or the last one that ended.
+    pub linking: Option<Arc<LinkingView>>,
+    /// Whether others learn that this account has read their messages.
+    pub receipts: bool,
+    /// Communities that are announced on the local network and that this account is not in, by name.
+    pub nearby: Arc<Vec<NearbyView>>,
     /// Connected peers that are co-members.
     pub peers: u32,
     /// Own messages that no other device is known to hold yet.
@@ -51,8 +71,12 @@ pub struct Snapshot {
 /// One community.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommunitySnapshot {
+    /// What conversation it is; `None`: a community.
+    pub direct: Option<DirectKind>,
     /// Its name; empty until the content has arrived.
     pub name: String,
+    /// Whether this node announces it on the local network.
+    pub nearby: bool,
     /// Its topic.
     pub topic: String,
     /// Its icon: PNG or WebP of at most 32 KiB, as its header claims at most 512 x 512 pixels.
@@ -92,6 +116,10 @@ pub struct WindowSnapshot {
     pub at_end: bool,
     /// Whether every connected peer confirms that nothing is missing.
     pub complete: bool,
+    /// Since when that is so; `None` while it is not.
+    pub complete_since: Option<UnixMs>,
+    /// How many say so.
+    pub confirmed: Confirmed,
     /// The last message that was marked read.
     pub read: Option<EventId>,
     /// Accounts typing now, without this one.

@@ -226,6 +226,10 @@ impl<R: CryptoRng> Node<R> {
         records: impl FnOnce(&mut Self, &[EventId]) -> Vec<Write>,
     ) -> Vec<EventId> {
         let wall = self.wall();
+        // What a device writes that may not act counts nowhere.
+        if !self.me.acts() {
+            return Vec::new();
+        }
         if self.follows_hidden(id, drafts) {
             self.start_incarnation(id);
         }
@@ -298,6 +302,9 @@ impl<R: CryptoRng> Node<R> {
         id: CommunityId,
         draft: &Draft,
     ) -> Option<VerifiedEvent> {
+        if !self.me.acts() {
+            return None;
+        }
         let wall = self.wall();
         let community = self.communities.get_mut(&id)?;
         author(&self.me, community, draft, wall).map(|(event, _)| event)
@@ -357,6 +364,7 @@ impl<R: CryptoRng> Node<R> {
                 self.welcome(newcomer, own.community);
             }
         }
+        self.say_hello_to_all(own.community);
         self.compare_soon(own.community, crate::limits::OWN_COMPARE_MS);
     }
 
@@ -388,6 +396,9 @@ impl<R: CryptoRng> Node<R> {
                 let write = put(&Key::Community(id), &membership);
                 self.write_later(vec![write], Acks::new());
                 self.members_taken_back(id);
+                if id == self.own.id {
+                    self.follow_again();
+                }
             }
             None => self.outbox.tell(Event::CommunityLeft {
                 community: id,

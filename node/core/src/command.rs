@@ -7,9 +7,11 @@
 mod branch;
 mod community;
 mod explain;
+mod history;
 mod message;
 mod moderation;
 mod own;
+mod personal;
 pub(crate) mod policy;
 mod query;
 mod template;
@@ -17,10 +19,12 @@ mod template;
 use alloquy_api::command::{ChannelRef, CommunityRef};
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, RoleId};
+use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::body::Body;
 use alloquy_schema::content::{ContentOp, Field, Value};
 use alloquy_schema::limits::NAME_BYTES_MAX;
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::author::Draft;
@@ -33,6 +37,9 @@ use crate::node::{Deferred, Node, Timer};
 
 /// Milliseconds that a command waits for a usable epoch before it is answered with an error.
 const EPOCH_WAIT_MS: u64 = 4 * KEY_PATIENCE_MS;
+
+/// What the only channel of a group is called in lines.
+const GROUP_CHANNEL: &str = "chat";
 
 /// The outcome of taking a command: answered later, or an error now.
 type Outcome = Result<(), CommandError>;
@@ -89,6 +96,15 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn command_until(&mut self, origin: Origin, command: Command, due: alloquy_ids::MonoMs) {
+        let joins = matches!(command, Command::Join { .. });
+        if (writes(&command) || joins)
+            && let Some(stopped) = self.me.stopped()
+        {
+            return self.outbox.done(origin, Err(stopped));
+        }
+        if let Err(refusal) = self.open_for(&command) {
+            return self.outbox.done(origin, Err(refusal));
+        }
         match self.must_wait(&command) {
             Ok(None) => {}
             Ok(Some(wait)) => return self.defer(origin, command, &wait, due),
@@ -97,6 +113,19 @@ impl<R: CryptoRng> Node<R> {
         if let Err(refusal) = self.execute(origin, command) {
             self.outbox.done(origin, Err(refusal));
         }
+    }
+
+    /// Writing to somebody opens the conversation.
+    fn open_for(&mut self, command: &Command) -> Outcome {
+        let Command::Send { channel, .. } = command else {
+            return Ok(());
+        };
+        let named = self.conversation_named(&channel.0)?;
+        if named.is_some_and(|id| !self.is_active(id)) {
+            let account = self.person_named(&channel.0)?;
+            self.open_direct(account)?;
+        }
+        Ok(())
     }
 
     fn execute(&mut self, origin: Origin, command: Command) -> Outcome {
@@ -119,6 +148,14 @@ impl<R: CryptoRng> Node<R> {
         }
         match command {
             Command::Join { link } => self.join(origin, &link),
+            Command::NearbyAnnounce {
+                community,
+                announce,
+            } => {
+                let id = self.community_named(&community.0)?;
+                self.nearby_announce(origin, id, announce)
+            }
+            Command::NearbyJoin { community } => self.nearby_join(origin, &community),
             Command::Watch { window } => {
                 if !self.views.watches.watch(origin.client, window) {
                     let limit = crate::limits::WINDOWS_MAX;
@@ -134,6 +171,7 @@ impl<R: CryptoRng> Node<R> {
                 self.answer(origin, Reply::Ok { ok: true })
             }
             Command::Keep { name, value } => self.keep(origin, name, value),
+            Command::Personal { order } => self.personal_command(origin, order),
             Command::RecoveryConfirm { words } => self.recovery_confirm(origin, &words),
             command => match self.query(&command) {
                 Some(reply) => {
@@ -191,7 +229,7 @@ impl<R: CryptoRng> Node<R> {
         let Some((id, place)) = self.target(command)? else {
             return Ok(None);
         };
-        if self.first_write_waits(id) {
+        if self.first_write_waits(id) || self.first_words_wait(id) {
             return Ok(Some(Wait::Peer));
         }
         let Some(community) = self.communities.get(&id) else {
@@ -415,7 +453,7 @@ impl<R: CryptoRng> Node<R> {
                 let id = self.community_named(&reference.0)?;
                 Ok(Some((id, Place::Authority)))
             }
-            C::Rekey { target } => {
+            C::Rekey { target } | C::HistoryPolicy { target, .. } => {
                 let id = match self.channel_named(target) {
                     Ok((id, _)) => id,
                     Err(_not_a_channel) => self.community_named(target)?,
@@ -513,6 +551,13 @@ impl<R: CryptoRng> Node<R> {
         text: &str,
     ) -> Result<(CommunityId, ChannelId), CommandError> {
         let me = self.me.account();
+        if let Some(id) = self.conversation_named(text)? {
+            if self.is_active(id) {
+                return Ok((id, direct::channel(id)));
+            }
+            let text = format!("there is no conversation with {text} yet");
+            return Err(error(ErrorCode::UnknownName, text));
+        }
         if let Ok(channel) = text.parse::<ChannelId>() {
             let unknown = || {
                 error(
@@ -542,6 +587,9 @@ impl<R: CryptoRng> Node<R> {
             ));
         };
         let id = self.community_named(community)?;
+        if name == GROUP_CHANNEL && self.active(id)?.kind() == CommunityKind::Group {
+            return Ok((id, direct::channel(id)));
+        }
         let community_of = self.active(id)?;
         let state = community_of.state();
         let named: Vec<ChannelId> = state
@@ -677,7 +725,7 @@ impl<R: CryptoRng> Node<R> {
     }
 }
 
-fn ambiguous(what: &str, text: &str, ids: impl Iterator<Item = String>) -> CommandError {
+pub(crate) fn ambiguous(what: &str, text: &str, ids: impl Iterator<Item = String>) -> CommandError {
     let ids: Vec<_> = ids.collect();
     error(
         ErrorCode::AmbiguousName,
@@ -715,6 +763,9 @@ const fn writes(command: &Command) -> bool {
             | C::Channels { .. }
             | C::Invites { .. }
             | C::Join { .. }
+            | C::Nearby
+            | C::NearbyAnnounce { .. }
+            | C::NearbyJoin { .. }
             | C::Note { splice: None, .. }
             | C::History { .. }
             | C::Members { .. }
@@ -737,5 +788,6 @@ const fn writes(command: &Command) -> bool {
             | C::Votes { .. }
             | C::Lost { .. }
             | C::WhyEvent { .. }
+            | C::Personal { .. }
     )
 }

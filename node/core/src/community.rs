@@ -9,6 +9,7 @@ use alloquy_ids::{
     AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, MonoMs, NetworkKey, ScopeId,
     UnixMs,
 };
+use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::authority::{AuthorityLog, State};
 use alloquy_schema::body::Body;
@@ -19,10 +20,12 @@ use alloquy_schema::epoch::{EpochKey, GossipKey, Wrap};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::hash;
 use alloquy_schema::identity::PrekeyRecord;
-use alloquy_schema::permissions::Permissions;
+use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions};
 use alloquy_schema::timeline::{Changes, Standing, Timeline};
 
 use crate::io::Topic;
+use crate::missing::{Asked, Helpers};
+use crate::receipts::ReadLogs;
 use crate::record::Membership;
 use crate::unread::Unread;
 use crate::waiting::Waiting;
@@ -79,8 +82,8 @@ impl std::fmt::Debug for TopicState {
     }
 }
 
-/// Own logs that a device holds: (scope, incarnation) to height, and whether it could read all of it.
-pub(crate) type HeldLogs = BTreeMap<(ScopeId, u32), (u64, bool)>;
+/// Own logs that a device holds: (scope, incarnation) to height, and up to which height it could read.
+pub(crate) type HeldLogs = BTreeMap<(ScopeId, u32), (u64, u64)>;
 
 /// Live events that an account may still send by gossip.
 #[derive(Clone, Copy, Debug)]
@@ -112,6 +115,8 @@ pub(crate) struct Community {
     pub(crate) held_back: BTreeSet<(UnixMs, EventId)>,
     /// Heights of own logs that other devices hold, and whether they could read them.
     pub(crate) held: BTreeMap<DeviceId, HeldLogs>,
+    /// How far others have read logs of this account.
+    pub(crate) read_by: BTreeMap<AccountId, ReadLogs>,
     /// Others' messages of each channel in order of arrival.
     pub(crate) arrivals: BTreeMap<ChannelId, Vec<EventId>>,
     /// How many of them were read.
@@ -125,13 +130,23 @@ pub(crate) struct Community {
     pub(crate) seen: BTreeMap<DeviceId, Seen>,
     pub(crate) typing: BTreeMap<(ChannelId, AccountId), MonoMs>,
     pub(crate) topics: BTreeMap<Topic, TopicState>,
-    /// Epochs whose key was asked for: first and last time.
-    pub(crate) asked: BTreeMap<EpochId, (MonoMs, MonoMs)>,
+    /// Whether an operation here sets `since join`, in force or not.
+    pub(crate) since_join_ever: bool,
+    /// Epochs that this account will not be given: what stands under them is not shown.
+    pub(crate) closed: BTreeSet<EpochId>,
+    /// Epochs whose key was asked for.
+    pub(crate) asked: BTreeMap<EpochId, Asked>,
+    /// Who asked for a key that was not here: they are given it when it comes.
+    pub(crate) asked_here: BTreeMap<EpochId, BTreeMap<NetworkKey, PrekeyRecord>>,
+    /// What faces were told of keys that are missing.
+    pub(crate) keys_told: BTreeMap<ChannelId, Helpers>,
     pub(crate) buckets: BTreeMap<AccountId, Bucket>,
     /// Peers that showed a proof of membership and are not members in this view yet.
     pub(crate) provisional: BTreeSet<NetworkKey>,
     /// Connected strangers that showed an admission which leads through somebody who was removed, and that account.
     pub(crate) outsiders: BTreeMap<NetworkKey, AccountId>,
+    /// Deletions, and when the bodies go that they hide.
+    pub(crate) deleted: BTreeMap<EventId, UnixMs>,
     /// Bodies that a deletion took and whose rows may not have been written again before the last end.
     pub(crate) to_drop: Vec<EventId>,
     /// Newcomers that wait to be let in, and those that were not.
@@ -144,6 +159,8 @@ pub(crate) struct Community {
     pub(crate) introduced: Option<(String, String)>,
     /// The own profile is to be written when a peer has shown where own logs stand.
     pub(crate) introduction_waits: bool,
+    /// Names are written again though they are in force: there are newcomers that were not given them.
+    pub(crate) introduce_anew: bool,
     /// Until when the first write after the start waits at the latest, once one has been asked for.
     pub(crate) first_write_by: Option<MonoMs>,
     /// Members at the last look.
@@ -152,6 +169,10 @@ pub(crate) struct Community {
     pub(crate) own_device: DeviceId,
     /// Whether this account was a member at the last look.
     pub(crate) active: bool,
+    /// Home nodes of members, by network key: whose each is.
+    pub(crate) homes: BTreeMap<NetworkKey, Vec<(AccountId, DeviceId)>>,
+    /// Set if this node holds the community blind: it is no member, and has no keys.
+    pub(crate) blind: Option<crate::home::Blind>,
     /// Whether own logs were written to since the start, or are new: no peer can know more of them.
     pub(crate) own_logs_checked: bool,
 }
@@ -179,6 +200,7 @@ impl Community {
             waiting: Waiting::default(),
             held_back: BTreeSet::new(),
             held: BTreeMap::new(),
+            read_by: BTreeMap::new(),
             arrivals: BTreeMap::new(),
             read: BTreeMap::new(),
             unread: Unread::default(),
@@ -187,20 +209,28 @@ impl Community {
             seen: BTreeMap::new(),
             typing: BTreeMap::new(),
             topics: BTreeMap::new(),
+            since_join_ever: false,
+            closed: BTreeSet::new(),
             asked: BTreeMap::new(),
+            asked_here: BTreeMap::new(),
+            keys_told: BTreeMap::new(),
             buckets: BTreeMap::new(),
             provisional: BTreeSet::new(),
             outsiders: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             to_drop: Vec::new(),
             requests: BTreeMap::new(),
             refused: VecDeque::new(),
             gap_in_own_log: false,
             introduced: None,
             introduction_waits: false,
+            introduce_anew: false,
             first_write_by: None,
             known_members: BTreeSet::new(),
             own_device,
             active: false,
+            homes: BTreeMap::new(),
+            blind: None,
             own_logs_checked: false,
         }
         .with_devices_indexed()
@@ -211,26 +241,41 @@ impl Community {
         for id in ids {
             self.index_devices(id);
         }
+        self.index_homes();
         self
     }
 
     fn index_devices(&mut self, id: EventId) {
+        self.since_join_ever |= match self.authority.op(id) {
+            Some(AuthorityOp::Genesis(genesis)) => genesis.history == HistoryPolicy::SinceJoin,
+            Some(AuthorityOp::SetHistory { policy, .. }) => *policy == HistoryPolicy::SinceJoin,
+            _ => false,
+        };
         let chain = match self.authority.op(id) {
             Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
             Some(AuthorityOp::Admit(join)) => &join.chain,
-            Some(AuthorityOp::DeviceAdd { chain, .. }) => chain,
+            Some(
+                AuthorityOp::DeviceAdd { chain, .. }
+                | AuthorityOp::DeviceRevoke { chain, .. }
+                | AuthorityOp::Add { chain, .. },
+            ) => chain,
             _ => return,
         };
         let Ok(identity) = alloquy_schema::identity::evaluate(chain) else {
             return;
         };
-        if let Some(AuthorityOp::Admit(join)) = self.authority.op(id) {
+        let prekey = match self.authority.op(id) {
+            Some(AuthorityOp::Admit(join)) => Some(&join.prekey),
+            Some(AuthorityOp::Add { prekey, .. }) => Some(prekey),
+            _ => None,
+        };
+        if let Some(prekey) = prekey.cloned() {
             let newer = self
                 .prekeys
-                .get(&join.device)
-                .is_none_or(|held| held.counter < join.prekey.counter);
+                .get(&prekey.device)
+                .is_none_or(|held| held.counter < prekey.counter);
             if newer {
-                self.prekeys.insert(join.device, join.prekey.clone());
+                self.prekeys.insert(prekey.device, prekey);
             }
         }
         for (device, keys) in identity.devices {
@@ -238,6 +283,10 @@ impl Community {
                 self.devices.insert(key, (identity.account, device));
             }
         }
+    }
+
+    pub(crate) fn kind(&self) -> CommunityKind {
+        self.state().kind
     }
 
     pub(crate) fn state(&self) -> std::sync::Arc<State> {
@@ -254,9 +303,14 @@ impl Community {
         if scope == content::scope(self.id) {
             return Some(Place::Content);
         }
-        let op = self.authority.op(EventId(scope.0))?;
-        matches!(op, AuthorityOp::ChannelCreate { .. })
-            .then_some(Place::Channel(ChannelId(scope.0)))
+        let channel = ChannelId(scope.0);
+        let made = matches!(
+            self.authority.op(EventId(scope.0)),
+            Some(AuthorityOp::ChannelCreate { .. })
+        );
+        let implied =
+            || self.kind() != CommunityKind::Community && channel == direct::channel(self.id);
+        (made || implied()).then_some(Place::Channel(channel))
     }
 
     /// The scope of a place.
@@ -355,7 +409,7 @@ impl Community {
                 let timeline = self
                     .timelines
                     .entry(channel)
-                    .or_insert_with(|| Timeline::new(channel));
+                    .or_insert_with(|| Timeline::new(channel).closed_to(&self.closed));
                 match bound {
                     Bound::Kept => timeline.insert(event.clone(), body, &self.authority)?,
                     Bound::Lifted => {
@@ -398,15 +452,18 @@ impl Community {
         }
     }
 
-    /// Places whose scopes an account may view, authority apart, in the order of their scopes.
-    pub(crate) fn shared_places(&self, accounts: [AccountId; 2]) -> Vec<(ScopeId, Place)> {
+    /// Places whose scopes both sides may view, authority apart, in the order of their scopes. A side is an
+    /// account, or the accounts whose home node it is: then it may view what one of them may.
+    pub(crate) fn shared_places(&self, sides: [&[AccountId]; 2]) -> Vec<(ScopeId, Place)> {
         let state = self.state();
+        let may = |account: &AccountId, channel: &ChannelId| {
+            state
+                .permissions(*account, Some(*channel))
+                .has(Permissions::VIEW)
+        };
         let viewable = |channel: &ChannelId| {
-            accounts.iter().all(|account| {
-                state
-                    .permissions(*account, Some(*channel))
-                    .has(Permissions::VIEW)
-            })
+            let mut sides = sides.iter();
+            sides.all(|side| side.iter().any(|account| may(account, channel)))
         };
         let channels = state
             .channels
@@ -442,6 +499,12 @@ impl Community {
     pub(crate) fn member_of(&self, key: NetworkKey) -> Option<(AccountId, DeviceId)> {
         let (account, device) = self.device_of(key)?;
         (self.state().account_of(device) == Some(account)).then_some((account, device))
+    }
+
+    /// Whether the account is a member and this device came in with it: one that was revoked keeps what it has.
+    pub(crate) fn is_mine(&self, account: AccountId) -> bool {
+        let state = self.state();
+        state.is_member(account) && state.account_ever(self.own_device) == Some(account)
     }
 
     /// The community's name, empty until its content is here.
@@ -546,6 +609,15 @@ impl Community {
             .filter(|(account, _)| accounts.contains(account))
             .map(|(_, device)| *device)
             .collect();
+        self.accepted_ends_of(&devices, channel)
+    }
+
+    /// Last accepted event of each log of these devices.
+    pub(crate) fn accepted_ends_of(
+        &self,
+        devices: &BTreeSet<DeviceId>,
+        channel: Option<ChannelId>,
+    ) -> Vec<EventId> {
         let places = self
             .timelines
             .keys()

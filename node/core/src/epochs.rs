@@ -16,16 +16,17 @@ use alloquy_schema::epoch::{self, EpochKey, Wrap};
 use alloquy_schema::hash;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::EPOCH_PARENTS_MAX;
-use alloquy_schema::permissions::Permissions;
+use alloquy_schema::permissions::{HistoryPolicy, Permissions};
 use alloquy_schema::timeline::Changes;
 use rand_core::CryptoRng;
 
 use crate::author::Draft;
 use crate::community::{Community, Place};
+use crate::history::policy;
 use crate::limits::{
-    EPOCH_AGE_MAX_MS, EPOCHS_ASKED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS, KEY_REQUEST_EVERY_MS,
-    WRAPS_MAX,
+    EPOCH_AGE_MAX_MS, EPOCHS_ASKED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS, WRAPS_MAX,
 };
+use crate::missing::Asked;
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put, put_bytes};
 use crate::record::Key;
@@ -41,7 +42,7 @@ impl Community {
     }
 
     /// Epochs of a key scope that no other follows, with whether they may be written under.
-    fn tips(&self, state: &State, channel: Option<ChannelId>) -> Vec<(EpochId, bool)> {
+    pub(crate) fn tips(&self, state: &State, channel: Option<ChannelId>) -> Vec<(EpochId, bool)> {
         let of_scope = || {
             state
                 .epochs
@@ -76,14 +77,27 @@ impl Community {
             .collect()
     }
 
-    /// Whether every operation that took an entitlement to the scope is in the announcement's past.
+    /// Whether every operation that took an entitlement to the scope is in the announcement's past, and everybody
+    /// who is entitled can read under it.
     fn is_usable(&self, state: &State, epoch: EpochId, channel: Option<ChannelId>) -> bool {
+        self.shuts_out(state, epoch, channel) && self.reaches_all(state, epoch, channel)
+    }
+
+    /// Whether every operation that took an entitlement to the scope is in the announcement's past.
+    fn shuts_out(&self, state: &State, epoch: EpochId, channel: Option<ChannelId>) -> bool {
         let announcement = [EventId::from(epoch)];
         state
             .losses
             .iter()
             .filter(|loss| loss.channel.is_none() || loss.channel == channel)
             .all(|loss| self.authority.in_closure(&announcement, loss.op))
+    }
+
+    /// Whether a scope needs another epoch because somebody has lost the entitlement, not because somebody came in.
+    pub(crate) fn must_shut_out(&self, channel: Option<ChannelId>) -> bool {
+        let state = self.state();
+        let mut tips = self.tips(&state, channel).into_iter();
+        !tips.any(|(tip, _)| self.keys.contains_key(&tip) && self.shuts_out(&state, tip, channel))
     }
 
     /// The epoch that this device writes under: the deepest usable tip whose key it holds, then the smallest id.
@@ -117,8 +131,8 @@ impl Community {
             })
     }
 
-    /// Prekeys and recovery keys of everybody who is entitled to a scope.
-    fn recipients(&self, channel: Option<ChannelId>) -> Vec<(AccountId, [u8; 32])> {
+    /// Prekeys of everybody who is entitled to a scope; under `all` recovery keys too.
+    pub(crate) fn recipients(&self, channel: Option<ChannelId>) -> Vec<(AccountId, [u8; 32])> {
         let state = self.state();
         let mut recipients = Vec::new();
         for (account, member) in &state.members {
@@ -126,32 +140,33 @@ impl Community {
                 continue;
             }
             let prekeys = member
-                .devices
-                .keys()
-                .filter_map(|device| self.prekeys.get(device));
+                .acting()
+                .filter_map(|(device, _)| self.prekeys.get(&device));
             recipients.extend(prekeys.map(|prekey| (*account, prekey.key)));
-            recipients.push((*account, member.recovery_wrap_key));
+            if policy(&state, channel) == HistoryPolicy::All {
+                recipients.push((*account, member.recovery_wrap_key));
+            }
         }
         recipients.truncate(WRAPS_MAX);
         recipients
     }
 
-    /// What an account is given of an epoch: the link key with READ_HISTORY, else the secret alone.
+    /// What an account is given of an epoch: the link key with READ_HISTORY if it was announced under `all`, else
+    /// the secret alone.
     pub(crate) fn share(
         &self,
         account: AccountId,
-        key: &EpochKey,
+        (epoch, key): (EpochId, &EpochKey),
         channel: Option<ChannelId>,
     ) -> EpochKey {
+        let history = || {
+            self.state()
+                .permissions(account, channel)
+                .has(Permissions::READ_HISTORY)
+                && self.announced_to_all(epoch, channel)
+        };
         match key {
-            EpochKey::Link(_)
-                if !self
-                    .state()
-                    .permissions(account, channel)
-                    .has(Permissions::READ_HISTORY) =>
-            {
-                key.secret_only()
-            }
+            EpochKey::Link(_) if !history() => key.secret_only(),
             _ => key.clone(),
         }
     }
@@ -186,41 +201,6 @@ impl Community {
             learned.push(epoch);
         }
         learned
-    }
-
-    /// Whether a member may be given the key of an epoch (docs/protocol.md, "Encryption"): it is entitled to the
-    /// scope now, and was so when the epoch was announced, or may read history, or the epoch is current.
-    pub(crate) fn may_be_given(&self, account: AccountId, epoch: EpochId) -> bool {
-        let state = self.state();
-        let Some(announced) = state.epochs.get(&epoch) else {
-            return false;
-        };
-        let channel = announced.channel;
-        if !self.is_entitled(account, channel) {
-            return false;
-        }
-        let history = state
-            .permissions(account, channel)
-            .has(Permissions::READ_HISTORY);
-        let current = || {
-            self.tips(&state, channel)
-                .iter()
-                .any(|(tip, _)| *tip == epoch)
-        };
-        let first_recipient = || {
-            let event = self.authority.dag().get(epoch.into());
-            let past: Vec<_> = event
-                .map(|event| event.header().parents().collect())
-                .unwrap_or_default();
-            self.authority.state_at(&past).is_some_and(|then| {
-                then.is_member(account)
-                    && channel.is_none_or(|channel| {
-                        then.permissions(account, Some(channel))
-                            .has(Permissions::VIEW)
-                    })
-            })
-        };
-        history || current() || first_recipient()
     }
 
     /// Epochs whose key is not here though an event, or a writer, needs it.
@@ -268,14 +248,19 @@ impl<R: CryptoRng> Node<R> {
             .into_iter()
             .map(|(tip, _)| tip)
             .collect();
-        parents.retain(|parent| community.keys.contains_key(parent));
-        if parents.is_empty() {
-            parents = community.held_tips(&state, channel);
+        // Under `since join` nothing leads back: parents only say what the epoch follows.
+        let since_join = policy(&state, channel) == HistoryPolicy::SinceJoin;
+        if !since_join {
+            parents.retain(|parent| community.keys.contains_key(parent));
+            if parents.is_empty() {
+                parents = community.held_tips(&state, channel);
+            }
         }
         parents.truncate(EPOCH_PARENTS_MAX);
         let commit = key.secret().commit(community.key_scope(channel), &parents);
         let links = parents
             .iter()
+            .filter(|parent| !since_join && community.announced_to_all(**parent, channel))
             .filter_map(|parent| {
                 Some((
                     *parent,
@@ -309,7 +294,7 @@ impl<R: CryptoRng> Node<R> {
         let recipients = community.recipients(channel);
         let shared: Vec<_> = recipients
             .into_iter()
-            .map(|(account, to)| (community.share(account, &key, channel), to))
+            .map(|(account, to)| (community.share(account, (epoch, &key), channel), to))
             .collect();
         let wraps: Vec<Wrap> = shared
             .iter()
@@ -452,10 +437,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn want_key(&mut self, id: CommunityId, epoch: EpochId) {
         let mono = self.now.mono;
         if let Some(community) = self.communities.get_mut(&id) {
-            community
-                .asked
-                .entry(epoch)
-                .or_insert((mono, alloquy_ids::MonoMs(0)));
+            community.asked.entry(epoch).or_insert(Asked::new(mono));
         }
         self.ask_keys(id);
     }
@@ -469,10 +451,12 @@ impl<R: CryptoRng> Node<R> {
             .is_some_and(|community| !community.wanted_keys(me).is_empty());
         if lacking {
             self.ask_keys(id);
+        } else {
+            self.tell_missing_keys(id);
         }
     }
 
-    /// Asks connected members for keys that are wanted, each at most every few seconds.
+    /// Asks for keys that are wanted, each again after a pause that grows: own devices first, then members.
     pub(crate) fn ask_keys(&mut self, id: CommunityId) {
         let (me, mono) = (self.me.account(), self.now.mono);
         let Some(community) = self.communities.get_mut(&id) else {
@@ -480,36 +464,27 @@ impl<R: CryptoRng> Node<R> {
         };
         let wanted = community.wanted_keys(me);
         community.asked.retain(|epoch, _| wanted.contains(epoch));
-        if wanted.is_empty() {
-            return;
-        }
-        let mut epochs = Vec::new();
-        for epoch in &wanted {
-            if epochs.len() >= EPOCHS_ASKED_MAX {
-                break;
-            }
-            let asked = community
-                .asked
-                .entry(*epoch)
-                .or_insert((mono, alloquy_ids::MonoMs(0)));
-            if asked.1.0 == 0 || mono.0 >= asked.1.0.saturating_add(KEY_REQUEST_EVERY_MS) {
-                asked.1 = mono;
-                epochs.push(*epoch);
+        let mut by_times: BTreeMap<u32, Vec<EpochId>> = BTreeMap::new();
+        for epoch in wanted.iter().take(EPOCHS_ASKED_MAX) {
+            let asked = community.asked.entry(*epoch).or_insert(Asked::new(mono));
+            if let Some(times) = asked.due(mono) {
+                by_times.entry(times).or_default().push(*epoch);
             }
         }
-        self.timers
-            .set_earlier(Timer::AskKeys(id), mono.plus(KEY_REQUEST_EVERY_MS));
-        if epochs.is_empty() {
-            return;
+        if let Some(next) = community.asked.values().map(Asked::next).min() {
+            self.timers.set(Timer::AskKeys(id), next);
         }
-        let frame = Frame::KeyRequest {
-            community: id,
-            prekey: self.me.prekey.clone(),
-            epochs,
-        };
-        for peer in self.connected_members(id) {
-            self.outbox.send(peer, &frame);
+        for (times, epochs) in by_times {
+            let frame = Frame::KeyRequest {
+                community: id,
+                prekey: self.me.prekey.clone(),
+                epochs,
+            };
+            for peer in self.key_sources(id, times) {
+                self.outbox.send(peer, &frame);
+            }
         }
+        self.tell_missing_keys(id);
     }
 
     /// A member asks for keys: whoever holds them must wrap, for whoever is entitled.
@@ -540,12 +515,18 @@ impl<R: CryptoRng> Node<R> {
             else {
                 continue;
             };
-            if !community.may_be_given(account, *epoch) {
+            if !community.is_entitled(account, channel) {
                 continue;
             }
-            let wraps = match community.keys.get(epoch) {
+            // What was wrapped for it is its own, and so is what another device of its account holds.
+            let given = account == self.me.account() || community.may_be_given(account, *epoch);
+            let wraps = match community.keys.get(epoch).filter(|_| given) {
                 Some(key) => {
-                    let shared = community.share(account, key, channel);
+                    let shared = if account == self.me.account() {
+                        key.clone()
+                    } else {
+                        community.share(account, (*epoch, key), channel)
+                    };
                     vec![epoch::wrap(*epoch, &shared, &prekey.key, &mut self.rng)]
                 }
                 None => {
@@ -560,6 +541,9 @@ impl<R: CryptoRng> Node<R> {
                         .collect()
                 }
             };
+            if wraps.is_empty() && given {
+                self.owe_key(id, *epoch, (from, &prekey));
+            }
             if !wraps.is_empty() {
                 self.outbox.send(
                     from,
@@ -575,6 +559,9 @@ impl<R: CryptoRng> Node<R> {
 
     /// Wraps came: the own one is opened; a key counts only if it is the announced one.
     pub(crate) fn keys(&mut self, id: CommunityId, epoch: EpochId, wraps: Vec<Wrap>) {
+        if self.holds_blind(id) {
+            return self.keep_wraps(id, epoch, wraps);
+        }
         let held = self
             .communities
             .get(&id)
@@ -582,20 +569,17 @@ impl<R: CryptoRng> Node<R> {
         if held {
             return;
         }
-        let to_me = |wrap: &&Wrap| wrap.to == self.me.prekey.key;
-        let own = |wrap: &Wrap| {
-            let secrets = self.me.record.prekeys.iter().map(|(_, secret)| secret);
-            secrets
-                .into_iter()
-                .find_map(|secret| epoch::unwrap(epoch, wrap, secret))
-        };
-        let Some(key) = wraps.iter().filter(to_me).take(4).find_map(own) else {
+        let own = |wrap: &Wrap| epoch::unwrap(epoch, wrap, self.me.prekey_secret(&wrap.to)?);
+        let newest = |wrap: &&Wrap| wrap.to == self.me.prekey.key;
+        let key = wraps.iter().filter(newest).take(4).find_map(own);
+        let Some(key) = key.or_else(|| wraps.iter().take(4).find_map(own)) else {
             return;
         };
         self.take_key(id, epoch, key);
     }
 
-    fn take_key(&mut self, id: CommunityId, epoch: EpochId, key: EpochKey) {
+    /// Key material of an epoch, from wherever it came.
+    pub(crate) fn take_key(&mut self, id: CommunityId, epoch: EpochId, key: EpochKey) {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
@@ -616,7 +600,9 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         self.outbox.store(writes, After::Nothing);
+        self.close_epochs(id);
         self.open_bodies(id, &learned);
+        self.give_owed_keys(id, &learned);
         self.refresh_topics(id);
         // A range that could not be opened before is sent again by whoever has it.
         self.compare_soon(id, 0);
@@ -658,6 +644,9 @@ impl<R: CryptoRng> Node<R> {
                 changes.push((place, changed));
             }
         }
+        if content && id == self.own.id {
+            self.own_document_changed();
+        }
         if content {
             self.tell_members(id);
             self.views.names_changed(id);
@@ -693,12 +682,16 @@ impl<R: CryptoRng> Node<R> {
                 newer.insert(record.device, record);
             }
         }
+        let newer_of: Vec<DeviceId> = newer.keys().copied().collect();
         for (device, record) in newer {
             writes.push(put(&Key::Prekey(id, device), &record));
             community.prekeys.insert(device, record);
         }
         if !writes.is_empty() {
             self.outbox.store(writes, After::Nothing);
+        }
+        for device in newer_of {
+            self.wrap_for_own_device(id, device);
         }
     }
 

@@ -193,8 +193,10 @@ impl<R: CryptoRng> Node<R> {
                 &Broadcast::Events { admit, events },
             );
         }
+        self.send_live(id, events, admit.as_ref());
         for epoch in epochs {
             self.hand_out(id, epoch);
+            self.hand_out_to_homes(id, epoch);
         }
     }
 
@@ -252,6 +254,13 @@ impl<R: CryptoRng> Node<R> {
         let Some((id, state)) = found else {
             return Some(Verdict::Ignore);
         };
+        if self
+            .communities
+            .get(&id)
+            .is_some_and(|community| self.is_shut(community))
+        {
+            return Some(Verdict::Ignore);
+        }
         if bytes.len() > GOSSIP_BYTES_MAX {
             return Some(Verdict::Reject);
         }
@@ -344,7 +353,7 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Whether all authors are members (`Some(true)`), some was removed (`Some(false)`), or some is unknown.
-    fn known_authors(&self, id: CommunityId, events: &[VerifiedEvent]) -> Option<bool> {
+    pub(crate) fn known_authors(&self, id: CommunityId, events: &[VerifiedEvent]) -> Option<bool> {
         let community = self.communities.get(&id)?;
         let state = community.state();
         let mut removed = false;
@@ -365,7 +374,7 @@ impl<R: CryptoRng> Node<R> {
         Some(!removed)
     }
 
-    fn take_live(
+    pub(crate) fn take_live(
         &mut self,
         id: CommunityId,
         from: NetworkKey,

@@ -35,6 +35,10 @@ impl<R: CryptoRng> Node<R> {
         if self.unwritten.is_full() {
             return 0;
         }
+        let events: Vec<_> = incoming.iter().map(|(event, _)| event).collect();
+        if self.has_no_room(id, &events) {
+            return self.refused_for_room(id);
+        }
         let arrival = Arrival {
             from: Some(from),
             at: self.now.mono,
@@ -45,6 +49,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let came: BTreeSet<_> = incoming.iter().map(|(event, _)| event.id()).collect();
         let mut batch = community.take(incoming, arrival);
+        community.note_bodies(batch.new.iter());
         batch.lacks.sort();
         batch.lacks.dedup();
         let restored = batch.new.iter().any(|event| community.is_own_log(event));
@@ -53,6 +58,7 @@ impl<R: CryptoRng> Node<R> {
             || came.iter().any(|id| community.waits_unstored(*id))
         {
             let new: Vec<_> = batch.new.iter().map(VerifiedEvent::id).collect();
+            community.bodies_filled(&batch.filled);
             self.store_received(id, (&new, &batch.filled), row, &came);
             self.tell_changes(id, batch.changes);
             self.after_apply(id, &batch.new);
@@ -80,8 +86,9 @@ impl<R: CryptoRng> Node<R> {
         let rows = community.forget_waiting(dropped);
         if !rows.is_empty() {
             let delete = |row| Write::Delete(Key::Events(id, row).to_key());
-            self.outbox
-                .store(rows.into_iter().map(delete).collect(), After::Nothing);
+            let writes: Vec<_> = rows.into_iter().map(delete).collect();
+            community.note_written(&writes);
+            self.outbox.store(writes, After::Nothing);
         }
     }
 
@@ -166,6 +173,7 @@ impl<R: CryptoRng> Node<R> {
         if writes.is_empty() && new.is_empty() {
             return;
         }
+        community.note_written(&writes);
         self.outbox.store(
             writes,
             After::Received {
@@ -173,6 +181,7 @@ impl<R: CryptoRng> Node<R> {
                 events: new.to_vec(),
             },
         );
+        self.pack_loose_rows(id);
     }
 
     /// How far the logs of these events are held.
@@ -232,12 +241,20 @@ impl<R: CryptoRng> Node<R> {
             .collect();
         for channel in unread {
             self.tell_unread(id, channel);
+            self.take_waiting_mark(channel);
         }
+        self.note_deletions(id, events);
         if authority {
             self.authority_changed(id, events);
         }
+        if self.holds_blind(id) {
+            return;
+        }
         if content && !authority {
             self.tell_members(id);
+        }
+        if content && id == self.own.id {
+            self.own_document_changed();
         }
         if authority || content {
             // What this account did is shown at once; names of others may change without end.
@@ -276,6 +293,10 @@ impl<R: CryptoRng> Node<R> {
             let Place::Channel(channel) = place else {
                 continue;
             };
+            if self.holds_blind(id) {
+                self.drop_bodies(id, &changes.dropped_bodies);
+                continue;
+            }
             self.recount(id, channel, &changes);
             for message in changes.added {
                 if let Some(message) = self.message_view(id, channel, message) {
@@ -349,6 +370,7 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         if !writes.is_empty() {
+            community.note_written(&writes);
             self.outbox.store(writes, After::Nothing);
         }
     }
@@ -363,7 +385,13 @@ impl Community {
         arrived: UnixMs,
     ) -> Option<ChannelId> {
         let header = event.header();
-        if header.device == self.own_device || header.kind != Kind::Sealed {
+        let state = self.state();
+        let by_me = state.account_ever(header.device) == state.account_ever(self.own_device);
+        if header.device == self.own_device
+            || by_me
+            || header.kind != Kind::Sealed
+            || self.blind.is_some()
+        {
             return None;
         }
         let Some(Place::Channel(channel)) = self.place(header.scope, event.id()) else {

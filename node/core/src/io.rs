@@ -51,6 +51,8 @@ pub enum Input {
     Frame(NetworkKey, Bytes),
     /// A gossip frame; the machine answers with [`Output::Verdict`] at once or later.
     Gossip(GossipId, Topic, NetworkKey, Bytes),
+    /// Whether a connected peer is on the local network; it is not until this says so, nor after its last connection.
+    PeerNear(NetworkKey, bool),
     /// A peer's addresses (identify), as multiaddr text without `/p2p`.
     PeerAddresses(NetworkKey, Vec<String>),
     /// The node's own listen addresses, as multiaddr text with `/p2p`; replaces the earlier list.

@@ -1,32 +1,36 @@
-//! Joining by invite: the newcomer's side and the admitting member's side.
+//! Joining by invite, or by asking a member nearby: the newcomer's side and the admitting member's side.
 //!
 //! Any member that is reachable admits: no admin need be online. Expiry and use count are *admission* rules,
 //! judged by the admitting member's clock and view; an `Admit` once made is never undone by another.
 
 mod admission;
+mod introduction;
+mod refusal;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
-use alloquy_ids::{CommunityId, EventId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, EpochId, EventId, InviteId, MonoMs, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::authority::op::{AuthorityOp, Join};
 use alloquy_schema::body::Body;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::content::{ContentOp, Field, Value};
-use alloquy_schema::epoch;
+use alloquy_schema::epoch::{self, EpochKey};
 use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
+use crate::arrive::Bootstrap;
 use crate::author::Draft;
 use crate::community::{Community, Place};
 use crate::ingest::Incoming;
 use crate::io::Origin;
 use crate::limits::{
-    CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, FIRST_WRITE_WAIT_MS, HELD_JOINS_MAX, JOIN_RETRY_MS,
-    JOIN_TIMEOUT_MS, KEPT_PEERS_MAX, PREKEYS_MAX, REQUEST_EVERY_MS, REQUEST_TIMEOUT_MS,
-    STORE_RETRY_MS,
+    CATCH_UP_BYTES_MAX, COMMUNITIES_MAX, FIRST_WRITE_WAIT_MS, HELD_JOINS_MAX, INVITE_SPREAD_MS,
+    JOIN_RETRY_MS, JOIN_TIMEOUT_MS, KEPT_PEERS_MAX, PREKEYS_MAX, REQUEST_EVERY_MS,
+    REQUEST_TIMEOUT_MS, STORE_RETRY_MS,
 };
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
@@ -36,6 +40,7 @@ use crate::wire::link::InviteLink;
 use crate::wire::{Frame, Refusal};
 
 use admission::Admission;
+use refusal::refusal_error;
 pub(crate) use requests::Request;
 
 /// A join under way.
@@ -43,8 +48,9 @@ pub(crate) use requests::Request;
 pub(crate) struct JoinAttempt {
     /// Clients that wait for it.
     pub(crate) origins: Vec<Origin>,
-    link: InviteLink,
-    join: Join,
+    way: Way,
+    /// Peers that are known to have the community, with their addresses.
+    peers: Vec<(NetworkKey, Vec<String>)>,
     /// Peers that spoke of the community without being named by the link: members, it seems.
     met: BTreeSet<NetworkKey>,
     /// Members that were asked.
@@ -58,6 +64,38 @@ pub(crate) struct JoinAttempt {
     until: MonoMs,
 }
 
+/// Where a join is asked for: what an invite says, or a member nearby.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Door {
+    community: CommunityId,
+    /// The community's name, as it was told.
+    name: String,
+    /// Members that may be reached, with their addresses as multiaddr text.
+    peers: Vec<(NetworkKey, Vec<String>)>,
+    /// The invite and the seed of its key.
+    invite: Option<(InviteId, [u8; 32])>,
+}
+
+impl From<InviteLink> for Door {
+    fn from(link: InviteLink) -> Self {
+        Self {
+            community: link.community,
+            name: link.name,
+            peers: link.peers,
+            invite: Some((link.invite, link.seed)),
+        }
+    }
+}
+
+/// How this device comes in.
+#[derive(Debug)]
+enum Way {
+    /// By an invite.
+    Invite(Box<(Door, Join)>),
+    /// As a later device of a member: with keys that it knows already.
+    Device(Vec<(EpochId, EpochKey)>),
+}
+
 /// A newcomer's join that waits until own logs may be written to.
 #[derive(Debug)]
 pub(crate) struct HeldJoin {
@@ -68,48 +106,45 @@ pub(crate) struct HeldJoin {
 impl JoinAttempt {
     /// Whether the invite names this peer.
     pub(crate) fn names(&self, key: NetworkKey) -> bool {
-        self.link.peers.iter().any(|(peer, _)| *peer == key)
+        self.peers.iter().any(|(peer, _)| *peer == key)
+    }
+
+    /// Until when an invite that a member does not know may be one that has not reached it yet.
+    fn invite_spreads_until(&self) -> MonoMs {
+        MonoMs((self.until.0 + INVITE_SPREAD_MS).saturating_sub(JOIN_TIMEOUT_MS))
+    }
+
+    /// Whether it asks members nearby, without an invite.
+    fn is_nearby(&self) -> bool {
+        self.door().is_some_and(|door| door.invite.is_none())
+    }
+
+    /// Where it asks to be let in.
+    fn door(&self) -> Option<&Door> {
+        match &self.way {
+            Way::Invite(invite) => Some(&invite.0),
+            Way::Device(_) => None,
+        }
+    }
+
+    fn new(way: Way, peers: Vec<(NetworkKey, Vec<String>)>, until: MonoMs) -> Self {
+        Self {
+            origins: Vec::new(),
+            way,
+            peers,
+            met: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            came: Vec::new(),
+            waiting: false,
+            admitted: false,
+            until,
+        }
     }
 
     /// Peers to connect to.
     pub(crate) fn peers(&self) -> BTreeMap<NetworkKey, Vec<String>> {
-        self.link.peers.iter().cloned().collect()
+        self.peers.iter().cloned().collect()
     }
-}
-
-fn refusal_error(refusal: Refusal) -> CommandError {
-    let (code, message) = match refusal {
-        Refusal::Invalid => (
-            ErrorCode::InviteInvalid,
-            "the invite is not valid any more: it was revoked, or its creator may not invite",
-        ),
-        Refusal::Expired => (
-            ErrorCode::InviteExpired,
-            "the invite's time is over: ask for a new one",
-        ),
-        Refusal::UsedUp => (
-            ErrorCode::InviteUsedUp,
-            "all uses of the invite are spent: ask for a new one",
-        ),
-        Refusal::Banned => (
-            ErrorCode::NotPermitted,
-            "this account is banned from the community",
-        ),
-        Refusal::Waiting => (ErrorCode::Timeout, "nobody has let this account in"),
-        Refusal::Full => (
-            ErrorCode::Limit,
-            "too many have joined the community within a short time, more than its rules allow: try again later",
-        ),
-        Refusal::NotLetIn => (
-            ErrorCode::NotPermitted,
-            "a member has decided not to let this account in",
-        ),
-        Refusal::Busy => (
-            ErrorCode::Busy,
-            "the member that was asked can not admit anybody now",
-        ),
-    };
-    CommandError::new(code, message)
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -117,7 +152,36 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn join(&mut self, origin: Origin, text: &str) -> Result<(), CommandError> {
         let link = InviteLink::parse(text)
             .map_err(|error| CommandError::new(ErrorCode::InviteInvalid, error.to_string()))?;
-        let id = link.community;
+        self.begin_join(origin, Door::from(link))
+    }
+
+    /// Asks members nearby to be let into a community, without an invite.
+    pub(crate) fn join_nearby(
+        &mut self,
+        origin: Origin,
+        community: CommunityId,
+        name: String,
+        members: Vec<NetworkKey>,
+    ) -> Result<(), CommandError> {
+        let of = |key: &NetworkKey| self.book.of.get(key).cloned().unwrap_or_default();
+        let peers = members.iter().map(|key| (*key, of(key))).collect();
+        let door = Door {
+            community,
+            name,
+            peers,
+            invite: None,
+        };
+        self.begin_join(origin, door)
+    }
+
+    fn begin_join(&mut self, origin: Origin, door: Door) -> Result<(), CommandError> {
+        let id = door.community;
+        // An invite opens more than a question without one.
+        let same = |attempt: &JoinAttempt| {
+            attempt.door().is_some_and(|held| {
+                *held == door || (door.invite.is_none() && held.invite.is_some())
+            })
+        };
         if self
             .communities
             .get(&id)
@@ -127,18 +191,8 @@ impl<R: CryptoRng> Node<R> {
                 .done(origin, Ok(Reply::Community { community: id }));
             return Ok(());
         }
-        if self.communities.len() >= COMMUNITIES_MAX {
-            let message = format!(
-                "{} communities are joined, the limit is {COMMUNITIES_MAX}",
-                self.communities.len()
-            );
-            return Err(CommandError::new(ErrorCode::Limit, message));
-        }
-        if let Some(attempt) = self
-            .joins
-            .get_mut(&id)
-            .filter(|attempt| attempt.link == link)
-        {
+        self.room_for_community()?;
+        if let Some(attempt) = self.joins.get_mut(&id).filter(|attempt| same(attempt)) {
             if attempt.waiting {
                 self.outbox
                     .done(origin, Ok(Reply::Requested { requested: id }));
@@ -148,9 +202,11 @@ impl<R: CryptoRng> Node<R> {
             }
             return Ok(());
         }
+        let key = door.invite;
+        let key = key.map(|(invite, seed)| (invite, DeviceKey::from_seed(&seed)));
         let join = Join::sign(
             id,
-            Some((link.invite, &DeviceKey::from_seed(&link.seed))),
+            key.as_ref().map(|(invite, key)| (*invite, key)),
             self.me.record.chain.clone(),
             &self.me.key,
             self.me.prekey.clone(),
@@ -160,21 +216,38 @@ impl<R: CryptoRng> Node<R> {
         let earlier = self.joins.remove(&id);
         let mut origins = earlier.map(|attempt| attempt.origins).unwrap_or_default();
         origins.push(origin);
-        let attempt = JoinAttempt {
-            origins,
-            link,
-            join,
-            met: BTreeSet::new(),
-            asked: BTreeSet::new(),
-            came: Vec::new(),
-            waiting: false,
-            admitted: false,
-            until,
-        };
+        let peers = door.peers.clone();
+        let mut attempt = JoinAttempt::new(Way::Invite(Box::new((door, join))), peers, until);
+        attempt.origins = origins;
         self.joins.insert(id, attempt);
         self.keep_peers();
         self.join_next(id);
         Ok(())
+    }
+
+    /// A community of this account is to be had from these peers: they are asked until one gives it.
+    pub(crate) fn await_arrival(&mut self, id: CommunityId, bootstrap: Bootstrap) {
+        if self.joins.contains_key(&id) {
+            return;
+        }
+        let Bootstrap { peers, keys } = bootstrap;
+        let for_ever = MonoMs(u64::MAX);
+        let attempt = JoinAttempt::new(Way::Device(keys), peers, for_ever);
+        self.joins.insert(id, attempt);
+        self.keep_peers();
+        self.join_next(id);
+    }
+
+    pub(crate) fn room_for_community(&self) -> Result<(), CommandError> {
+        let kinds = self.communities.values().map(Community::kind);
+        let joined = kinds
+            .filter(|kind| *kind == CommunityKind::Community)
+            .count();
+        if joined < COMMUNITIES_MAX {
+            return Ok(());
+        }
+        let message = format!("{joined} communities are joined, the limit is {COMMUNITIES_MAX}");
+        Err(CommandError::new(ErrorCode::Limit, message))
     }
 
     pub(crate) fn join_peer_up(&mut self, id: CommunityId, key: NetworkKey) {
@@ -197,22 +270,25 @@ impl<R: CryptoRng> Node<R> {
         if attempt.until <= mono {
             let message = match attempt.waiting {
                 true => "nobody has let this account in",
+                false if attempt.is_nearby() => "no member nearby answered",
                 false => "no member that the invite names answered",
             };
             return self.join_failed(id, CommandError::new(ErrorCode::Timeout, message));
         }
         if attempt.admitted {
-            self.timers.set(Timer::Join(id), attempt.until);
+            if matches!(attempt.way, Way::Invite(_)) {
+                self.timers.set(Timer::Join(id), attempt.until);
+            }
             return;
         }
         let connected: Vec<_> = attempt
-            .link
             .peers
             .iter()
             .map(|(key, _)| *key)
             .chain(attempt.met.iter().copied())
             .filter(|key| self.peers.contains_key(key))
             .collect();
+        let waiting = attempt.waiting;
         let next = connected
             .iter()
             .copied()
@@ -220,15 +296,19 @@ impl<R: CryptoRng> Node<R> {
         match next {
             Some(key) => {
                 attempt.asked.insert(key);
-                let frame = Frame::JoinRequest {
-                    join: Box::new(attempt.join.clone()),
-                    name,
+                let join = match &attempt.way {
+                    Way::Invite(invite) => Some(Box::new(invite.1.clone())),
+                    Way::Device(_) => None,
+                };
+                let frame = match join {
+                    Some(join) => Frame::JoinRequest { join, name },
+                    None => self.arrive_frame(id, false),
                 };
                 self.outbox.send(key, &frame);
             }
             None => attempt.asked.clear(),
         }
-        let again = match attempt.waiting {
+        let again = match waiting {
             true => REQUEST_EVERY_MS,
             false => JOIN_RETRY_MS,
         };
@@ -286,10 +366,16 @@ impl<R: CryptoRng> Node<R> {
         }
         // Another member may know more (an invite that has not reached this one) or have room.
         let connected = |key: &NetworkKey| self.peers.contains_key(key);
-        let mut peers = attempt.link.peers.iter().map(|(key, _)| key);
+        let mut peers = attempt.peers.iter().map(|(key, _)| key);
         let others = peers.any(|key| connected(key) && !attempt.asked.contains(key));
         if others {
             self.join_next(id);
+        } else if refusal == Refusal::Invalid && attempt.is_nearby() {
+            let message = "the community lets in by invite only: ask a member for a link";
+            self.join_failed(id, CommandError::new(ErrorCode::NotPermitted, message));
+        } else if refusal == Refusal::Invalid && self.now.mono < attempt.invite_spreads_until() {
+            // A link that has just been made: who was asked may hear of its invite only now.
+            attempt.asked.clear();
         } else if refusal != Refusal::Busy {
             self.join_failed(id, refusal_error(refusal));
         }
@@ -318,7 +404,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn requested(&self) -> BTreeMap<CommunityId, String> {
         let waiting = self.joins.iter().filter(|(_, attempt)| attempt.waiting);
         waiting
-            .map(|(id, attempt)| (*id, attempt.link.name.clone()))
+            .filter_map(|(id, attempt)| Some((*id, attempt.door()?.name.clone())))
             .collect()
     }
 
@@ -423,8 +509,20 @@ impl<R: CryptoRng> Node<R> {
         let Some((account, _)) = community.device_of(to) else {
             return;
         };
-        let events: Vec<_> = community.authority.dag().iter().cloned().collect();
-        let mut events = events;
+        self.send_authority(to, id, account);
+        self.give_current_keys(to, id);
+        self.open_session(to, id);
+        // The session may have begun when the admission was applied, before the newcomer could understand it.
+        self.compare(to, id);
+        self.send_signal_to(to, id);
+    }
+
+    /// Gives the whole authority log, and prekeys.
+    pub(crate) fn send_authority(&mut self, to: NetworkKey, id: CommunityId, account: AccountId) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let mut events: Vec<_> = community.authority.dag().iter().cloned().collect();
         events.sort_by_key(alloquy_schema::event::VerifiedEvent::order_key);
         let ranges: Vec<_> = community
             .pack_for_member(account, id.into(), &events)
@@ -470,11 +568,6 @@ impl<R: CryptoRng> Node<R> {
                 records: prekeys,
             },
         );
-        self.give_current_keys(to, id);
-        self.open_session(to, id);
-        // The session may have begun when the admission was applied, before the newcomer could understand it.
-        self.compare(to, id);
-        self.send_signal_to(to, id);
     }
 
     /// Wraps the epochs that a writer would choose now for one connected member.
@@ -494,14 +587,14 @@ impl<R: CryptoRng> Node<R> {
         for channel in scopes {
             let Some(epoch) = community
                 .writing_epoch(channel)
-                .filter(|_| community.is_entitled(account, channel))
+                .filter(|epoch| community.may_be_given(account, *epoch))
             else {
                 continue;
             };
             let Some(key) = community.keys.get(&epoch) else {
                 continue;
             };
-            let shared = community.share(account, key, channel);
+            let shared = community.share(account, (epoch, key), channel);
             let wraps = vec![epoch::wrap(epoch, &shared, &prekey.key, &mut self.rng)];
             frames.push(Frame::Keys {
                 community: id,
@@ -542,6 +635,68 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// Begins a community with the authority log that a member gave, if it admits this account.
+    pub(crate) fn begin_from(
+        &mut self,
+        from: NetworkKey,
+        id: CommunityId,
+        came: Vec<(Vec<u8>, Vec<Incoming>)>,
+    ) {
+        let genesis = came
+            .iter()
+            .flat_map(|(_, events)| events)
+            .find(|(event, _)| event.id() == EventId::from(id));
+        let Some(authority) = genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok())
+        else {
+            return self
+                .outbox
+                .penalize(from, "a welcome without the community's genesis");
+        };
+        let mut membership = Membership {
+            incarnation: self.rng.next_u32(),
+            joined: self.now.wall,
+        };
+        let mut community = Community::new(authority, membership.clone(), self.me.device());
+        let events: Vec<_> = came
+            .iter()
+            .flat_map(|(_, events)| events.iter().cloned())
+            .collect();
+        let arrival = Arrival {
+            from: Some(from),
+            at: self.now.mono,
+            wall: Some(self.now.wall),
+        };
+        let batch = community.take(events, arrival);
+        let state = community.state();
+        let Some(member) = state.members.get(&self.me.account()) else {
+            return self
+                .outbox
+                .penalize(from, "a welcome that does not admit this account");
+        };
+        if state.kind == CommunityKind::Group {
+            // Whoever was added was in from then on: what came since is unread.
+            let added = community.authority.dag().get(member.admitted);
+            membership.joined = added.map_or(membership.joined, |event| event.header().wall);
+            community.membership = membership.clone();
+        }
+        let mut writes = vec![put(&Key::Community(id), &membership)];
+        for (number, (bytes, events)) in (0..).zip(came) {
+            community.note_row(number, events.iter().map(|(event, _)| event.id()).collect());
+            let events = RowEvents::Ranges(vec![bytes]);
+            let row = Row {
+                arrived: self.now.wall,
+                events,
+            };
+            writes.push(put(&Key::Events(id, number), &row));
+        }
+        // A log that begins now is nobody's yet.
+        community.own_logs_checked = true;
+        self.communities.insert(id, community);
+        self.outbox.store(writes, After::Nothing);
+        self.after_apply(id, &batch.new);
+        self.forget_waiting(id, &batch.dropped);
+    }
+
     /// All of the authority log is here: the community begins.
     fn enter(&mut self, from: NetworkKey, id: CommunityId) {
         let Some(attempt) = self.joins.get_mut(&id) else {
@@ -549,53 +704,10 @@ impl<R: CryptoRng> Node<R> {
         };
         let came = std::mem::take(&mut attempt.came);
         if !self.communities.contains_key(&id) {
-            let genesis = came
-                .iter()
-                .flat_map(|(_, events)| events)
-                .find(|(event, _)| event.id() == EventId::from(id));
-            let Some(authority) =
-                genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok())
-            else {
-                return self
-                    .outbox
-                    .penalize(from, "a welcome without the community's genesis");
-            };
-            let membership = Membership {
-                incarnation: self.rng.next_u32(),
-                joined: self.now.wall,
-            };
-            let mut community = Community::new(authority, membership.clone(), self.me.device());
-            let events: Vec<_> = came
-                .iter()
-                .flat_map(|(_, events)| events.iter().cloned())
-                .collect();
-            let arrival = Arrival {
-                from: Some(from),
-                at: self.now.mono,
-                wall: Some(self.now.wall),
-            };
-            let batch = community.take(events, arrival);
-            if !community.state().is_member(self.me.account()) {
-                return self
-                    .outbox
-                    .penalize(from, "a welcome that does not admit this account");
+            self.begin_from(from, id, came);
+            if !self.communities.contains_key(&id) {
+                return;
             }
-            let mut writes = vec![put(&Key::Community(id), &membership)];
-            for (number, (bytes, events)) in (0..).zip(came) {
-                community.note_row(number, events.iter().map(|(event, _)| event.id()).collect());
-                let events = RowEvents::Ranges(vec![bytes]);
-                let row = Row {
-                    arrived: self.now.wall,
-                    events,
-                };
-                writes.push(put(&Key::Events(id, number), &row));
-            }
-            // A log that begins now is nobody's yet.
-            community.own_logs_checked = true;
-            self.communities.insert(id, community);
-            self.outbox.store(writes, After::Nothing);
-            self.after_apply(id, &batch.new);
-            self.forget_waiting(id, &batch.dropped);
         } else {
             for (bytes, incoming) in came {
                 self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
@@ -618,8 +730,16 @@ impl<R: CryptoRng> Node<R> {
             .communities
             .get(&id)
             .is_some_and(|community| community.state().is_member(me));
+        let mut keys = Vec::new();
         if let Some(attempt) = self.joins.get_mut(&id).filter(|_| member) {
             attempt.admitted = true;
+            if let Way::Device(known) = &mut attempt.way {
+                keys = std::mem::take(known);
+                self.bring_in_own(id);
+            }
+        }
+        for (epoch, key) in keys {
+            self.take_key(id, epoch, key);
         }
         self.open_session(from, id);
         self.ask_for(id, &[Place::Content], from);
@@ -627,12 +747,19 @@ impl<R: CryptoRng> Node<R> {
 
     /// Everything that a connected member holds is here: the join is complete.
     pub(crate) fn join_caught_up(&mut self, id: CommunityId) {
-        let ready = self
-            .communities
-            .get(&id)
-            .is_some_and(|community| community.active && !community.name().is_empty());
-        if !ready {
+        let ready = self.communities.get(&id).is_some_and(|community| {
+            let named = community.kind() == CommunityKind::Direct || !community.name().is_empty();
+            community.active && named
+        });
+        let arrives = self.joins.get(&id);
+        let arrives = arrives.is_some_and(|attempt| matches!(attempt.way, Way::Device(_)));
+        let held = self.communities.get(&id);
+        let here = arrives && held.is_some_and(|held| held.active);
+        if !ready && !here {
             return;
+        }
+        if arrives {
+            self.arrived(id);
         }
         self.introduce(id);
         let Some(attempt) = self.joins.remove(&id) else {
@@ -664,57 +791,6 @@ impl<R: CryptoRng> Node<R> {
         for origin in self.joined.remove(&id).unwrap_or_default() {
             self.outbox
                 .done(origin, Ok(Reply::Community { community: id }));
-        }
-    }
-
-    /// Writes the own name and about text into the community's content where they differ.
-    pub(crate) fn introduce(&mut self, id: CommunityId) {
-        let me = self.me.account();
-        let Some(community) = self
-            .communities
-            .get(&id)
-            .filter(|community| community.active)
-        else {
-            return;
-        };
-        let timed_out = community
-            .state()
-            .timeouts
-            .get(&me)
-            .is_some_and(|(_, until)| self.now.wall < *until);
-        if community.writing_epoch(None).is_none() || self.store_fault.is_some() || timed_out {
-            return;
-        }
-        let profile = (self.me.record.name.clone(), self.me.record.about.clone());
-        if community.introduced.as_ref() == Some(&profile) {
-            // Written before; where it does not count, writing it again would not either.
-            return;
-        }
-        let fields = [
-            (Field::MemberName(me), &self.me.record.name),
-            (Field::MemberAbout(me), &self.me.record.about),
-        ];
-        let ops: Vec<_> = fields
-            .into_iter()
-            .filter(|(field, text)| community.text(field) != **text)
-            .map(|(field, text)| ContentOp::Set {
-                field,
-                value: Value::Text(text.clone()),
-            })
-            .collect();
-        if !ops.is_empty() {
-            let waits = self.first_write_waits(id);
-            if let Some(community) = self.communities.get_mut(&id) {
-                community.introduction_waits = waits;
-            }
-            if waits {
-                let at = self.now.mono.plus(FIRST_WRITE_WAIT_MS);
-                return self.timers.set_earlier(Timer::Deferred, at);
-            }
-            self.write(id, &[Draft::Content(Body::Content(ops))], |_| None);
-        }
-        if let Some(community) = self.communities.get_mut(&id) {
-            community.introduced = Some(profile);
         }
     }
 }

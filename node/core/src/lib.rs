@@ -9,21 +9,35 @@
 //! Deliberately absent: sockets, files, clocks, entropy of its own, and every form of text for people but
 //! the sentences of errors and of the audit log.
 
+mod arrive;
 mod author;
 mod command;
 mod community;
+mod deleted;
+mod devices;
+mod direct;
 mod epochs;
 mod gossip;
+mod history;
+mod home;
 mod ingest;
 pub mod io;
 mod join;
 pub mod limits;
+mod link;
 mod membership;
+mod missing;
+mod nearby;
+mod newcomer;
 mod node;
 mod outbox;
+mod own_document;
 mod peers;
+mod prekeys;
 mod presence;
+mod receipts;
 mod record;
+mod recover;
 mod restore;
 mod snapshot;
 mod sync;
@@ -37,6 +51,7 @@ mod wire;
 pub use io::{
     Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,
 };
-pub use node::{Founded, Node, found};
+pub use newcomer::{Newcomer, OtherDevices, Settled, link_peers};
+pub use node::{Founded, Node, found, found_home};
 pub use restore::RestoreError;
 pub use snapshot::Snapshots;

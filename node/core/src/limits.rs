@@ -60,6 +60,8 @@ pub(crate) const INVITE_BYTES_MAX: usize = 16 * 1024;
 pub(crate) const KEPT_PEERS_MAX: usize = 32;
 /// A join that nobody answered is given up after this many milliseconds.
 pub(crate) const JOIN_TIMEOUT_MS: u64 = 10 * 60 * 1000;
+/// Milliseconds in which a new invite reaches all members that are online: gossip and one comparison of copies.
+pub(crate) const INVITE_SPREAD_MS: u64 = 5_000;
 /// Milliseconds before a join is offered to the next reachable member.
 pub(crate) const JOIN_RETRY_MS: u64 = 3_000;
 /// Communities of one account.
@@ -80,10 +82,38 @@ pub(crate) const COMPARE_EVERY_MS: u64 = 10_000;
 pub(crate) const COMPARE_GAP_MS: u64 = 250;
 /// Milliseconds that the topics of an epoch are kept after the next one.
 pub(crate) const TOPIC_OVERLAP_MS: u64 = 60_000;
+/// Milliseconds that a body stays after somebody else has deleted it: 7 days, in which the deletion may fall.
+pub(crate) const DELETED_KEPT_MS: u64 = 7 * 24 * 3600 * 1000;
+/// Milliseconds after which it is looked again whether that time is over: clocks are set while a node runs.
+pub(crate) const DELETED_LOOK_EVERY_MS: u64 = 3600 * 1000;
+/// Milliseconds after which a prekey is replaced, and for which the private part of the one before is kept: 30 days.
+pub(crate) const PREKEY_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Milliseconds between two looks at the prekey's age: clocks are set while a node runs.
+pub(crate) const PREKEY_LOOK_EVERY_MS: u64 = 3600 * 1000;
+/// Milliseconds within which what was read is told together.
+pub(crate) const RECEIPTS_EVERY_MS: u64 = 2_000;
+/// Arrivals that are looked at to tell how far an author was read: what is older was told before.
+pub(crate) const RECEIPT_WALK_MAX: usize = 4_096;
+/// Milliseconds between two writings of a draft for own devices: nobody reads along letter by letter.
+pub(crate) const DRAFTS_EVERY_MS: u64 = 5_000;
+/// Milliseconds within which other changes for own devices are written together.
+pub(crate) const OWN_DOCUMENT_EVERY_MS: u64 = 1_000;
+/// Peers that the self document names of a community: with eight addresses of the greatest length each they fit.
+pub(crate) const BOOTSTRAP_PEERS_MAX: usize = 4;
 /// Milliseconds between two requests for the same epoch's key.
 pub(crate) const KEY_REQUEST_EVERY_MS: u64 = 2_000;
+/// Longest pause between two requests for the same key, milliseconds: whoever connects is asked at once anyway.
+pub(crate) const KEY_REQUEST_PAUSE_MAX_MS: u64 = 5 * 60 * 1000;
+/// Members asked for a key at once: any one of them that holds it will do.
+pub(crate) const KEY_PEERS_ASKED_MAX: usize = 8;
+/// Peers that are remembered to have asked for one key that was not here: others ask again.
+pub(crate) const KEYS_OWED_MAX: usize = 64;
+/// Accounts named to faces that can help with a key that is missing: a sentence holds no more.
+pub(crate) const KEY_HOLDERS_NAMED_MAX: usize = 8;
 /// Milliseconds after which an epoch's tip whose key nobody gave is passed over by writers.
 pub(crate) const KEY_PATIENCE_MS: u64 = 5_000;
+/// Milliseconds within which those who are let in under `since join` begin with one epoch.
+pub(crate) const ADMITTED_TOGETHER_MS: u64 = 1_000;
 /// An epoch older than this is replaced by the next writer: 7 days.
 pub(crate) const EPOCH_AGE_MAX_MS: u64 = 7 * 24 * 3600 * 1000;
 /// Milliseconds between attempts to write again what the store refused.
@@ -132,6 +162,20 @@ pub(crate) const REASONS_PER_EVENT: usize = 64;
 pub(crate) const LIVE_BYTES: usize = 64 * 1024;
 /// Owner sets that are shown as open to vote on, those with the most votes first: an owner may propose any number.
 pub(crate) const PROPOSALS_SHOWN_MAX: usize = 16;
+/// Communities that one node announces on the local network, and takes of one neighbour: people hold few for others.
+pub(crate) const ANNOUNCED_MAX: usize = 8;
+/// Communities of others on the local network that are held, copies counted: more than a list is read for.
+pub(crate) const CARDS_MAX: usize = 64;
+/// Milliseconds between two looks at whether what is announced has changed: others are to see it within 5 seconds.
+pub(crate) const NEARBY_EVERY_MS: u64 = 2_000;
+/// Milliseconds between two questions to one neighbour; changes are told unasked.
+pub(crate) const NEARBY_ASK_MS: u64 = 30_000;
+/// Milliseconds between two answers to one neighbour's questions.
+pub(crate) const NEARBY_ANSWER_MS: u64 = 1_000;
+/// Answers that are taken of one neighbour within [`CARD_FRAMES_MS`]: twice what changes every 2 seconds make.
+pub(crate) const CARD_FRAMES_MAX: u32 = 60;
+/// Milliseconds within which answers of one neighbour are counted.
+pub(crate) const CARD_FRAMES_MS: u64 = 60_000;
 /// Newcomers that wait to be let into a community.
 pub(crate) const REQUESTS_MAX: usize = 64;
 /// Accounts that were not let in and are remembered, so that they do not stand in the list again at once.
@@ -150,3 +194,72 @@ pub(crate) const FIELDS_PER_EVENT: usize = 32;
 pub(crate) const WAITING_WALK_MAX: usize = 1_000;
 /// Rows of events of one community, ever: a thousand a second for 8,900 years. The numbers of a damaged store end here.
 pub(crate) const ROWS_MAX: u64 = 1 << 48;
+/// Communities and conversations that one home node keeps: some hundred for each of some people.
+pub(crate) const KEPT_MAX: usize = 2_048;
+/// Bytes that a home node keeps unless its owner says otherwise: 20 GiB.
+pub const HOME_QUOTA_BYTES: u64 = 20 * 1024 * 1024 * 1024;
+/// A home node with less room than this counts as full, and asks for no more: a long message with its row.
+pub const FULL_SLACK_BYTES: u64 = 1_024;
+/// Home nodes whose addresses members tell each other of, of one community.
+pub(crate) const HOMES_TOLD_MAX: usize = 256;
+/// Wraps of one epoch that a home node asks for at once: making one costs about 0.1 ms.
+pub(crate) const WRAPS_ASKED_MAX: usize = 256;
+/// Epochs whose wraps a home node asks one member for at once.
+pub(crate) const WRAP_REQUESTS_MAX: usize = 16;
+/// Wraps for one prekey of one epoch that a home node keeps: a member may have made a wrong one, on purpose.
+pub(crate) const WRAPS_EACH_MAX: usize = 3;
+/// Rows of single events after which a home node packs them into one: enough of each log for small ranges.
+pub(crate) const LOOSE_ROWS_MAX: usize = 1_024;
+/// Milliseconds between two tellings of a home node's state to those whom it serves.
+pub(crate) const HOME_STATUS_EVERY_MS: u64 = 10_000;
+/// Pause before a device brings in what another device of its account has changed: that one does so at once.
+pub(crate) const EMBED_AFTER_MS: u64 = 2_000;
+/// Spread of that pause over an account's devices, so that seldom two bring in the same.
+pub(crate) const EMBED_SPREAD_MS: u64 = 8_000;
+/// Bytes of a pairing link, decoded: a key, a secret and eight addresses.
+pub(crate) const LINK_BYTES_MAX: usize = 4 * 1024;
+/// Milliseconds that a pairing code stands.
+pub(crate) const LINK_OFFER_MS: u64 = 10 * 60 * 1000;
+/// Milliseconds that a guest looks for who shows its code: mDNS answers within seconds, a dial within half a minute.
+pub(crate) const LINK_SEARCH_MS: u64 = 60 * 1000;
+/// Milliseconds that two sides that know a code may take for the rest.
+pub(crate) const LINK_TALK_MS: u64 = 60 * 1000;
+/// Milliseconds by which the two clocks may part while a code stands: a clock that is kept by the network moves less.
+pub(crate) const LINK_CLOCK_SLACK_MS: u64 = 10 * 60 * 1000;
+/// How often one peer may ask for one code: it may have lost its connection twice.
+pub(crate) const LINK_ASKS_MAX: u32 = 3;
+/// Guests that were answered and have not confirmed, at once: most peers of a local network ask nobody.
+pub(crate) const LINK_PENDING_MAX: usize = 8;
+/// Peers that a guest asks for one code at once: those of a large local network.
+pub(crate) const LINK_GUEST_PEERS_MAX: usize = 64;
+/// Bytes of one sealed message: a chain of identity events and the bootstraps of all communities.
+pub(crate) const LINK_PAYLOAD_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Signing keys that one set of recovery words is shown to have: one for each time that it was used.
+pub(crate) const RECOVERY_PROOFS_MAX: usize = 16;
+/// How often one peer may ask by recovery words over one connection.
+pub(crate) const RESTORE_ASKS_MAX: u32 = 3;
+/// Milliseconds that a newcomer looks for somebody who knows the account of its recovery words.
+pub(crate) const RESTORE_SEARCH_MS: u64 = 60 * 1000;
+/// Peers by which a device finds one community.
+pub(crate) const ARRIVE_PEERS_MAX: usize = 8;
+/// Keys of epochs that the recovery words open, of one community: each opens all before it.
+pub(crate) const ARRIVE_KEYS_MAX: usize = 1_024;
+/// Direct conversations and groups of one account: some thousand people is more than anybody writes to.
+pub(crate) const CONVERSATIONS_MAX: usize = 2_048;
+/// Accounts of one group conversation: a call among all of them is still a mesh.
+pub(crate) const GROUP_MEMBERS_MAX: usize = 32;
+/// Contacts, blocked accounts and declined ones that are remembered.
+pub(crate) const CONTACTS_MAX: usize = 4_096;
+/// Requests of accounts that are not known here, one of each; further ones are dropped.
+pub(crate) const DM_REQUESTS_MAX: usize = 64;
+/// Bytes of the first message that a request shows: enough to say who one is.
+pub(crate) const DM_REQUEST_BYTES_MAX: usize = 256;
+/// Leading zero bits of a stranger's proof of work, for one recipient and day: about a tenth of a second of one
+/// processor, an hour for thirty thousand recipients.
+pub(crate) const DM_WORK_BITS: u32 = 18;
+/// Days by which the day of a proof of work may differ from the recipient's: clocks around midnight.
+pub(crate) const DM_WORK_DAYS: u32 = 1;
+/// Bytes of a contact link, decoded: a full identity chain, and addresses.
+pub(crate) const CONTACT_BYTES_MAX: usize = 32 * 1024;
+/// Devices whose prekeys and addresses a contact link names.
+pub(crate) const CONTACT_DEVICES_MAX: usize = 8;

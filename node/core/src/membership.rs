@@ -28,6 +28,7 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         community.content.authority_changed(authority);
+        community.index_homes();
         let provisional = std::mem::take(&mut community.provisional);
         community.provisional = provisional
             .into_iter()
@@ -43,20 +44,26 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         self.tell_changes(id, changes);
+        self.close_epochs(id);
         self.tell_members(id);
         self.tell_own_membership(id, events);
+        self.learn_own_identity(id);
         self.settle_requests(id);
         let peers: Vec<_> = self.peers.keys().copied().collect();
         for key in peers {
-            if self
-                .communities
-                .get(&id)
-                .is_some_and(|community| community.member_of(key).is_some())
-            {
+            if self.communities.get(&id).is_some_and(|community| {
+                let home = community.blind.is_none() && community.is_home(key);
+                home || community.member_of(key).is_some()
+            }) {
                 self.open_session(key, id);
             }
         }
+        // Another device of somebody gives other words to compare.
+        self.views.directs_changed();
         self.refresh_topics(id);
+        self.begin_with_newcomers(id, events);
+        self.introduce_to_newcomers(id, events);
+        self.follow_membership(id);
         self.keep_peers();
         if !self.held_gossip.is_empty() {
             self.retry_held_gossip();
@@ -111,7 +118,7 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
-        let member = community.state().account_of(self.me.key.id()) == Some(me);
+        let member = community.is_mine(me);
         if community.active == member {
             return;
         }
@@ -143,6 +150,7 @@ impl<R: CryptoRng> Node<R> {
         if by == Some(me) {
             self.drop_drafts(id);
         }
+        self.nearby_left(id);
         self.outbox.tell(Event::CommunityLeft { community: id, by });
         self.join_undone(id);
     }
@@ -212,12 +220,18 @@ impl<R: CryptoRng> Node<R> {
             .entry(device)
             .or_default()
             .entry(log)
-            .or_insert((0, true));
+            .or_default();
         let before = *held;
-        if height <= before.0 && (before.1 || !opened) {
+        let opened = if opened { height } else { 0 };
+        *held = (height.max(before.0), opened.max(before.1));
+        if *held == before {
             return;
         }
-        *held = (height.max(before.0), opened);
+        let first = if held.1 > before.1 {
+            before.1
+        } else {
+            before.0
+        };
         let record = crate::record::HeldRecord(
             community.held[&device]
                 .iter()
@@ -227,7 +241,7 @@ impl<R: CryptoRng> Node<R> {
                 .collect(),
         );
         let write = put(&Key::Held(id, device), &record);
-        let newly = community.own_events(place, log.1, before.0..height);
+        let newly = community.events_of_log(place, (own, log.1), first..height);
         self.outbox.store(vec![write], After::Nothing);
         for event in newly {
             self.tell_delivery(id, event);
@@ -236,18 +250,17 @@ impl<R: CryptoRng> Node<R> {
 }
 
 impl crate::community::Community {
-    /// Ids of the own events of one log with these positions, newest first, at most 64: faces are told of those.
-    fn own_events(
+    /// Ids of the events of one log with these positions, newest first, at most 64: faces are told of those.
+    pub(crate) fn events_of_log(
         &self,
         place: Place,
-        incarnation: u32,
+        (device, incarnation): (alloquy_ids::DeviceId, u32),
         seqs: std::ops::Range<u64>,
     ) -> Vec<EventId> {
         let Some(dag) = self.dag(place) else {
             return Vec::new();
         };
-        let own = self.own_device;
-        let mut next = dag.log_head(own, incarnation).map(VerifiedEvent::id);
+        let mut next = dag.log_head(device, incarnation).map(VerifiedEvent::id);
         let mut found = Vec::new();
         while let Some(event) = next.and_then(|id| dag.get(id))
             && event.header().seq >= seqs.start

@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
-use alloquy_schema::identity::{NewAccount, PrekeyRecord};
+use alloquy_schema::identity::{IdentityError, IdentityLog, NewAccount, PrekeyRecord};
 use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::permissions::CommunityKind;
 use alloquy_schema::templates::Blueprint;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::community::Community;
+use crate::direct::People;
 use crate::io::{Input, Now, Origin, Output, StorageError, TaskId, Write};
 use crate::join::JoinAttempt;
+use crate::nearby::Nearby;
 use crate::outbox::{After, Outbox, put, put_bytes};
 use crate::peers::{Book, Peer};
 use crate::record::{AccountRecord, FORMAT, Key};
@@ -27,20 +30,28 @@ pub(crate) struct Me {
     pub(crate) key: DeviceKey,
     pub(crate) network: NetworkKey,
     pub(crate) prekey: PrekeyRecord,
+    /// The account's identity log, as far as it is known.
+    pub(crate) identity: IdentityLog,
+    /// It is ending itself: it says so everywhere before it falls silent.
+    pub(crate) parting: bool,
 }
 
 impl Me {
-    pub(crate) fn new(record: AccountRecord) -> Self {
+    /// Checks the record's identity events.
+    pub(crate) fn new(record: AccountRecord) -> Result<Self, IdentityError> {
+        let identity = IdentityLog::verify(&record.chain)?;
         let key = DeviceKey::from_seed(&record.device_seed);
         let network = NetworkKey(DeviceKey::from_seed(&record.network_seed).public());
         let (counter, secret) = record.prekeys.last().copied().unwrap_or_default();
         let prekey = alloquy_schema::identity::sign_prekey(&key, counter, &secret);
-        Self {
+        Ok(Self {
             record,
             key,
             network,
             prekey,
-        }
+            identity,
+            parting: false,
+        })
     }
 
     pub(crate) fn device(&self) -> DeviceId {
@@ -62,6 +73,8 @@ pub struct Node<R> {
     pub(crate) peers: BTreeMap<NetworkKey, Peer>,
     pub(crate) book: Book,
     pub(crate) joins: BTreeMap<CommunityId, JoinAttempt>,
+    /// What is announced on the local network.
+    pub(crate) nearby: Nearby,
     pub(crate) outbox: Outbox,
     pub(crate) timers: Timers,
     /// Commands that wait for an epoch or for a peer's word about own logs.
@@ -81,12 +94,23 @@ pub struct Node<R> {
     /// Newcomers to be welcomed when their admission is durable.
     pub(crate) welcomes: BTreeMap<alloquy_ids::EventId, NetworkKey>,
     pub(crate) views: Views,
+    /// What all devices of the account share.
+    pub(crate) own: crate::own_document::OwnDocument,
+    /// When the present prekey was made; `None` before the first start.
+    pub(crate) prekey_made: Option<UnixMs>,
     /// What faces keep, by name.
     pub(crate) kept: Arc<BTreeMap<String, Arc<str>>>,
     /// Templates that were kept, by name.
     pub(crate) templates: BTreeMap<String, Blueprint>,
+    /// Pairings by a code.
+    pub(crate) links: crate::link::Links,
+    /// How often connected peers have asked by recovery words.
+    pub(crate) restore_asks: BTreeMap<NetworkKey, u32>,
+    /// Contacts, requests, and groups on their way.
+    pub(crate) people: People,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
+    pub(crate) home: crate::home::Home,
 }
 
 /// A command that waits.
@@ -135,6 +159,22 @@ pub(crate) enum Timer {
     Waiting(CommunityId),
     /// The time has come that an event claims.
     HeldBack(CommunityId),
+    /// Look for what is announced on the local network.
+    Nearby,
+    /// Tell those whom this home node serves how it stands.
+    HomeStatus,
+    /// Write what changed and follows the account.
+    OwnDocument,
+    /// Drop bodies that were deleted long enough ago.
+    Deleted(CommunityId),
+    /// Look at the age of the prekey.
+    Prekey,
+    /// Tell authors how far they were read.
+    Receipts(CommunityId),
+    /// Bring what changed of the account's devices into a community, if nobody else has.
+    Embed(CommunityId),
+    /// A pairing by a code ends.
+    Link,
 }
 
 impl Timers {
@@ -217,6 +257,19 @@ impl std::fmt::Debug for Founded {
 /// `limit` when the name is too long or empty, `parse` when it holds control characters.
 pub fn found(name: &str, now: Now, rng: &mut impl CryptoRng) -> Result<Founded, CommandError> {
     crate::command::check_name("name", name)?;
+    Ok(found_named(name, now, rng))
+}
+
+/// Makes the keys of a home node, which has no name and is nobody's until somebody pairs with it.
+#[must_use]
+pub fn found_home(now: Now, rng: &mut impl CryptoRng) -> Founded {
+    let mut founded = found_named("", now, rng);
+    let role = crate::home::HomeRecord::default();
+    founded.writes.push(put(&Key::Home, &role));
+    founded
+}
+
+fn found_named(name: &str, now: Now, rng: &mut impl CryptoRng) -> Founded {
     let NewAccount {
         device,
         network_seed,
@@ -241,13 +294,13 @@ pub fn found(name: &str, now: Now, rng: &mut impl CryptoRng) -> Result<Founded, 
         put_bytes(&Key::Format, FORMAT.to_le_bytes().to_vec()),
         put(&Key::Account, &record),
     ];
-    Ok(Founded {
+    Founded {
         writes,
         network_seed,
         account,
         device: device.id(),
         recovery_words: recovery_words.to_string(),
-    })
+    }
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -280,7 +333,7 @@ impl<R: CryptoRng> Node<R> {
     pub fn community_count(&self) -> usize {
         self.communities
             .values()
-            .filter(|community| community.active)
+            .filter(|community| community.active && community.kind() == CommunityKind::Community)
             .count()
     }
 
@@ -298,7 +351,10 @@ impl<R: CryptoRng> Node<R> {
     #[must_use]
     pub fn communities_of_peer(&self, key: NetworkKey) -> BTreeSet<CommunityId> {
         let all = self.communities.iter();
-        let shared = all.filter(|(_, community)| community.member_of(key).is_some());
+        let shared = all.filter(|(_, community)| {
+            let home = community.active && community.is_home(key);
+            home || community.member_of(key).is_some()
+        });
         shared.map(|(id, _)| *id).collect()
     }
 
@@ -315,6 +371,7 @@ impl<R: CryptoRng> Node<R> {
             Input::PeerDown(key) => self.peer_down(key),
             Input::Frame(key, bytes) => self.frame(key, &bytes),
             Input::Gossip(id, topic, from, bytes) => self.gossip(id, topic, from, &bytes),
+            Input::PeerNear(key, near) => self.peer_near(key, near),
             Input::PeerAddresses(key, addresses) => self.peer_addresses(key, addresses),
             Input::ListenAddresses(addresses) => self.book.listen = addresses,
             Input::Storage(task, result) => self.stored(task, result),
@@ -365,6 +422,14 @@ impl<R: CryptoRng> Node<R> {
             Timer::Lists => {}
             Timer::Waiting(community) => self.expire_waiting(community),
             Timer::HeldBack(community) => self.release_held(community),
+            Timer::Nearby => self.nearby_tick(),
+            Timer::HomeStatus => self.home_status_due(),
+            Timer::OwnDocument => self.write_own_document(),
+            Timer::Deleted(community) => self.drop_deleted(community),
+            Timer::Prekey => self.renew_prekey(),
+            Timer::Receipts(community) => self.tell_read(community),
+            Timer::Embed(community) => self.embed_identity(community),
+            Timer::Link => self.link_tick(),
         }
     }
 
@@ -377,6 +442,7 @@ impl<R: CryptoRng> Node<R> {
                 if self.store_fault.take().is_some() {
                     self.views.node_changed();
                     tracing::info!("the store can be written again");
+                    self.hold_own();
                 }
                 // What was written since is newer than what was refused before.
                 for write in &ended.writes {
@@ -402,6 +468,9 @@ impl<R: CryptoRng> Node<R> {
             After::TemplateKept(origin, name, blueprint) => {
                 self.template_stored(origin, name, blueprint);
             }
+            After::Announced(origin, id, announce) => self.announce_stored(origin, id, announce),
+            After::DeviceTaken => self.device_taken(),
+            After::HomeTaken => self.home_taken(),
             After::RecoveryWiped(origin) => {
                 self.recovery = None;
                 self.views.node_changed();
@@ -462,6 +531,7 @@ impl<R: CryptoRng> Node<R> {
             After::Answer(origin, _)
             | After::Kept(origin, ..)
             | After::TemplateKept(origin, ..)
+            | After::Announced(origin, ..)
             | After::RecoveryWiped(origin) => {
                 self.outbox.done(origin, Err(refusal));
             }
@@ -474,7 +544,9 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, Acks::new());
                 self.unstored_joins.insert(community);
             }
-            After::Nothing => self.write_later(writes, Acks::new()),
+            After::Nothing | After::DeviceTaken | After::HomeTaken => {
+                self.write_later(writes, Acks::new());
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use alloquy_api::nearby::Announce;
 use alloquy_api::{Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey};
 use alloquy_schema::codec::Canonical;
@@ -36,6 +37,12 @@ pub(crate) enum After {
     Kept(Origin, String, String),
     /// A template is durable, or gone: shown, answered.
     TemplateKept(Origin, String, Option<Box<Blueprint>>),
+    /// A community is announced on the local network, or is so no more: answered.
+    Announced(Origin, CommunityId, Announce),
+    /// A new device stands in the stored identity log: it is told so.
+    DeviceTaken,
+    /// A home node of this account is in the stored identity log.
+    HomeTaken,
     /// The recovery words are gone from the store.
     RecoveryWiped(Origin),
     /// Own events that rest on some that could not be stored: refuse, and remove them.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use alloquy_api::Event;
-use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey, UnixMs};
 use rand_core::CryptoRng;
 
 use crate::io::Output;
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, KEPT_PEERS_MAX};
+use crate::link::Guest;
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::{AddressesRecord, Key};
@@ -18,6 +19,8 @@ use crate::sync::Standing;
 pub(crate) struct Peer {
     pub(crate) since: MonoMs,
     pub(crate) sessions: BTreeMap<CommunityId, Session>,
+    /// Where it says that it is reached: kept for who becomes known while it is connected.
+    pub(crate) addresses: Vec<String>,
 }
 
 /// What is known of a peer's copy of one community.
@@ -29,10 +32,14 @@ pub(crate) struct Session {
     pub(crate) seen: Option<Standing>,
     /// Whether the last comparison found both copies equal.
     pub(crate) equal: bool,
+    /// Since when every comparison has found that; `None` while it is not so.
+    pub(crate) equal_since: Option<UnixMs>,
     /// The own heads were stated by marks since both copies were last equal.
     pub(crate) marked: bool,
     /// Proofs of membership sent over this connection.
     pub(crate) proofs: u32,
+    /// How far the peer was told that its account's logs were read here.
+    pub(crate) told_read: BTreeMap<crate::receipts::Log, u64>,
 }
 
 /// Addresses of co-members, and the own ones.
@@ -92,12 +99,15 @@ impl<R: CryptoRng> Node<R> {
             Peer {
                 since,
                 sessions: BTreeMap::new(),
+                addresses: Vec::new(),
             },
         );
         self.open_sessions(key);
+        self.tell_home_status(key);
         for community in self.joins.keys().copied().collect::<Vec<_>>() {
             self.join_peer_up(community, key);
         }
+        self.link_peer_up(key);
         if let Some(account) = self.any_account_of(key) {
             self.views.node_changed();
             self.outbox.tell(Event::PeerChanged {
@@ -113,6 +123,10 @@ impl<R: CryptoRng> Node<R> {
         }
         self.timers.clear_peer(key);
         self.held_joins.remove(&key);
+        self.neighbour_gone(key);
+        self.restore_asks.remove(&key);
+        self.link_peer_down(key);
+        self.entering_lost(key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
             let community = self.communities.get_mut(&id);
@@ -123,6 +137,7 @@ impl<R: CryptoRng> Node<R> {
             });
             if let Some((account, device)) = member {
                 self.device_lost(id, account, device);
+                self.tell_missing_keys(id);
             }
         }
         if let Some(account) = self.any_account_of(key) {
@@ -145,7 +160,10 @@ impl<R: CryptoRng> Node<R> {
         let shared: Vec<_> = self
             .communities
             .iter()
-            .filter(|(_, community)| community.device_of(key).is_some())
+            .filter(|(_, community)| {
+                let home = community.blind.is_none() && community.is_home(key);
+                home || community.device_of(key).is_some()
+            })
             .map(|(id, _)| *id)
             .collect();
         for id in shared {
@@ -170,13 +188,23 @@ impl<R: CryptoRng> Node<R> {
                 .joined
                 .0
                 .saturating_add(crate::limits::NEWCOMER_MS);
-        if newcomer && community.active {
+        let home = community.is_home(key);
+        if (newcomer || self.me.is_suspended()) && community.active {
             self.prove(key, id);
         }
+        if home {
+            self.give_prekeys(key, id);
+        } else {
+            self.tell_home_addresses(key, id);
+        }
+        self.say_hello(key, id);
         self.compare(key, id);
         self.send_signal_to(key, id);
         let at = self.now.mono.plus(crate::limits::PROVE_AFTER_MS);
         self.timers.set(Timer::Prove(key, id), at);
+        self.ask_newly_connected(key, id);
+        self.tell_read_soon(id);
+        self.tell_prekey(key, id);
     }
 
     pub(crate) fn session(&mut self, key: NetworkKey, id: CommunityId) -> Option<&mut Session> {
@@ -196,8 +224,14 @@ impl<R: CryptoRng> Node<R> {
     }
 
     pub(crate) fn peer_addresses(&mut self, key: NetworkKey, addresses: Vec<String>) {
-        let known =
-            self.any_account_of(key).is_some() || self.joins.values().any(|join| join.names(key));
+        if let Some(peer) = self.peers.get_mut(&key) {
+            let kept = addresses.iter().take(ADDRESSES_MAX);
+            let kept = kept.filter(|text| text.len() <= ADDRESS_BYTES_MAX);
+            peer.addresses = kept.cloned().collect();
+        }
+        let known = self.any_account_of(key).is_some()
+            || self.knows_home(key)
+            || self.joins.values().any(|join| join.names(key));
         if !known || key == self.me.network {
             return;
         }
@@ -205,6 +239,9 @@ impl<R: CryptoRng> Node<R> {
             let record = AddressesRecord(self.book.of[&key].clone());
             self.outbox
                 .store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
+            if self.own_homes().contains_key(&key) {
+                self.tell_all_home_addresses();
+            }
         }
         self.keep_peers();
     }
@@ -213,13 +250,25 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn keep_peers(&mut self) {
         let mut wanted: BTreeMap<NetworkKey, Vec<String>> = BTreeMap::new();
         for join in self.joins.values() {
-            wanted.extend(join.peers());
+            for (key, addresses) in join.peers() {
+                // Of a member nearby no addresses were told beside those that it has said since.
+                let known = self.book.of.get(&key).filter(|_| addresses.is_empty());
+                wanted.insert(key, known.cloned().unwrap_or(addresses));
+            }
         }
-        for (key, addresses) in &self.book.of {
-            let member = self
-                .communities
-                .values()
-                .any(|community| community.active && community.member_of(*key).is_some());
+        if let Some((host, addresses)) = self.links.guest.as_ref().and_then(Guest::wanted) {
+            wanted.insert(host, addresses.to_vec());
+        }
+        // Own home nodes first: they are what is there when nobody else is.
+        let own = self.own_homes();
+        let (first, rest): (Vec<_>, Vec<_>) =
+            (self.book.of.iter()).partition(|(key, _)| own.contains_key(*key));
+        for (key, addresses) in first.into_iter().chain(rest) {
+            let member = self.communities.values().any(|community| {
+                let party = community.member_of(*key).is_some() || community.is_home(*key);
+                community.active && party && !self.is_shut(community)
+            });
+            let member = member || own.contains_key(key);
             if member && !addresses.is_empty() && wanted.len() < KEPT_PEERS_MAX {
                 wanted.insert(*key, addresses.clone());
             }

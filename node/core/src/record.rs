@@ -47,6 +47,24 @@ pub(crate) enum Key {
     Kept(String),
     /// A template that was kept, by its name.
     Template(String),
+    /// A community that is announced on the local network: empty.
+    Nearby(CommunityId),
+    /// [`HomeRecord`](crate::home::HomeRecord): this is a home node.
+    Home,
+    /// [`KeptRecord`](crate::home::KeptRecord): the community is held blind.
+    HomeKept(CommunityId),
+    /// A community of this account that is not here yet, and how it is found.
+    Arriving(CommunityId),
+    /// Changes of the self document that are not written yet.
+    OwnPending,
+    /// When the present prekey was made: `u64`.
+    PrekeyMade,
+    /// How far an account has read logs of this one.
+    ReadBy(CommunityId, AccountId),
+    /// Somebody known, blocked or declined: [`crate::direct::contacts::Contact`].
+    Contact(AccountId),
+    /// A request that waits: [`crate::direct::requests::DmRequest`].
+    DmRequest(AccountId),
 }
 
 impl Key {
@@ -86,10 +104,22 @@ impl Key {
                 w.u8(0x21);
                 w.text(name);
             }
+            Self::OwnPending => w.u8(0x28),
+            Self::PrekeyMade => w.u8(0x2a),
+            Self::ReadBy(id, account) => {
+                pair(&mut w, 0x29, id);
+                account.write(&mut w);
+            }
             Self::Template(name) => {
                 w.u8(0x22);
                 w.text(name);
             }
+            Self::Nearby(id) => pair(&mut w, 0x30, id),
+            Self::Home => w.u8(0x25),
+            Self::HomeKept(id) => pair(&mut w, 0x26, id),
+            Self::Arriving(id) => pair(&mut w, 0x27, id),
+            Self::Contact(account) => pair(&mut w, 0x23, account),
+            Self::DmRequest(account) => pair(&mut w, 0x24, account),
         }
         w.into_bytes().into()
     }
@@ -112,7 +142,16 @@ impl Key {
             0x20 => Self::Addresses(Canonical::read(&mut r)?),
             4 => Self::Recovery,
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
+            0x28 => Self::OwnPending,
+            0x2a => Self::PrekeyMade,
+            0x29 => Self::ReadBy(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
+            0x30 => Self::Nearby(Canonical::read(&mut r)?),
+            0x25 => Self::Home,
+            0x26 => Self::HomeKept(Canonical::read(&mut r)?),
+            0x27 => Self::Arriving(Canonical::read(&mut r)?),
+            0x23 => Self::Contact(Canonical::read(&mut r)?),
+            0x24 => Self::DmRequest(Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",
@@ -274,9 +313,9 @@ impl Canonical for Row {
     }
 }
 
-/// What a device holds of the own logs: (scope, incarnation) to height, and whether it could read them.
+/// What a device holds of the own logs: (scope, incarnation) to height, and up to which height it could read them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct HeldRecord(pub(crate) Vec<(ScopeId, u32, u64, bool)>);
+pub(crate) struct HeldRecord(pub(crate) Vec<(ScopeId, u32, u64, u64)>);
 
 impl Canonical for HeldRecord {
     fn write(&self, w: &mut Writer) {
@@ -285,7 +324,7 @@ impl Canonical for HeldRecord {
             scope.write(w);
             w.u32(*incarnation);
             w.varint(*height);
-            w.u8(u8::from(*opened));
+            w.varint(*opened);
         }
     }
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -295,7 +334,7 @@ impl Canonical for HeldRecord {
                 ScopeId::read(r)?,
                 r.u32("incarnation")?,
                 r.varint("height")?,
-                r.u8("opened")? == 1,
+                r.varint("opened height")?,
             ))
         };
         Ok(Self(

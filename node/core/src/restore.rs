@@ -17,13 +17,21 @@ use bytes::Bytes;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::arrive::Bootstrap;
 use crate::community::Community;
+use crate::direct::People;
+use crate::direct::requests::DmRequest;
+use crate::home::{Home, HomeRecord, KeptRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
+use crate::link::Links;
+use crate::nearby::Nearby;
 use crate::node::{Me, Node, Timer, Timers};
 use crate::outbox::{After, Outbox, put};
+use crate::own_document::{OwnDocument, PendingRecord};
 use crate::peers::Book;
+use crate::receipts::ReadLogs;
 use crate::record::{
     AccountRecord, AddressesRecord, FORMAT, HeldRecord, Key, Membership, Row, RowEvents,
 };
@@ -69,10 +77,19 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Prekey(id, device) | Key::Held(id, device) => {
             format!("device {} of community {}", device.short(), id.short())
         }
+        Key::ReadBy(id, _) => format!("what others have read in community {}", id.short()),
         Key::Addresses(key) => format!("addresses of {}", key.short()),
         Key::Recovery => "recovery words".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
+        Key::Nearby(id) => format!("the announcement of community {}", id.short()),
+        Key::PrekeyMade => "when the prekey was made".to_owned(),
+        Key::OwnPending => "changes for own devices".to_owned(),
+        Key::Arriving(id) => format!("community {} that is on its way", id.short()),
+        Key::Home => "what this home node was told".to_owned(),
+        Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
+        Key::Contact(account) => format!("the contact {}", account.short()),
+        Key::DmRequest(account) => format!("the request of {}", account.short()),
     };
     RestoreError::Damaged {
         key,
@@ -90,6 +107,9 @@ struct Parts {
     read: BTreeMap<ChannelId, u64>,
     prekeys: Vec<PrekeyRecord>,
     held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
+    /// Set if the community is held blind.
+    kept: Option<KeptRecord>,
+    read_by: BTreeMap<alloquy_ids::AccountId, ReadLogs>,
 }
 
 /// All records, sorted by what they are about.
@@ -101,7 +121,13 @@ struct Records {
     book: Book,
     kept: BTreeMap<String, Arc<str>>,
     templates: BTreeMap<String, Blueprint>,
+    arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
+    nearby: Nearby,
+    home: Option<HomeRecord>,
+    people: People,
+    own: PendingRecord,
+    prekey_made: Option<UnixMs>,
 }
 
 impl Records {
@@ -152,6 +178,11 @@ impl Records {
                     self.parts(*id).held.push((*device, record));
                 }
             }
+            Key::ReadBy(id, account) => {
+                if let Ok(logs) = ReadLogs::from_bytes(value) {
+                    self.parts(*id).read_by.insert(*account, logs);
+                }
+            }
             Key::Addresses(peer) => {
                 if let Ok(addresses) = AddressesRecord::from_bytes(value) {
                     self.book.of.insert(*peer, addresses.0);
@@ -165,11 +196,31 @@ impl Records {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
             }
+            Key::Home => self.home = Some(decode(&key, value)?),
+            Key::HomeKept(id) => self.parts(*id).kept = Some(decode(&key, value)?),
+            Key::Arriving(id) => drop(self.arriving.insert(*id, decode(&key, value)?)),
+            Key::PrekeyMade => {
+                let bytes = value
+                    .try_into()
+                    .map_err(|_length| damaged(&key, "not eight bytes"))?;
+                self.prekey_made = Some(UnixMs(u64::from_le_bytes(bytes)));
+            }
+            Key::OwnPending => self.own = decode(&key, value)?,
             // Nothing rests on it: it is left out, and said.
             Key::Template(name) => match Blueprint::from_bytes(value) {
                 Ok(blueprint) => drop(self.templates.insert(name.clone(), blueprint)),
                 Err(error) => tracing::warn!(%error, "a kept template can not be read"),
             },
+            Key::Nearby(id) => self.nearby.restored(*id),
+            Key::Contact(account) => {
+                self.people.contacts.insert(*account, decode(&key, value)?);
+            }
+            // Whoever asked asks again.
+            Key::DmRequest(account) => {
+                if let Ok(request) = DmRequest::from_bytes(value) {
+                    self.people.requests.insert(*account, request);
+                }
+            }
         }
         Ok(())
     }
@@ -246,7 +297,11 @@ fn build(
     let mut community = Community::new(authority, membership, me.device());
     community.keys = parts.keys;
     community.wraps = parts.wraps;
+    if let Some(kept) = parts.kept {
+        community.blind_from(kept, &parts.rows);
+    }
     community.read = parts.read;
+    community.read_by = parts.read_by;
     let mut arrived = BTreeMap::new();
     let mut all = Vec::new();
     for (number, at, events) in rows {
@@ -274,9 +329,11 @@ fn build(
     community.to_drop = dropped.collect();
     // A log that continues after a gap in the store goes on elsewhere: the gap may hold events that peers have.
     community.gap_in_own_log = own.iter().any(|id| community.find(*id).is_none());
+    community.note_bodies(batch.new.iter());
     for event in &batch.new {
         let at = arrived.get(&event.id()).copied().unwrap_or_default();
         community.note_arrival(event, at);
+        community.note_deletion(event, at);
     }
     for record in parts.prekeys {
         community.prekeys.insert(record.device, record);
@@ -288,7 +345,8 @@ fn build(
             .map(|(scope, incarnation, height, opened)| ((scope, incarnation), (height, opened)));
         community.held.insert(device, logs.collect());
     }
-    community.active = community.state().account_of(me.device()) == Some(me.account());
+    community.index_homes();
+    community.active = community.is_mine(me.account());
     let members = community.state();
     let named = members
         .members
@@ -329,13 +387,21 @@ impl<R: CryptoRng> Node<R> {
                 });
             }
         }
-        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?);
+        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?)
+            .map_err(|error| damaged(&Key::Account, error))?;
         let mut communities = BTreeMap::new();
         for (id, parts) in all.communities {
             if let Some(community) = build(id, parts, &me, now.wall)? {
                 communities.insert(id, community);
             }
         }
+        let active = |id| {
+            communities
+                .get(&id)
+                .is_some_and(|one: &Community| one.active)
+        };
+        all.nearby.only(active);
+        let own = OwnDocument::new(me.account(), all.own);
         let mut node = Self {
             rng,
             now,
@@ -344,6 +410,7 @@ impl<R: CryptoRng> Node<R> {
             peers: BTreeMap::new(),
             book: all.book,
             joins: BTreeMap::new(),
+            nearby: all.nearby,
             outbox: Outbox::default(),
             timers: Timers::default(),
             deferred: std::collections::VecDeque::new(),
@@ -357,9 +424,18 @@ impl<R: CryptoRng> Node<R> {
             views: Views::default(),
             kept: Arc::new(all.kept),
             templates: all.templates,
+            links: Links::default(),
+            restore_asks: BTreeMap::new(),
+            people: all.people,
+            own,
+            prekey_made: all.prekey_made,
             recovery: all.recovery,
+            home: Home::with_role(all.home),
         };
         node.begin(nonce);
+        for (id, bootstrap) in all.arriving {
+            node.await_arrival(id, bootstrap);
+        }
         Ok(node)
     }
 
@@ -383,15 +459,26 @@ impl<R: CryptoRng> Node<R> {
             if std::mem::take(&mut community.gap_in_own_log) {
                 self.start_incarnation(id);
             }
+            self.close_epochs(id);
             self.drop_bodies(id, &dropped);
+            if self.communities[&id].blind.is_some() {
+                self.timers
+                    .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
+            }
             if self.communities[&id].active {
                 self.timers.set(Timer::Presence(id), mono);
                 self.timers
                     .set(Timer::Sweep(id), mono.plus(crate::limits::COMPARE_EVERY_MS));
             }
             self.await_held(id);
+            self.await_deleted(id);
             self.refresh_topics(id);
+            self.note_missing_keys(id);
+            self.learn_own_identity(id);
         }
+        self.hold_own();
+        self.begin_own_document();
+        self.renew_prekey();
         self.keep_peers();
     }
 }

@@ -67,6 +67,7 @@ pub(crate) struct Views {
     communities: BTreeMap<CommunityId, Urgency>,
     channels: BTreeSet<ChannelId>,
     node: bool,
+    directs: bool,
     pub(crate) watches: Watches,
     counts: BTreeMap<ChannelId, Counts>,
     /// When a community's lists were last made.
@@ -91,6 +92,11 @@ impl Views {
     /// Peers, the own account, what is kept or the store's state may be others.
     pub(crate) fn node_changed(&mut self) {
         self.node = true;
+    }
+
+    /// Contacts, requests, or what is known of somebody may be others.
+    pub(crate) fn directs_changed(&mut self) {
+        self.directs = true;
     }
 
     /// Everything that was counted in channels is counted anew.
@@ -148,6 +154,7 @@ impl<R: CryptoRng> Node<R> {
         let incomplete = self.windows_with_other_completeness();
         let views = &self.views;
         let changed = views.node
+            || views.directs
             || !views.begun
             || !views.communities.is_empty()
             || !views.channels.is_empty()
@@ -158,10 +165,12 @@ impl<R: CryptoRng> Node<R> {
         }
         let mut channels = std::mem::take(&mut self.views.channels);
         let anew = self.take_due_communities();
+        let people = std::mem::take(&mut self.views.directs) || !self.views.begun;
         let mut next = Snapshot::clone(&self.views.current.common);
         self.build_node_part(&mut next);
         self.count_channels(&channels, !anew.is_empty());
         self.build_communities(&mut next, &anew, &channels);
+        self.build_directs(&mut next, people, &anew, &channels);
         next.waiting = self
             .views
             .counts
@@ -244,7 +253,12 @@ impl<R: CryptoRng> Node<R> {
         next.peers = u32::try_from(members.count()).unwrap_or(u32::MAX);
         next.templates = shared(Some(&next.templates), self.template_views());
         next.kept = Arc::clone(&self.kept);
+        next.receipts = self.tells_receipts();
+        next.devices = shared(Some(&next.devices), self.device_views());
+        next.homes = shared(Some(&next.homes), self.home_views());
         next.recovery_pending = self.recovery.is_some();
+        next.nearby = shared(Some(&next.nearby), self.nearby_views());
+        next.linking = self.links.view.clone();
         next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self
             .store_fault
@@ -329,7 +343,7 @@ impl<R: CryptoRng> Node<R> {
         new.map_or_else(|| Arc::clone(channels), Arc::new)
     }
 
-    fn counts_of(&self, channel: ChannelId) -> (u32, u32) {
+    pub(crate) fn counts_of(&self, channel: ChannelId) -> (u32, u32) {
         let counts = self.views.counts.get(&channel).copied().unwrap_or_default();
         (counts.unread, counts.mentions)
     }
@@ -347,7 +361,9 @@ impl<R: CryptoRng> Node<R> {
             false => Vec::new(),
         };
         CommunitySnapshot {
+            direct: community.direct_kind(me),
             name: community.name(),
+            nearby: self.nearby.announces(community.id),
             topic: community.text(&Field::Topic),
             icon: icon(community, earlier.and_then(|earlier| earlier.icon.as_ref())),
             channels: shared(earlier.map(|earlier| &earlier.channels), channels),

@@ -7,6 +7,7 @@
 mod bodies;
 mod marks;
 mod proof;
+mod removed;
 mod standing;
 
 use std::collections::BTreeSet;
@@ -49,7 +50,7 @@ impl Community {
         let named: BTreeSet<_> = events.iter().map(|event| event.header().epoch).collect();
         let given: BTreeSet<_> = named
             .into_iter()
-            .filter(|epoch| self.may_be_given(account, *epoch))
+            .filter(|epoch| self.keys.contains_key(epoch) && self.may_be_given(account, *epoch))
             .collect();
         let secret = |epoch| {
             let key = self.keys.get(&epoch).filter(|_| given.contains(&epoch));
@@ -91,8 +92,19 @@ impl<R: CryptoRng> Node<R> {
                     .penalize(from, format!("frame of {} bytes: {error}", bytes.len()));
             }
         };
+        let frame = match frame {
+            Frame::NearbyAsk => return self.nearby_asked(from),
+            Frame::NearbyCard { cards } => return self.nearby_told(from, cards),
+            Frame::Bye => return self.peer_said_bye(from),
+            Frame::Pairing(pairing) => return self.pairing_frame(from, *pairing),
+            Frame::Restoring(restoring) => return self.restoring_frame(from, restoring),
+            Frame::Arrive(arrive) => return self.arrive_asked(from, &arrive),
+            Frame::HomeStore(store) => return self.home_store(from, *store),
+            Frame::HomeStatus(says) => return self.home_says(from, *says),
+            frame => frame,
+        };
         let Some(id) = frame.community() else {
-            return self.peer_said_bye(from);
+            return;
         };
         if matches!(frame, Frame::Digest { .. } | Frame::Proof { .. }) {
             self.join_met(id, from);
@@ -106,11 +118,20 @@ impl<R: CryptoRng> Node<R> {
                 return self.join_ranges(from, id, &ranges, more);
             }
             Frame::Proof { admits, .. } => return self.proof(from, id, admits),
+            Frame::DirectHello(hello) => return self.hello(from, *hello),
+            Frame::Ranges { ranges, more, .. }
+                if self.enters_by(from, id) && !self.is_active(id) =>
+            {
+                return self.entering_ranges(from, id, &ranges, more);
+            }
             _ => {}
         }
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if self.is_shut(community) {
+            return;
+        }
         match community.device_of(from) {
             Some((account, device)) if community.state().account_of(device) == Some(account) => {
                 self.member_frame(from, account, device, id, frame);
@@ -119,16 +140,17 @@ impl<R: CryptoRng> Node<R> {
             _ if community.provisional.contains(&from) && matches!(frame, Frame::Ranges { .. }) => {
                 self.provisional_frame(from, id, frame);
             }
-            Some((account, _)) => self.former_member_frame(from, account, id, &frame),
+            Some(ended) => self.former_member_frame(from, ended, id, &frame),
+            None if community.is_home(from) => self.home_frame(from, id, frame),
             None => {
                 if let Some(removed) = community.outsiders.get(&from).copied() {
-                    self.former_member_frame(from, removed, id, &frame);
+                    self.former_member_frame(from, (removed, DeviceId::ZERO), id, &frame);
                 }
             }
         }
     }
 
-    fn is_active(&self, id: CommunityId) -> bool {
+    pub(crate) fn is_active(&self, id: CommunityId) -> bool {
         self.communities
             .get(&id)
             .is_some_and(|community| community.active)
@@ -153,7 +175,6 @@ impl<R: CryptoRng> Node<R> {
             } => {
                 self.digest(
                     from,
-                    account,
                     id,
                     Standing {
                         authority,
@@ -162,15 +183,17 @@ impl<R: CryptoRng> Node<R> {
                     },
                 );
             }
-            Frame::Scopes { digests, .. } => self.scope_digests(from, account, id, &digests),
-            Frame::Heights { scopes, .. } => self.heights(from, account, id, scopes),
-            Frame::Marks { scopes, .. } => self.marks(from, account, id, scopes),
+            Frame::Scopes { digests, .. } => self.scope_digests(from, id, &digests),
+            Frame::Heights { scopes, .. } => self.heights(from, id, scopes),
+            Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
             Frame::Prekeys { records, .. } => self.prekeys(id, records),
             Frame::KeyRequest { prekey, epochs, .. } => {
                 self.key_request(from, account, device, id, prekey, &epochs)
             }
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
+            Frame::Live(live) => self.live(from, *live),
+            Frame::Homes(homes) => self.home_addresses(*homes),
             Frame::Ack {
                 scope,
                 incarnation,
@@ -180,6 +203,13 @@ impl<R: CryptoRng> Node<R> {
             } => {
                 self.held(id, device, (scope, incarnation), height, opened);
             }
+            Frame::ReadUpTo {
+                scope,
+                device: of,
+                incarnation,
+                height,
+                ..
+            } => self.read_up_to(id, account, (scope, of, incarnation), height),
             Frame::Signal(signal) => {
                 let signed = keys::verify(&signal.device.0, &signal.message(), &signal.signature);
                 if !signed || signal.device != device {
@@ -192,9 +222,19 @@ impl<R: CryptoRng> Node<R> {
             Frame::JoinDecided {
                 account: newcomer, ..
             } => self.join_decided(account, id, newcomer),
+            Frame::DirectAnswer { .. } => self.answered(from, id),
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }
+            | Frame::NearbyAsk
+            | Frame::NearbyCard { .. }
+            | Frame::HomeStore(_)
+            | Frame::HomeStatus(_)
+            | Frame::WrapRequest(_)
+            | Frame::Pairing(_)
+            | Frame::Restoring(_)
+            | Frame::Arrive(_)
+            | Frame::DirectHello(_)
             | Frame::Bye => {}
         }
     }
@@ -214,84 +254,6 @@ impl<R: CryptoRng> Node<R> {
             {
                 self.ingest(id, incoming, Some(RowEvents::Ranges(vec![bytes])), from);
             }
-        }
-    }
-
-    /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal.
-    fn former_member_frame(
-        &mut self,
-        from: NetworkKey,
-        removed: AccountId,
-        id: CommunityId,
-        frame: &Frame,
-    ) {
-        let Some(community) = self.communities.get(&id) else {
-            return;
-        };
-        let known = match frame {
-            Frame::Digest { .. } | Frame::Marks { .. } => None,
-            Frame::Heights { scopes, .. } => Some(
-                scopes
-                    .iter()
-                    .find(|scope| scope.scope == id.into())
-                    .map_or(&[][..], |scope| &scope.heights),
-            ),
-            _ => return,
-        };
-        let removals = community.authority.removals(removed);
-        if !removals.is_empty() {
-            self.tell_removals(from, id, removals, known);
-        }
-    }
-
-    /// Tells what ended a membership. `known`: where the peer stands; it is asked for that first, so that it is
-    /// not given what it has.
-    fn tell_removals(
-        &mut self,
-        to: NetworkKey,
-        id: CommunityId,
-        removals: Vec<EventId>,
-        known: Option<&[Height]>,
-    ) {
-        let Some(community) = self.communities.get(&id) else {
-            return;
-        };
-        let Some(known) = known else {
-            let scope = ScopeHeights {
-                scope: id.into(),
-                heights: Vec::new(),
-                wanted: removals.into_iter().take(WANTED_MAX).collect(),
-                answer: true,
-            };
-            return self.outbox.send(
-                to,
-                &Frame::Heights {
-                    community: id,
-                    scopes: vec![scope],
-                },
-            );
-        };
-        let dag = community.authority.dag();
-        let events: Vec<_> = dag
-            .missing(known, &[])
-            .into_iter()
-            .filter(|event| dag.in_closure(&removals, event.id()))
-            .collect();
-        // Operations are in clear: no account's keys matter here.
-        let ranges: Vec<_> = community
-            .pack_for_member(AccountId::ZERO, id.into(), &events)
-            .iter()
-            .map(Canonical::to_bytes)
-            .collect();
-        if !ranges.is_empty() {
-            self.outbox.send(
-                to,
-                &Frame::Ranges {
-                    community: id,
-                    ranges,
-                    more: false,
-                },
-            );
         }
     }
 
@@ -323,24 +285,39 @@ impl<R: CryptoRng> Node<R> {
 
     fn standing_with(&self, key: NetworkKey, id: CommunityId) -> Option<Standing> {
         let community = self.communities.get(&id)?;
-        let (account, _) = community.device_of(key)?;
-        Some(community.standing(
-            &pair_key(self.me.network, key),
-            [self.me.account(), account],
-        ))
+        if community.device_of(key).is_none() && !community.is_home(key) {
+            return None;
+        }
+        // A home node that can not write says nothing of what it holds: equal digests count as a confirmation.
+        if community.blind.is_some() && self.store_fault.is_some() {
+            return None;
+        }
+        let shared = self.places_with(community, key);
+        let mut standing = community.standing(&pair_key(self.me.network, key), &shared);
+        if self.takes_no_more(community) {
+            // Whoever holds more is not the one to ask.
+            let session = self.peers.get(&key).and_then(|peer| peer.sessions.get(&id));
+            let seen = session.and_then(|session| session.seen);
+            let theirs = seen.map_or(0, |seen| seen.events.saturating_add(1));
+            standing.events = standing.events.max(theirs);
+        }
+        Some(standing)
     }
 
     /// Compares with connected members within `ms`.
     pub(crate) fn compare_soon(&mut self, id: CommunityId, ms: u64) {
         let at = self.now.mono.plus(ms);
-        for key in self.connected_members(id) {
+        for key in self.connected_parties(id) {
             self.timers.set_earlier(Timer::Compare(key, id), at);
         }
     }
 
     /// Anti-entropy: compares with one connected member whose copy is not known to be equal.
     pub(crate) fn sweep(&mut self, id: CommunityId) {
-        let members = self.connected_members(id);
+        for key in self.connected_members(id) {
+            self.tell_home_addresses(key, id);
+        }
+        let members = self.connected_parties(id);
         let differing: Vec<_> = members
             .iter()
             .copied()
@@ -365,32 +342,44 @@ impl<R: CryptoRng> Node<R> {
                 .get(&id)
                 .and_then(|session| session.sent);
             if told.is_none_or(|(_, at)| mono.0 >= at.0.saturating_add(COMPARE_GAP_MS)) {
-                self.compare(key, id);
+                if self.me.is_suspended() && self.may_prove(key, id) {
+                    self.prove(key, id);
+                } else {
+                    self.compare(key, id);
+                }
             }
         }
         if self
             .communities
             .get(&id)
-            .is_some_and(|community| community.active)
+            .is_some_and(|community| community.active || community.blind.is_some())
         {
             let at = self.now.mono.plus(COMPARE_EVERY_MS);
             self.timers.set(Timer::Sweep(id), at);
         }
     }
 
-    fn digest(&mut self, from: NetworkKey, account: AccountId, id: CommunityId, theirs: Standing) {
+    pub(crate) fn digest(&mut self, from: NetworkKey, id: CommunityId, theirs: Standing) {
         let Some(mine) = self.standing_with(from, id) else {
             return;
         };
-        let mono = self.now.mono;
+        let (mono, wall) = (self.now.mono, self.now.wall);
         let me = self.me.network;
         let Some(session) = self.session(from, id) else {
             return;
         };
         session.seen = Some(theirs);
         session.equal = theirs.agrees(&mine);
+        session.equal_since = session.equal.then(|| session.equal_since.unwrap_or(wall));
         session.marked &= !session.equal;
         let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
+        if theirs.events > mine.events && self.joins.contains_key(&id) {
+            self.outbox.tell(Event::Progress {
+                community: id,
+                held: mine.events,
+                of: theirs.events,
+            });
+        }
         if theirs.agrees(&mine) {
             if told.is_none() {
                 self.compare(from, id);
@@ -411,8 +400,8 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let key = pair_key(self.me.network, from);
-        let digests = community
-            .shared_places([self.me.account(), account])
+        let digests = self
+            .places_with(community, from)
             .into_iter()
             .map(|(scope, place)| short(&key, &[&scope.0, &community.scope_digest(place)]))
             .collect();
@@ -431,11 +420,11 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let me = self.me.device();
-        let Some((account, device)) = community.device_of(from) else {
+        let Some((device, opened)) = community.holder(from) else {
             return;
         };
         let mut logs = Vec::new();
-        for (scope, place) in community.shared_places([self.me.account(), account]) {
+        for (scope, place) in self.places_with(community, from) {
             let heights = community
                 .dag(place)
                 .map(alloquy_schema::dag::Dag::heights)
@@ -444,7 +433,7 @@ impl<R: CryptoRng> Node<R> {
             logs.extend(own.map(|height| ((scope, height.incarnation), height.height)));
         }
         for (log, height) in logs {
-            self.held(id, device, log, height, true);
+            self.held(id, device, log, height, opened);
         }
         let peers = self.equal_peers(id);
         self.outbox.tell(Event::CaughtUp {
@@ -452,29 +441,31 @@ impl<R: CryptoRng> Node<R> {
             peers,
         });
         self.join_caught_up(id);
-        self.ask_for_bodies(from, account, id);
+        self.ask_for_bodies(from, id);
+        self.ask_wraps(from, id);
         self.retry_deferred();
     }
 
-    /// Connected members whose copy was found equal.
+    /// Connected members whose copy was found equal. The word of home nodes counts only with a member's.
     pub(crate) fn equal_peers(&self, id: CommunityId) -> u32 {
-        let equal = |peer: &&crate::peers::Peer| {
-            peer.sessions.get(&id).is_some_and(|session| session.equal)
+        let Some(community) = self.communities.get(&id) else {
+            return 0;
         };
-        u32::try_from(self.peers.values().filter(equal).count()).unwrap_or(u32::MAX)
+        let equal = |(key, peer): &(&NetworkKey, &crate::peers::Peer)| {
+            let equal = peer.sessions.get(&id).is_some_and(|session| session.equal);
+            equal && !community.is_home(**key)
+        };
+        u32::try_from(self.peers.iter().filter(equal).count()).unwrap_or(u32::MAX)
     }
 
-    fn scope_digests(
-        &mut self,
-        from: NetworkKey,
-        account: AccountId,
-        id: CommunityId,
-        digests: &[u64],
-    ) {
+    pub(crate) fn scope_digests(&mut self, from: NetworkKey, id: CommunityId, digests: &[u64]) {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
-        let places = community.shared_places([self.me.account(), account]);
+        if self.takes_no_more(community) {
+            return;
+        }
+        let places = self.places_with(community, from);
         if places.len() != digests.len() {
             return self.stand(from, id, &[Place::Authority]);
         }
@@ -496,7 +487,7 @@ impl<R: CryptoRng> Node<R> {
         self.send_heights(from, id, places, &[], true);
     }
 
-    fn send_heights(
+    pub(crate) fn send_heights(
         &mut self,
         to: NetworkKey,
         id: CommunityId,
@@ -547,13 +538,7 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn heights(
-        &mut self,
-        from: NetworkKey,
-        account: AccountId,
-        id: CommunityId,
-        scopes: Vec<ScopeHeights>,
-    ) {
+    pub(crate) fn heights(&mut self, from: NetworkKey, id: CommunityId, scopes: Vec<ScopeHeights>) {
         let mut ranges = Vec::new();
         let mut bytes = 0;
         let mut more = false;
@@ -569,8 +554,8 @@ impl<R: CryptoRng> Node<R> {
                 continue;
             };
             let viewable = place == Place::Authority
-                || community
-                    .shared_places([self.me.account(), account])
+                || self
+                    .places_with(community, from)
                     .iter()
                     .any(|(_, shared)| *shared == place);
             if !viewable {
@@ -594,7 +579,7 @@ impl<R: CryptoRng> Node<R> {
             if asked {
                 community.add_named(place, &theirs.wanted, &mut events);
             }
-            for range in community.pack_for_member(account, theirs.scope, &events) {
+            for range in community.pack_for_peer(from, theirs.scope, &events) {
                 if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
                     more = true;
                     break;
@@ -630,6 +615,9 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        if place != Place::Authority && self.takes_no_more(community) {
+            return;
+        }
         let dag = community.dag(place);
         let held = |id: EventId| dag.is_some_and(|dag| dag.contains(id));
         let theirs = &stated.heights;
@@ -677,7 +665,13 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn ranges(&mut self, from: NetworkKey, id: CommunityId, ranges: Vec<Vec<u8>>, more: bool) {
+    pub(crate) fn ranges(
+        &mut self,
+        from: NetworkKey,
+        id: CommunityId,
+        ranges: Vec<Vec<u8>>,
+        more: bool,
+    ) {
         let mut scopes = BTreeSet::new();
         let mut taken = 0;
         for bytes in ranges {

@@ -352,13 +352,17 @@ impl Community {
         rebuilt.prekeys = self.prekeys;
         rebuilt.next_row = self.next_row;
         rebuilt.held = self.held;
+        rebuilt.read_by = self.read_by;
+        rebuilt.deleted = self.deleted;
         rebuilt.arrivals = self.arrivals;
         rebuilt.read = self.read;
         rebuilt.unread = self.unread;
         rebuilt.arrived_later = self.arrived_later;
         rebuilt.seen = self.seen;
         rebuilt.topics = self.topics;
+        rebuilt.closed = self.closed;
         rebuilt.active = self.active;
+        rebuilt.blind = self.blind;
         rebuilt.own_logs_checked = true;
         rebuilt.unstored = self
             .unstored
@@ -379,6 +383,7 @@ impl Community {
             events.into_iter().map(|event| (event, None)).collect(),
             Arrival::AGAIN,
         );
+        rebuilt.index_homes();
         rebuilt.count_unread();
         Some(rebuilt)
     }

@@ -6,7 +6,7 @@ use alloquy_api::Event;
 use alloquy_api::command::ChannelKind;
 use alloquy_api::limits::QUOTE_BYTES_MAX;
 use alloquy_api::reply::{
-    ChannelView, DeliveryState, DeliveryView, MemberView, MessageView, OverwriteTarget,
+    ChannelView, Confirmed, DeliveryState, DeliveryView, MemberView, MessageView, OverwriteTarget,
     OverwriteView, QuoteView, ReactionView, RepliesView, RestrictionView, RoleView,
 };
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, RoleId, UnixMs};
@@ -77,6 +77,7 @@ impl Community {
             category,
             position,
             private: channel.private,
+            since_join: self.is_since_join(id),
             unread,
             mentions,
             rights: rights.names().map(str::to_owned).collect(),
@@ -445,9 +446,8 @@ impl<R: CryptoRng> Node<R> {
         crate::unread::mention_of(&self.me.record.name)
     }
 
-    /// Whether, as far as connected peers say, nothing is missing from a channel: each member that is connected has
-    /// found both copies equal. One that says nothing, or is kept from saying it, confirms nothing.
-    pub(crate) fn is_complete(&self, community: &Community, channel: ChannelId) -> bool {
+    /// Whether, as far as connected peers say, nothing is missing from a channel, and who says so.
+    pub(crate) fn completeness(&self, community: &Community, channel: ChannelId) -> Completeness {
         let bodies = community
             .timelines
             .get(&channel)
@@ -455,12 +455,41 @@ impl<R: CryptoRng> Node<R> {
         let waits = [Place::Channel(channel), Place::Authority]
             .iter()
             .any(|place| community.waiting.holds_scope(community.scope(*place)));
+        let state = community.state();
+        let homes: BTreeSet<_> = state
+            .members
+            .values()
+            .flat_map(|member| member.homes.values())
+            .collect();
+        let mut whole = Completeness::default();
+        for (key, peer) in &self.peers {
+            let session = peer.sessions.get(&community.id);
+            let Some(since) = session.and_then(|session| session.equal_since) else {
+                continue;
+            };
+            let home = homes.contains(key);
+            let views = community
+                .member_of(*key)
+                .is_some_and(|(account, _)| community.is_entitled(account, Some(channel)));
+            if home || views {
+                whole.confirmed.peers += 1;
+                whole.confirmed.homes += u32::from(home);
+                whole.since = Some(whole.since.map_or(since, |held| held.min(since)));
+            }
+        }
+        // A member that is connected and says nothing, or is kept from saying it, may hold more.
         let members = self.connected_members(community.id);
         let confirms = |key: &alloquy_ids::NetworkKey| {
             let session = self.peers[key].sessions.get(&community.id);
             session.is_some_and(|session| session.equal)
         };
-        bodies && !waits && !members.is_empty() && members.iter().all(confirms)
+        whole.complete =
+            bodies && !waits && !whole.confirmed.by_nobody() && members.iter().all(confirms);
+        if whole.complete {
+            whole
+        } else {
+            Completeness::default()
+        }
     }
 
     /// The community that a channel belongs to.
@@ -473,13 +502,22 @@ impl<R: CryptoRng> Node<R> {
     }
 }
 
+/// What is known of the completeness of a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Completeness {
+    pub(crate) complete: bool,
+    /// Since when; `None` while it is not.
+    pub(crate) since: Option<UnixMs>,
+    pub(crate) confirmed: Confirmed,
+}
+
 /// Whether a text names the account that is mentioned so, or everybody.
 pub(crate) fn mentions(text: &str, mention: &str) -> bool {
     text.contains(mention) || text.contains("@everyone")
 }
 
 /// The first line of a text, cut at a character.
-fn first_line(text: &str) -> String {
+pub(crate) fn first_line(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let mut end = line.len().min(QUOTE_BYTES_MAX);
     while !line.is_char_boundary(end) {
@@ -488,10 +526,10 @@ fn first_line(text: &str) -> String {
     line[..end].to_owned()
 }
 
-/// Heights up to which other devices hold the own logs of one channel.
+/// Heights up to which others hold, can read and have read logs of this account in one channel.
 #[derive(Debug, Default)]
 pub(crate) struct Holders {
-    /// By incarnation: heights ascending, and the greatest up to which somebody could read.
+    /// Own logs by incarnation: heights ascending, and the greatest up to which a reader could read.
     logs: BTreeMap<u32, (Vec<u64>, u64)>,
 }
 
@@ -499,12 +537,18 @@ impl Holders {
     pub(crate) fn of(community: &Community, channel: ChannelId) -> Self {
         let mut logs: BTreeMap<u32, (Vec<u64>, u64)> = BTreeMap::new();
         let of_channel = (channel.into(), 0)..=(channel.into(), u32::MAX);
-        for held in community.held.values() {
+        let state = community.state();
+        let me = state.account_ever(community.own_device);
+        // Own devices read one's own notes; elsewhere they only keep what is for others.
+        let alone = state.members.len() == 1;
+        for (device, held) in &community.held {
+            let account = state.account_ever(*device);
+            let reads = account.is_some() && (alone || account != me);
             for ((_, incarnation), (height, opened)) in held.range(of_channel.clone()) {
                 let log = logs.entry(*incarnation).or_default();
                 log.0.push(*height);
-                if *opened {
-                    log.1 = log.1.max(*height);
+                if reads {
+                    log.1 = log.1.max(*opened);
                 }
             }
         }
@@ -535,7 +579,9 @@ impl Holders {
         let Some(header) = event.map(VerifiedEvent::header) else {
             return Self::delivered();
         };
-        if header.device != community.own_device {
+        let state = community.state();
+        let me = state.account_ever(community.own_device);
+        if header.device != community.own_device && state.account_ever(header.device) != me {
             return Self::delivered();
         }
         if community.unstored.contains(&message) {
@@ -544,7 +590,12 @@ impl Holders {
                 holders: 0,
             };
         }
-        let (holders, readable) = match self.logs.get(&header.incarnation) {
+        let log = (header.scope, header.device, header.incarnation);
+        let read = community.read_by_others(&log) > header.seq;
+        let own = self.logs.get(&header.incarnation);
+        let (holders, readable) = match own {
+            // What another own device wrote is on this one; where else it is, that one knows.
+            _ if header.device != community.own_device => (1, false),
             None => (0, false),
             Some((heights, opened)) => {
                 let below = heights.partition_point(|height| *height <= header.seq);
@@ -552,6 +603,7 @@ impl Holders {
             }
         };
         let state = match (holders, readable) {
+            _ if read => DeliveryState::Read,
             (0, _) => DeliveryState::Stored,
             (_, false) => DeliveryState::Held,
             (_, true) => DeliveryState::Delivered,

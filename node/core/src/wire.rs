@@ -3,7 +3,12 @@
 //! A stream [`Frame`] comes over an authenticated connection, so its sender is a network key. A
 //! [`Broadcast`] comes out of a gossip frame that opened under the topic's key; each of its parts is signed.
 
+pub(crate) mod contact;
+pub(crate) mod hello;
+pub(crate) mod home;
 pub(crate) mod link;
+pub(crate) mod pairing;
+pub(crate) mod restoring;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::authority::op::Join;
@@ -14,11 +19,16 @@ use alloquy_schema::event::SignedEvent;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
 
+use hello::DirectHello;
+
+use crate::arrive::Arrive;
 use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX,
-    LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX, WANTED_MAX,
-    WRAPS_MAX,
+    ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, ANNOUNCED_MAX, EPOCHS_ASKED_MAX,
+    HEIGHTS_MAX, LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX,
+    WANTED_MAX, WRAPS_MAX,
 };
+use pairing::Pairing;
+use restoring::Restoring;
 
 /// Version of the stream protocol; the first byte of every frame.
 pub(crate) const WIRE_VERSION: u8 = 1;
@@ -92,15 +102,76 @@ pub(crate) enum Frame {
         height: u64,
         opened: bool,
     },
+    /// The sender's account has read the log up to `height`; the log is the receiver's account's.
+    ReadUpTo {
+        community: CommunityId,
+        scope: ScopeId,
+        device: DeviceId,
+        incarnation: u32,
+        height: u64,
+    },
     /// The sender's word about itself.
     Signal(Box<Signal>),
     /// The sender ends.
     Bye,
+    /// What is announced near you? Only who is on the local network is answered.
+    NearbyAsk,
+    /// What the sender announces to its neighbours now, in place of what it said before.
+    NearbyCard { cards: Vec<Card> },
     /// What the sender holds of some scopes, in short; the receiver that can not read it states its own heights.
     Marks {
         community: CommunityId,
         scopes: Vec<ScopeMarks>,
     },
+    /// New events, to a home node or from one.
+    Live(Box<home::Live>),
+    /// Whether a home node is to keep a community.
+    HomeStore(Box<home::HomeStore>),
+    /// What a home node says of itself.
+    HomeStatus(Box<home::HomeStatus>),
+    /// Where home nodes of members are reached.
+    Homes(Box<home::HomeAddresses>),
+    /// A home node asks for wraps that it has not got.
+    WrapRequest(Box<home::WrapRequest>),
+    /// A pairing by a code.
+    Pairing(Box<Pairing>),
+    /// Coming back by the recovery words.
+    Restoring(Restoring),
+    /// A device of a member that is not known here shows itself.
+    Arrive(Box<Arrive>),
+    /// Brings a conversation to somebody who is in it and may not have it.
+    DirectHello(Box<DirectHello>),
+    /// The sender takes part in a group that it was told of: it is to be given the group.
+    DirectAnswer { community: CommunityId },
+}
+
+/// A community that a member announces to its neighbours; that member's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Card {
+    pub(crate) community: CommunityId,
+    pub(crate) name: String,
+    /// What the member calls itself.
+    pub(crate) member: String,
+    /// How many members the community has.
+    pub(crate) members: u32,
+}
+
+impl Canonical for Card {
+    fn write(&self, w: &mut Writer) {
+        self.community.write(w);
+        w.text(&self.name);
+        w.text(&self.member);
+        w.u32(self.members);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            community: CommunityId::read(r)?,
+            name: r.text(NAME_BYTES_MAX, "name of a community nearby")?,
+            member: r.text(NAME_BYTES_MAX, "name of a member nearby")?,
+            members: r.u32("members")?,
+        })
+    }
 }
 
 /// First bytes of an event's id: enough to name a head to somebody who holds it.
@@ -369,6 +440,19 @@ impl Frame {
             Self::Signal(_) => 13,
             Self::JoinDecided { .. } => 14,
             Self::Marks { .. } => 15,
+            Self::NearbyAsk => 26,
+            Self::NearbyCard { .. } => 27,
+            Self::ReadUpTo { .. } => 25,
+            Self::Pairing(_) => 17,
+            Self::Restoring(_) => 18,
+            Self::Arrive(_) => 19,
+            Self::Live(_) => 16,
+            Self::HomeStore(_) => 23,
+            Self::HomeStatus(_) => 24,
+            Self::Homes(_) => 30,
+            Self::WrapRequest(_) => 31,
+            Self::DirectHello(_) => 21,
+            Self::DirectAnswer { .. } => 22,
         }
     }
 
@@ -422,8 +506,30 @@ impl Frame {
                 w.varint(*height);
                 w.u8(u8::from(*opened));
             }
+            Self::ReadUpTo {
+                scope,
+                device,
+                incarnation,
+                height,
+                ..
+            } => {
+                scope.write(w);
+                device.write(w);
+                w.u32(*incarnation);
+                w.varint(*height);
+            }
             Self::Marks { scopes, .. } => w.list(scopes),
-            Self::Bye => {}
+            Self::NearbyCard { cards } => w.list(cards),
+            Self::Live(live) => live.write(w),
+            Self::HomeStore(store) => store.write(w),
+            Self::HomeStatus(status) => status.write(w),
+            Self::Homes(homes) => homes.write(w),
+            Self::WrapRequest(request) => request.write(w),
+            Self::Pairing(pairing) => pairing.write(w),
+            Self::Restoring(restoring) => restoring.write(w),
+            Self::Arrive(arrive) => arrive.write(w),
+            Self::DirectHello(hello) => hello.write_fields(w),
+            Self::NearbyAsk | Self::Bye | Self::DirectAnswer { .. } => {}
         }
     }
 
@@ -441,10 +547,23 @@ impl Frame {
             | Self::KeyRequest { community, .. }
             | Self::Keys { community, .. }
             | Self::Ack { community, .. }
-            | Self::Marks { community, .. } => Some(*community),
+            | Self::ReadUpTo { community, .. }
+            | Self::Marks { community, .. }
+            | Self::DirectAnswer { community } => Some(*community),
+            Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
-            Self::Bye => None,
+            Self::Live(live) => Some(live.community),
+            Self::HomeStore(store) => Some(store.community),
+            Self::Homes(homes) => Some(homes.community),
+            Self::WrapRequest(request) => Some(request.community),
+            Self::Arrive(arrive) => Some(arrive.community),
+            Self::NearbyAsk
+            | Self::NearbyCard { .. }
+            | Self::Bye
+            | Self::Pairing(_)
+            | Self::Restoring(_)
+            | Self::HomeStatus(_) => None,
         }
     }
 }
@@ -454,7 +573,17 @@ impl Canonical for Frame {
         w.u8(WIRE_VERSION);
         w.u8(self.tag());
         match (self, self.community()) {
-            (Self::JoinRequest { .. } | Self::Signal(_), _) | (_, None) => {}
+            (
+                Self::JoinRequest { .. }
+                | Self::Signal(_)
+                | Self::Arrive(_)
+                | Self::Live(_)
+                | Self::HomeStore(_)
+                | Self::Homes(_)
+                | Self::WrapRequest(_),
+                _,
+            )
+            | (_, None) => {}
             (_, Some(community)) => community.write(w),
         }
         self.write_fields(w);
@@ -472,7 +601,20 @@ impl Canonical for Frame {
                 });
             }
             12 => return Ok(Self::Bye),
+            26 => return Ok(Self::NearbyAsk),
+            27 => {
+                let cards = r.list(ANNOUNCED_MAX, "communities nearby")?;
+                return Ok(Self::NearbyCard { cards });
+            }
             13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
+            16 => return home::Live::read(r).map(|live| Self::Live(Box::new(live))),
+            23 => return home::HomeStore::read(r).map(|store| Self::HomeStore(Box::new(store))),
+            24 => return home::HomeStatus::read(r).map(|says| Self::HomeStatus(Box::new(says))),
+            30 => return home::HomeAddresses::read(r).map(|of| Self::Homes(Box::new(of))),
+            31 => return home::WrapRequest::read(r).map(|asks| Self::WrapRequest(Box::new(asks))),
+            17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
+            18 => return Restoring::read(r).map(Self::Restoring),
+            19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),
             _ => {}
         }
         read_community_frame(tag, r)
@@ -542,10 +684,19 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             community,
             account: AccountId::read(r)?,
         },
+        25 => Frame::ReadUpTo {
+            community,
+            scope: ScopeId::read(r)?,
+            device: DeviceId::read(r)?,
+            incarnation: r.u32("incarnation")?,
+            height: r.varint("height")?,
+        },
         15 => Frame::Marks {
             community,
             scopes: r.list(SCOPES_MAX, "scopes")?,
         },
+        21 => Frame::DirectHello(Box::new(DirectHello::read_fields(community, r)?)),
+        22 => Frame::DirectAnswer { community },
         value => {
             return Err(DecodeError::Unknown {
                 what: "frame",

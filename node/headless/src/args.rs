@@ -1,5 +1,6 @@
 //! The command line: what may be typed, with its help. docs/cli.md says what each prints.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,9 +68,22 @@ pub(crate) struct Key {
 pub(crate) struct Init {
     #[command(flatten)]
     pub(crate) data: Data,
-    /// Display name of the account
-    #[arg(long)]
-    pub(crate) name: String,
+    /// Display name of the account; with --link or --restore, what this device is called
+    #[arg(long, required_unless_present_any = ["link", "restore"])]
+    pub(crate) name: Option<String>,
+    /// Makes this a device of an account that exists: the code or link that `device link` shows on another device
+    #[arg(long, value_name = "CODE|LINK", conflicts_with_all = ["restore", "recovery_file"])]
+    pub(crate) link: Option<String>,
+    /// Brings an account back by its recovery words, which are read from standard input
+    #[arg(long, conflicts_with = "recovery_file")]
+    pub(crate) restore: bool,
+    /// Link or multiaddr of a member or home node that knows the account; may be given several times (whoever is
+    /// found on the local network)
+    #[arg(long, value_name = "LINK|MULTIADDR", requires = "restore")]
+    pub(crate) from: Vec<String>,
+    /// Ends the account's other devices: they were lost
+    #[arg(long, requires = "restore")]
+    pub(crate) revoke_others: bool,
     /// New file of mode 0600 for the recovery words; else they are shown on the terminal, or stand in the
     /// field `recovery` with --json
     #[arg(long, value_name = "FILE")]
@@ -106,6 +120,20 @@ pub(crate) struct Run {
     /// Multiaddr of a peer to dial at the start; may be given several times
     #[arg(long, value_name = "MULTIADDR")]
     pub(crate) peer: Vec<String>,
+    /// Runs a home node: keeps ciphertext for whoever pairs with it. An empty data directory is made ready
+    #[arg(long)]
+    pub(crate) home: bool,
+    /// GiB that a home node keeps at most (as before, 20 at first)
+    #[arg(long, value_name = "GIB", requires = "home", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) quota: Option<u32>,
+    /// Address of this machine where a home node shows its page and figures; port 0: any that is free
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        requires = "home",
+        default_value = "127.0.0.1:9180"
+    )]
+    pub(crate) page: SocketAddr,
     #[command(flatten)]
     pub(crate) key: Key,
 }

@@ -22,19 +22,28 @@ const RECOVERY_BYTES_RESERVED: usize = 256;
 ///
 /// The way out for the words is settled first: an account whose words nobody can read is not made.
 pub(crate) fn init(out: &mut Out, arguments: &args::Init) -> Result<(), Stop> {
+    if arguments.link.is_some() || arguments.restore {
+        return crate::link::bring_in(out, arguments);
+    }
     if arguments.recovery_file.is_none() && !out.is_json() && !out.is_terminal() {
         return Err(Stop::Error(CommandError::new(
             ErrorCode::Parse,
             "there is no terminal to show the recovery words on: give --recovery-file FILE or --json",
         )));
     }
+    let Some(name) = &arguments.name else {
+        return Err(Stop::Error(CommandError::new(
+            ErrorCode::Parse,
+            "a new account needs a name: give --name NAME",
+        )));
+    };
     let config = NodeConfig::new(&arguments.data.dir, key_source(&arguments.key)?);
     let file = arguments
         .recovery_file
         .as_deref()
         .map(RecoveryFile::reserve)
         .transpose()?;
-    let made = match alloquy_node::init(&config, &arguments.name, RecoveryWords::Shown) {
+    let made = match alloquy_node::init(&config, name, RecoveryWords::Shown) {
         Ok(made) => made,
         Err(error) => {
             if let Some(file) = file {

@@ -7,6 +7,7 @@
 
 mod args;
 mod init;
+mod link;
 mod out;
 mod serve;
 mod shown;

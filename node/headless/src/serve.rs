@@ -5,8 +5,9 @@ use std::future::Future;
 use std::io::Read;
 use std::path::Path;
 
-use alloquy_api::{CommandError, ErrorCode};
-use alloquy_node::{KeySource, NodeConfig, Pass, Running};
+use alloquy_api::{Client, CommandError, ErrorCode};
+use alloquy_node::home::{qr_lines, shown_code};
+use alloquy_node::{HomeConfig, KeySource, NodeConfig, Pass, Running};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +26,10 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         relays: arguments.relay.clone(),
         relay_pass: relay_pass(arguments.relay_pass.as_deref())?,
         announce: arguments.announce.clone(),
+        home: arguments.home.then(|| HomeConfig {
+            quota: arguments.quota.map(|gib| u64::from(gib) << 30),
+            page: Some(arguments.page),
+        }),
         ..NodeConfig::new(&arguments.data.dir, key_source(&arguments.key)?)
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -37,7 +42,7 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         let mut said = Ok(());
         alloquy_node::run(
             config,
-            |running| said = out.text(&ready_line(running)),
+            |running| said = tell_ready(out, running, arguments.home),
             told_to_stop,
         )
         .await
@@ -88,6 +93,43 @@ fn ready_line(running: &Running) -> String {
     )
 }
 
+/// One line when ready; a home node's page and codes follow.
+fn tell_ready(out: &mut Out, running: &Running, home: bool) -> Result<(), Stop> {
+    out.text(&ready_line(running))?;
+    match home {
+        true => tell_home(out, running),
+        false => Ok(()),
+    }
+}
+
+/// Says where the page of a home node is, and tells every code that stands while nobody has paired.
+fn tell_home(out: &mut Out, running: &Running) -> Result<(), Stop> {
+    if let Some(page) = running.home_page() {
+        out.text(&format!("page: http://{page}/"))?;
+    }
+    let mut handle = running.handle();
+    tokio::spawn(async move {
+        let mut told = String::new();
+        loop {
+            while handle.next_event().is_some() {}
+            let linking = handle.snapshot().linking.clone();
+            if let Some((code, link)) = linking.as_deref().and_then(shown_code)
+                && code != told
+            {
+                code.clone_into(&mut told);
+                let text = format!("{}link: {link}\ncode: {code}", qr_lines(link));
+                if Out::new(false).text(&text).is_err() {
+                    return;
+                }
+            }
+            if !handle.changed().await {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
 /// Resolves at the first SIGTERM, SIGINT or SIGHUP.
 fn stop_signals() -> Result<impl Future<Output = ()>, CommandError> {
     let listen = |kind| signal(kind).map_err(|error| internal(&error));
@@ -119,6 +161,6 @@ pub(crate) fn key_source(key: &args::Key) -> Result<KeySource, CommandError> {
         .map_err(|error| CommandError::new(error.code(), error.to_string()))
 }
 
-fn internal(error: &std::io::Error) -> CommandError {
+pub(crate) fn internal(error: &std::io::Error) -> CommandError {
     CommandError::new(ErrorCode::Internal, error.to_string())
 }

@@ -5,13 +5,14 @@
 mod faces;
 mod moderation;
 mod names;
+mod personal;
 mod table;
 
 use std::fmt::Write;
 
 use alloquy_api::reply::{
-    AuditView, ChannelView, CommunityView, DeliveryState, InviteView, MemberView, MessageView,
-    PresenceView, RoleView, UnreadView,
+    AuditView, ChannelView, CommunityView, Confirmed, DeliveryState, InviteView, MemberView,
+    MessageView, PresenceView, RoleView, UnreadView,
 };
 use alloquy_api::report::{CheckLevel, DoctorReport, StatusReport};
 use alloquy_api::{Event, Reply};
@@ -50,7 +51,11 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
             messages,
             complete,
             complete_since,
-        } => history(messages, *complete, *complete_since, names),
+            confirmed,
+        } => {
+            let since = complete_since.filter(|_| *complete);
+            history(messages, since, *confirmed, names)
+        }
         Reply::Members { members } => members_table(members),
         Reply::Channels { channels } => channels_table(channels),
         Reply::Communities { communities } => communities_table(communities),
@@ -83,18 +88,26 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
                 .collect();
             lines.join("\n")
         }
+        Reply::Nearby { nearby, announced } => faces::nearby(nearby, announced, names),
         Reply::Templates { templates } => faces::templates(templates),
         Reply::InviteCard { card } => faces::invite_card(card),
         Reply::Recovery { recovery_words } => faces::recovery(recovery_words),
         Reply::Ok { .. } => "done".to_owned(),
-        other => moderation::reply(other, names),
+        other => {
+            let text = moderation::reply(other, names);
+            if text.is_empty() {
+                personal::reply(other)
+            } else {
+                text
+            }
+        }
     }
 }
 
 fn history(
     messages: &[MessageView],
-    complete: bool,
-    since: Option<UnixMs>,
+    complete_since: Option<UnixMs>,
+    confirmed: Confirmed,
     names: &Names,
 ) -> String {
     let mut text = String::new();
@@ -102,13 +115,21 @@ fn history(
         text.push_str(&message_lines(message, names));
         text.push('\n');
     }
-    let completeness = match (complete, since) {
-        (true, Some(since)) => format!(
-            "-- complete as far as the connected peers say, since {}",
+    let completeness = match complete_since {
+        Some(since) => format!(
+            "-- complete as far as {} say{}, since {}",
+            match confirmed.peers {
+                1 => "one connected peer".to_owned(),
+                peers => format!("{peers} connected peers"),
+            },
+            match confirmed.homes {
+                0 => String::new(),
+                1 => " (one of them a home node)".to_owned(),
+                homes => format!(" ({homes} of them home nodes)"),
+            },
             since.utc()
         ),
-        (true, None) => "-- complete".to_owned(),
-        (false, _) => "-- may be incomplete: nobody who could know is connected".to_owned(),
+        None => "-- may be incomplete: nobody who could know is connected".to_owned(),
     };
     text + &completeness
 }
@@ -232,6 +253,7 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
         Event::JoinRefused { community, message } => {
             format!("{}: {}", names.community(*community), plain(message))
         }
+        Event::NearbyChanged { count } => format!("communities nearby: {count}"),
         Event::PeerChanged { account, connected } => {
             let now = if *connected { "connected" } else { "gone" };
             format!("{} is {now}", names.account(*account))
@@ -242,8 +264,13 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
         Event::Lagged { count } => {
             format!("{count} events were left out: this reader was too slow")
         }
+        Event::DmRequested { .. }
+        | Event::LinkingChanged { .. }
+        | Event::Progress { .. }
+        | Event::KeyMissing { .. } => personal::event(event, names),
         // Many and of no news to a person; `--json` has them.
         Event::CaughtUp { .. }
+        | Event::DevicesChanged
         | Event::CommunityChanged { .. }
         | Event::UnreadChanged { .. }
         | Event::DeliveryChanged { .. }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use alloquy_api::snapshot::PathKind;
+use alloquy_ids::NetworkKey;
 pub(super) use alloquy_relay::{key_of, peer_of};
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
@@ -120,6 +121,12 @@ pub(super) fn split_peer(mut address: Multiaddr) -> (Multiaddr, Option<PeerId>) 
     }
 }
 
+/// Whose address it is, and the address as the core keeps it, if it names the peer behind it.
+pub(crate) fn named_place(address: Multiaddr) -> Option<(NetworkKey, String)> {
+    let (place, peer) = split_peer(address);
+    Some((key_of(&peer?)?, place.to_string())).filter(|_| !place.is_empty())
+}
+
 /// What a peer's record or a person says, as addresses to dial; what does not parse is left out.
 pub(super) fn parse_kept(texts: &[String]) -> Vec<Multiaddr> {
     let mut addresses: Vec<Multiaddr> = Vec::new();
@@ -181,6 +188,16 @@ pub(crate) fn path_kind(remote: &str) -> PathKind {
     }
 }
 
+/// Whether a direct connection to this address stays on the local network; `found` is where mDNS sees its peer.
+pub(super) fn is_near(remote: &Multiaddr, found: &[Multiaddr]) -> bool {
+    let local = matches!(
+        path_kind(&remote.to_string()),
+        PathKind::Loopback | PathKind::Local
+    );
+    let ip = ip_of(remote);
+    local || (ip.is_some() && found.iter().any(|address| ip_of(address) == ip))
+}
+
 fn is_local(ip: Ipv6Addr) -> bool {
     ip.is_unicast_link_local() || ip.is_unique_local()
 }
@@ -232,6 +249,29 @@ mod tests {
             );
         }
         assert!(first[7].contains("/tcp/"), "then over TCP: {first:?}");
+    }
+
+    #[test]
+    fn near_is_what_no_router_lies_before() {
+        let parse = |text: &str| text.parse::<Multiaddr>().unwrap();
+        let outside = parse("/ip6/2001:db8::7/udp/1/quic-v1");
+        for local in [
+            "/ip4/192.168.1.7/tcp/1",
+            "/ip6/fe80::1/tcp/1",
+            "/ip4/127.0.0.1/tcp/1",
+        ] {
+            assert!(is_near(&parse(local), &[]), "{local}");
+        }
+        assert!(!is_near(&outside, &[]));
+        assert!(!is_near(&outside, &[parse("/ip6/2001:db8::8/tcp/1")]));
+        assert!(
+            is_near(&outside, &[parse("/ip6/2001:db8::7/tcp/4")]),
+            "mDNS sees it"
+        );
+        assert!(!is_near(
+            &parse("/dns4/example.org/tcp/1"),
+            &[parse("/dns4/example.org/tcp/1")]
+        ));
     }
 
     #[test]

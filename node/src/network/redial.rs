@@ -70,7 +70,7 @@ impl Redial {
         now: Instant,
     ) {
         let known = self.targets.contains_key(&Target::Peer(peer));
-        if why == Why::Found && !known && self.found() >= FOUND_MAX {
+        if why == Why::Found && !known && self.found_count() >= FOUND_MAX {
             return;
         }
         let entry = self
@@ -205,6 +205,11 @@ impl Redial {
         entry.map_or_else(Vec::new, |entry| all_of(&entry.wanted))
     }
 
+    /// Where mDNS has found a peer.
+    pub(super) fn found(&self, peer: &PeerId) -> &[Multiaddr] {
+        self.wanted(peer, Why::Found)
+    }
+
     fn wanted(&self, peer: &PeerId, why: Why) -> &[Multiaddr] {
         let entry = self.targets.get(&Target::Peer(*peer));
         entry
@@ -212,7 +217,7 @@ impl Redial {
             .map_or(&[], Vec::as_slice)
     }
 
-    fn found(&self) -> usize {
+    fn found_count(&self) -> usize {
         let only_found = |entry: &&Entry| entry.wanted.keys().all(|why| *why == Why::Found);
         self.targets.values().filter(only_found).count()
     }

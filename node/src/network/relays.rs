@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use libp2p::core::transport::ListenerId;
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::ConnectionId;
 use libp2p::{Multiaddr, PeerId};
 use tokio::time::Instant;
@@ -47,6 +48,8 @@ pub(super) struct Held {
     pub(super) remote: Multiaddr,
     /// It leads through another relay.
     pub(super) relayed: bool,
+    /// We have called.
+    pub(super) dialled: bool,
 }
 
 #[derive(Debug)]
@@ -373,6 +376,41 @@ impl Relays {
         held.flatten().cloned().collect()
     }
 
+    /// What others may dial soon: the places that named relays are being asked for. A relay's address and our own name
+    /// are all that there is to such a way, so whoever is told of it before the relay has answered, as by a link
+    /// that is made right after the start, has to call a second time at worst.
+    pub(super) fn expected(&self) -> Vec<Multiaddr> {
+        let places = |relay: &Relay| !matches!(relay.reservation, Reservation::None);
+        let room = RESERVATIONS_WANTED.saturating_sub(self.held_count());
+        let named = self.known.iter().filter(|(_, relay)| {
+            let asked = matches!(
+                relay.reservation,
+                Reservation::Connecting(_) | Reservation::Asked(..)
+            );
+            let first = matches!(relay.reservation, Reservation::None) && relay.again.is_none();
+            relay.named && (asked || first)
+        });
+        let mut named: Vec<_> = named.collect();
+        named.sort_by_key(|(_, relay)| !places(relay));
+        let circuit = |(peer, address): (&PeerId, &Multiaddr)| {
+            let relay = address.clone().with(Protocol::P2p(*peer));
+            relay.with(Protocol::P2pCircuit)
+        };
+        let typed = |(peer, relay): (&'_ PeerId, &'_ Relay)| {
+            let typed = relay.addresses.iter().take(relay.typed.min(GIVEN_MAX));
+            typed
+                .map(|address| circuit((peer, address)))
+                .collect::<Vec<_>>()
+        };
+        named.into_iter().take(room).flat_map(typed).collect()
+    }
+
+    /// Places that stand.
+    fn held_count(&self) -> usize {
+        let held = |relay: &&Relay| matches!(relay.reservation, Reservation::Held(..));
+        self.known.values().filter(held).count()
+    }
+
     /// All of them, for faces: those in use or named.
     pub(super) fn states(&self) -> Vec<RelayState> {
         let shown = self
@@ -445,6 +483,43 @@ mod tests {
     }
 
     #[test]
+    fn places_of_named_relays_are_told_from_the_start_and_not_when_they_fail() {
+        let (mut all, now) = (Relays::default(), Instant::now());
+        let [named, learnt] = [PeerId::random(), PeerId::random()];
+        all.know(learnt, at(2), false);
+        all.know(named, at(1), true);
+        assert_eq!(all.expected(), [circuit(&named, 1)], "nobody was asked yet");
+        assert_eq!(
+            all.next(true, now, &|_| None),
+            Some(Next::Connect(named, vec![at(1)]))
+        );
+        assert_eq!(all.expected(), [circuit(&named, 1)], "it is being called");
+        all.unreachable(&named, now);
+        assert_eq!(all.expected(), [], "it does not answer");
+        let mut now = now + PAUSE_FIRST;
+        while reserve(&mut all, now) != named {}
+        assert_eq!(all.expected(), [circuit(&named, 1)], "it is asked");
+        let Reservation::Asked(listener, _) = all.known[&named].reservation else {
+            panic!("it was asked");
+        };
+        assert!(all.given(listener, &circuit(&named, 7)));
+        assert_eq!(
+            (all.expected(), all.held()),
+            (vec![], vec![circuit(&named, 7)])
+        );
+        now += ASK_LIMIT;
+        all.failed(&learnt, "gone".to_owned(), now);
+        for n in 10..14 {
+            all.know(PeerId::random(), at(n), true);
+        }
+        assert_eq!(
+            all.expected().len(),
+            1,
+            "no more than places that are wanted"
+        );
+    }
+
+    #[test]
     fn a_relay_that_fails_again_and_again_is_asked_less_and_less() {
         let (mut all, mut now) = (Relays::default(), Instant::now());
         let peer = PeerId::random();
@@ -472,6 +547,7 @@ mod tests {
             id: ConnectionId::new_unchecked(n),
             remote: at(1),
             relayed: n == 1,
+            dialled: true,
         };
         assert!(!all.holds_back(&peer, || held(0)), "no relay");
         all.know(peer, at(1), true);

@@ -85,6 +85,8 @@ pub(super) struct Task {
     verdicts: Verdicts,
     faults: Faults,
     listen: BTreeSet<Multiaddr>,
+    /// The own addresses that the core was told last.
+    told: Vec<String>,
     rng: ChaCha20Rng,
 }
 
@@ -126,6 +128,7 @@ impl Task {
             verdicts: Verdicts::default(),
             faults: Faults::default(),
             listen: BTreeSet::new(),
+            told: Vec::new(),
             rng: crate::entropy::seeded().map_err(|error| error.to_string())?,
         };
         task.know_named(settings.relays, settings.announce);

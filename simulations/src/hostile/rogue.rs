@@ -68,6 +68,8 @@ pub(super) struct Rogue {
     draw: Draw,
     tricks: Vec<Trick>,
     records: Records,
+    /// A home node: it has no keys.
+    is_home: bool,
     key: DeviceKey,
     network_seed: [u8; 32],
     peers: BTreeSet<NetworkKey>,
@@ -89,7 +91,9 @@ impl Rogue {
         draw: Draw,
     ) -> Self {
         let (key, network_seed) = held::device_key(&records);
+        let is_home = held::is_home(&records);
         Self {
+            is_home,
             inner,
             draw,
             tricks,
@@ -142,9 +146,11 @@ impl Rogue {
                 remember(&mut self.heard, bytes.clone());
                 // Ranges, keys and confirmations: what others wait for.
                 let waited_for = matches!(bytes.get(1), Some(4 | 10 | 11));
-                if self.does(Trick::Withhold) && waited_for && self.draw.chance(700) {
+                let paired = !self.is_home || !held::communities(&self.records).is_empty();
+                if self.does(Trick::Withhold) && waited_for && paired && self.draw.chance(700) {
                     return;
                 }
+                let bytes = self.poisoned(bytes);
                 self.send_or_keep(Output::Send(to, bytes));
             }
             Output::Publish(topic, bytes) => {
@@ -161,7 +167,24 @@ impl Rogue {
         }
     }
 
+    /// Ranges and live events of a home node with other bytes where bodies are.
+    fn poisoned(&mut self, bytes: Bytes) -> Bytes {
+        let with_bodies = matches!(bytes.get(1), Some(4 | 16)) && bytes.len() > 400;
+        if !self.is_home || !with_bodies || !self.does(Trick::Garble) || !self.draw.chance(500) {
+            return bytes;
+        }
+        let mut bytes = bytes.to_vec();
+        let at = bytes.len() - 8 - self.draw.index(64);
+        bytes[at] ^= 1;
+        bytes.into()
+    }
+
     fn send_or_keep(&mut self, output: Output) {
+        if self.is_home && held::communities(&self.records).is_empty() {
+            // It pairs first.
+            self.outputs.push_back(output);
+            return;
+        }
         if self.does(Trick::Reorder) && self.draw.chance(400) && self.kept_back.len() < HELD_MAX {
             self.kept_back.push_back(output);
         } else {
@@ -239,7 +262,8 @@ impl Rogue {
             .map(|event| (event.header().device, event.header().scope))
             .rfind(|(device, _)| *device != self.key.id());
         let (device, scope) = other.unwrap_or((self.key.id(), ScopeId(community.0)));
-        let epoch = *held::epochs(&self.records).keys().next()?;
+        let epochs = held::epochs(&self.records);
+        let epoch = epochs.keys().next().copied().unwrap_or(EpochId::ZERO);
         let draw = &mut self.draw;
         Some(match trick {
             Trick::Replay => {

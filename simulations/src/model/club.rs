@@ -9,7 +9,7 @@ use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::identity::{NewAccount, create, new_prekey};
 use alloquy_schema::keys::DeviceKey;
-use alloquy_schema::permissions::{HistoryPolicy, Permissions, Rank};
+use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions, Rank};
 
 use crate::draw;
 
@@ -36,6 +36,8 @@ impl Club {
             founder: vec![founder.genesis.clone()],
             history: HistoryPolicy::All,
             everyone: Permissions::MEMBER,
+            kind: CommunityKind::Community,
+            pair: None,
         });
         let event = signed(&founder.device, (ScopeId::ZERO, 0), (&[], 0), &genesis);
         Self {

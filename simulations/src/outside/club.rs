@@ -45,7 +45,10 @@ pub(super) fn club() -> &'static Club {
 impl Club {
     fn new() -> Self {
         let mut pair = Pair::new();
-        pair.line(0, "create-community club");
+        let alloquy_api::Reply::Community { community } = pair.line(0, "create-community club")
+        else {
+            panic!("a community is made");
+        };
         pair.line(0, "create-channel club text general");
         pair.line(0, "create-channel club text staff --private");
         pair.line(
@@ -80,7 +83,12 @@ impl Club {
         pair.line(1, "send club/general \"under a new key\"");
         pair.link(true);
         pair.pass(20_000);
-        let (events, epochs) = (held::events(&records), held::epochs(&records));
+        let of_club: Records = records
+            .iter()
+            .filter(|(key, _)| key.get(1..33) == Some(&community.0[..]))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        let (events, epochs) = (held::events(&of_club), held::epochs(&of_club));
         Self {
             peer: pair.sides[1].key,
             now,

@@ -163,10 +163,11 @@ impl Player<'_> {
         line: &str,
     ) -> Result<(), String> {
         let command = self.command(line)?;
-        let community = self
-            .world
-            .snapshot(node)
-            .and_then(|snapshot| snapshot.communities.keys().next().copied());
+        let community = self.world.snapshot(node).and_then(|snapshot| {
+            let mut all = snapshot.communities.iter();
+            all.find(|(_, view)| view.direct.is_none())
+                .map(|(id, _)| *id)
+        });
         let act = self.world.order(node, community, command);
         if *how == How::Later {
             return Ok(());

@@ -45,6 +45,8 @@ pub(super) enum Deed {
     Profile,
     Read,
     CreateCommunity,
+    WriteTo,
+    Accept,
 }
 
 /// What people do who get on with each other.
@@ -75,6 +77,8 @@ pub(super) const PEACEFUL: &[(u32, Deed)] = &[
     (20, Deed::Profile),
     (40, Deed::Read),
     (3, Deed::CreateCommunity),
+    (25, Deed::WriteTo),
+    (25, Deed::Accept),
 ];
 
 /// What others do besides.

@@ -1,20 +1,22 @@
 //! A local network without a way out: peers find each other by multicast DNS alone.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
-use alloquy_tests::{Peer, skip};
+use alloquy_tests::{Peer, eventually, skip};
 use tempfile::tempdir;
 
 /// A network namespace with one interface and no default route, removed when dropped.
-struct Namespace {
+pub(crate) struct Namespace {
     name: String,
 }
 
 impl Namespace {
     /// `None` with the skip said when this machine does not let us make one.
-    fn new(test: &str) -> Option<Self> {
-        let name = format!("alloquy-{}", std::process::id());
+    pub(crate) fn new(test: &str) -> Option<Self> {
+        let name = format!("alloquy-{test}-{}", std::process::id());
         if !ip(&["netns", "add", &name]) {
             skip(test, "network namespaces need root and iproute2");
             return None;
@@ -47,10 +49,13 @@ impl Namespace {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn peer(&self, root: &Path, name: &str) -> Peer {
-        // mDNS on, and another port at every start.
-        Peer::init(root, name)
-            .with_arguments(&["--listen", "/ip4/0.0.0.0/udp/0/quic-v1"])
+    pub(crate) fn peer(&self, root: &Path, name: &str) -> Peer {
+        self.within(Peer::init(root, name))
+    }
+
+    /// Runs a peer here, with mDNS on, and another port at every start.
+    pub(crate) fn within(&self, peer: Peer) -> Peer {
+        peer.with_arguments(&["--listen", "/ip4/0.0.0.0/udp/0/quic-v1"])
             .behind(&["ip", "netns", "exec", &self.name])
     }
 }
@@ -71,6 +76,57 @@ fn ip(arguments: &[&str]) -> bool {
         .args(arguments)
         .output()
         .is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn a_community_is_seen_nearby_and_a_member_lets_in_who_asks() {
+    let Some(namespace) = Namespace::new("nearby") else {
+        return;
+    };
+    let root = tempdir().unwrap();
+    let mut ana = namespace.peer(root.path(), "ana");
+    let mut ben = namespace.peer(root.path(), "ben");
+    ana.start();
+    ben.start();
+    ana.line("create-community Club");
+    ana.line("create-channel Club text general");
+    ana.line("policy joins Club approval");
+    let seen = |peer: &Peer| peer.line("nearby")["nearby"].as_array().unwrap().clone();
+    // They have met, and still nothing is told.
+    eventually("they have met", || {
+        let status = ben.status().done();
+        (!status["peers"].as_array().unwrap().is_empty()).then_some(())
+    });
+    assert!(seen(&ben).is_empty());
+
+    ana.line("nearby Club on");
+    let began = Instant::now();
+    let card = eventually("Ben sees it", || seen(&ben).first().cloned());
+    writeln!(
+        std::io::stderr().lock(),
+        "seen nearby after {:?}",
+        began.elapsed()
+    )
+    .unwrap();
+    assert_eq!(
+        (&card["name"], &card["member"]),
+        (&"Club".into(), &"ana".into())
+    );
+    assert!(seen(&ana).is_empty());
+    let asked = ben.line("nearby join Club");
+    assert_eq!(asked["requested"], card["community"]);
+    eventually("Ana hears of it", || {
+        let requests = ana.line("requests Club");
+        (requests["requests"][0]["name"] == "ben").then_some(())
+    });
+    ana.line("approve Club ben");
+    eventually("Ben is in", || {
+        let all = ben.line("communities");
+        (all["communities"][0]["name"] == "Club").then_some(())
+    });
+    ben.line("send Club/general \"found you\"");
+    ana.reads("Club/general", &["found you".to_owned()]);
+    assert!(seen(&ben).is_empty(), "he is a member");
 }
 
 #[test]

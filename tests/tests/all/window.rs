@@ -2,6 +2,8 @@
 
 #[path = "window/governance.rs"]
 mod governance;
+#[path = "window/personal.rs"]
+mod personal;
 #[path = "window/reader.rs"]
 mod reader;
 #[path = "window/renames.rs"]

@@ -33,6 +33,10 @@ pub(crate) enum Told {
     Link(String),
     /// The person chose a notification.
     Place(CommunityId, ChannelId),
+    /// The person chose the notification about somebody unknown.
+    Requests,
+    /// Whether the desktop shows a sign of the program has changed.
+    Tray,
     /// The window is to come to the front.
     Raise,
     /// The program is told to end.
@@ -158,6 +162,8 @@ fn is_acted_on(event: &Event) -> bool {
             | Event::MessageChanged { .. }
             | Event::CommunityLeft { .. }
             | Event::JoinRefused { .. }
+            | Event::DmRequested { .. }
+            | Event::KeyMissing { .. }
             | Event::StorageFailed { .. }
     )
 }

@@ -136,6 +136,10 @@ pub(crate) fn attach(ctx: &egui::Context) -> io::Result<UnderWay> {
     ctx.options_mut(|options| options.input_options.max_click_duration = WAIT.as_secs_f64());
     let eye = Arc::new(Eye::default());
     ctx.add_plugin(Hand::new(Arc::clone(&eye)));
+    // A window that was closed and opens again takes the place of the one before.
+    if std::path::Path::new(&path).exists() {
+        std::fs::remove_file(&path)?;
+    }
     let listener = UnixListener::bind(path)?;
     let driver = Driver {
         ctx: ctx.clone(),

@@ -13,6 +13,7 @@ mod icon;
 mod instance;
 mod notify;
 mod session;
+mod tray;
 mod window;
 
 use std::io::Write;

@@ -26,7 +26,16 @@ const TEXT_CHARS_MAX: usize = 200;
 pub(crate) struct Notice {
     pub(crate) title: String,
     pub(crate) body: String,
-    pub(crate) place: (CommunityId, ChannelId),
+    pub(crate) leads: Leads,
+}
+
+/// Where a notice leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// To a channel.
+    Place(CommunityId, ChannelId),
+    /// To those who want to write and are not known. It is shown without a sound.
+    Requests,
 }
 
 /// The way to the desktop.
@@ -70,7 +79,11 @@ fn show_all(notices: &Receiver<Notice>, desk: &Arc<Desk>) {
     let open = Arc::new(AtomicUsize::new(0));
     let mut failed = false;
     for notice in notices {
-        let shown = Notification::new()
+        let mut notification = Notification::new();
+        if notice.leads == Leads::Requests {
+            notification.hint(Hint::SuppressSound(true));
+        }
+        let shown = notification
             .appname("Alloquy")
             .summary(&short(&notice.title))
             .body(&escaped(&short(&notice.body)))
@@ -87,7 +100,7 @@ fn show_all(notices: &Receiver<Notice>, desk: &Arc<Desk>) {
                 let waited = std::thread::Builder::new()
                     .name("notification".to_owned())
                     .spawn(move || {
-                        handle.wait_for_action(|action| chosen(action, notice.place, &desk));
+                        handle.wait_for_action(|action| chosen(action, notice.leads, &desk));
                         counted.fetch_sub(1, Ordering::Relaxed);
                     });
                 if waited.is_err() {
@@ -103,9 +116,12 @@ fn show_all(notices: &Receiver<Notice>, desk: &Arc<Desk>) {
     }
 }
 
-fn chosen(action: &str, place: (CommunityId, ChannelId), desk: &Desk) {
+fn chosen(action: &str, leads: Leads, desk: &Desk) {
     if action == "default" {
-        desk.tell(Told::Place(place.0, place.1));
+        desk.tell(match leads {
+            Leads::Place(community, channel) => Told::Place(community, channel),
+            Leads::Requests => Told::Requests,
+        });
         desk.tell(Told::Raise);
     }
 }
@@ -146,11 +162,13 @@ mod tests {
     #[test]
     fn a_notification_that_is_chosen_leads_to_its_place() {
         let desk = Desk::new(|_| ());
-        let place = (CommunityId::ZERO, ChannelId::ZERO);
+        let place = Leads::Place(CommunityId::ZERO, ChannelId::ZERO);
         chosen("__closed", place, &desk);
         assert!(desk.take().told.is_empty());
         chosen("default", place, &desk);
         let told = desk.take().told;
         assert!(matches!(told[0], Told::Place(..)) && matches!(told[1], Told::Raise));
+        chosen("default", Leads::Requests, &desk);
+        assert!(matches!(desk.take().told[0], Told::Requests));
     }
 }

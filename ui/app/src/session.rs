@@ -48,6 +48,16 @@ pub(crate) enum Order {
     Submit(AskId, Command),
     /// Make the account.
     CreateAccount(String),
+    /// Make this data directory a device of an account, by the code that another device shows.
+    LinkDevice(String),
+    /// Bring an account back by its recovery words, from where it may be found.
+    Restore {
+        words: String,
+        from: String,
+        ends_others: bool,
+    },
+    /// Leave either.
+    StopLinking,
     /// Open the store with this passphrase.
     Unlock(String),
     /// Start again after a failure.
@@ -101,6 +111,11 @@ impl Session {
             Err(TrySendError::Closed(_)) => ended(),
         };
         self.desk.tell(Told::Answer(ask, Err(refused)));
+    }
+
+    /// Where tasks of the window's own run.
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
+        self.runtime.handle()
     }
 
     /// Gives any other order.

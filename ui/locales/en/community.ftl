@@ -4,6 +4,15 @@ create-new = Create a new one
 add-way = Way
 invited-title = You are invited
 invite-link = Invite link
+nearby-title = Nearby
+nearby-ask = Ask to join { $name }
+nearby-about = { $count ->
+    [one] { $member } announces it on this network. It has one member.
+   *[other] { $member } announces it on this network. It has { $count } members.
+}
+nearby-asked = { $name }: you asked to be let in, and a member decides.
+nearby-asking = Asking…
+nearby-word = All this is the word of who announces it. Nothing of it is proved before you are in.
 invite-paste = Paste the link that somebody sent you. You see where it leads before you join.
 invite-read-later = The invite is read as soon as Alloquy runs again.
 invite-reading = Reading the invite…

@@ -47,10 +47,6 @@ about-beside = beside this window, and goes on when it closes
 about-inside = in this window, and ends with it
 about-runs = The node runs
 about-fonts = Fonts and icons
-muted-channels = { $count ->
-    [one] { $count } channel muted.
-   *[other] { $count } channels muted.
-}
 about-by = { $what }, by { $who }
 about-icons = Lucide icons, by { $who }
 about-two-licences = drawings { $drawings }, font { $font }

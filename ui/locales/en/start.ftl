@@ -8,8 +8,7 @@ first-name-hint = Ana
 first-name-empty = Type a name first. Any name will do.
 name-too-long = The name is too long.
 go-on = Continue
-first-other-device-later = Linking devices comes with a later version
-first-other-device = I have another device
+first-have-account = I already have an account
 first-welcome = Welcome, { $name }
 first-key-made = Your key was made on this computer, and only here.
 first-key-why = Names can be taken by anybody. These four words can not: when you and a friend want to be sure, read them to each other.
@@ -17,6 +16,11 @@ where-to = Where to?
 first-where-about = A community is a place with channels for people who know each other.
 join-with-link = Join with a link
 first-join-about = Somebody sent you an invite. Paste it and you are in.
+first-nearby = { $count ->
+    [one] A community is nearby
+   *[other] { $count } communities are nearby
+}
+first-nearby-about = On this network: { $names }. Ask to be let in.
 first-create = Create a community
 first-create-about = For friends, a project or a game. It takes a name, and a link to send around.
 first-look = Look around

@@ -12,6 +12,11 @@ edited = (edited)
 message-spoken = { $name }, { $time }: { $text }
 message-spoken-edited = { $name }, { $time }: { $text } (edited)
 message-waiting = This message's text is not here yet: its key or body is asked for
+message-waiting-online = This message's text is not here yet: its key is awaited from { $names }, who can be reached now
+message-waiting-offline = This message's text is not here yet: its key is awaited from { $names }, who can not be reached now. It comes by itself as soon as one of them can
+message-waiting-nobody = This message's text is not here yet: nobody is known who has its key. Your other devices and every member are asked as soon as they can be reached
+direct-beginning = This is the beginning of your conversation with { $name }. Only the two of you can read it.
+group-beginning = This is the beginning of { $name }. Only those who are in it can read it, and who comes later reads only what is written later.
 channel-beginning = This is the beginning of #{ $channel }.
 not-sent-because = Not sent: { $why }
 unsent-spoken = { $name }: { $text } (Not sent)
@@ -60,8 +65,8 @@ copy-link = Copy link
 more = More
 quote-missing = a message that is not here
 pinned = Pinned
-tick-waiting = Waiting: not stored yet
-tick-stored = Stored on this device; nobody else has it yet
+tick-waiting = Waiting: not stored on this device yet
+tick-stored = Stored on this device. Nobody else has it yet: it goes out as soon as somebody can be reached
 quote-spoken = Answers { $name }: { $text }
 reacted-more = { $names } and { $count } more
 replies = { $count ->
@@ -69,17 +74,19 @@ replies = { $count ->
    *[other] { $count } replies, last { $time }
 }
 tick-held = { $count ->
-    [one] On its way to readers: 1 other device holds it
-   *[other] On its way to readers: { $count } other devices hold it
+    [one] On its way: 1 other device or home node holds it for those who are to read it
+   *[other] On its way: { $count } other devices or home nodes hold it for those who are to read it
 }
 tick-delivered = { $count ->
-    [one] On a reader's device: 1 other device holds it
-   *[other] On a reader's device: { $count } other devices hold it
+    [one] Delivered to a device of somebody who may read it
+   *[other] Delivered to a device of somebody who may read it; { $count } devices and home nodes hold it
 }
 tick-read = { $count ->
-    [one] Read: 1 other device holds it
-   *[other] Read: { $count } other devices hold it
+    [one] Read
+   *[other] Read; { $count } devices and home nodes hold it
 }
 spoiler-show = Show the spoiler
 show-all = Show all
 show-less = Show less
+date-brief = { $day }/{ $month }
+date-brief-year = { $day }/{ $month }/{ $year }

@@ -11,6 +11,7 @@ pub(super) fn label(kind: K) -> &'static str {
         K::GoCommunity => say::action_go_community(),
         K::GoCommunityNumber => say::action_go_community_number(),
         K::StepCommunity => say::action_step_community(),
+        K::GoDirects => say::action_go_directs(),
         K::GoChannel => say::action_go_channel(),
         K::StepChannel => say::action_step_channel(),
         K::StepUnread => say::action_step_unread(),
@@ -49,14 +50,22 @@ pub(super) fn label(kind: K) -> &'static str {
         K::CreateCommunity => say::action_create_community(),
         K::InspectInvite => say::action_inspect_invite(),
         K::Join => say::action_join(),
+        K::JoinNearby => say::action_join_nearby(),
         K::MakeInvite => say::action_make_invite(),
         K::RevokeInvite => say::action_revoke_invite(),
         K::Leave => say::action_leave(),
         K::CreateChannel => say::action_create_channel(),
         K::ToggleMute => say::action_toggle_mute(),
+        K::SetRule => say::action_set_rule(),
         K::Moderate => say::action_moderate(),
         K::Govern => say::action_govern(),
         K::Look => say::action_look(),
+        K::Personal => say::action_personal(),
+        K::LinkThisDevice => say::action_link_this_device(),
+        K::StopLinking => say::action_stop_linking(),
+        K::Restore => say::action_restore(),
+        K::PutCheckOff => say::action_put_check_off(),
+        K::ReadHomeHint => say::action_read_home_hint(),
         K::CreateAccount => say::action_create_account(),
         K::Unlock => say::action_unlock(),
         K::Restart => say::action_restart(),
@@ -76,6 +85,8 @@ pub(super) fn label(kind: K) -> &'static str {
         K::SetNotifyText => say::action_set_notify_text(),
         K::OpenLink => say::action_open_link(),
         K::DismissToast => say::action_dismiss_toast(),
+        K::SetBackground => say::action_set_background(),
+        K::Close => say::action_close(),
         K::Quit => say::action_quit(),
     }
 }
@@ -89,6 +100,7 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
             Shortcut(say::which_next(), ctrl_alt(Key::ArrowDown)),
             Shortcut(say::which_previous(), ctrl_alt(Key::ArrowUp)),
         ],
+        K::GoDirects => vec![Shortcut("", ctrl_shift(Key::H)), Focus(say::way_rail())],
         K::GoChannel => vec![Focus(say::way_channels())],
         K::StepChannel => vec![
             Shortcut(say::which_next(), alt(Key::ArrowDown)),
@@ -120,6 +132,7 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
             Shortcut(say::which_settings(), ctrl(Key::Comma)),
             Shortcut(say::which_pins(), ctrl(Key::P)),
             Shortcut(say::which_emoji(), ctrl_shift(Key::E)),
+            Shortcut(say::which_start_direct(), ctrl(Key::N)),
             Focus(say::way_button()),
         ],
         K::Dismiss => vec![Shortcut("", plain(Key::Escape))],
@@ -148,11 +161,13 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
         K::CreateCommunity => vec![Focus(say::way_create())],
         K::InspectInvite => vec![Focus(say::way_link_field())],
         K::Join => vec![Focus(say::way_join())],
+        K::JoinNearby => vec![Focus(say::way_join_nearby())],
         K::MakeInvite => vec![Focus(say::way_invite())],
         K::RevokeInvite => vec![Focus(say::way_revoke())],
         K::Leave => vec![Focus(say::way_leave())],
         K::CreateChannel => vec![Focus(say::way_make_channel())],
         K::ToggleMute => vec![Focus(say::way_mute())],
+        K::SetRule => vec![Focus(say::way_hearing())],
         K::Moderate => vec![Focus(say::way_member())],
         K::Govern | K::Look => vec![Focus(say::way_community_settings())],
         K::CreateAccount => vec![Focus(say::way_name_field())],
@@ -161,7 +176,6 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
         K::SetName | K::SetStatus | K::SetAbout => vec![Focus(say::way_settings_profile())],
         K::SetAvailability => vec![Focus(say::way_own_name())],
         K::ShowRecovery => vec![Focus(say::way_recovery())],
-        K::PutRecoveryOff => vec![Focus(say::way_later())],
         K::ConfirmRecovery => vec![Focus(say::way_last_field())],
         K::SetTheme => vec![Focus(say::way_settings_appearance())],
         K::Zoom => vec![
@@ -173,6 +187,22 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
         K::SetNotify | K::SetNotifyText => vec![Focus(say::way_settings_notifications())],
         K::OpenLink => vec![MessageKey("O"), Focus(say::way_link())],
         K::DismissToast => vec![Focus(say::way_message())],
+        K::SetBackground => vec![Focus(say::way_settings_notifications())],
+        K::Close => vec![Focus(say::way_frame())],
         K::Quit => vec![Shortcut("", ctrl(Key::Q))],
+        other => reach_personal(other),
+    }
+}
+
+/// Where what concerns the person alone is reached.
+fn reach_personal(kind: K) -> Vec<Reach> {
+    match kind {
+        K::LinkThisDevice | K::StopLinking | K::Restore => vec![Reach::Focus(say::way_return())],
+        K::PutCheckOff | K::ReadHomeHint | K::PutRecoveryOff => {
+            vec![Reach::Focus(say::way_later())]
+        }
+        K::Personal => vec![Reach::Focus(say::way_personal())],
+        // A test finds what has no way.
+        _ => Vec::new(),
     }
 }

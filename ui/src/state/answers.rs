@@ -1,10 +1,12 @@
 //! What comes back from the node: outcomes of commands, newer snapshots, events.
 
 use alloquy_api::command::{Window, WindowAt};
+use alloquy_api::personal::DirectKind;
+use alloquy_api::reply::MessageView;
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, UnixMs};
 
-use super::{InviteMade, Mode, Overlay, Place, Purpose, Slot, Tone, UiState};
+use super::{InviteMade, MissingKey, Mode, Overlay, Place, Purpose, Slot, Tone, UiState};
 use crate::effect::{AskId, Effect};
 use crate::model::{Model, Phase};
 use crate::settings::Notify;
@@ -44,6 +46,10 @@ impl UiState {
             // However the sheet was closed, the words do not stay behind it.
             self.forms.forget_recovery();
         }
+        if model.phase == Phase::Running && !self.overlays.contains(&Overlay::CheckRecovery) {
+            // Nor those that were typed to come back by.
+            self.personal.forget_words();
+        }
         let now = model.clock.now;
         self.toasts
             .retain(|toast| toast.until.is_none_or(|until| until > now));
@@ -57,6 +63,11 @@ impl UiState {
             return Vec::new();
         }
         self.load(model);
+        self.unmute_lapsed(now);
+        self.count_down(model);
+        if self.loaded {
+            self.count_recovery(model);
+        }
         self.serving = self.loaded;
         self.refusing = model.snapshot.trouble.is_some();
         self.settle_place(model);
@@ -79,7 +90,9 @@ impl UiState {
         let deletions = self.deleting.values().map(|(_, until)| *until);
         let deletions = deletions.filter(|_| self.serving);
         let drafts = self.save_due().filter(|_| self.serving && !self.refusing);
-        toasts.chain(deletions).chain(drafts).min()
+        let muted = self.unmute_due();
+        let due = toasts.chain(deletions).chain(drafts);
+        due.chain(muted).chain(self.pairing_due()).min()
     }
 
     /// Leaves places that are gone and finds one where there is none.
@@ -93,10 +106,13 @@ impl UiState {
             self.places.replace(entrance);
         }
         let mut place = self.places.now();
+        if place.community.is_none() && self.at_directs {
+            return;
+        }
         let community = place
             .community
             .filter(|id| model.snapshot.communities.contains_key(id))
-            .or_else(|| model.snapshot.communities.keys().next().copied());
+            .or_else(|| model.rail().first().copied());
         if community != place.community {
             place = Place {
                 community,
@@ -116,6 +132,9 @@ impl UiState {
         }
         if place != self.places.now() {
             self.places.replace(place);
+        }
+        if model.kind(id).is_some() {
+            self.places.note_direct();
         }
     }
 
@@ -331,6 +350,9 @@ impl UiState {
             (Purpose::Govern(_, order), reply) => {
                 return self.governed(*order, &reply, model.clock.now);
             }
+            (Purpose::Personal { on, done, order }, reply) => {
+                return self.personal_done((on, *order), done, reply, model);
+            }
             (Purpose::Look(look), reply) => self.looked(look, Ok(reply)),
             (Purpose::Moderate(done), _) => {
                 self.forms.reason.clear();
@@ -406,6 +428,7 @@ impl UiState {
             }
             Purpose::Govern(on, _) => self.not_governed(on, error, now),
             Purpose::Look(look) => self.looked(look, Err(error)),
+            Purpose::Personal { on, .. } => self.personal_failed(on, error, now),
             Purpose::Moderate(_) => self.toast(Tone::Bad, say::not_done(message), now),
             Purpose::OpenChannel(_) => self.toast(Tone::Bad, say::no_channel_made(message), now),
             Purpose::Edit(slot, edited, text) => {
@@ -427,41 +450,71 @@ impl UiState {
 
     /// Takes an event in: whether the desktop is to be told.
     pub fn observe(&mut self, event: &Event, model: &Model) -> Vec<Effect> {
-        if let Event::JoinRefused { message, .. } = event {
-            self.toast(Tone::Bad, say::join_refused(message), model.clock.now);
-            return Vec::new();
+        match event {
+            Event::JoinRefused { message, .. } => {
+                self.toast(Tone::Bad, say::join_refused(message), model.clock.now);
+                Vec::new()
+            }
+            Event::DmRequested { .. } => self.requested(model),
+            Event::KeyMissing {
+                channel,
+                holders,
+                connected,
+                ..
+            } => {
+                let missing = MissingKey {
+                    holders: holders.clone(),
+                    connected: *connected,
+                };
+                self.missing.insert(*channel, missing);
+                Vec::new()
+            }
+            Event::MessageAdded {
+                community,
+                channel,
+                message,
+            } => self.message_added((*community, *channel), message, model),
+            _ => Vec::new(),
         }
-        let Event::MessageAdded {
-            community,
-            channel,
-            message,
-        } = event
-        else {
-            return Vec::new();
-        };
-        let wanted = match self.settings.notify {
+    }
+
+    fn message_added(
+        &self,
+        (community, channel): (CommunityId, ChannelId),
+        message: &MessageView,
+        model: &Model,
+    ) -> Vec<Effect> {
+        let wanted = match self.hears(model, community, channel) {
             Notify::All => true,
             Notify::Mentions => message.mentions_me,
             Notify::Nothing => false,
         };
         let own = message.author == model.me();
-        if !wanted || own || message.arrived_later || self.settings.muted.contains(channel) {
+        let muted = self.is_muted(community, channel, model.clock.now);
+        if !wanted || own || message.arrived_later || muted || model.is_blocked(message.author) {
             return Vec::new();
         }
-        let author = model.member(*community, message.author);
-        let author = author.map_or_else(|| message.author.short(), |view| text::name(&view.name));
-        let place = model.channel(*community, *channel);
+        let author = model.member(community, message.author);
+        let author = author.map_or_else(
+            || model.name_of(message.author),
+            |view| text::name(&view.name),
+        );
+        let place = model.channel(community, channel);
+        let title = match (model.direct(community), place) {
+            (Some(view), _) if view.kind == DirectKind::Group => {
+                say::notified_group(author, text::name(&view.name))
+            }
+            (Some(_), _) | (None, None) => author,
+            (None, Some(view)) => say::notified(author, text::name(&view.name)),
+        };
         vec![Effect::Notify {
-            title: match place {
-                Some(view) => say::notified(author, text::name(&view.name)),
-                None => author,
-            },
+            title,
             body: if self.settings.notify_text {
                 text::clean(&text::covered(&message.text), NOTIFICATION_CHARS_MAX)
             } else {
                 String::new()
             },
-            place: (*community, *channel),
+            place: (community, channel),
         }]
     }
 }

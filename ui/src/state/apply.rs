@@ -5,7 +5,9 @@ use alloquy_api::command::{ChannelKind, ChannelRef, CommunityRef, ProfileChange,
 use alloquy_api::reply::ChannelView;
 use alloquy_ids::{ChannelId, CommunityId, UnixMs};
 
-use super::{Direction, FirstStep, Mode, Overlay, Place, Purpose, Slot, Tone, UiState};
+use super::{
+    Direction, FirstStep, Heard, Mode, Muted, Overlay, Place, Purpose, Rule, Slot, Tone, UiState,
+};
 use crate::action::Action;
 use crate::effect::Effect;
 use crate::model::Model;
@@ -30,6 +32,7 @@ impl UiState {
             A::GoCommunity(_)
             | A::GoCommunityNumber(_)
             | A::StepCommunity(_)
+            | A::GoDirects
             | A::GoChannel(..)
             | A::StepChannel(_)
             | A::StepUnread(_)
@@ -45,11 +48,21 @@ impl UiState {
             | A::FoldCategory(_) => self.travel(action, model),
             A::Open(overlay) => {
                 let mut effects = self.govern_opened(&overlay, model);
+                effects.extend(self.personal_opened(&overlay, model));
                 effects.extend(self.open(overlay, model.clock.now));
                 effects
             }
             A::Govern(order) => vec![self.govern(*order)],
             A::Look(look) => vec![self.look(look)],
+            A::Personal(order) => vec![self.personal(*order, model)],
+            A::LinkThisDevice(code) => vec![Effect::LinkThisDevice { code }],
+            A::StopLinking => vec![Effect::StopLinking],
+            A::Restore(words, from, ends_others) => vec![Effect::Restore {
+                words,
+                from,
+                ends_others,
+            }],
+            A::Close => self.close(),
             A::Dismiss => self.dismiss(model),
             A::ToggleMembers | A::ToggleSide => self.toggle_pane(&action),
             A::Send(_)
@@ -100,7 +113,11 @@ impl UiState {
             | A::SetTwelveHours(_)
             | A::SetNotify(_)
             | A::SetNotifyText(_)
+            | A::SetBackground(_)
             | A::ToggleMute(_)
+            | A::SetRule(..)
+            | A::PutCheckOff
+            | A::ReadHomeHint
             | A::PutRecoveryOff => self.set(&action, model.clock.now),
             other => self.order(other),
         }
@@ -111,20 +128,19 @@ impl UiState {
     fn travel(&mut self, action: Action, model: &Model) -> Vec<Effect> {
         // Who goes somewhere is not taken elsewhere.
         self.arrived = None;
+        self.at_directs = false;
         let place = self.places.now();
         match action {
+            Action::GoDirects => self.go_directs(model),
             Action::GoCommunity(id) => self.go_community(id, model),
             Action::GoCommunityNumber(number) => {
                 let at = usize::from(number).saturating_sub(1);
-                if let Some(id) = model.snapshot.communities.keys().nth(at) {
+                if let Some(id) = model.rail().get(at) {
                     self.go_community(*id, model);
                 }
             }
             Action::StepCommunity(direction) => {
-                let ids: Vec<_> = model.snapshot.communities.keys().copied().collect();
-                if let Some(id) = stepped(&ids, place.community, direction) {
-                    self.go_community(id, model);
-                }
+                self.step_community(model, direction);
             }
             Action::GoChannel(community, channel) => self.go_channel(community, channel),
             Action::StepChannel(direction) => self.step(model, direction, |_| true),
@@ -181,6 +197,31 @@ impl UiState {
         });
     }
 
+    /// The list of conversations stands before the communities.
+    fn step_community(&mut self, model: &Model, direction: Direction) {
+        let rail = model.rail().into_iter().map(Some);
+        let stops: Vec<Option<CommunityId>> = std::iter::once(None).chain(rail).collect();
+        let now = self.places.now().community;
+        let now = now.filter(|_| !self.shows_directs(model));
+        match stepped(&stops, Some(now), direction) {
+            Some(Some(id)) => self.go_community(id, model),
+            Some(None) => self.go_directs(model),
+            None => {}
+        }
+    }
+
+    /// Asks once what closing means, then does it.
+    fn close(&mut self) -> Vec<Effect> {
+        if self.settings.background.is_none() {
+            self.overlays.retain(|open| *open != Overlay::Closing);
+            self.overlays.push(Overlay::Closing);
+            return Vec::new();
+        }
+        let mut effects = self.save(None);
+        effects.push(Effect::Close);
+        effects
+    }
+
     pub(super) fn go_channel(&mut self, community: CommunityId, channel: ChannelId) {
         self.side_open = false;
         if self.places.now().channel != Some(channel) {
@@ -198,6 +239,17 @@ impl UiState {
 
     fn step(&mut self, model: &Model, direction: Direction, wanted: impl Fn(&ChannelView) -> bool) {
         let place = self.places.now();
+        if self.shows_directs(model) {
+            let shown = model.snapshot.directs.iter();
+            let channels = shown.filter_map(|view| model.channel(view.community, view.channel));
+            let wanted = channels.filter(|of| wanted(of) || Some(of.channel) == place.channel);
+            let ids: Vec<ChannelId> = wanted.map(|view| view.channel).collect();
+            let next = stepped(&ids, place.channel, direction);
+            if let Some((id, channel)) = next.and_then(|of| Some((model.community_of(of)?, of))) {
+                self.go_channel(id, channel);
+            }
+            return;
+        }
         let Some((id, community)) = place
             .community
             .and_then(|id| Some((id, model.community(id)?)))
@@ -276,6 +328,7 @@ impl UiState {
                 self.forms.forget_recovery();
             }
             self.govern_closed(&closed);
+            self.personal_closed(&closed);
             if matches!(closed, Overlay::Settings(_) | Overlay::Profile(..)) {
                 self.forms.own = None;
             }
@@ -338,6 +391,12 @@ impl UiState {
                 self.forms.joining = true;
                 self.forms.join_error = None;
                 (Purpose::OpenCommunity, Command::Join { link })
+            }
+            Action::JoinNearby(community) => {
+                self.forms.joining = true;
+                self.forms.join_error = None;
+                let community = community_ref(community);
+                (Purpose::OpenCommunity, Command::NearbyJoin { community })
             }
             Action::MakeInvite(community, uses, expires_ms) => {
                 self.forms.invite_error = None;
@@ -432,6 +491,17 @@ impl UiState {
     // ---- settings
 
     fn set(&mut self, action: &Action, now: UnixMs) -> Vec<Effect> {
+        match *action {
+            Action::PutCheckOff => self.count_check(now),
+            Action::SetRule(of, rule) => self.set_rule(of, rule),
+            Action::ToggleMute(channel) => {
+                let of = Heard::Channel(channel);
+                let before = self.rule(of);
+                let muted = (!before.mutes(now)).then_some(Muted::Always);
+                self.set_rule(of, Rule { muted, ..before });
+            }
+            _ => {}
+        }
         let settings = &mut self.settings;
         let zoom = |zoom: f32| ((zoom * 10.0).round() / 10.0).clamp(ZOOM_MIN, ZOOM_MAX);
         match *action {
@@ -447,10 +517,8 @@ impl UiState {
             Action::SetTwelveHours(twelve) => settings.twelve_hours = twelve,
             Action::SetNotify(notify) => settings.notify = notify,
             Action::SetNotifyText(shown) => settings.notify_text = shown,
-            Action::ToggleMute(channel) if settings.muted.remove(&channel) => {}
-            Action::ToggleMute(channel) => {
-                settings.muted.insert(channel);
-            }
+            Action::SetBackground(goes_on) => settings.background = Some(goes_on),
+            Action::ReadHomeHint => settings.home_hint_read = true,
             _ => {}
         }
         Vec::new()

@@ -19,6 +19,18 @@ pub enum FirstStep {
     Done,
 }
 
+/// What the first page of the first run is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FirstWay {
+    /// Somebody new.
+    #[default]
+    New,
+    /// Somebody with another device at hand.
+    Link,
+    /// Somebody who has lost the devices.
+    Words,
+}
+
 /// The two ways to a community.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddTab {
@@ -91,6 +103,8 @@ pub struct OwnProfile {
 pub struct Forms {
     /// The name on the first run; `None` until the suggested one was taken over.
     pub first_name: Option<String>,
+    /// What its first page is about.
+    pub first_way: FirstWay,
     /// The step of the first run.
     pub first_step: FirstStep,
     /// The passphrase.

@@ -148,6 +148,7 @@ mod tests {
             category: None,
             position: 0,
             private: false,
+            since_join: false,
             unread: 0,
             mentions: 0,
             rights: Vec::new(),

@@ -12,6 +12,10 @@ use crate::words::say;
 
 /// What every invite link begins with.
 pub(crate) const JOIN: &str = "alloquy://join/";
+/// What every contact link begins with.
+pub(crate) const CONTACT: &str = "alloquy://contact/";
+/// What the link of another device or a home node, to be paired with, begins with.
+const LINK: &str = "alloquy://link/";
 /// What every link to a message begins with.
 const MESSAGE: &str = "alloquy://message/";
 /// Characters of a wrong link that are shown back: enough to know it again.
@@ -24,6 +28,8 @@ pub(crate) enum Pasted {
     Empty,
     /// It looks like one: the node can tell what it says.
     Link(String),
+    /// It looks like a contact link.
+    Contact(String),
     /// It can not be one, and why.
     Wrong(String),
 }
@@ -37,7 +43,11 @@ pub(crate) fn pasted(text: &str) -> Pasted {
     if link.len() > LINK_BYTES_MAX {
         return Pasted::Wrong(say::link_too_long(link.len(), LINK_BYTES_MAX));
     }
+    if link.starts_with(CONTACT) {
+        return pasted_contact(link);
+    }
     match link.strip_prefix(JOIN) {
+        None if CONTACT.starts_with(link) => Pasted::Empty,
         None if JOIN.starts_with(link) => Pasted::Empty,
         None => Pasted::Wrong(say::link_no_invite(text::clean(link, SHOWN_MAX), JOIN)),
         Some("") => Pasted::Wrong(say::link_ends_early().to_owned()),
@@ -45,6 +55,27 @@ pub(crate) fn pasted(text: &str) -> Pasted {
             Pasted::Wrong(say::link_gap().to_owned())
         }
         Some(_) => Pasted::Link(link.to_owned()),
+    }
+}
+
+/// Judges a pasted contact link without asking anybody.
+pub(crate) fn pasted_contact(text: &str) -> Pasted {
+    let link = text.trim();
+    if link.is_empty() || CONTACT.starts_with(link) {
+        return match link {
+            CONTACT => Pasted::Wrong(say::link_ends_early().to_owned()),
+            _ => Pasted::Empty,
+        };
+    }
+    if link.len() > LINK_BYTES_MAX {
+        return Pasted::Wrong(say::link_too_long(link.len(), LINK_BYTES_MAX));
+    }
+    match link.strip_prefix(CONTACT) {
+        None => Pasted::Wrong(say::link_no_contact(text::clean(link, SHOWN_MAX), CONTACT)),
+        Some(rest) if rest.contains(char::is_whitespace) => {
+            Pasted::Wrong(say::link_gap().to_owned())
+        }
+        Some(_) => Pasted::Contact(link.to_owned()),
     }
 }
 
@@ -77,8 +108,20 @@ impl UiState {
                     self.toast(Tone::Bad, why, now);
                     Vec::new()
                 }
-                Pasted::Empty => Vec::new(),
+                Pasted::Empty | Pasted::Contact(_) => Vec::new(),
             };
+        }
+        if link.starts_with(CONTACT) {
+            // Shown first: whoever clicks a link in a message has not decided to add anybody.
+            let effects = self.apply(Action::Open(Overlay::ContactLink), model);
+            self.personal.adding = true;
+            link.clone_into(&mut self.personal.contact);
+            return effects;
+        }
+        if link.starts_with(LINK) {
+            let effects = self.apply(Action::Open(Overlay::PairHome), model);
+            link.clone_into(&mut self.personal.code);
+            return effects;
         }
         let Some((community, channel, message)) =
             link.strip_prefix(MESSAGE).and_then(message_place)
@@ -142,6 +185,27 @@ mod tests {
             panic!("over the limit");
         };
         assert!(why.contains("8207") && why.contains("8192"), "{why}");
+    }
+
+    #[test]
+    fn a_contact_link_is_told_from_an_invite() {
+        let link = format!("{CONTACT}abc");
+        assert_eq!(pasted(&link), Pasted::Contact(link.clone()));
+        assert_eq!(pasted_contact(&format!(" {link} ")), Pasted::Contact(link));
+        assert_eq!(pasted_contact("alloquy://con"), Pasted::Empty);
+        for wrong in [
+            "alloquy://join/abc",
+            CONTACT,
+            "alloquy://contact/a b",
+            "hello",
+        ] {
+            assert!(matches!(pasted_contact(wrong), Pasted::Wrong(_)), "{wrong}");
+        }
+        let long = format!("{CONTACT}{}", "a".repeat(LINK_BYTES_MAX));
+        let Pasted::Wrong(why) = pasted_contact(&long) else {
+            panic!("over the limit");
+        };
+        assert!(why.contains("8210") && why.contains("8192"), "{why}");
     }
 
     #[test]

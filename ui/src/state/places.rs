@@ -46,6 +46,7 @@ pub struct Places {
     back: Vec<Place>,
     forward: Vec<Place>,
     last: BTreeMap<CommunityId, ChannelId>,
+    direct: Option<CommunityId>,
 }
 
 /// What is kept of it over a restart.
@@ -54,6 +55,7 @@ pub struct Places {
 struct Kept {
     now: Place,
     last: Vec<(CommunityId, ChannelId)>,
+    direct: Option<CommunityId>,
 }
 
 impl Places {
@@ -67,6 +69,17 @@ impl Places {
     #[must_use]
     pub fn last_in(&self, community: CommunityId) -> Option<ChannelId> {
         self.last.get(&community).copied()
+    }
+
+    /// The conversation last seen, if it was noted as one.
+    #[must_use]
+    pub const fn last_direct(&self) -> Option<CommunityId> {
+        self.direct
+    }
+
+    /// Notes the present place as the conversation last seen.
+    pub(super) fn note_direct(&mut self) {
+        self.direct = self.now.community;
     }
 
     /// Goes somewhere; the way back leads here.
@@ -125,6 +138,7 @@ impl Places {
                 .iter()
                 .map(|(key, value)| (*key, *value))
                 .collect(),
+            direct: self.direct,
         };
         serde_json::to_string(&kept).expect("plain data is JSON")
     }
@@ -135,6 +149,7 @@ impl Places {
         Self {
             now: kept.now,
             last: kept.last.into_iter().collect(),
+            direct: kept.direct,
             ..Self::default()
         }
     }

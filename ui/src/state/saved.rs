@@ -26,6 +26,8 @@ impl UiState {
         if let Some(text) = kept.get(settings::KEPT_AS) {
             self.settings = Settings::from_kept(text);
         }
+        let rules = kept.iter();
+        self.load_rules(rules.map(|(name, text)| (name.as_str(), text.as_ref())));
         if let Some(text) = kept.get(PLACE) {
             self.places = Places::from_kept(text);
         }
@@ -60,6 +62,7 @@ impl UiState {
             (settings::KEPT_AS.to_owned(), self.settings.to_kept()),
             (PLACE.to_owned(), self.places.to_kept()),
         ];
+        wanted.extend(self.rules_kept());
         for (slot, composer) in &mut self.composers {
             let rested = match (now, composer.dirty_since) {
                 (Some(now), Some(since)) => now.0.saturating_sub(since.0) >= DRAFT_REST_MS,

@@ -4,6 +4,7 @@ mod complete;
 mod keys;
 
 use alloquy_api::limits::TEXT_BYTES_MAX;
+use alloquy_api::personal::{DirectKind, DirectView};
 use alloquy_api::reply::ChannelView;
 use alloquy_api::snapshot::CommunitySnapshot;
 use egui::text::{CCursor, CCursorRange, CharIndex, LayoutJob, TextFormat};
@@ -14,7 +15,7 @@ use egui::{
 };
 use lucide_icons::Icon;
 
-use super::View;
+use super::{View, directs};
 use crate::action::Action;
 use crate::state::{Mode, Overlay, Slot, messages_of};
 use crate::text;
@@ -31,6 +32,8 @@ const LINES_MAX: f32 = 8.0;
 const LINES_MIN: f32 = 2.0;
 /// Height around it that has to remain, in points: the head above, four lines of what is wrong below.
 const AROUND: f32 = 190.0;
+/// Width of a window, in points, below which the field does not name the conversation.
+const NARROW: f32 = 480.0;
 /// Bytes below the limit from which those left are shown.
 const COUNTED_FROM: usize = 1_000;
 
@@ -95,19 +98,36 @@ fn facts<'a>(view: &View<'a>, slot: Slot) -> Facts<'a> {
         Some(_) => "send-threads",
         None => "send",
     };
+    let direct = community.and_then(|id| model.direct(id));
     let may = channel.is_some_and(|of| of.rights.iter().any(|held| held == right));
     Facts {
         slot,
         community: community.and_then(|id| model.community(id)),
         channel,
-        barred: (!may).then(|| match slot.thread {
-            Some(_) => say::composer_barred_thread(&name),
-            None => say::composer_barred(&name),
-        }),
-        hint: match slot.thread {
-            Some(_) => say::composer_thread().to_owned(),
-            None => say::composer_message(name),
+        barred: match (direct, slot.thread) {
+            (Some(direct), _) if direct.blocked => {
+                Some(say::composer_blocked(directs::title(direct)))
+            }
+            _ if may => None,
+            (Some(_), _) => Some(say::composer_barred_direct().to_owned()),
+            (None, Some(_)) => Some(say::composer_barred_thread(&name)),
+            (None, None) => Some(say::composer_barred(&name)),
         },
+        hint: match (direct, slot.thread) {
+            (_, Some(_)) => say::composer_thread().to_owned(),
+            // The name would be cut, and stands above.
+            (Some(_), None) if view.state.size.x < NARROW => say::message().to_owned(),
+            (Some(direct), None) => hint_of(direct),
+            (None, None) => say::composer_message(name),
+        },
+    }
+}
+
+/// What stands in the empty field of a conversation.
+fn hint_of(direct: &DirectView) -> String {
+    match direct.kind {
+        DirectKind::Notes => say::composer_notes().to_owned(),
+        DirectKind::Two | DirectKind::Group => say::composer_direct(directs::title(direct)),
     }
 }
 

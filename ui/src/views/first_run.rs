@@ -1,5 +1,6 @@
 //! Before there is anything to show: the first run in three steps, a sealed store, a start, and a failure.
 
+mod comeback;
 mod pages;
 
 use alloquy_api::limits::NAME_BYTES_MAX;
@@ -9,12 +10,12 @@ use lucide_icons::Icon;
 use super::View;
 use crate::action::Action;
 use crate::model::Phase;
-use crate::state::{AddTab, FirstStep, Overlay};
+use crate::state::{AddTab, FirstStep, FirstWay, Overlay};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::widgets::{
-    Card, End, Field, Tone, Weight, avatar, card, entered, field, key_words, label, notice,
-    over_limit, paint_icon, scrolled_page, under_way, wide_button,
+    Card, End, Field, Tone, Weight, avatar, card, entered, field, key_words, label, link_button,
+    notice, over_limit, paint_icon, scrolled_page, under_way, wide_button,
 };
 use crate::words::say;
 
@@ -22,12 +23,14 @@ pub(super) use pages::nowhere;
 
 /// Width of the one column, in points.
 const COLUMN: f32 = 440.0;
+/// Communities nearby that are named on their card: a line or two.
+const NEARBY_NAMED: usize = 3;
 
 /// Whether the first run is still shown though an account is there: its key, and where to go.
 pub(super) fn goes_on(view: &View<'_>) -> bool {
     let step = view.state.forms.first_step;
     matches!(step, FirstStep::Key | FirstStep::Choices)
-        && view.model.snapshot.communities.is_empty()
+        && view.model.rail().is_empty()
         && view.model.phase == Phase::Running
 }
 
@@ -42,7 +45,11 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
             suggested_name,
             error,
             busy: false,
-        } => name(view, ui, suggested_name, error.as_deref()),
+        } => match view.state.forms.first_way {
+            FirstWay::New => name(view, ui, suggested_name, error.as_deref()),
+            FirstWay::Link | FirstWay::Words => comeback::show(view, ui),
+        },
+        Phase::Returning { by, step } => comeback::under_way_now(view, ui, *by, step),
         Phase::Locked { wrong } => pages::locked(view, ui, *wrong),
         Phase::Failed(failure) => pages::failed(view, ui, failure),
         Phase::Starting => pages::starting(ui),
@@ -107,7 +114,6 @@ fn title(ui: &mut Ui, words: &str, about: &str) {
 }
 
 fn name(view: &mut View<'_>, ui: &mut Ui, suggested: &str, error: Option<&str>) {
-    let palette = theme::palette(ui);
     steps(ui, 0);
     title(ui, say::first_name_title(), say::first_name_about());
     let first = view.state.forms.first_name.is_none();
@@ -140,14 +146,10 @@ fn name(view: &mut View<'_>, ui: &mut Ui, suggested: &str, error: Option<&str>) 
         view.act(Action::CreateAccount(name));
     }
     ui.add_space(space::S);
-    let why = say::first_other_device_later();
-    let other = label(
-        ui,
-        say::first_other_device(),
-        font::control(),
-        palette.text_faint,
-    );
-    other.on_hover_text(why);
+    if link_button(ui, say::first_have_account()).clicked() {
+        view.state.forms.first_way = FirstWay::Link;
+        ui.ctx().request_repaint();
+    }
 }
 
 fn key(view: &mut View<'_>, ui: &mut Ui) {
@@ -208,6 +210,10 @@ fn choices(view: &mut View<'_>, ui: &mut Ui) {
         view.state.forms.add_tab = AddTab::Join;
         view.act(Action::Open(Overlay::AddCommunity));
     }
+    if nearby(view, ui) {
+        view.state.forms.add_tab = AddTab::Join;
+        view.act(Action::Open(Overlay::AddCommunity));
+    }
     let create = Card {
         icon: Icon::Sparkles,
         title: say::first_create(),
@@ -230,6 +236,24 @@ fn choices(view: &mut View<'_>, ui: &mut Ui) {
         view.state.forms.first_step = FirstStep::Done;
         ui.ctx().request_repaint();
     }
+}
+
+/// Communities that are announced on this network, if there are any; whether they were pressed.
+fn nearby(view: &View<'_>, ui: &mut Ui) -> bool {
+    let all = &view.model.snapshot.nearby;
+    if all.is_empty() {
+        return false;
+    }
+    let names: Vec<_> = all.iter().map(|one| text::name(&one.name)).collect();
+    let named = names[..names.len().min(NEARBY_NAMED)].join(", ");
+    let words = Card {
+        icon: Icon::Radio,
+        title: &say::first_nearby(names.len() as u64),
+        about: &say::first_nearby_about(named),
+        end: End::Leads,
+        first: false,
+    };
+    card(ui, words).clicked()
 }
 
 /// The sign of the program, above pages that have no steps.

@@ -45,6 +45,8 @@ pub(super) fn collect(view: &mut View<'_>, ui: &mut Ui) {
         (alt, Key::ArrowUp, Action::StepChannel(Direction::Previous)),
         (alt, Key::ArrowLeft, Action::Back),
         (alt, Key::ArrowRight, Action::Forward),
+        (ctrl_shift, Key::H, Action::GoDirects),
+        (ctrl, Key::N, Action::Open(Overlay::StartDirect)),
         (ctrl, Key::K, Action::Open(Overlay::Switcher)),
         (ctrl, Key::Slash, Action::Open(Overlay::Shortcuts)),
         (

@@ -7,6 +7,7 @@ mod connections;
 mod dialogs;
 mod emoji;
 mod invite;
+mod personal;
 mod pins;
 mod profile;
 mod recovery;
@@ -24,8 +25,7 @@ use crate::theme::space;
 use crate::widgets::{Tone, all_closed, button};
 use crate::words::say;
 
-pub(super) use connections::connection_words;
-pub(crate) use invite::QrPicture;
+pub(crate) use connections::connection_words;
 pub(crate) use switcher::SwitcherIndex;
 pub(super) use switcher::field_id as switcher_field;
 
@@ -62,6 +62,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
             Overlay::Availability => availability::show(view, ui),
             Overlay::Emoji(slot, message) => emoji::show(view, ui, slot, message),
             Overlay::Pins(channel) => pins::show(view, ui, channel),
+            other => personal::show(view, ui, &other),
         };
         if close {
             view.act(Action::Dismiss);

@@ -28,6 +28,9 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
                 .inner_margin(Margin::symmetric(8, 6)),
         )
         .show(ui, |ui| own_bar(view, ui));
+    if view.state.shows_directs(view.model) {
+        return super::directs::show(view, ui);
+    }
     let Some(id) = view.state.places.now().community else {
         return;
     };
@@ -100,6 +103,8 @@ fn head(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
                 Action::Open(Overlay::AddChannel(id)),
             );
         }
+        let hearing = Action::Open(Overlay::Hearing(id, None));
+        item(ui, Icon::Bell, say::hearing_title(), hearing);
         let settings = Overlay::Community(id, CommunityPage::Overview);
         item(
             ui,
@@ -206,7 +211,8 @@ fn spoken(channel: &ChannelView, name: &str, unread: bool) -> String {
 }
 
 fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &ChannelView) {
-    let muted = view.state.settings.muted.contains(&channel.channel);
+    let now = view.model.clock.now;
+    let muted = view.state.is_muted(id, channel.channel, now);
     let unread = channel.unread > 0 && !muted;
     let name = text::name(&channel.name);
     let spoken = spoken(channel, &name, unread);
@@ -240,6 +246,11 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
         let words = if muted { say::unmute() } else { say::mute() };
         if menu_item(ui, Icon::BellOff, words) {
             view.act(Action::ToggleMute(channel.channel));
+            ui.close();
+        }
+        if menu_item(ui, Icon::Bell, say::hearing_title()) {
+            let hearing = Overlay::Hearing(id, Some(channel.channel));
+            view.act(Action::Open(hearing));
             ui.close();
         }
         if menu_item(ui, Icon::Settings, say::channel_settings_open()) {

@@ -14,15 +14,19 @@ mod tools;
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::command::WindowAt;
+use alloquy_api::personal::DirectKind;
+use alloquy_api::reply::ChannelView;
 use alloquy_api::snapshot::WindowSnapshot;
 use alloquy_ids::{AccountId, CommunityId, EventId, UnixMs};
 use egui::{Context, Id, Rect, Ui, Vec2};
+use lucide_icons::Icon;
 
 use super::View;
 use crate::action::Action;
 use crate::model::Model;
 use crate::state::{Direction, Slot};
 use crate::theme::{self, Palette};
+use crate::words::say;
 use anchor::{Hold, Placed};
 use entries::{Entry, Key, People, Sources};
 use measure::{Bodies, Measured};
@@ -72,8 +76,8 @@ pub(crate) struct TimelineState {
     shown_at: u64,
     /// First and last message of the window when more was asked for.
     asked: Option<(Option<EventId>, Option<EventId>)>,
-    /// The last message that was marked read.
-    marked: Option<EventId>,
+    /// The last message when it was marked read, and how many were unread: one may come in above it.
+    marked: Option<(EventId, u32)>,
     /// The message that was given the keyboard's focus.
     focus_given: Option<EventId>,
     /// Rows measured in the last frame.
@@ -177,7 +181,12 @@ struct Scene<'a> {
     model: &'a Model,
     slot: Slot,
     community: Option<CommunityId>,
-    channel_name: String,
+    /// What the first of all messages stands below: a sign, a name, and a few words.
+    beginning: (Icon, String, String),
+    /// What stands where a text is not here yet.
+    waiting: String,
+    /// Messages that are not read yet.
+    unread: u32,
     known: Known<'a>,
     times: Times<'a>,
     me: AccountId,
@@ -206,7 +215,9 @@ fn scene<'a>(view: &View<'a>, ui: &Ui, slot: Slot, width: f32) -> Scene<'a> {
         model,
         slot,
         community,
-        channel_name: channel.map_or_else(String::new, |of| crate::text::name(&of.name)),
+        beginning: beginning(model, community, channel),
+        waiting: view.state.waiting_words(model, slot.channel),
+        unread: channel.map_or(0, |channel| channel.unread),
         known: Known {
             members: of.map_or(&[], |of| &of.members),
             channels: of.map_or(&[], |of| &of.channels),
@@ -228,6 +239,38 @@ fn scene<'a>(view: &View<'a>, ui: &Ui, slot: Slot, width: f32) -> Scene<'a> {
         dark: ui.visuals().dark_mode,
         ctx: ui.ctx().clone(),
         width,
+    }
+}
+
+/// Whether nobody else could have more of it: notes on the only device.
+fn is_alone(model: &Model, community: Option<CommunityId>) -> bool {
+    let kind = community.and_then(|id| model.kind(id));
+    kind == Some(DirectKind::Notes) && model.snapshot.devices.len() <= 1
+}
+
+/// What the first message of a channel or a conversation stands below.
+fn beginning(
+    model: &Model,
+    community: Option<CommunityId>,
+    channel: Option<&ChannelView>,
+) -> (Icon, String, String) {
+    let direct = community.and_then(|id| model.direct(id));
+    let Some(direct) = direct else {
+        let name = channel.map_or_else(String::new, |of| crate::text::name(&of.name));
+        let words = say::channel_beginning(&name);
+        return (Icon::Hash, format!("#{name}"), words);
+    };
+    let name = super::directs::title(direct);
+    match direct.kind {
+        DirectKind::Notes => (Icon::Bookmark, name, say::direct_notes_more().to_owned()),
+        DirectKind::Two => {
+            let words = say::direct_beginning(&name);
+            (Icon::MessageCircle, name, words)
+        }
+        DirectKind::Group => {
+            let words = say::group_beginning(&name);
+            (Icon::UsersRound, name, words)
+        }
     }
 }
 
@@ -263,6 +306,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
         new: state.opened.and_then(|opened| opened.first),
         times: scene.times,
         me: scene.me,
+        alone: is_alone(view.model, scene.community),
     };
     let entries = entries::entries(&sources);
     load_people(&mut state, window, &scene);
@@ -514,13 +558,14 @@ impl<'s> Frame<'_, 's> {
     fn mark_read(&mut self, ui: &Ui, window: &WindowSnapshot) {
         let last = window.messages.last().map(|of| of.id);
         let looking = ui.input(|input| input.focused) && !self.state.away && window.at_end;
-        if self.scene.slot.thread.is_some() || !looking || self.state.marked == last {
+        let marked = last.map(|last| (last, self.scene.unread));
+        if self.scene.slot.thread.is_some() || !looking || self.state.marked == marked {
             return;
         }
-        if window.read != last {
+        if window.read != last || self.scene.unread > 0 {
             self.state.act(Action::MarkRead(self.scene.slot.channel));
         }
-        self.state.marked = last;
+        self.state.marked = marked;
     }
 
     /// Ends the mark after a jump in time; nothing else asks for a frame.

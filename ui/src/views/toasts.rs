@@ -118,16 +118,31 @@ fn told(view: &View<'_>) -> Option<Banner> {
     }
     let settings = &view.state.settings;
     let due = view.model.clock.now.0 >= settings.recovery_again;
-    let waits = snapshot.recovery_pending && !snapshot.communities.is_empty();
-    (waits && due).then(|| Banner {
+    let waits = snapshot.recovery_pending && !view.model.rail().is_empty();
+    if waits && due {
+        return Some(Banner {
+            bad: false,
+            words: if tight {
+                say::banner_recovery_short().to_owned()
+            } else {
+                say::banner_recovery().to_owned()
+            },
+            step: Some((say::recovery_show(), Action::Open(Overlay::Recovery))),
+            later: (settings.recovery_put_off < PUT_OFF_MAX).then_some(Action::PutRecoveryOff),
+        });
+    }
+    view.state.check_due(view.model).then(|| Banner {
         bad: false,
         words: if tight {
-            say::banner_recovery_short().to_owned()
+            say::banner_check_short().to_owned()
         } else {
-            say::banner_recovery().to_owned()
+            say::banner_check().to_owned()
         },
-        step: Some((say::recovery_show(), Action::Open(Overlay::Recovery))),
-        later: (settings.recovery_put_off < PUT_OFF_MAX).then_some(Action::PutRecoveryOff),
+        step: Some((
+            say::banner_check_now(),
+            Action::Open(Overlay::CheckRecovery),
+        )),
+        later: Some(Action::PutCheckOff),
     })
 }
 

@@ -78,6 +78,7 @@ pub(crate) fn channel(id: ChannelId, name: &str, rights: &[&str]) -> ChannelView
         category: None,
         position: 0,
         private: false,
+        since_join: false,
         unread: 0,
         mentions: 0,
         rights: rights.iter().map(|right| (*right).to_owned()).collect(),
@@ -132,6 +133,7 @@ pub(crate) fn window(messages: impl IntoIterator<Item = MessageView>) -> WindowS
         complete: true,
         read: None,
         typing: Vec::new(),
+        ..WindowSnapshot::default()
     }
 }
 

@@ -1,16 +1,19 @@
 //! Inviting people, joining by a link, making a community.
 
+use std::sync::Arc;
+
+use alloquy_api::command::CommunityRef;
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::CommunityId;
 use alloquy_ui::model::Failure;
-use alloquy_ui::state::{AddTab, Overlay};
+use alloquy_ui::state::{AddTab, FirstStep, Overlay};
 use alloquy_ui::{Action, Effect, Phase};
 use egui::Key;
 use egui_kittest::kittest::Queryable as _;
 
 use crate::fixture::{COMMUNITY, change, open};
 use crate::sheets::{act, answer, opened, type_in};
-use crate::sheets_fixture::{invite, link, rich};
+use crate::sheets_fixture::{invite, link, lonely, nearby, rich};
 
 #[test]
 fn an_invite_is_there_at_once_is_copied_and_taken_back() {
@@ -262,4 +265,62 @@ fn who_must_be_let_in_first_is_told_and_waits_for_nothing_here() {
     assert!(harness.state().state.overlays.is_empty());
     assert!(!harness.state().state.forms.joining);
     harness.get_by_label_contains("You asked to be let in");
+}
+
+#[test]
+fn what_is_nearby_is_seen_from_the_first_run_on_and_asked() {
+    let mut model = lonely();
+    change(&mut model, |snapshot| snapshot.nearby = Arc::new(nearby()));
+    let mut harness = open(model);
+    harness.state_mut().state.forms.first_step = FirstStep::Choices;
+    harness.run();
+    harness.get_by_label("2 communities are nearby").click();
+    harness.run();
+    harness.get_by_label("Ask to join Board games").click();
+    harness.run();
+    let world = harness.state_mut();
+    let ask = world.effects.iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::NearbyJoin { community },
+        } => Some((*ask, community.clone())),
+        _ => None,
+    });
+    let (ask, community) = ask.unwrap();
+    let requested = nearby()[0].community;
+    assert_eq!(community, CommunityRef(requested.to_string()));
+    change(&mut world.model, |snapshot| {
+        snapshot.requested = Arc::new([(requested, "Board games".to_owned())].into());
+    });
+    let asked = Ok(Reply::Requested { requested });
+    world.state.answered(ask, asked, &world.model);
+    harness.run();
+    harness.get_by_label_contains("You asked to be let in");
+    act(&mut harness, Action::Open(Overlay::AddCommunity));
+    harness.get_by_label_contains("Board games: you asked to be let in");
+    harness.get_by_label("Ask to join Choir");
+}
+
+#[test]
+fn why_a_neighbour_was_not_asked_is_said_there() {
+    let mut model = rich();
+    change(&mut model, |snapshot| snapshot.nearby = Arc::new(nearby()));
+    let mut harness = opened(model, Overlay::AddCommunity);
+    harness.state_mut().state.forms.link.clear();
+    harness.run();
+    harness.get_by_label("Ask to join Choir").click();
+    harness.run();
+    let world = harness.state_mut();
+    let ask = world.effects.iter().find_map(|effect| match effect {
+        Effect::Submit {
+            ask,
+            command: Command::NearbyJoin { .. },
+        } => Some(*ask),
+        _ => None,
+    });
+    let gone = CommandError::new(ErrorCode::UnknownName, "nobody announces it");
+    world.state.answered(ask.unwrap(), Err(gone), &world.model);
+    harness.run();
+    harness.get_by_label_contains("nobody announces it");
+    assert!(!harness.state().state.forms.joining);
 }

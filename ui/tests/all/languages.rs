@@ -3,6 +3,7 @@
 
 use crate::fixture::{World, account};
 use crate::judge::{Data, Judge, is_own, speak_pseudo};
+use crate::personal_screens;
 use crate::screens::{self, Screen, Size};
 use crate::sheets_fixture::{invite, link, recovery_words};
 
@@ -10,8 +11,17 @@ use crate::sheets_fixture::{invite, link, recovery_words};
 const SIZES: [Size; 3] = [(1280.0, 800.0), (720.0, 480.0), (360.0, 240.0)];
 
 /// Names that no language changes: of keys, programs, formats and licences.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 25] = [
+    // A link where the field cuts it.
+    "bcdqrst",
+    "7-amber-river",
+    "alloquy://contact/…",
+    "alloquy://…",
+    "alloquy-node run --home",
+    "aban abandon",
+    "MB GB kB",
     "Alloquy",
+    "IPv4, IPv6",
     // The initials of communities.
     "AD",
     "RB",
@@ -48,6 +58,22 @@ fn data(world: &World) -> Data {
     if let Some((_, Err(why))) = &world.state.forms.card {
         data.add(why);
     }
+    data.add(world.state.forms.join_error.as_deref().unwrap_or_default());
+    let personal = &world.state.personal;
+    for typed in [
+        &personal.find,
+        &personal.contact,
+        &personal.code,
+        &personal.name,
+    ] {
+        data.add(typed);
+    }
+    for typed in personal.words.iter().chain(&personal.contact_link) {
+        data.add(typed);
+    }
+    if let Some((_, why)) = &personal.fault {
+        data.add(why);
+    }
     for said in [link(), "mira".to_owned(), "é".repeat(60)] {
         data.add(&said);
     }
@@ -61,6 +87,9 @@ fn data(world: &World) -> Data {
     }
     for invite in crate::governance::log::invites() {
         data.add(&invite.id.short());
+    }
+    for device in world.model.snapshot.devices.iter() {
+        data.add(&device.device.short());
     }
     for number in 0..100 {
         for word in account(number).words() {
@@ -156,6 +185,52 @@ fn sheets_in_other_states_fit_in_longer_words() {
 #[test]
 fn sheets_in_still_other_states_fit_in_longer_words() {
     judged(&screens::most_sheets(), &SIZES);
+}
+
+#[test]
+fn connections_in_every_state_fit_in_longer_words() {
+    judged(&crate::connections::screens(), &SIZES[1..]);
+}
+
+#[test]
+fn conversations_of_people_fit_in_longer_words() {
+    judged(&personal_screens::panes(), &SIZES);
+}
+
+#[test]
+fn coming_back_fits_in_longer_words() {
+    judged(&personal_screens::comeback(), &SIZES);
+}
+
+#[test]
+fn sheets_about_oneself_fit_in_longer_words() {
+    judged(&personal_screens::sheets(), &SIZES[..1]);
+}
+
+#[test]
+fn sheets_about_oneself_fit_in_longer_words_in_the_smallest_window() {
+    judged(&personal_screens::sheets(), &SIZES[1..2]);
+}
+
+#[test]
+fn sheets_about_oneself_fit_in_longer_words_in_the_smallest_window_at_double_size() {
+    judged(&personal_screens::sheets(), &SIZES[2..]);
+}
+
+#[test]
+fn sheets_about_people_in_other_states_fit_in_longer_words() {
+    judged(&personal_screens::more_sheets(), &SIZES);
+}
+
+#[test]
+fn sheets_about_devices_in_other_states_fit_in_longer_words() {
+    judged(&personal_screens::most_sheets(), &SIZES);
+}
+
+#[test]
+fn coming_back_and_conversations_are_reached_in_the_smallest_window_at_double_size() {
+    judged_in_english(&personal_screens::comeback());
+    judged_in_english(&personal_screens::panes());
 }
 
 /// In English too, at 200 % in the smallest window.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
 mod composer;
+mod connections;
 mod emoji;
 mod first_run;
 mod fixture;
@@ -13,6 +14,10 @@ mod kept;
 mod languages;
 mod links;
 mod markdown;
+mod personal;
+mod personal_fixture;
+mod personal_later;
+mod personal_screens;
 mod refused;
 mod screens;
 mod sheets;

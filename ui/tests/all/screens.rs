@@ -19,7 +19,9 @@ use crate::fixture::{
 };
 use crate::governance;
 use crate::sheets::{act, all};
-use crate::sheets_fixture::{BEN, first_run, invite, link, lonely, nobody, recovery_words, rich};
+use crate::sheets_fixture::{
+    BEN, first_run, invite, link, lonely, nearby, nobody, recovery_words, rich,
+};
 
 /// Size of a window, in points.
 pub(crate) type Size = (f32, f32);
@@ -38,7 +40,10 @@ pub(crate) struct Screen {
     pub(crate) open: Open,
 }
 
-fn screen(name: &str, open: impl Fn(Size) -> Harness<'static, World> + 'static) -> Screen {
+pub(crate) fn screen(
+    name: &str,
+    open: impl Fn(Size) -> Harness<'static, World> + 'static,
+) -> Screen {
     Screen {
         name: name.to_owned(),
         open: Box::new(open),
@@ -97,6 +102,14 @@ pub(crate) fn start() -> Vec<Screen> {
         ),
         screen("the key", step(FirstStep::Key)),
         screen("where to", step(FirstStep::Choices)),
+        screen("where to, with neighbours", |size| {
+            let mut model = lonely();
+            change(&mut model, |snapshot| snapshot.nearby = Arc::new(nearby()));
+            let mut harness = shown(model, size);
+            harness.state_mut().state.forms.first_step = FirstStep::Choices;
+            harness.run_ok();
+            harness
+        }),
         screen("the start", phase(Phase::Starting)),
         screen("a sealed store", phase(Phase::Locked { wrong: true })),
         screen("no start", phase(Phase::Failed(failure()))),
@@ -479,6 +492,16 @@ pub(crate) fn more_sheets() -> Vec<Screen> {
         overlay("a pasted mistake", Overlay::AddCommunity, |world| {
             world.state.forms.link = "alloquy message".to_owned();
         }),
+        overlay("neighbours", Overlay::AddCommunity, |world| {
+            world.state.forms.link.clear();
+            world.state.forms.joining = true;
+            world.state.forms.join_error = Some(FAULT.to_owned());
+            change(&mut world.model, |snapshot| {
+                snapshot.nearby = Arc::new(nearby());
+                let asked = (CommunityId([52; 32]), "Choir".to_owned());
+                snapshot.requested = Arc::new([asked].into());
+            });
+        }),
         overlay("no link yet", Overlay::AddCommunity, |world| {
             world.state.forms.link.clear()
         }),
@@ -563,7 +586,14 @@ pub(crate) fn most_sheets() -> Vec<Screen> {
             "muted channels",
             Overlay::Settings(SettingsPage::Notifications),
             |world| {
-                world.state.settings.muted.insert(DESIGN);
+                let rule = alloquy_ui::state::Rule {
+                    when: None,
+                    muted: Some(alloquy_ui::state::Muted::Always),
+                };
+                let of = alloquy_ui::state::Heard::Channel(DESIGN);
+                let set = Action::SetRule(of, rule);
+                let effects = world.state.apply(set, &world.model);
+                world.effects.extend(effects);
             },
         ),
         overlay(

@@ -87,6 +87,7 @@ fn reply(command: &Command) -> Option<Reply> {
         Command::InviteTree { .. } => Some(Reply::InviteTree {
             tree: crate::governance::joining::tree(),
         }),
+        Command::Personal { order } => crate::personal::reply(order),
         _ => None,
     }
 }

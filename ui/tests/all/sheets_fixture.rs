@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use alloquy_api::command::{Availability, ChannelKind};
 use alloquy_api::reply::{
-    InviteCardView, OverwriteTarget, OverwriteView, ProposalView, RequestView, RestrictionView,
-    RoleView, TemplateChannelView, TemplateView,
+    InviteCardView, NearbyView, OverwriteTarget, OverwriteView, ProposalView, RequestView,
+    RestrictionView, RoleView, TemplateChannelView, TemplateView,
 };
 use alloquy_api::snapshot::{ConnectionView, ConnectionsSnapshot, PathKind};
 use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey, RoleId, UnixMs};
@@ -45,7 +45,13 @@ fn template(
     }
 }
 
-fn peer(n: u8, name: Option<&str>, path: Option<PathKind>, ms: Option<u32>) -> ConnectionView {
+/// A peer, connected or not.
+pub(crate) fn peer(
+    n: u8,
+    name: Option<&str>,
+    path: Option<PathKind>,
+    ms: Option<u32>,
+) -> ConnectionView {
     ConnectionView {
         peer: NetworkKey([n; 32]),
         account: name.map(|_| account(n)),
@@ -200,8 +206,20 @@ pub(crate) fn rich() -> Model {
         store_bytes: 12_345_678,
         sealed_by: "the keychain of this computer".to_owned(),
         attached: false,
+        tray: false,
     });
     model
+}
+
+/// What others announce on the local network.
+pub(crate) fn nearby() -> Vec<NearbyView> {
+    let view = |n: u8, name: &str, members| NearbyView {
+        community: CommunityId([n; 32]),
+        name: name.to_owned(),
+        member: "tomasz".to_owned(),
+        members,
+    };
+    vec![view(51, "Board games", 12), view(52, "Choir", 1)]
 }
 
 /// An account without communities.

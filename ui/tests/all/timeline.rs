@@ -315,7 +315,7 @@ fn what_messages_carry_is_shown_and_does_what_it_says() {
         let name = node.label().unwrap_or_default();
         name.contains("its key or body is asked for")
     });
-    harness.get_by_label("Read: 2 other devices hold it");
+    harness.get_by_label("Read; 2 devices and home nodes hold it");
     harness.get_by_label("Answers Mira: the first");
     harness.get_by_label("🎉, 2").click();
     harness.get_by_label("👍, 1").click();

@@ -12,7 +12,7 @@ use crate::authority::op::{AuthorityOp, Genesis, Join};
 use crate::codec::Canonical;
 use crate::event::{Header, Kind, SignedEvent, VerifiedEvent, VerifiedInner, clear_commit};
 use crate::identity::{NewAccount, create, new_prekey};
-use crate::permissions::{ChannelKind, HistoryPolicy, Permissions};
+use crate::permissions::{ChannelKind, CommunityKind, HistoryPolicy, Permissions};
 use crate::timeline::Deletion;
 
 /// A community; member 0 founded it.
@@ -65,6 +65,8 @@ impl World {
             founder: vec![people[0].genesis.clone()],
             history: HistoryPolicy::All,
             everyone: Permissions::MEMBER,
+            kind: CommunityKind::Community,
+            pair: None,
         };
         let body = AuthorityOp::Genesis(genesis).to_bytes();
         let header = Header {

@@ -5,8 +5,8 @@ use std::fmt;
 use alloquy_ids::{ID_TEXT_LEN, from_base32, to_base32};
 
 use crate::limits::{
-    DURATION_MS_MAX, EMOJI_BYTES_MAX, ICON_BASE64_MAX, IDS_LISTED_MAX, LINK_BYTES_MAX,
-    NAME_BYTES_MAX, RECOVERY_WORD_BYTES_MAX, REFERENCE_BYTES_MAX,
+    DURATION_MS_MAX, EMOJI_BYTES_MAX, GROUP_OTHERS_MAX, ICON_BASE64_MAX, IDS_LISTED_MAX,
+    LINK_BYTES_MAX, NAME_BYTES_MAX, RECOVERY_WORD_BYTES_MAX, REFERENCE_BYTES_MAX,
 };
 
 use super::ParseLineError;
@@ -115,7 +115,7 @@ impl Kind {
     pub fn expected(self) -> String {
         match self {
             Self::Community => "a community's name or id".to_owned(),
-            Self::Channel => "a channel's id or `community/channel`".to_owned(),
+            Self::Channel => "a channel's id, `community/channel` or `@NAME`".to_owned(),
             Self::Place => {
                 "a community's name or id, or a channel's id or `community/channel`".to_owned()
             }
@@ -196,6 +196,7 @@ impl Kind {
             }
             (_, &Value::Number(ms)) if ms > DURATION_MS_MAX => Err(self.over(duration(ms))),
             (Self::Duration, Value::Number(0)) => Err(self.fault("0ms")),
+            (Self::Account, Value::Names(names)) => self.check_accounts(names),
             (_, Value::Names(names)) => self.check_rights(names),
             (_, Value::Ids(ids)) if ids.len() > IDS_LISTED_MAX => Err(Fault {
                 expected: format!("at most {IDS_LISTED_MAX} ids"),
@@ -224,6 +225,15 @@ impl Kind {
             }
             Value::Number(number) => write!(out, "{number}"),
             Value::Id(id) => out.write_str(&to_base32(id)),
+            Value::Names(names) if self == Self::Account => {
+                for (place, name) in names.iter().enumerate() {
+                    if place > 0 {
+                        out.write_char(' ')?;
+                    }
+                    self.write(&Value::Text(name.clone()), out)?;
+                }
+                Ok(())
+            }
             Value::Names(names) if names.is_empty() => out.write_str("none"),
             Value::Names(names) => out.write_str(&names.join(",")),
             Value::Ids(ids) => {
@@ -297,12 +307,33 @@ impl Kind {
                 over_limit: false,
             });
         }
-        let whole = text.contains('/') || self == Self::Place || parse_id(text).is_some();
+        // `@` and a name: the direct messages with somebody.
+        let person = text.len() > 1 && text.starts_with('@');
+        let whole = text.contains('/') || self == Self::Place || person || parse_id(text).is_some();
         let parts = text.split('/').all(|part| !part.is_empty());
         if !whole || !parts || text.contains(['\n', '\t']) {
             return Err(self.fault(text));
         }
         Ok(())
+    }
+
+    /// How many may stand in an argument that stands once or more often.
+    pub(crate) fn many_max(self) -> usize {
+        match self {
+            Self::Account => GROUP_OTHERS_MAX,
+            _ => IDS_LISTED_MAX,
+        }
+    }
+
+    fn check_accounts(self, names: &[String]) -> Result<(), Fault> {
+        if names.is_empty() || names.len() > self.many_max() {
+            return Err(Fault {
+                expected: format!("1 to {} accounts", self.many_max()),
+                found: names.len().to_string(),
+                over_limit: !names.is_empty(),
+            });
+        }
+        names.iter().try_for_each(|name| self.check_text(name))
     }
 
     fn check_rights(self, names: &[String]) -> Result<(), Fault> {

@@ -1,7 +1,6 @@
 //! From a line to a command, by the table.
 
 use crate::Command;
-use crate::limits::IDS_LISTED_MAX;
 
 use super::ParseLineError;
 use super::kind::{Kind, Value};
@@ -234,20 +233,25 @@ fn read_arguments(
             (Need::Optional, None) => Value::Absent,
             (_, None) => return Err(missing(argument.name, argument.kind, end)),
             (Need::Many, Some(first)) => {
-                let mut ids = Vec::new();
+                let (mut ids, mut names) = (Vec::new(), Vec::new());
                 for word in std::iter::once(first).chain(words.by_ref()) {
-                    if ids.len() == IDS_LISTED_MAX {
-                        let expected = format!("at most {IDS_LISTED_MAX} ids");
+                    if ids.len() + names.len() == argument.kind.many_max() {
+                        let expected = format!("at most {}", argument.kind.many_max());
                         let mut error =
                             error(argument.name, word.column, expected, "one more".to_owned());
                         error.over_limit = true;
                         return Err(error);
                     }
-                    if let Value::Id(id) = read(word)? {
-                        ids.push(id);
+                    match read(word)? {
+                        Value::Id(id) => ids.push(id),
+                        Value::Text(name) => names.push(name),
+                        _ => {}
                     }
                 }
-                Value::Ids(ids)
+                match argument.kind {
+                    Kind::Account => Value::Names(names),
+                    _ => Value::Ids(ids),
+                }
             }
             (_, Some(word)) => read(word)?,
         };

@@ -5,8 +5,11 @@ use std::fmt;
 use alloquy_ids::{EventId, InviteId};
 
 use crate::command::{
-    AccountRef, ChannelKind, ChannelRef, CommunityRef, JoinRule, LinkRule, RoleRef, WordRule,
+    AccountRef, ChannelKind, ChannelRef, CommunityRef, HistoryRule, JoinRule, LinkRule, RoleRef,
+    WordRule,
 };
+use crate::nearby::Announce;
+use crate::personal::OnOff;
 use crate::{Command, Reply};
 
 use super::ParseLineError;
@@ -90,6 +93,7 @@ pub enum ReplyKind {
     Pins,
     Templates,
     InviteCard,
+    Nearby,
     Recovery,
     InviteTree,
     Branch,
@@ -100,6 +104,15 @@ pub enum ReplyKind {
     Votes,
     Lost,
     WhyEvent,
+    Devices,
+    Code,
+    ContactLink,
+    Contacts,
+    Direct,
+    DmRequests,
+    Safety,
+    Homes,
+    HomeStatus,
     Ok,
 }
 
@@ -130,6 +143,7 @@ impl ReplyKind {
             Reply::Pins { .. } => Self::Pins,
             Reply::Templates { .. } => Self::Templates,
             Reply::InviteCard { .. } => Self::InviteCard,
+            Reply::Nearby { .. } => Self::Nearby,
             Reply::Recovery { .. } => Self::Recovery,
             Reply::InviteTree { .. } => Self::InviteTree,
             Reply::Branch { .. } => Self::Branch,
@@ -140,6 +154,15 @@ impl ReplyKind {
             Reply::Votes { .. } => Self::Votes,
             Reply::Lost { .. } => Self::Lost,
             Reply::WhyEvent { .. } => Self::WhyEvent,
+            Reply::Devices { .. } => Self::Devices,
+            Reply::Code { .. } => Self::Code,
+            Reply::ContactLink { .. } => Self::ContactLink,
+            Reply::Contacts { .. } => Self::Contacts,
+            Reply::Direct { .. } => Self::Direct,
+            Reply::DmRequests { .. } => Self::DmRequests,
+            Reply::Safety { .. } => Self::Safety,
+            Reply::Homes { .. } => Self::Homes,
+            Reply::HomeStatus { .. } => Self::HomeStatus,
             Reply::Ok { .. } => Self::Ok,
         }
     }
@@ -365,6 +388,9 @@ choice_fields! {
     JoinRule { Open = "open", Invite = "invite", Approval = "approval" }
     LinkRule { Everyone = "everyone", Roles = "roles", Moderators = "moderators" }
     WordRule { Refuse = "refuse", Hold = "hold" }
+    OnOff { On = "on", Off = "off" }
+    HistoryRule { All = "all", SinceJoin = "since-join" }
+    Announce { On = "on", Off = "off" }
 }
 
 impl Field for ChannelKind {
@@ -399,6 +425,19 @@ impl Field for Vec<String> {
             true => Value::Absent,
             false => Value::Names(self.clone()),
         }
+    }
+}
+
+/// Accounts of an argument that stands once or more often.
+impl Field for Vec<AccountRef> {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Names(names) => Some(names.into_iter().map(AccountRef).collect()),
+            _ => None,
+        }
+    }
+    fn to_value(&self) -> Value {
+        Value::Names(self.iter().map(|account| account.0.clone()).collect())
     }
 }
 

@@ -5,6 +5,7 @@ mod communities;
 mod messages;
 mod moderation;
 mod own;
+mod personal;
 mod roles;
 
 use crate::Command;
@@ -45,6 +46,7 @@ pub fn specs() -> impl Iterator<Item = &'static LineSpec> {
         own::LINES,
         roles::LINES,
         moderation::LINES,
+        personal::LINES,
     ]
     .into_iter()
     .flatten()

@@ -119,13 +119,13 @@ fn a_hash_name_is_refused_with_the_reason() {
     check(
         "send #general hello",
         &expect![
-            "error: CHANNEL, column 6: expected a channel's id or `community/channel`; found `#general` (a name after # is understood only in a window, where a community is open)"
+            "error: CHANNEL, column 6: expected a channel's id, `community/channel` or `@NAME`; found `#general` (a name after # is understood only in a window, where a community is open)"
         ],
     );
     check(
         "history club/#general",
         &expect![
-            "error: CHANNEL, column 9: expected a channel's id or `community/channel`; found `club/#general` (a name after # is understood only in a window, where a community is open)"
+            "error: CHANNEL, column 9: expected a channel's id, `community/channel` or `@NAME`; found `club/#general` (a name after # is understood only in a window, where a community is open)"
         ],
     );
     check(
@@ -233,7 +233,7 @@ fn completions_follow_the_table() {
         "role create club x --allow ki",
     ];
     expect![[r#"
-        "un": unban undo unpin unreact unread None
+        "un": unban unblock undo unpin unreact unread None
         "role ": create delete edit grant revoke None
         "role c": create None
         "history ": --before --last --thread Some(Channel)

@@ -161,7 +161,7 @@ fn note(kind: ReplyKind) -> &'static str {
              time), `hidden` (why the community's rules hide the text, which is then given to those only who may delete \
              others' messages), `quote` (who wrote the message of `reply_to`, and the first line of its text), `replies` (how many \
              messages its thread has, and when the newest was written), `mentions_me`. `complete` says whether every connected peer that may read the channel confirms that nothing is \
-             missing, `complete_since` since when (`null` while it is not)."
+             missing, `complete_since` since when (`null` while it is not), `confirmed` how many say so and how many of them are home nodes."
         }
         ReplyKind::Message => "The message that was written, or that the line was about.",
         ReplyKind::Operation => "What was written; the last one where several were.",
@@ -193,6 +193,10 @@ fn note(kind: ReplyKind) -> &'static str {
         ReplyKind::InviteCard => {
             "What the link says; nothing of it is proved before the join. `peers` is how many peers the link names, \
              `expires` is `null` when it never ends, `member` whether this account is one already."
+        }
+        ReplyKind::Nearby => {
+            "All of `nearby` is the word of the `member` who announces it; communities that this account is in are left \
+             out. `announced` are the ids of those that this node announces."
         }
         ReplyKind::Recovery => "There are twelve.",
         ReplyKind::InviteTree => {

@@ -129,6 +129,7 @@ fn channel() -> ChannelView {
         category: Some(CATEGORY),
         position: 0,
         private: false,
+        since_join: false,
         unread: 3,
         mentions: 1,
         rights: vec!["view".to_owned(), "send".to_owned()],
@@ -192,6 +193,7 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
             messages: vec![message()],
             complete: true,
             complete_since: Some(TIME),
+            confirmed: Confirmed { peers: 2, homes: 1 },
         },
         ReplyKind::Members => Reply::Members {
             members: vec![member()],
@@ -253,6 +255,15 @@ pub(crate) fn reply(kind: ReplyKind) -> Reply {
         },
         ReplyKind::Pins => Reply::Pins {
             pins: vec![pinned()],
+        },
+        ReplyKind::Nearby => Reply::Nearby {
+            nearby: vec![NearbyView {
+                community: COMMUNITY,
+                name: "club".to_owned(),
+                member: "Ana".to_owned(),
+                members: 12,
+            }],
+            announced: vec![],
         },
         ReplyKind::Templates => Reply::Templates {
             templates: vec![template()],
@@ -325,7 +336,93 @@ fn moderation(kind: ReplyKind) -> Reply {
             because: vec!["Ana deleted it".to_owned()],
             operations: vec![OPERATION],
         },
+        other => personal(other),
+    }
+}
+
+const DEVICE: DeviceId = DeviceId([10; 32]);
+
+/// What concerns one account alone.
+fn personal(kind: ReplyKind) -> Reply {
+    match kind {
+        ReplyKind::Devices => Reply::Devices {
+            devices: vec![DeviceView {
+                device: DEVICE,
+                name: "laptop".to_owned(),
+                this: true,
+                since: TIME,
+                connected: true,
+                state: DeviceState::Active,
+            }],
+        },
+        ReplyKind::Code => Reply::Code {
+            code: "7-amber-river".to_owned(),
+            link: "alloquy://link/aeaqcaibaeaqcaibaeaq".to_owned(),
+            until: TIME,
+        },
+        ReplyKind::ContactLink => Reply::ContactLink {
+            contact: "alloquy://contact/aeaqcaibaeaqcaibaeaq".to_owned(),
+        },
+        ReplyKind::Contacts => Reply::Contacts {
+            contacts: vec![ContactView {
+                account: BEN,
+                name: "Ben".to_owned(),
+                verified: true,
+                blocked: false,
+                online: true,
+            }],
+        },
+        ReplyKind::Direct => Reply::Direct {
+            direct: COMMUNITY,
+            channel: CHANNEL,
+        },
+        ReplyKind::DmRequests => Reply::DmRequests {
+            dm_requests: vec![dm_request()],
+        },
+        ReplyKind::Safety => Reply::Safety {
+            safety_words: vec!["abandon".to_owned(), "ability".to_owned()],
+            safety_code: "alloquy-safety:aeaqcaibaeaqcaibaeaq".to_owned(),
+            verified: false,
+        },
+        ReplyKind::Homes => Reply::Homes {
+            homes: vec![HomeView {
+                device: DEVICE,
+                name: "attic".to_owned(),
+                connected: true,
+                seen: Some(TIME),
+                bytes: Some(4096),
+                quota: Some(1_073_741_824),
+                keeps: vec![COMMUNITY],
+            }],
+        },
+        ReplyKind::HomeStatus => Reply::HomeStatus {
+            home: HomeStatusView {
+                device: DEVICE,
+                owner: Some(ANA),
+                bytes: 4096,
+                quota: 1_073_741_824,
+                peers: 2,
+                keeps: vec![KeptView {
+                    community: COMMUNITY,
+                    accounts: vec![ANA],
+                    events: 12,
+                    bytes: 4096,
+                    lag: Some(0),
+                }],
+            },
+        },
         _ => Reply::Ok { ok: true },
+    }
+}
+
+fn dm_request() -> DmRequestView {
+    DmRequestView {
+        account: BEN,
+        name: "Ben".to_owned(),
+        text: "hi, it is me".to_owned(),
+        time: TIME,
+        community: Some(COMMUNITY),
+        group: None,
     }
 }
 
@@ -340,7 +437,7 @@ fn policy() -> PolicyView {
 }
 
 /// Every kind of reply.
-pub(crate) const KINDS: [ReplyKind; 33] = [
+pub(crate) const KINDS: [ReplyKind; 43] = [
     ReplyKind::Community,
     ReplyKind::Channel,
     ReplyKind::Invite,
@@ -363,6 +460,7 @@ pub(crate) const KINDS: [ReplyKind; 33] = [
     ReplyKind::Pins,
     ReplyKind::Templates,
     ReplyKind::InviteCard,
+    ReplyKind::Nearby,
     ReplyKind::Recovery,
     ReplyKind::InviteTree,
     ReplyKind::Branch,
@@ -373,6 +471,15 @@ pub(crate) const KINDS: [ReplyKind; 33] = [
     ReplyKind::Votes,
     ReplyKind::Lost,
     ReplyKind::WhyEvent,
+    ReplyKind::Devices,
+    ReplyKind::Code,
+    ReplyKind::ContactLink,
+    ReplyKind::Contacts,
+    ReplyKind::Direct,
+    ReplyKind::DmRequests,
+    ReplyKind::Safety,
+    ReplyKind::Homes,
+    ReplyKind::HomeStatus,
     ReplyKind::Ok,
 ];
 
@@ -434,6 +541,49 @@ pub(crate) fn events() -> Vec<(Event, &'static str)> {
                 message: "a member has decided not to let this account in".to_owned(),
             },
             "A community that was asked to let this account in does not.",
+        ),
+        (
+            Event::DmRequested {
+                request: dm_request(),
+            },
+            "Somebody whom this account does not know wants to write to it, or to have it in a group (`group`).",
+        ),
+        (
+            Event::DevicesChanged,
+            "The devices of the account have changed, or what they may do.",
+        ),
+        (
+            Event::LinkingChanged {
+                linking: LinkingView {
+                    what: Linking::Device,
+                    code: Some("7-amber-river".to_owned()),
+                    link: Some("alloquy://link/aeaqcaibaeaqcaibaeaq".to_owned()),
+                    until: TIME,
+                    step: LinkStep::Waiting,
+                },
+            },
+            "A pairing of a device or a home node (`what`) went on: `waiting`, `talking`, `done` or `failed` with a sentence.",
+        ),
+        (
+            Event::Progress {
+                community,
+                held: 120,
+                of: 4000,
+            },
+            "Catching up has gone on: so many events are here, of those that the peer holds that holds most.",
+        ),
+        (
+            Event::KeyMissing {
+                community,
+                channel,
+                holders: vec![ANA],
+                connected: false,
+            },
+            "A message can not be read yet because its key is not here; `holders` can be asked for it.",
+        ),
+        (
+            Event::NearbyChanged { count: 1 },
+            "What is announced on the local network has changed; `count` is what `nearby` lists now.",
         ),
         (
             Event::MemberAdded {

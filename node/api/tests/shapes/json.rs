@@ -33,7 +33,7 @@ fn replies_have_the_shapes_of_the_contract() {
         {"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba"}
         {"invite":"alloquy://join/aeaqcaibaeaqcaibaeaq","id":"aydambqgaydambqgaydambqgaydambqgaydambqgaydambqgayda"}
         {"message":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq"}
-        {"messages":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":null,"reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}],"complete":true,"complete_since":1700000000000}
+        {"messages":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":null,"reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}],"complete":true,"complete_since":1700000000000,"confirmed":{"peers":2,"homes":1}}
         {"members":[{"account":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","name":"Ana","roles":["Moderators"],"online":true,"availability":"online","rank":50,"owner":true}]}
         {"channels":[{"channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","kind":"text","name":"general","topic":"","category":"beeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeqscijbeeq","position":0,"private":false,"unread":3,"mentions":1,"rights":["view","send"],"slow_mode_ms":0,"overwrites":[{"target":{"role":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},"allow":[],"deny":["send"]}]}]}
         {"communities":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","name":"club","topic":"","members":2,"online":1}]}
@@ -51,6 +51,7 @@ fn replies_have_the_shapes_of_the_contract() {
         {"pins":[{"id":"ambqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambq","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","text":"hello","time":1700000000000,"edited":false,"deleted":false,"reply_to":"bqgaydambqgaydambqgaydambqgaydambqgaydambqgaydambqga","quote":{"author":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","text":"who brings cake?"},"replies":{"count":2,"last":1700000000000},"mentions_me":true,"pinned":true,"hidden":"it holds the word casino","reactions":[{"emoji":"🎈","accounts":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"]}],"delivery":{"state":"delivered","holders":2}}]}
         {"templates":[{"template":"friends","title":"Friends","about":"A place for people who know each other.","channels":[{"kind":"category","name":"Text"},{"kind":"text","name":"general"}],"roles":["Moderators"]}]}
         {"card":{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","name":"club","inviter":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","inviter_name":"Ana","peers":3,"expires":1700000000000,"member":false}}
+        {"nearby":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","name":"club","member":"Ana","members":12}],"announced":[]}
         {"recovery_words":["abandon","ability","able"]}
         {"tree":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","depth":1,"inviter":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","invite":"aydambqgaydambqgaydambqgaydambqgaydambqgaydambqgayda","admitted_by":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea","time":1700000000000,"member":true}]}
         {"removed":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"],"kept":[],"left":0,"invite_revoked":true}
@@ -61,6 +62,15 @@ fn replies_have_the_shapes_of_the_contract() {
         {"proposals":[{"add":["aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"],"remove":[],"voters":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"votes":3,"needed":4}]}
         {"lost":[{"operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","time":1700000000000,"kind":"removals","subject":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","what":"Ana removed Ben","effective":false,"reason":"too loud","because":"what it rested on was taken away"}]}
         {"stands":false,"because":["Ana deleted it"],"operations":["baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"]}
+        {"devices":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"laptop","this":true,"since":1700000000000,"connected":true,"state":"active"}]}
+        {"code":"7-amber-river","link":"alloquy://link/aeaqcaibaeaqcaibaeaq","until":1700000000000}
+        {"contact":"alloquy://contact/aeaqcaibaeaqcaibaeaq"}
+        {"contacts":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","verified":true,"blocked":false,"online":true}]}
+        {"direct":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba"}
+        {"dm_requests":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","text":"hi, it is me","time":1700000000000,"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"}]}
+        {"safety_words":["abandon","ability"],"safety_code":"alloquy-safety:aeaqcaibaeaqcaibaeaq","verified":false}
+        {"homes":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"attic","connected":true,"seen":1700000000000,"bytes":4096,"quota":1073741824,"keeps":["aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"]}]}
+        {"home":{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","owner":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","bytes":4096,"quota":1073741824,"peers":2,"keeps":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","accounts":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"events":12,"bytes":4096,"lag":0}]}}
         {"ok":true}"#]].assert_eq(&shapes.join("\n"));
 }
 
@@ -71,6 +81,7 @@ fn empty_replies_are_told_apart() {
             messages: vec![],
             complete: false,
             complete_since: None,
+            confirmed: Confirmed::default(),
         },
         Reply::Members { members: vec![] },
         Reply::Channels { channels: vec![] },
@@ -92,6 +103,10 @@ fn empty_replies_are_told_apart() {
         },
         Reply::Pins { pins: vec![] },
         Reply::Templates { templates: vec![] },
+        Reply::Nearby {
+            nearby: vec![],
+            announced: vec![],
+        },
     ];
     for reply in empty {
         json(&reply);
@@ -126,6 +141,12 @@ fn events_have_the_shapes_of_the_contract() {
         {"event":"community-changed","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"}
         {"event":"community-left","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","by":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"}
         {"event":"join-refused","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","message":"a member has decided not to let this account in"}
+        {"event":"dm-requested","request":{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","text":"hi, it is me","time":1700000000000,"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"}}
+        {"event":"devices-changed"}
+        {"event":"linking-changed","linking":{"what":"device","code":"7-amber-river","link":"alloquy://link/aeaqcaibaeaqcaibaeaq","until":1700000000000,"step":"waiting"}}
+        {"event":"progress","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","held":120,"of":4000}
+        {"event":"key-missing","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","holders":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"connected":false}
+        {"event":"nearby-changed","count":1}
         {"event":"member-added","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben"}
         {"event":"member-removed","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq"}
         {"event":"presence-changed","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","online":true}
@@ -347,7 +368,7 @@ proptest! {
                 message: message.clone(),
             });
         }
-        json(&Reply::History { messages, complete, complete_since: since.map(UnixMs) });
+        json(&Reply::History { messages, complete, complete_since: since.map(UnixMs), confirmed: Confirmed::default() });
     }
 
     #[test]

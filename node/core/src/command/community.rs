@@ -140,6 +140,7 @@ impl<R: CryptoRng> Node<R> {
             }
             C::Profile { change } => self.profile(origin, change),
             C::Rekey { target } => self.rekey(origin, &target),
+            C::HistoryPolicy { target, policy } => self.history_policy(origin, &target, policy),
             other => Err(error(
                 ErrorCode::Internal,
                 format!("no machine takes {other:?}"),
@@ -447,7 +448,10 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// This node first, then members that are connected now: each can admit.
-    fn invite_peers(&self, id: CommunityId) -> Vec<(alloquy_ids::NetworkKey, Vec<String>)> {
+    pub(crate) fn invite_peers(
+        &self,
+        id: CommunityId,
+    ) -> Vec<(alloquy_ids::NetworkKey, Vec<String>)> {
         let mut peers = vec![(self.me.network, self.book.own())];
         for key in self.connected_members(id) {
             let addresses: Vec<_> = self

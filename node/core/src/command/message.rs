@@ -321,6 +321,8 @@ impl<R: CryptoRng> Node<R> {
         self.outbox
             .store(vec![write], After::Answer(origin, Reply::Ok { ok: true }));
         self.tell_unread(id, channel);
+        self.follow_mark(id, channel);
+        self.tell_read_soon(id);
         Ok(())
     }
 }

@@ -192,20 +192,7 @@ impl<R: CryptoRng> Node<R> {
                 reason,
             } => {
                 let (id, account) = self.member_ref(&community.0, &account)?;
-                let of = self.active(id)?;
-                if !of.state().is_member(account) {
-                    return Err(error(
-                        ErrorCode::UnknownName,
-                        format!("{} is not a member", of.member_name(account)),
-                    ));
-                }
-                let last = self.ends_of(id, account, None)?;
-                self.remove(
-                    origin,
-                    id,
-                    AuthorityOp::Kick { account, last },
-                    reason.as_deref(),
-                )
+                self.kick(origin, (id, account), reason.as_deref())
             }
             C::Ban {
                 community,
@@ -293,6 +280,24 @@ impl<R: CryptoRng> Node<R> {
         Ok((id, account))
     }
 
+    /// Removes a member, who may come in again.
+    pub(super) fn kick(
+        &mut self,
+        origin: Origin,
+        (id, account): (CommunityId, AccountId),
+        reason: Option<&str>,
+    ) -> Outcome {
+        let of = self.active(id)?;
+        if !of.state().is_member(account) {
+            return Err(error(
+                ErrorCode::UnknownName,
+                format!("{} is not a member", of.member_name(account)),
+            ));
+        }
+        let last = self.ends_of(id, account, None)?;
+        self.remove(origin, id, AuthorityOp::Kick { account, last }, reason)
+    }
+
     fn ends_of(
         &self,
         id: CommunityId,
@@ -377,7 +382,7 @@ impl<R: CryptoRng> Node<R> {
         let stale: Vec<_> = scopes
             .into_iter()
             .filter(|channel| {
-                community.writing_epoch(*channel).is_none() && community.is_entitled(me, *channel)
+                community.must_shut_out(*channel) && community.is_entitled(me, *channel)
             })
             .collect();
         for channel in stale {

@@ -8,6 +8,7 @@ use alloquy_api::limits::KEPT_MAX;
 use alloquy_api::{CommandError, ErrorCode, Reply};
 use alloquy_ids::{ChannelId, CommunityId};
 use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_schema::content::{Field, Value};
 use alloquy_schema::event::VerifiedEvent;
 use rand_core::CryptoRng;
 
@@ -15,6 +16,7 @@ use super::{Outcome, error};
 use crate::io::{Origin, Write};
 use crate::node::Node;
 use crate::outbox::{After, put_bytes};
+use crate::own_document::follows;
 use crate::record::Key;
 
 impl<R: CryptoRng> Node<R> {
@@ -32,8 +34,12 @@ impl<R: CryptoRng> Node<R> {
         } else {
             put_bytes(&key, value.clone().into_bytes())
         };
-        self.outbox
-            .store(vec![write], After::Kept(origin, name, value));
+        let mut writes = vec![write];
+        if follows(&name) {
+            let text = (!value.is_empty()).then(|| Value::Text(value.clone()));
+            writes.extend(self.follow(Field::Kept(name.clone()), text));
+        }
+        self.outbox.store(writes, After::Kept(origin, name, value));
         Ok(())
     }
 
@@ -75,6 +81,9 @@ impl<R: CryptoRng> Node<R> {
         }
         let kept = Arc::make_mut(&mut self.kept);
         kept.retain(|name, _| !gone.contains(name));
+        for name in &gone {
+            self.follow_now(Field::Kept(name.clone()), None);
+        }
         let wipe = |name| Write::Delete(Key::Kept(name).to_key());
         let writes = gone.into_iter().map(wipe).collect();
         self.outbox.store(writes, After::Nothing);

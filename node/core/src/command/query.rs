@@ -4,10 +4,10 @@ use alloquy_api::reply::{
     AuditKind, AuditView, CommunityView, InviteCardView, InviteView, PresenceView, UnreadView,
 };
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
-use alloquy_ids::{ChannelId, CommunityId, EventId, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, EventId};
 use alloquy_schema::authority::Verdict;
 use alloquy_schema::content::Field;
-use alloquy_schema::permissions::Permissions;
+use alloquy_schema::permissions::{CommunityKind, Permissions};
 use rand_core::CryptoRng;
 
 use super::error;
@@ -57,6 +57,7 @@ impl<R: CryptoRng> Node<R> {
             C::Templates => Ok(Reply::Templates {
                 templates: self.template_views(),
             }),
+            C::Nearby => Ok(self.nearby_reply()),
             C::InspectInvite { link } => self.invite_card(link),
             C::RecoveryShow => self.recovery_words(),
             C::Members { community } => self.community_named(&community.0).and_then(|id| {
@@ -127,7 +128,7 @@ impl<R: CryptoRng> Node<R> {
             communities: self
                 .communities
                 .values()
-                .filter(|community| community.active)
+                .filter(|of| of.active && of.kind() == CommunityKind::Community)
                 .map(view)
                 .collect(),
         }
@@ -169,11 +170,12 @@ impl<R: CryptoRng> Node<R> {
         let community = self.active(id)?;
         let limit = last.min(HISTORY_MAX) as usize;
         let Some(timeline) = community.timelines.get(&channel) else {
-            let complete = self.is_complete(community, channel);
+            let whole = self.completeness(community, channel);
             return Ok(Reply::History {
                 messages: Vec::new(),
-                complete,
-                complete_since: None,
+                complete: whole.complete,
+                complete_since: whole.since,
+                confirmed: whole.confirmed,
             });
         };
         let before = match before {
@@ -194,11 +196,7 @@ impl<R: CryptoRng> Node<R> {
             None => timeline.messages(before, limit),
             Some(root) => timeline.thread(root, before, limit),
         };
-        let complete = self.is_complete(community, channel);
-        let since = timeline
-            .messages(None, 1)
-            .last()
-            .map(|newest| UnixMs(newest.time.0.min(self.now.wall.0)));
+        let whole = self.completeness(community, channel);
         let holders = crate::views::Holders::of(community, channel);
         let messages = messages
             .into_iter()
@@ -206,8 +204,9 @@ impl<R: CryptoRng> Node<R> {
             .collect();
         Ok(Reply::History {
             messages,
-            complete,
-            complete_since: since.filter(|_| complete),
+            complete: whole.complete,
+            complete_since: whole.since,
+            confirmed: whole.confirmed,
         })
     }
 
@@ -398,6 +397,7 @@ const fn subject_of(
     use alloquy_schema::authority::op::{AuthorityOp as O, OverwriteTarget};
     match op {
         O::Admit(join) => (AuditKind::Joins, Some(join.account)),
+        O::Add { account, .. } => (AuditKind::Joins, Some(*account)),
         O::Leave | O::InviteCreate { .. } | O::InviteRevoke { .. } => (AuditKind::Joins, None),
         O::Kick { account, .. }
         | O::Ban { account, .. }
@@ -455,6 +455,7 @@ fn describe(
             member(account)
         ),
         O::Admit(join) => format!("admitted {}", member(&join.account)),
+        O::Add { account, .. } => format!("added {}", member(account)),
         O::Leave => "left".to_owned(),
         O::RoleCreate { rank, permissions } => {
             format!("made a role of rank {}: {}", rank.0, list(*permissions))

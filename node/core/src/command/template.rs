@@ -8,7 +8,7 @@ use alloquy_schema::authority::op::{AuthorityOp, Genesis};
 use alloquy_schema::content::{ContentOp, Field, Value};
 use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::limits::TEMPLATE_PARTS_MAX;
-use alloquy_schema::permissions::{ChannelKind, HistoryPolicy, Permissions};
+use alloquy_schema::permissions::{ChannelKind, CommunityKind, HistoryPolicy, Permissions};
 use alloquy_schema::policy::Policy;
 use alloquy_schema::templates::{self, Blueprint, BlueprintChannel, BlueprintRole, TEMPLATES};
 use rand_core::CryptoRng;
@@ -17,7 +17,7 @@ use super::{Outcome, check_name, content, error, set_text};
 use crate::author::{Draft, sign_genesis};
 use crate::community::Community;
 use crate::io::{Origin, Write};
-use crate::limits::{COMMUNITIES_MAX, FIELDS_PER_EVENT, TEMPLATES_MAX};
+use crate::limits::{FIELDS_PER_EVENT, TEMPLATES_MAX};
 use crate::node::Node;
 use crate::outbox::{After, Own, put};
 use crate::record::{Key, Membership};
@@ -26,10 +26,10 @@ use crate::record::{Key, Membership};
 const LEVEL: u16 = 1;
 
 /// A community that is being made: applied here, not stored yet.
-struct Founding {
-    id: CommunityId,
-    events: Vec<VerifiedEvent>,
-    records: Vec<Write>,
+pub(crate) struct Founding {
+    pub(crate) id: CommunityId,
+    pub(crate) events: Vec<VerifiedEvent>,
+    pub(crate) records: Vec<Write>,
 }
 
 fn refused(reason: impl std::fmt::Display) -> CommandError {
@@ -94,17 +94,11 @@ impl<R: CryptoRng> Node<R> {
     ) -> Outcome {
         check_name("name", name)?;
         let template = template.map(|name| self.template_named(name)).transpose()?;
-        if self.communities.len() >= COMMUNITIES_MAX {
-            let message = format!(
-                "{} communities are joined, the limit is {COMMUNITIES_MAX}",
-                self.communities.len()
-            );
-            return Err(error(ErrorCode::Limit, message));
-        }
+        self.room_for_community()?;
         let everyone = template
             .as_ref()
             .map_or(Permissions::MEMBER, |template| template.everyone);
-        let mut founding = self.begin_community(everyone)?;
+        let mut founding = self.begin_community(CommunityKind::Community, everyone)?;
         let id = founding.id;
         if let Err(reason) = self.furnish(&mut founding, name, template.as_ref()) {
             // Nothing of it was stored or sent.
@@ -126,7 +120,11 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// The founding event and the community that it makes.
-    fn begin_community(&mut self, everyone: Permissions) -> Result<Founding, CommandError> {
+    pub(crate) fn begin_community(
+        &mut self,
+        kind: CommunityKind,
+        everyone: Permissions,
+    ) -> Result<Founding, CommandError> {
         let incarnation = self.rng.next_u32();
         let mut nonce = [0; 16];
         self.rng.fill_bytes(&mut nonce);
@@ -136,6 +134,8 @@ impl<R: CryptoRng> Node<R> {
             founder: self.me.record.chain.clone(),
             history: HistoryPolicy::All,
             everyone,
+            kind,
+            pair: None,
         });
         let event = sign_genesis(&self.me, &genesis, incarnation, self.wall());
         let event = event.verify().map_err(refused)?;
@@ -155,13 +155,8 @@ impl<R: CryptoRng> Node<R> {
         })
     }
 
-    /// The first epoch, roles, channels and all names.
-    fn furnish(
-        &mut self,
-        founding: &mut Founding,
-        name: &str,
-        template: Option<&Blueprint>,
-    ) -> Outcome {
+    /// The first epoch, for everybody who is in by now.
+    pub(crate) fn found_epoch(&mut self, founding: &mut Founding) -> Outcome {
         let id = founding.id;
         let (draft, key) = self
             .draft_epoch(id, None)
@@ -169,6 +164,17 @@ impl<R: CryptoRng> Node<R> {
         let epoch = self.author_founding(founding, &draft)?;
         let records = self.adopt_own_epoch(id, None, epoch, key);
         founding.records.extend(records);
+        Ok(())
+    }
+
+    /// The first epoch, roles, channels and all names.
+    fn furnish(
+        &mut self,
+        founding: &mut Founding,
+        name: &str,
+        template: Option<&Blueprint>,
+    ) -> Outcome {
+        self.found_epoch(founding)?;
         let me = Field::MemberName(self.me.account());
         let mut fields = vec![
             set_text(Field::Name, name),
@@ -296,7 +302,7 @@ impl<R: CryptoRng> Node<R> {
         self.outbox.done(origin, Ok(Reply::Templates { templates }));
     }
 
-    fn author_founding(
+    pub(crate) fn author_founding(
         &mut self,
         founding: &mut Founding,
         draft: &Draft,

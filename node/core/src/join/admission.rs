@@ -74,10 +74,11 @@ impl<R: CryptoRng> Node<R> {
             .get(&join.community)
             .filter(|community| community.active)?;
         let state = community.state();
-        let Ok(identity) = join.check() else {
+        let Ok(log) = join.check() else {
             return Some(Err(Refusal::Invalid));
         };
-        let bound = identity
+        let bound = log
+            .identity()
             .devices
             .get(&join.device)
             .is_some_and(|keys| keys.contains(&from));

@@ -137,7 +137,9 @@ impl<R: CryptoRng> Node<R> {
             let channel = watch.window.channel;
             let community = self.communities.get(&self.community_of(channel)?)?;
             let shown = watch.shown.as_ref()?;
-            (shown.complete != self.is_complete(community, channel)).then_some(channel)
+            let whole = self.completeness(community, channel);
+            let told = (shown.complete, shown.complete_since, shown.confirmed);
+            ((whole.complete, whole.since, whole.confirmed) != told).then_some(channel)
         };
         let watches = self.views.watches.all();
         watches.filter_map(|(.., watch)| differs(watch)).collect()
@@ -218,10 +220,13 @@ impl<R: CryptoRng> Node<R> {
         earlier: Option<&WindowSnapshot>,
     ) -> WindowSnapshot {
         let channel = window.channel;
+        let whole = self.completeness(community, channel);
         let mut new = WindowSnapshot {
             at_start: true,
             at_end: true,
-            complete: self.is_complete(community, channel),
+            complete: whole.complete,
+            complete_since: whole.since,
+            confirmed: whole.confirmed,
             typing: community.typing_in(channel, self.now.mono),
             ..WindowSnapshot::default()
         };

@@ -3,7 +3,7 @@
 //! An author's own deletion drops the body at once. If it turns out to be without effect (the author had been
 //! removed, say), the message is shown again, and whoever still holds the body gives it.
 
-use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey};
+use alloquy_ids::{CommunityId, EventId, NetworkKey};
 use alloquy_schema::event::VerifiedEvent;
 use rand_core::CryptoRng;
 
@@ -14,6 +14,11 @@ use crate::node::Node;
 impl Community {
     /// Events of a place that should be readable here and have lost their bodies.
     fn lost_bodies(&self, place: Place) -> Vec<EventId> {
+        if let Some(blind) = &self.blind {
+            let here = |id: &&EventId| self.dag(place).is_some_and(|dag| dag.contains(**id));
+            let lost = blind.bodiless.iter().filter(here);
+            return lost.copied().take(BODIES_ASKED_MAX).collect();
+        }
         let missing = match place {
             Place::Authority => Vec::new(),
             Place::Content => self.content.missing_bodies(),
@@ -80,12 +85,12 @@ impl Community {
 
 impl<R: CryptoRng> Node<R> {
     /// Asks a peer, whose copy is equal otherwise, for bodies that were lost here.
-    pub(super) fn ask_for_bodies(&mut self, from: NetworkKey, account: AccountId, id: CommunityId) {
+    pub(super) fn ask_for_bodies(&mut self, from: NetworkKey, id: CommunityId) {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
-        let wanted: Vec<_> = community
-            .shared_places([self.me.account(), account])
+        let wanted: Vec<_> = self
+            .places_with(community, from)
             .into_iter()
             .map(|(_, place)| (place, community.lost_bodies(place)))
             .filter(|(_, lost)| !lost.is_empty())

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use alloquy_ids::{AccountId, CommunityId, NetworkKey};
+use alloquy_ids::{CommunityId, NetworkKey};
 use alloquy_schema::dag::{Dag, Height};
 use rand_core::CryptoRng;
 
@@ -46,17 +46,11 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// A peer says where it stands: what it lacks is given if all that it names is held here.
-    pub(super) fn marks(
-        &mut self,
-        from: NetworkKey,
-        account: AccountId,
-        id: CommunityId,
-        scopes: Vec<ScopeMarks>,
-    ) {
+    pub(crate) fn marks(&mut self, from: NetworkKey, id: CommunityId, scopes: Vec<ScopeMarks>) {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
-        let mut shared = community.shared_places([self.me.account(), account]);
+        let mut shared = self.places_with(community, from);
         shared.push((id.into(), Place::Authority));
         let mut known = Vec::new();
         let mut strange = Vec::new();
@@ -77,7 +71,7 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         if !known.is_empty() {
-            self.heights(from, account, id, known);
+            self.heights(from, id, known);
         }
         if !strange.is_empty() {
             self.ask_for(id, &strange, from);

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey};
 use alloquy_schema::authority::State;
-use alloquy_schema::authority::op::{AuthorityOp, Join};
+use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::{SignedEvent, VerifiedEvent};
-use alloquy_schema::identity::Identity;
+use alloquy_schema::identity::{Identity, evaluate};
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::community::{Community, Place};
@@ -21,11 +22,17 @@ impl<R: CryptoRng> Node<R> {
     /// A peer stays silent: it is shown the proof, again from time to time, since frames may vanish.
     pub(crate) fn prove_again(&mut self, key: NetworkKey, id: CommunityId) {
         let due = self.now.mono.plus(COMPARE_EVERY_MS);
-        let proofs = self.session(key, id).map(|session| session.proofs);
-        if proofs.is_some_and(|proofs| proofs < PROOFS_MAX) {
+        if self.may_prove(key, id) {
             self.prove(key, id);
+            self.say_hello(key, id);
             self.timers.set(Timer::Prove(key, id), due);
         }
+    }
+
+    /// Whether a peer was not shown the proof often enough over this connection.
+    pub(super) fn may_prove(&mut self, key: NetworkKey, id: CommunityId) -> bool {
+        let proofs = self.session(key, id).map(|session| session.proofs);
+        proofs.is_some_and(|proofs| proofs < PROOFS_MAX)
     }
 
     /// Shows a peer the admissions that lead from a member that it knows to this account.
@@ -38,6 +45,12 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        // Whoever knows one side of a quarrel of devices hears of the other by what this one knows of the account.
+        if community.is_later_device(account) || self.me.is_suspended() {
+            let frame = self.arrive_frame(id, true);
+            self.outbox.send(key, &frame);
+            return self.compare(key, id);
+        }
         let mut admits: Vec<SignedEvent> = Vec::new();
         let mut next = Some(account);
         while let Some(account) = next
@@ -85,22 +98,27 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         let mut path = Path::new(community);
+        let in_group = community.kind() == CommunityKind::Group;
         for signed in admits {
             let Ok(event) = signed.verify() else {
                 return self
                     .outbox
                     .penalize(from, "a proof of membership that does not verify");
             };
-            let Ok(AuthorityOp::Admit(join)) =
-                AuthorityOp::from_bytes(event.body().unwrap_or_default())
-            else {
-                return;
+            let identity = match AuthorityOp::from_bytes(event.body().unwrap_or_default()) {
+                Ok(AuthorityOp::Admit(join)) if join.community == id => {
+                    join.check().ok().map(|log| log.identity().clone())
+                }
+                Ok(AuthorityOp::Add { account, chain, .. })
+                    if in_group && event.header().scope == id.into() =>
+                {
+                    let identity = evaluate(&chain).ok();
+                    identity.filter(|identity| identity.account == account)
+                }
+                _ => None,
             };
-            let Ok(identity) = join.check() else { return };
-            if join.community != id {
-                return;
-            }
-            path.follow(event, &join, &identity, from);
+            let Some(identity) = identity else { return };
+            path.follow(event, &identity, from);
         }
         let Path {
             admitted, incoming, ..
@@ -171,14 +189,14 @@ impl<'a> Path<'a> {
     }
 
     /// One admission. What an unknown device says says nothing.
-    fn follow(&mut self, event: VerifiedEvent, join: &Join, identity: &Identity, from: NetworkKey) {
+    fn follow(&mut self, event: VerifiedEvent, identity: &Identity, from: NetworkKey) {
         let held = self.community.authority.dag().contains(event.id());
         let author = self.sides.get(&event.header().device).copied();
-        let side = if self.state.is_member(join.account) {
+        let side = if self.state.is_member(identity.account) {
             Some(Side::Member)
         } else if held {
             // It is known what came of this admission. One that is not held may be newer than a removal.
-            Some(Side::Removed(join.account))
+            Some(Side::Removed(identity.account))
         } else {
             author
         };

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use alloquy_ids::{AccountId, NetworkKey};
+use alloquy_ids::{NetworkKey, ScopeId};
 use alloquy_schema::dag::Dag;
 use alloquy_schema::hash;
 
@@ -27,12 +27,12 @@ impl Standing {
 }
 
 impl Community {
-    /// Digests of authority and of all other scopes that both accounts may view, for one pair of peers.
-    pub(super) fn standing(&self, key: &[u8; 32], accounts: [AccountId; 2]) -> Standing {
+    /// Digests of authority and of all other scopes that both may view, for one pair of peers.
+    pub(super) fn standing(&self, key: &[u8; 32], shared: &[(ScopeId, Place)]) -> Standing {
         let authority = short(key, &[&self.scope_digest(Place::Authority)]);
         let mut events = self.authority.dag().len();
         let mut all = Vec::new();
-        for (scope, place) in self.shared_places(accounts) {
+        for (scope, place) in shared.iter().copied() {
             all.extend_from_slice(&scope.0);
             all.extend_from_slice(&self.scope_digest(place));
             events += self.dag(place).map_or(0, Dag::len);

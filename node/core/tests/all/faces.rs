@@ -11,8 +11,7 @@ use alloquy_ids::{ChannelId, EventId, RoleId};
 use crate::world::World;
 
 fn club(world: &mut World, at: usize) -> Arc<CommunitySnapshot> {
-    let snapshot = world.snapshot(at);
-    Arc::clone(snapshot.communities.values().next().expect("one community"))
+    world.community(at).1
 }
 
 fn general(world: &mut World, at: usize) -> ChannelId {

@@ -2,15 +2,26 @@
 
 mod carriers;
 mod contract;
+mod deleted;
+mod devices;
+mod direct;
 mod faces;
 mod forger;
+mod history;
+mod home;
 mod hostile;
+mod link;
+mod missing;
 mod moderation;
+mod nearby;
 mod own;
+mod own_document;
 mod peers;
+mod prekeys;
 mod presence;
 mod quarrel;
 mod raid;
+mod receipts;
 mod removal;
 mod rules;
 mod store;

@@ -10,8 +10,7 @@ use crate::world::{Packet, World};
 /// Whether the window at `at` shows the member at `of` as being here.
 fn shows(world: &mut World, at: usize, of: usize) -> bool {
     let account = world.peers[of].node.account();
-    let snapshot = world.snapshot(at);
-    let community = snapshot.communities.values().next().expect("one community");
+    let community = world.community(at).1;
     let member = community
         .members
         .iter()

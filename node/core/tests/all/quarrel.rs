@@ -54,8 +54,7 @@ fn lost(world: &mut World, at: usize) -> Vec<AuditView> {
     let Reply::Lost { lost } = world.ok(at, "lost club") else {
         panic!("lost")
     };
-    let snapshot = world.snapshot(at);
-    let club = snapshot.communities.values().next().expect("a member");
+    let club = world.community(at).1;
     assert_eq!(*club.lost, lost);
     lost
 }
@@ -218,26 +217,8 @@ fn open_votes_are_listed_until_they_suffice() {
     assert!(open[0].remove.is_empty());
     assert_eq!(open[0].voters, [account(&world, 1)]);
     assert_eq!((open[0].votes, open[0].needed), (2, 4));
-    assert_eq!(
-        *world
-            .snapshot(2)
-            .communities
-            .values()
-            .next()
-            .unwrap()
-            .proposals,
-        open
-    );
-    assert!(
-        world
-            .snapshot(3)
-            .communities
-            .values()
-            .next()
-            .unwrap()
-            .proposals
-            .is_empty()
-    );
+    assert_eq!(*world.community(2).1.proposals, open);
+    assert!(world.community(3).1.proposals.is_empty());
     assert!(enacted(world.ok(2, "owner add club ben")), "4 of 7 votes");
     world.pass(1_000);
     for at in 0..4 {

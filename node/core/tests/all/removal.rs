@@ -200,7 +200,7 @@ fn begins(world: &mut World, at: usize, line: &str) {
 fn who_missed_its_welcome_is_welcomed_though_the_invite_stands_no_more() {
     let (mut world, _) = World::club(&["ana", "ben"]);
     let invite = world.word(0, "invite club", "invite");
-    world.add("cem");
+    world.found("cem");
     // Nothing that ana says reaches cem.
     world.tamper = Some(Box::new(|from, to, packet| {
         if (from, to) == (0, 2) {
@@ -228,7 +228,7 @@ fn who_missed_its_welcome_is_welcomed_though_the_invite_stands_no_more() {
 fn a_newcomer_that_asks_twice_is_welcomed_when_its_admission_is_durable() {
     let (mut world, _) = World::club(&["ana", "ben"]);
     let invite = world.word(0, "invite club", "invite");
-    world.add("cem");
+    world.found("cem");
     world.peers[0].unwritten = Some(Vec::new());
     world.tamper = Some(Box::new(|_, _, packet| vec![packet.clone(), packet]));
     world.connect(0, 2);

@@ -194,13 +194,7 @@ fn a_newcomer_writes_after_the_waiting_period() {
     let refused = world.line(1, "send club/general hello").unwrap_err();
     assert_eq!(refused.code, ErrorCode::NotPermitted);
     assert!(refused.message.contains("new here"), "{}", refused.message);
-    let from = world
-        .snapshot(1)
-        .communities
-        .values()
-        .next()
-        .unwrap()
-        .writes_from;
+    let from = world.community(1).1.writes_from;
     assert!(from.is_some_and(|from| from > world.now.wall));
     // A role is trust enough.
     world.ok(0, "role create club regular --rank 1 --allow none");
@@ -211,32 +205,14 @@ fn a_newcomer_writes_after_the_waiting_period() {
     world.ok(1, "send club/general \"at last\"");
     world.pass(1_000);
     assert_eq!(world.texts(0, "club/general"), ["I may", "at last"]);
-    assert_eq!(
-        world
-            .snapshot(1)
-            .communities
-            .values()
-            .next()
-            .unwrap()
-            .writes_from,
-        None
-    );
+    assert_eq!(world.community(1).1.writes_from, None);
     let refused = world.line(0, "policy wait club 29d").unwrap_err();
     assert!(refused.message.contains("28d"), "{}", refused.message);
     let Reply::Policy { policy } = world.ok(1, "policy club") else {
         panic!("a policy")
     };
     assert_eq!((policy.wait_ms, policy.joins), (600_000, JoinRule::Invite));
-    assert_eq!(
-        *world
-            .snapshot(1)
-            .communities
-            .values()
-            .next()
-            .unwrap()
-            .policy,
-        policy
-    );
+    assert_eq!(*world.community(1).1.policy, policy);
     world.restart(1, 1);
     let Reply::Policy { policy: again } = world.ok(1, "policy club") else {
         panic!("a policy")
@@ -357,13 +333,7 @@ fn asking() -> (World, String) {
 }
 
 fn requests(world: &mut World, at: usize) -> Vec<String> {
-    let snapshot = world.snapshot(at);
-    let shown = &snapshot
-        .communities
-        .values()
-        .next()
-        .expect("a community")
-        .requests;
+    let shown = world.community(at).1.requests.clone();
     let shown: Vec<_> = shown.iter().map(|one| one.name.clone()).collect();
     let Reply::Requests { requests } = world.ok(at, "requests club") else {
         panic!("requests")
@@ -478,7 +448,7 @@ fn made_up(id: CommunityId, n: u64, name: &str) -> (Packet, alloquy_ids::Account
 #[test]
 fn the_oldest_refusals_are_forgotten_first() {
     let (mut world, _) = asking();
-    let id = *world.snapshot(0).communities.keys().next().unwrap();
+    let id = world.community(0).0;
     let mut accounts = Vec::new();
     for n in 0..1_025 {
         let (packet, account) = made_up(id, n, &format!("made up {n}"));
@@ -510,7 +480,7 @@ fn a_request_is_passed_on_once_and_keeps_its_name() {
     world.pass(120_000);
     // Dan has asked four times more, and ana has told nobody again.
     assert!(of_requests(&world) <= before + 4);
-    let id = *world.snapshot(0).communities.keys().next().unwrap();
+    let id = world.community(0).0;
     world.arrive(1, 0, made_up(id, 5, "first").0);
     world.arrive(1, 0, made_up(id, 5, "second").0);
     let mut names = requests(&mut world, 0);
@@ -525,7 +495,7 @@ fn a_request_is_passed_on_once_and_keeps_its_name() {
 #[test]
 fn who_has_a_link_takes_the_place_of_who_has_none() {
     let (mut world, link) = asking();
-    let id = *world.snapshot(0).communities.keys().next().unwrap();
+    let id = world.community(0).0;
     for n in 0..64 {
         world.arrive(1, 0, made_up(id, n, &format!("made up {n}")).0);
         world.pass(1);
@@ -545,7 +515,7 @@ fn who_may_not_decide_decides_nothing() {
     world.connect(0, 3);
     world.ok(3, &format!("join {link}"));
     world.pass(1_000);
-    let id = *world.snapshot(0).communities.keys().next().unwrap();
+    let id = world.community(0).0;
     let dan = world.peers[3].node.account();
     let mut frame = Writer::new();
     frame.u8(1);
@@ -654,12 +624,7 @@ fn who_has_no_link_comes_in_only_where_the_rules_say_so() {
 #[test]
 fn requests_are_bounded_and_what_is_no_join_is_not_listed() {
     let (mut world, _) = asking();
-    let id = *world
-        .snapshot(0)
-        .communities
-        .keys()
-        .next()
-        .expect("a community");
+    let id = world.community(0).0;
     // Ben, who is a member, tells of many who never asked: each signed by nobody but itself.
     for n in 0..80_u64 {
         let mut rng = ChaCha8Rng::seed_from_u64(n);
@@ -758,7 +723,6 @@ fn who_claims_a_later_time_is_heard_no_earlier() {
 }
 
 fn general(world: &mut World) -> [u8; 32] {
-    let snapshot = world.snapshot(0);
-    let club = snapshot.communities.values().next().expect("a community");
+    let club = world.community(0).1;
     club.channels[0].channel.0
 }

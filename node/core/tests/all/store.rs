@@ -222,7 +222,7 @@ fn a_log_that_others_give_back_is_not_gone_on_with() {
 fn a_join_is_answered_when_a_crash_can_not_undo_it() {
     let (mut world, _) = World::club(&["ana", "ben"]);
     let invite = world.word(0, "invite club", "invite");
-    world.add("cem");
+    world.found("cem");
     world.peers[2].disk = Some(StorageError::Full("no space left".to_owned()));
     world.connect(0, 2);
     let command: Command = format!("join {invite}").parse().expect("a line");

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use alloquy_api::command::CommandId;
 use alloquy_api::reply::MessageView;
+use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, CommandError, Event, Reply, Snapshot};
 use alloquy_core::{
     GossipId, Input, Node, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write, found,
+    found_home,
 };
 use alloquy_ids::{CommunityId, MonoMs, NetworkKey, UnixMs};
 use bytes::Bytes;
@@ -49,6 +51,8 @@ pub(crate) struct World {
     pub(crate) now: Now,
     pub(crate) links: BTreeSet<(usize, usize)>,
     pub(crate) tamper: Option<Tamper>,
+    /// Frames to who is no node of this world: the sender, to whom, what.
+    pub(crate) outside: Vec<(usize, NetworkKey, Bytes)>,
     /// Everything that went over links, for canary searches and counts.
     pub(crate) wire: Vec<Bytes>,
     queue: VecDeque<(usize, usize, Packet)>,
@@ -60,6 +64,9 @@ pub(crate) const CLIENT: u64 = 1;
 
 /// Who has the recovery words kept in the store.
 pub(crate) const KEEPS_WORDS: &str = "keeper";
+
+/// A node whose name begins so is a home node.
+pub(crate) const HOME: &str = "home";
 
 const START: u64 = 1_800_000_000_000;
 
@@ -75,28 +82,50 @@ impl World {
             now,
             links: BTreeSet::new(),
             tamper: None,
+            outside: Vec::new(),
             wire: Vec::new(),
             queue: VecDeque::new(),
             gossip_count: 0,
         };
         for name in names {
-            world.add(name);
+            world.found(name);
         }
         world
     }
 
-    /// One more node, of a new account.
-    pub(crate) fn add(&mut self, name: &str) {
+    /// One more node with an account of its own, or a home node, connected to nobody.
+    pub(crate) fn found(&mut self, name: &str) {
         let seed = self.peers.len() as u64 * 1000 + 7;
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut founded = found(name, self.now, &mut rng).expect("a name of a few letters");
+        let mut founded = if name.starts_with(HOME) {
+            found_home(self.now, &mut rng)
+        } else {
+            found(name, self.now, &mut rng).expect("a name of a few letters")
+        };
         if name == KEEPS_WORDS {
             founded.keep_recovery_words();
         }
         let mut records = BTreeMap::new();
         apply(&mut records, &founded.writes);
-        let peer = start(records, [1; 32], self.now, seed + 1);
+        self.add_records(records);
+    }
+
+    /// One more node, with these records.
+    pub(crate) fn add_records(&mut self, records: BTreeMap<Bytes, Bytes>) {
+        let seed = self.peers.len() as u64 * 1000 + 8;
+        self.peers.push(start(records, [1; 32], self.now, seed));
+    }
+
+    /// A further node that starts from these first records.
+    pub(crate) fn add(&mut self, writes: &[Write]) -> usize {
+        let mut records = BTreeMap::new();
+        apply(&mut records, writes);
+        let seed = self.peers.len() as u64 * 1000 + 13;
+        let peer = start(records, [1; 32], self.now, seed);
         self.peers.push(peer);
+        let at = self.peers.len() - 1;
+        self.input(at, Input::Timeout);
+        at
     }
 
     /// Ends a node as a crash does and starts it from its records; `nonce` differs for a restored backup.
@@ -165,12 +194,13 @@ impl World {
                     }
                 }
             }
-            Output::Send(to, frame) => {
-                let to = self.peers.iter().position(|peer| peer.key == to);
-                if let Some(to) = to.filter(|to| self.linked(at, *to)) {
+            Output::Send(to, frame) => match self.peers.iter().position(|peer| peer.key == to) {
+                Some(to) if self.linked(at, to) => {
                     self.queue.push_back((at, to, Packet::Frame(frame)));
                 }
-            }
+                Some(_) => {}
+                None => self.outside.push((at, to, frame)),
+            },
             Output::Publish(topic, frame) => self.flood(at, at, topic, &frame),
             Output::Subscribe(topic) => drop(peer.topics.insert(topic)),
             Output::Unsubscribe(topic) => drop(peer.topics.remove(&topic)),
@@ -336,6 +366,16 @@ impl World {
 
     pub(crate) fn snapshot(&mut self, at: usize) -> Arc<Snapshot> {
         self.peers[at].node.snapshot(CLIENT)
+    }
+
+    /// The first community that a node shows, conversations apart.
+    pub(crate) fn community(&mut self, at: usize) -> (CommunityId, Arc<CommunitySnapshot>) {
+        let snapshot = self.snapshot(at);
+        let mut shown = snapshot.communities.iter();
+        let (id, community) = shown
+            .find(|(_, one)| one.direct.is_none())
+            .expect("a community");
+        (*id, Arc::clone(community))
     }
 
     pub(crate) fn history(&mut self, at: usize, channel: &str) -> Vec<MessageView> {

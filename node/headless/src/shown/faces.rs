@@ -1,9 +1,10 @@
 //! Forms of what windows ask for first and people may too: templates, invites before a join, recovery words.
 
 use alloquy_api::command::ChannelKind;
-use alloquy_api::reply::{InviteCardView, TemplateView};
+use alloquy_api::reply::{InviteCardView, NearbyView, TemplateView};
+use alloquy_ids::CommunityId;
 
-use super::one_line;
+use super::{Names, one_line};
 
 pub(super) fn templates(templates: &[TemplateView]) -> String {
     let mut lines = Vec::new();
@@ -24,6 +25,25 @@ pub(super) fn templates(templates: &[TemplateView]) -> String {
         let roles: Vec<_> = template.roles.iter().map(|role| one_line(role)).collect();
         lines.push(format!("    roles: {}", roles.join(", ")));
     }
+    lines.join("\n")
+}
+
+pub(super) fn nearby(nearby: &[NearbyView], announced: &[CommunityId], names: &Names) -> String {
+    let line = |view: &NearbyView| {
+        format!(
+            "{} ({}), {} members, announced by {}",
+            one_line(&view.name),
+            view.community,
+            view.members,
+            one_line(&view.member)
+        )
+    };
+    let mut lines: Vec<_> = nearby.iter().map(line).collect();
+    if lines.is_empty() {
+        lines.push("nobody on this network announces a community".to_owned());
+    }
+    let own = announced.iter().map(|id| names.community(*id));
+    lines.extend(own.map(|name| format!("announced by this node: {name}")));
     lines.join("\n")
 }
 

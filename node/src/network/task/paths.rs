@@ -1,7 +1,8 @@
 //! From a relay to a direct connection: looking for one, and moving a session to it.
 //!
-//! **Looking.** libp2p's DCUtR tries to punch a hole as soon as a connection through a relay stands. Beside it, and when
-//! it failed, the peer's own addresses are dialled again after a while: networks change.
+//! **Looking.** libp2p's DCUtR tries to punch a hole as soon as a connection through a relay stands, three times. When
+//! that failed, whoever called makes another circuit after a while, beside the one that carries the session, so that
+//! DCUtR begins anew, and the peer's own addresses are dialled again: networks change (`improve`).
 //!
 //! **Moving.** When a direct connection stands beside a relayed one, each side ends its stream on the relay after the last
 //! frame and opens another one on the direct connection. The reading side reads the first to its end before the
@@ -10,9 +11,9 @@
 
 use std::time::Duration;
 
-use libp2p::swarm::DialError;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::{PeerId, dcutr};
+use libp2p::swarm::{ConnectionId, DialError};
+use libp2p::{Multiaddr, PeerId, dcutr};
 use tokio::time::Instant;
 
 use super::Task;
@@ -23,10 +24,6 @@ use crate::network::address::is_circuit;
 pub(super) const MOVE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a relayed connection is kept after a move, for what is still in the air.
 const LINGER: Duration = Duration::from_secs(2);
-/// A direct way is looked for again after this, if punching a hole has not found one.
-pub(super) const FIRST_TRY: Duration = Duration::from_secs(20);
-/// The longest pause between two tries.
-const TRY_MAX: Duration = Duration::from_secs(600);
 
 impl Task {
     /// Moves a session's writing to a direct connection, if it goes through a relay and there is one.
@@ -54,7 +51,7 @@ impl Task {
         before.outgoing = None;
         session.draining = Some(before);
         session.move_until = Some(Instant::now() + MOVE_LIMIT);
-        session.improve.at = None;
+        session.improve.found(None);
         session.improve.failure = None;
         tracing::debug!(%peer, "a session moves from a relay to a direct connection");
     }
@@ -74,7 +71,7 @@ impl Task {
             && reads_direct;
         if moved {
             session.move_until = None;
-            session.improve.at = Some(Instant::now() + LINGER);
+            session.improve.found(Some(Instant::now() + LINGER));
         }
         self.tell_paths(peer);
     }
@@ -94,12 +91,13 @@ impl Task {
         let due: Vec<PeerId> = self
             .sessions
             .iter()
-            .filter(|(_, session)| session.improve.at.is_some_and(|at| at <= now))
+            .filter(|(_, session)| session.improve.is_due(now))
             .map(|(peer, _)| *peer)
             .collect();
         for peer in due {
             self.improve(peer, now);
         }
+        self.end_circuits(now);
     }
 
     fn improve(&mut self, peer: PeerId, now: Instant) {
@@ -107,7 +105,7 @@ impl Task {
             return;
         };
         if !session.only_relayed() {
-            session.improve.at = None;
+            session.improve.found(None);
             if session.is_relayed(session.writer.connection) || session.draining.is_some() {
                 return;
             }
@@ -117,23 +115,57 @@ impl Task {
             }
             return;
         }
-        let tries = session.improve.tries;
-        session.improve.tries = tries.saturating_add(1);
-        let pause = FIRST_TRY
-            .saturating_mul(3_u32.saturating_pow(tries))
-            .min(TRY_MAX);
-        session.improve.at = Some(now + pause);
+        session.improve.tried(now);
+        // Who was called does not know whether that relay keeps a place for the peer too.
+        let mut circuits = session.connections.iter().filter(|path| path.dialled);
+        if let Some(circuit) = circuits.next().map(|path| path.remote.clone())
+            && let Some(connection) = self.try_way(peer, vec![circuit])
+            && let Some(session) = self.sessions.get_mut(&peer)
+        {
+            session.improve.circuit(connection, now);
+        }
         let mut addresses = self.redial.addresses(&peer);
         addresses.retain(|address| !is_circuit(address));
-        if addresses.is_empty() {
-            return;
+        if !addresses.is_empty() {
+            self.try_way(peer, addresses);
         }
+    }
+
+    /// Dials a peer that is connected already.
+    fn try_way(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) -> Option<ConnectionId> {
         let options = DialOpts::peer_id(peer)
             .condition(PeerCondition::Always)
             .addresses(addresses)
             .build();
-        if let Err(error) = self.swarm.dial(options) {
-            tracing::debug!(%peer, %error, "a direct way was not tried");
+        let connection = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => Some(connection),
+            Err(error) => {
+                tracing::debug!(%peer, %error, "a better way was not tried");
+                None
+            }
+        }
+    }
+
+    /// Closes circuits whose punches have had their time, but for those that have come to carry a session.
+    fn end_circuits(&mut self, now: Instant) {
+        let mut over = Vec::new();
+        for session in self.sessions.values_mut() {
+            let connection = session.improve.over(now);
+            over.extend(connection.filter(|connection| !session.uses(*connection)));
+        }
+        for connection in over {
+            self.swarm.close_connection(connection);
+        }
+    }
+
+    /// An address of this machine came or went: what failed may work now.
+    pub(super) fn look_for_ways_anew(&mut self) {
+        let now = Instant::now();
+        for session in self.sessions.values_mut() {
+            if session.only_relayed() {
+                session.improve.changed(now);
+            }
         }
     }
 

@@ -102,7 +102,7 @@ impl Task {
                 self.swarm.behaviour_mut().limits.remove_peer_id(&peer);
             }
         }
-        self.tell_reach();
+        self.tell_listen();
     }
 
     fn reserve(&mut self, peer: PeerId, now: Instant) {
@@ -155,6 +155,9 @@ impl Task {
         }
         self.dials.hurry(&peer, now);
         let addresses = address::texts_of(&info.listen_addrs);
+        if let Some(session) = self.sessions.get_mut(&peer) {
+            session.improve.peer_is_at(&info.listen_addrs, now);
+        }
         if let Some(session) = self.sessions.get(&peer)
             && !addresses.is_empty()
         {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::Task;
 use crate::network::frames::{self, Outgoing, ReadError};
+use crate::network::improve::Improve;
 use crate::network::pulse::{Beat, Pulse};
 use crate::network::relays::Held;
 use crate::network::streams::Incoming;
@@ -28,6 +29,8 @@ pub(super) struct Path {
     /// The remote address; of a connection that came through a relay, the relay's.
     pub(super) remote: Multiaddr,
     pub(super) relayed: bool,
+    /// We have called, so that it leads to a place which a relay keeps for the peer.
+    pub(super) dialled: bool,
     pulse: Pulse,
 }
 
@@ -59,6 +62,8 @@ pub(super) struct Session {
     pub(super) key: NetworkKey,
     /// Oldest first.
     pub(super) connections: Vec<Path>,
+    /// It is on the local network, as the core was told.
+    pub(super) near: bool,
     pub(super) writer: Writing,
     /// The writer before, on a relayed connection, until its last frame is out.
     pub(super) draining: Option<Writing>,
@@ -67,19 +72,8 @@ pub(super) struct Session {
     pub(super) next: Option<(ConnectionId, Stream)>,
     /// When a move to another connection must be over.
     pub(super) move_until: Option<Instant>,
-    /// When a better way is looked for again, and how often it was.
+    /// When a better way is looked for again, and what is known of it.
     pub(super) improve: Improve,
-}
-
-/// When a better way than a relay is looked for.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Improve {
-    pub(super) at: Option<Instant>,
-    pub(super) tries: u32,
-    /// Why the last try failed.
-    pub(super) failure: Option<String>,
-    /// Both sides have punched a hole: direct connections came through it.
-    pub(super) punched: bool,
 }
 
 impl Session {
@@ -95,6 +89,21 @@ impl Session {
 
     pub(super) fn path(&self, connection: ConnectionId) -> Option<&Path> {
         self.connections.iter().find(|path| path.id == connection)
+    }
+
+    /// Whether frames go over a connection, or will.
+    pub(super) fn uses(&self, connection: ConnectionId) -> bool {
+        let writers = [Some(&self.writer), self.draining.as_ref()];
+        let mut writers = writers.into_iter().flatten();
+        writers.any(|writer| writer.connection == connection)
+            || self
+                .reader
+                .as_ref()
+                .is_some_and(|one| one.connection == connection)
+            || self
+                .next
+                .as_ref()
+                .is_some_and(|(next, _)| *next == connection)
     }
 
     /// Whether all ways lead through relays.
@@ -185,12 +194,14 @@ impl Task {
             id: connection,
             remote,
             relayed,
+            dialled: endpoint.is_dialer(),
             pulse: Pulse::new(Instant::now()),
         };
         let held = || Held {
             id: connection,
             remote: path.remote.clone(),
             relayed,
+            dialled: path.dialled,
         };
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.connections.push(path);
@@ -213,12 +224,13 @@ impl Task {
         let writer = self.write_on(peer, number, path.id);
         let mut improve = Improve::default();
         if path.relayed {
-            improve.at = Some(Instant::now() + super::paths::FIRST_TRY);
+            improve.begin(Instant::now());
         }
         let session = Session {
             number,
             key,
             connections: vec![path],
+            near: false,
             writer,
             draining: None,
             reader: None,
@@ -242,6 +254,7 @@ impl Task {
             id: held.id,
             remote: held.remote,
             relayed: held.relayed,
+            dialled: held.dialled,
             pulse: Pulse::new(Instant::now()),
         });
         let Some(first) = paths.next() else { return };
@@ -330,7 +343,8 @@ impl Task {
     }
 
     /// Tells the ways to a peer, the one that frames take first.
-    pub(super) fn tell_paths(&self, peer: PeerId) {
+    pub(super) fn tell_paths(&mut self, peer: PeerId) {
+        self.tell_near(peer);
         let Some(key) = address::key_of(&peer) else {
             return;
         };
@@ -368,6 +382,21 @@ impl Task {
             state.ways.insert(key, way.clone());
             before != (Some(texts), trip, Some(way))
         });
+    }
+
+    /// Tells the core whether a peer is on the local network: by the address of a connection, or because mDNS, which
+    /// no router passes on, has found it there.
+    fn tell_near(&mut self, peer: PeerId) {
+        let Some(session) = self.sessions.get_mut(&peer) else {
+            return;
+        };
+        let found = self.redial.found(&peer);
+        let mut direct = session.connections.iter().filter(|path| !path.relayed);
+        let near = direct.any(|path| address::is_near(&path.remote, found));
+        if session.near != near {
+            session.near = near;
+            self.outbox.push_back(Input::PeerNear(session.key, near));
+        }
     }
 
     /// Closes all connections with a peer; the session ends when the last one is closed.

@@ -177,12 +177,16 @@ impl Task {
                     self.tell_listen();
                 } else if !is_circuit(&address) {
                     self.listen.insert(address);
+                    self.look_for_ways_anew();
                     self.tell_listen();
                 }
             }
             SwarmEvent::ExpiredListenAddr { address, .. } => {
                 self.listen.remove(&address);
                 self.forget_reach(&address);
+                if !is_circuit(&address) {
+                    self.look_for_ways_anew();
+                }
                 self.tell_listen();
             }
             SwarmEvent::ListenerClosed {
@@ -211,25 +215,37 @@ impl Task {
     }
 
     /// Tells the own addresses: where we listen, what others have seen to be us, and the ways through relays; first those
-    /// that are of most use.
+    /// that are of most use. The core, which makes links of them, hears of ways that will soon stand, too.
     pub(super) fn tell_listen(&mut self) {
         let own = *self.swarm.local_peer_id();
         let all = self.listen.iter().chain(self.reach.external()).cloned();
         let all = all.chain(self.relays.held());
-        let texts: Vec<String> = mixed(all.filter(|address| !is_link_local(address)))
-            .into_iter()
-            .map(|address| address.with(Protocol::P2p(own)).to_string())
-            .collect();
+        let all: Vec<_> = all.filter(|address| !is_link_local(address)).collect();
+        let expected = match self.reach.needs_no_relay(&self.listen) {
+            true => Vec::new(),
+            false => self.relays.expected(),
+        };
+        let texts = |all: Vec<Multiaddr>| -> Vec<String> {
+            let ordered = mixed(all).into_iter();
+            ordered
+                .map(|address| address.with(Protocol::P2p(own)).to_string())
+                .collect()
+        };
+        let (stand, soon) = (texts(all.clone()), texts([all, expected].concat()));
         self.tell_reach();
-        if self.state.borrow().listen == texts {
+        self.state.send_if_modified(|state| {
+            let changed = state.listen != stand;
+            state.listen = stand;
+            changed
+        });
+        if self.told == soon {
             return;
         }
-        self.state
-            .send_modify(|state| state.listen.clone_from(&texts));
+        self.told.clone_from(&soon);
         // The list replaces the earlier one, so only the last one needs to wait.
         self.outbox
             .retain(|input| !matches!(input, Input::ListenAddresses(_)));
-        self.outbox.push_back(Input::ListenAddresses(texts));
+        self.outbox.push_back(Input::ListenAddresses(soon));
     }
 }
 

@@ -105,6 +105,36 @@ async fn a_place_is_reserved_and_told_and_frames_go_through_the_relay() {
     );
 }
 
+/// A link that is made in the first second must name the way through the relay.
+#[tokio::test]
+async fn a_way_through_a_named_relay_is_told_before_it_stands_and_not_after_it_failed() {
+    // It takes connections and says nothing, so that the place is under way until the handshake's time is over.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = libp2p::PeerId::random();
+    let relay = format!("/ip4/127.0.0.1/tcp/{}", silent.local_addr().unwrap().port());
+    let config = NetworkConfig {
+        listen: vec![QUIC.parse().unwrap()],
+        relays: vec![format!("{relay}/p2p/{peer}").parse().unwrap()],
+        ..NetworkConfig::new(Zeroizing::new([1; 32]))
+    };
+    let mut ana = Network::start(config).await.unwrap();
+    let told = |addresses: &[String]| {
+        let circuit = format!("{relay}/p2p/{peer}/p2p-circuit/p2p/");
+        addresses.iter().any(|text| text.starts_with(&circuit))
+    };
+    let first = next(&mut ana, "own addresses", |input| match input {
+        Input::ListenAddresses(addresses) => Some(addresses),
+        _ => None,
+    });
+    assert!(told(&first.await), "the place is under way");
+    assert!(!told(&ana.state().borrow().listen), "it does not stand");
+    next(&mut ana, "that nothing came of it", |input| match input {
+        Input::ListenAddresses(addresses) => (!told(&addresses)).then_some(()),
+        _ => None,
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn when_a_relay_dies_another_one_takes_its_place() {
     let relays = [relay(51).await, relay(52).await, relay(53).await];

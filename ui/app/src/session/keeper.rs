@@ -5,13 +5,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alloquy_api::limits::NAME_BYTES_MAX;
+use alloquy_api::personal::LinkStep;
 use alloquy_api::{Command, CommandError, CommandId, ErrorCode, Event};
 use alloquy_node::data_dir::DataDir;
 use alloquy_node::vault::{self, KeyOrigin, VaultError};
-use alloquy_node::{NodeConfig, Passphrase, RunError};
-use alloquy_ui::model::{About, Failure};
+use alloquy_node::{
+    InitError, Initialised, NodeConfig, OtherDevices, Passphrase, Recovering, RunError,
+};
+use alloquy_ui::model::{About, Failure, Return};
 use alloquy_ui::{AskId, Phase};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use zeroize::Zeroizing;
 
 use super::link::{self, Link};
 use super::{Mode, Order, ended};
@@ -24,11 +29,69 @@ const UNDER_WAY_LIMIT: Duration = Duration::from_secs(2);
 /// What comes next.
 enum Stage {
     FirstRun { error: Option<String> },
+    Returning(Comeback),
     Locked { wrong: bool },
     Start,
     Serve(Link),
     Failed(Failure),
     End,
+}
+
+/// How an account that exists already comes to this data directory.
+enum Comeback {
+    /// By the code that another device shows.
+    Link(String),
+    /// By its recovery words.
+    Words {
+        words: Zeroizing<String>,
+        what: Recovering,
+    },
+}
+
+impl Comeback {
+    const fn by(&self) -> Return {
+        match self {
+            Self::Link(_) => Return::Link,
+            Self::Words { .. } => Return::Words,
+        }
+    }
+
+    async fn come(
+        self,
+        config: &NodeConfig,
+        steps: &watch::Sender<LinkStep>,
+    ) -> Result<Initialised, InitError> {
+        match self {
+            Self::Link(code) => alloquy_node::link(config, &code, &device_name(), steps).await,
+            Self::Words { words, what } => {
+                alloquy_node::restore(config, &words, &what, steps).await
+            }
+        }
+    }
+}
+
+/// Whom a recovery asks: what was typed may name several, with spaces between.
+fn recovering(from: &str, ends_others: bool) -> Recovering {
+    Recovering {
+        from: from.split_whitespace().map(str::to_owned).collect(),
+        others: if ends_others {
+            OtherDevices::Revoke
+        } else {
+            OtherDevices::Keep
+        },
+    }
+}
+
+/// What the new device is called until somebody names it: as the computer is.
+fn device_name() -> String {
+    let name = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let name: String = name
+        .trim()
+        .chars()
+        .filter(|letter| !letter.is_control())
+        .collect();
+    let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX;
+    if fits { name } else { "computer".to_owned() }
 }
 
 /// Goes through the stages.
@@ -49,6 +112,7 @@ impl Keeper {
         loop {
             stage = match stage {
                 Stage::FirstRun { error } => self.first_run(error).await,
+                Stage::Returning(how) => self.returning(how).await,
                 Stage::Locked { wrong } => self.locked(wrong).await,
                 Stage::Start => self.start().await,
                 Stage::Serve(link) => self.serve(link).await,
@@ -68,9 +132,20 @@ impl Keeper {
         let name = loop {
             match self.orders.recv().await {
                 Some(Order::CreateAccount(name)) => break name,
+                Some(Order::LinkDevice(code)) => return Stage::Returning(Comeback::Link(code)),
+                Some(Order::Restore {
+                    words,
+                    from,
+                    ends_others,
+                }) => {
+                    return Stage::Returning(Comeback::Words {
+                        words: Zeroizing::new(words),
+                        what: recovering(&from, ends_others),
+                    });
+                }
                 Some(Order::Submit(ask, _)) => self.refuse(ask),
-                Some(Order::Unlock(_) | Order::Restart) => {}
                 Some(Order::Close) | None => return Stage::End,
+                Some(_) => {}
             }
         };
         let Mode::Own(config) = &self.mode else {
@@ -90,6 +165,48 @@ impl Keeper {
         }
     }
 
+    /// An account that exists already comes here. Leaving it drops what is under way.
+    async fn returning(&mut self, how: Comeback) -> Stage {
+        let Mode::Own(config) = &self.mode else {
+            return Stage::Start;
+        };
+        let config = config.clone();
+        let by = how.by();
+        let (steps, mut told) = watch::channel(LinkStep::Waiting);
+        let enter = |step| Phase::Returning { by, step };
+        self.desk.enter(enter(LinkStep::Waiting));
+        let came = how.come(&config, &steps);
+        tokio::pin!(came);
+        let why = loop {
+            tokio::select! {
+                came = &mut came => match came {
+                    Ok(_) => return Stage::Start,
+                    Err(error) => break error.to_string(),
+                },
+                // The sender lives as long as this loop.
+                Ok(()) = told.changed() => {
+                    let step = told.borrow_and_update().clone();
+                    self.desk.enter(enter(step));
+                }
+                order = self.orders.recv() => match order {
+                    Some(Order::StopLinking) => return Stage::FirstRun { error: None },
+                    Some(Order::Submit(ask, _)) => self.refuse(ask),
+                    Some(Order::Close) | None => return Stage::End,
+                    Some(_) => {}
+                },
+            }
+        };
+        self.desk.enter(enter(LinkStep::Failed(why)));
+        loop {
+            match self.orders.recv().await {
+                Some(Order::StopLinking) => return Stage::FirstRun { error: None },
+                Some(Order::Submit(ask, _)) => self.refuse(ask),
+                Some(Order::Close) | None => return Stage::End,
+                Some(_) => {}
+            }
+        }
+    }
+
     async fn locked(&mut self, wrong: bool) -> Stage {
         self.desk.enter(Phase::Locked { wrong });
         loop {
@@ -101,8 +218,8 @@ impl Keeper {
                     return Stage::Start;
                 }
                 Some(Order::Submit(ask, _)) => self.refuse(ask),
-                Some(Order::CreateAccount(_) | Order::Restart) => {}
                 Some(Order::Close) | None => return Stage::End,
+                Some(_) => {}
             }
         }
     }
@@ -120,8 +237,8 @@ impl Keeper {
                 },
                 order = self.orders.recv() => match order {
                     Some(Order::Submit(ask, _)) => self.refuse(ask),
-                    Some(Order::CreateAccount(_) | Order::Unlock(_) | Order::Restart) => {}
                     Some(Order::Close) | None => return Stage::End,
+                    Some(_) => {}
                 },
             }
         }
@@ -136,11 +253,11 @@ impl Keeper {
             tokio::select! {
                 order = self.orders.recv() => match order {
                     Some(Order::Submit(ask, command)) => self.submit(&mut link, &mut asks, ask, command),
-                    Some(Order::CreateAccount(_) | Order::Unlock(_) | Order::Restart) => {}
                     Some(Order::Close) | None => {
                         self.finish(link, asks).await;
                         return Stage::End;
                     }
+                    Some(_) => {}
                 },
                 () = link.changed() => {}
             }
@@ -211,8 +328,8 @@ impl Keeper {
             match self.orders.recv().await {
                 Some(Order::Restart) => return Stage::Start,
                 Some(Order::Submit(ask, _)) => self.refuse(ask),
-                Some(Order::CreateAccount(_) | Order::Unlock(_)) => {}
                 Some(Order::Close) | None => return Stage::End,
+                Some(_) => {}
             }
         }
     }
@@ -249,6 +366,7 @@ fn about(mode: &Mode) -> About {
             store_bytes: std::fs::metadata(dir.store()).map_or(0, |metadata| metadata.len()),
             sealed_by: sealed_by(&dir).to_owned(),
             attached,
+            tray: false,
         }
     };
     match mode {
@@ -260,6 +378,7 @@ fn about(mode: &Mode) -> About {
             store_bytes: 0,
             sealed_by: "nothing: it is gone when the window closes".to_owned(),
             attached: false,
+            tray: false,
         },
     }
 }

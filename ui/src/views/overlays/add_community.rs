@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use alloquy_api::command::ChannelKind;
 use alloquy_api::limits::NAME_BYTES_MAX;
+use alloquy_api::personal::PersonalCommand;
 use alloquy_api::reply::{InviteCardView, TemplateView};
 use egui::{Frame, Margin, Ui, Vec2};
 use lucide_icons::Icon;
@@ -11,18 +12,21 @@ use lucide_icons::Icon;
 use super::spans::{Until, until};
 use crate::action::Action;
 use crate::model::Phase;
-use crate::state::{AddTab, Pasted, pasted};
+use crate::state::{AddTab, Overlay, Pasted, pasted};
 use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
     Card, End, Field, Sheet, Tone, Weight, card, community_icon, entered, field, key_words, label,
-    link_button, notice, over_limit, paint_icon, refocus, segments, sheet, under_way, wide_button,
+    link_button, notice, over_limit, paint_icon, refocus, section, segments, sheet, under_way,
+    wide_button,
 };
 use crate::words::say;
 
 /// Channels of a template that are named on its card: a line and a half.
 const CHANNELS_NAMED: usize = 6;
+/// Communities nearby that are shown: as many as a node holds of its neighbours.
+const NEARBY_SHOWN_MAX: usize = 64;
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     let words = Sheet {
@@ -92,11 +96,62 @@ fn join(view: &mut View<'_>, ui: &mut Ui) {
     }
     match judged {
         Pasted::Link(link) => what_it_says(view, ui, &link),
+        Pasted::Contact(link) => contact(view, ui, link),
         Pasted::Empty => {
             let about = say::invite_paste();
             label(ui, about, font::secondary(), palette.text_dim);
         }
         Pasted::Wrong(_) => {}
+    }
+    nearby(view, ui);
+}
+
+/// What others announce on this network.
+fn nearby(view: &mut View<'_>, ui: &mut Ui) {
+    let palette = theme::palette(ui);
+    let all = Arc::clone(&view.model.snapshot.nearby);
+    let by_link = matches!(pasted(&view.state.forms.link), Pasted::Link(_));
+    if all.is_empty() || by_link {
+        return;
+    }
+    section(ui, say::nearby_title());
+    if let Some(why) = view.state.forms.join_error.clone() {
+        notice(ui, Weight::Bad, &why);
+    }
+    for one in all.iter().take(NEARBY_SHOWN_MAX) {
+        let name = text::name(&one.name);
+        if view.model.snapshot.requested.contains_key(&one.community) {
+            notice(ui, Weight::Info, &say::nearby_asked(&name));
+            continue;
+        }
+        let member = text::name(&one.member);
+        let words = Card {
+            icon: Icon::Radio,
+            title: &say::nearby_ask(&name),
+            about: &say::nearby_about(one.members.into(), member),
+            end: End::Leads,
+            first: false,
+        };
+        if card(ui, words).clicked() && !view.state.forms.joining {
+            view.act(Action::JoinNearby(one.community));
+        }
+    }
+    if view.state.forms.joining {
+        under_way(ui, say::nearby_asking());
+    }
+    label(ui, say::nearby_word(), font::secondary(), palette.text_dim);
+}
+
+/// A contact link stands where an invite is expected: it opens a conversation.
+fn contact(view: &mut View<'_>, ui: &mut Ui, link: String) {
+    let palette = theme::palette(ui);
+    label(ui, say::contact_is_one(), font::message(), palette.text);
+    super::personal::fault(view, ui, &Overlay::AddCommunity);
+    if view.state.personal.busy == Some(Overlay::AddCommunity) {
+        return under_way(ui, say::contact_adding());
+    }
+    if wide_button(ui, Tone::Primary, say::contact_add_now(), Ok(())).clicked() {
+        super::personal::order(view, PersonalCommand::ContactAdd { link });
     }
 }
 

@@ -4,7 +4,7 @@ mod audit;
 mod branch;
 mod channels;
 mod invites;
-mod line;
+pub(super) mod line;
 mod moderation;
 mod overview;
 mod overwrite;

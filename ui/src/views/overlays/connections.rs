@@ -1,7 +1,10 @@
 //! How this computer reaches others: a sentence first, then each person, then what helps when asking for help.
 
+mod reach;
+
 use std::fmt::Write as _;
 
+use alloquy_api::reach::ReachView;
 use alloquy_api::snapshot::{ConnectionView, PathKind};
 use alloquy_ids::UnixMs;
 use egui::{Color32, Frame, Margin, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
@@ -41,6 +44,8 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
             let words = say::connections_others(others as u64);
             label(ui, &words, font::secondary(), palette.text_dim);
         }
+        reach::advice(connections, ui);
+        reach::show(connections, ui);
         ui.add_space(space::S);
         addresses(view, ui);
         ui.add_space(space::S);
@@ -130,7 +135,7 @@ fn people(view: &View<'_>, ui: &mut Ui) {
     section(ui, say::people());
     ui.spacing_mut().item_spacing.y = 2.0;
     for peer in known().take(ROWS_MAX) {
-        person(ui, peer, view.model.clock.now);
+        person(ui, peer, &connections.reach, view.model.clock.now);
     }
     let more = known().count().saturating_sub(ROWS_MAX);
     if more > 0 {
@@ -145,17 +150,7 @@ fn people(view: &View<'_>, ui: &mut Ui) {
     ui.spacing_mut().item_spacing.y = space::S;
 }
 
-/// The way to a peer, in plain words.
-fn path_words(path: PathKind) -> &'static str {
-    match path {
-        PathKind::Loopback => say::path_loopback(),
-        PathKind::Local => say::path_local(),
-        PathKind::Direct => say::path_direct(),
-        PathKind::Relayed => say::path_relayed(),
-    }
-}
-
-fn person(ui: &mut Ui, peer: &ConnectionView, now: UnixMs) {
+fn person(ui: &mut Ui, peer: &ConnectionView, reach: &ReachView, now: UnixMs) {
     let palette = theme::palette(ui);
     let name = peer.name.as_deref().map_or_else(
         || {
@@ -166,8 +161,8 @@ fn person(ui: &mut Ui, peer: &ConnectionView, now: UnixMs) {
         text::name,
     );
     let (way, color) = match peer.path {
-        Some(PathKind::Relayed) => (path_words(PathKind::Relayed).to_owned(), palette.warn),
-        Some(path) => (path_words(path).to_owned(), palette.ok),
+        Some(PathKind::Relayed) => (reach::way(peer, PathKind::Relayed, reach), palette.warn),
+        Some(path) => (reach::way(peer, path, reach), palette.ok),
         None => (
             say::connections_last_seen(ago(now, peer.seen)),
             palette.text_faint,
@@ -205,7 +200,10 @@ fn person(ui: &mut Ui, peer: &ConnectionView, now: UnixMs) {
     let left = rect.left() + left;
     let top = rect.center().y - height / 2.0;
     let second = top + title.size().y;
-    let dot = egui::pos2(left + 4.0, second + below.size().y / 2.0);
+    let dot = egui::pos2(
+        left + 4.0,
+        second + below.rows.first().map_or(0.0, |row| row.rect().center().y),
+    );
     ui.painter()
         .galley(egui::pos2(left, top), title, palette.text_strong);
     ui.painter().circle_filled(dot, 4.0, color);
@@ -344,7 +342,7 @@ fn transport(address: &str) -> String {
 }
 
 /// How this node reaches others, in a few words, and the colour of it.
-pub(in crate::views) fn connection_words(model: &Model, palette: &Palette) -> (String, Color32) {
+pub(crate) fn connection_words(model: &Model, palette: &Palette) -> (String, Color32) {
     let waiting = model.snapshot.waiting;
     match reached(model) {
         (0, 0) if waiting > 0 => (say::chip_waiting(waiting.into()), palette.warn),

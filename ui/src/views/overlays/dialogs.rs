@@ -66,7 +66,10 @@ pub(super) fn leave(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
     let mut close = false;
     close |= keyed_sheet(ui, "leave", words, |ui| {
         let palette = theme::palette(ui);
-        let about = say::leave_about();
+        let about = match view.model.kind(id) {
+            Some(_) => say::group_leave_about(),
+            None => say::leave_about(),
+        };
         label(ui, about, font::message(), palette.text);
         match steps(ui, (Tone::Danger, say::leave()), Ok(())) {
             Pressed::Step => view.act(Action::Leave(id)),

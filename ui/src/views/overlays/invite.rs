@@ -1,8 +1,7 @@
 //! Inviting people: a link at once, to copy or to scan.
 
 use alloquy_ids::{CommunityId, UnixMs};
-use egui::{Color32, Frame, Margin, Mesh, Rect, Role, Sense, Ui, Vec2, WidgetInfo};
-use qrcode::{EcLevel, QrCode};
+use egui::{Frame, Margin, Role, Sense, Ui, Vec2, WidgetInfo};
 
 use super::spans::{Until, until};
 use crate::action::Action;
@@ -11,13 +10,11 @@ use crate::text;
 use crate::theme::{self, font, radius, space};
 use crate::views::View;
 use crate::widgets::{
-    Sheet, Tone, Weight, button, keyed_sheet, label, line, link_button, notice, refocus, segments,
-    under_way, wide_button,
+    Sheet, Tone, Weight, button, keyed_sheet, label, line, link_button, notice, qr, refocus,
+    segments, under_way, wide_button,
 };
 use crate::words::{Text, say};
 
-/// Modules left light around the code (ISO/IEC 18004, 5.3.8): cameras find it by them.
-const QUIET: usize = 4;
 /// Side of the code where there is room, in points.
 const QR_SIDE: f32 = 264.0;
 /// Uses that are offered.
@@ -27,34 +24,6 @@ const USES: [(Option<u32>, Text); 4] = [
     (Some(10), || "10"),
     (Some(50), || "50"),
 ];
-
-/// The picture of a link, made anew only when the link changes.
-#[derive(Debug, Default)]
-pub(crate) struct QrPicture {
-    of: String,
-    /// Modules of a side, and which of them are dark; `None`: the link is too long for any code.
-    modules: Option<(usize, Vec<bool>)>,
-}
-
-impl QrPicture {
-    fn make(&mut self, link: &str) {
-        if self.of == link {
-            return;
-        }
-        link.clone_into(&mut self.of);
-        // The lowest level of correction: on a screen nothing is scratched, and the link is long.
-        let code = QrCode::with_error_correction_level(link, EcLevel::L).ok();
-        self.modules = code.map(|code| (code.width(), dark(&code)));
-    }
-}
-
-fn dark(code: &QrCode) -> Vec<bool> {
-    let colors = code.to_colors();
-    colors
-        .into_iter()
-        .map(|color| color == qrcode::Color::Dark)
-        .collect()
-}
 
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {
     let name = view
@@ -104,18 +73,14 @@ fn link(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
     label(ui, about, font::message(), palette.text);
     copy_row(view, ui, made);
     let side = QR_SIDE.min(ui.available_width());
-    view.state.qr.make(&made.link);
     ui.add_space(space::XS);
-    if let Some((width, modules)) = &view.state.qr.modules {
-        ui.vertical_centered(|ui| {
-            picture(ui, side, *width, modules);
-            let hint = say::link_scan();
-            label(ui, hint, font::secondary(), palette.text_dim);
-        });
-    } else {
-        let why = say::link_no_picture();
-        notice(ui, Weight::Info, why);
-    }
+    let hint = say::link_scan();
+    qr(
+        ui,
+        &mut view.state.qr,
+        (&made.link, say::link_picture()),
+        (side, hint),
+    );
     let end = match until(view.model.clock.now, expiry_of(view, made)) {
         Until::Never => say::link_ends_never().to_owned(),
         Until::Past => say::link_ended().to_owned(),
@@ -136,6 +101,16 @@ fn expiry_of(view: &View<'_>, made: &InviteMade) -> Option<UnixMs> {
 
 /// The link on one line, and the button that copies it.
 fn copy_row(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
+    link_row(view, ui, (&made.link, say::link_spoken()), made.copied);
+}
+
+/// A link on one line, read out by a name, and the button that copies it.
+pub(super) fn link_row(
+    view: &mut View<'_>,
+    ui: &mut Ui,
+    (link, spoken): (&str, &str),
+    copied: bool,
+) {
     let palette = theme::palette(ui);
     Frame::new()
         .fill(palette.field)
@@ -145,54 +120,24 @@ fn copy_row(view: &mut View<'_>, ui: &mut Ui, made: &InviteMade) {
             let right = egui::Layout::right_to_left(egui::Align::Center);
             let row = Vec2::new(ui.available_width(), theme::ROW_HEIGHT);
             ui.allocate_ui_with_layout(row, right, |ui| {
-                let word = if made.copied {
+                let word = if copied {
                     say::link_copied()
                 } else {
                     say::copy()
                 };
                 if button(ui, Tone::Primary, word, Ok(())).clicked() {
-                    view.act(Action::Copy(made.link.clone()));
+                    view.act(Action::Copy(link.to_owned()));
                 }
                 let room = ui.available_width() - space::S;
-                let galley = line(ui, &made.link, font::code(), palette.text, room);
+                let galley = line(ui, link, font::code(), palette.text, room);
                 let size = Vec2::new(ui.available_width(), theme::ROW_HEIGHT);
                 let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
-                response.widget_info(|| WidgetInfo::labeled(Role::Label, true, say::link_spoken()));
+                response.widget_info(|| WidgetInfo::labeled(Role::Label, true, spoken));
                 let y = rect.center().y - galley.size().y / 2.0;
                 let at = egui::pos2(rect.left() + space::S, y);
                 ui.painter().galley(at, galley, palette.text);
             });
         });
-}
-
-/// The code, dark on white in both themes: cameras expect that.
-fn picture(ui: &mut Ui, side: f32, width: usize, modules: &[bool]) {
-    let scale = ui.ctx().pixels_per_point();
-    let all = (width + 2 * QUIET) as f32;
-    // Whole pixels, so that every module is as wide as the next.
-    let module = ((side * scale / all).floor().max(1.0)) / scale;
-    let (rect, response) = ui.allocate_exact_size(Vec2::splat(module * all), Sense::hover());
-    let name = say::link_picture();
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
-    let snap = |value: f32| (value * scale).round() / scale;
-    let origin = egui::pos2(snap(rect.left()), snap(rect.top()));
-    let white = Rect::from_min_size(origin, rect.size());
-    ui.painter()
-        .rect_filled(white, radius::CARD, Color32::WHITE);
-    let mut mesh = Mesh::default();
-    for (y, row) in modules.chunks(width.max(1)).enumerate() {
-        let mut x = 0;
-        while x < row.len() {
-            let run = row[x..].iter().take_while(|dark| **dark).count();
-            if run > 0 {
-                let at = Vec2::new((x + QUIET) as f32, (y + QUIET) as f32) * module;
-                let size = Vec2::new(run as f32, 1.0) * module;
-                mesh.add_colored_rect(Rect::from_min_size(origin + at, size), Color32::BLACK);
-            }
-            x += run.max(1);
-        }
-    }
-    ui.painter().add(mesh);
 }
 
 /// How long and for how many the link is good. Another choice makes another link, and takes back the one that
@@ -228,22 +173,5 @@ fn options(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
             view.act(Action::RevokeInvite(before.community, before.id));
         }
         make(view, id);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_link_has_a_picture_and_one_that_no_code_holds_has_none() {
-        let mut picture = QrPicture::default();
-        picture.make(&format!("alloquy://join/{}", "a".repeat(900)));
-        let (width, modules) = picture.modules.as_ref().expect("2,953 bytes are the most");
-        assert_eq!(modules.len(), width * width);
-        // The three corners that a camera looks for are dark.
-        assert!(modules[0] && modules[width - 1] && modules[width * (width - 1)]);
-        picture.make(&format!("alloquy://join/{}", "a".repeat(3_000)));
-        assert!(picture.modules.is_none());
     }
 }

@@ -5,6 +5,7 @@ mod may;
 use alloquy_api::Command;
 use alloquy_api::command::{AccountRef, CommunityRef, RoleRef};
 use alloquy_api::limits::REASON_BYTES_MAX;
+use alloquy_api::personal::PersonalCommand;
 use alloquy_api::reply::{MemberView, RoleView};
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_ids::{AccountId, CommunityId};
@@ -55,9 +56,49 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, account: A
             section(ui, say::seen_title());
             availability::choices(view, ui);
         } else {
-            menu(view, ui, id, (&community, member));
+            write_to(view, ui, id, member);
+            if community.direct.is_none() {
+                menu(view, ui, id, (&community, member));
+            }
         }
     })
+}
+
+/// What one may do with somebody anywhere: write, compare words, block; in a group, take out.
+fn write_to(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, member: &MemberView) {
+    let account = member.account;
+    super::personal::fault(view, ui, &Overlay::Profile(id, account));
+    let blocked = view.model.is_blocked(account);
+    ui.add_space(space::XS);
+    ui.horizontal_wrapped(|ui| {
+        let reference = || AccountRef(account.to_string());
+        let ready = if blocked {
+            Err(say::blocked_write())
+        } else {
+            Ok(())
+        };
+        if button(ui, Tone::Primary, say::message(), ready).clicked() {
+            let account = reference();
+            super::personal::order(view, PersonalCommand::Dm { account });
+        }
+        if button(ui, Tone::Plain, say::verify(), Ok(())).clicked() {
+            view.act(Action::Open(Overlay::Verify(account)));
+        }
+        if blocked {
+            if button(ui, Tone::Plain, say::unblock(), Ok(())).clicked() {
+                let account = reference();
+                super::personal::order(view, PersonalCommand::Unblock { account });
+            }
+        } else if button(ui, Tone::Plain, say::block_more(), Ok(())).clicked() {
+            view.act(Action::Open(Overlay::ConfirmBlock(account)));
+        }
+        let community = view.model.community(id);
+        let may_remove = community
+            .is_some_and(|of| of.direct.is_some() && of.rights.iter().any(|right| right == "kick"));
+        if may_remove && button(ui, Tone::Plain, say::group_remove_more(), Ok(())).clicked() {
+            view.act(Action::Open(Overlay::ConfirmGroupRemoval(id, account)));
+        }
+    });
 }
 
 fn card(ui: &mut Ui, member: &MemberView) {

@@ -1,6 +1,9 @@
 //! Settings: pages at the left, the chosen one at the right; in a narrow window one above the other.
 
+mod devices;
+mod homes;
 mod pages;
+mod people;
 
 use alloquy_api::limits::{ABOUT_BYTES_MAX, NAME_BYTES_MAX, STATUS_BYTES_MAX};
 use egui::{Ui, Vec2};
@@ -21,8 +24,11 @@ const BESIDE_FROM: f32 = 520.0;
 /// Width of the list of pages, in points.
 const LIST: f32 = 192.0;
 
-const PAGES: [(SettingsPage, Icon, Text); 7] = [
+const PAGES: [(SettingsPage, Icon, Text); 10] = [
     (SettingsPage::Profile, Icon::UserRound, say::profile),
+    (SettingsPage::People, Icon::UsersRound, say::people),
+    (SettingsPage::Devices, Icon::Laptop, say::devices),
+    (SettingsPage::Homes, Icon::House, say::homes),
     (
         SettingsPage::Appearance,
         Icon::Palette,
@@ -135,6 +141,9 @@ fn list(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) {
 fn of(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) {
     match page {
         SettingsPage::Profile => pages::profile(view, ui),
+        SettingsPage::People => people::show(view, ui),
+        SettingsPage::Devices => devices::show(view, ui),
+        SettingsPage::Homes => homes::show(view, ui),
         SettingsPage::Appearance => pages::appearance(view, ui),
         SettingsPage::Notifications => pages::notifications(view, ui),
         SettingsPage::Keyboard => super::shortcuts::table(ui),

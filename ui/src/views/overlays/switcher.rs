@@ -24,7 +24,8 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
     bare_sheet(ui, words, |ui| {
         let changed = query(view, ui);
         let mut index = std::mem::take(&mut view.state.switcher);
-        index.renew(view.model, &view.state.settings.muted);
+        let muted = view.state.muted_channels(view.model);
+        index.renew(view.model, &muted);
         let rows = index.rows(&view.state.forms.switcher);
         if changed {
             view.state.forms.switcher_row = 0;
@@ -152,6 +153,7 @@ fn entry(ui: &mut Ui, entry: &Entry, selected: bool) -> egui::Response {
     let icon = match entry.target {
         Target::Channel(..) => Icon::Hash,
         Target::Person(..) => Icon::AtSign,
+        Target::Direct(..) => Icon::MessageCircle,
         Target::Community(_) => Icon::UsersRound,
         Target::Command(_) => Icon::Terminal,
     };
@@ -218,7 +220,9 @@ fn hints(ui: &mut Ui) {
 fn go(view: &mut View<'_>, target: Target) {
     view.act(Action::Dismiss);
     match target {
-        Target::Channel(community, channel) => view.act(Action::GoChannel(community, channel)),
+        Target::Channel(community, channel) | Target::Direct(community, channel) => {
+            view.act(Action::GoChannel(community, channel));
+        }
         Target::Person(community, account) => {
             view.act(Action::Open(Overlay::Profile(community, account)));
         }

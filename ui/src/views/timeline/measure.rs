@@ -181,7 +181,7 @@ pub(super) fn measure(
             row.body = bodies.of(entry, revealed, scene);
             let instead = match (message.deleted, message.waiting) {
                 (true, _) => Some(say::message_deleted()),
-                (false, true) => Some(say::message_waiting()),
+                (false, true) => Some(scene.waiting.as_str()),
                 (false, false) => None,
             };
             row.notice = instead.map(|words| notice(scene, words, LEFT + RIGHT + SIGN));
@@ -249,7 +249,7 @@ fn more_than_a_line(galley: Option<&Galley>) -> f32 {
 /// What is said about the beginning of a channel, or of a thread whose first message is not here.
 fn beginning(scene: &Scene<'_>) -> Option<Arc<Galley>> {
     let words = match scene.slot.thread {
-        None => say::channel_beginning(&scene.channel_name),
+        None => scene.beginning.2.clone(),
         Some(root) => {
             let window = scene.model.window(scene.slot.channel);
             let mut messages = window.iter().flat_map(|window| &window.messages);

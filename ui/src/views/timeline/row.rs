@@ -74,10 +74,7 @@ fn start(row: &Row<'_>, scene: &Scene<'_>, state: &TimelineState, ui: &mut Ui) {
     let palette = scene.palette;
     let (title, about) = match scene.slot.thread {
         Some(root) => (say::thread().to_owned(), root_words(scene, state, root)),
-        None => (
-            format!("#{}", scene.channel_name),
-            say::channel_beginning(&scene.channel_name),
-        ),
+        None => (scene.beginning.1.clone(), scene.beginning.2.clone()),
     };
     let base = row.rect.top() + START_HEIGHT;
     let left = row.rect.left() + space::L;
@@ -85,7 +82,7 @@ fn start(row: &Row<'_>, scene: &Scene<'_>, state: &TimelineState, ui: &mut Ui) {
     ui.painter().circle_filled(disc, 28.0, palette.raised);
     let icon = match scene.slot.thread {
         Some(_) => Icon::MessageSquareText,
-        None => Icon::Hash,
+        None => scene.beginning.0,
     };
     paint_icon(ui, icon, disc, 28.0, palette.text_strong);
     let width = (scene.width - 2.0 * space::L).max(40.0);
@@ -156,7 +153,7 @@ fn spoken(row: &Row<'_>, view: &MessageView, scene: &Scene<'_>, name: &str) -> S
     let text = if view.deleted {
         say::message_deleted().to_owned()
     } else if view.waiting {
-        say::message_waiting().to_owned()
+        scene.waiting.clone()
     } else {
         row.measured.body.spoken()
     };

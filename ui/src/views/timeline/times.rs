@@ -85,6 +85,23 @@ impl Times<'_> {
         }
     }
 
+    /// The time today, else the date, in as few letters as tell it.
+    pub(in crate::views) fn brief(&self, at: UnixMs) -> String {
+        let (day, today) = (self.day(at), self.day(self.now));
+        if day == today {
+            return self.time(at);
+        }
+        if today.yesterday().is_ok_and(|yesterday| yesterday == day) {
+            return say::yesterday().to_owned();
+        }
+        let (number, month) = (day.day().to_string(), day.month().to_string());
+        if day.year() == today.year() {
+            say::date_brief(number, month)
+        } else {
+            say::date_brief_year(number, month, day.year().to_string())
+        }
+    }
+
     /// Date and time, with the date left out today.
     pub(in crate::views) fn whole(&self, at: UnixMs) -> String {
         let day = self.day(at);
@@ -118,6 +135,14 @@ mod tests {
             (365 * DAY, "Friday, 21 November 2025, 13:00"),
         ] {
             assert_eq!(times.whole(UnixMs(NOON - ago)), expected);
+        }
+        for (ago, expected) in [
+            (0, "13:00"),
+            (DAY, "Yesterday"),
+            (3 * DAY, "18/11"),
+            (365 * DAY, "21/11/2025"),
+        ] {
+            assert_eq!(times.brief(UnixMs(NOON - ago)), expected);
         }
         times.twelve_hours = true;
         assert_eq!(times.time(UnixMs(NOON)), "1:00 PM");

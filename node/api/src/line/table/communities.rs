@@ -2,9 +2,11 @@
 
 use crate::limits::{INVITE_USES_MAX, TOPIC_BYTES_MAX};
 use crate::line::kind::Kind;
-use crate::line::spec::LineSpec;
+use crate::line::spec::{Argument, LineSpec};
 
 use super::{COMMUNITY, flag, line, one, optional};
+
+const HISTORY: Argument = one("all|since-join", Kind::Choice(&["all", "since-join"]));
 
 pub(super) const LINES: &[LineSpec] = &[
     line!("create-community", CreateCommunity(name: one("NAME", Kind::PlaceName);
@@ -38,6 +40,13 @@ pub(super) const LINES: &[LineSpec] = &[
         "Shows what an invite link says, without contacting anybody."),
     line!("join", Join(link: one("LINK", Kind::Link);), Community,
         "Joins a community by an invite link. Returns when the channel list is here, or with `timeout`."),
+    line!("nearby", Nearby(;), Nearby,
+        "Lists the communities that members on the local network announce, and those that this node announces."),
+    line!("nearby", NearbyAnnounce(community: COMMUNITY, announce: one("WHETHER", Kind::Choice(&["on", "off"]));), Ok,
+        "Has this node announce a community on the local network: who asks there is told its name, how many members it \
+         has and one's own name. Needs `invite` or `manage-community`, and a rule about joins that lets others ask."),
+    line!("nearby join", NearbyJoin(community: COMMUNITY;), Community,
+        "Asks to be let into a community that is announced on the local network."),
     line!("leave", Leave(community: COMMUNITY;), Operation,
         "Leaves a community. The account may join again by an invite."),
     line!("members", Members(community: COMMUNITY;), Members,
@@ -46,6 +55,9 @@ pub(super) const LINES: &[LineSpec] = &[
         "Lists the members who are seen online."),
     line!("unread", Unread(community: optional("COMMUNITY", Kind::Community);), Unread,
         "Lists the channels with unread messages, of one community or of all."),
+    line!("history-policy", HistoryPolicy(target: one("COMMUNITY|CHANNEL", Kind::Place), policy: HISTORY;), Operation,
+        "What newcomers of a private channel or a group may read: all that was written, or what is written since they \
+         came. Nobody is given later what was written under `since-join`."),
     line!("rekey", Rekey(target: one("COMMUNITY|CHANNEL", Kind::Place);), Epoch,
         "Starts a new encryption epoch: what is written from now on is sealed under a new key."),
 ];

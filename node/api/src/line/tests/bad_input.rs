@@ -136,15 +136,15 @@ fn of_arguments() {
     ];
     expect![[r#"
         send
-            CHANNEL, column 5: expected a channel's id or `community/channel`; found the end of the line
+            CHANNEL, column 5: expected a channel's id, `community/channel` or `@NAME`; found the end of the line
         send club/general
             TEXT, column 18: expected a text of 1 to 16384 bytes; found the end of the line
         send club/general ""
             TEXT, column 19: expected a text of 1 to 16384 bytes; found an empty word
         send general hello
-            CHANNEL, column 6: expected a channel's id or `community/channel`; found `general`
+            CHANNEL, column 6: expected a channel's id, `community/channel` or `@NAME`; found `general`
         send club/ hello
-            CHANNEL, column 6: expected a channel's id or `community/channel`; found `club/`
+            CHANNEL, column 6: expected a channel's id, `community/channel` or `@NAME`; found `club/`
         send club/general hello world
             line, column 25: expected its end, as in `send CHANNEL "TEXT"` (a text with spaces stands in quotes); found `world`
         edit aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa hi
@@ -221,9 +221,9 @@ fn of_templates_invites_and_recovery_words() {
         inspect-invite "alloquy://join/a b"
             LINK, column 16: expected an invite link of at most 8192 bytes, without spaces; found `alloquy://join/a b`
         pins club
-            CHANNEL, column 6: expected a channel's id or `community/channel`; found `club`
+            CHANNEL, column 6: expected a channel's id, `community/channel` or `@NAME`; found `club`
         recovery
-            command, column 9: expected `show`, `confirm`; found the end of the line
+            command, column 9: expected `show`, `confirm`, `replace`, `check`; found the end of the line
         recovery confirm 1 able 2
             WORD, column 26: expected a recovery word: 1 to 8 letters of a-z; found the end of the line
         recovery confirm 13 able 2 able 3 able
@@ -271,5 +271,5 @@ fn over_a_limit_the_message_names_both() {
     expect![[r#"
         TEXT, column 19: expected a text of 1 to 16384 bytes; found 16385 bytes
         NAME, column 18: expected a name of 1 to 100 bytes, without `/`, line breaks and spaces at its ends, that is not `none` and does not begin with `#` (at most 100 bytes); found 101 bytes
-        CHANNEL, column 6: expected a channel's id or `community/channel` (at most 201 bytes); found 305 bytes"#]].assert_eq(&told.join("\n"));
+        CHANNEL, column 6: expected a channel's id, `community/channel` or `@NAME` (at most 201 bytes); found 305 bytes"#]].assert_eq(&told.join("\n"));
 }

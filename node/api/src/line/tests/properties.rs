@@ -69,6 +69,9 @@ fn commands_of(spec: &'static LineSpec) -> BoxedStrategy<Command> {
     let arguments = spec.arguments.iter().map(|argument| match argument.need {
         Need::One => values(argument.kind),
         Need::Optional => absent_or(values(argument.kind)),
+        Need::Many if argument.kind == Kind::Account => {
+            vec("[a-z\" -]{1,9}", 1..5).prop_map(Value::Names).boxed()
+        }
         Need::Many => vec(any::<[u8; 32]>(), 1..5).prop_map(Value::Ids).boxed(),
     });
     let flags = spec.flags.iter().map(|flag| match flag.value {

@@ -12,6 +12,7 @@ use crate::views::View;
 use crate::views::overlays::{availability, connections, spans};
 use crate::widgets::{
     Tone, Weight, button, icon_button, label, link_button, notice, section, segments, switch,
+    switch_fixed,
 };
 use crate::words::say;
 
@@ -43,7 +44,24 @@ pub(super) fn profile(view: &mut View<'_>, ui: &mut Ui) {
         if button(ui, Tone::Plain, say::recovery_show(), Ok(())).clicked() {
             view.act(Action::Open(Overlay::Recovery));
         }
+        return;
     }
+    let palette = theme::palette(ui);
+    section(ui, say::recovery());
+    label(
+        ui,
+        say::recovery_later_about(),
+        font::secondary(),
+        palette.text_dim,
+    );
+    ui.horizontal_wrapped(|ui| {
+        if button(ui, Tone::Plain, say::recovery_check(), Ok(())).clicked() {
+            view.act(Action::Open(Overlay::CheckRecovery));
+        }
+        if button(ui, Tone::Plain, say::recovery_replace_more(), Ok(())).clicked() {
+            view.act(Action::Open(Overlay::ReplaceRecovery));
+        }
+    });
 }
 
 pub(super) fn appearance(view: &mut View<'_>, ui: &mut Ui) {
@@ -114,10 +132,20 @@ pub(super) fn notifications(view: &mut View<'_>, ui: &mut Ui) {
     if switch(ui, shown, say::notify_text(), about).clicked() {
         view.act(Action::SetNotifyText(!shown));
     }
-    let muted = view.state.settings.muted.len();
-    if muted > 0 {
-        let words = say::muted_channels(muted as u64);
+    let rules = view.state.rule_count();
+    if rules > 0 {
+        let words = say::hearing_rules(rules as u64);
         label(ui, &words, font::secondary(), palette.text_dim);
+    }
+    section(ui, say::closing_setting());
+    let goes_on = view.state.settings.background == Some(true);
+    if view.model.about.tray {
+        let about = say::closing_setting_about();
+        if switch(ui, goes_on, say::closing_go_on(), about).clicked() {
+            view.act(Action::SetBackground(!goes_on));
+        }
+    } else {
+        switch_fixed(ui, false, say::closing_go_on(), say::closing_no_tray());
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use alloquy_api::command::ChannelKind;
+use alloquy_api::personal::DirectView;
 use alloquy_api::reply::{ChannelView, MemberView};
 use alloquy_ids::{AccountId, ChannelId, CommunityId};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -13,6 +14,7 @@ use crate::action::Action;
 use crate::model::Model;
 use crate::state::{Direction, Overlay, Place, SettingsPage};
 use crate::text;
+use crate::views::directs::title;
 use crate::words::{Text, say};
 
 /// Rows that are laid out: more than a person reads.
@@ -28,6 +30,8 @@ pub(super) enum Target {
     Channel(CommunityId, ChannelId),
     Person(CommunityId, AccountId),
     Community(CommunityId),
+    /// A conversation.
+    Direct(CommunityId, ChannelId),
     /// By its place in the table of commands.
     Command(usize),
 }
@@ -51,10 +55,13 @@ type Part = (
     Arc<Vec<MemberView>>,
 );
 
+/// What the entries were made of: parts of communities, conversations, and what is muted.
+type Of = (Vec<Part>, Arc<Vec<DirectView>>, BTreeSet<ChannelId>);
+
 /// All entries, and the answer to the last query.
 #[derive(Default)]
 pub(crate) struct SwitcherIndex {
-    of: Option<(Vec<Part>, BTreeSet<ChannelId>)>,
+    of: Option<Of>,
     entries: Vec<Entry>,
     answer: Option<(String, Vec<usize>)>,
     matcher: Option<Box<Matcher>>,
@@ -69,20 +76,26 @@ impl std::fmt::Debug for SwitcherIndex {
 impl SwitcherIndex {
     /// Takes a newer snapshot in; nothing happens while its parts are the same.
     pub(super) fn renew(&mut self, model: &Model, muted: &BTreeSet<ChannelId>) {
-        let communities = &model.snapshot.communities;
-        let same = self.of.as_ref().is_some_and(|(parts, of_muted)| {
-            parts.len() == communities.len()
-                && of_muted == muted
-                && parts
-                    .iter()
-                    .zip(communities.iter())
-                    .all(|(part, (id, now))| {
-                        part.0 == *id
-                            && part.1 == now.name
-                            && Arc::ptr_eq(&part.2, &now.channels)
-                            && Arc::ptr_eq(&part.3, &now.members)
-                    })
-        });
+        let communities = model.snapshot.communities.iter();
+        let communities: Vec<_> = communities.filter(|(_, of)| of.direct.is_none()).collect();
+        let directs = &model.snapshot.directs;
+        let same = self
+            .of
+            .as_ref()
+            .is_some_and(|(parts, of_directs, of_muted)| {
+                Arc::ptr_eq(of_directs, directs)
+                    && parts.len() == communities.len()
+                    && of_muted == muted
+                    && parts
+                        .iter()
+                        .zip(communities.iter())
+                        .all(|(part, (id, now))| {
+                            part.0 == **id
+                                && part.1 == now.name
+                                && Arc::ptr_eq(&part.2, &now.channels)
+                                && Arc::ptr_eq(&part.3, &now.members)
+                        })
+            });
         if same {
             return;
         }
@@ -90,12 +103,12 @@ impl SwitcherIndex {
             .iter()
             .map(|(id, now)| {
                 let (channels, members) = (Arc::clone(&now.channels), Arc::clone(&now.members));
-                (*id, now.name.clone(), channels, members)
+                (**id, now.name.clone(), channels, members)
             })
             .collect();
-        self.entries = parts
-            .iter()
-            .flat_map(|part| entries_of(part, muted))
+        let conversations = directs.iter().map(|view| conversation(view, muted));
+        self.entries = conversations
+            .chain(parts.iter().flat_map(|part| entries_of(part, muted)))
             .collect();
         let commands = COMMANDS.iter().enumerate();
         self.entries.extend(commands.map(|(at, (name, _))| {
@@ -105,7 +118,7 @@ impl SwitcherIndex {
                 say::switcher_command().to_owned(),
             )
         }));
-        self.of = Some((parts, muted.clone()));
+        self.of = Some((parts, Arc::clone(directs), muted.clone()));
         self.answer = None;
     }
 
@@ -135,7 +148,12 @@ impl SwitcherIndex {
         if letters.is_empty() {
             let all = self.entries.iter().enumerate();
             // Nothing is asked for: what a person most likely wants is a channel.
-            let of_places = |target| matches!(target, Target::Channel(..) | Target::Community(_));
+            let of_places = |target| {
+                matches!(
+                    target,
+                    Target::Channel(..) | Target::Community(_) | Target::Direct(..)
+                )
+            };
             let all = all.filter(|(_, entry)| {
                 wanted(entry.target) && (!query.is_empty() || of_places(entry.target))
             });
@@ -172,7 +190,7 @@ fn wanted(query: &str) -> (Option<Picks>, &str) {
     let rest = query.get(1..).unwrap_or_default().trim_start();
     let of: Picks = match query.chars().next() {
         Some('#') => |target| matches!(target, Target::Channel(..)),
-        Some('@') => |target| matches!(target, Target::Person(..)),
+        Some('@') => |target| matches!(target, Target::Person(..) | Target::Direct(..)),
         Some('*') => |target| matches!(target, Target::Community(_)),
         Some('>') => |target| matches!(target, Target::Command(_)),
         Some('?') => return (None, rest),
@@ -184,9 +202,9 @@ fn wanted(query: &str) -> (Option<Picks>, &str) {
 /// How high an entry stands when nothing is typed.
 const fn standing(entry: &Entry) -> u32 {
     match entry.target {
-        Target::Channel(..) if entry.mentions > 0 => 6,
-        Target::Channel(..) if entry.unread => 5,
-        Target::Channel(..) => 4,
+        Target::Channel(..) | Target::Direct(..) if entry.mentions > 0 => 6,
+        Target::Channel(..) | Target::Direct(..) if entry.unread => 5,
+        Target::Channel(..) | Target::Direct(..) => 4,
         Target::Community(_) => 3,
         Target::Person(..) => 2,
         Target::Command(_) => 1,
@@ -201,6 +219,16 @@ fn entry(target: Target, name: String, detail: String) -> Entry {
         detail,
         unread: false,
         mentions: 0,
+    }
+}
+
+fn conversation(view: &DirectView, muted: &BTreeSet<ChannelId>) -> Entry {
+    let target = Target::Direct(view.community, view.channel);
+    let heard = !muted.contains(&view.channel);
+    Entry {
+        unread: heard && view.unread > 0,
+        mentions: if heard { view.mentions } else { 0 },
+        ..entry(target, title(view), say::directs().to_owned())
     }
 }
 
@@ -236,6 +264,14 @@ type Make = fn(Place) -> Option<Action>;
 
 /// What can be done from the switcher, by the names that the rest of the window uses.
 const COMMANDS: &[(Text, Make)] = &[
+    (say::direct_start, |_| {
+        Some(Action::Open(Overlay::StartDirect))
+    }),
+    (say::contact_title, |_| {
+        Some(Action::Open(Overlay::ContactLink))
+    }),
+    (say::devices, |_| settings(SettingsPage::Devices)),
+    (say::homes, |_| settings(SettingsPage::Homes)),
     (say::community_add, |_| {
         Some(Action::Open(Overlay::AddCommunity))
     }),

@@ -1,0 +1,208 @@
+//! The owner's side: which home nodes this account has, what they are to keep, and what they say.
+
+use std::collections::BTreeMap;
+
+use alloquy_api::reply::HomeView;
+use alloquy_ids::{CommunityId, DeviceId, NetworkKey};
+use alloquy_schema::codec::Canonical;
+use alloquy_schema::event::VerifiedEvent;
+use alloquy_schema::permissions::CommunityKind;
+use rand_core::CryptoRng;
+
+use crate::limits::{
+    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOMES_TOLD_MAX, RANGES_PER_FRAME_MAX,
+};
+use crate::node::{Node, Timer};
+use crate::wire::Frame;
+use crate::wire::home::{HomeAddresses, HomeStatus, HomeStore};
+
+/// Beginning of the name under which it is kept that home nodes keep a community; its id follows.
+pub(crate) const STORED_PREFIX: &str = "settings/home/";
+
+impl<R: CryptoRng> Node<R> {
+    /// Home nodes of this account, by network key.
+    pub(crate) fn own_homes(&self) -> BTreeMap<NetworkKey, DeviceId> {
+        let homes = self.me.identity.identity().homes.iter();
+        homes.map(|(home, key)| (*key, *home)).collect()
+    }
+
+    /// Home nodes of this account with the addresses that are known, for a contact link.
+    pub(crate) fn own_home_places(&self) -> Vec<(NetworkKey, Vec<String>)> {
+        let homes = self.own_homes().into_keys();
+        let known = homes.filter_map(|key| Some((key, self.book.of.get(&key)?.clone())));
+        known.take(CONTACT_DEVICES_MAX).collect()
+    }
+
+    /// Whether home nodes of this account are to keep a community: conversations always.
+    pub(crate) fn wants_kept(&self, id: CommunityId) -> bool {
+        let Some(community) = self.communities.get(&id).filter(|one| one.active) else {
+            return false;
+        };
+        match community.state().kind {
+            CommunityKind::Group | CommunityKind::Direct => true,
+            CommunityKind::Community => {
+                let text = self.kept.get(&format!("{STORED_PREFIX}{id}"));
+                text.is_some_and(|text| &**text == "on")
+            }
+        }
+    }
+
+    /// A peer says that it is a home node and what it keeps: an own one is told what it is to keep.
+    pub(crate) fn home_says(&mut self, from: NetworkKey, says: HomeStatus) {
+        if !self.own_homes().contains_key(&from) {
+            return;
+        }
+        let kept: Vec<_> = says.kept.iter().map(|part| part.community).collect();
+        let is_full = |says: &HomeStatus| says.bytes.saturating_add(FULL_SLACK_BYTES) > says.quota;
+        if is_full(&says)
+            && self
+                .home
+                .said
+                .get(&from)
+                .is_none_or(|(old, _)| !is_full(old))
+        {
+            tracing::warn!(
+                "the home node keeps {} B of {} B: it takes nothing new, nothing is lost here",
+                says.bytes,
+                says.quota
+            );
+        }
+        let wall = self.wall();
+        self.home.said.insert(from, (says, wall));
+        self.views.node_changed();
+        let all: Vec<_> = self.communities.keys().copied().collect();
+        for id in all {
+            let wanted = self.wants_kept(id);
+            if wanted && !kept.contains(&id) {
+                self.send_home_store(from, id, true);
+            } else if !wanted && kept.contains(&id) && self.is_forgettable(id) {
+                self.send_home_store(from, id, false);
+            }
+        }
+    }
+
+    /// Whether a home node need not keep what it keeps: `home store off`, or the account is no member any more.
+    fn is_forgettable(&self, id: CommunityId) -> bool {
+        let off = self.kept.get(&format!("{STORED_PREFIX}{id}"));
+        let left = self.communities.get(&id).is_some_and(|one| !one.active);
+        left || off.is_some_and(|text| &**text == "off")
+    }
+
+    /// Tells connected home nodes of this account what they are to keep.
+    pub(crate) fn tell_homes_to_keep(&mut self, id: CommunityId, keep: bool) {
+        for home in self.own_homes().into_keys() {
+            if self.peers.contains_key(&home) {
+                self.send_home_store(home, id, keep);
+            }
+        }
+    }
+
+    fn send_home_store(&mut self, to: NetworkKey, id: CommunityId, keep: bool) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let mut ranges = Vec::new();
+        if keep {
+            let mut events: Vec<_> = community.authority.dag().iter().cloned().collect();
+            events.sort_by_key(VerifiedEvent::order_key);
+            let mut bytes = 0;
+            for range in community.pack_blind(id.into(), &events) {
+                let range = range.to_bytes();
+                bytes += range.len();
+                if bytes > CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
+                    break;
+                }
+                ranges.push(range);
+            }
+            if ranges.is_empty() {
+                return;
+            }
+        }
+        let store = HomeStore {
+            community: id,
+            keep,
+            ranges,
+        };
+        self.outbox.send(to, &Frame::HomeStore(Box::new(store)));
+    }
+
+    /// Tells a member where home nodes of this account are reached, and in a conversation those of all.
+    pub(crate) fn tell_home_addresses(&mut self, to: NetworkKey, id: CommunityId) {
+        let Some(community) = self.communities.get(&id).filter(|one| one.active) else {
+            return;
+        };
+        let me = self.me.account();
+        let all = community.state().kind != CommunityKind::Community;
+        let told = community
+            .homes
+            .iter()
+            .filter(|(_, of)| all || of.iter().any(|(account, _)| *account == me))
+            .filter_map(|(key, _)| Some((*key, self.book.of.get(key)?.clone())))
+            .filter(|(_, addresses)| !addresses.is_empty())
+            .take(HOMES_TOLD_MAX);
+        let of: Vec<_> = told.collect();
+        if !of.is_empty() {
+            let frame = Frame::Homes(Box::new(HomeAddresses { community: id, of }));
+            self.outbox.send(to, &frame);
+        }
+    }
+
+    /// Home nodes of this account are reached elsewhere: connected members are told.
+    pub(crate) fn tell_all_home_addresses(&mut self) {
+        let all: Vec<_> = self.communities.keys().copied().collect();
+        for id in all {
+            for member in self.connected_members(id) {
+                self.tell_home_addresses(member, id);
+            }
+        }
+    }
+
+    /// A member says where home nodes are reached. A false address leads to nobody with the right key.
+    pub(crate) fn home_addresses(&mut self, told: HomeAddresses) {
+        let Some(community) = self.communities.get(&told.community) else {
+            return;
+        };
+        if community.blind.is_some() {
+            return;
+        }
+        let known: Vec<_> = told
+            .of
+            .into_iter()
+            .filter(|(key, _)| community.is_home(*key) && *key != self.me.network)
+            .collect();
+        for (key, addresses) in known {
+            self.peer_addresses(key, addresses);
+        }
+    }
+
+    /// Home nodes of this account as faces show them.
+    pub(crate) fn home_views(&self) -> Vec<HomeView> {
+        let view = |(key, device): (NetworkKey, DeviceId)| {
+            let said = self.home.said.get(&key);
+            let connected = self.peers.contains_key(&key);
+            HomeView {
+                device,
+                name: device.short(),
+                connected,
+                seen: said.map(|(_, at)| *at),
+                bytes: said.map(|(says, _)| says.bytes),
+                quota: said.map(|(says, _)| says.quota),
+                keeps: said
+                    .map(|(says, _)| says.kept.iter().map(|part| part.community).collect())
+                    .unwrap_or_default(),
+            }
+        };
+        self.own_homes().into_iter().map(view).collect()
+    }
+
+    /// Own events that a full home node refused stay with their writer: they are offered again when it has room.
+    pub(crate) fn refused_for_room(&mut self, id: CommunityId) -> usize {
+        tracing::warn!(
+            community = %id.short(),
+            "the quota of this home node is used up: nothing new is taken"
+        );
+        let at = self.now.mono;
+        self.timers.set_earlier(Timer::HomeStatus, at);
+        0
+    }
+}

@@ -1,0 +1,205 @@
+//! Wraps at a home node: it can open none, and hands each member its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EpochId, NetworkKey};
+use alloquy_schema::codec::Writer;
+use alloquy_schema::epoch::{self, Wrap};
+use rand_core::CryptoRng;
+
+use super::rows::wraps_bytes;
+use crate::community::Community;
+use crate::limits::{PREKEYS_MAX, WRAP_REQUESTS_MAX, WRAPS_ASKED_MAX, WRAPS_EACH_MAX, WRAPS_MAX};
+use crate::node::Node;
+use crate::outbox::{After, put_bytes};
+use crate::record::Key;
+use crate::wire::Frame;
+use crate::wire::home::WrapRequest;
+
+impl Community {
+    /// Keys of everybody who may be given an epoch, and whose each is.
+    fn receivers(&self, epoch: EpochId, channel: Option<ChannelId>) -> Vec<(AccountId, [u8; 32])> {
+        let mut may: BTreeMap<AccountId, bool> = BTreeMap::new();
+        let mut receivers = self.recipients(channel);
+        receivers.retain(|(account, _)| {
+            *may.entry(*account)
+                .or_insert_with(|| self.may_be_given(*account, epoch))
+        });
+        receivers
+    }
+
+    /// The keys whose wraps of an epoch a blind copy lacks.
+    fn lacking_wraps(&self, epoch: EpochId, channel: Option<ChannelId>) -> Vec<[u8; 32]> {
+        let held: BTreeSet<_> = self
+            .wraps
+            .get(&epoch)
+            .into_iter()
+            .flatten()
+            .map(|wrap| wrap.to)
+            .collect();
+        if self
+            .recipients(channel)
+            .iter()
+            .all(|(_, to)| held.contains(to))
+        {
+            return Vec::new();
+        }
+        let receivers = self.receivers(epoch, channel).into_iter();
+        let lacking = receivers.map(|(_, to)| to).filter(|to| !held.contains(to));
+        lacking.take(WRAPS_ASKED_MAX).collect()
+    }
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// A blind copy asks a member for wraps that it lacks, newest epochs first.
+    pub(crate) fn ask_wraps(&mut self, from: NetworkKey, id: CommunityId) {
+        let Some(community) = self.communities.get(&id).filter(|one| one.blind.is_some()) else {
+            return;
+        };
+        let state = community.state();
+        let mut epochs: Vec<_> = state
+            .epochs
+            .iter()
+            .map(|(epoch, announced)| {
+                (
+                    std::cmp::Reverse(announced.depth),
+                    *epoch,
+                    announced.channel,
+                )
+            })
+            .collect();
+        epochs.sort_unstable();
+        let account = community.device_of(from).map(|(account, _)| account);
+        let asks: Vec<_> = epochs
+            .into_iter()
+            .filter(|(_, _, channel)| {
+                account.is_some_and(|account| community.is_entitled(account, *channel))
+            })
+            .map(|(_, epoch, channel)| (epoch, community.lacking_wraps(epoch, channel)))
+            .filter(|(_, to)| !to.is_empty())
+            .take(WRAP_REQUESTS_MAX)
+            .collect();
+        for (epoch, to) in asks {
+            let request = WrapRequest {
+                community: id,
+                epoch,
+                to,
+            };
+            self.outbox
+                .send(from, &Frame::WrapRequest(Box::new(request)));
+        }
+    }
+
+    /// A member's home node asks for wraps: they are made for whoever may be given the key, nobody else.
+    pub(super) fn wrap_request(&mut self, from: NetworkKey, request: &WrapRequest) {
+        let (id, epoch) = (request.community, request.epoch);
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let state = community.state();
+        let Some(channel) = state.epochs.get(&epoch).map(|epoch| epoch.channel) else {
+            return;
+        };
+        let mut viewers = community.viewers(from).into_iter();
+        if !viewers.any(|account| community.is_entitled(account, channel)) {
+            return;
+        }
+        let Some(key) = community.keys.get(&epoch) else {
+            return;
+        };
+        let asked: BTreeSet<_> = request.to.iter().collect();
+        let shared: Vec<_> = community
+            .receivers(epoch, channel)
+            .into_iter()
+            .filter(|(_, to)| asked.contains(to))
+            .take(WRAPS_ASKED_MAX)
+            .map(|(account, to)| (community.share(account, (epoch, key), channel), to))
+            .collect();
+        let wraps: Vec<_> = shared
+            .iter()
+            .map(|(key, to)| epoch::wrap(epoch, key, to, &mut self.rng))
+            .collect();
+        if !wraps.is_empty() {
+            let frame = Frame::Keys {
+                community: id,
+                epoch,
+                wraps,
+            };
+            self.outbox.send(from, &frame);
+        }
+    }
+
+    /// Gives connected home nodes the wraps of a new epoch, for everybody whom it was made for.
+    pub(crate) fn hand_out_to_homes(&mut self, id: CommunityId, epoch: EpochId) {
+        for home in self.connected_homes(id) {
+            let Some(community) = self.communities.get(&id) else {
+                return;
+            };
+            let state = community.state();
+            let Some(channel) = state.epochs.get(&epoch).map(|epoch| epoch.channel) else {
+                return;
+            };
+            let mut viewers = community.viewers(home).into_iter();
+            let may = viewers.any(|account| community.is_entitled(account, channel));
+            let wraps = community.wraps.get(&epoch).cloned().unwrap_or_default();
+            if may && !wraps.is_empty() {
+                let frame = Frame::Keys {
+                    community: id,
+                    epoch,
+                    wraps,
+                };
+                self.outbox.send(home, &frame);
+            }
+        }
+    }
+
+    /// Gives a home node the prekeys that are known, so that it can tell whose wraps it lacks.
+    pub(crate) fn give_prekeys(&mut self, to: NetworkKey, id: CommunityId) {
+        let Some(community) = self.communities.get(&id).filter(|one| one.active) else {
+            return;
+        };
+        let known = community.prekeys.values().cloned();
+        let records = known.chain([self.me.prekey.clone()]).take(PREKEYS_MAX);
+        let frame = Frame::Prekeys {
+            community: id,
+            records: records.collect(),
+        };
+        self.outbox.send(to, &frame);
+    }
+
+    /// A blind copy takes wraps: of announced epochs, for keys of members, a few for each key.
+    pub(crate) fn keep_wraps(&mut self, id: CommunityId, epoch: EpochId, wraps: Vec<Wrap>) {
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        let state = community.state();
+        let Some(channel) = state.epochs.get(&epoch).map(|epoch| epoch.channel) else {
+            return;
+        };
+        let known: BTreeSet<_> = community
+            .recipients(channel)
+            .into_iter()
+            .map(|(_, to)| to)
+            .collect();
+        let mut held = community.wraps.get(&epoch).cloned().unwrap_or_default();
+        let before = held.len();
+        for wrap in wraps {
+            let same = held.iter().filter(|other| other.to == wrap.to);
+            let room = same.count() < WRAPS_EACH_MAX && held.len() < WRAPS_MAX;
+            if room && known.contains(&wrap.to) && !held.contains(&wrap) {
+                held.push(wrap);
+            }
+        }
+        if held.len() == before {
+            return;
+        }
+        let mut list = Writer::new();
+        list.list(&held);
+        let write = put_bytes(&Key::Wraps(id, epoch), list.into_bytes());
+        if let Some(blind) = &mut community.blind {
+            blind.note_wraps(epoch, wraps_bytes(&held));
+        }
+        community.wraps.insert(epoch, held);
+        self.outbox.store(vec![write], After::Nothing);
+    }
+}

@@ -1,0 +1,73 @@
+//! Prekeys are replaced, and what was wrapped for the one before is opened for a while.
+
+use crate::world::{Packet, World};
+
+/// Milliseconds of a day.
+const DAY: u64 = 24 * 3600 * 1000;
+/// The record of the account, and the tag of a frame that brings keys.
+const ACCOUNT: &[u8] = &[2];
+const KEYS_FRAME: u8 = 10;
+
+/// The clocks on the wall are set forward; whoever looks at them now and then has done so.
+fn later(world: &mut World, ms: u64) {
+    world.now.wall.0 += ms;
+    world.pass(3_600 * 1000);
+}
+
+/// Bytes of the record of the account: a prekey that is kept makes it longer.
+fn account_bytes(world: &World, at: usize) -> usize {
+    world.peers[at].records[ACCOUNT].len()
+}
+
+#[test]
+fn a_prekey_lasts_a_month_and_the_one_before_it_another() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    let one = account_bytes(&world, 1);
+    later(&mut world, 29 * DAY);
+    assert_eq!(account_bytes(&world, 1), one);
+    later(&mut world, 2 * DAY);
+    let two = account_bytes(&world, 1);
+    assert!(two > one, "the one before is kept");
+    later(&mut world, 31 * DAY);
+    later(&mut world, 31 * DAY);
+    assert_eq!(account_bytes(&world, 1), two, "and no other");
+    world.restart(1, 1);
+    later(&mut world, DAY);
+    assert_eq!(account_bytes(&world, 1), two, "a start makes none");
+    world.connect(0, 1);
+    world.ok(0, "rekey club");
+    world.ok(0, "send club/general \"under a new key\"");
+    world.pass(5_000);
+    assert_eq!(world.texts(1, "club/general"), ["under a new key"]);
+}
+
+#[test]
+fn what_was_wrapped_for_the_prekey_before_is_opened() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    later(&mut world, 29 * DAY);
+    let held = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let keep = std::rc::Rc::clone(&held);
+    world.tamper = Some(Box::new(move |_, _, packet| match &packet {
+        Packet::Frame(bytes) if bytes[1] == KEYS_FRAME => {
+            keep.borrow_mut().push(packet);
+            Vec::new()
+        }
+        _ => vec![packet],
+    }));
+    world.ok(0, "rekey club");
+    world.settle();
+    world.disconnect(0, 1);
+    world.tamper = None;
+    let wrapped = held.take();
+    assert!(!wrapped.is_empty());
+    later(&mut world, 3 * DAY);
+    world.links.insert((0, 1));
+    for packet in wrapped {
+        world.arrive(0, 1, packet);
+    }
+    world.links.clear();
+    world.ok(1, "send club/general \"with that key\"");
+    world.connect(0, 1);
+    world.pass(5_000);
+    assert_eq!(world.texts(0, "club/general"), ["with that key"]);
+}
