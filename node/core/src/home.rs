@@ -9,6 +9,7 @@ pub(crate) mod keep;
 mod letters;
 mod live;
 mod owner;
+mod retention;
 mod rows;
 mod wraps;
 
@@ -28,7 +29,8 @@ use crate::wire::home::HomeStatus;
 
 pub(crate) use keep::{HomeRecord, KeptRecord};
 pub(crate) use letters::LetterRecord;
-pub(crate) use owner::STORED_PREFIX;
+pub(crate) use owner::{LIMIT_PREFIX, STORED_PREFIX};
+pub(crate) use retention::LimitsRecord;
 pub(crate) use rows::Blind;
 
 /// What a node knows as a home node, and of those of its own account.

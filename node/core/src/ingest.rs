@@ -363,6 +363,10 @@ impl<R: CryptoRng> Node<R> {
                 .map(|(_, event)| event.header().wall)
                 .max()
                 .unwrap_or_default();
+            let blind = community.blind.as_ref();
+            let arrived = blind
+                .and_then(|blind| blind.arrived(row))
+                .unwrap_or(arrived);
             writes.push(put(
                 &Key::Events(id, row),
                 &Row {

@@ -163,6 +163,8 @@ pub(crate) enum Timer {
     Nearby,
     /// Tell those whom this home node serves how it stands.
     HomeStatus,
+    /// Look at the age of what this home node keeps.
+    Ages,
     /// Look for letters at this home node that nobody took.
     Letters,
     /// Write what changed and follows the account.
@@ -354,8 +356,8 @@ impl<R: CryptoRng> Node<R> {
     pub fn communities_of_peer(&self, key: NetworkKey) -> BTreeSet<CommunityId> {
         let all = self.communities.iter();
         let shared = all.filter(|(_, community)| {
-            let home = community.active && community.is_home(key);
-            home || community.member_of(key).is_some()
+            let here = community.active || community.blind.is_some();
+            (here && community.is_home(key)) || community.member_of(key).is_some()
         });
         shared.map(|(id, _)| *id).collect()
     }
@@ -426,6 +428,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::HeldBack(community) => self.release_held(community),
             Timer::Nearby => self.nearby_tick(),
             Timer::HomeStatus => self.home_status_due(),
+            Timer::Ages => self.look_at_ages(),
             Timer::Letters => self.look_at_letters(),
             Timer::OwnDocument => self.write_own_document(),
             Timer::Deleted(community) => self.drop_deleted(community),

@@ -69,6 +69,8 @@ pub(crate) enum Key {
     Letter(AccountId, AccountId),
     /// At a home node, further ciphertexts of an event: [`crate::home::carriers::OtherCarriers`].
     Others(CommunityId, EventId),
+    /// At a home node, how much of a community is kept for whom: [`crate::home::LimitsRecord`].
+    HomeLimits(CommunityId),
 }
 
 impl Key {
@@ -132,6 +134,7 @@ impl Key {
                 pair(&mut w, 0x32, id);
                 event.write(&mut w);
             }
+            Self::HomeLimits(id) => pair(&mut w, 0x33, id),
         }
         w.into_bytes().into()
     }
@@ -165,6 +168,7 @@ impl Key {
             0x23 => Self::Contact(Canonical::read(&mut r)?),
             0x24 => Self::DmRequest(Canonical::read(&mut r)?),
             0x31 => Self::Letter(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
+            0x33 => Self::HomeLimits(Canonical::read(&mut r)?),
             0x32 => Self::Others(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {

@@ -22,7 +22,7 @@ use crate::community::Community;
 use crate::direct::People;
 use crate::direct::requests::DmRequest;
 use crate::home::carriers::OtherCarriers;
-use crate::home::{Home, HomeRecord, KeptRecord, LetterRecord};
+use crate::home::{Home, HomeRecord, KeptRecord, LetterRecord, LimitsRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
@@ -92,6 +92,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
         Key::Letter(_, from) => format!("the letter of {}", from.short()),
+        Key::HomeLimits(id) => format!("how much of community {} is kept", id.short()),
         Key::Others(id, _) => format!("ciphertexts of an event of community {}", id.short()),
     };
     RestoreError::Damaged {
@@ -113,6 +114,7 @@ struct Parts {
     /// Set if the community is held blind.
     kept: Option<KeptRecord>,
     others: Vec<(EventId, OtherCarriers)>,
+    limits: LimitsRecord,
     read_by: BTreeMap<AccountId, ReadLogs>,
 }
 
@@ -220,6 +222,7 @@ impl Records {
             Key::Contact(account) => {
                 self.people.contacts.insert(*account, decode(&key, value)?);
             }
+            Key::HomeLimits(id) => self.parts(*id).limits = decode(&key, value)?,
             // Members give what lacks.
             Key::Others(id, event) => {
                 if let Ok(others) = OtherCarriers::from_bytes(value) {
@@ -315,7 +318,7 @@ fn build(
     community.keys = parts.keys;
     community.wraps = parts.wraps;
     if let Some(kept) = parts.kept {
-        community.blind_from(kept, &parts.rows, parts.others);
+        community.blind_from((kept, parts.limits), &parts.rows, parts.others);
     }
     community.read = parts.read;
     community.read_by = parts.read_by;
@@ -498,5 +501,6 @@ impl<R: CryptoRng> Node<R> {
         self.renew_prekey();
         self.keep_peers();
         self.look_at_letters();
+        self.look_at_ages();
     }
 }

@@ -455,6 +455,7 @@ impl<R: CryptoRng> Node<R> {
         self.join_caught_up(id);
         self.ask_for_bodies(from, id);
         self.ask_wraps(from, id);
+        self.note_backed(from, id);
         self.give_right_bodies(from, id);
         self.give_new_prekeys(from, id);
         self.retry_deferred();

@@ -23,16 +23,20 @@ const CANARIES: [&str; 4] = [
 const MESSAGES: usize = 30;
 
 /// A home node, the address of its page, and what it prints.
-struct Home {
-    peer: Peer,
+pub(crate) struct Home {
+    pub(crate) peer: Peer,
     page: String,
     lines: Lines,
 }
 
 impl Home {
     fn started(root: &Path, port: u16) -> Self {
+        Self::named(root, "home", port)
+    }
+
+    pub(crate) fn named(root: &Path, name: &str, port: u16) -> Self {
         let listen = format!("/ip4/127.0.0.1/tcp/{port}");
-        let mut peer = Peer::at(&root.join("home")).with_arguments(&[
+        let mut peer = Peer::at(&root.join(name)).with_arguments(&[
             "--home",
             "--page",
             "127.0.0.1:0",
@@ -51,7 +55,7 @@ impl Home {
     }
 
     /// The link that it prints beside the code.
-    fn link(&mut self) -> String {
+    pub(crate) fn link(&mut self) -> String {
         loop {
             let line = self.lines.next_line().expect("a link is printed");
             if let Some(link) = line.strip_prefix("link: ") {
@@ -72,7 +76,7 @@ impl Home {
     }
 }
 
-fn kept(home: &Peer) -> Vec<Value> {
+pub(crate) fn kept(home: &Peer) -> Vec<Value> {
     let status = home.line("home status");
     status["home"]["keeps"].as_array().unwrap().clone()
 }
@@ -141,7 +145,7 @@ fn ana_and_ben_are_never_there_at_once_and_read_everything_in_order() {
 }
 
 /// A TCP port that nobody uses at this moment.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }

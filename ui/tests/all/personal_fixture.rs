@@ -183,6 +183,7 @@ fn fill(snapshot: &mut Snapshot) {
             bytes: Some(940_000_000),
             quota: Some(1_000_000_000),
             keeps: vec![WITH_BEN, COMMUNITY],
+            behind: Some(0),
         },
         HomeView {
             device: DeviceId([86; 32]),
@@ -192,6 +193,7 @@ fn fill(snapshot: &mut Snapshot) {
             bytes: None,
             quota: None,
             keeps: Vec::new(),
+            behind: None,
         },
     ]);
     snapshot.receipts = true;

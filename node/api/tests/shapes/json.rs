@@ -69,8 +69,8 @@ fn replies_have_the_shapes_of_the_contract() {
         {"direct":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba"}
         {"dm_requests":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","text":"hi, it is me","time":1700000000000,"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"}]}
         {"safety_words":["abandon","ability"],"safety_code":"alloquy-safety:aeaqcaibaeaqcaibaeaq","verified":false}
-        {"homes":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"attic","connected":true,"seen":1700000000000,"bytes":4096,"quota":1073741824,"keeps":["aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"]}]}
-        {"home":{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","owner":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","bytes":4096,"quota":1073741824,"peers":2,"keeps":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","accounts":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"events":12,"bytes":4096,"lag":0}]}}
+        {"homes":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"attic","connected":true,"seen":1700000000000,"bytes":4096,"quota":1073741824,"keeps":["aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"],"behind":3}]}
+        {"home":{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","owner":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","bytes":4096,"quota":1073741824,"peers":2,"letters":1,"keeps":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","accounts":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"events":12,"bytes":4096,"lag":0,"limit":1048576,"days":30,"backed":1700000000000,"alone":2}]}}
         {"ok":true}"#]].assert_eq(&shapes.join("\n"));
 }
 

@@ -15,10 +15,13 @@ use crate::limits::{
 };
 use crate::node::{Node, Timer};
 use crate::wire::Frame;
-use crate::wire::home::{HomeAddresses, HomeStatus, HomeStore};
+use crate::wire::home::{HomeAddresses, HomeStatus, HomeStore, Keeping};
 
 /// Beginning of the name under which it is kept that home nodes keep a community; its id follows.
 pub(crate) const STORED_PREFIX: &str = "settings/home/";
+/// Beginning of the name under which it is kept how much of a community home nodes keep; its id follows. The text is
+/// bytes and days.
+pub(crate) const LIMIT_PREFIX: &str = "settings/home-limit/";
 
 impl<R: CryptoRng> Node<R> {
     /// Home nodes of this account, by network key.
@@ -62,7 +65,11 @@ impl<R: CryptoRng> Node<R> {
         if !self.own_homes().contains_key(&from) {
             return;
         }
-        let kept: Vec<_> = says.kept.iter().map(|part| part.community).collect();
+        let kept: BTreeMap<_, _> = says
+            .kept
+            .iter()
+            .map(|part| (part.community, part.keeping))
+            .collect();
         let is_full = |says: &HomeStatus| says.bytes.saturating_add(FULL_SLACK_BYTES) > says.quota;
         if is_full(&says)
             && self
@@ -83,11 +90,25 @@ impl<R: CryptoRng> Node<R> {
         let all: Vec<_> = self.communities.keys().copied().collect();
         for id in all {
             let wanted = self.wants_kept(id);
-            if wanted && !kept.contains(&id) {
+            let there = kept.get(&id);
+            if wanted && there != Some(&self.keeping(id)) {
                 self.send_home_store(from, id, true);
-            } else if !wanted && kept.contains(&id) && self.is_forgettable(id) {
+            } else if !wanted && there.is_some() && self.is_forgettable(id) {
                 self.send_home_store(from, id, false);
             }
+        }
+    }
+
+    /// How much of a community home nodes keep for this account.
+    pub(crate) fn keeping(&self, id: CommunityId) -> Keeping {
+        let text = self.kept.get(&format!("{LIMIT_PREFIX}{id}"));
+        let mut numbers = text.into_iter().flat_map(|text| text.split(' '));
+        let mut next = || numbers.next().and_then(|number| number.parse::<u64>().ok());
+        Keeping {
+            bytes: next().unwrap_or_default(),
+            days: next()
+                .and_then(|days| u32::try_from(days).ok())
+                .unwrap_or_default(),
         }
     }
 
@@ -131,6 +152,7 @@ impl<R: CryptoRng> Node<R> {
         let store = HomeStore {
             community: id,
             keep,
+            keeping: self.keeping(id),
             ranges,
         };
         self.outbox.send(to, &Frame::HomeStore(Box::new(store)));
@@ -182,6 +204,18 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// Events held here of what home nodes are to keep that one of them, as it says, has not got.
+    fn behind(&self, says: &HomeStatus) -> u64 {
+        let of = |id: &CommunityId| {
+            let mut kept = says.kept.iter();
+            let there = kept.find(|part| part.community == *id);
+            let here = self.communities.get(id).map_or(0, |one| one.events_held());
+            here.saturating_sub(there.map_or(0, |part| part.events))
+        };
+        let wanted = self.communities.keys().filter(|id| self.wants_kept(**id));
+        wanted.map(of).sum()
+    }
+
     /// Home nodes of this account as faces show them.
     pub(crate) fn home_views(&self) -> Vec<HomeView> {
         let view = |(key, device): (NetworkKey, DeviceId)| {
@@ -197,6 +231,7 @@ impl<R: CryptoRng> Node<R> {
                 keeps: said
                     .map(|(says, _)| says.kept.iter().map(|part| part.community).collect())
                     .unwrap_or_default(),
+                behind: said.map(|(says, _)| self.behind(says)),
             }
         };
         self.own_homes().into_iter().map(view).collect()
