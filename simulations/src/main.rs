@@ -175,17 +175,17 @@ enum Kind {
 impl Kind {
     fn twice(self, seed: u64) -> Outcome {
         match self {
-            Self::Chaos => run::seed_twice(seed, &Core),
-            Self::Hostile => hostile::seed_twice(seed, &Core),
-            Self::Relayed => relayed::seed_twice(seed, &Core),
+            Self::Chaos => run::seed_twice(seed, &Core::default()),
+            Self::Hostile => hostile::seed_twice(seed, &Core::default()),
+            Self::Relayed => relayed::seed_twice(seed, &Core::default()),
         }
     }
 
     fn once(self, seed: u64, trace: Trace) -> Outcome {
         match self {
-            Self::Chaos => run::seed_once(seed, &Core, trace),
-            Self::Hostile => hostile::seed_once(seed, &Core, trace),
-            Self::Relayed => relayed::seed_once(seed, &Core, trace),
+            Self::Chaos => run::seed_once(seed, &Core::default(), trace),
+            Self::Hostile => hostile::seed_once(seed, &Core::default(), trace),
+            Self::Relayed => relayed::seed_once(seed, &Core::default(), trace),
         }
     }
 
@@ -271,7 +271,7 @@ fn play(files: &[PathBuf], trace: bool) -> ExitCode {
                 } else {
                     Trace::default()
                 };
-                scenario::play(&text, &Core, trace).map_err(|error| error.to_string())
+                scenario::play(&text, &Core::default(), trace).map_err(|error| error.to_string())
             });
         match result {
             Ok(()) => out::line(&format!("{name}: passed")),
