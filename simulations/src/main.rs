@@ -91,6 +91,9 @@ enum What {
         /// Only this world.
         #[arg(long)]
         world: Option<String>,
+        /// People who act in one history at most; by default all of the world.
+        #[arg(long)]
+        replicas: Option<usize>,
     },
 }
 
@@ -127,11 +130,15 @@ fn main() -> ExitCode {
         }
         What::RelayedReplay { seed } => replay(seed, Kind::Relayed),
         What::Scenario { files, trace } => play(&files, trace),
-        What::Model { operations, world } => explore(operations, world.as_deref()),
+        What::Model {
+            operations,
+            world,
+            replicas,
+        } => explore(operations, world.as_deref(), replicas),
     }
 }
 
-fn explore(operations: usize, only: Option<&str>) -> ExitCode {
+fn explore(operations: usize, only: Option<&str>, replicas: Option<usize>) -> ExitCode {
     let worlds = model::worlds();
     let chosen = worlds
         .iter()
@@ -139,16 +146,20 @@ fn explore(operations: usize, only: Option<&str>) -> ExitCode {
     let mut found = false;
     for world in chosen {
         found = true;
-        let (name, replicas) = (world.name, world.replicas());
-        match model::explore(world, operations) {
-            Ok(count) => out::line(&format!(
-                "{name}: {replicas} replicas, up to {operations} operations, {} histories, {} orders, \
-                 {} effective, {} fell, {} revived",
-                count.histories, count.orders, count.effective, count.fell, count.revived
-            )),
-            Err(broken) => {
-                out::line(&format!("{name}: VIOLATION {broken}"));
-                return ExitCode::FAILURE;
+        let replicas = replicas.unwrap_or_else(|| world.replicas());
+        // A line for each length: what is long can be ended and has shown something.
+        for length in 1..=operations.min(world.moves.len()) {
+            let name = world.name;
+            match model::explore_length(world, length, replicas) {
+                Ok(count) => out::line(&format!(
+                    "{name}: {length} operations of at most {replicas} replicas, {} histories, {} orders, \
+                     {} effective, {} fell, {} revived",
+                    count.histories, count.orders, count.effective, count.fell, count.revived
+                )),
+                Err(broken) => {
+                    out::line(&format!("{name}: VIOLATION {broken}"));
+                    return ExitCode::FAILURE;
+                }
             }
         }
     }
