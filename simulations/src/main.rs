@@ -2,6 +2,7 @@
 
 mod out;
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -21,20 +22,27 @@ struct Args {
     what: What,
 }
 
+/// Which seeds to run, and how.
+#[derive(Debug, clap::Args)]
+struct Seeds {
+    /// How many seeds.
+    #[arg(long, default_value_t = 20)]
+    seeds: u64,
+    /// The first one.
+    #[arg(long, default_value_t = 1)]
+    first_seed: u64,
+    /// Threads; by default one for each core.
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Plays each so many-th seed once more and compares; 1 is every one.
+    #[arg(long, default_value = "1")]
+    twice: NonZeroU64,
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Runs seeds, each twice, and prints one table.
-    Run {
-        /// How many seeds.
-        #[arg(long, default_value_t = 20)]
-        seeds: u64,
-        /// The first one.
-        #[arg(long, default_value_t = 1)]
-        first_seed: u64,
-        /// Threads; by default one for each core.
-        #[arg(long)]
-        threads: Option<usize>,
-    },
+    /// Runs seeds and prints one table.
+    Run(Seeds),
     /// Runs one seed and prints everything that goes in and comes out.
     Replay {
         /// The seed.
@@ -49,35 +57,15 @@ enum What {
         #[arg(long)]
         trace: bool,
     },
-    /// Runs seeds with members who do not keep to the program, each twice, and prints one table.
-    Hostile {
-        /// How many seeds.
-        #[arg(long, default_value_t = 20)]
-        seeds: u64,
-        /// The first one.
-        #[arg(long, default_value_t = 1)]
-        first_seed: u64,
-        /// Threads; by default one for each core.
-        #[arg(long)]
-        threads: Option<usize>,
-    },
+    /// Runs seeds with members who do not keep to the program, and prints one table.
+    Hostile(Seeds),
     /// Runs one seed with such members and prints everything that goes in and comes out.
     HostileReplay {
         /// The seed.
         seed: u64,
     },
-    /// Runs seeds in which a relay forges, withholds, delays and cuts, each twice, and prints one table.
-    Relayed {
-        /// How many seeds.
-        #[arg(long, default_value_t = 20)]
-        seeds: u64,
-        /// The first one.
-        #[arg(long, default_value_t = 1)]
-        first_seed: u64,
-        /// Threads; by default one for each core.
-        #[arg(long)]
-        threads: Option<usize>,
-    },
+    /// Runs seeds in which a relay forges, withholds, delays and cuts, and prints one table.
+    Relayed(Seeds),
     /// Runs one seed with such a relay and prints everything that goes in and comes out.
     RelayedReplay {
         /// The seed.
@@ -99,35 +87,11 @@ enum What {
 
 fn main() -> ExitCode {
     match Args::parse().what {
-        What::Run {
-            seeds,
-            first_seed,
-            threads,
-        } => {
-            let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let threads = threads.unwrap_or_else(default);
-            run_seeds(first_seed, seeds, threads, Kind::Chaos)
-        }
+        What::Run(seeds) => run_seeds(&seeds, Kind::Chaos),
         What::Replay { seed } => replay(seed, Kind::Chaos),
-        What::Hostile {
-            seeds,
-            first_seed,
-            threads,
-        } => {
-            let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let threads = threads.unwrap_or_else(default);
-            run_seeds(first_seed, seeds, threads, Kind::Hostile)
-        }
+        What::Hostile(seeds) => run_seeds(&seeds, Kind::Hostile),
         What::HostileReplay { seed } => replay(seed, Kind::Hostile),
-        What::Relayed {
-            seeds,
-            first_seed,
-            threads,
-        } => {
-            let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let threads = threads.unwrap_or_else(default);
-            run_seeds(first_seed, seeds, threads, Kind::Relayed)
-        }
+        What::Relayed(seeds) => run_seeds(&seeds, Kind::Relayed),
         What::RelayedReplay { seed } => replay(seed, Kind::Relayed),
         What::Scenario { files, trace } => play(&files, trace),
         What::Model {
@@ -209,19 +173,26 @@ impl Kind {
     }
 }
 
-fn run_seeds(first: u64, count: u64, threads: usize, kind: Kind) -> ExitCode {
+fn run_seeds(seeds: &Seeds, kind: Kind) -> ExitCode {
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = seeds.threads.unwrap_or_else(cores).get();
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     let outcomes: Mutex<Vec<Outcome>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
+        for _ in 0..threads {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count {
+                    if number >= seeds.seeds {
                         break;
                     }
-                    let outcome = kind.twice(first.wrapping_add(number));
+                    let seed = seeds.first_seed.wrapping_add(number);
+                    let outcome = if number % seeds.twice == 0 {
+                        kind.twice(seed)
+                    } else {
+                        kind.once(seed, Trace::default())
+                    };
                     if !outcome.violations.is_empty() {
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -238,7 +209,10 @@ fn run_seeds(first: u64, count: u64, threads: usize, kind: Kind) -> ExitCode {
         .expect("no thread panics while it holds the lock");
     outcomes.sort_by_key(|outcome| outcome.seed);
     let mut table = Table::default();
-    outcomes.iter().for_each(|outcome| table.add(outcome));
+    for outcome in &outcomes {
+        let number = outcome.seed.wrapping_sub(seeds.first_seed);
+        table.add(outcome, number % seeds.twice == 0);
+    }
     out::print(&table.to_string());
     let Some(broken) = outcomes
         .iter()
