@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use crate::net::Counts;
+use crate::panics;
 use crate::trace::Seconds;
 
 /// A fault of the core, seen by a checker.
@@ -81,6 +82,40 @@ pub struct Outcome {
     pub violations: Vec<Violation>,
     /// Hash of the trace.
     pub hash: [u8; 32],
+}
+
+impl Outcome {
+    /// Plays a seed twice and compares the traces.
+    pub fn twice(seed: u64, play: impl Fn() -> Self) -> Self {
+        let broken = |checker, at, text| Violation {
+            checker,
+            node: None,
+            at,
+            text,
+        };
+        match (panics::caught(&play), panics::caught(&play)) {
+            (Ok(mut first), Ok(second)) => {
+                if first.hash != second.hash {
+                    let text = format!(
+                        "two runs differ: {} and {} inputs and outputs",
+                        first.entries, second.entries
+                    );
+                    let found = broken("determinism", first.virtual_ms, text);
+                    first.violations.push(found);
+                }
+                first
+            }
+            (Err(panic), _) | (_, Err(panic)) => Self {
+                seed,
+                violations: vec![broken(
+                    "panic",
+                    0,
+                    format!("the simulation itself: {panic}"),
+                )],
+                ..Self::default()
+            },
+        }
+    }
 }
 
 /// The table of many runs.
