@@ -173,6 +173,12 @@ impl AuthorityLog {
         self.entries.get(&id).map(|entry| &entry.facts.op)
     }
 
+    /// The identity log that an operation embeds: it was checked when the operation came.
+    #[must_use]
+    pub fn embedded_in(&self, id: EventId) -> Option<&IdentityLog> {
+        self.entries.get(&id)?.facts.identity.as_deref()
+    }
+
     /// State of everything held.
     #[must_use]
     pub fn state(&self) -> Arc<State> {
@@ -298,9 +304,9 @@ impl AuthorityLog {
                 proposal,
                 signatures,
             } => {
-                let holds = signatures
-                    .iter()
-                    .all(|(device, signature)| proposal.signed_by(*device, signature));
+                let holds = signatures.iter().all(|(device, signature)| {
+                    proposal.signed_by_with(*device, signature, &*self.signatures)
+                });
                 if !holds || proposal.community != self.community() {
                     return Err(invalid(
                         "a signature of the owners' certificate does not hold".to_owned(),

@@ -117,7 +117,17 @@ impl OwnersProposal {
     /// Whether the device's signature for the proposal holds.
     #[must_use]
     pub fn signed_by(&self, device: DeviceId, signature: &[u8; 64]) -> bool {
-        verify(&device.0, &self.message(), signature)
+        self.signed_by_with(device, signature, &Strict)
+    }
+
+    /// The same; `signatures` says whether it holds.
+    pub(super) fn signed_by_with(
+        &self,
+        device: DeviceId,
+        signature: &[u8; 64],
+        signatures: &dyn Signatures,
+    ) -> bool {
+        signatures.hold(&device.0, &self.message(), signature)
     }
 
     fn message(&self) -> Vec<u8> {
