@@ -143,10 +143,7 @@ impl Soak<'_> {
             false => member,
         };
         let place = self.world.place(from);
-        let (words, name) = (
-            self.words.clone(),
-            format!("device-{}", self.world.seats()),
-        );
+        let (words, name) = (self.words.clone(), format!("device-{}", self.world.seats()));
         let seat = self.world.add_newcomer(&name, |now, rng| {
             Newcomer::restore(&words, vec![place], others, now, rng)
         })?;

@@ -19,7 +19,7 @@ const CALM_MS: u64 = 15_000;
 impl Soak<'_> {
     pub(super) fn set_up(&mut self) -> Result<(), String> {
         for name in PEOPLE {
-            let seat = self.world.add_node(&format!("{NAME_CANARY}-{name}"), 0)?;
+            let seat = self.world.add_node(name, 0)?;
             self.people.push(vec![seat]);
         }
         self.home = self.world.add_node(HOME_NAME, 0)?;
@@ -63,14 +63,8 @@ impl Soak<'_> {
     /// Direct messages, a group and the notes to oneself.
     fn conversations(&mut self) -> Result<(), String> {
         let ana = self.people[0][0];
-        let named = |name: &str| format!("{NAME_CANARY}-{name}");
-        let direct = self.ask(ana, &format!("dm {}", named("ben")))?;
-        let group = format!(
-            "group create {NAME_CANARY}-trip {} {}",
-            named("ben"),
-            named("cem")
-        );
-        let group = self.ask(ana, &group)?;
+        let direct = self.ask(ana, "dm ben")?;
+        let group = self.ask(ana, &format!("group create {NAME_CANARY}-trip ben cem"))?;
         for (reply, people) in [(direct, vec![0, 1]), (group, vec![0, 1, 2])] {
             let Reply::Direct { channel, .. } = reply else {
                 return Err(format!("a conversation: {reply:?}"));
@@ -89,7 +83,7 @@ impl Soak<'_> {
             if let Reply::DmRequests { dm_requests } = self.ask(seat, "dm requests")?
                 && !dm_requests.is_empty()
             {
-                self.ask(seat, &format!("dm accept {}", named("ana")))?;
+                self.ask(seat, "dm accept ana")?;
             }
         }
         let snapshot = self.world.snapshot(ana);
