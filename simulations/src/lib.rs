@@ -33,6 +33,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod signatures;
+pub mod soak;
 pub mod trace;
 pub mod workload;
 pub mod world;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use alloquy_api::Snapshot;
-use alloquy_core::{Input, Node, Now, Output, Write};
+use alloquy_core::{Input, Newcomer, Node, Now, Output, Write};
 use alloquy_ids::{AccountId, MonoMs, NetworkKey};
 use alloquy_schema::keys::{DeviceKey, Signatures};
 use bytes::Bytes;
@@ -25,6 +25,31 @@ pub trait Machine {
     fn poll_timeout(&self) -> Option<MonoMs>;
     /// What a client sees.
     fn snapshot(&mut self, client: u64) -> Arc<Snapshot>;
+    /// Of a device that had no account: what it begins from, as soon as it has one.
+    fn settled(&mut self) -> Option<Result<Settled, String>> {
+        None
+    }
+}
+
+/// Records after writes.
+fn written(writes: Vec<Write>) -> Records {
+    let mut records = Records::new();
+    for write in writes {
+        match write {
+            Write::Put(key, value) => records.insert(key, value),
+            Write::Delete(key) => records.remove(&key),
+        };
+    }
+    records
+}
+
+/// A device that has an account now.
+#[derive(Debug)]
+pub struct Settled {
+    /// Its first records.
+    pub records: Records,
+    /// The account.
+    pub account: AccountId,
 }
 
 /// A new account: its first records and its names.
@@ -68,16 +93,9 @@ impl Maker for Core {
         } else {
             alloquy_core::found(name, now, rng).map_err(|error| error.to_string())?
         };
-        let mut records = Records::new();
-        for write in founded.writes {
-            match write {
-                Write::Put(key, value) => records.insert(key, value),
-                Write::Delete(key) => records.remove(&key),
-            };
-        }
         let network = NetworkKey(DeviceKey::from_seed(&founded.network_seed).public());
         Ok(Birth {
-            records,
+            records: written(founded.writes),
             network,
             account: founded.account,
         })
@@ -142,5 +160,30 @@ impl Machine for Node<ChaCha20Rng> {
     }
     fn snapshot(&mut self, client: u64) -> Arc<Snapshot> {
         Self::snapshot(self, client)
+    }
+}
+
+impl Machine for Newcomer<ChaCha20Rng> {
+    fn handle(&mut self, now: Now, input: Input) {
+        Self::handle(self, now, input);
+    }
+    fn poll_output(&mut self) -> Option<Output> {
+        Self::poll_output(self)
+    }
+    fn poll_timeout(&self) -> Option<MonoMs> {
+        Self::poll_timeout(self)
+    }
+    fn snapshot(&mut self, _client: u64) -> Arc<Snapshot> {
+        Arc::default()
+    }
+    fn settled(&mut self) -> Option<Result<Settled, String>> {
+        let settled = Self::settled(self)?.map_err(|error| error.to_string());
+        if settled.is_ok() {
+            self.stored();
+        }
+        Some(settled.map(|settled| Settled {
+            records: written(settled.writes),
+            account: settled.account,
+        }))
     }
 }

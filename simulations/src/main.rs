@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use alloquy_sim::machine::Core;
 use alloquy_sim::report::{Outcome, Table};
 use alloquy_sim::trace::Trace;
-use alloquy_sim::{hostile, model, relayed, run, scenario};
+use alloquy_sim::{hostile, model, relayed, run, scenario, soak};
 use clap::{Parser, Subcommand};
 
 /// Simulates many Alloquy nodes on one virtual clock, with faults, and checks what must hold.
@@ -71,6 +71,19 @@ enum What {
         /// The seed.
         seed: u64,
     },
+    /// Lets three devices of one account come and go beside other members while all write, and counts what is
+    /// undecryptable, lost or doubled at the end.
+    Soak {
+        /// Messages in all.
+        #[arg(long, default_value_t = 2_000)]
+        messages: u64,
+        /// Messages of one world: a long soak is several worlds, each of the next seed.
+        #[arg(long, default_value_t = soak::WORLD_MESSAGES, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+        world_messages: u64,
+        /// The first seed.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Tries every history of a few operations on the authority rule and prints how many there were.
     Model {
         /// Operations of one history.
@@ -99,6 +112,11 @@ fn main() -> ExitCode {
             world,
             replicas,
         } => explore(operations, world.as_deref(), replicas),
+        What::Soak {
+            messages,
+            world_messages,
+            seed,
+        } => soak(seed, messages, world_messages),
     }
 }
 
@@ -226,6 +244,27 @@ fn run_seeds(seeds: &Seeds, kind: Kind) -> ExitCode {
     let replay = kind.replay();
     out::line(&format!("alloquy-sim {replay} {}", broken.seed));
     ExitCode::FAILURE
+}
+
+fn soak(first: u64, messages: u64, world_messages: u64) -> ExitCode {
+    let mut all = soak::Outcome::default();
+    let worlds = messages.div_ceil(world_messages);
+    for number in 0..worlds {
+        let seed = first.wrapping_add(number);
+        let here = world_messages.min(messages - number * world_messages);
+        let one = soak::world(seed, here, &Core);
+        out::print(&format!("seed {seed}: {one}"));
+        for violation in &one.violations {
+            out::line(&format!("seed {seed}: {violation}"));
+        }
+        all.add(one);
+    }
+    out::print(&format!("all: {all}"));
+    if all.violations.is_empty() && all.found.is_nothing() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn replay(seed: u64, kind: Kind) -> ExitCode {

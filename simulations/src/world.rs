@@ -6,6 +6,7 @@
 //! panic, a storm of outputs, a spinning timer, an honest peer blamed, plaintext on the wire.
 
 mod calm;
+mod devices;
 mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -349,6 +350,16 @@ impl<'a> World<'a> {
 
     /// Gives a command for a checker and waits for its end.
     pub fn ask(&mut self, seat: usize, command: Command) -> Result<Reply, CommandError> {
+        self.ask_within(READ_WAIT_MS, seat, command)
+    }
+
+    /// The same for what takes time of its own.
+    pub fn ask_within(
+        &mut self,
+        ms: u64,
+        seat: usize,
+        command: Command,
+    ) -> Result<Reply, CommandError> {
         let stopped = || CommandError::new(ErrorCode::NotRunning, "the node does not run");
         if !self.is_up(seat) {
             return Err(stopped());
@@ -364,7 +375,7 @@ impl<'a> World<'a> {
                 command,
             ),
         );
-        let until = self.now + READ_WAIT_MS;
+        let until = self.now + ms;
         loop {
             if let Some(result) = self.reads.remove(&(seat, id.0)) {
                 return result;
@@ -375,7 +386,7 @@ impl<'a> World<'a> {
             if !self.step(until) {
                 return Err(CommandError::new(
                     ErrorCode::Timeout,
-                    "the read did not end",
+                    "the command did not end",
                 ));
             }
         }
