@@ -30,6 +30,7 @@ const CORE: &str = "alloquy-core";
 const RELAY: &str = "alloquy-relay";
 const NODE: &str = "alloquy-node";
 const UI: &str = "alloquy-ui";
+const IRC: &str = "alloquy-irc";
 
 const NETWORK: &[&str] = &["libp2p*", "iroh*"];
 
@@ -103,6 +104,26 @@ const TABLE: &[Row] = &[
             NODE,
         ],
         pure: false,
+    },
+    Row {
+        name: IRC,
+        folder: "rendezvous/irc",
+        ours: &[IDS, API],
+        heavy: &[],
+        never: &[
+            "tokio*",
+            "libp2p*",
+            "iroh*",
+            "automerge",
+            "redb",
+            "egui*",
+            "webrtc*",
+            "opus",
+            SCHEMA,
+            CORE,
+            NODE,
+        ],
+        pure: true,
     },
     Row {
         name: NODE,
