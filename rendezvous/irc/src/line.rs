@@ -8,7 +8,7 @@ mod out;
 pub use out::{Out, Tags};
 
 use crate::limits::{
-    AUTHENTICATE_LINE_BYTES_MAX, BODY_BYTES_MAX, CLIENT_TAGS_BYTES_MAX, TAGS_MAX, PARAMS_MAX,
+    AUTHENTICATE_LINE_BYTES_MAX, BODY_BYTES_MAX, CLIENT_TAGS_BYTES_MAX, PARAMS_MAX, TAGS_MAX,
 };
 
 /// A line that a client sent.
@@ -50,10 +50,14 @@ impl Line {
     pub fn parse(bytes: &[u8]) -> Result<Option<Self>, BadLine> {
         let (tags, body) = split_tags(bytes)?;
         let long = [&b"AUTHENTICATE "[..], b"REGISTER "];
-        let is_long = long.iter().any(|word| {
-            body.len() > word.len() && body[..word.len()].eq_ignore_ascii_case(word)
-        });
-        let max = if is_long { AUTHENTICATE_LINE_BYTES_MAX } else { BODY_BYTES_MAX };
+        let is_long = long
+            .iter()
+            .any(|word| body.len() > word.len() && body[..word.len()].eq_ignore_ascii_case(word));
+        let max = if is_long {
+            AUTHENTICATE_LINE_BYTES_MAX
+        } else {
+            BODY_BYTES_MAX
+        };
         if body.len() + 2 > max {
             return Err(BadLine::TooLong);
         }

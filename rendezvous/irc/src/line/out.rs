@@ -73,8 +73,26 @@ impl Out {
     /// Whether it is a TAGMSG, which only clients with message-tags get.
     #[must_use]
     pub fn is_tagmsg(&self) -> bool {
-        let rest = self.body.strip_prefix(':').and_then(|body| body.split_once(' '));
+        let rest = self
+            .body
+            .strip_prefix(':')
+            .and_then(|body| body.split_once(' '));
         rest.is_some_and(|(_, rest)| rest.starts_with("TAGMSG"))
+    }
+
+    /// The reference of the batch that it begins.
+    #[must_use]
+    pub fn opens_batch(&self) -> Option<&str> {
+        let (_, rest) = self.body.split_once(" BATCH +")?;
+        rest.split(' ').next()
+    }
+
+    /// Whether it ends this batch.
+    #[must_use]
+    pub fn closes_batch(&self, reference: &str) -> bool {
+        self.body
+            .split_once(" BATCH -")
+            .is_some_and(|(_, rest)| rest == reference)
     }
 
     /// Its bytes for a client with these capabilities, CR LF among them.
@@ -121,7 +139,11 @@ impl Out {
         if let Some(account) = &tags.account {
             add(caps.has(Cap::AccountTag), "account", account);
         }
-        add(tags.concat && caps.has(Cap::Multiline), "draft/multiline-concat", "");
+        add(
+            tags.concat && caps.has(Cap::Multiline),
+            "draft/multiline-concat",
+            "",
+        );
         for (name, value) in &tags.client {
             add(full, name, value);
         }

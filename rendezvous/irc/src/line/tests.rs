@@ -12,18 +12,33 @@ fn lines_are_read_by_the_table() {
     for (text, command, params) in [
         ("PING", "PING", &[][..]),
         ("ping :a b", "PING", &["a b"]),
-        (":me!u@h PRIVMSG #a :hi there", "PRIVMSG", &["#a", "hi there"]),
+        (
+            ":me!u@h PRIVMSG #a :hi there",
+            "PRIVMSG",
+            &["#a", "hi there"],
+        ),
         ("PRIVMSG #a ::)", "PRIVMSG", &["#a", ":)"]),
         ("PRIVMSG  #a   hi", "PRIVMSG", &["#a", "hi"]),
         ("TOPIC #a :", "TOPIC", &["#a", ""]),
         ("  PING x ", "PING", &["x"]),
         ("001 x", "001", &["x"]),
-        ("A 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16", "A",
-         &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15 16"]),
+        (
+            "A 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16",
+            "A",
+            &[
+                "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15 16",
+            ],
+        ),
     ] {
         let line = parsed(text);
-        assert_eq!((line.command.as_str(), line.params.iter().map(String::as_str).collect::<Vec<_>>()),
-            (command, params.to_vec()), "{text}");
+        assert_eq!(
+            (
+                line.command.as_str(),
+                line.params.iter().map(String::as_str).collect::<Vec<_>>()
+            ),
+            (command, params.to_vec()),
+            "{text}"
+        );
     }
     assert_eq!(Line::parse(b""), Ok(None));
     assert_eq!(Line::parse(b"   "), Ok(None));
@@ -49,8 +64,16 @@ fn what_is_no_line_is_refused_with_its_reason() {
     assert_eq!(Line::parse(&body(511)), Err(BadLine::TooLong));
     let long = format!("authenticate {}", "a".repeat(1009)).into_bytes();
     assert!(Line::parse(&long).is_ok());
-    assert_eq!(Line::parse(&[&long[..], b"a"].concat()), Err(BadLine::TooLong));
-    for bytes in [&b"PING a\0b"[..], b"PING a\rQUIT", b"PING a\nQUIT", b"@a=\0 PING"] {
+    assert_eq!(
+        Line::parse(&[&long[..], b"a"].concat()),
+        Err(BadLine::TooLong)
+    );
+    for bytes in [
+        &b"PING a\0b"[..],
+        b"PING a\rQUIT",
+        b"PING a\nQUIT",
+        b"@a=\0 PING",
+    ] {
         assert_eq!(Line::parse(bytes), Err(BadLine::Control), "{bytes:?}");
     }
     assert_eq!(Line::parse(b"PRIVMSG #a :\xff\xfe"), Err(BadLine::NotUtf8));
