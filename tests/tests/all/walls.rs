@@ -28,6 +28,7 @@ const SCHEMA: &str = "alloquy-schema";
 const API: &str = "alloquy-api";
 const CORE: &str = "alloquy-core";
 const RELAY: &str = "alloquy-relay";
+const DIRECTORY: &str = "alloquy-directory";
 const LISTENER: &str = "alloquy-irc-listener";
 const NODE: &str = "alloquy-node";
 const UI: &str = "alloquy-ui";
@@ -120,6 +121,25 @@ const TABLE: &[Row] = &[
             "egui*",
             "webrtc*",
             "opus",
+            SCHEMA,
+            CORE,
+            NODE,
+        ],
+        pure: true,
+    },
+    Row {
+        name: DIRECTORY,
+        folder: "rendezvous/directory",
+        ours: &[IDS],
+        heavy: &[],
+        never: &[
+            "tokio*",
+            "libp2p*",
+            "iroh*",
+            "automerge",
+            "redb",
+            "rusqlite",
+            "egui*",
             SCHEMA,
             CORE,
             NODE,
