@@ -28,6 +28,8 @@ const SCHEMA: &str = "alloquy-schema";
 const API: &str = "alloquy-api";
 const CORE: &str = "alloquy-core";
 const RELAY: &str = "alloquy-relay";
+const DIRECTORY: &str = "alloquy-directory";
+const LISTENER: &str = "alloquy-irc-listener";
 const NODE: &str = "alloquy-node";
 const UI: &str = "alloquy-ui";
 const IRC: &str = "alloquy-irc";
@@ -124,6 +126,43 @@ const TABLE: &[Row] = &[
             NODE,
         ],
         pure: true,
+    },
+    Row {
+        name: DIRECTORY,
+        folder: "rendezvous/directory",
+        ours: &[IDS],
+        heavy: &[],
+        never: &[
+            "tokio*",
+            "libp2p*",
+            "iroh*",
+            "automerge",
+            "redb",
+            "rusqlite",
+            "egui*",
+            SCHEMA,
+            CORE,
+            NODE,
+        ],
+        pure: true,
+    },
+    Row {
+        name: LISTENER,
+        folder: "rendezvous/listener",
+        ours: &[IDS, API, IRC],
+        heavy: &["tokio", "tokio-rustls", "tokio-tungstenite", "rustls"],
+        never: &[
+            "libp2p*",
+            "iroh*",
+            "automerge",
+            "redb",
+            "rusqlite",
+            "egui*",
+            SCHEMA,
+            CORE,
+            NODE,
+        ],
+        pure: false,
     },
     Row {
         name: NODE,
