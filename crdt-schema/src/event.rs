@@ -238,6 +238,29 @@ impl VerifiedEvent {
             carrier: signed.carrier,
         }))
     }
+    /// The same sealed event with another ciphertext, as a node without keys may hold several of one event. `None`:
+    /// its body is in clear, or that is not its length.
+    #[must_use]
+    pub fn with_ciphertext(&self, body: Vec<u8>) -> Option<Self> {
+        let own = &self.0;
+        let fits = body.len() as u64 == u64::from(own.header.body_len);
+        (own.header.kind == Kind::Sealed && fits).then(|| {
+            Self(Arc::new(VerifiedInner {
+                id: own.id,
+                header: own.header.clone(),
+                body: Some(body),
+                signature: own.signature,
+                carrier: own.carrier,
+            }))
+        })
+    }
+    /// Whether its own signature is over the very body that is held.
+    #[must_use]
+    pub fn is_signed_as_held(&self) -> bool {
+        self.0.signature.is_some()
+            && self.0.body.is_some()
+            && self.0.carrier == carrier_of(self.0.body.as_deref())
+    }
     /// The same event without its body (dropped by a deletion, or found not to open).
     #[must_use]
     pub fn without_body(&self) -> Self {

@@ -34,7 +34,7 @@ pub enum PersonalCommand {
         /// Twelve words.
         words: String,
     },
-    /// `account close NAME`: ends the account for good, on all its devices
+    /// `account close NAME`: ends the account on all its devices; the recovery words alone open it again
     AccountClose {
         /// The account's display name, typed again.
         name: String,

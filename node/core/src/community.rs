@@ -173,6 +173,8 @@ pub(crate) struct Community {
     pub(crate) homes: BTreeMap<NetworkKey, Vec<(AccountId, DeviceId)>>,
     /// Set if this node holds the community blind: it is no member, and has no keys.
     pub(crate) blind: Option<crate::home::Blind>,
+    /// Home nodes, and events of which they have given wrong ciphertexts.
+    pub(crate) wrong_at: BTreeSet<(NetworkKey, EventId)>,
     /// Whether own logs were written to since the start, or are new: no peer can know more of them.
     pub(crate) own_logs_checked: bool,
 }
@@ -231,6 +233,7 @@ impl Community {
             active: false,
             homes: BTreeMap::new(),
             blind: None,
+            wrong_at: BTreeSet::new(),
             own_logs_checked: false,
         }
         .with_devices_indexed()

@@ -7,6 +7,7 @@
 pub(crate) mod contacts;
 mod groups;
 mod hello;
+mod letters;
 mod people;
 pub(crate) mod requests;
 mod safety;
@@ -34,6 +35,7 @@ use crate::node::Node;
 use crate::outbox::{After, put};
 use crate::record::{Key, Membership, Row, RowEvents};
 use contacts::Contact;
+pub(crate) use hello::certifies;
 pub(crate) use people::contacts_full;
 use requests::DmRequest;
 
@@ -47,6 +49,8 @@ pub(crate) struct People {
     entering: BTreeMap<CommunityId, Entering>,
     /// Work done for a recipient in an asker's name: day and number.
     work: BTreeMap<(AccountId, AccountId), (u32, u64)>,
+    /// Letters that were left at home nodes which are connected.
+    letters: BTreeMap<(NetworkKey, CommunityId), letters::Sent>,
 }
 
 /// A group that is on its way.
@@ -152,6 +156,7 @@ impl<R: CryptoRng> Node<R> {
             self.outbox.store(vec![gone], After::Nothing);
         }
         self.keep_peers();
+        self.tell_homes_to_keep(id, true);
         self.views.directs_changed();
         Ok(id)
     }

@@ -67,6 +67,8 @@ impl<R: CryptoRng> Node<R> {
             // The store was older than the device: others may hold more of the log than has come.
             self.start_incarnation(id);
         }
+        self.store_further(id, &batch.further);
+        self.note_wrong_bodies(from, id, &batch.wrong);
         self.forget_waiting(id, &batch.dropped);
         self.await_held(id);
         if !batch.lacks.is_empty() {
@@ -343,7 +345,7 @@ impl<R: CryptoRng> Node<R> {
         for event in ids {
             rows.extend(community.row_of.get(event).copied());
         }
-        let mut writes = Vec::new();
+        let mut writes = community.forget_further(ids);
         for row in rows {
             // A row that can not be made again whole stays as it is: its events come before its bodies.
             let Some(ids) = community.rows.get(&row) else {

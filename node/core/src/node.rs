@@ -169,6 +169,8 @@ pub(crate) enum Timer {
     Nearby,
     /// Tell those whom this home node serves how it stands.
     HomeStatus,
+    /// Look for letters at this home node that nobody took.
+    Letters,
     /// Write what changed and follows the account.
     OwnDocument,
     /// Drop bodies that were deleted long enough ago.
@@ -430,6 +432,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::HeldBack(community) => self.release_held(community),
             Timer::Nearby => self.nearby_tick(),
             Timer::HomeStatus => self.home_status_due(),
+            Timer::Letters => self.look_at_letters(),
             Timer::OwnDocument => self.write_own_document(),
             Timer::Deleted(community) => self.drop_deleted(community),
             Timer::Prekey => self.renew_prekey(),
@@ -477,6 +480,7 @@ impl<R: CryptoRng> Node<R> {
             After::Announced(origin, id, announce) => self.announce_stored(origin, id, announce),
             After::DeviceTaken => self.device_taken(),
             After::HomeTaken => self.home_taken(),
+            After::LetterTaken(home, taken) => self.letter_stored(home, taken),
             After::RecoveryWiped(origin) => {
                 self.recovery = None;
                 self.views.node_changed();
@@ -550,7 +554,7 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, Acks::new());
                 self.unstored_joins.insert(community);
             }
-            After::Nothing | After::DeviceTaken | After::HomeTaken => {
+            After::Nothing | After::DeviceTaken | After::HomeTaken | After::LetterTaken(..) => {
                 self.write_later(writes, Acks::new());
             }
         }

@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) marked: bool,
     /// Proofs of membership sent over this connection.
     pub(crate) proofs: u32,
+    /// Prekeys that the peer was given, of a home node: device and counter.
+    pub(crate) gave: BTreeMap<alloquy_ids::DeviceId, u64>,
     /// How far the peer was told that its account's logs were read here.
     pub(crate) told_read: BTreeMap<crate::receipts::Log, u64>,
 }
@@ -104,6 +106,7 @@ impl<R: CryptoRng> Node<R> {
         );
         self.open_sessions(key);
         self.tell_home_status(key);
+        self.hand_letters(key);
         for community in self.joins.keys().copied().collect::<Vec<_>>() {
             self.join_peer_up(community, key);
         }
@@ -127,6 +130,8 @@ impl<R: CryptoRng> Node<R> {
         self.restore_asks.remove(&key);
         self.link_peer_down(key);
         self.entering_lost(key);
+        self.letters_lost(key);
+        self.home.left.remove(&key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
             let community = self.communities.get_mut(&id);
@@ -160,10 +165,7 @@ impl<R: CryptoRng> Node<R> {
         let shared: Vec<_> = self
             .communities
             .iter()
-            .filter(|(_, community)| {
-                let home = community.blind.is_none() && community.is_home(key);
-                home || community.device_of(key).is_some()
-            })
+            .filter(|(_, community)| community.is_home(key) || community.device_of(key).is_some())
             .map(|(id, _)| *id)
             .collect();
         for id in shared {
@@ -193,10 +195,10 @@ impl<R: CryptoRng> Node<R> {
             self.prove(key, id);
         }
         if home {
-            self.give_prekeys(key, id);
-        } else {
-            self.tell_home_addresses(key, id);
+            self.give_new_prekeys(key, id);
+            self.leave_letter(key, id);
         }
+        self.tell_home_addresses(key, id);
         self.say_hello(key, id);
         self.compare(key, id);
         self.send_signal_to(key, id);
@@ -265,8 +267,11 @@ impl<R: CryptoRng> Node<R> {
             (self.book.of.iter()).partition(|(key, _)| own.contains_key(*key));
         for (key, addresses) in first.into_iter().chain(rest) {
             let member = self.communities.values().any(|community| {
-                let party = community.member_of(*key).is_some() || community.is_home(*key);
-                community.active && party && !self.is_shut(community)
+                let home = community.is_home(*key) && *key != self.me.network;
+                // A home node keeps to other home nodes; members come to it by themselves.
+                let party = home || (community.active && community.member_of(*key).is_some());
+                let held = community.active || community.blind.is_some();
+                held && party && !self.is_shut(community)
             });
             let member = member || own.contains_key(key);
             if member && !addresses.is_empty() && wanted.len() < KEPT_PEERS_MAX {

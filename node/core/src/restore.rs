@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EpochId, EventId, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::epoch::EpochKey;
@@ -22,7 +22,8 @@ use crate::arrive::Bootstrap;
 use crate::community::Community;
 use crate::direct::People;
 use crate::direct::requests::DmRequest;
-use crate::home::{Home, HomeRecord, KeptRecord};
+use crate::home::carriers::OtherCarriers;
+use crate::home::{Home, HomeRecord, KeptRecord, LetterRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
@@ -91,6 +92,8 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
+        Key::Letter(_, from) => format!("the letter of {}", from.short()),
+        Key::Others(id, _) => format!("ciphertexts of an event of community {}", id.short()),
     };
     RestoreError::Damaged {
         key,
@@ -110,7 +113,8 @@ struct Parts {
     held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
     /// Set if the community is held blind.
     kept: Option<KeptRecord>,
-    read_by: BTreeMap<alloquy_ids::AccountId, ReadLogs>,
+    others: Vec<(EventId, OtherCarriers)>,
+    read_by: BTreeMap<AccountId, ReadLogs>,
 }
 
 /// All records, sorted by what they are about.
@@ -126,6 +130,7 @@ struct Records {
     recovery: Option<Zeroizing<String>>,
     nearby: Nearby,
     home: Option<HomeRecord>,
+    letters: BTreeMap<(AccountId, AccountId), LetterRecord>,
     people: People,
     own: PendingRecord,
     prekey_made: Option<UnixMs>,
@@ -216,6 +221,18 @@ impl Records {
             Key::Contact(account) => {
                 self.people.contacts.insert(*account, decode(&key, value)?);
             }
+            // Members give what lacks.
+            Key::Others(id, event) => {
+                if let Ok(others) = OtherCarriers::from_bytes(value) {
+                    self.parts(*id).others.push((*event, others));
+                }
+            }
+            // Whoever wrote it leaves it again.
+            Key::Letter(to, from) => {
+                if let Ok(letter) = LetterRecord::from_bytes(value) {
+                    self.letters.insert((*to, *from), letter);
+                }
+            }
             // Whoever asked asks again.
             Key::DmRequest(account) => {
                 if let Ok(request) = DmRequest::from_bytes(value) {
@@ -300,7 +317,7 @@ fn build(
     community.keys = parts.keys;
     community.wraps = parts.wraps;
     if let Some(kept) = parts.kept {
-        community.blind_from(kept, &parts.rows);
+        community.blind_from(kept, &parts.rows, parts.others);
     }
     community.read = parts.read;
     community.read_by = parts.read_by;
@@ -446,7 +463,7 @@ impl<R: CryptoRng> Node<R> {
             own,
             prekey_made: all.prekey_made,
             recovery: all.recovery,
-            home: Home::with_role(all.home),
+            home: Home::with_role(all.home, all.letters),
         };
         node.begin(nonce);
         for (id, bootstrap) in all.arriving {
@@ -496,5 +513,6 @@ impl<R: CryptoRng> Node<R> {
         self.begin_own_document();
         self.renew_prekey();
         self.keep_peers();
+        self.look_at_letters();
     }
 }

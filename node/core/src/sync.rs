@@ -100,6 +100,12 @@ impl<R: CryptoRng> Node<R> {
             Frame::Arrive(arrive) => return self.arrive_asked(from, &arrive),
             Frame::HomeStore(store) => return self.home_store(from, *store),
             Frame::HomeStatus(says) => return self.home_says(from, *says),
+            Frame::Letter(letter) if self.is_home() => return self.letter_left(from, *letter),
+            Frame::Letter(letter) => return self.letter_came(from, *letter),
+            Frame::LetterAnswer(answer) if self.is_home() => {
+                return self.letter_taken(from, answer);
+            }
+            Frame::LetterAnswer(answer) => return self.letter_answered(from, answer),
             frame => frame,
         };
         let Some(id) = frame.community() else {
@@ -186,7 +192,10 @@ impl<R: CryptoRng> Node<R> {
             Frame::Heights { scopes, .. } => self.heights(from, id, scopes),
             Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
-            Frame::Prekeys { records, .. } => self.prekeys(id, records),
+            Frame::Prekeys { records, .. } => {
+                self.prekeys(id, records);
+                self.ask_wraps(from, id);
+            }
             Frame::KeyRequest { prekey, epochs, .. } => {
                 self.key_request(from, account, device, id, prekey, &epochs)
             }
@@ -232,6 +241,8 @@ impl<R: CryptoRng> Node<R> {
             | Frame::HomeStore(_)
             | Frame::HomeStatus(_)
             | Frame::WrapRequest(_)
+            | Frame::Letter(_)
+            | Frame::LetterAnswer(_)
             | Frame::Pairing(_)
             | Frame::Restoring(_)
             | Frame::Arrive(_)
@@ -315,7 +326,8 @@ impl<R: CryptoRng> Node<R> {
 
     /// Anti-entropy: compares with one connected member whose copy is not known to be equal.
     pub(crate) fn sweep(&mut self, id: CommunityId) {
-        for key in self.connected_members(id) {
+        self.leave_letters(id);
+        for key in self.connected_parties(id) {
             self.tell_home_addresses(key, id);
         }
         let members = self.connected_parties(id);
@@ -444,6 +456,8 @@ impl<R: CryptoRng> Node<R> {
         self.join_caught_up(id);
         self.ask_for_bodies(from, id);
         self.ask_wraps(from, id);
+        self.give_right_bodies(from, id);
+        self.give_new_prekeys(from, id);
         self.retry_deferred();
     }
 
@@ -580,7 +594,14 @@ impl<R: CryptoRng> Node<R> {
             if asked {
                 community.add_named(place, &theirs.wanted, &mut events);
             }
-            for range in community.pack_for_peer(from, theirs.scope, &events) {
+            let mut lists = vec![events];
+            if asked {
+                lists.extend(community.further_carriers(place, &theirs.wanted));
+            }
+            let packed = lists.iter();
+            let packed =
+                packed.flat_map(|events| community.pack_for_peer(from, theirs.scope, events));
+            for range in packed {
                 if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
                     more = true;
                     break;

@@ -10,6 +10,7 @@ use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::timeline::Changes;
 
 use crate::community::{Applied, Community, Place};
+use crate::home::carriers::Further;
 use crate::ingest::Incoming;
 use crate::limits::CLOCK_AHEAD_MS;
 use crate::record::Membership;
@@ -54,6 +55,10 @@ pub(crate) struct Batch {
     /// Waiting events that had to go.
     pub(crate) dropped: Vec<EventId>,
     pub(crate) changes: Vec<(Place, Changes)>,
+    /// Events of which a further ciphertext is held.
+    pub(crate) further: Vec<EventId>,
+    /// Events that came with a body which is not the committed one.
+    pub(crate) wrong: Vec<EventId>,
     /// Late events over their account's bound: taken only if somebody else's event names them.
     late: Vec<Incoming>,
 }
@@ -157,8 +162,12 @@ impl Community {
             self.take_again(place, &held, incoming, batch);
             return None;
         }
+        let came = incoming.0.body().is_some();
         let (event, plaintext) = self.judged(incoming);
         let id = event.id();
+        if came && event.body().is_none() {
+            batch.wrong.push(id);
+        }
         let early = |now| self.is_before_its_time(&event, now);
         if arrival.wall.is_some_and(early) {
             self.hold_back((event, plaintext), arrival, batch);
@@ -190,11 +199,25 @@ impl Community {
         let id = event.id();
         let signs = held.signature().is_none() && event.signature().is_some();
         let other_body = event.body().is_some() && event.body() != held.body();
-        let fills = other_body && self.lacks_body(held);
+        let mut fills = other_body && self.lacks_body(held);
+        if other_body && held.body().is_some() {
+            match self.keep_further(held, &event) {
+                Further::Known => {}
+                Further::Beside => batch.further.push(id),
+                Further::First => {
+                    batch.further.push(id);
+                    fills = true;
+                }
+            }
+        }
         if !fills && !signs {
             return;
         }
+        let came = event.body().is_some();
         let (event, plaintext) = self.judged((event, plaintext));
+        if came && event.body().is_none() {
+            batch.wrong.push(id);
+        }
         let fills = fills && event.body().is_some();
         if fills && held.body().is_some() {
             self.forget_body(place, id);
@@ -368,6 +391,7 @@ impl Community {
         rebuilt.closed = self.closed;
         rebuilt.active = self.active;
         rebuilt.blind = self.blind;
+        rebuilt.wrong_at = self.wrong_at;
         rebuilt.own_logs_checked = true;
         rebuilt.unstored = self
             .unstored

@@ -6,6 +6,7 @@
 pub(crate) mod contact;
 pub(crate) mod hello;
 pub(crate) mod home;
+pub(crate) mod letter;
 pub(crate) mod link;
 pub(crate) mod pairing;
 pub(crate) mod restoring;
@@ -133,6 +134,10 @@ pub(crate) enum Frame {
     Homes(Box<home::HomeAddresses>),
     /// A home node asks for wraps that it has not got.
     WrapRequest(Box<home::WrapRequest>),
+    /// First words to somebody who is away: to a home node, and from one to its owner.
+    Letter(Box<letter::Letter>),
+    /// What became of a letter.
+    LetterAnswer(letter::LetterAnswer),
     /// A pairing by a code.
     Pairing(Box<Pairing>),
     /// Coming back by the recovery words.
@@ -451,6 +456,8 @@ impl Frame {
             Self::HomeStatus(_) => 24,
             Self::Homes(_) => 30,
             Self::WrapRequest(_) => 31,
+            Self::Letter(_) => 32,
+            Self::LetterAnswer(_) => 33,
             Self::DirectHello(_) => 21,
             Self::DirectAnswer { .. } => 22,
         }
@@ -525,6 +532,8 @@ impl Frame {
             Self::HomeStatus(status) => status.write(w),
             Self::Homes(homes) => homes.write(w),
             Self::WrapRequest(request) => request.write(w),
+            Self::Letter(letter) => letter.write(w),
+            Self::LetterAnswer(answer) => answer.write(w),
             Self::Pairing(pairing) => pairing.write(w),
             Self::Restoring(restoring) => restoring.write(w),
             Self::Arrive(arrive) => arrive.write(w),
@@ -563,6 +572,8 @@ impl Frame {
             | Self::Bye
             | Self::Pairing(_)
             | Self::Restoring(_)
+            | Self::Letter(_)
+            | Self::LetterAnswer(_)
             | Self::HomeStatus(_) => None,
         }
     }
@@ -612,6 +623,8 @@ impl Canonical for Frame {
             24 => return home::HomeStatus::read(r).map(|says| Self::HomeStatus(Box::new(says))),
             30 => return home::HomeAddresses::read(r).map(|of| Self::Homes(Box::new(of))),
             31 => return home::WrapRequest::read(r).map(|asks| Self::WrapRequest(Box::new(asks))),
+            32 => return letter::Letter::read(r).map(|one| Self::Letter(Box::new(one))),
+            33 => return letter::LetterAnswer::read(r).map(Self::LetterAnswer),
             17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
             18 => return Restoring::read(r).map(Self::Restoring),
             19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),

@@ -26,7 +26,7 @@ use crate::wire::hello::{DirectHello, Words};
 const FIRST_AMONG: usize = 64;
 
 /// At most `limit` bytes of a text, whole characters.
-fn beginning(text: &str, limit: usize) -> String {
+pub(super) fn beginning(text: &str, limit: usize) -> String {
     let mut end = text.len().min(limit);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -35,7 +35,7 @@ fn beginning(text: &str, limit: usize) -> String {
 }
 
 /// Whether a network key is of one of the identity's devices that may act.
-fn certifies(identity: &Identity, key: NetworkKey) -> bool {
+pub(crate) fn certifies(identity: &Identity, key: NetworkKey) -> bool {
     let mut acting = identity
         .devices
         .iter()
@@ -120,6 +120,7 @@ impl<R: CryptoRng> Node<R> {
             .get(&id)
             .is_some_and(|community| community.kind() != CommunityKind::Community);
         if private {
+            self.leave_letters(id);
             for key in self.connected_members(id) {
                 self.say_hello(key, id);
             }
@@ -127,7 +128,7 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// The first message that this account wrote into a conversation.
-    fn first_words(&self, id: CommunityId) -> String {
+    pub(super) fn first_words(&self, id: CommunityId) -> String {
         let me = self.me.account();
         let timeline = self
             .communities

@@ -195,8 +195,10 @@ impl<R: CryptoRng> Node<R> {
         let identity = self.identity_of(me);
         let devices = identity.into_iter().flat_map(|identity| identity.devices);
         for key in devices.flat_map(|(_, keys)| keys) {
-            let known = self.book.of.get(&key).filter(|_| key != self.me.network);
-            peers.extend(known.map(|addresses| (key, addresses.clone())));
+            let addresses = self.first_addresses(key);
+            if key != self.me.network && !addresses.is_empty() {
+                peers.push((key, addresses));
+            }
         }
         peers.truncate(CONTACT_DEVICES_MAX);
         ContactLink {

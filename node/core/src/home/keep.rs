@@ -17,6 +17,7 @@ use alloquy_schema::limits::IDENTITY_CHAIN_MAX;
 use alloquy_schema::range::SignedRange;
 use rand_core::CryptoRng;
 
+use super::carriers::OtherCarriers;
 use super::rows::{is_single, wraps_bytes};
 use super::{Blind, Home};
 use crate::community::{Community, Place};
@@ -100,9 +101,13 @@ impl Canonical for KeptRecord {
 
 impl Home {
     /// Reads whose devices are known from the chains that were shown.
-    pub(crate) fn with_role(role: Option<HomeRecord>) -> Self {
+    pub(crate) fn with_role(
+        role: Option<HomeRecord>,
+        letters: BTreeMap<(AccountId, AccountId), super::LetterRecord>,
+    ) -> Self {
         let mut home = Self {
             role,
+            letters,
             ..Self::default()
         };
         home.index_paired();
@@ -282,8 +287,9 @@ impl<R: CryptoRng> Node<R> {
             .prekeys
             .keys()
             .map(|device| Key::Prekey(id, *device));
+        let others = blind.others.keys().map(|event| Key::Others(id, *event));
         let keys = [Key::Community(id), Key::HomeKept(id)].into_iter();
-        let keys = keys.chain(rows).chain(wraps).chain(prekeys);
+        let keys = keys.chain(rows).chain(wraps).chain(prekeys).chain(others);
         let writes = keys.map(|key| Write::Delete(key.to_key())).collect();
         self.communities.remove(&id);
         for peer in self.peers.values_mut() {
@@ -363,7 +369,8 @@ impl<R: CryptoRng> Node<R> {
         self.timers.set(Timer::Sweep(id), at);
         let connected: Vec<_> = self.peers.keys().copied().collect();
         for key in connected {
-            if self.communities[&id].member_of(key).is_some() {
+            let community = &self.communities[&id];
+            if community.member_of(key).is_some() || community.is_home(key) {
                 self.open_session(key, id);
             }
         }
@@ -423,8 +430,16 @@ impl Community {
     }
 
     /// Restores what a start has read: for whom the copy is kept, and what it takes of the store.
-    pub(crate) fn blind_from(&mut self, record: KeptRecord, rows: &BTreeMap<u64, Row>) {
+    pub(crate) fn blind_from(
+        &mut self,
+        record: KeptRecord,
+        rows: &BTreeMap<u64, Row>,
+        others: Vec<(EventId, OtherCarriers)>,
+    ) {
         let mut blind = Blind::of(record.0);
+        for (event, others) in others {
+            blind.note_others(event, Some(others));
+        }
         for (number, row) in rows {
             let value = row.to_bytes();
             blind.note_row(*number, value.len() as u64, is_single(&value));

@@ -114,14 +114,14 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// A home node passes new events on to connected members who may view them.
+    /// A home node passes new events on to connected members who may view them, and to their home nodes.
     fn pass_on(&mut self, from: NetworkKey, id: CommunityId, events: &[EventId]) {
         if !self.holds_blind(id) {
             return;
         }
-        for member in self.connected_members(id) {
-            if member != from {
-                self.send_live_to(member, id, events, None);
+        for party in self.connected_parties(id) {
+            if party != from {
+                self.send_live_to(party, id, events, None);
             }
         }
     }
@@ -138,6 +138,13 @@ impl crate::community::Community {
     fn holds_whole(&self, event: &VerifiedEvent) -> bool {
         let place = self.place(event.header().scope, event.id());
         let held = place.and_then(|place| self.dag(place)?.get(event.id()));
-        held.is_some_and(|held| held.body().is_some() || event.body().is_none())
+        held.is_some_and(|held| {
+            let whole = match self.blind {
+                // Which of several ciphertexts is the right one is not known without a key.
+                Some(_) => held.body() == event.body() || self.holds_beside(event),
+                None => held.body().is_some(),
+            };
+            whole || event.body().is_none()
+        })
     }
 }

@@ -10,7 +10,8 @@ use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::limits::{
-    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOMES_TOLD_MAX, RANGES_PER_FRAME_MAX,
+    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOMES_TOLD_MAX,
+    INVITE_OTHERS_ADDRESSES_MAX, RANGES_PER_FRAME_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::wire::Frame;
@@ -29,8 +30,17 @@ impl<R: CryptoRng> Node<R> {
     /// Home nodes of this account with the addresses that are known, for a contact link.
     pub(crate) fn own_home_places(&self) -> Vec<(NetworkKey, Vec<String>)> {
         let homes = self.own_homes().into_keys();
-        let known = homes.filter_map(|key| Some((key, self.book.of.get(&key)?.clone())));
-        known.take(CONTACT_DEVICES_MAX).collect()
+        let known = homes.map(|key| (key, self.first_addresses(key)));
+        known
+            .filter(|(_, addresses)| !addresses.is_empty())
+            .take(CONTACT_DEVICES_MAX)
+            .collect()
+    }
+
+    /// The first addresses of a peer that are known, for links: they stay short.
+    pub(crate) fn first_addresses(&self, key: NetworkKey) -> Vec<String> {
+        let known = self.book.of.get(&key).into_iter().flatten();
+        known.take(INVITE_OTHERS_ADDRESSES_MAX).cloned().collect()
     }
 
     /// Whether home nodes of this account are to keep a community: conversations always.
@@ -151,8 +161,8 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn tell_all_home_addresses(&mut self) {
         let all: Vec<_> = self.communities.keys().copied().collect();
         for id in all {
-            for member in self.connected_members(id) {
-                self.tell_home_addresses(member, id);
+            for party in self.connected_parties(id) {
+                self.tell_home_addresses(party, id);
             }
         }
     }
@@ -162,9 +172,6 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&told.community) else {
             return;
         };
-        if community.blind.is_some() {
-            return;
-        }
         let known: Vec<_> = told
             .of
             .into_iter()

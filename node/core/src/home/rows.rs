@@ -7,6 +7,7 @@ use alloquy_schema::codec::{Canonical, Reader};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use rand_core::CryptoRng;
 
+use super::carriers::OtherCarriers;
 use crate::community::Community;
 use crate::io::Write;
 use crate::limits::{FULL_SLACK_BYTES, LOOSE_ROWS_MAX, RANGES_PER_FRAME_MAX};
@@ -27,6 +28,8 @@ pub(crate) struct Blind {
     loose: BTreeSet<u64>,
     /// Sealed events that came without their bodies.
     pub(crate) bodiless: BTreeSet<EventId>,
+    /// Further ciphertexts of sealed events.
+    pub(crate) others: BTreeMap<EventId, OtherCarriers>,
     /// Bytes of the wraps of each epoch.
     pub(crate) wraps: BTreeMap<alloquy_ids::EpochId, u64>,
 }
@@ -58,6 +61,18 @@ impl Blind {
     pub(crate) fn note_wraps(&mut self, epoch: alloquy_ids::EpochId, bytes: u64) {
         self.bytes -= self.wraps.insert(epoch, bytes).unwrap_or_default();
         self.bytes += bytes;
+    }
+
+    /// Further ciphertexts of an event are held, or none any more.
+    pub(super) fn note_others(&mut self, event: EventId, others: Option<OtherCarriers>) {
+        let before = match others {
+            Some(others) => {
+                self.bytes += others.size();
+                self.others.insert(event, others)
+            }
+            None => self.others.remove(&event),
+        };
+        self.bytes -= before.map_or(0, |others| others.size());
     }
 
     /// What a storage task does to the rows.

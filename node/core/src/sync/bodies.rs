@@ -44,7 +44,7 @@ impl Community {
 
     /// Adds the named events whose bodies are held, each with those that follow it up to a signed one: an event
     /// of a range is proved by the next signature of its log.
-    pub(super) fn add_named(
+    pub(crate) fn add_named(
         &self,
         place: Place,
         named: &[EventId],

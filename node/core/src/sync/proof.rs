@@ -38,6 +38,10 @@ impl<R: CryptoRng> Node<R> {
     /// Shows a peer the admissions that lead from a member that it knows to this account.
     pub(crate) fn prove(&mut self, key: NetworkKey, id: CommunityId) {
         let account = self.me.account();
+        // A home node is no member and shows nothing: who has paired with it is known by the authority log.
+        if self.holds_blind(id) {
+            return;
+        }
         let Some(session) = self.session(key, id) else {
             return;
         };

@@ -470,3 +470,29 @@ fn a_closed_account_leaves_every_community_and_ends_all_its_devices() {
         "what was written stays"
     );
 }
+
+#[test]
+fn the_words_open_an_account_again_that_somebody_closed() {
+    let mut world = household_of(KEEPS_WORDS);
+    world.ok(1, "send @keeper \"are you well?\"");
+    world.pass(5_000);
+    let words = world.peers[0].records[&b"\x04"[..]].clone();
+    let words = String::from_utf8(words.to_vec()).expect("words");
+    // Whoever has the phone has the account, and can end it; the words are not on it.
+    world.ok(2, &format!("account close {KEEPS_WORDS}"));
+    world.pass(15_000);
+    for at in [0, 2] {
+        refused(&mut world, at, "create-community next", "was closed");
+    }
+    let tablet = restore(&mut world, &words, 1, OtherDevices::Revoke);
+    world.pass(60_000);
+    let account = world.peers[tablet].node.account();
+    assert_eq!(account, world.peers[0].node.account());
+    world.ok(tablet, "create-community next");
+    assert_eq!(world.texts(tablet, "@ben"), ["are you well?"]);
+    // It has left its communities, as whoever closed it had it do, and comes in again as anybody may.
+    let Reply::Members { members, .. } = world.ok(1, "members club") else {
+        panic!("a list of members");
+    };
+    assert_eq!(members.len(), 1, "ben alone");
+}

@@ -19,7 +19,7 @@ pub(crate) fn pair(world: &mut World, owner: usize, home: usize) {
 }
 
 /// A club in which the last node is the home node of the first, and everybody is connected to everybody.
-fn kept_club(names: &[&str]) -> (World, CommunityId) {
+pub(crate) fn kept_club(names: &[&str]) -> (World, CommunityId) {
     let home = names.len() - 1;
     let (mut world, id) = World::club(&names[..home]);
     world.found(names[home]);

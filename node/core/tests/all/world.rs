@@ -25,6 +25,8 @@ pub(crate) struct Peer {
     pub(crate) events: Vec<Event>,
     pub(crate) faults: Vec<String>,
     pub(crate) verdicts: Vec<Verdict>,
+    /// Peers that it wants to be connected to, and where.
+    pub(crate) wants: BTreeMap<NetworkKey, Vec<String>>,
     /// Storage tasks so far.
     pub(crate) tasks: usize,
     /// While set, nothing can be written.
@@ -206,7 +208,8 @@ impl World {
             Output::Unsubscribe(topic) => drop(peer.topics.remove(&topic)),
             Output::Verdict(_, verdict) => peer.verdicts.push(verdict),
             Output::Penalize(_, fault) => peer.faults.push(fault.reason),
-            Output::Keep(..) | Output::Release(_) => {}
+            Output::Keep(key, addresses) => drop(peer.wants.insert(key, addresses)),
+            Output::Release(key) => drop(peer.wants.remove(&key)),
         }
     }
 
@@ -423,6 +426,7 @@ fn start(records: BTreeMap<Bytes, Bytes>, nonce: [u8; 32], now: Now, seed: u64) 
         events: Vec::new(),
         faults: Vec::new(),
         verdicts: Vec::new(),
+        wants: BTreeMap::new(),
         tasks: 0,
         disk: None,
         unwritten: None,

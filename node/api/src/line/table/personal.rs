@@ -47,8 +47,8 @@ pub(super) const LINES: &[LineSpec] = &[
     order!("recovery check", RecoveryCheck(words: one("WORDS", Kind::Text(RECOVERY_PHRASE_BYTES_MAX));), Ok,
         "Tells whether these are the account's recovery words. Nothing of them is kept."),
     order!("account close", AccountClose(name: one("NAME", Kind::Name);), Ok,
-        "Ends this account for good: leaves every community, and ends all its devices. The display name stands for \
-         \"yes\"."),
+        "Ends this account: leaves every community, and ends all its devices. Only the recovery words open it again. The \
+         display name stands for \"yes\"."),
     order!("contact link", ContactLink(;), ContactLink,
         "Makes a link by which others write to this account."),
     order!("contact add", ContactAdd(link: one("LINK", Kind::Link);), Direct,

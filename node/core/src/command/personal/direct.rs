@@ -139,6 +139,7 @@ impl<R: CryptoRng> Node<R> {
             contact.standing = Standing::Accepted;
             contact.name.clone_from(&request.name);
             contact.chain.clone_from(&request.chain);
+            contact.homes.clone_from(&request.homes);
             if request.group.is_none() {
                 contact.prekeys.clone_from(&prekeys);
             }
@@ -149,6 +150,7 @@ impl<R: CryptoRng> Node<R> {
         let reply = match request.group {
             None => {
                 let id = self.hold_direct(account, &chain, prekeys, UnixMs(0))?;
+                self.learn_homes(&request.homes);
                 self.greet(request.from, id);
                 self.answers_later(id);
                 opened(id)
