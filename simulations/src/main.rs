@@ -252,7 +252,7 @@ fn soak(first: u64, messages: u64, world_messages: u64) -> ExitCode {
     for number in 0..worlds {
         let seed = first.wrapping_add(number);
         let here = world_messages.min(messages - number * world_messages);
-        let one = soak::world(seed, here, &Core);
+        let one = soak::world(seed, here, &Core::default());
         out::print(&format!("seed {seed}: {one}"));
         for violation in &one.violations {
             out::line(&format!("seed {seed}: {violation}"));

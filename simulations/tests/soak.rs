@@ -9,7 +9,7 @@ const MESSAGES: u64 = 600;
 #[test]
 fn devices_that_come_and_go_lose_nothing_and_read_everything_once() {
     for seed in 1..3 {
-        let outcome = soak::world(seed, MESSAGES, &Core);
+        let outcome = soak::world(seed, MESSAGES, &Core::default());
         assert!(
             outcome.violations.is_empty() && outcome.found.is_nothing(),
             "seed {seed}: {outcome}{:#?}",
