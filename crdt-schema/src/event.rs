@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alloquy_ids::{DeviceId, EpochId, EventId, ScopeId, UnixMs};
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
-use crate::keys::DeviceKey;
+use crate::keys::{DeviceKey, Signatures, Strict};
 use crate::limits::{AUTH_HEADS_MAX, BODY_BYTES_MAX, DEPS_MAX, LAMPORT_MAX};
 
 /// Version byte of the envelope that this crate writes.
@@ -290,6 +290,11 @@ impl SignedEvent {
 
     /// Checks signature (strictly), body length and, for clear kinds, the commitment.
     pub fn verify(self) -> Result<VerifiedEvent, VerifyError> {
+        self.verify_by(&Strict)
+    }
+
+    /// The same; `signatures` says whether the signature holds.
+    pub fn verify_by(self, signatures: &dyn Signatures) -> Result<VerifiedEvent, VerifyError> {
         let id = self.header.id();
         let clear = self.header.kind != Kind::Sealed;
         let wrong_epoch = clear != (self.header.epoch == EpochId::ZERO);
@@ -300,7 +305,7 @@ impl SignedEvent {
         }
         let carrier = crate::hash::plain(&self.body);
         let message = signed_message(self.header.kind, id, &carrier);
-        if !crate::keys::verify(&self.header.device.0, &message, &self.signature) {
+        if !signatures.hold(&self.header.device.0, &message, &self.signature) {
             return Err(VerifyError::Signature(id));
         }
         Ok(VerifiedEvent(Arc::new(VerifiedInner {

@@ -91,6 +91,9 @@ impl Driver {
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Result<(), RunError> {
         let _closing = ClosesClients(self.clients.clone());
         let mut network_state = self.network.state();
+        // Before any command: a link that is made at once, as that of a home node, must say where the node is.
+        let listen = self.facts.network().listen;
+        self.turn(Input::ListenAddresses(listen)).await;
         self.look_at_connections();
         let result = loop {
             let may_take = self.store.waiting_bytes() < BACKLOG_BYTES_MAX;

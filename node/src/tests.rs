@@ -319,3 +319,20 @@ async fn lines_that_are_none_end_the_connection_with_a_reason() {
     checked.await.unwrap();
     ana.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_made_at_once_says_where_the_node_is() {
+    let dir = tempfile::tempdir().unwrap();
+    init(&config(dir.path()), "ana", RecoveryWords::Shown).unwrap();
+    for start_number in 0..20 {
+        let node = start(config(dir.path())).await.unwrap();
+        let order = alloquy_api::PersonalCommand::DeviceLink;
+        let Reply::Code { link, .. } = call(&mut node.handle(), Command::Personal { order }).await
+        else {
+            panic!("a code");
+        };
+        let peers = alloquy_core::link_peers(&link).unwrap();
+        assert_eq!(peers[0].1.len(), 2, "start {start_number}: {peers:?}");
+        node.shutdown().await.unwrap();
+    }
+}

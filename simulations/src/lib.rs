@@ -32,6 +32,8 @@ pub mod replica;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod signatures;
+pub mod soak;
 pub mod trace;
 pub mod workload;
 pub mod world;

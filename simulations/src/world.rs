@@ -5,6 +5,8 @@
 //! It plays the shell's part of `alloquy_core::io` and reports at once what no checker needs to look for: a
 //! panic, a storm of outputs, a spinning timer, an honest peer blamed, plaintext on the wire.
 
+mod calm;
+mod devices;
 mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -348,6 +350,16 @@ impl<'a> World<'a> {
 
     /// Gives a command for a checker and waits for its end.
     pub fn ask(&mut self, seat: usize, command: Command) -> Result<Reply, CommandError> {
+        self.ask_within(READ_WAIT_MS, seat, command)
+    }
+
+    /// The same for what takes time of its own.
+    pub fn ask_within(
+        &mut self,
+        ms: u64,
+        seat: usize,
+        command: Command,
+    ) -> Result<Reply, CommandError> {
         let stopped = || CommandError::new(ErrorCode::NotRunning, "the node does not run");
         if !self.is_up(seat) {
             return Err(stopped());
@@ -363,7 +375,7 @@ impl<'a> World<'a> {
                 command,
             ),
         );
-        let until = self.now + READ_WAIT_MS;
+        let until = self.now + ms;
         loop {
             if let Some(result) = self.reads.remove(&(seat, id.0)) {
                 return result;
@@ -374,7 +386,7 @@ impl<'a> World<'a> {
             if !self.step(until) {
                 return Err(CommandError::new(
                     ErrorCode::Timeout,
-                    "the read did not end",
+                    "the command did not end",
                 ));
             }
         }

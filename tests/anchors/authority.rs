@@ -51,16 +51,16 @@ const MORE: usize = 200;
 const MODERATORS: usize = 50;
 
 /// Somebody's log of operations before it is evaluated.
-struct Draft {
-    founder: NewAccount,
-    rng: ChaCha20Rng,
-    events: Vec<VerifiedEvent>,
+pub(crate) struct Draft {
+    pub(crate) founder: NewAccount,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) events: Vec<VerifiedEvent>,
     role: RoleId,
 }
 
 impl Draft {
     /// A community with one role.
-    fn new() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let mut rng = ChaCha20Rng::seed_from_u64(16);
         let founder = identity::create(UnixMs(1), &mut rng);
         let mut draft = Self {
@@ -90,7 +90,7 @@ impl Draft {
     }
 
     /// Signs an operation after the events at these places; the place of the new one.
-    fn add(
+    pub(crate) fn add(
         &mut self,
         key: &DeviceKey,
         parents: &[usize],
@@ -135,7 +135,7 @@ impl Draft {
     }
 
     /// Evaluates everything in the order of signing.
-    fn evaluate(&self) -> anyhow::Result<(AuthorityLog, Duration)> {
+    pub(crate) fn evaluate(&self) -> anyhow::Result<(AuthorityLog, Duration)> {
         let started = Cpu::now();
         let mut log = AuthorityLog::new(self.events[0].clone())?;
         for event in &self.events[1..] {

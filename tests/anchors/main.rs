@@ -38,7 +38,11 @@ const BENCHES: &[(&str, Bench)] = &[
         ranges::verify_and_write(ranges::EVENTS, ranges::DEVICES)
     }),
     ("authority", || authority::evaluated(authority::REAL)),
-    ("rekey", || rekey::rekey(rekey::DEVICES)),
+    ("rekey", || {
+        let mut lines = rekey::rekey(rekey::DEVICES)?;
+        lines.extend(rekey::accounts(rekey::ACCOUNTS)?);
+        Ok(lines)
+    }),
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
     ("ui", || ui::frames(ui::REAL)),
     ("relayed", || relayed::history(relayed::REAL)),

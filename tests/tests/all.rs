@@ -21,6 +21,8 @@ mod first_run;
 mod home;
 #[path = "all/home_away.rs"]
 mod home_away;
+#[path = "all/irc.rs"]
+mod irc;
 #[path = "all/lan.rs"]
 mod lan;
 #[path = "all/meddler.rs"]

@@ -193,7 +193,7 @@ fn author(
         }
     };
     let event = signed
-        .verify()
+        .verify_by(&**community.authority.signatures())
         .inspect_err(|error| tracing::error!(%error, "own event does not verify"))
         .ok()?;
     match community.apply(&event, plaintext.as_deref()) {

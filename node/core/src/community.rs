@@ -254,19 +254,10 @@ impl Community {
             Some(AuthorityOp::SetHistory { policy, .. }) => *policy == HistoryPolicy::SinceJoin,
             _ => false,
         };
-        let chain = match self.authority.op(id) {
-            Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
-            Some(AuthorityOp::Admit(join)) => &join.chain,
-            Some(
-                AuthorityOp::DeviceAdd { chain, .. }
-                | AuthorityOp::DeviceRevoke { chain, .. }
-                | AuthorityOp::Add { chain, .. },
-            ) => chain,
-            _ => return,
-        };
-        let Ok(identity) = alloquy_schema::identity::evaluate(chain) else {
+        let Some(shown) = self.authority.embedded_in(id) else {
             return;
         };
+        let identity = shown.identity().clone();
         let prekey = match self.authority.op(id) {
             Some(AuthorityOp::Admit(join)) => Some(&join.prekey),
             Some(AuthorityOp::Add { prekey, .. }) => Some(prekey),

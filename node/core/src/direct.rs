@@ -14,6 +14,7 @@ mod safety;
 mod shown;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::{AccountId, CommunityId, NetworkKey, UnixMs};
@@ -203,7 +204,8 @@ impl<R: CryptoRng> Node<R> {
     fn begin_direct(&mut self, account: AccountId, since: UnixMs) -> Result<(), CommandError> {
         let genesis = direct::genesis(self.me.account(), account);
         let event = genesis.clone().verify().map_err(refused)?;
-        let authority = AuthorityLog::new(event.clone()).map_err(refused)?;
+        let authority =
+            AuthorityLog::with(event.clone(), Arc::clone(&self.me.signatures)).map_err(refused)?;
         let id = authority.community();
         let membership = Membership {
             incarnation: self.rng.next_u32(),

@@ -497,7 +497,7 @@ impl<R: CryptoRng> Node<R> {
         prekey: PrekeyRecord,
         epochs: &[EpochId],
     ) {
-        if prekey.device != device || !prekey.verify() {
+        if prekey.device != device || !prekey.verify_by(&*self.me.signatures) {
             return self
                 .outbox
                 .penalize(from, "a prekey that its device did not sign");
@@ -678,7 +678,10 @@ impl<R: CryptoRng> Node<R> {
                 .prekeys
                 .get(&record.device)
                 .map_or(0, |held| held.counter);
-            if known.contains(&record.device) && record.counter > held && record.verify() {
+            if known.contains(&record.device)
+                && record.counter > held
+                && record.verify_by(&*self.me.signatures)
+            {
                 newer.insert(record.device, record);
             }
         }

@@ -9,6 +9,7 @@ mod refusal;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
 use alloquy_ids::{AccountId, CommunityId, EpochId, EventId, InviteId, MonoMs, NetworkKey};
@@ -646,8 +647,10 @@ impl<R: CryptoRng> Node<R> {
             .iter()
             .flat_map(|(_, events)| events)
             .find(|(event, _)| event.id() == EventId::from(id));
-        let Some(authority) = genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok())
-        else {
+        let begun = |(event, _): &Incoming| {
+            AuthorityLog::with(event.clone(), Arc::clone(&self.me.signatures)).ok()
+        };
+        let Some(authority) = genesis.and_then(begun) else {
             return self
                 .outbox
                 .penalize(from, "a welcome without the community's genesis");

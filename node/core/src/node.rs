@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::identity::{IdentityError, IdentityLog, NewAccount, PrekeyRecord};
-use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::keys::{DeviceKey, Signatures};
 use alloquy_schema::permissions::CommunityKind;
 use alloquy_schema::templates::Blueprint;
 use rand_core::CryptoRng;
@@ -34,12 +34,17 @@ pub(crate) struct Me {
     pub(crate) identity: IdentityLog,
     /// It is ending itself: it says so everywhere before it falls silent.
     pub(crate) parting: bool,
+    /// Says which signatures hold, of everything that comes from outside.
+    pub(crate) signatures: Arc<dyn Signatures>,
 }
 
 impl Me {
     /// Checks the record's identity events.
-    pub(crate) fn new(record: AccountRecord) -> Result<Self, IdentityError> {
-        let identity = IdentityLog::verify(&record.chain)?;
+    pub(crate) fn new(
+        record: AccountRecord,
+        signatures: Arc<dyn Signatures>,
+    ) -> Result<Self, IdentityError> {
+        let identity = IdentityLog::verify_by(&record.chain, &*signatures)?;
         let key = DeviceKey::from_seed(&record.device_seed);
         let network = NetworkKey(DeviceKey::from_seed(&record.network_seed).public());
         let (counter, secret) = record.prekeys.last().copied().unwrap_or_default();
@@ -51,6 +56,7 @@ impl Me {
             prekey,
             identity,
             parting: false,
+            signatures,
         })
     }
 

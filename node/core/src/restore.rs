@@ -11,6 +11,7 @@ use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::epoch::EpochKey;
 use alloquy_schema::identity::PrekeyRecord;
+use alloquy_schema::keys::{Signatures, Strict};
 use alloquy_schema::range::SignedRange;
 use alloquy_schema::templates::Blueprint;
 use bytes::Bytes;
@@ -255,6 +256,7 @@ fn row_events(
     number: u64,
     row: &Row,
     keys: &BTreeMap<EpochId, EpochKey>,
+    signatures: &dyn Signatures,
 ) -> Result<Vec<Incoming>, RestoreError> {
     let fault = |error: &dyn std::fmt::Display| damaged(&Key::Events(id, number), error);
     match &row.events {
@@ -262,7 +264,7 @@ fn row_events(
             let event = event
                 .as_ref()
                 .clone()
-                .verify()
+                .verify_by(signatures)
                 .map_err(|error| fault(&error))?;
             Ok(vec![(event, None)])
         }
@@ -271,7 +273,7 @@ fn row_events(
             let mut events = Vec::new();
             for bytes in ranges {
                 let range = SignedRange::from_bytes(bytes).map_err(|error| fault(&error))?;
-                match range.verify(&secret) {
+                match range.verify_by(&secret, signatures) {
                     Ok(verified) => events.extend(verified.into_events()),
                     Err(error) if error.is_fault() => return Err(fault(&error)),
                     // Its key never became durable: peers give the events again.
@@ -302,7 +304,7 @@ fn build(
         rows.push((
             *number,
             row.arrived,
-            row_events(id, *number, row, &parts.keys)?,
+            row_events(id, *number, row, &parts.keys, &*me.signatures)?,
         ));
     }
     let genesis = rows
@@ -312,8 +314,8 @@ fn build(
     let Some((genesis, _)) = genesis else {
         return Ok(None);
     };
-    let authority =
-        AuthorityLog::new(genesis.clone()).map_err(|error| damaged(&Key::Community(id), error))?;
+    let authority = AuthorityLog::with(genesis.clone(), Arc::clone(&me.signatures));
+    let authority = authority.map_err(|error| damaged(&Key::Community(id), error))?;
     let mut community = Community::new(authority, membership, me.device());
     community.keys = parts.keys;
     community.wraps = parts.wraps;
@@ -389,6 +391,20 @@ impl<R: CryptoRng> Node<R> {
         now: Now,
         rng: R,
     ) -> Result<Self, RestoreError> {
+        Self::restore_with(records, nonce, now, rng, Arc::new(Strict))
+    }
+
+    /// The same; `signatures` says which signatures hold.
+    ///
+    /// # Errors
+    /// As [`Self::restore`].
+    pub fn restore_with(
+        records: impl Iterator<Item = (Bytes, Bytes)>,
+        nonce: [u8; 32],
+        now: Now,
+        rng: R,
+        signatures: Arc<dyn Signatures>,
+    ) -> Result<Self, RestoreError> {
         let mut all = Records::default();
         for (key, value) in records {
             let parsed = Key::from_key(&key).map_err(|error| RestoreError::Damaged {
@@ -407,8 +423,8 @@ impl<R: CryptoRng> Node<R> {
                 });
             }
         }
-        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?)
-            .map_err(|error| damaged(&Key::Account, error))?;
+        let account = all.account.ok_or(RestoreError::NoAccount)?;
+        let me = Me::new(account, signatures).map_err(|error| damaged(&Key::Account, error))?;
         let mut communities = BTreeMap::new();
         for (id, parts) in all.communities {
             if let Some(community) = build(id, parts, &me, now.wall)? {

@@ -18,7 +18,6 @@ use alloquy_schema::codec::Canonical;
 use alloquy_schema::dag::Height;
 use alloquy_schema::epoch::EpochSecret;
 use alloquy_schema::event::{Kind, VerifiedEvent};
-use alloquy_schema::keys;
 use alloquy_schema::range::{BodyMode, Packing, RangeError, SignedRange};
 use rand_core::CryptoRng;
 
@@ -220,7 +219,9 @@ impl<R: CryptoRng> Node<R> {
                 ..
             } => self.read_up_to(id, account, (scope, of, incarnation), height),
             Frame::Signal(signal) => {
-                let signed = keys::verify(&signal.device.0, &signal.message(), &signal.signature);
+                let signatures = &self.me.signatures;
+                let signed =
+                    signatures.hold(&signal.device.0, &signal.message(), &signal.signature);
                 if !signed || signal.device != device {
                     return self
                         .outbox
@@ -730,7 +731,7 @@ impl<R: CryptoRng> Node<R> {
         let secret = |epoch| -> Option<EpochSecret> { Some(community?.keys.get(&epoch)?.secret()) };
         let verified = SignedRange::from_bytes(bytes)
             .map_err(RangeError::from)
-            .and_then(|range| range.verify(&secret));
+            .and_then(|range| range.verify_by(&secret, &*self.me.signatures));
         match verified {
             Ok(verified) => Some(verified.into_events()),
             Err(RangeError::SecretNotHeld(epoch)) => {

@@ -1,6 +1,7 @@
 //! Taking verified events in: applied, or waiting until their past is here.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use alloquy_ids::{DeviceId, EventId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
@@ -363,7 +364,11 @@ impl Community {
         let genesis = events
             .iter()
             .position(|event| event.id() == EventId::from(self.id))?;
-        let authority = AuthorityLog::new(events.swap_remove(genesis)).ok()?;
+        let authority = AuthorityLog::with(
+            events.swap_remove(genesis),
+            Arc::clone(self.authority.signatures()),
+        )
+        .ok()?;
         let membership = Membership {
             incarnation,
             ..self.membership

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey, UnixMs};
+use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey, UnixMs};
 use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
@@ -81,6 +81,8 @@ impl<R: CryptoRng> Node<R> {
         let me = self.me.account();
         let (asker, text, added) = match kind {
             CommunityKind::Direct if self.is_blocked(account) => return,
+            // Own devices come into it as into any community: by the self document.
+            CommunityKind::Direct if account == me && id != direct::id(me, me) => return,
             CommunityKind::Direct => (me, self.first_words(id), Vec::new()),
             _ => match community.addition(account) {
                 Some((asker, added)) => (asker, community.name(), added),
@@ -208,11 +210,15 @@ impl<R: CryptoRng> Node<R> {
     ) -> Option<EventId> {
         let me = self.me.account();
         let incoming = self.verify_range(from, hello.community, &hello.added)?;
+        // The device that signed it may have been revoked since: what it did before stands.
+        let of_asker = |device: &DeviceId| {
+            identity.devices.contains_key(device) || identity.revoked.contains(device)
+        };
         let adds_me = |event: &VerifiedEvent| {
             let header = event.header();
             let op = AuthorityOp::from_bytes(event.body().unwrap_or_default());
             header.scope == hello.community.into()
-                && identity.devices.contains_key(&header.device)
+                && of_asker(&header.device)
                 && matches!(op, Ok(AuthorityOp::Add { account, .. }) if account == me)
         };
         let found = incoming.iter().find(|(event, _)| adds_me(event));

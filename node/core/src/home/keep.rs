@@ -4,6 +4,7 @@
 //! follows of the authority log; the rest comes by comparing, as between members.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use alloquy_api::reply::{HomeStatusView, KeptView};
 use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey};
@@ -320,7 +321,8 @@ impl<R: CryptoRng> Node<R> {
             .iter()
             .flat_map(|bytes| verified(bytes))
             .find(|(event, _)| event.id() == EventId::from(id));
-        let authority = genesis.and_then(|(event, _)| AuthorityLog::new(event).ok());
+        let authority = genesis
+            .and_then(|(event, _)| AuthorityLog::with(event, Arc::clone(&self.me.signatures)).ok());
         let Some(authority) = authority else {
             self.outbox
                 .penalize(from, "a community to keep, without its genesis");

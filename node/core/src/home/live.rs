@@ -72,9 +72,15 @@ impl<R: CryptoRng> Node<R> {
     /// New events came from a member, or from a home node.
     pub(crate) fn live(&mut self, from: NetworkKey, live: Live) {
         let id = live.community;
-        let admit = live.admit.map(|admit| admit.verify()).transpose();
-        let events: Result<Vec<VerifiedEvent>, _> =
-            live.events.into_iter().map(SignedEvent::verify).collect();
+        let admit = live
+            .admit
+            .map(|admit| admit.verify_by(&*self.me.signatures))
+            .transpose();
+        let events: Result<Vec<VerifiedEvent>, _> = live
+            .events
+            .into_iter()
+            .map(|event| event.verify_by(&*self.me.signatures))
+            .collect();
         let (Ok(admit), Ok(mut events)) = (admit, events) else {
             return self
                 .outbox

@@ -338,6 +338,47 @@ fn words_that_end_the_other_devices_end_them_for_good() {
 }
 
 #[test]
+fn a_conversation_comes_to_all_devices_and_none_of_them_is_blamed_for_it() {
+    let mut world = household();
+    let channel = world.word(0, "dm ben", "channel");
+    world.ok(0, &format!("send {channel} \"hello ben\""));
+    world.pass(10_000);
+    world.ok(1, "dm accept ana");
+    let tablet = link(&mut world, 2);
+    for (a, b) in [(0, tablet), (1, tablet)] {
+        world.connect(a, b);
+    }
+    world.pass(30_000);
+    world.ok(1, &format!("send {channel} \"hello ana\""));
+    world.pass(30_000);
+    for at in 0..4 {
+        let texts = world.texts(at, &channel);
+        assert_eq!(texts, ["hello ben", "hello ana"], "at {at}");
+        assert_eq!(world.peers[at].faults, [""; 0], "at {at}");
+    }
+}
+
+#[test]
+fn a_group_is_brought_by_whoever_is_left_of_the_devices_that_made_it() {
+    let mut world = household();
+    world.disconnect(0, 1);
+    world.disconnect(1, 2);
+    world.ok(0, "dm ben");
+    let channel = world.word(0, "group create trip ben", "channel");
+    world.ok(0, &format!("send {channel} \"who comes\""));
+    world.pass(30_000);
+    let laptop = device(&world, 0);
+    world.ok(2, &format!("device revoke {laptop}"));
+    world.pass(30_000);
+    world.connect(1, 2);
+    world.pass(30_000);
+    world.ok(1, "dm accept ana");
+    world.pass(30_000);
+    assert_eq!(world.texts(1, &channel), ["who comes"]);
+    assert_eq!(world.peers[1].faults, [""; 0]);
+}
+
+#[test]
 fn a_restored_backup_of_a_linked_device_goes_on_as_another_log() {
     let mut world = household();
     let backup = world.peers[2].records.clone();
