@@ -164,6 +164,7 @@ fn what_may_not_be_seen_is_unknown() {
     let secret = world.word(0, "create-channel club text secret --private", "channel");
     let secret: ChannelId = secret.parse().expect("an id");
     world.ok(0, &format!("send {secret} hush"));
+    world.ok(0, "send club/general aloud");
     world.pass(5_000);
     let hush = page(&mut world, (0, secret), Part::Latest(None), 5)[0].id;
     let open = general(&mut world, 1);
