@@ -26,7 +26,11 @@ impl Door {
     /// # Panics
     /// When it does not become ready.
     pub fn open(mut peer: Peer) -> (Peer, Self) {
-        let made = crate::run_node(["irc-password", "--data", &peer.folder().display().to_string()]);
+        let made = crate::run_node([
+            "irc-password",
+            "--data",
+            &peer.folder().display().to_string(),
+        ]);
         let password = made.stdout.trim().to_owned();
         assert!(password.len() >= 20, "{made:?}");
         let door = Self::reopen(&mut peer, password);
@@ -54,7 +58,10 @@ impl Door {
     /// When the address has none.
     #[must_use]
     pub fn port(&self) -> &str {
-        self.address.rsplit(':').next().expect("an address has a port")
+        self.address
+            .rsplit(':')
+            .next()
+            .expect("an address has a port")
     }
 
     /// A client of our own that is in, with these capabilities.
@@ -95,7 +102,9 @@ impl Irc {
     /// # Panics
     /// When the connection has ended.
     pub fn say(&mut self, line: &str) {
-        self.stream.write_all(format!("{line}\r\n").as_bytes()).expect("the connection stands");
+        self.stream
+            .write_all(format!("{line}\r\n").as_bytes())
+            .expect("the connection stands");
     }
 
     /// The next line that holds a text.
@@ -110,7 +119,10 @@ impl Irc {
     pub fn until(&mut self, text: &str) -> Vec<String> {
         let mut all = Vec::new();
         loop {
-            let line = self.lines.next_line().unwrap_or_else(|| panic!("the end before {text:?}: {all:#?}"));
+            let line = self
+                .lines
+                .next_line()
+                .unwrap_or_else(|| panic!("the end before {text:?}: {all:#?}"));
             let last = line.contains(text);
             all.push(line);
             if last {
@@ -156,7 +168,11 @@ impl WeeChat {
         for order in [
             "/set logger.file.flush_delay 0".to_owned(),
             "/set irc.server_default.capabilities *".to_owned(),
-            format!("/server add own 127.0.0.1/{} -password={}", door.port(), door.password),
+            format!(
+                "/server add own 127.0.0.1/{} -password={}",
+                door.port(),
+                door.password
+            ),
             "/set irc.server.own.tls off".to_owned(),
             "/set irc.server.own.ssl off".to_owned(),
             "/set irc.server.own.nicks x".to_owned(),
@@ -186,10 +202,17 @@ impl WeeChat {
         let fifo = eventually("WeeChat listens to its FIFO", || {
             let entries = std::fs::read_dir(&self.folder).ok()?;
             let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-            paths.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("weechat_fifo")))
+            paths.find(|path| {
+                path.file_name()
+                    .is_some_and(|name| name.to_string_lossy().starts_with("weechat_fifo"))
+            })
         });
-        let mut fifo = std::fs::OpenOptions::new().write(true).open(fifo).expect("its FIFO is there");
-        fifo.write_all(format!("{buffer} *{text}\n").as_bytes()).expect("it reads its FIFO");
+        let mut fifo = std::fs::OpenOptions::new()
+            .write(true)
+            .open(fifo)
+            .expect("its FIFO is there");
+        fifo.write_all(format!("{buffer} *{text}\n").as_bytes())
+            .expect("it reads its FIFO");
     }
 
     /// Waits until a log shows a text. Gives the line.
@@ -203,7 +226,10 @@ impl WeeChat {
     pub fn line(&self, log: &str, text: &str) -> Option<String> {
         let path = self.folder.join("logs").join(format!("{log}.weechatlog"));
         let shown = std::fs::read_to_string(path).ok()?;
-        shown.lines().find(|line| line.contains(text)).map(str::to_owned)
+        shown
+            .lines()
+            .find(|line| line.contains(text))
+            .map(str::to_owned)
     }
 }
 
@@ -244,7 +270,11 @@ impl Terminal {
 
     fn tmux(&self) -> Command {
         let mut command = Command::new("tmux");
-        command.arg("-u").arg("-S").arg(&self.socket).stdin(Stdio::null());
+        command
+            .arg("-u")
+            .arg("-S")
+            .arg(&self.socket)
+            .stdin(Stdio::null());
         command
     }
 
@@ -254,7 +284,12 @@ impl Terminal {
     /// When the terminal is gone.
     pub fn types(&self, text: &str) {
         for keys in [&["-l", text][..], &["Enter"]] {
-            let typed = self.tmux().arg("send-keys").args(keys).status().expect("tmux can be started");
+            let typed = self
+                .tmux()
+                .arg("send-keys")
+                .args(keys)
+                .status()
+                .expect("tmux can be started");
             assert!(typed.success(), "tmux send-keys: {typed}");
         }
     }
@@ -265,7 +300,11 @@ impl Terminal {
     /// When tmux can not be started.
     #[must_use]
     pub fn screen(&self) -> String {
-        let shown = self.tmux().args(["capture-pane", "-p", "-J"]).output().expect("tmux can be started");
+        let shown = self
+            .tmux()
+            .args(["capture-pane", "-p", "-J"])
+            .output()
+            .expect("tmux can be started");
         String::from_utf8_lossy(&shown.stdout).into_owned()
     }
 
@@ -285,6 +324,11 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         // Ends the program with its terminal; it may be gone already.
-        drop(self.tmux().arg("kill-server").stderr(Stdio::null()).status());
+        drop(
+            self.tmux()
+                .arg("kill-server")
+                .stderr(Stdio::null())
+                .status(),
+        );
     }
 }

@@ -34,7 +34,9 @@ fn with_door(peer: Peer) -> Peer {
 
 /// The `msgid` of a line.
 fn id(line: &str) -> String {
-    let (_, rest) = line.split_once("msgid=").unwrap_or_else(|| panic!("no id in {line}"));
+    let (_, rest) = line
+        .split_once("msgid=")
+        .unwrap_or_else(|| panic!("no id in {line}"));
     rest.split([';', ' ']).next().unwrap().to_owned()
 }
 
@@ -45,7 +47,10 @@ fn the_door_is_of_this_machine_and_has_a_password() {
     let data = peer.folder().display().to_string();
     let refused = |address: &str, word: &str| {
         let ended = run_node(["run", "--data", &data, "--irc", address]);
-        assert!(ended.code.is_some_and(|code| code != 0) && ended.stderr.contains(word), "{address}: {ended:?}");
+        assert!(
+            ended.code.is_some_and(|code| code != 0) && ended.stderr.contains(word),
+            "{address}: {ended:?}"
+        );
     };
     refused("127.0.0.1:0", "irc-password");
     assert!(run_node(["irc-password", "--data", &data]).code == Some(0));
@@ -54,7 +59,10 @@ fn the_door_is_of_this_machine_and_has_a_password() {
     refused("somewhere", "somewhere");
     let missing = root.path().join("nothing").display().to_string();
     let ended = run_node(["irc-password", "--data", &missing]);
-    assert!(ended.code == Some(1) && ended.stderr.contains("no data directory"), "{ended:?}");
+    assert!(
+        ended.code == Some(1) && ended.stderr.contains("no data directory"),
+        "{ended:?}"
+    );
 
     let (_ana, door) = Door::open(with_door(peer));
     let kept = std::fs::read_to_string(Path::new(&data).join("irc-password")).unwrap();
@@ -86,19 +94,31 @@ fn a_client_talks_with_native_peers_and_reads_what_was_said_before() {
     irc.hears(" 366 ");
     irc.say("@label=l1 PRIVMSG #club/general :from \u{2}IRC\u{2}, ben: hi");
     let echo = irc.hears("label=l1");
-    ben.reads("Club/general", &["before".to_owned(), "from **IRC**, ben: hi".to_owned()]);
+    ben.reads(
+        "Club/general",
+        &["before".to_owned(), "from **IRC**, ben: hi".to_owned()],
+    );
     ben.line("send Club/general \"from *native*\"");
     let live = irc.hears("from \u{1d}native\u{1d}");
     assert!(live.contains(" :ben!"), "{live}");
 
     // Reactions and deletions, both ways.
-    irc.say(&format!("@+draft/react=👍;+draft/reply={} TAGMSG #club/general", id(&live)));
+    irc.say(&format!(
+        "@+draft/react=👍;+draft/reply={} TAGMSG #club/general",
+        id(&live)
+    ));
     eventually("Ben sees the reaction", || {
-        ben.line("history Club/general")["messages"].to_string().contains("👍").then_some(())
+        ben.line("history Club/general")["messages"]
+            .to_string()
+            .contains("👍")
+            .then_some(())
     });
     ben.line(&format!("react {} 🎉", id(&echo)));
     irc.hears("+draft/react=🎉");
-    let gone = ben.line("send Club/general \"oops\"")["message"].as_str().unwrap().to_owned();
+    let gone = ben.line("send Club/general \"oops\"")["message"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     irc.hears("oops");
     ben.line(&format!("delete {gone}"));
     irc.hears(&format!("REDACT #club/general {gone}"));
@@ -111,7 +131,9 @@ fn a_client_talks_with_native_peers_and_reads_what_was_said_before() {
     irc.say("BATCH -m");
     irc.hears("BATCH -");
     eventually("Ben has the block", || {
-        ben.texts("Club/general", 1).contains(&"```rust\nfn main() {}\n```".to_owned()).then_some(())
+        ben.texts("Club/general", 1)
+            .contains(&"```rust\nfn main() {}\n```".to_owned())
+            .then_some(())
     });
 
     // After a restart of the node the same ids, nothing lost and nothing twice.
@@ -119,7 +141,11 @@ fn a_client_talks_with_native_peers_and_reads_what_was_said_before() {
         irc.say("CHATHISTORY LATEST #club/general * 50");
         irc.say("PING done");
         let lines = irc.until(" PONG ");
-        lines.iter().filter(|line| line.contains("msgid=")).map(|line| id(line)).collect()
+        lines
+            .iter()
+            .filter(|line| line.contains("msgid="))
+            .map(|line| id(line))
+            .collect()
     };
     let first = ids(&mut irc);
     assert_eq!(first.len(), 4, "before, two lines and a block: {first:?}");
@@ -154,7 +180,10 @@ fn a_ban_in_the_community_ends_the_view_of_it() {
 #[test]
 fn weechat_talks_with_native_peers() {
     if !installed("weechat-headless") {
-        return skip("weechat_talks_with_native_peers", "weechat-headless is not installed");
+        return skip(
+            "weechat_talks_with_native_peers",
+            "weechat-headless is not installed",
+        );
     }
     let root = tempdir().unwrap();
     let (_ana, door, ben) = club(root.path());
@@ -167,11 +196,15 @@ fn weechat_talks_with_native_peers() {
     assert!(line.contains("\tben\t"), "{line}");
     weechat.types("irc.own.#club/general", "hello from WeeChat");
     eventually("Ben reads it", || {
-        ben.texts("Club/general", 5).contains(&"hello from WeeChat".to_owned()).then_some(())
+        ben.texts("Club/general", 5)
+            .contains(&"hello from WeeChat".to_owned())
+            .then_some(())
     });
     weechat.types("irc.own.#club/general", "/me waves");
     eventually("Ben sees the action", || {
-        ben.texts("Club/general", 5).contains(&"_waves_".to_owned()).then_some(())
+        ben.texts("Club/general", 5)
+            .contains(&"_waves_".to_owned())
+            .then_some(())
     });
     // Several lines come in the best form that it knows.
     ben.line("send Club/general \"one\\ntwo\"");
@@ -180,7 +213,10 @@ fn weechat_talks_with_native_peers() {
     // A conversation: the other's nick is its buffer.
     weechat.types("irc.own.#club/general", "/query ben are you there");
     eventually("Ben is written to", || {
-        ben.line("dm requests").to_string().contains("are you there").then_some(())
+        ben.line("dm requests")
+            .to_string()
+            .contains("are you there")
+            .then_some(())
     });
 }
 
@@ -188,7 +224,10 @@ fn weechat_talks_with_native_peers() {
 fn irssi_talks_with_native_peers() {
     for program in ["irssi", "tmux"] {
         if !installed(program) {
-            return skip("irssi_talks_with_native_peers", &format!("{program} is not installed"));
+            return skip(
+                "irssi_talks_with_native_peers",
+                &format!("{program} is not installed"),
+            );
         }
     }
     let root = tempdir().unwrap();
@@ -207,11 +246,16 @@ fn irssi_talks_with_native_peers() {
     irssi.shows("ben> hello irssi");
     irssi.types("hello from irssi");
     eventually("Ben reads it", || {
-        ben.texts("Club/general", 5).contains(&"hello from irssi".to_owned()).then_some(())
+        ben.texts("Club/general", 5)
+            .contains(&"hello from irssi".to_owned())
+            .then_some(())
     });
     irssi.types("/topic a better topic");
     eventually("Ben sees the topic", || {
-        ben.line("channels Club").to_string().contains("a better topic").then_some(())
+        ben.line("channels Club")
+            .to_string()
+            .contains("a better topic")
+            .then_some(())
     });
     irssi.types("/names");
     irssi.shows("Total of 2 nicks");
