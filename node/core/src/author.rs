@@ -390,6 +390,7 @@ impl<R: CryptoRng> Node<R> {
         }
         let incarnation = self.rng.next_u32();
         match community.rebuilt_without(&events, &emptied, incarnation) {
+            Some(rebuilt) if id != self.own.id && rebuilt.is_unbegun() => self.unbegin(rebuilt),
             Some(rebuilt) => {
                 let membership = rebuilt.membership.clone();
                 self.communities.insert(id, rebuilt);

@@ -231,6 +231,21 @@ impl World {
         self.settle();
     }
 
+    /// A disk that was slow has written so many tasks, and had no room for the others.
+    pub(crate) fn written_in_part(&mut self, at: usize, stored: usize) {
+        let waiting = self.peers[at].unwritten.take().unwrap_or_default();
+        for (place, (task, writes)) in waiting.into_iter().enumerate() {
+            let result = if place < stored {
+                apply(&mut self.peers[at].records, &writes);
+                Ok(())
+            } else {
+                Err(StorageError::Full("no space left".to_owned()))
+            };
+            self.input(at, Input::Storage(task, result));
+        }
+        self.settle();
+    }
+
     /// Delivers everything that is under way; time stands still.
     pub(crate) fn settle(&mut self) {
         let mut steps = 0_u64;
