@@ -9,9 +9,9 @@ use super::setup::DEVICES;
 /// A newcomer has its account within this time: somebody shows it, or nobody does.
 const SETTLE_MS: u64 = 60_000;
 /// A new device is given everything within this time, in calm weather.
-const ARRIVE_MS: u64 = 90_000;
+const ARRIVE_MS: u64 = 45_000;
 /// What was written has come to everybody within this time, in calm weather.
-const REACH_MS: u64 = 120_000;
+const REACH_MS: u64 = 40_000;
 /// Messages of each copy of a device.
 const COPY_WRITES: u64 = 5;
 
@@ -30,7 +30,7 @@ impl Soak<'_> {
     /// One change of the account's devices; `number` says which kind.
     pub(super) fn churn(&mut self, number: u64) -> Result<(), String> {
         self.calm();
-        match number % 6 {
+        match number % 7 {
             0 => self.replace(Ends::Told)?,
             1 => self.restore(OtherDevices::Keep)?,
             2 => self.put_back()?,

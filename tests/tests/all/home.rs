@@ -23,16 +23,22 @@ const CANARIES: [&str; 4] = [
 const MESSAGES: usize = 30;
 
 /// A home node, the address of its page, and what it prints.
-struct Home {
-    peer: Peer,
+pub(crate) struct Home {
+    pub(crate) peer: Peer,
     page: String,
     lines: Lines,
 }
 
 impl Home {
-    fn started(root: &Path, port: u16) -> Self {
+    pub(crate) fn started(root: &Path, port: u16) -> Self {
+        Self::behind(root, port, &[])
+    }
+
+    /// The same behind words before the program.
+    pub(crate) fn behind(root: &Path, port: u16, prefix: &[&str]) -> Self {
         let listen = format!("/ip4/127.0.0.1/tcp/{port}");
-        let mut peer = Peer::at(&root.join("home")).with_arguments(&[
+        let peer = Peer::at(&root.join("home")).behind(prefix);
+        let mut peer = peer.with_arguments(&[
             "--home",
             "--page",
             "127.0.0.1:0",
@@ -51,7 +57,7 @@ impl Home {
     }
 
     /// The link that it prints beside the code.
-    fn link(&mut self) -> String {
+    pub(crate) fn link(&mut self) -> String {
         loop {
             let line = self.lines.next_line().expect("a link is printed");
             if let Some(link) = line.strip_prefix("link: ") {
@@ -77,10 +83,24 @@ fn kept(home: &Peer) -> Vec<Value> {
     status["home"]["keeps"].as_array().unwrap().clone()
 }
 
+/// Waits until a home node holds everything of so many communities and conversations.
+pub(crate) fn keeps(home: &Peer, count: usize) {
+    eventually("the home node keeps what it should", || {
+        let kept = kept(home);
+        let whole = |kept: &&Value| kept["lag"] == 0 && kept["events"].as_u64() > Some(0);
+        (kept.iter().filter(whole).count() >= count).then_some(())
+    });
+}
+
 /// Waits until everything that a peer wrote is held by somebody.
 fn held(peer: &Peer) {
+    held_in(peer, "Canaryhome/general");
+}
+
+/// The same in a channel.
+pub(crate) fn held_in(peer: &Peer, channel: &str) {
     eventually("the last message is held by the home node", || {
-        let history = peer.line("history Canaryhome/general --last 1");
+        let history = peer.line(&format!("history {channel} --last 1"));
         let state = &history["messages"][0]["delivery"]["state"];
         (state == "held").then_some(())
     });
@@ -141,7 +161,7 @@ fn ana_and_ben_are_never_there_at_once_and_read_everything_in_order() {
 }
 
 /// A TCP port that nobody uses at this moment.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
