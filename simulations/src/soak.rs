@@ -27,12 +27,12 @@ pub use judge::Found;
 /// Messages of one world.
 pub const WORLD_MESSAGES: u64 = 10_000;
 /// Changes of the account's devices in one world: each takes up to four of the 64 places of an identity log.
-const CHURN: u64 = 12;
+const CHURN: u64 = 8;
 /// Messages between two changes of who is there; small worlds have as many changes as large ones.
-const TROUBLES: u64 = 40;
+const TROUBLES: u64 = 20;
 /// A message is written each so many milliseconds, at most. All writers together stay below what a member takes from
 /// one peer at once, so that most come live and some by catching up.
-const GAP_MS_MAX: u64 = 400;
+const GAP_MS_MAX: u64 = 200;
 /// What a person asks for ends within this time.
 const ANSWER_MS: u64 = 60_000;
 /// Everything is equal so long after the last fault.

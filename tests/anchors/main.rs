@@ -18,6 +18,7 @@ mod rekey;
 mod relayed;
 mod report;
 mod rival;
+mod soak;
 mod table;
 mod ui;
 mod ui_world;
@@ -46,6 +47,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
     ("ui", || ui::frames(ui::REAL)),
     ("relayed", || relayed::history(relayed::REAL)),
+    ("soak", || soak::soak(soak::MESSAGES)),
     ("village", || village::owner_leaves(village::REAL)),
 ];
 

@@ -31,6 +31,8 @@ mod meddler;
 mod netlab;
 #[path = "all/refuse.rs"]
 mod refuse;
+#[path = "all/survive.rs"]
+mod survive;
 #[path = "all/talk.rs"]
 mod talk;
 #[path = "all/tidy.rs"]

@@ -209,15 +209,17 @@ impl<R: CryptoRng> Node<R> {
         ids.last().copied()
     }
 
-    /// Brings this device in where nobody else has done so: who gave the authority log was a home node.
-    pub(crate) fn bring_in_own(&mut self, id: CommunityId) {
+    /// Brings this device in where nobody else has done so: who gave the authority log was a home node. Whether it
+    /// was written.
+    pub(crate) fn bring_in_own(&mut self, id: CommunityId) -> bool {
         let outside = self.communities.get(&id).is_some_and(|community| {
             let state = community.state();
             state.is_member(self.me.account()) && state.account_of(self.me.device()).is_none()
         });
-        if outside {
-            self.bring_in_chain(id, &self.me.record.chain.clone());
-        }
+        outside
+            && self
+                .bring_in_chain(id, &self.me.record.chain.clone())
+                .is_some()
     }
 
     /// A device of a member shows itself.

@@ -173,7 +173,10 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         self.open_session(from, id);
-        self.timers.clear(crate::node::Timer::Prove(from, id));
+        // It compares with members alone; what else it says it says to who asks for its way in, too.
+        if matches!(frame, Frame::Digest { .. }) {
+            self.timers.clear(crate::node::Timer::Prove(from, id));
+        }
         match frame {
             Frame::Digest {
                 authority,

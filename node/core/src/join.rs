@@ -729,22 +729,24 @@ impl<R: CryptoRng> Node<R> {
             self.outbox.store(vec![write], After::Nothing);
         }
         let me = self.me.account();
-        let member = self
-            .communities
-            .get(&id)
-            .is_some_and(|community| community.state().is_member(me));
-        let mut keys = Vec::new();
+        let held = self.communities.get(&id);
+        let member = held.is_some_and(|community| community.state().is_member(me));
+        let (mut keys, mut brought) = (Vec::new(), false);
         if let Some(attempt) = self.joins.get_mut(&id).filter(|_| member) {
             attempt.admitted = true;
             if let Way::Device(known) = &mut attempt.way {
                 keys = std::mem::take(known);
-                self.bring_in_own(id);
+                brought = self.bring_in_own(id);
             }
         }
         for (epoch, key) in keys {
             self.take_key(id, epoch, key);
         }
         self.open_session(from, id);
+        if brought {
+            // The session may have begun before: the home node has not been shown that this device is in.
+            self.prove(from, id);
+        }
         self.ask_for(id, &[Place::Content], from);
     }
 

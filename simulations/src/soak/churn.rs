@@ -5,13 +5,14 @@ use alloquy_core::{Newcomer, OtherDevices};
 
 use super::Soak;
 use super::setup::DEVICES;
+use crate::net::Weather;
 
 /// A newcomer has its account within this time: somebody shows it, or nobody does.
 const SETTLE_MS: u64 = 60_000;
 /// A new device is given everything within this time, in calm weather.
-const ARRIVE_MS: u64 = 90_000;
+const ARRIVE_MS: u64 = 45_000;
 /// What was written has come to everybody within this time, in calm weather.
-const REACH_MS: u64 = 120_000;
+const REACH_MS: u64 = 40_000;
 /// Messages of each copy of a device.
 const COPY_WRITES: u64 = 5;
 
@@ -30,7 +31,7 @@ impl Soak<'_> {
     /// One change of the account's devices; `number` says which kind.
     pub(super) fn churn(&mut self, number: u64) -> Result<(), String> {
         self.calm();
-        match number % 6 {
+        match number % 7 {
             0 => self.replace(Ends::Told)?,
             1 => self.restore(OtherDevices::Keep)?,
             2 => self.put_back()?,
@@ -63,11 +64,20 @@ impl Soak<'_> {
         let seat = self
             .world
             .add_newcomer(&name, |now, rng| Newcomer::link(&link, &name, now, rng))?;
-        let linked = self.world.settle(seat, SETTLE_MS);
+        let linked = self.settle(seat);
         linked.map_err(|error| format!("link {name} at seat {host}: {error}"))?;
         self.people[0].push(seat);
         self.out.linked += 1;
         Ok(())
+    }
+
+    /// A newcomer gets its account. A pairing begins anew where frames are lost, and so would the person: in calm weather
+    /// none are.
+    fn settle(&mut self, seat: usize) -> Result<(), String> {
+        let weather = std::mem::replace(&mut self.world.net.weather, Weather::CALM);
+        let settled = self.world.settle(seat, SETTLE_MS);
+        self.world.net.weather = weather;
+        settled
     }
 
     /// One of the account's devices.
@@ -136,18 +146,16 @@ impl Soak<'_> {
                 self.world.crash(*seat);
             }
         }
-        // The home node alone, or a member.
+        // Where devices are left, the home node or a member; else the home node, for no member has the notes.
         let member = self.people[1][0];
-        let from = match self.draw.chance(500) {
-            true => self.home,
-            false => member,
-        };
+        let by_home = matches!(others, OtherDevices::Revoke) || self.draw.chance(500);
+        let from = if by_home { self.home } else { member };
         let place = self.world.place(from);
         let (words, name) = (self.words.clone(), format!("device-{}", self.world.seats()));
         let seat = self.world.add_newcomer(&name, |now, rng| {
             Newcomer::restore(&words, vec![place], others, now, rng)
         })?;
-        let restored = self.world.settle(seat, SETTLE_MS);
+        let restored = self.settle(seat);
         let by = self.world.name(from).to_owned();
         restored.map_err(|error| format!("restore {name} from {by}: {error}"))?;
         self.out.restored += 1;

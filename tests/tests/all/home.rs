@@ -30,13 +30,19 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    fn started(root: &Path, port: u16) -> Self {
-        Self::named(root, "home", port)
+    pub(crate) fn started(root: &Path, port: u16) -> Self {
+        Self::behind(root, "home", port, &[])
     }
 
     pub(crate) fn named(root: &Path, name: &str, port: u16) -> Self {
+        Self::behind(root, name, port, &[])
+    }
+
+    /// The same behind words before the program.
+    pub(crate) fn behind(root: &Path, name: &str, port: u16, prefix: &[&str]) -> Self {
         let listen = format!("/ip4/127.0.0.1/tcp/{port}");
-        let mut peer = Peer::at(&root.join(name)).with_arguments(&[
+        let peer = Peer::at(&root.join(name)).behind(prefix);
+        let mut peer = peer.with_arguments(&[
             "--home",
             "--page",
             "127.0.0.1:0",
@@ -81,10 +87,24 @@ pub(crate) fn kept(home: &Peer) -> Vec<Value> {
     status["home"]["keeps"].as_array().unwrap().clone()
 }
 
+/// Waits until a home node holds everything of so many communities and conversations.
+pub(crate) fn keeps(home: &Peer, count: usize) {
+    eventually("the home node keeps what it should", || {
+        let kept = kept(home);
+        let whole = |kept: &&Value| kept["lag"] == 0 && kept["events"].as_u64() > Some(0);
+        (kept.iter().filter(whole).count() >= count).then_some(())
+    });
+}
+
 /// Waits until everything that a peer wrote is held by somebody.
 fn held(peer: &Peer) {
+    held_in(peer, "Canaryhome/general");
+}
+
+/// The same in a channel.
+pub(crate) fn held_in(peer: &Peer, channel: &str) {
     eventually("the last message is held by the home node", || {
-        let history = peer.line("history Canaryhome/general --last 1");
+        let history = peer.line(&format!("history {channel} --last 1"));
         let state = &history["messages"][0]["delivery"]["state"];
         (state == "held").then_some(())
     });

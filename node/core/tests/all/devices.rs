@@ -20,7 +20,7 @@ pub(crate) fn link(world: &mut World, host: usize) -> usize {
 }
 
 /// A new device that comes back by the recovery words, given by one node.
-fn restore(world: &mut World, words: &str, from: usize, others: OtherDevices) -> usize {
+pub(crate) fn restore(world: &mut World, words: &str, from: usize, others: OtherDevices) -> usize {
     let rng = ChaCha8Rng::seed_from_u64(177 + world.peers.len() as u64);
     let at = vec![(world.peers[from].key, Vec::new())];
     let newcomer = Newcomer::restore(words, at, others, world.now, rng).expect("twelve words");

@@ -32,7 +32,7 @@ pub(crate) fn kept_club(names: &[&str]) -> (World, CommunityId) {
     (world, id)
 }
 
-fn status(world: &mut World, home: usize) -> HomeStatusView {
+pub(crate) fn status(world: &mut World, home: usize) -> HomeStatusView {
     match world.ok(home, "home status") {
         Reply::HomeStatus { home } => home,
         other => panic!("{other:?}"),
@@ -40,7 +40,7 @@ fn status(world: &mut World, home: usize) -> HomeStatusView {
 }
 
 /// What a home node keeps of a community; nothing: none of it.
-fn kept(world: &mut World, home: usize, id: CommunityId) -> Option<KeptView> {
+pub(crate) fn kept(world: &mut World, home: usize, id: CommunityId) -> Option<KeptView> {
     let keeps = status(world, home).keeps;
     keeps.into_iter().find(|kept| kept.community == id)
 }
@@ -56,21 +56,21 @@ fn write_all(world: &mut World, at: usize, count: usize) {
     }
 }
 
-fn no_faults(world: &World) {
+pub(crate) fn no_faults(world: &World) {
     for (at, peer) in world.peers.iter().enumerate() {
         assert!(peer.faults.is_empty(), "{at}: {:?}", peer.faults);
     }
 }
 
 /// Everything that a node has stored, keys of records included.
-fn disk(world: &World, at: usize) -> Vec<u8> {
+pub(crate) fn disk(world: &World, at: usize) -> Vec<u8> {
     let records = world.peers[at].records.iter();
     records
         .flat_map(|(key, value)| [key.to_vec(), value.to_vec()].concat())
         .collect()
 }
 
-fn holds(bytes: &[u8], text: &str) -> bool {
+pub(crate) fn holds(bytes: &[u8], text: &str) -> bool {
     bytes
         .windows(text.len())
         .any(|part| part == text.as_bytes())

@@ -30,5 +30,6 @@ mod receipts;
 mod removal;
 mod rules;
 mod store;
+mod survive;
 mod waiting;
 mod world;

@@ -21,7 +21,7 @@ fn kept(world: &mut World, at: usize, name: &str) -> Option<String> {
     snapshot.kept.get(name).map(ToString::to_string)
 }
 
-fn keep(world: &mut World, at: usize, name: &str, value: &str) {
+pub(crate) fn keep(world: &mut World, at: usize, name: &str, value: &str) {
     let command = alloquy_api::Command::Keep {
         name: name.to_owned(),
         value: value.to_owned(),
