@@ -12,6 +12,7 @@ mod crowd;
 mod disk;
 mod home;
 mod latency;
+mod linking;
 mod nothing_new;
 mod ranges;
 mod rekey;
@@ -40,6 +41,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("authority", || authority::evaluated(authority::REAL)),
     ("rekey", || rekey::rekey(rekey::DEVICES)),
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
+    ("linking", || linking::linked(linking::REAL)),
     ("ui", || ui::frames(ui::REAL)),
     ("relayed", || relayed::history(relayed::REAL)),
     ("village", || village::owner_leaves(village::REAL)),

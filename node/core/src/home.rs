@@ -187,6 +187,7 @@ impl<R: CryptoRng> Node<R> {
             Frame::Heights { scopes, .. } => self.heights(from, id, scopes),
             Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
+            Frame::Newest { ranges, .. } => self.newest_came(from, id, &ranges),
             Frame::Prekeys { records, .. } => self.prekeys(id, records),
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
             Frame::Live(live) => self.live(from, *live),

@@ -48,6 +48,7 @@ impl<R: CryptoRng> Node<R> {
             return 0;
         };
         let came: BTreeSet<_> = incoming.iter().map(|(event, _)| event.id()).collect();
+        community.follow_newest(&incoming);
         let mut batch = community.take(incoming, arrival);
         community.note_bodies(batch.new.iter());
         batch.lacks.sort();
@@ -67,6 +68,8 @@ impl<R: CryptoRng> Node<R> {
             // The store was older than the device: others may hold more of the log than has come.
             self.start_incarnation(id);
         }
+        self.note_answers(id, &batch.new);
+        self.settle_newest(id);
         self.forget_waiting(id, &batch.dropped);
         self.await_held(id);
         if !batch.lacks.is_empty() {

@@ -23,14 +23,14 @@ const CANARIES: [&str; 4] = [
 const MESSAGES: usize = 30;
 
 /// A home node, the address of its page, and what it prints.
-struct Home {
-    peer: Peer,
+pub(crate) struct Home {
+    pub(crate) peer: Peer,
     page: String,
     lines: Lines,
 }
 
 impl Home {
-    fn started(root: &Path, port: u16) -> Self {
+    pub(crate) fn started(root: &Path, port: u16) -> Self {
         let listen = format!("/ip4/127.0.0.1/tcp/{port}");
         let mut peer = Peer::at(&root.join("home")).with_arguments(&[
             "--home",
@@ -51,7 +51,7 @@ impl Home {
     }
 
     /// The link that it prints beside the code.
-    fn link(&mut self) -> String {
+    pub(crate) fn link(&mut self) -> String {
         loop {
             let line = self.lines.next_line().expect("a link is printed");
             if let Some(link) = line.strip_prefix("link: ") {
@@ -173,7 +173,7 @@ fn page_and_figures(home: &mut Home, port: u16) {
     assert!(other.starts_with("HTTP/1.1 421"), "{other}");
     let missing = home.get("/etc/passwd", &home.page);
     assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
-    assert_eq!(home.peer.refused("home pair 7-amber"), "parse");
+    assert_eq!(home.peer.refused("home pair 7-anchor"), "parse");
 }
 
 /// The store, opened with its own key, and every other file of the home node hold no text and no name.

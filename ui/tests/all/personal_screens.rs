@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloquy_api::personal::{LinkStep, Linking};
+use alloquy_api::personal::{CatchingUpView, DeviceState, LinkStep, Linking};
 use alloquy_api::reply::DeliveryState;
 use alloquy_ids::UnixMs;
 use alloquy_ui::model::Return;
@@ -197,6 +197,7 @@ pub(crate) fn overlays() -> Vec<Overlay> {
         Overlay::ConfirmRevocation(PHONE),
         Overlay::CheckRecovery,
         Overlay::ReplaceRecovery,
+        Overlay::CloseAccount,
         Overlay::PairHome,
         Overlay::ConfirmHomeRemoval(ATTIC),
         Overlay::Hearing(WEEKEND, None),
@@ -363,6 +364,23 @@ pub(crate) fn most_sheets() -> Vec<Screen> {
                 Arc::make_mut(&mut world.model.about).tray = true;
             },
         ),
+        overlay(
+            "a device that was ended",
+            Overlay::Settings(SettingsPage::Devices),
+            |world| stop(&mut world.model, DeviceState::Revoked),
+        ),
+        overlay(
+            "a closed account",
+            Overlay::Settings(SettingsPage::Profile),
+            |world| stop(&mut world.model, DeviceState::Closed),
+        ),
+        screen("a device that fetches", |size| {
+            let mut model = personal();
+            change(&mut model, |snapshot| {
+                snapshot.catching_up = Some(CatchingUpView { here: 3, of: 20 });
+            });
+            shown(model, size)
+        }),
         overlay("words with letters", Overlay::CheckRecovery, |world| {
             world.state.personal.words[0] = "aban".to_owned();
             world.state.personal.words[1] = "qqqqzzzz".to_owned();
@@ -380,4 +398,13 @@ pub(crate) fn most_sheets() -> Vec<Screen> {
             |_| {},
         ),
     ]
+}
+
+/// This device may not write any more.
+pub(crate) fn stop(model: &mut Model, state: DeviceState) {
+    change(model, |snapshot| {
+        let devices = Arc::make_mut(&mut snapshot.devices);
+        let this = devices.iter_mut().find(|device| device.this);
+        this.expect("there is this device").state = state;
+    });
 }
