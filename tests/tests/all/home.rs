@@ -51,7 +51,7 @@ impl Home {
     }
 
     /// The link that it prints beside the code.
-    pub(crate) fn link(&mut self) -> String {
+    fn link(&mut self) -> String {
         loop {
             let line = self.lines.next_line().expect("a link is printed");
             if let Some(link) = line.strip_prefix("link: ") {
@@ -141,7 +141,7 @@ fn ana_and_ben_are_never_there_at_once_and_read_everything_in_order() {
 }
 
 /// A TCP port that nobody uses at this moment.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
