@@ -283,15 +283,13 @@ impl Dag {
         let prev = self.events.get(&header.prev).map(VerifiedEvent::header);
         if header.seq > 0
             && let Some(prev) = prev
-        {
-            if (prev.device, prev.incarnation, prev.seq + 1)
+            && (prev.device, prev.incarnation, prev.seq + 1)
                 != (header.device, header.incarnation, header.seq)
-            {
-                return Err(InsertError::invalid(
-                    id,
-                    format!("prev is not event {} of its log", header.seq - 1),
-                ));
-            }
+        {
+            return Err(InsertError::invalid(
+                id,
+                format!("prev is not event {} of its log", header.seq - 1),
+            ));
         }
         let above = header
             .parents()

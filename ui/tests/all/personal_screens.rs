@@ -294,9 +294,33 @@ pub(crate) fn more_sheets() -> Vec<Screen> {
     ]
 }
 
+/// A device that may not write any more, and one to which everything is still coming.
+fn ended_and_new() -> Vec<Screen> {
+    vec![
+        overlay(
+            "a device that was ended",
+            Overlay::Settings(SettingsPage::Devices),
+            |world| stop(&mut world.model, DeviceState::Revoked),
+        ),
+        overlay(
+            "a closed account",
+            Overlay::Settings(SettingsPage::Profile),
+            |world| stop(&mut world.model, DeviceState::Closed),
+        ),
+        screen("a device that fetches", |size| {
+            let mut model = personal();
+            change(&mut model, |snapshot| {
+                snapshot.catching_up = Some(CatchingUpView { here: 3, of: 20 });
+            });
+            shown(model, size)
+        }),
+    ]
+}
+
 /// Devices and home nodes in other states.
 pub(crate) fn most_sheets() -> Vec<Screen> {
-    vec![
+    let mut sheets = ended_and_new();
+    sheets.extend([
         code("a device is found", LinkStep::Talking, NOON),
         code("a device is linked", LinkStep::Done, NOON),
         code(
@@ -364,23 +388,6 @@ pub(crate) fn most_sheets() -> Vec<Screen> {
                 Arc::make_mut(&mut world.model.about).tray = true;
             },
         ),
-        overlay(
-            "a device that was ended",
-            Overlay::Settings(SettingsPage::Devices),
-            |world| stop(&mut world.model, DeviceState::Revoked),
-        ),
-        overlay(
-            "a closed account",
-            Overlay::Settings(SettingsPage::Profile),
-            |world| stop(&mut world.model, DeviceState::Closed),
-        ),
-        screen("a device that fetches", |size| {
-            let mut model = personal();
-            change(&mut model, |snapshot| {
-                snapshot.catching_up = Some(CatchingUpView { here: 3, of: 20 });
-            });
-            shown(model, size)
-        }),
         overlay("words with letters", Overlay::CheckRecovery, |world| {
             world.state.personal.words[0] = "aban".to_owned();
             world.state.personal.words[1] = "qqqqzzzz".to_owned();
@@ -397,7 +404,8 @@ pub(crate) fn most_sheets() -> Vec<Screen> {
             Overlay::Profile(COMMUNITY, account(77)),
             |_| {},
         ),
-    ]
+    ]);
+    sheets
 }
 
 /// This device may not write any more.

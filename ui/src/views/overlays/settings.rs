@@ -125,9 +125,6 @@ pub(super) fn entry(ui: &mut Ui, icon: Icon, name: &str, chosen: bool) -> bool {
     if chosen {
         claim_focus(ui, &response);
     }
-    if response.clicked() {
-        response.request_focus();
-    }
     response.clicked()
 }
 
