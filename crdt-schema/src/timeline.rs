@@ -43,6 +43,18 @@ impl Timeline {
         }
     }
 
+    /// An empty timeline for the newest events of a channel alone, while what was before is not here: parents that
+    /// are not held are not waited for. Whether an event counts depends on itself, the authority log and what came
+    /// after it, so these stand as they do in the whole one; only faults of structure against their past can not be
+    /// seen. Events are added parents first.
+    #[must_use]
+    pub fn of_newest(channel: ChannelId) -> Self {
+        Self {
+            ledger: Ledger::of_newest(Ground::Channel(channel), channel.into()),
+            view: View::default(),
+        }
+    }
+
     /// Adds an event. `body`: the opened plaintext; `None`: missing for now, and for deletions. Idempotent.
     ///
     /// [`Self::authority_changed`] must have been called since the authority log last changed.

@@ -12,6 +12,7 @@ mod crowd;
 mod disk;
 mod home;
 mod latency;
+mod linking;
 mod nothing_new;
 mod ranges;
 mod rekey;
@@ -45,6 +46,7 @@ const BENCHES: &[(&str, Bench)] = &[
         Ok(lines)
     }),
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
+    ("linking", || linking::linked(linking::REAL)),
     ("ui", || ui::frames(ui::REAL)),
     ("relayed", || relayed::history(relayed::REAL)),
     ("soak", || soak::soak(soak::MESSAGES)),

@@ -184,6 +184,17 @@ pub enum DeviceState {
     Suspended,
     /// It was revoked.
     Revoked,
+    /// The account was closed.
+    Closed,
+}
+
+/// How far a device is with what its account has on others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchingUpView {
+    /// Communities and conversations of which everything is here that connected peers hold.
+    pub here: u32,
+    /// All that are known.
+    pub of: u32,
 }
 
 /// How linking goes on, for the device that shows the code and the one that enters it.

@@ -233,6 +233,11 @@ impl<R: CryptoRng> Node<R> {
         if self.first_write_waits(id) || self.first_words_wait(id) {
             return Ok(Some(Wait::Peer));
         }
+        if let Place::Channel(channel) = place
+            && self.past_comes_first(id, channel)
+        {
+            return Ok(Some(Wait::Peer));
+        }
         let Some(community) = self.communities.get(&id) else {
             return Ok(None);
         };

@@ -25,6 +25,7 @@ use alloquy_schema::timeline::{Changes, Standing, Timeline};
 
 use crate::io::Topic;
 use crate::missing::{Asked, Helpers};
+use crate::newest::Newest;
 use crate::receipts::ReadLogs;
 use crate::record::Membership;
 use crate::unread::Unread;
@@ -101,6 +102,8 @@ pub(crate) struct Community {
     /// Every device that was ever brought in, by its network keys, whatever became of it.
     pub(crate) devices: BTreeMap<NetworkKey, (AccountId, DeviceId)>,
     pub(crate) timelines: BTreeMap<ChannelId, Timeline>,
+    /// Of channels whose past is still coming: their newest events.
+    pub(crate) newest: Newest,
     pub(crate) keys: BTreeMap<EpochId, EpochKey>,
     pub(crate) wraps: BTreeMap<EpochId, Vec<Wrap>>,
     pub(crate) prekeys: BTreeMap<DeviceId, PrekeyRecord>,
@@ -192,6 +195,7 @@ impl Community {
             devices: BTreeMap::new(),
             authority,
             timelines: BTreeMap::new(),
+            newest: Newest::default(),
             keys: BTreeMap::new(),
             wraps: BTreeMap::new(),
             prekeys: BTreeMap::new(),

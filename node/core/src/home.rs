@@ -195,6 +195,7 @@ impl<R: CryptoRng> Node<R> {
             Frame::Heights { scopes, .. } => self.heights(from, id, scopes),
             Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
+            Frame::Newest { ranges, .. } => self.newest_came(from, id, &ranges),
             Frame::Prekeys { records, .. } => {
                 self.prekeys(id, records);
                 self.ask_wraps(from, id);

@@ -48,6 +48,7 @@ impl<R: CryptoRng> Node<R> {
             return 0;
         };
         let came: BTreeSet<_> = incoming.iter().map(|(event, _)| event.id()).collect();
+        community.follow_newest(&incoming);
         let mut batch = community.take(incoming, arrival);
         community.note_bodies(batch.new.iter());
         batch.lacks.sort();
@@ -69,6 +70,8 @@ impl<R: CryptoRng> Node<R> {
         }
         self.store_further(id, &batch.further);
         self.note_wrong_bodies(from, id, &batch.wrong);
+        self.note_answers(id, &batch.new);
+        self.settle_newest(id);
         self.forget_waiting(id, &batch.dropped);
         self.await_held(id);
         if !batch.lacks.is_empty() {

@@ -4,6 +4,7 @@
 //! judged by the admitting member's clock and view; an `Admit` once made is never undone by another.
 
 mod admission;
+mod arriving;
 mod introduction;
 mod refusal;
 mod requests;
@@ -771,6 +772,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         self.timers.clear(Timer::Join(id));
+        self.views.node_changed();
         self.joined.entry(id).or_default().extend(attempt.origins);
         self.retry_unwritten();
         self.store_join(id);

@@ -285,3 +285,11 @@ pub(crate) const DM_WORK_DAYS: u32 = 1;
 pub(crate) const CONTACT_BYTES_MAX: usize = 32 * 1024;
 /// Devices whose prekeys and addresses a contact link names.
 pub(crate) const CONTACT_DEVICES_MAX: usize = 8;
+/// Messages of a channel that come before everything else: a window and a half of them on a large screen.
+pub(crate) const NEWEST_MESSAGES: usize = 50;
+/// Events that are given for them: each with its edits, reactions and what threads got meanwhile.
+pub(crate) const NEWEST_EVENTS_MAX: usize = 512;
+/// Events lacking of a community from which the newest messages are asked for first: less is here as soon as they.
+pub(crate) const NEWEST_FROM: u64 = 256;
+/// Milliseconds for which a message waits until what was before it is here.
+pub(crate) const NEWEST_WRITE_WAIT_MS: u64 = 5_000;

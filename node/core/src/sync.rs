@@ -233,6 +233,8 @@ impl<R: CryptoRng> Node<R> {
                 account: newcomer, ..
             } => self.join_decided(account, id, newcomer),
             Frame::DirectAnswer { .. } => self.answered(from, id),
+            Frame::NewestAsk { scopes, .. } => self.newest_asked(from, id, &scopes),
+            Frame::Newest { ranges, .. } => self.newest_came(from, id, &ranges),
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }
@@ -387,11 +389,7 @@ impl<R: CryptoRng> Node<R> {
         session.marked &= !session.equal;
         let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
         if theirs.events > mine.events && self.joins.contains_key(&id) {
-            self.outbox.tell(Event::Progress {
-                community: id,
-                held: mine.events,
-                of: theirs.events,
-            });
+            self.tell_progress(from, id);
         }
         if theirs.agrees(&mine) {
             if told.is_none() {
@@ -448,6 +446,7 @@ impl<R: CryptoRng> Node<R> {
         for (log, height) in logs {
             self.held(id, device, log, height, opened);
         }
+        self.newest_are_whole(from, id);
         let peers = self.equal_peers(id);
         self.outbox.tell(Event::CaughtUp {
             community: id,
@@ -495,7 +494,10 @@ impl<R: CryptoRng> Node<R> {
             .filter(differ)
             .map(|((_, place), _)| *place)
             .collect();
-        self.stand(from, id, &differing);
+        let rest = self.newest_first(from, id, differing);
+        if !rest.is_empty() {
+            self.stand(from, id, &rest);
+        }
     }
 
     /// Asks a peer for what is lacking in some places.
@@ -648,6 +650,13 @@ impl<R: CryptoRng> Node<R> {
         if unknown.is_empty() && stated.wanted.iter().all(|id| held(*id)) {
             return;
         }
+        if self.newest_first(from, id, vec![place]).is_empty() {
+            return;
+        }
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let dag = community.dag(place);
         let is_fork = |height: &&&Height| {
             let own = dag.and_then(|dag| dag.log_head(height.device, height.incarnation));
             own.is_some_and(|event| event.header().seq + 1 >= height.height)
@@ -713,6 +722,7 @@ impl<R: CryptoRng> Node<R> {
                 .filter_map(|scope| community.place(*scope, EventId(scope.0)))
                 .collect();
             self.send_heights(from, id, &places, &[], true);
+            self.tell_progress(from, id);
         }
         if taken > 0 {
             // Whoever is connected here and not there learns of it through this node.

@@ -148,6 +148,16 @@ pub(crate) enum Frame {
     DirectHello(Box<DirectHello>),
     /// The sender takes part in a group that it was told of: it is to be given the group.
     DirectAnswer { community: CommunityId },
+    /// Asks for the newest messages of some channels, before all that the sender lacks of them.
+    NewestAsk {
+        community: CommunityId,
+        scopes: Vec<ScopeId>,
+    },
+    /// The newest messages of the channels that were asked for.
+    Newest {
+        community: CommunityId,
+        ranges: Vec<Vec<u8>>,
+    },
 }
 
 /// A community that a member announces to its neighbours; that member's word.
@@ -420,6 +430,19 @@ fn read_flag(r: &mut Reader<'_>, what: &'static str) -> Result<bool, DecodeError
     }
 }
 
+fn write_ranges(w: &mut Writer, ranges: &[Vec<u8>]) {
+    w.varint(ranges.len() as u64);
+    for range in ranges {
+        w.bytes(range);
+    }
+}
+
+fn read_ranges(r: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let count = r.len(RANGES_PER_FRAME_MAX, "ranges")?;
+    let range = |_| r.bytes(RANGE_BYTES_MAX, "range").map(<[u8]>::to_vec);
+    (0..count).map(range).collect()
+}
+
 fn write_digests(w: &mut Writer, digests: &[u64]) {
     w.varint(digests.len() as u64);
     for digest in digests {
@@ -460,6 +483,8 @@ impl Frame {
             Self::LetterAnswer(_) => 33,
             Self::DirectHello(_) => 21,
             Self::DirectAnswer { .. } => 22,
+            Self::NewestAsk { .. } => 40,
+            Self::Newest { .. } => 41,
         }
     }
 
@@ -478,12 +503,11 @@ impl Frame {
             Self::Scopes { digests, .. } => write_digests(w, digests),
             Self::Heights { scopes, .. } => w.list(scopes),
             Self::Ranges { ranges, more, .. } => {
-                w.varint(ranges.len() as u64);
-                for range in ranges {
-                    w.bytes(range);
-                }
+                write_ranges(w, ranges);
                 w.u8(u8::from(*more));
             }
+            Self::Newest { ranges, .. } => write_ranges(w, ranges),
+            Self::NewestAsk { scopes, .. } => w.list(scopes),
             Self::Proof { admits, .. } => w.list(admits),
             Self::JoinRequest { join, name } => {
                 join.write(w);
@@ -558,6 +582,8 @@ impl Frame {
             | Self::Ack { community, .. }
             | Self::ReadUpTo { community, .. }
             | Self::Marks { community, .. }
+            | Self::NewestAsk { community, .. }
+            | Self::Newest { community, .. }
             | Self::DirectAnswer { community } => Some(*community),
             Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
@@ -654,16 +680,11 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             community,
             scopes: r.list(SCOPES_MAX, "scopes")?,
         },
-        4 => {
-            let count = r.len(RANGES_PER_FRAME_MAX, "ranges")?;
-            let range = |_| r.bytes(RANGE_BYTES_MAX, "range").map(<[u8]>::to_vec);
-            let ranges = (0..count).map(range).collect::<Result<_, _>>()?;
-            Frame::Ranges {
-                community,
-                ranges,
-                more: read_flag(r, "more")?,
-            }
-        }
+        4 => Frame::Ranges {
+            community,
+            ranges: read_ranges(r)?,
+            more: read_flag(r, "more")?,
+        },
         5 => Frame::Proof {
             community,
             admits: r.list(ADMIT_CHAIN_MAX, "admissions")?,
@@ -710,6 +731,14 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
         },
         21 => Frame::DirectHello(Box::new(DirectHello::read_fields(community, r)?)),
         22 => Frame::DirectAnswer { community },
+        40 => Frame::NewestAsk {
+            community,
+            scopes: r.list(SCOPES_MAX, "scopes")?,
+        },
+        41 => Frame::Newest {
+            community,
+            ranges: read_ranges(r)?,
+        },
         value => {
             return Err(DecodeError::Unknown {
                 what: "frame",

@@ -197,7 +197,7 @@ fn page_and_figures(home: &mut Home, port: u16) {
     assert!(other.starts_with("HTTP/1.1 421"), "{other}");
     let missing = home.get("/etc/passwd", &home.page);
     assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
-    assert_eq!(home.peer.refused("home pair 7-amber"), "parse");
+    assert_eq!(home.peer.refused("home pair 7-anchor"), "parse");
 }
 
 /// The store, opened with its own key, and every other file of the home node hold no text and no name.

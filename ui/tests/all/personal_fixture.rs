@@ -205,7 +205,7 @@ fn fill(snapshot: &mut Snapshot) {
 pub(crate) fn linking(step: LinkStep) -> LinkingView {
     LinkingView {
         what: Linking::Device,
-        code: Some("7-amber-river".to_owned()),
+        code: Some("7-anchor-river".to_owned()),
         link: Some(format!("alloquy://link/{}", "mnop6723".repeat(20))),
         until: CODE_ENDS,
         step,

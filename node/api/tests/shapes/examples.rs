@@ -356,7 +356,7 @@ fn personal(kind: ReplyKind) -> Reply {
             }],
         },
         ReplyKind::Code => Reply::Code {
-            code: "7-amber-river".to_owned(),
+            code: "7-anchor-river".to_owned(),
             link: "alloquy://link/aeaqcaibaeaqcaibaeaq".to_owned(),
             until: TIME,
         },
@@ -562,7 +562,7 @@ pub(crate) fn events() -> Vec<(Event, &'static str)> {
             Event::LinkingChanged {
                 linking: LinkingView {
                     what: Linking::Device,
-                    code: Some("7-amber-river".to_owned()),
+                    code: Some("7-anchor-river".to_owned()),
                     link: Some("alloquy://link/aeaqcaibaeaqcaibaeaq".to_owned()),
                     until: TIME,
                     step: LinkStep::Waiting,

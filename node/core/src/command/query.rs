@@ -174,7 +174,7 @@ impl<R: CryptoRng> Node<R> {
         let (id, channel) = self.channel_named(channel)?;
         let community = self.active(id)?;
         let limit = last.min(HISTORY_MAX) as usize;
-        let Some(timeline) = community.timelines.get(&channel) else {
+        let Some(timeline) = community.shown(channel) else {
             let whole = self.completeness(community, channel);
             return Ok(Reply::History {
                 messages: Vec::new(),

@@ -19,6 +19,16 @@ pub(crate) fn link(world: &mut World, host: usize) -> usize {
     settle(world, newcomer, host)
 }
 
+/// The same, before anything has come to it.
+pub(crate) fn link_at_once(world: &mut World, host: usize) -> usize {
+    let code = world.word(host, "device link", "link");
+    let rng = ChaCha8Rng::seed_from_u64(77 + world.peers.len() as u64);
+    let newcomer = Newcomer::link(&code, "phone", world.now, rng).expect("a link");
+    let at = started(world, newcomer, host);
+    world.connect(at, host);
+    at
+}
+
 /// A new device that comes back by the recovery words, given by one node.
 pub(crate) fn restore(world: &mut World, words: &str, from: usize, others: OtherDevices) -> usize {
     let rng = ChaCha8Rng::seed_from_u64(177 + world.peers.len() as u64);
@@ -27,8 +37,16 @@ pub(crate) fn restore(world: &mut World, words: &str, from: usize, others: Other
     settle(world, newcomer, from)
 }
 
-/// Lets a newcomer talk with one node until it has an account, and starts it as a node connected with that one.
-fn settle(world: &mut World, mut newcomer: Newcomer<ChaCha8Rng>, host: usize) -> usize {
+/// Lets a newcomer talk with one node until it has an account, starts it as a node connected with that one, and has it
+/// fetch what there is.
+fn settle(world: &mut World, newcomer: Newcomer<ChaCha8Rng>, host: usize) -> usize {
+    let at = started(world, newcomer, host);
+    world.connect(at, host);
+    world.pass(10_000);
+    at
+}
+
+fn started(world: &mut World, mut newcomer: Newcomer<ChaCha8Rng>, host: usize) -> usize {
     let key = NetworkKey(DeviceKey::from_seed(&newcomer.network_seed()).public());
     let host_key = world.peers[host].key;
     world.input(host, Input::PeerUp(key));
@@ -60,10 +78,7 @@ fn settle(world: &mut World, mut newcomer: Newcomer<ChaCha8Rng>, host: usize) ->
         }
     }
     world.input(host, Input::PeerDown(key));
-    let at = world.add(&settled.writes);
-    world.connect(at, host);
-    world.pass(10_000);
-    at
+    world.add(&settled.writes)
 }
 
 /// Ana's laptop (0), ben (1) and ana's phone (2), all connected, with a message of each person.

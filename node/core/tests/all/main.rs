@@ -18,6 +18,7 @@ mod link;
 mod missing;
 mod moderation;
 mod nearby;
+mod newest;
 mod own;
 mod own_document;
 mod page;

@@ -340,6 +340,17 @@ impl World {
         self.submit(at, command)
     }
 
+    /// Types a line at a node and does not wait.
+    pub(crate) fn give(&mut self, at: usize, line: &str) {
+        let command = line.parse().expect("a line");
+        self.peers[at].next_command += 1;
+        let origin = Origin {
+            client: CLIENT,
+            command: CommandId(self.peers[at].next_command),
+        };
+        self.input(at, Input::Command(origin, command));
+    }
+
     pub(crate) fn submit(&mut self, at: usize, command: Command) -> Result<Reply, CommandError> {
         self.peers[at].next_command += 1;
         let id = CommandId(self.peers[at].next_command);

@@ -113,6 +113,7 @@ fn devices_table(devices: &[DeviceView]) -> String {
             DeviceState::Active => "active",
             DeviceState::Suspended => "suspended",
             DeviceState::Revoked => "revoked",
+            DeviceState::Closed => "closed",
         };
         table.row([
             here.to_owned(),
