@@ -1,5 +1,6 @@
 //! Commands of clients, each to its handler.
 
+mod bouncer;
 mod channel;
 mod directory;
 mod history;
@@ -26,6 +27,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("AUTHENTICATE", 1),
     ("AWAY", 0),
     ("BATCH", 1),
+    ("BOUNCER", 1),
     ("CAP", 1),
     ("CHATHISTORY", 1),
     ("HELP", 0),
@@ -86,6 +88,7 @@ impl Server {
         }
         let early = [
             "AUTHENTICATE",
+            "BOUNCER",
             "CAP",
             "NICK",
             "PASS",
@@ -106,6 +109,7 @@ impl Server {
     fn early(&mut self, conn: ConnId, line: &Line) {
         match line.command.as_str() {
             "AUTHENTICATE" => self.authenticate(conn, line),
+            "BOUNCER" => self.bouncer(conn, line),
             "CAP" => self.cap(conn, line),
             "NICK" => self.nick(conn, line),
             "PASS" => self.pass(conn, line),
