@@ -167,6 +167,26 @@ impl Timeline {
         self.view.messages(before, limit, &self.ledger)
     }
 
+    /// Messages shown, in threads or not, from one end of a range or the other.
+    pub fn messages_in(
+        &self,
+        range: (std::ops::Bound<OrderKey>, std::ops::Bound<OrderKey>),
+    ) -> impl DoubleEndedIterator<Item = Message> + '_ {
+        self.view.messages_in(range, &self.ledger)
+    }
+
+    /// Where the first message shown stands whose author's clock said more than `time`.
+    #[must_use]
+    pub fn first_after(&self, time: UnixMs) -> Option<OrderKey> {
+        self.view.first_after(time, &self.ledger)
+    }
+
+    /// Where the last message shown stands whose author's clock said less than `time`.
+    #[must_use]
+    pub fn last_before(&self, time: UnixMs) -> Option<OrderKey> {
+        self.view.last_before(time, &self.ledger)
+    }
+
     /// Messages of one thread, likewise, without the message that it hangs on.
     #[must_use]
     pub fn thread(&self, root: EventId, before: Option<OrderKey>, limit: usize) -> Vec<Message> {

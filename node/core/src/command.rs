@@ -11,6 +11,7 @@ mod history;
 mod message;
 mod moderation;
 mod own;
+mod page;
 mod personal;
 pub(crate) mod policy;
 mod query;
@@ -775,6 +776,7 @@ const fn writes(command: &Command) -> bool {
             | C::Unread { .. }
             | C::Typing { .. }
             | C::Presence { .. }
+            | C::Page { .. }
             | C::Watch { .. }
             | C::Unwatch { .. }
             | C::Templates

@@ -13,11 +13,18 @@
 //! Deliberately not here: TLS, passwords and their hashes, rules about communities (the node's), any list of members
 //! or channels that is not in the snapshot of the account.
 
+pub mod caps;
+mod commands;
 pub mod io;
+mod isupport;
 pub mod limits;
+pub mod line;
+pub mod names;
+mod pending;
 pub mod server;
+mod session;
+pub mod text;
+mod world;
 
-pub use io::{
-    CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings, Tls,
-};
+pub use io::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings, Tls};
 pub use server::Server;

@@ -53,6 +53,11 @@ impl<R: CryptoRng> Node<R> {
                 before,
                 thread,
             } => self.history(&channel.0, *last, *before, *thread),
+            C::Page {
+                channel,
+                part,
+                limit,
+            } => self.page(*channel, *part, *limit),
             C::Pins { channel } => self.pins(&channel.0),
             C::Templates => Ok(Reply::Templates {
                 templates: self.template_views(),
