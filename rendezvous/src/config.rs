@@ -36,10 +36,7 @@ pub(crate) enum ConfigError {
     #[error("{key}: {reason}")]
     Value { key: &'static str, reason: String },
     #[error("irc.{key}: {error}")]
-    Door {
-        key: &'static str,
-        error: DoorError,
-    },
+    Door { key: &'static str, error: DoorError },
     #[error("irc.exempt: {0}")]
     Exempt(#[from] RangeError),
     #[error("irc.tls_cert, irc.tls_key: {0}")]
@@ -257,9 +254,7 @@ impl WrittenIrc {
 
     fn pair(&self, folder: &Path) -> Result<Option<Pair>, ConfigError> {
         match (&self.tls_cert, &self.tls_key) {
-            (Some(cert), Some(key)) => {
-                Ok(Some(Pair::read(&folder.join(cert), &folder.join(key))?))
-            }
+            (Some(cert), Some(key)) => Ok(Some(Pair::read(&folder.join(cert), &folder.join(key))?)),
             (None, None) if self.listen_tls.is_empty() => Ok(None),
             (None, _) => Err(bad("irc.tls_cert", "is missing")),
             (_, None) => Err(bad("irc.tls_key", "is missing")),

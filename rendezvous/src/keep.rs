@@ -127,7 +127,10 @@ impl Keep {
     }
 
     fn put(&self, kind: &str, records: Vec<(i64, Vec<u8>)>) -> Result<(), KeepError> {
-        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction()?;
         for (number, sealed) in records {
             transaction.execute(
@@ -139,9 +142,12 @@ impl Keep {
     }
 
     fn all(&self, kind: &str) -> Result<Vec<Vec<u8>>, KeepError> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut asked =
-            connection.prepare("SELECT number, sealed FROM record WHERE kind = ?1 ORDER BY number")?;
+        let connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut asked = connection
+            .prepare("SELECT number, sealed FROM record WHERE kind = ?1 ORDER BY number")?;
         let rows = asked.query_map([kind], |row| {
             Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
         })?;
@@ -266,7 +272,10 @@ mod tests {
         drop(with_ana(folder.path()));
         let keep = Keep::open(folder.path()).unwrap();
         let directory = keep.directory().unwrap();
-        let names: Vec<_> = directory.accounts().map(|account| account.name.as_str()).collect();
+        let names: Vec<_> = directory
+            .accounts()
+            .map(|account| account.name.as_str())
+            .collect();
         assert_eq!(names, ["ana"]);
         assert_eq!(keep.single("lobby").unwrap().unwrap(), b"somewhere");
         assert_eq!(keep.single("other").unwrap(), None);
@@ -275,7 +284,11 @@ mod tests {
             let path = entry.unwrap().path();
             let bytes = fs::read(&path).unwrap();
             let shown = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
-            assert!(!shown(b"\"ana\"") && !shown(b"somewhere"), "{}", path.display());
+            assert!(
+                !shown(b"\"ana\"") && !shown(b"somewhere"),
+                "{}",
+                path.display()
+            );
             let mode = fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o077, 0, "{}", path.display());
         }
@@ -287,14 +300,23 @@ mod tests {
         drop(with_ana(folder.path()));
         let database = folder.path().join("directory.sqlite");
         let connection = Connection::open(&database).unwrap();
-        connection.execute("UPDATE record SET number = 7 WHERE kind = 'account'", []).unwrap();
+        connection
+            .execute("UPDATE record SET number = 7 WHERE kind = 'account'", [])
+            .unwrap();
         let keep = Keep::open(folder.path()).unwrap();
-        assert!(matches!(keep.directory().unwrap_err(), KeepError::Sealed(_)));
+        assert!(matches!(
+            keep.directory().unwrap_err(),
+            KeepError::Sealed(_)
+        ));
         drop(keep);
         let key = folder.path().join("directory.key");
         fs::write(&key, "nonsense").unwrap();
         let refused = || Keep::open(folder.path()).err().unwrap().to_string();
-        assert!(refused().contains("directory.key: it is no key"), "{}", refused());
+        assert!(
+            refused().contains("directory.key: it is no key"),
+            "{}",
+            refused()
+        );
         fs::remove_file(&key).unwrap();
         assert!(refused().contains("bring the file back"), "{}", refused());
         fs::write(&key, to_base32(&[1; 32])).unwrap();

@@ -25,6 +25,11 @@ use crate::tls::Tls;
 
 /// Who may log in.
 pub trait Accounts: Send + Sync + 'static {
+    /// How long the check of a credential waits: whoever guesses waits longer and longer.
+    fn delay(&self, _credential: &Credential) -> Duration {
+        Duration::ZERO
+    }
+
     /// Checks a credential. Blocking: runs on a thread of its own.
     fn check(&self, credential: Credential) -> Answer;
 }
@@ -198,7 +203,7 @@ impl Shared {
         let tls = self.tls.clone();
         connections.spawn(connection::serve(
             caller,
-            door.kind,
+            door.kind(),
             tls,
             (link, origin, place),
         ));
@@ -377,6 +382,7 @@ impl Turns {
         let checked = self.checked.clone();
         let room = Arc::clone(&self.room);
         tokio::spawn(async move {
+            tokio::time::sleep(accounts.delay(&credential)).await;
             // The semaphore is never closed.
             let _permit = room.acquire_owned().await;
             let answer = tokio::task::spawn_blocking(move || accounts.check(credential)).await;

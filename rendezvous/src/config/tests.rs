@@ -22,8 +22,15 @@ fn a_short_file_is_enough() {
     let config = Config::read(&path).unwrap();
     assert_eq!(config.server_name, "irc.example.org");
     assert_eq!(config.network, "irc.example.org");
-    assert_eq!(config.data_dir, folder.path().join("data"), "relative to the file");
-    assert_eq!(config.doors, [(Kind::Plain, "127.0.0.1:6667".parse().unwrap())]);
+    assert_eq!(
+        config.data_dir,
+        folder.path().join("data"),
+        "relative to the file"
+    );
+    assert_eq!(
+        config.doors,
+        [(Kind::Plain, "127.0.0.1:6667".parse().unwrap())]
+    );
     let exempt: Vec<String> = config.exempt.iter().map(ToString::to_string).collect();
     assert_eq!(exempt, ["127.0.0.0/8", "::1/128"]);
     assert!(config.sasl.is_empty() && !config.open_registration && !config.lobby);
@@ -50,19 +57,37 @@ fn an_unknown_key_is_named() {
 #[test]
 fn what_is_wrong_is_named_with_its_key() {
     for (irc, parts) in [
-        ("listen_plain = [\"0.0.0.0:6667\"]", &["listen_plain", "0.0.0.0:6667", "127.0.0.0/8"][..]),
-        ("listen_websocket = [\"[::]:7002\"]", &["listen_websocket", "[::]:7002"]),
+        (
+            "listen_plain = [\"0.0.0.0:6667\"]",
+            &["listen_plain", "0.0.0.0:6667", "127.0.0.0/8"][..],
+        ),
+        (
+            "listen_websocket = [\"[::]:7002\"]",
+            &["listen_websocket", "[::]:7002"],
+        ),
         ("listen_plain = [\"6667\"]", &["listen_plain", "\"6667\""]),
         ("listen_tls = [\"[::]:6697\"]", &["tls_cert", "missing"]),
-        ("listen_tls = [\"[::]:6697\"]\ntls_cert = \"c.pem\"", &["tls_key", "missing"]),
+        (
+            "listen_tls = [\"[::]:6697\"]\ntls_cert = \"c.pem\"",
+            &["tls_key", "missing"],
+        ),
         (
             "listen_tls = [\"[::]:6697\"]\ntls_cert = \"c.pem\"\ntls_key = \"k.pem\"",
             &["tls_cert", "c.pem"],
         ),
         ("", &["nobody could connect"]),
-        ("listen_plain = [\"127.0.0.1:6667\"]\nexempt = [\"home\"]", &["exempt", "\"home\""]),
-        ("listen_plain = [\"127.0.0.1:6667\"]\nsasl = [\"DH-AES\"]", &["DH-AES", "PLAIN"]),
-        ("listen_plain = [\"127.0.0.1:6667\"]\nnetwork = \"A B\"", &["irc.network", "A B"]),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nexempt = [\"home\"]",
+            &["exempt", "\"home\""],
+        ),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nsasl = [\"DH-AES\"]",
+            &["DH-AES", "PLAIN"],
+        ),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nnetwork = \"A B\"",
+            &["irc.network", "A B"],
+        ),
         ("listen_plain = 6667", &["listen_plain", "array"]),
     ] {
         let error = refused(irc);
@@ -82,14 +107,23 @@ fn what_is_wrong_is_named_with_its_key() {
     let error = read(&public).unwrap_err().to_string();
     assert!(error.contains("metrics: 192.0.2.1:9102"), "{error}");
     let large = format!("{HEAD}{PLAIN}{}", "#".repeat(300_000));
-    assert!(read(&large).unwrap_err().to_string().contains("262144 bytes"));
+    assert!(
+        read(&large)
+            .unwrap_err()
+            .to_string()
+            .contains("262144 bytes")
+    );
     let missing = Config::read(Path::new("/nowhere/rendezvous.toml")).unwrap_err();
-    assert!(missing.to_string().contains("/nowhere/rendezvous.toml"), "{missing}");
+    assert!(
+        missing.to_string().contains("/nowhere/rendezvous.toml"),
+        "{missing}"
+    );
 }
 
 #[test]
 fn passwords_are_not_shown() {
-    let text = "listen_plain = [\"127.0.0.1:6667\"]\n[[irc.oper]]\nname = \"o\"\npassword = \"hush\"\n";
+    let text =
+        "listen_plain = [\"127.0.0.1:6667\"]\n[[irc.oper]]\nname = \"o\"\npassword = \"hush\"\n";
     let written: Written = toml::from_str(&format!("{HEAD}{text}")).unwrap();
     assert_eq!(&*written.irc.oper[0].password, "hush");
     assert!(!format!("{:?}", written.irc.oper).contains("hush"));

@@ -1,0 +1,207 @@
+//! The nodes that run here: the rendezvous' own, and one for each account that has logged in.
+//!
+//! An account of the rendezvous is an account like any other, with a device key of its own, which lies in
+//! `data_dir/accounts/NUMBER`. So what its person writes is signed by that key, members see a member, and the person can
+//! later link a device of their own and take everything along. Such a node listens on the loopback alone and finds
+//! others through the rendezvous' own node.
+//!
+//! All of them end with the program, at once: what they have told anybody is on the disk already (invariant I8).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use alloquy_api::command::{ChannelKind, CommunityRef};
+use alloquy_api::{Client, Command, CommandError, Reply};
+use alloquy_directory::Number;
+use alloquy_ids::CommunityId;
+use alloquy_irc::ClientKey;
+use alloquy_irc_listener::Bell;
+use alloquy_node::{
+    InitError, KeySource, NodeConfig, NodeHandle, RecoveryWords, RunError, Running,
+};
+use tokio::sync::Mutex as Turn;
+
+/// Patience with one command of a node of this process.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// How long an invite to the lobby is good for: it is used at once.
+const INVITE_MS: u64 = 600_000;
+/// The channel that a new lobby has.
+const FIRST_CHANNEL: &str = "lobby";
+
+/// Why a node is not there.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NodeError {
+    #[error("a node can not be made: {0}")]
+    Init(#[from] InitError),
+    #[error("a node does not start: {0}")]
+    Run(#[from] RunError),
+    #[error("a node refuses: {0}")]
+    Command(#[from] CommandError),
+    #[error("the program is ending")]
+    Ending,
+}
+
+/// All nodes of this process.
+#[derive(Debug)]
+pub(crate) struct Nodes {
+    own: Running,
+    folder: PathBuf,
+    bell: Bell,
+    lobby: Option<CommunityId>,
+    accounts: Mutex<BTreeMap<Number, Arc<Turn<Option<Running>>>>>,
+}
+
+fn config(folder: &Path) -> NodeConfig {
+    // A server has no person who could unlock a keychain: the key is a file of mode 0600.
+    let key = KeySource {
+        passphrase: None,
+        keychain: false,
+    };
+    NodeConfig {
+        mdns: false,
+        upnp: false,
+        ..NodeConfig::new(folder, key)
+    }
+}
+
+/// Starts the node of a folder; the first time it makes an account. Also says whether it did.
+async fn start(config: NodeConfig, name: &str) -> Result<(Running, bool), NodeError> {
+    let made = {
+        let (config, name) = (config.clone(), name.to_owned());
+        let made = tokio::task::spawn_blocking(move || {
+            match alloquy_node::init(&config, &name, RecoveryWords::Kept) {
+                Ok(_) => Ok(true),
+                Err(InitError::Exists(_)) => Ok(false),
+                Err(error) => Err(error),
+            }
+        });
+        made.await.map_err(|_ended| NodeError::Ending)??
+    };
+    Ok((alloquy_node::start(config).await?, made))
+}
+
+impl Nodes {
+    /// Starts the rendezvous' own node. `lobby`: the community that was its lobby before.
+    pub(crate) async fn start(
+        data_dir: &Path,
+        network: &str,
+        bell: Bell,
+        lobby: Lobby,
+    ) -> Result<Self, NodeError> {
+        let (own, _) = start(config(data_dir), network).await?;
+        let lobby = match lobby {
+            Lobby::None => None,
+            Lobby::Known(community) => Some(community),
+            Lobby::New => Some(found_lobby(&own, network).await?),
+        };
+        Ok(Self {
+            own,
+            folder: data_dir.join("accounts"),
+            bell,
+            lobby,
+            accounts: Mutex::default(),
+        })
+    }
+
+    /// The community that every account is in.
+    pub(crate) fn lobby(&self) -> Option<CommunityId> {
+        self.lobby
+    }
+
+    /// Nodes of accounts that run.
+    pub(crate) fn running(&self) -> usize {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.len()
+    }
+
+    /// Starts the node of an account, if it does not run. A client is given the first time.
+    pub(crate) async fn client(
+        &self,
+        number: Number,
+        name: &str,
+    ) -> Result<Option<NodeHandle>, NodeError> {
+        let turn = {
+            let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(accounts.entry(number).or_default())
+        };
+        // Who logs in twice at once waits here for the first.
+        let mut slot = turn.lock().await;
+        if slot.is_some() {
+            return Ok(None);
+        }
+        let folder = self.folder.join(number.0.to_string());
+        let own = self.own.status();
+        let config = NodeConfig {
+            listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
+            peers: own
+                .listen
+                .into_iter()
+                .filter(|at| at.contains("/127.0.0.1/tcp/"))
+                .collect(),
+            ..config(&folder)
+        };
+        let (running, _) = start(config, name).await?;
+        let mut handle = running.handle();
+        if let Some(lobby) = self.lobby
+            && !handle.snapshot().communities.contains_key(&lobby)
+        {
+            let link = self.invite(lobby).await?;
+            handle.call(Command::Join { link }, ANSWER_WAIT).await?;
+        }
+        let (bell, mut changes) = (self.bell.clone(), handle.changes());
+        tokio::spawn(async move {
+            let key = ClientKey(number.0);
+            while changes.next().await {
+                bell.ring(key);
+            }
+            bell.ring(key);
+        });
+        *slot = Some(running);
+        Ok(Some(handle))
+    }
+
+    async fn invite(&self, community: CommunityId) -> Result<String, NodeError> {
+        let command = Command::Invite {
+            community: CommunityRef(community.to_string()),
+            uses: Some(1),
+            expires_ms: Some(INVITE_MS),
+        };
+        match self.own.handle().call(command, ANSWER_WAIT).await? {
+            Reply::Invite { invite, .. } => Ok(invite),
+            _ => Err(NodeError::Ending),
+        }
+    }
+}
+
+/// What is known of the lobby at the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Lobby {
+    /// There is to be none.
+    None,
+    /// It is there.
+    Known(CommunityId),
+    /// It is to be made.
+    New,
+}
+
+async fn found_lobby(own: &Running, network: &str) -> Result<CommunityId, NodeError> {
+    let mut handle = own.handle();
+    let command = Command::CreateCommunity {
+        name: network.to_owned(),
+        template: None,
+    };
+    let Reply::Community { community } = handle.call(command, ANSWER_WAIT).await? else {
+        return Err(NodeError::Ending);
+    };
+    let command = Command::CreateChannel {
+        community: CommunityRef(community.to_string()),
+        kind: ChannelKind::Text,
+        name: FIRST_CHANNEL.to_owned(),
+        private: false,
+        category: None,
+    };
+    handle.call(command, ANSWER_WAIT).await?;
+    Ok(community)
+}
