@@ -70,7 +70,7 @@ struct WrittenIrc {
     listen_sts: Vec<String>,
     sts_names: Vec<String>,
     guests: Option<bool>,
-    password: Option<Zeroizing<String>>,
+    password: Option<String>,
     exempt: Option<Vec<String>>,
     open_registration: bool,
     register_before_connect: bool,
@@ -96,7 +96,7 @@ pub(crate) enum Mechanism {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Oper {
     pub(crate) name: String,
-    pub(crate) password: Zeroizing<String>,
+    pub(crate) password: String,
 }
 
 impl std::fmt::Debug for Oper {

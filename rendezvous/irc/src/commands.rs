@@ -1,5 +1,6 @@
 //! Commands of clients, each to its handler.
 
+mod account;
 mod channel;
 mod directory;
 mod history;
@@ -53,6 +54,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("PRIVMSG", 0),
     ("QUIT", 0),
     ("REDACT", 2),
+    ("REGISTER", 3),
     ("SETNAME", 1),
     ("TAGMSG", 1),
     ("TIME", 0),
@@ -92,6 +94,7 @@ impl Server {
             "PING",
             "PONG",
             "QUIT",
+            "REGISTER",
             "USER",
         ];
         match early.contains(&command) {
@@ -114,6 +117,7 @@ impl Server {
                 self.server_line(conn, "PONG", &[&server, &line.params[0]]);
             }
             "QUIT" => self.end(conn, "Quit"),
+            "REGISTER" => self.register(conn, line),
             "USER" => self.user(conn, line),
             // PONG: that it came is all there is to it.
             _ => {}

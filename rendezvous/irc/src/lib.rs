@@ -13,6 +13,7 @@
 //! Deliberately not here: TLS, passwords and their hashes, rules about communities (the node's), any list of members
 //! or channels that is not in the snapshot of the account.
 
+pub mod bridge;
 pub mod caps;
 mod commands;
 pub mod io;
@@ -26,5 +27,6 @@ mod session;
 pub mod text;
 mod world;
 
+pub use bridge::{Bridge, Mechanism, Registration, Wanted};
 pub use io::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings, Tls};
 pub use server::Server;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloquy_ids::{ChannelId, EventId, MonoMs};
 use zeroize::Zeroizing;
 
+use crate::bridge::Mechanism;
 use crate::caps::Caps;
 use crate::io::{CheckId, ClientKey, Now, Origin};
 use crate::limits::{
@@ -28,7 +29,10 @@ pub(crate) enum Stage {
 /// A SASL exchange.
 #[derive(Debug, Default)]
 pub(crate) struct Sasl {
+    pub(crate) mechanism: Mechanism,
     pub(crate) base64: Zeroizing<String>,
+    /// The proof was right: the client's last word is awaited.
+    pub(crate) proven: Option<ClientKey>,
 }
 
 /// A multiline message that is being sent.
@@ -58,6 +62,14 @@ pub(crate) struct Session {
     pub(crate) check: Option<CheckId>,
     /// The check is of a PASS, not of SASL.
     pub(crate) by_pass: bool,
+    /// It has no account.
+    pub(crate) guest: bool,
+    /// The account that is being made for it.
+    pub(crate) registering: Option<String>,
+    /// The room of the lobby that is being made for it, and whether it is made.
+    pub(crate) opening: Option<(String, bool)>,
+    /// It waits for a word of NickServ.
+    pub(crate) asked_serv: bool,
     pub(crate) failures: u32,
     pub(crate) key: Option<ClientKey>,
     pub(crate) joined: BTreeSet<ChannelId>,
@@ -110,6 +122,10 @@ impl Session {
             sasl: None,
             check: None,
             by_pass: false,
+            guest: false,
+            registering: None,
+            opening: None,
+            asked_serv: false,
             failures: 0,
             key: None,
             joined: BTreeSet::new(),
@@ -195,7 +211,10 @@ impl Session {
 
     /// The next line, if it is its turn: the one before is answered, and the bucket has a token.
     pub(crate) fn next_line(&mut self, now: Now) -> Option<Result<Line, BadLine>> {
-        let held = self.waiting > 0 || self.check.is_some() || self.closing;
+        let held = self.waiting > 0
+            || self.check.is_some()
+            || self.opening.is_some()
+            || self.closing;
         if held || self.stage == Stage::Welcoming || self.inbox.is_empty() {
             return None;
         }

@@ -10,9 +10,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_api::Client;
 use alloquy_ids::{MonoMs, UnixMs};
-use alloquy_irc::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server};
+use alloquy_irc::{
+    CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server, Wanted,
+};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
+use zeroize::Zeroizing;
 
 use crate::connection::{self, Link, Piece};
 use crate::doors::{Caller, Door};
@@ -26,12 +29,46 @@ use crate::tls::Tls;
 /// Who may log in.
 pub trait Accounts: Send + Sync + 'static {
     /// How long the check of a credential waits: whoever guesses waits longer and longer.
-    fn delay(&self, _credential: &Credential) -> Duration {
+    fn delay(&self, _credential: &Credential, _from: &From) -> Duration {
         Duration::ZERO
     }
 
-    /// Checks a credential. Blocking: runs on a thread of its own.
+    /// Checks a credential. Blocking, as the others are: runs on a thread of its own.
     fn check(&self, credential: Credential) -> Answer;
+
+    /// The same, for those who count guesses by where they come from.
+    fn log_in(&self, credential: Credential, _from: &From) -> Answer {
+        self.check(credential)
+    }
+
+    /// Takes the next message of the SCRAM-SHA-256 exchange of a connection.
+    fn scram(&self, _message: &str, _from: &From) -> Answer {
+        Answer::Denied
+    }
+
+    /// Makes an account.
+    fn register(&self, _wanted: &Wanted) -> Answer {
+        Answer::Denied
+    }
+
+    /// Makes a channel of the lobby for a client, and returns when that sees it.
+    fn open(&self, _key: ClientKey, _name: &str) -> Answer {
+        Answer::Denied
+    }
+
+    /// A connection has ended.
+    fn gone(&self, _conn: ConnId) {}
+}
+
+/// Where somebody comes from who logs in.
+#[derive(Clone, Copy, Debug)]
+pub struct From {
+    /// The connection.
+    pub conn: ConnId,
+    /// Its household, as a keyed hash.
+    pub cloak: u64,
+    /// Its address; `None`: a Unix socket. For the log of wrong log-ins alone.
+    pub address: Option<IpAddr>,
 }
 
 /// What a check of a credential gave.
@@ -40,6 +77,12 @@ pub enum Answer {
     Granted(ClientKey, Option<BoxedClient>),
     /// It is wrong, or the account is unknown.
     Denied,
+    /// An exchange goes on.
+    Challenge(String),
+    /// An exchange has ended well: the last message, and what [`Self::Granted`] holds.
+    Proven(String, ClientKey, Option<BoxedClient>),
+    /// It is not made: a code, and why.
+    Refused(&'static str, String),
 }
 
 /// A client of a node.
@@ -50,6 +93,9 @@ impl fmt::Debug for Answer {
         match self {
             Self::Granted(key, _) => f.debug_tuple("Granted").field(key).finish(),
             Self::Denied => f.write_str("Denied"),
+            Self::Challenge(_) => f.write_str("Challenge"),
+            Self::Proven(_, key, _) => f.debug_tuple("Proven").field(key).finish(),
+            Self::Refused(code, _) => f.debug_tuple("Refused").field(code).finish(),
         }
     }
 }
@@ -198,6 +244,7 @@ impl Shared {
             conn: ConnId(self.next.fetch_add(1, Ordering::Relaxed)),
             pieces: self.pieces.clone(),
             queue: Arc::new(Queue::default()),
+            address,
             figures: Arc::clone(&self.figures),
         };
         let tls = self.tls.clone();
@@ -222,6 +269,8 @@ fn millis(time: Duration) -> u64 {
 /// A connection as the server's task holds it.
 struct Line {
     queue: Arc<Queue>,
+    cloak: u64,
+    address: Option<IpAddr>,
     /// What this turn gave, in one piece.
     turn: Vec<u8>,
 }
@@ -279,9 +328,14 @@ impl Turns {
     fn take(&mut self, piece: Piece) {
         let now = self.now();
         match piece {
-            Piece::Open(conn, origin, queue) => {
-                let turn = Vec::new();
-                self.lines.insert(conn, Line { queue, turn });
+            Piece::Open(conn, origin, (queue, address)) => {
+                let line = Line {
+                    queue,
+                    cloak: origin.cloak,
+                    address,
+                    turn: Vec::new(),
+                };
+                self.lines.insert(conn, line);
                 self.server.open(conn, origin, now);
             }
             Piece::Bytes(conn, bytes) => {
@@ -304,15 +358,19 @@ impl Turns {
         let now = self.now();
         let outcome = match answer {
             Answer::Granted(key, client) => {
-                if let Some(client) = client {
-                    self.clients.insert(key, client);
-                }
+                self.clients.extend(client.map(|client| (key, client)));
                 Outcome::Granted(key)
             }
             Answer::Denied => {
                 self.figures.denied.add(1);
                 Outcome::Denied
             }
+            Answer::Challenge(message) => Outcome::Challenge(message),
+            Answer::Proven(message, key, client) => {
+                self.clients.extend(client.map(|client| (key, client)));
+                Outcome::Proven(message, key)
+            }
+            Answer::Refused(code, text) => Outcome::Refused { code, text },
         };
         self.server.checked(check, outcome, now);
     }
@@ -348,7 +406,13 @@ impl Turns {
                     }
                 }
                 Output::Close(conn) => self.part(conn, End::Written),
-                Output::Check(check, credential) => self.check(check, credential),
+                Output::Check(check, credential) => {
+                    self.figures.checks.add(1);
+                    self.ask(check, Question::LogIn(credential));
+                }
+                Output::Scram(check, message) => self.ask(check, Question::Scram(message)),
+                Output::Register(check, wanted) => self.ask(check, Question::Register(wanted)),
+                Output::Open(check, key, name) => self.ask(check, Question::Open(key, name)),
             }
         }
     }
@@ -362,6 +426,7 @@ impl Turns {
         if !line.queue.put(&mut line.turn, SEND_QUEUE_BYTES_MAX) {
             self.figures.slow_readers.add(1);
             self.lines.remove(&conn);
+            self.accounts.gone(conn);
             let now = self.now();
             self.server.closed(conn, now);
             // What its going gave others belongs to the next turn.
@@ -372,25 +437,50 @@ impl Turns {
     fn part(&mut self, conn: ConnId, end: End) {
         self.flush(conn);
         if let Some(line) = self.lines.remove(&conn) {
+            self.accounts.gone(conn);
             line.queue.end(end);
         }
     }
 
-    fn check(&self, check: CheckId, credential: Credential) {
-        self.figures.checks.add(1);
+    /// Has a question answered on a thread of its own.
+    fn ask(&self, check: CheckId, question: Question) {
+        let Some(conn) = self.server.checked_for(check) else {
+            return;
+        };
+        let line = self.lines.get(&conn);
+        let from = From {
+            conn,
+            cloak: line.map_or(0, |line| line.cloak),
+            address: line.and_then(|line| line.address),
+        };
         let accounts = Arc::clone(&self.accounts);
         let checked = self.checked.clone();
         let room = Arc::clone(&self.room);
         tokio::spawn(async move {
-            tokio::time::sleep(accounts.delay(&credential)).await;
+            if let Question::LogIn(credential) = &question {
+                tokio::time::sleep(accounts.delay(credential, &from)).await;
+            }
             // The semaphore is never closed.
             let _permit = room.acquire_owned().await;
-            let answer = tokio::task::spawn_blocking(move || accounts.check(credential)).await;
-            let answer = answer.unwrap_or(Answer::Denied);
+            let answered = tokio::task::spawn_blocking(move || match question {
+                Question::LogIn(credential) => accounts.log_in(credential, &from),
+                Question::Scram(message) => accounts.scram(&message, &from),
+                Question::Register(wanted) => accounts.register(&wanted),
+                Question::Open(key, name) => accounts.open(key, &name),
+            });
+            let answer = answered.await.unwrap_or(Answer::Denied);
             // Nobody waits for it when the face has ended.
             drop(checked.send((check, answer)));
         });
     }
+}
+
+/// What the server's task does not answer itself.
+enum Question {
+    LogIn(Credential),
+    Scram(Zeroizing<String>),
+    Register(Wanted),
+    Open(ClientKey, String),
 }
 
 async fn until(due: Option<Instant>) {

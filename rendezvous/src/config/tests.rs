@@ -125,6 +125,6 @@ fn passwords_are_not_shown() {
     let text =
         "listen_plain = [\"127.0.0.1:6667\"]\n[[irc.oper]]\nname = \"o\"\npassword = \"hush\"\n";
     let written: Written = toml::from_str(&format!("{HEAD}{text}")).unwrap();
-    assert_eq!(&*written.irc.oper[0].password, "hush");
+    assert_eq!(written.irc.oper[0].password, "hush");
     assert!(!format!("{:?}", written.irc.oper).contains("hush"));
 }
