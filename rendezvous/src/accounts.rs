@@ -1,21 +1,22 @@
 //! Who logs in: the directory, its disk, and the node behind each account.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_directory::{
-    Account, Begun, Directory, Kept, LoggedIn, Name, NameError, Number, PasswordError, Refused,
-    Scope, Source,
+    Account, Begun, Directory, Exchange, Kept, LoggedIn, NONCE_BYTES, Name, NameError, Number,
+    PasswordError, Refused, Scope, ScramError, Source,
 };
 use alloquy_ids::{MonoMs, UnixMs};
-use alloquy_irc::{ClientKey, Credential};
-use alloquy_irc_listener::{Accounts, Answer};
+use alloquy_irc::{ClientKey, ConnId, Credential, Wanted};
+use alloquy_irc_listener::{Accounts, Answer, BoxedClient, From};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
-use crate::config::Mechanism;
 use crate::keep::{Keep, KeepError};
 use crate::nodes::{NodeError, Nodes};
 
@@ -26,15 +27,10 @@ pub(crate) struct Ledger {
     nodes: Arc<Nodes>,
     runtime: Handle,
     started: Instant,
-    /// What the settings say now.
-    rules: Mutex<Rules>,
-}
-
-/// Which of the ways in are open.
-#[derive(Clone, Debug)]
-pub(crate) struct Rules {
-    pub(crate) sasl: Vec<Mechanism>,
-    pub(crate) open_registration: bool,
+    /// Exchanges of SCRAM under way, one a connection.
+    exchanges: Mutex<BTreeMap<ConnId, (Begun, Exchange)>>,
+    /// Whether accounts are made, as the settings say now.
+    open_registration: AtomicBool,
 }
 
 /// Why an account was not made.
@@ -63,7 +59,7 @@ impl Ledger {
         keep: Keep,
         nodes: Arc<Nodes>,
         runtime: Handle,
-        rules: Rules,
+        open_registration: bool,
     ) -> Result<Self, KeepError> {
         Ok(Self {
             directory: Mutex::new(keep.directory()?),
@@ -71,13 +67,15 @@ impl Ledger {
             nodes,
             runtime,
             started: Instant::now(),
-            rules: Mutex::new(rules),
+            exchanges: Mutex::default(),
+            open_registration: AtomicBool::new(open_registration),
         })
     }
 
     /// Follows other settings.
-    pub(crate) fn follow(&self, rules: Rules) {
-        *locked(&self.rules) = rules;
+    pub(crate) fn follow(&self, open_registration: bool) {
+        self.open_registration
+            .store(open_registration, Ordering::Relaxed);
     }
 
     /// How many accounts there are.
@@ -92,8 +90,8 @@ impl Ledger {
     }
 
     /// Makes an account. Blocking: the password is stretched.
-    pub(crate) fn register(&self, name: &str, password: &str) -> Result<Number, RegisterError> {
-        if !locked(&self.rules).open_registration {
+    fn make(&self, name: &str, password: &str) -> Result<Number, RegisterError> {
+        if !self.open_registration.load(Ordering::Relaxed) {
             return Err(RegisterError::Closed);
         }
         let name = Name::new(name)?;
@@ -121,9 +119,7 @@ impl Ledger {
         locked(&self.directory).begin(name, source, self.now().0)
     }
 
-    fn find(&self, credential: Credential) -> Option<LoggedIn> {
-        let source = Source::default();
-        let sasl = locked(&self.rules).sasl.clone();
+    fn find(&self, credential: Credential, source: Source) -> Option<LoggedIn> {
         match credential {
             Credential::Password { account, password } => {
                 self.by_password(&account?, &password, source)
@@ -131,11 +127,11 @@ impl Ledger {
             Credential::Certificate {
                 account,
                 fingerprint,
-            } if sasl.contains(&Mechanism::External) => {
+            } => {
                 let mut directory = locked(&self.directory);
                 directory.certificate(account.as_deref(), &fingerprint, source)
             }
-            Credential::Certificate { .. } => None,
+            Credential::Guest { .. } => None,
         }
     }
 
@@ -150,39 +146,166 @@ impl Ledger {
         }
     }
 
-    fn enter(&self, who: &LoggedIn) -> Result<Answer, NodeError> {
-        let account = locked(&self.directory).account(who.number).cloned();
-        let name = account
-            .map(|account: Account| account.name)
-            .ok_or(NodeError::Ending)?;
-        let client = self.nodes.client(who.number, name.as_str());
+    /// The client of an account, whose node is started if it does not run.
+    fn enter(&self, number: Number) -> Result<(ClientKey, Option<BoxedClient>), NodeError> {
+        let account = locked(&self.directory).account(number).cloned();
+        let name = account.map(|account: Account| account.name);
+        let name = name.ok_or(NodeError::Ending)?;
+        let client = self.nodes.client(number, name.as_str());
         let client = self.runtime.block_on(client)?;
-        let boxed = client.map(|client| Box::new(client) as alloquy_irc_listener::BoxedClient);
-        Ok(Answer::Granted(ClientKey(who.number.0), boxed))
+        let boxed = client.map(|client| Box::new(client) as BoxedClient);
+        Ok((ClientKey(number.0), boxed))
+    }
+
+    fn granted(&self, who: &LoggedIn) -> Answer {
+        match self.enter(who.number) {
+            Ok((key, client)) => Answer::Granted(key, client),
+            Err(error) => {
+                tracing::error!(%error, "the node of an account is not there");
+                Answer::Denied
+            }
+        }
+    }
+
+    fn guest(&self, nick: &str, from: &From) -> Answer {
+        // A guest looks like nobody who has an account.
+        let free = Name::new(nick)
+            .is_ok_and(|name| locked(&self.directory).may_register(&name) != Err(Refused::Taken));
+        if !free {
+            return Answer::Refused("433", "The nick is an account's: log in".to_owned());
+        }
+        match self.runtime.block_on(self.nodes.guest(from.conn, nick)) {
+            Ok((key, client)) => Answer::Granted(key, Some(Box::new(client))),
+            Err(error) => {
+                tracing::warn!(%error, "a guest did not come in");
+                Answer::Denied
+            }
+        }
+    }
+
+    /// The first message of an exchange begins it; the second ends it.
+    fn exchange(&self, message: &str, from: &From) -> Result<Answer, ScramError> {
+        let begun = locked(&self.exchanges).remove(&from.conn);
+        let Some((begun, exchange)) = begun else {
+            let begun = self.begin(&Exchange::user(message)?, source(from));
+            let mut random = [0; NONCE_BYTES];
+            getrandom::fill(&mut random).map_err(|_error| ScramError::Proof)?;
+            let mut exchange = begun.exchange();
+            let first = exchange.first(message, random)?;
+            // Whoever guesses waits here, where nothing else waits for it.
+            std::thread::sleep(Duration::from_millis(begun.wait_ms));
+            locked(&self.exchanges).insert(from.conn, (begun, exchange));
+            return Ok(Answer::Challenge(first));
+        };
+        let last = exchange.last(message);
+        let who = locked(&self.directory).end(&begun, last.is_ok(), self.now());
+        self.keep_changes();
+        let who = who.ok_or(ScramError::Proof)?;
+        Ok(match self.enter(who.number) {
+            Ok((key, client)) => Answer::Proven(last?, key, client),
+            Err(error) => {
+                tracing::error!(%error, "the node of an account is not there");
+                Answer::Denied
+            }
+        })
+    }
+}
+
+fn source(from: &From) -> Source {
+    Source(from.cloak)
+}
+
+/// The one line that is written of each wrong log-in: fail2ban reads the address in it. No account is named.
+fn denied(from: &From) {
+    match from.address {
+        Some(address) => tracing::warn!("failed log-in from {address}"),
+        None => tracing::warn!("failed log-in from a local socket"),
     }
 }
 
 impl Accounts for Ledger {
-    fn delay(&self, credential: &Credential) -> Duration {
+    fn delay(&self, credential: &Credential, from: &From) -> Duration {
         match credential {
             Credential::Password {
                 account: Some(account),
                 ..
-            } => Duration::from_millis(self.begin(account, Source::default()).wait_ms),
+            } => Duration::from_millis(self.begin(account, source(from)).wait_ms),
             _ => Duration::ZERO,
         }
     }
 
-    fn check(&self, credential: Credential) -> Answer {
-        let found = self.find(credential);
+    fn check(&self, _credential: Credential) -> Answer {
+        Answer::Denied
+    }
+
+    fn log_in(&self, credential: Credential, from: &From) -> Answer {
+        if let Credential::Guest { nick } = &credential {
+            return self.guest(nick, from);
+        }
+        let found = self.find(credential, source(from));
         self.keep_changes();
         // A credential of narrower scope is not honoured wider than it was made.
-        let Some(who) = found.filter(|who| who.scope == Scope::Full) else {
-            return Answer::Denied;
-        };
-        self.enter(&who).unwrap_or_else(|error| {
-            tracing::error!(%error, "the node of an account is not there");
+        match found.filter(|who| who.scope == Scope::Full) {
+            Some(who) => self.granted(&who),
+            None => {
+                denied(from);
+                Answer::Denied
+            }
+        }
+    }
+
+    fn scram(&self, message: &str, from: &From) -> Answer {
+        self.exchange(message, from).unwrap_or_else(|error| {
+            if error == ScramError::Proof {
+                denied(from);
+            }
             Answer::Denied
         })
+    }
+
+    fn register(&self, wanted: &Wanted) -> Answer {
+        let number = match self.make(&wanted.account, &wanted.password) {
+            Ok(number) => number,
+            Err(error) => return error.answer(),
+        };
+        match self.enter(number) {
+            Ok((key, client)) => Answer::Granted(key, client),
+            Err(error) => {
+                tracing::error!(%error, "the node of a new account is not there");
+                let text = "The account is made, but can not come in now".to_owned();
+                Answer::Refused("TEMPORARILY_UNAVAILABLE", text)
+            }
+        }
+    }
+
+    fn open(&self, key: ClientKey, name: &str) -> Answer {
+        match self.runtime.block_on(self.nodes.open(key, name)) {
+            Ok(()) => Answer::Granted(key, None),
+            Err(error) => Answer::Refused("CANNOT_CREATE", error.to_string()),
+        }
+    }
+
+    fn gone(&self, conn: ConnId) {
+        locked(&self.exchanges).remove(&conn);
+        self.nodes.gone(conn);
+    }
+}
+
+impl RegisterError {
+    /// With the code of the specification.
+    fn answer(&self) -> Answer {
+        let code = match self {
+            Self::Closed => "DISALLOWED",
+            Self::Name(_) | Self::Refused(Refused::Confusable) => "BAD_ACCOUNT_NAME",
+            Self::Password(PasswordError::Short) => "WEAK_PASSWORD",
+            Self::Password(PasswordError::Long) => "UNACCEPTABLE_PASSWORD",
+            Self::Refused(Refused::Taken) => "ACCOUNT_EXISTS",
+            Self::Refused(_) | Self::Keep(_) | Self::Entropy(_) => "TEMPORARILY_UNAVAILABLE",
+        };
+        if let Self::Keep(error) = self {
+            tracing::error!(%error, "an account could not be kept");
+            return Answer::Refused(code, "The account can not be kept now".to_owned());
+        }
+        Answer::Refused(code, self.to_string())
     }
 }

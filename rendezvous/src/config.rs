@@ -5,6 +5,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use alloquy_irc::{Mechanism, Registration};
 use alloquy_irc_listener::{Address, DoorError, Kind, Pair, Range, RangeError, TlsError};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -75,20 +76,9 @@ struct WrittenIrc {
     open_registration: bool,
     register_before_connect: bool,
     register_needs_email: bool,
-    sasl: Vec<Mechanism>,
+    sasl: Vec<String>,
     lobby: bool,
     oper: Vec<Oper>,
-}
-
-/// A way to log in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub(crate) enum Mechanism {
-    #[serde(rename = "PLAIN")]
-    Plain,
-    #[serde(rename = "EXTERNAL")]
-    External,
-    #[serde(rename = "SCRAM-SHA-256")]
-    Scram,
 }
 
 /// An operator.
@@ -117,6 +107,8 @@ pub(crate) struct Config {
     pub(crate) pair: Option<Pair>,
     pub(crate) exempt: Vec<Range>,
     pub(crate) open_registration: bool,
+    register_before_connect: bool,
+    pub(crate) guests: bool,
     pub(crate) sasl: Vec<Mechanism>,
     pub(crate) lobby: bool,
 }
@@ -135,6 +127,17 @@ impl Config {
         // Relative paths are relative to the file, wherever the program was started.
         let folder = path.parent().unwrap_or(Path::new(""));
         written.judged(folder)
+    }
+}
+
+impl Config {
+    /// Whether accounts are made.
+    pub(crate) fn registration(&self) -> Registration {
+        match (self.open_registration, self.register_before_connect) {
+            (false, _) => Registration::Closed,
+            (true, false) => Registration::Open,
+            (true, true) => Registration::BeforeConnect,
+        }
     }
 }
 
@@ -209,7 +212,9 @@ impl Written {
                 .map(|range| range.parse())
                 .collect::<Result<_, _>>()?,
             open_registration: irc.open_registration,
-            sasl: irc.sasl.clone(),
+            register_before_connect: irc.register_before_connect,
+            guests: irc.guests.unwrap_or(true),
+            sasl: irc.mechanisms()?,
             lobby: irc.lobby,
             server_name: self.server_name,
         })
@@ -222,9 +227,7 @@ impl WrittenIrc {
         let unbuilt = [
             ("irc.listen_sts", !self.listen_sts.is_empty()),
             ("irc.sts_names", !self.sts_names.is_empty()),
-            ("irc.guests", self.guests == Some(true)),
             ("irc.password", self.password.is_some()),
-            ("irc.register_before_connect", self.register_before_connect),
             ("irc.register_needs_email", self.register_needs_email),
             ("irc.oper", !self.oper.is_empty()),
         ];
@@ -232,6 +235,16 @@ impl WrittenIrc {
             Some((key, _)) => Err(bad(key, "this version does not do it: leave it out")),
             None => Ok(()),
         }
+    }
+
+    fn mechanisms(&self) -> Result<Vec<Mechanism>, ConfigError> {
+        let named = self.sasl.iter().map(|name| {
+            Mechanism::named(name).ok_or_else(|| {
+                let all = Mechanism::ALL.map(Mechanism::name).join(", ");
+                bad("irc.sasl", format!("{name:?} is none of {all}"))
+            })
+        });
+        named.collect()
     }
 
     fn doors(&self) -> Result<Vec<(Kind, Address)>, ConfigError> {

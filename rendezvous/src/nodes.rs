@@ -9,14 +9,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alloquy_api::command::{ChannelKind, CommunityRef};
+use alloquy_api::command::{AccountRef, ChannelKind, ChannelRef, CommunityRef, OverwriteRef};
 use alloquy_api::{Client, Command, CommandError, Reply};
 use alloquy_directory::Number;
 use alloquy_ids::CommunityId;
-use alloquy_irc::ClientKey;
+use alloquy_irc::{ClientKey, ConnId};
 use alloquy_irc_listener::Bell;
 use alloquy_node::{
     InitError, KeySource, NodeConfig, NodeHandle, RecoveryWords, RunError, Running,
@@ -27,6 +27,10 @@ use tokio::sync::Mutex as Turn;
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// How long an invite to the lobby is good for: it is used at once.
 const INVITE_MS: u64 = 600_000;
+/// Guests at once: each has a node of its own, some MiB.
+const GUESTS_MAX: usize = 64;
+/// Keys of guests begin here: far above any account's number.
+const GUEST_KEYS: u64 = 1 << 62;
 /// The channel that a new lobby has.
 const FIRST_CHANNEL: &str = "lobby";
 
@@ -39,6 +43,10 @@ pub(crate) enum NodeError {
     Run(#[from] RunError),
     #[error("a node refuses: {0}")]
     Command(#[from] CommandError),
+    #[error("guests are not let in now")]
+    Guests,
+    #[error("it does not come within {} s", ANSWER_WAIT.as_secs())]
+    Late,
     #[error("the program is ending")]
     Ending,
 }
@@ -51,6 +59,11 @@ pub(crate) struct Nodes {
     bell: Bell,
     lobby: Option<CommunityId>,
     accounts: Mutex<BTreeMap<Number, Arc<Turn<Option<Running>>>>>,
+    guests: Mutex<BTreeMap<ConnId, Running>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn config(folder: &Path) -> NodeConfig {
@@ -66,20 +79,19 @@ fn config(folder: &Path) -> NodeConfig {
     }
 }
 
-/// Starts the node of a folder; the first time it makes an account. Also says whether it did.
-async fn start(config: NodeConfig, name: &str) -> Result<(Running, bool), NodeError> {
-    let made = {
+/// Starts the node of a folder; the first time it makes an account.
+async fn start(config: NodeConfig, name: &str) -> Result<Running, NodeError> {
+    {
         let (config, name) = (config.clone(), name.to_owned());
         let made = tokio::task::spawn_blocking(move || {
             match alloquy_node::init(&config, &name, RecoveryWords::Kept) {
-                Ok(_) => Ok(true),
-                Err(InitError::Exists(_)) => Ok(false),
+                Ok(_) | Err(InitError::Exists(_)) => Ok(()),
                 Err(error) => Err(error),
             }
         });
-        made.await.map_err(|_ended| NodeError::Ending)??
-    };
-    Ok((alloquy_node::start(config).await?, made))
+        made.await.map_err(|_ended| NodeError::Ending)??;
+    }
+    Ok(alloquy_node::start(config).await?)
 }
 
 impl Nodes {
@@ -90,7 +102,8 @@ impl Nodes {
         bell: Bell,
         lobby: Lobby,
     ) -> Result<Self, NodeError> {
-        let (own, _) = start(config(data_dir), network).await?;
+        let own = start(config(data_dir), network).await?;
+        forget_guests(&data_dir.join("accounts"));
         let lobby = match lobby {
             Lobby::None => None,
             Lobby::Known(community) => Some(community),
@@ -102,6 +115,7 @@ impl Nodes {
             bell,
             lobby,
             accounts: Mutex::default(),
+            guests: Mutex::default(),
         })
     }
 
@@ -112,8 +126,7 @@ impl Nodes {
 
     /// Nodes of accounts that run.
     pub(crate) fn running(&self) -> usize {
-        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        accounts.len()
+        locked(&self.accounts).len() + locked(&self.guests).len()
     }
 
     /// Starts the node of an account, if it does not run. A client is given the first time.
@@ -123,7 +136,7 @@ impl Nodes {
         name: &str,
     ) -> Result<Option<NodeHandle>, NodeError> {
         let turn = {
-            let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut accounts = locked(&self.accounts);
             Arc::clone(accounts.entry(number).or_default())
         };
         // Who logs in twice at once waits here for the first.
@@ -132,17 +145,26 @@ impl Nodes {
             return Ok(None);
         }
         let folder = self.folder.join(number.0.to_string());
-        let own = self.own.status();
+        let (running, handle) = self.bring_in(&folder, name, ClientKey(number.0)).await?;
+        *slot = Some(running);
+        Ok(Some(handle))
+    }
+
+    /// Starts a node of this process, and makes it a member of the lobby.
+    async fn bring_in(
+        &self,
+        folder: &Path,
+        name: &str,
+        key: ClientKey,
+    ) -> Result<(Running, NodeHandle), NodeError> {
+        let own = self.own.status().listen;
+        let here = |at: &String| at.contains("/127.0.0.1/tcp/");
         let config = NodeConfig {
             listen: vec!["/ip4/127.0.0.1/tcp/0".to_owned()],
-            peers: own
-                .listen
-                .into_iter()
-                .filter(|at| at.contains("/127.0.0.1/tcp/"))
-                .collect(),
-            ..config(&folder)
+            peers: own.into_iter().filter(here).collect(),
+            ..config(folder)
         };
-        let (running, _) = start(config, name).await?;
+        let running = start(config, name).await?;
         let mut handle = running.handle();
         if let Some(lobby) = self.lobby
             && !handle.snapshot().communities.contains_key(&lobby)
@@ -152,14 +174,101 @@ impl Nodes {
         }
         let (bell, mut changes) = (self.bell.clone(), handle.changes());
         tokio::spawn(async move {
-            let key = ClientKey(number.0);
             while changes.next().await {
                 bell.ring(key);
             }
             bell.ring(key);
         });
-        *slot = Some(running);
-        Ok(Some(handle))
+        Ok((running, handle))
+    }
+
+    /// Starts the node of a guest: an account that ends with its connection.
+    pub(crate) async fn guest(
+        &self,
+        conn: ConnId,
+        nick: &str,
+    ) -> Result<(ClientKey, NodeHandle), NodeError> {
+        if self.lobby.is_none() || locked(&self.guests).len() >= GUESTS_MAX {
+            return Err(NodeError::Guests);
+        }
+        let key = ClientKey(GUEST_KEYS + conn.0);
+        let folder = self.guest_folder(conn);
+        let (running, handle) = self.bring_in(&folder, nick, key).await?;
+        locked(&self.guests).insert(conn, running);
+        Ok((key, handle))
+    }
+
+    fn guest_folder(&self, conn: ConnId) -> PathBuf {
+        self.folder.join(format!("guest-{}", conn.0))
+    }
+
+    /// Ends the node of a guest whose connection has ended, and everything of it.
+    pub(crate) fn gone(&self, conn: ConnId) {
+        let Some(running) = locked(&self.guests).remove(&conn) else {
+            return;
+        };
+        let folder = self.guest_folder(conn);
+        let (lobby, wait) = (self.lobby, ANSWER_WAIT);
+        tokio::spawn(async move {
+            if let Some(lobby) = lobby {
+                let community = CommunityRef(lobby.to_string());
+                let left = running
+                    .handle()
+                    .call(Command::Leave { community }, wait)
+                    .await;
+                if let Err(error) = left {
+                    tracing::debug!(%error, "a guest went without leaving");
+                }
+            }
+            told(running.shutdown().await);
+            remove(&folder);
+        });
+    }
+
+    /// Makes a channel of the lobby, whose maker looks after it, and waits until that one sees it.
+    pub(crate) async fn open(&self, key: ClientKey, name: &str) -> Result<(), NodeError> {
+        let lobby = self.lobby.ok_or(NodeError::Guests)?;
+        let mut maker = self.handle_of(key).await.ok_or(NodeError::Ending)?;
+        let account = maker.snapshot().account.ok_or(NodeError::Ending)?;
+        let mut own = self.own.handle();
+        let command = Command::CreateChannel {
+            community: CommunityRef(lobby.to_string()),
+            kind: ChannelKind::Text,
+            name: name.to_owned(),
+            private: false,
+            category: None,
+        };
+        let Reply::Channel { channel } = own.call(command, ANSWER_WAIT).await? else {
+            return Err(NodeError::Ending);
+        };
+        let command = Command::Overwrite {
+            channel: ChannelRef(channel.to_string()),
+            target: OverwriteRef::Member(AccountRef(account.to_string())),
+            allow: vec!["manage-messages".to_owned()],
+            deny: Vec::new(),
+        };
+        own.call(command, ANSWER_WAIT).await?;
+        let seen = async {
+            loop {
+                let snapshot = maker.snapshot();
+                let community = snapshot.communities.get(&lobby);
+                let mut channels = community.iter().flat_map(|of| of.channels.iter());
+                if channels.any(|view| view.channel == channel) || !maker.changed().await {
+                    return;
+                }
+            }
+        };
+        let seen = tokio::time::timeout(ANSWER_WAIT, seen).await;
+        seen.map_err(|_late| NodeError::Late)
+    }
+
+    async fn handle_of(&self, key: ClientKey) -> Option<NodeHandle> {
+        if let Some(conn) = key.0.checked_sub(GUEST_KEYS) {
+            let guests = locked(&self.guests);
+            return guests.get(&ConnId(conn)).map(Running::handle);
+        }
+        let turn = locked(&self.accounts).get(&Number(key.0)).cloned()?;
+        turn.lock().await.as_ref().map(Running::handle)
     }
 
     async fn invite(&self, community: CommunityId) -> Result<String, NodeError> {

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use alloquy_ids::{CommunityId, UnixMs};
-use alloquy_irc::{Server, Settings};
+use alloquy_irc::{Bridge, Server, Settings};
 use alloquy_irc_listener::{Bell, Door, DoorError, Face, Figures, Kind, Range, Tls};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::accounts::{Ledger, Rules};
+use crate::accounts::Ledger;
 use crate::config::{Config, ConfigError};
 use crate::keep::{Keep, KeepError};
 use crate::nodes::{Lobby, NodeError, Nodes};
@@ -72,8 +72,12 @@ async fn run(path: &Path, config: Config) -> Result<(), ServeError> {
     let (keep, nodes) = open(&config, bell.clone()).await?;
     let cloak_key = keep.derived("alloquy rendezvous 2026 cloaks");
     let nodes = Arc::new(nodes);
-    let rules = Rules::of(&config);
-    let ledger = Ledger::new(keep, Arc::clone(&nodes), Handle::current(), rules)?;
+    let ledger = Ledger::new(
+        keep,
+        Arc::clone(&nodes),
+        Handle::current(),
+        config.open_registration,
+    )?;
     let ledger = Arc::new(ledger);
     let figures = Arc::new(Figures::default());
     if let Some(listener) = page {
@@ -89,8 +93,14 @@ async fn run(path: &Path, config: Config) -> Result<(), ServeError> {
         exempt: Arc::new(Mutex::new(config.exempt.clone())),
         ledger: Arc::clone(&ledger),
     };
+    let bridge = Bridge {
+        mechanisms: config.sasl.clone(),
+        registration: config.registration(),
+        guests: config.guests && config.lobby,
+        lobby: nodes.lobby(),
+    };
     let face = Face {
-        server: Server::new(settings(&config)),
+        server: Server::new(settings(&config)).with_bridge(bridge),
         doors,
         tls: live.tls.clone(),
         exempt: Arc::clone(&live.exempt),
@@ -169,15 +179,6 @@ async fn open(config: &Config, bell: Bell) -> Result<(Keep, Nodes), ServeError> 
     Ok((keep, nodes))
 }
 
-impl Rules {
-    fn of(config: &Config) -> Self {
-        Self {
-            sasl: config.sasl.clone(),
-            open_registration: config.open_registration,
-        }
-    }
-}
-
 /// What another file can change while it serves.
 struct Live {
     tls: Option<Tls>,
@@ -211,6 +212,12 @@ impl Live {
             ("irc.network", new.network != old.network),
             ("irc.listen_*", new.doors != old.doors),
             ("irc.lobby", new.lobby != old.lobby),
+            ("irc.guests", new.guests != old.guests),
+            ("irc.sasl", new.sasl != old.sasl),
+            (
+                "irc.open_registration, irc.register_before_connect",
+                new.registration() != old.registration(),
+            ),
         ];
         for (key, _) in fixed.into_iter().filter(|(_, changed)| *changed) {
             tracing::warn!(key, "this changes when the program is started again");
@@ -224,6 +231,6 @@ impl Live {
         }
         new.exempt
             .clone_into(&mut self.exempt.lock().unwrap_or_else(PoisonError::into_inner));
-        self.ledger.follow(Rules::of(new));
+        self.ledger.follow(new.open_registration);
     }
 }

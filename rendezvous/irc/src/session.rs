@@ -211,10 +211,8 @@ impl Session {
 
     /// The next line, if it is its turn: the one before is answered, and the bucket has a token.
     pub(crate) fn next_line(&mut self, now: Now) -> Option<Result<Line, BadLine>> {
-        let held = self.waiting > 0
-            || self.check.is_some()
-            || self.opening.is_some()
-            || self.closing;
+        let held =
+            self.waiting > 0 || self.check.is_some() || self.opening.is_some() || self.closing;
         if held || self.stage == Stage::Welcoming || self.inbox.is_empty() {
             return None;
         }

@@ -191,7 +191,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "alloquy-headless",
         folder: "node/headless",
-        ours: &[IDS, API, NODE],
+        ours: &[IDS, API, IRC, LISTENER, NODE],
         heavy: &["tokio"],
         never: &["egui*", "eframe"],
         pure: false,

@@ -117,7 +117,10 @@ impl Server {
 
     /// The shell's next message of an exchange.
     pub(super) fn challenge(&mut self, conn: ConnId, message: &str, proven: Option<ClientKey>) {
-        let Some(sasl) = self.session_mut(conn).and_then(|session| session.sasl.as_mut()) else {
+        let Some(sasl) = self
+            .session_mut(conn)
+            .and_then(|session| session.sasl.as_mut())
+        else {
             return;
         };
         sasl.proven = proven;
@@ -210,7 +213,10 @@ impl Server {
                 };
                 self.server_line(conn, "REGISTER", &["SUCCESS", account, text]);
                 self.serv(conn, text);
-                if self.session(conn).is_some_and(|session| session.key == Some(*key)) {
+                if self
+                    .session(conn)
+                    .is_some_and(|session| session.key == Some(*key))
+                {
                     self.sasl_passed(conn, *key);
                 }
             }
@@ -220,7 +226,13 @@ impl Server {
             }
             _ => {
                 let text = "It can not be done now";
-                self.fail(conn, "REGISTER", "TEMPORARILY_UNAVAILABLE", &[account], text);
+                self.fail(
+                    conn,
+                    "REGISTER",
+                    "TEMPORARILY_UNAVAILABLE",
+                    &[account],
+                    text,
+                );
             }
         }
     }
@@ -238,7 +250,7 @@ impl Server {
     }
 
     /// What is said to NickServ; `false`: it is somebody else, or nobody.
-    pub(super) fn to_nick_serv(&mut self, conn: ConnId, target: &str, text: &str) -> bool {
+    pub(super) fn asks_nick_serv(&mut self, conn: ConnId, target: &str, text: &str) -> bool {
         if self.bridge.is_none() || fold(target) != fold(NICK_SERV) {
             return false;
         }
@@ -258,7 +270,9 @@ impl Server {
                 let account = self.nick_of(conn);
                 self.want(conn, account, Zeroizing::new(password.to_owned()));
             }
-            ("REGISTER", None) => self.serv(conn, "REGISTER <password>: makes an account of your nick"),
+            ("REGISTER", None) => {
+                self.serv(conn, "REGISTER <password>: makes an account of your nick")
+            }
             ("IDENTIFY", _) if in_by_account => self.serv(conn, "You are logged in already"),
             ("IDENTIFY", _) => self.serv(
                 conn,
@@ -279,7 +293,10 @@ impl Server {
         let Some(key) = key.filter(|_| names::channel(name) == name) else {
             return false;
         };
-        if self.session(conn).is_some_and(|session| session.check.is_some()) {
+        if self
+            .session(conn)
+            .is_some_and(|session| session.check.is_some())
+        {
             return false;
         }
         let check = self.new_check(conn);

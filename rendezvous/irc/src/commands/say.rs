@@ -90,7 +90,7 @@ impl Server {
             if at == TARGETS_MAX {
                 return self.numeric(conn, "407", &[target, "Too many targets"]);
             }
-            if self.to_nick_serv(conn, target, text) {
+            if self.asks_nick_serv(conn, target, text) {
                 continue;
             }
             let said = Said {

@@ -82,7 +82,10 @@ impl World {
         for community in snapshot.communities.values() {
             for member in community.members.iter() {
                 let entry = all.entry(member.account).or_insert((&member.name, None));
-                entry.0 = &member.name;
+                // Conversations hold no names of their own: only what nobody else says of somebody.
+                if community.direct.is_none() {
+                    entry.0 = &member.name;
+                }
                 if entry.1.is_none_or(|before| !before.online) {
                     entry.1 = Some(member);
                 }
