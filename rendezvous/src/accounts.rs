@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_directory::{
-    Account, Begun, Directory, Exchange, Kept, LoggedIn, NONCE_BYTES, Name, NameError, Number,
-    PasswordError, Refused, Scope, ScramError, Source,
+    Account, AppNumber, AppPassword, Begun, Directory, Exchange, Kept, LoggedIn, NONCE_BYTES, Name,
+    NameError, Number, PasswordError, Refused, Scope, ScramError, Source,
 };
 use alloquy_ids::{MonoMs, UnixMs};
-use alloquy_irc::{ClientKey, ConnId, Credential, Wanted};
+use alloquy_irc::{AccountOrder, ClientKey, ConnId, Credential, Wanted};
 use alloquy_irc_listener::{Accounts, Answer, BoxedClient, From};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -97,9 +97,7 @@ impl Ledger {
         let name = Name::new(name)?;
         // Judged before the expensive part, and again when it is made.
         locked(&self.directory).may_register(&name)?;
-        let mut seed = Zeroizing::new([0; 32]);
-        getrandom::fill(seed.as_mut()).map_err(RegisterError::Entropy)?;
-        let kept = Kept::of(password, &mut ChaCha20Rng::from_seed(*seed))?;
+        let kept = Kept::of(password, &mut rng()?)?;
         let mut directory = locked(&self.directory);
         let number = directory.register(name, kept, self.now().1)?;
         self.keep.put_accounts(&directory.take_changed())?;
@@ -158,13 +156,44 @@ impl Ledger {
     }
 
     fn granted(&self, who: &LoggedIn) -> Answer {
-        match self.enter(who.number) {
-            Ok((key, client)) => Answer::Granted(key, client),
-            Err(error) => {
+        match (self.enter(who.number), who.scope) {
+            (Ok((key, client)), Scope::Full) => Answer::Granted(key, client),
+            (Ok((key, client)), Scope::Read) => Answer::Reading(key, client),
+            (Err(error), _) => {
                 tracing::error!(%error, "the node of an account is not there");
                 Answer::Denied
             }
         }
+    }
+
+    fn done(&self, number: Number, order: AccountOrder) -> Result<Vec<String>, RegisterError> {
+        let at = self.now().1;
+        let mut directory = locked(&self.directory);
+        let lines = match order {
+            AccountOrder::CertAdd(fingerprint) => {
+                directory.add_certificate(number, fingerprint)?;
+                vec!["You can log in by this certificate now (SASL EXTERNAL)".to_owned()]
+            }
+            AccountOrder::AppAdd { label, read_only } => {
+                let scope = if read_only { Scope::Read } else { Scope::Full };
+                let (app, text) = directory.add_app(number, (&label, scope), at, &mut rng()?)?;
+                vec![format!(
+                    "App password {}, shown this once: {}",
+                    app.0, &*text
+                )]
+            }
+            AccountOrder::AppList => {
+                let account = directory.account(number).ok_or(Refused::Unknown)?;
+                let lines = account.apps.iter().map(|(app, kept)| shown(*app, kept));
+                lines.chain(["End of app passwords".to_owned()]).collect()
+            }
+            AccountOrder::AppRevoke(app) => {
+                directory.revoke_app(number, AppNumber(app), at)?;
+                vec![format!("App password {app} is revoked")]
+            }
+        };
+        self.keep.put_accounts(&directory.take_changed())?;
+        Ok(lines)
     }
 
     fn guest(&self, nick: &str, from: &From) -> Answer {
@@ -172,13 +201,14 @@ impl Ledger {
         let free = Name::new(nick)
             .is_ok_and(|name| locked(&self.directory).may_register(&name) != Err(Refused::Taken));
         if !free {
-            return Answer::Refused("433", "The nick is an account's: log in".to_owned());
+            let text = "Nickname is an account's: log in, or take another".to_owned();
+            return Answer::Refused("NICK", text);
         }
         match self.runtime.block_on(self.nodes.guest(from.conn, nick)) {
             Ok((key, client)) => Answer::Granted(key, Some(Box::new(client))),
             Err(error) => {
                 tracing::warn!(%error, "a guest did not come in");
-                Answer::Denied
+                Answer::Refused("GUEST", "Guests can not come in now: log in".to_owned())
             }
         }
     }
@@ -209,6 +239,31 @@ impl Ledger {
             }
         })
     }
+}
+
+fn rng() -> Result<ChaCha20Rng, RegisterError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut()).map_err(RegisterError::Entropy)?;
+    Ok(ChaCha20Rng::from_seed(*seed))
+}
+
+/// An app password as its person sees it.
+fn shown(app: AppNumber, kept: &AppPassword) -> String {
+    let scope = match kept.scope {
+        Scope::Full => "everything",
+        Scope::Read => "reading",
+    };
+    let used = kept
+        .last_use
+        .map_or_else(|| "never".to_owned(), UnixMs::utc);
+    let revoked = kept
+        .revoked
+        .map(|at| format!(", revoked {}", at.utc()))
+        .unwrap_or_default();
+    format!(
+        "{} for {scope}, last use {used}{revoked}: {}",
+        app.0, kept.label
+    )
 }
 
 fn source(from: &From) -> Source {
@@ -244,8 +299,7 @@ impl Accounts for Ledger {
         }
         let found = self.find(credential, source(from));
         self.keep_changes();
-        // A credential of narrower scope is not honoured wider than it was made.
-        match found.filter(|who| who.scope == Scope::Full) {
+        match found {
             Some(who) => self.granted(&who),
             None => {
                 denied(from);
@@ -263,11 +317,17 @@ impl Accounts for Ledger {
         })
     }
 
-    fn register(&self, wanted: &Wanted) -> Answer {
+    fn register(&self, wanted: &Wanted, from: &From) -> Answer {
         let number = match self.make(&wanted.account, &wanted.password) {
             Ok(number) => number,
             Err(error) => return error.answer(),
         };
+        // A guest who makes an account of its nick goes on as who it is.
+        let same = self.nodes.is_guest_named(from.conn, &wanted.account);
+        let adopts = self.nodes.adopt(from.conn, number);
+        if same && let Some(key) = self.runtime.block_on(adopts) {
+            return Answer::Granted(key, None);
+        }
         match self.enter(number) {
             Ok((key, client)) => Answer::Granted(key, client),
             Err(error) => {
@@ -278,6 +338,16 @@ impl Accounts for Ledger {
         }
     }
 
+    fn account(&self, key: ClientKey, order: AccountOrder) -> Answer {
+        let Some(number) = self.nodes.number_of(key) else {
+            return Answer::Denied;
+        };
+        match self.done(number, order) {
+            Ok(lines) => Answer::Told(lines),
+            Err(error) => error.answer(),
+        }
+    }
+
     fn open(&self, key: ClientKey, name: &str) -> Answer {
         match self.runtime.block_on(self.nodes.open(key, name)) {
             Ok(()) => Answer::Granted(key, None),
@@ -285,9 +355,9 @@ impl Accounts for Ledger {
         }
     }
 
-    fn gone(&self, conn: ConnId) {
+    fn gone(&self, conn: ConnId) -> Option<ClientKey> {
         locked(&self.exchanges).remove(&conn);
-        self.nodes.gone(conn);
+        self.nodes.gone(conn)
     }
 }
 

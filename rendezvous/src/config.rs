@@ -82,11 +82,11 @@ struct WrittenIrc {
 }
 
 /// An operator.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Oper {
-    pub(crate) name: String,
-    pub(crate) password: String,
+struct Oper {
+    name: String,
+    password: String,
 }
 
 impl std::fmt::Debug for Oper {
@@ -224,6 +224,11 @@ impl Written {
 impl WrittenIrc {
     /// What the contract names and this version does not do is refused, so that nobody relies on it.
     fn judge_unbuilt(&self) -> Result<(), ConfigError> {
+        let empty = |oper: &&Oper| oper.name.is_empty() || oper.password.is_empty();
+        if let Some(oper) = self.oper.iter().find(empty) {
+            let reason = format!("the name {:?} or its password is empty", oper.name);
+            return Err(bad("irc.oper", reason));
+        }
         let unbuilt = [
             ("irc.listen_sts", !self.listen_sts.is_empty()),
             ("irc.sts_names", !self.sts_names.is_empty()),

@@ -35,12 +35,16 @@ struct Arguments {
     check: bool,
 }
 
+/// What is logged unless somebody says otherwise: libraries of the network only when they fail.
+const FILTER: &str =
+    "error,alloquy_rendezvous=info,alloquy_irc_listener=warn,alloquy_node=warn,alloquy_core=warn";
+
 const AFTER_HELP: &str = "\
 SIGHUP reads the file again; a wrong one changes nothing. SIGTERM ends the program at once.
 Exit codes: 0 done; 1 an error; 2 what was typed does not parse.
 
 Environment:
-  ALLOQUY_LOG  what is logged to standard error, for example debug or alloquy_rendezvous=trace (warn)";
+  ALLOQUY_LOG  what is logged to standard error, for example debug or alloquy_rendezvous=trace (info)";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -61,8 +65,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let filter = EnvFilter::try_from_env("ALLOQUY_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,alloquy_rendezvous=info"));
+    let filter = EnvFilter::try_from_env("ALLOQUY_LOG").unwrap_or_else(|_| EnvFilter::new(FILTER));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

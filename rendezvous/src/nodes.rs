@@ -7,7 +7,7 @@
 //!
 //! All of them end with the program, at once: what they have told anybody is on the disk already (invariant I8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,6 +60,10 @@ pub(crate) struct Nodes {
     lobby: Option<CommunityId>,
     accounts: Mutex<BTreeMap<Number, Arc<Turn<Option<Running>>>>>,
     guests: Mutex<BTreeMap<ConnId, Running>>,
+    /// Connections of guests that have made an account: its node was theirs.
+    adopted: Mutex<BTreeMap<ConnId, Number>>,
+    /// Accounts of which the server's task holds a client.
+    held: Mutex<BTreeSet<Number>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -116,6 +120,8 @@ impl Nodes {
             lobby,
             accounts: Mutex::default(),
             guests: Mutex::default(),
+            adopted: Mutex::default(),
+            held: Mutex::default(),
         })
     }
 
@@ -141,13 +147,27 @@ impl Nodes {
         };
         // Who logs in twice at once waits here for the first.
         let mut slot = turn.lock().await;
-        if slot.is_some() {
-            return Ok(None);
+        if let Some(running) = slot.as_ref() {
+            if !locked(&self.held).insert(number) {
+                return Ok(None);
+            }
+            let handle = running.handle();
+            self.ring_for(&handle, ClientKey(number.0));
+            return Ok(Some(handle));
         }
         let folder = self.folder.join(number.0.to_string());
         let (running, handle) = self.bring_in(&folder, name, ClientKey(number.0)).await?;
         *slot = Some(running);
+        locked(&self.held).insert(number);
         Ok(Some(handle))
+    }
+
+    /// The account behind a client, if it has one.
+    pub(crate) fn number_of(&self, key: ClientKey) -> Option<Number> {
+        match key.0.checked_sub(GUEST_KEYS) {
+            Some(conn) => locked(&self.adopted).get(&ConnId(conn)).copied(),
+            None => Some(Number(key.0)),
+        }
     }
 
     /// Starts a node of this process, and makes it a member of the lobby.
@@ -172,13 +192,7 @@ impl Nodes {
             let link = self.invite(lobby).await?;
             handle.call(Command::Join { link }, ANSWER_WAIT).await?;
         }
-        let (bell, mut changes) = (self.bell.clone(), handle.changes());
-        tokio::spawn(async move {
-            while changes.next().await {
-                bell.ring(key);
-            }
-            bell.ring(key);
-        });
+        self.ring_for(&handle, key);
         Ok((running, handle))
     }
 
@@ -198,15 +212,57 @@ impl Nodes {
         Ok((key, handle))
     }
 
+    /// Whether a connection is a guest's of this name.
+    pub(crate) fn is_guest_named(&self, conn: ConnId, name: &str) -> bool {
+        let guests = locked(&self.guests);
+        let handle = guests.get(&conn).map(Running::handle);
+        handle.is_some_and(|handle| handle.snapshot().name == name)
+    }
+
+    /// Makes a guest's node that of the account that the guest has just made: who was there stays.
+    pub(crate) async fn adopt(&self, conn: ConnId, number: Number) -> Option<ClientKey> {
+        let turn = Arc::clone(locked(&self.accounts).entry(number).or_default());
+        let mut slot = turn.lock().await;
+        let running = locked(&self.guests).remove(&conn)?;
+        let folder = self.folder.join(number.0.to_string());
+        if let Err(error) = std::fs::rename(self.guest_folder(conn), folder) {
+            tracing::error!(%error, "a guest's node can not be kept");
+            locked(&self.guests).insert(conn, running);
+            return None;
+        }
+        *slot = Some(running);
+        let key = ClientKey(GUEST_KEYS + conn.0);
+        locked(&self.adopted).insert(conn, number);
+        Some(key)
+    }
+
+    /// Another client of the node of an account that runs already.
+    async fn another(&self, number: Number) -> Option<NodeHandle> {
+        let turn = locked(&self.accounts).get(&number).cloned()?;
+        turn.lock().await.as_ref().map(Running::handle)
+    }
+
+    fn ring_for(&self, handle: &NodeHandle, key: ClientKey) {
+        let (bell, mut changes) = (self.bell.clone(), handle.changes());
+        tokio::spawn(async move {
+            while changes.next().await {
+                bell.ring(key);
+            }
+            bell.ring(key);
+        });
+    }
+
     fn guest_folder(&self, conn: ConnId) -> PathBuf {
         self.folder.join(format!("guest-{}", conn.0))
     }
 
     /// Ends the node of a guest whose connection has ended, and everything of it.
-    pub(crate) fn gone(&self, conn: ConnId) {
-        let Some(running) = locked(&self.guests).remove(&conn) else {
-            return;
-        };
+    pub(crate) fn gone(&self, conn: ConnId) -> Option<ClientKey> {
+        let key = ClientKey(GUEST_KEYS + conn.0);
+        if locked(&self.adopted).remove(&conn).is_some() {
+            return Some(key);
+        }
+        let running = locked(&self.guests).remove(&conn)?;
         let folder = self.guest_folder(conn);
         let (lobby, wait) = (self.lobby, ANSWER_WAIT);
         tokio::spawn(async move {
@@ -223,6 +279,7 @@ impl Nodes {
             told(running.shutdown().await);
             remove(&folder);
         });
+        Some(key)
     }
 
     /// Makes a channel of the lobby, whose maker looks after it, and waits until that one sees it.
@@ -253,7 +310,9 @@ impl Nodes {
                 let snapshot = maker.snapshot();
                 let community = snapshot.communities.get(&lobby);
                 let mut channels = community.iter().flat_map(|of| of.channels.iter());
-                if channels.any(|view| view.channel == channel) || !maker.changed().await {
+                // Its name comes with the content, after the channel itself.
+                let named = channels.any(|view| view.channel == channel && view.name == name);
+                if named || !maker.changed().await {
                     return;
                 }
             }
@@ -264,11 +323,14 @@ impl Nodes {
 
     async fn handle_of(&self, key: ClientKey) -> Option<NodeHandle> {
         if let Some(conn) = key.0.checked_sub(GUEST_KEYS) {
-            let guests = locked(&self.guests);
-            return guests.get(&ConnId(conn)).map(Running::handle);
+            let conn = ConnId(conn);
+            let adopted = locked(&self.adopted).get(&conn).copied();
+            return match adopted {
+                Some(number) => self.another(number).await,
+                None => locked(&self.guests).get(&conn).map(Running::handle),
+            };
         }
-        let turn = locked(&self.accounts).get(&Number(key.0)).cloned()?;
-        turn.lock().await.as_ref().map(Running::handle)
+        self.another(Number(key.0)).await
     }
 
     async fn invite(&self, community: CommunityId) -> Result<String, NodeError> {
@@ -281,6 +343,30 @@ impl Nodes {
             Reply::Invite { invite, .. } => Ok(invite),
             _ => Err(NodeError::Ending),
         }
+    }
+}
+
+/// Removes what guests of an earlier run left, whose connections ended with it.
+fn forget_guests(accounts: &Path) {
+    let Ok(entries) = std::fs::read_dir(accounts) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with("guest-") {
+            remove(&entry.path());
+        }
+    }
+}
+
+fn remove(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
+        tracing::warn!(%error, "what a guest left could not be removed");
+    }
+}
+
+fn told(ended: Result<(), RunError>) {
+    if let Err(error) = ended {
+        tracing::warn!(%error, "a node had ended before");
     }
 }
 

@@ -64,6 +64,24 @@ pub struct Bridge {
     pub lobby: Option<CommunityId>,
 }
 
+/// What an account asks of the rendezvous about itself, through NickServ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountOrder {
+    /// Lets it log in by the certificate of this connection, SHA-256.
+    CertAdd([u8; 32]),
+    /// Makes an app password.
+    AppAdd {
+        /// What the person calls it.
+        label: String,
+        /// Whether it is good for reading alone.
+        read_only: bool,
+    },
+    /// Lists app passwords.
+    AppList,
+    /// Ends an app password.
+    AppRevoke(u32),
+}
+
 /// An account that somebody wants to have.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Wanted {

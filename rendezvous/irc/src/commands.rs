@@ -68,6 +68,12 @@ const COMMANDS: &[(&str, usize)] = &[
     ("WHOWAS", 0),
 ];
 
+/// Commands that change something of the account or for others.
+const WRITES: &[&str] = &[
+    "AWAY", "BATCH", "INVITE", "KICK", "MARKREAD", "NOTICE", "PRIVMSG", "REDACT", "SETNAME",
+    "TAGMSG", "WALLOPS",
+];
+
 impl Server {
     pub(crate) fn carry_out(&mut self, conn: ConnId, line: &Line) {
         let Some(stage) = self.session(conn).map(|session| session.stage) else {
@@ -125,6 +131,11 @@ impl Server {
     }
 
     fn late(&mut self, conn: ConnId, line: &Line) {
+        let reads = !WRITES.contains(&line.command.as_str());
+        if !reads && self.session(conn).is_some_and(|session| session.read_only) {
+            let text = "This log-in is for reading alone";
+            return self.fail(conn, &line.command, "READ_ONLY", &[], text);
+        }
         match line.command.as_str() {
             "AWAY" => self.away(conn, line),
             "BATCH" => self.batch(conn, line),

@@ -6,7 +6,7 @@ use alloquy_ids::{MonoMs, UnixMs};
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-use crate::bridge::Wanted;
+use crate::bridge::{AccountOrder, Wanted};
 
 /// A connection, numbered by the shell; never used again after [`crate::Server::closed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +103,10 @@ pub enum Outcome {
     Challenge(String),
     /// An exchange has ended well: the server's last message, and the client to act through.
     Proven(String, ClientKey),
+    /// It is right, for reading alone.
+    GrantedReading(ClientKey),
+    /// What an account asked was done: lines for its person.
+    Told(Vec<String>),
     /// An account is not made: the code of the specification, and why.
     Refused {
         /// As `ACCOUNT_EXISTS`.
@@ -126,6 +130,8 @@ pub enum Output {
     Scram(CheckId, Zeroizing<String>),
     /// Makes a channel of the lobby for this client and answers by [`crate::Server::checked`] when the client sees it.
     Open(CheckId, ClientKey, String),
+    /// Does what an account asks about itself and answers by [`crate::Server::checked`].
+    Account(CheckId, ClientKey, AccountOrder),
     /// Makes an account and answers by [`crate::Server::checked`].
     Register(CheckId, Wanted),
 }

@@ -67,6 +67,13 @@ impl Server {
         self
     }
 
+    /// Forgets a client that nobody acts through any more.
+    pub fn drop_client(&mut self, key: ClientKey) {
+        self.worlds.remove(&key);
+        self.edits.retain(|(of, _), _| *of != key);
+        self.own.remove(&key);
+    }
+
     /// Whose credential a check is of.
     #[must_use]
     pub fn checked_for(&self, check: CheckId) -> Option<ConnId> {

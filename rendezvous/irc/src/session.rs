@@ -68,6 +68,10 @@ pub(crate) struct Session {
     pub(crate) registering: Option<String>,
     /// The room of the lobby that is being made for it, and whether it is made.
     pub(crate) opening: Option<(String, bool)>,
+    /// It waits for what its account asked about itself.
+    pub(crate) asked_account: bool,
+    /// It was let in for reading alone.
+    pub(crate) read_only: bool,
     /// It waits for a word of NickServ.
     pub(crate) asked_serv: bool,
     pub(crate) failures: u32,
@@ -125,6 +129,8 @@ impl Session {
             guest: false,
             registering: None,
             opening: None,
+            asked_account: false,
+            read_only: false,
             asked_serv: false,
             failures: 0,
             key: None,

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use alloquy_api::Client;
 use alloquy_ids::{MonoMs, UnixMs};
 use alloquy_irc::{
-    CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server, Wanted,
+    AccountOrder, CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server,
+    Wanted,
 };
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -47,7 +48,12 @@ pub trait Accounts: Send + Sync + 'static {
     }
 
     /// Makes an account.
-    fn register(&self, _wanted: &Wanted) -> Answer {
+    fn register(&self, _wanted: &Wanted, _from: &From) -> Answer {
+        Answer::Denied
+    }
+
+    /// Does what an account asks about itself.
+    fn account(&self, _key: ClientKey, _order: AccountOrder) -> Answer {
         Answer::Denied
     }
 
@@ -56,8 +62,10 @@ pub trait Accounts: Send + Sync + 'static {
         Answer::Denied
     }
 
-    /// A connection has ended.
-    fn gone(&self, _conn: ConnId) {}
+    /// A connection has ended. The client that was its alone, if there is one, is dropped.
+    fn gone(&self, _conn: ConnId) -> Option<ClientKey> {
+        None
+    }
 }
 
 /// Where somebody comes from who logs in.
@@ -81,6 +89,10 @@ pub enum Answer {
     Challenge(String),
     /// An exchange has ended well: the last message, and what [`Self::Granted`] holds.
     Proven(String, ClientKey, Option<BoxedClient>),
+    /// The same as [`Self::Granted`], for reading alone.
+    Reading(ClientKey, Option<BoxedClient>),
+    /// What an account asked was done: lines for its person.
+    Told(Vec<String>),
     /// It is not made: a code, and why.
     Refused(&'static str, String),
 }
@@ -95,6 +107,8 @@ impl fmt::Debug for Answer {
             Self::Denied => f.write_str("Denied"),
             Self::Challenge(_) => f.write_str("Challenge"),
             Self::Proven(_, key, _) => f.debug_tuple("Proven").field(key).finish(),
+            Self::Reading(key, _) => f.debug_tuple("Reading").field(key).finish(),
+            Self::Told(_) => f.write_str("Told"),
             Self::Refused(code, _) => f.debug_tuple("Refused").field(code).finish(),
         }
     }
@@ -282,7 +296,7 @@ struct Turns {
     /// Connections that this turn gave something.
     dirty: BTreeSet<ConnId>,
     accounts: Arc<dyn Accounts>,
-    checked: mpsc::UnboundedSender<(CheckId, Answer)>,
+    checked: mpsc::UnboundedSender<Answered>,
     room: Arc<Semaphore>,
     bell: Bell,
     figures: Arc<Figures>,
@@ -301,7 +315,7 @@ impl Turns {
     async fn run(
         mut self,
         mut inbound: mpsc::Receiver<Piece>,
-        mut checks: mpsc::UnboundedReceiver<(CheckId, Answer)>,
+        mut checks: mpsc::UnboundedReceiver<Answered>,
     ) {
         let heard = Arc::clone(&self.bell.heard);
         loop {
@@ -317,7 +331,7 @@ impl Turns {
                         taken += 1;
                     }
                 }
-                Some((check, answer)) = checks.recv() => self.checked(check, answer),
+                Some(answered) = checks.recv() => self.checked(answered),
                 () = heard.notified() => {}
                 () = until(due) => {}
             }
@@ -354,7 +368,7 @@ impl Turns {
         }
     }
 
-    fn checked(&mut self, check: CheckId, answer: Answer) {
+    fn checked(&mut self, (check, conn, answer): Answered) {
         let now = self.now();
         let outcome = match answer {
             Answer::Granted(key, client) => {
@@ -370,9 +384,25 @@ impl Turns {
                 self.clients.extend(client.map(|client| (key, client)));
                 Outcome::Proven(message, key)
             }
+            Answer::Reading(key, client) => {
+                self.clients.extend(client.map(|client| (key, client)));
+                Outcome::GrantedReading(key)
+            }
+            Answer::Told(lines) => Outcome::Told(lines),
             Answer::Refused(code, text) => Outcome::Refused { code, text },
         };
         self.server.checked(check, outcome, now);
+        if !self.lines.contains_key(&conn) {
+            // It ended while its question was answered.
+            self.gone(conn);
+        }
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        if let Some(key) = self.accounts.gone(conn) {
+            self.clients.remove(&key);
+            self.server.drop_client(key);
+        }
     }
 
     /// Time, clients and outputs, after whatever was taken.
@@ -412,6 +442,9 @@ impl Turns {
                 }
                 Output::Scram(check, message) => self.ask(check, Question::Scram(message)),
                 Output::Register(check, wanted) => self.ask(check, Question::Register(wanted)),
+                Output::Account(check, key, order) => {
+                    self.ask(check, Question::Account(key, order));
+                }
                 Output::Open(check, key, name) => self.ask(check, Question::Open(key, name)),
             }
         }
@@ -426,9 +459,9 @@ impl Turns {
         if !line.queue.put(&mut line.turn, SEND_QUEUE_BYTES_MAX) {
             self.figures.slow_readers.add(1);
             self.lines.remove(&conn);
-            self.accounts.gone(conn);
             let now = self.now();
             self.server.closed(conn, now);
+            self.gone(conn);
             // What its going gave others belongs to the next turn.
             self.bell.heard.notify_one();
         }
@@ -437,8 +470,8 @@ impl Turns {
     fn part(&mut self, conn: ConnId, end: End) {
         self.flush(conn);
         if let Some(line) = self.lines.remove(&conn) {
-            self.accounts.gone(conn);
             line.queue.end(end);
+            self.gone(conn);
         }
     }
 
@@ -465,15 +498,19 @@ impl Turns {
             let answered = tokio::task::spawn_blocking(move || match question {
                 Question::LogIn(credential) => accounts.log_in(credential, &from),
                 Question::Scram(message) => accounts.scram(&message, &from),
-                Question::Register(wanted) => accounts.register(&wanted),
+                Question::Register(wanted) => accounts.register(&wanted, &from),
+                Question::Account(key, order) => accounts.account(key, order),
                 Question::Open(key, name) => accounts.open(key, &name),
             });
             let answer = answered.await.unwrap_or(Answer::Denied);
             // Nobody waits for it when the face has ended.
-            drop(checked.send((check, answer)));
+            drop(checked.send((check, conn, answer)));
         });
     }
 }
+
+/// An answer, with the connection that it is for.
+type Answered = (CheckId, ConnId, Answer);
 
 /// What the server's task does not answer itself.
 enum Question {
@@ -481,6 +518,7 @@ enum Question {
     Scram(Zeroizing<String>),
     Register(Wanted),
     Open(ClientKey, String),
+    Account(ClientKey, AccountOrder),
 }
 
 async fn until(due: Option<Instant>) {

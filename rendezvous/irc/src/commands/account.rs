@@ -3,7 +3,7 @@
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
-use crate::bridge::{Mechanism, Registration, Wanted};
+use crate::bridge::{AccountOrder, Mechanism, Registration, Wanted};
 use crate::caps::Cap;
 use crate::io::{CheckId, ClientKey, ConnId, Credential, Outcome, Output};
 use crate::limits::SASL_CHUNK;
@@ -201,12 +201,13 @@ impl Server {
     pub(super) fn register_ended(&mut self, conn: ConnId, account: &str, outcome: &Outcome) {
         match outcome {
             Outcome::Granted(key) => {
-                let early = self
-                    .session_mut(conn)
-                    .filter(|session| session.stage == Stage::Registering);
-                let text = match early {
+                let own = self.session_mut(conn).filter(|session| {
+                    session.stage == Stage::Registering || session.key == Some(*key)
+                });
+                let text = match own {
                     Some(session) => {
                         session.key = Some(*key);
+                        session.guest = false;
                         "Account created; you are logged in"
                     }
                     None => "Account created; log in by SASL or PASS when you connect again",
@@ -259,6 +260,13 @@ impl Server {
         };
         session.asked_serv = true;
         let in_by_account = session.key.is_some() && !session.guest;
+        if in_by_account && let Some(order) = self.account_order(conn, text) {
+            match order {
+                Ok(order) => self.order_of_account(conn, order),
+                Err(usage) => self.serv(conn, usage),
+            }
+            return true;
+        }
         let mut words = text.split_whitespace();
         let verb = words.next().unwrap_or_default().to_ascii_uppercase();
         match (verb.as_str(), words.next()) {
@@ -278,9 +286,70 @@ impl Server {
                 conn,
                 "Log in when you connect: SASL, or PASS <account>:<password>",
             ),
-            _ => self.serv(conn, "I know REGISTER <password> and IDENTIFY"),
+            _ => self.serv(conn, "I know REGISTER <password>, IDENTIFY, CERT and APP"),
         }
         true
+    }
+
+    /// What an account asks about itself; `None`: something else was said.
+    fn account_order(
+        &self,
+        conn: ConnId,
+        text: &str,
+    ) -> Option<Result<AccountOrder, &'static str>> {
+        let session = self.session(conn)?;
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let upper = |at: usize| words.get(at).map(|word| word.to_ascii_uppercase());
+        let (verb, action) = (upper(0)?, upper(1).unwrap_or_default());
+        let tls = session.origin.tls.as_ref();
+        let order = match (verb.as_str(), action.as_str()) {
+            ("CERT", "ADD") => tls
+                .and_then(|tls| tls.fingerprint)
+                .map(AccountOrder::CertAdd)
+                .ok_or("This connection shows no certificate"),
+            ("CERT", _) => Err("CERT ADD: lets you log in by the certificate of this connection"),
+            ("APP", "ADD") if words.len() > 2 => {
+                let read_only = upper(2).as_deref() == Some("READ");
+                let label = words[2 + usize::from(read_only)..].join(" ");
+                Ok(AccountOrder::AppAdd { label, read_only })
+            }
+            ("APP", "LIST") => Ok(AccountOrder::AppList),
+            ("APP", "REVOKE") => words
+                .get(2)
+                .and_then(|number| number.parse().ok())
+                .map(AccountOrder::AppRevoke)
+                .ok_or("APP REVOKE <number>: ends an app password"),
+            ("APP", _) => Err("APP ADD [READ] <label>, APP LIST, APP REVOKE <number>"),
+            _ => return None,
+        };
+        Some(order)
+    }
+
+    fn order_of_account(&mut self, conn: ConnId, order: AccountOrder) {
+        let Some(key) = self.session(conn).and_then(|session| session.key) else {
+            return;
+        };
+        let check = self.new_check(conn);
+        if let Some(session) = self.session_mut(conn) {
+            session.asked_account = true;
+        }
+        self.output(Output::Account(check, key, order));
+    }
+
+    /// What an account asked about itself is done, or not.
+    pub(super) fn order_of_account_ended(&mut self, conn: ConnId, outcome: &Outcome) {
+        let lines = match outcome {
+            Outcome::Told(lines) => lines.clone(),
+            Outcome::Refused { text, .. } => vec![text.clone()],
+            _ => vec!["It can not be done now".to_owned()],
+        };
+        for line in lines {
+            if let Some(session) = self.session_mut(conn) {
+                session.asked_serv = true;
+            }
+            self.serv(conn, &line);
+        }
+        self.finish(conn);
     }
 
     /// Has a channel of the lobby made; `false`: the name is none of the lobby, or one is being made.

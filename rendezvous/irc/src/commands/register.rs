@@ -244,6 +244,9 @@ impl Server {
         };
         session.check = None;
         let by_pass = session.by_pass;
+        if std::mem::take(&mut session.asked_account) {
+            return self.order_of_account_ended(conn, outcome);
+        }
         if session.opening.is_some() {
             return self.open_ended(conn, outcome);
         }
@@ -252,7 +255,8 @@ impl Server {
             return self.finish(conn);
         }
         match outcome {
-            Outcome::Granted(key) => {
+            Outcome::Granted(key) | Outcome::GrantedReading(key) => {
+                session.read_only = matches!(outcome, Outcome::GrantedReading(_));
                 session.key = Some(*key);
                 session.pass = None;
                 self.failures = 0;
@@ -263,7 +267,12 @@ impl Server {
             }
             Outcome::Challenge(message) => self.challenge(conn, message, None),
             Outcome::Proven(message, key) => self.challenge(conn, message, Some(*key)),
-            Outcome::Denied | Outcome::Refused { .. } => {
+            Outcome::Refused { text, .. } if session.guest => {
+                session.guest = false;
+                let nick = session.nick.take().unwrap_or_default();
+                self.numeric(conn, "433", &[&nick, text]);
+            }
+            Outcome::Denied | Outcome::Told(_) | Outcome::Refused { .. } => {
                 self.failures = self.failures.saturating_add(1);
                 match by_pass {
                     true => {
