@@ -3,6 +3,7 @@
 //!
 //! Every process is ended by its own id, also when a test fails. Nothing here knows any rule of the product.
 
+pub mod irc;
 mod netlab;
 mod peer;
 mod program;

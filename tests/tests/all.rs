@@ -19,6 +19,8 @@ mod devices;
 mod first_run;
 #[path = "all/home.rs"]
 mod home;
+#[path = "all/irc.rs"]
+mod irc;
 #[path = "all/lan.rs"]
 mod lan;
 #[path = "all/meddler.rs"]

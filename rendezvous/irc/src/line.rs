@@ -67,13 +67,14 @@ impl Line {
         let text = |bytes| std::str::from_utf8(bytes).map_err(|_not_utf8| BadLine::NotUtf8);
         let (tags, body) = (text(tags)?, text(body)?);
         let mut rest = body.trim_start_matches(' ');
+        let empty = tags.is_empty() && rest.is_empty();
         if let Some(source) = rest.strip_prefix(':') {
             // Whatever a client says of itself is not believed.
             rest = source.split_once(' ').map_or("", |(_, rest)| rest);
         }
         let mut params = split_params(rest);
         if params.is_empty() {
-            return match tags.is_empty() && rest.is_empty() {
+            return match empty {
                 true => Ok(None),
                 false => Err(BadLine::NoCommand),
             };

@@ -1,5 +1,6 @@
 //! What a connection waits for: commands that the node has been given.
 
+use alloquy_api::Command;
 use alloquy_ids::{AccountId, ChannelId, EventId, UnixMs};
 
 use crate::io::ConnId;
@@ -23,6 +24,8 @@ pub(crate) enum Pending {
     ReadUpTo(ConnId, ChannelId),
     /// The time of the newest message of a room, for CHATHISTORY TARGETS.
     Newest(ConnId, ChannelId),
+    /// Whether a message is where a client says it is.
+    Located(ConnId, Box<Located>),
     /// An invite, for somebody who is no member.
     Invited(ConnId, Order, AccountId),
 }
@@ -39,9 +42,27 @@ impl Pending {
             | Self::Read(ReadFor::One(conn) | ReadFor::Join(conn), _)
             | Self::ReadUpTo(conn, _)
             | Self::Newest(conn, _)
+            | Self::Located(conn, _)
             | Self::Invited(conn, ..) => Some(*conn),
         }
     }
+}
+
+/// What is to be done about a message of a room, once it is known that it is one of that room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Located {
+    pub(crate) message: EventId,
+    pub(crate) found: (Command, Pending),
+    pub(crate) lost: Lost,
+}
+
+/// What is done about a message that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The client is told.
+    Refused(Order),
+    /// This.
+    Instead(Command, Pending),
 }
 
 /// For whom a read marker is asked.

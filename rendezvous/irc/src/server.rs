@@ -1,6 +1,7 @@
 //! The machine: connections in, outputs out.
 
 mod answer;
+mod locate;
 mod tell;
 mod timers;
 

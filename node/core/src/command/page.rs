@@ -101,7 +101,9 @@ fn part_of(
         },
         Part::Read => {
             let read = community.last_read(channel);
-            read.and_then(|id| timeline.message(id)).into_iter().collect()
+            read.and_then(|id| timeline.message(id))
+                .into_iter()
+                .collect()
         }
     })
 }

@@ -16,6 +16,7 @@ mod moderation;
 mod nearby;
 mod own;
 mod own_document;
+mod page;
 mod peers;
 mod prekeys;
 mod presence;

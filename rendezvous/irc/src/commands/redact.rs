@@ -6,8 +6,8 @@ use alloquy_ids::EventId;
 use crate::caps::Cap;
 use crate::io::ConnId;
 use crate::line::Line;
+use crate::pending::{Located, Lost, Order, Pending};
 use crate::server::Server;
-use crate::world::Kind;
 
 impl Server {
     pub(super) fn redact(&mut self, conn: ConnId, line: &Line) {
@@ -23,9 +23,9 @@ impl Server {
                 true => world.room_named(&target),
                 false => world.direct_with(world.account_of(&target)?),
             };
-            room.map(|room| (room.channel, room.kind))
+            room.map(|room| room.channel)
         });
-        let Some((channel, kind)) = channel else {
+        let Some(channel) = channel else {
             return self.fail(
                 conn,
                 "REDACT",
@@ -34,15 +34,7 @@ impl Server {
                 "There is no such channel or nick",
             );
         };
-        let message = id.parse::<EventId>().ok();
-        let elsewhere = message.is_some_and(|message| {
-            let known = self
-                .world_of(conn)
-                .and_then(|world| world.seen.find(message));
-            // What is not remembered may be anywhere: in a conversation all is, in a channel the node decides.
-            known.is_some_and(|(of, _)| of != channel)
-        });
-        let Some(message) = message.filter(|_| !elsewhere) else {
+        let Ok(message) = id.parse::<EventId>() else {
             return self.fail(
                 conn,
                 "REDACT",
@@ -51,8 +43,18 @@ impl Server {
                 "There is no such message there",
             );
         };
-        let about: [&str; 2] = [&target, &id];
-        debug_assert!(kind != Kind::Channel || target.starts_with('#'));
-        self.order(conn, ("REDACT", &about), Command::Delete { message });
+        let order = Order {
+            command: "REDACT",
+            about: vec![target, id],
+        };
+        let located = Located {
+            message,
+            found: (
+                Command::Delete { message },
+                Pending::Done(conn, order.clone()),
+            ),
+            lost: Lost::Refused(order),
+        };
+        self.locate(conn, channel, located);
     }
 }

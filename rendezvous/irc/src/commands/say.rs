@@ -7,7 +7,7 @@ use alloquy_ids::{AccountId, EventId};
 use crate::io::ConnId;
 use crate::limits::{TARGETS_MAX, TYPING_MS};
 use crate::line::{Line, Out, Tags};
-use crate::pending::{Order, Pending, Said};
+use crate::pending::{Located, Lost, Order, Pending, Said};
 use crate::server::Server;
 use crate::text;
 use crate::world::Room;
@@ -149,13 +149,22 @@ impl Server {
         let text = world.mentions_in(&markdown(text));
         match place {
             Where::Room(room) => {
+                let said_by = Pending::Said(conn, said.clone());
+                let send = Command::Send {
+                    channel: ChannelRef(room.channel.to_string()),
+                    text: text.clone(),
+                };
+                let Some(message) = said.reply_to else {
+                    world.order(send, said_by);
+                    return self.wait(conn);
+                };
                 // A reply goes where the message is: one of another room would be said there.
-                let found = said.reply_to.filter(|message| {
-                    let known = world.seen.find(*message);
-                    known.is_some_and(|(channel, _)| channel == room.channel)
-                });
-                let command = written(&room, found, text);
-                world.order(command, Pending::Said(conn, said));
+                let located = Located {
+                    message,
+                    found: (Command::Reply { message, text }, said_by.clone()),
+                    lost: Lost::Instead(send, said_by),
+                };
+                return self.locate(conn, room.channel, located);
             }
             Where::Nobody(account) => {
                 let order = PersonalCommand::Dm {
@@ -236,18 +245,6 @@ impl Server {
 
     fn react(&mut self, conn: ConnId, room: &Room, what: (&str, EventId, &str), on: bool) {
         let (target, message, emoji) = what;
-        let known = self
-            .world_of(conn)
-            .and_then(|world| world.seen.find(message));
-        if known.is_some_and(|(channel, _)| channel != room.channel) {
-            return self.fail(
-                conn,
-                "TAGMSG",
-                "UNKNOWN_MSGID",
-                &[target],
-                "That message is not in this channel",
-            );
-        }
         let emoji = emoji.to_owned();
         let command = match on {
             true => Command::React { message, emoji },
@@ -257,10 +254,12 @@ impl Server {
             command: "TAGMSG",
             about: vec![target.to_owned()],
         };
-        self.wait(conn);
-        if let Some(world) = self.world_mut(conn) {
-            world.order(command, Pending::Done(conn, order));
-        }
+        let located = Located {
+            message,
+            found: (command, Pending::Done(conn, order.clone())),
+            lost: Lost::Refused(order),
+        };
+        self.locate(conn, room.channel, located);
     }
 
     /// What only passes between clients comes back to who asked for that.
@@ -284,16 +283,5 @@ impl Server {
         };
         let out = Out::new(&world.mask(world.me()), "TAGMSG", &[target]).tagged(tags);
         self.reply(conn, out);
-    }
-}
-
-/// The command that writes a text into a room.
-fn written(room: &Room, reply_to: Option<EventId>, text: String) -> Command {
-    match reply_to {
-        Some(message) => Command::Reply { message, text },
-        None => Command::Send {
-            channel: ChannelRef(room.channel.to_string()),
-            text,
-        },
     }
 }

@@ -50,11 +50,18 @@ impl Out {
         let last = params.len().saturating_sub(1);
         for (at, param) in params.iter().enumerate() {
             body.push(' ');
-            let plain = !param.is_empty() && !param.starts_with(':') && !param.contains(' ');
-            if at == last && !plain {
-                body.push(':');
+            let space = [' ', '\r', '\n', '\0'];
+            let plain = !param.is_empty() && !param.starts_with(':') && !param.contains(space);
+            match (plain, at == last) {
+                (true, _) => body.push_str(param),
+                (false, true) => {
+                    body.push(':');
+                    push_clean(&mut body, param);
+                }
+                // What somebody typed may stand in the middle of an answer: it stays one word.
+                (false, false) if param.is_empty() => body.push('*'),
+                (false, false) => body.push_str(&param.replace(space, "_").replacen(':', "_", 1)),
             }
-            push_clean(&mut body, param);
         }
         cut(&mut body, BODY_BYTES_MAX - 2);
         Self {

@@ -111,7 +111,7 @@ proptest! {
         out.tags.client = vec![("+x".to_owned(), value.clone())];
         let bytes = out.bytes(Caps::all());
         let line = parsed(bytes.strip_suffix("\r\n").unwrap());
-        prop_assert_eq!(line.params, all);
+        prop_assert_eq!(&line.params, &all);
         prop_assert_eq!(line.tag("+x").unwrap(), value.replace('\0', ""));
     }
 }

@@ -210,7 +210,8 @@ fn a_read_marker_is_kept_told_at_join_and_to_other_connections() {
     assert!(at(" JOIN ") < at("MARKREAD #our-club/general *") && at("MARKREAD") < at(" 366 "));
     let other = irc.in_general("draft/read-marker");
     let deaf = irc.in_general("");
-    (irc.lines(other), irc.lines(deaf));
+    irc.lines(other);
+    irc.lines(deaf);
     let told = irc.ask(
         conn,
         "MARKREAD #our-club/general timestamp=2026-09-21T14:13:22.500Z",

@@ -1,5 +1,10 @@
 //! The server against a node in memory: lines in, lines out.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can not go on says so by panicking"
+)]
+
 mod bad_input;
 mod caps;
 mod fake;

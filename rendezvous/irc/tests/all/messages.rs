@@ -85,7 +85,8 @@ fn long_messages_come_as_a_batch_or_in_lines() {
     let mut irc = Irc::new();
     let multi = irc.in_general("message-tags batch draft/multiline");
     let plain = irc.in_general("message-tags");
-    (irc.lines(multi), irc.lines(plain));
+    irc.lines(multi);
+    irc.lines(plain);
     let text = format!("first\n\nthird {}", "word ".repeat(100));
     let id = irc.node.write(GENERAL, BEN, &text).to_string();
     irc.turn();
@@ -233,7 +234,8 @@ fn reactions_pass_as_tagmsg_both_ways() {
     let plain = irc.in_general("server-time");
     let id = irc.node.write(GENERAL, BEN, "news");
     irc.turn();
-    (irc.lines(conn), irc.lines(plain));
+    irc.lines(conn);
+    irc.lines(plain);
     irc.node.react(id, BEN, "👍");
     irc.turn();
     let told = irc.lines(conn);
@@ -302,7 +304,8 @@ fn deletions_pass_both_ways() {
     let plain = irc.in_general("message-tags");
     let id = irc.node.write(GENERAL, BEN, "oops");
     irc.turn();
-    (irc.lines(conn), irc.lines(plain));
+    irc.lines(conn);
+    irc.lines(plain);
     irc.send(conn, &format!("REDACT #our-club/general {id} :spam"));
     assert!(matches!(irc.node.log.last(), Some(Command::Delete { message }) if *message == id));
     let told = irc.lines(conn);
@@ -468,7 +471,8 @@ fn a_reply_names_the_other_only_to_clients_without_tags() {
     let (tags, plain) = (irc.in_general("message-tags"), irc.in_general(""));
     let id = irc.node.write(GENERAL, crate::fake::ANA, "question");
     irc.turn();
-    (irc.lines(tags), irc.lines(plain));
+    irc.lines(tags);
+    irc.lines(plain);
     irc.node.write_with(GENERAL, BEN, ("answer", Some(id)));
     let quote = alloquy_api::reply::QuoteView {
         author: crate::fake::ANA,

@@ -67,6 +67,7 @@ impl Server {
                 let time = messages(&result).last().map(|message| message.time);
                 self.target_found(conn, channel, time);
             }
+            Pending::Located(conn, located) => self.looked_for(conn, *located, messages(&result)),
             Pending::Invited(conn, order, account) => self.invited(conn, (&order, account), result),
         }
         if let Some(conn) = conn {
