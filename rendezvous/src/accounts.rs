@@ -200,8 +200,8 @@ impl Ledger {
         // A guest looks like nobody who has an account.
         let free = Name::new(nick)
             .is_ok_and(|name| locked(&self.directory).may_register(&name) != Err(Refused::Taken));
-        if !free {
-            let text = "Nickname is an account's: log in, or take another".to_owned();
+        if !free || self.nodes.has_guest(nick) {
+            let text = "Nickname is in use: log in, or take another".to_owned();
             return Answer::Refused("NICK", text);
         }
         match self.runtime.block_on(self.nodes.guest(from.conn, nick)) {

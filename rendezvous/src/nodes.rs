@@ -212,6 +212,15 @@ impl Nodes {
         Ok((key, handle))
     }
 
+    /// Whether a guest has a name now.
+    pub(crate) fn has_guest(&self, name: &str) -> bool {
+        let guests = locked(&self.guests);
+        let mut names = guests
+            .values()
+            .map(|running| running.handle().snapshot().name.clone());
+        names.any(|known| known.eq_ignore_ascii_case(name))
+    }
+
     /// Whether a connection is a guest's of this name.
     pub(crate) fn is_guest_named(&self, conn: ConnId, name: &str) -> bool {
         let guests = locked(&self.guests);

@@ -105,7 +105,7 @@ impl Client {
     pub(crate) fn register(&mut self, nick: &str, password: &str) {
         self.introduce(nick);
         self.until(" 005 ");
-        self.say(&format!("REGISTER * * {password}"));
+        self.say(&format!("REGISTER * * :{password}"));
         self.until("REGISTER SUCCESS");
     }
 
