@@ -75,7 +75,7 @@ fn accounts_and_what_was_said_are_there_after_a_restart() {
     ana.say("JOIN #lobby");
     ana.until(" 366 ");
     ana.say("PRIVMSG #lobby :kept");
-    ana.until("PRIVMSG #lobby :kept");
+    ana.until("PRIVMSG #lobby kept");
     let mut server = Rendezvous::at(server.end());
     let mut ana = Client::plain(&mut server);
     ana.say("CAP REQ :draft/chathistory batch server-time");
@@ -88,7 +88,7 @@ fn accounts_and_what_was_said_are_there_after_a_restart() {
     ana.say("PING done");
     ana.until("done");
     assert_eq!(
-        ana.log.matches("PRIVMSG #lobby :kept").count(),
+        ana.log.matches("PRIVMSG #lobby kept").count(),
         1,
         "{}",
         ana.log
