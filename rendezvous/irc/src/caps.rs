@@ -72,6 +72,8 @@ caps! {
     SetName = "setname",
     /// FAIL, WARN and NOTE.
     StandardReplies = "standard-replies",
+    /// Each community as a network of its own.
+    BouncerNetworks = "soju.im/bouncer-networks",
     /// Whole addresses in lists of names.
     UserhostInNames = "userhost-in-names",
 }

@@ -1,6 +1,7 @@
 //! Commands of clients, each to its handler.
 
 mod account;
+mod bouncer;
 mod channel;
 mod directory;
 mod history;
@@ -27,6 +28,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("AUTHENTICATE", 1),
     ("AWAY", 0),
     ("BATCH", 1),
+    ("BOUNCER", 1),
     ("CAP", 1),
     ("CHATHISTORY", 1),
     ("HELP", 0),
@@ -94,6 +96,7 @@ impl Server {
         }
         let early = [
             "AUTHENTICATE",
+            "BOUNCER",
             "CAP",
             "NICK",
             "PASS",
@@ -115,6 +118,7 @@ impl Server {
     fn early(&mut self, conn: ConnId, line: &Line) {
         match line.command.as_str() {
             "AUTHENTICATE" => self.authenticate(conn, line),
+            "BOUNCER" => self.bouncer(conn, line),
             "CAP" => self.cap(conn, line),
             "NICK" => self.nick(conn, line),
             "PASS" => self.pass(conn, line),

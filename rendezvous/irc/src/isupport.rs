@@ -1,5 +1,6 @@
 //! `005`: what this server is like.
 
+use crate::bound::Bound;
 use crate::io::Settings;
 use crate::limits::{
     AWAY_BYTES_MAX, CHANNEL_BYTES_MAX, CHANNELS_MAX, HISTORY_MAX, KICK_BYTES_MAX, MONITOR_MAX,
@@ -10,9 +11,11 @@ use crate::limits::{
 const TOKENS_MAX: usize = 13;
 
 /// The tokens, line by line.
-pub(crate) fn lines(settings: &Settings) -> Vec<Vec<String>> {
-    let network = settings.network.replace(' ', "\\x20");
-    let all = [
+pub(crate) fn lines(settings: &Settings, bound: Option<&Bound>) -> Vec<Vec<String>> {
+    let network = bound
+        .map_or(&settings.network, |bound| &bound.name)
+        .replace(' ', "\\x20");
+    let mut all = vec![
         format!("AWAYLEN={AWAY_BYTES_MAX}"),
         "BOT=B".to_owned(),
         "CASEMAPPING=ascii".to_owned(),
@@ -40,5 +43,6 @@ pub(crate) fn lines(settings: &Settings) -> Vec<Vec<String>> {
         "UTF8ONLY".to_owned(),
         "WHOX".to_owned(),
     ];
+    all.extend(bound.map(|bound| format!("BOUNCER_NETID={}", bound.slug)));
     all.chunks(TOKENS_MAX).map(<[String]>::to_vec).collect()
 }

@@ -13,6 +13,7 @@
 //! Deliberately not here: TLS, passwords and their hashes, rules about communities (the node's), any list of members
 //! or channels that is not in the snapshot of the account.
 
+mod bound;
 pub mod bridge;
 pub mod caps;
 mod commands;

@@ -193,5 +193,12 @@ fn escape(value: &str, into: &mut String) {
     }
 }
 
+/// A value as a tag has it.
+pub(crate) fn escaped(value: &str) -> String {
+    let mut text = String::with_capacity(value.len());
+    escape(value, &mut text);
+    text
+}
+
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,8 @@ pub(crate) enum Pending {
     Read(ReadFor, ChannelId),
     /// The message up to which a room was read, by its time.
     ReadUpTo(ConnId, ChannelId),
+    /// How far a room was read so far, before it is read up to this message of this time.
+    Advance(ConnId, ChannelId, EventId, UnixMs),
     /// The time of the newest message of a room, for CHATHISTORY TARGETS.
     Newest(ConnId, ChannelId),
     /// Whether a message is where a client says it is.
@@ -41,6 +43,7 @@ impl Pending {
             | Self::Page(conn, _)
             | Self::Read(ReadFor::One(conn) | ReadFor::Join(conn), _)
             | Self::ReadUpTo(conn, _)
+            | Self::Advance(conn, ..)
             | Self::Newest(conn, _)
             | Self::Located(conn, _)
             | Self::Invited(conn, ..) => Some(*conn),

@@ -332,7 +332,13 @@ impl Server {
 
     fn answer_line(&mut self, conn: ConnId, line: &Line) {
         self.begin(conn, line);
-        self.carry_out(conn, line);
+        let bound = self
+            .session(conn)
+            .and_then(|session| session.bound.as_ref());
+        match bound.map(|bound| bound.inward(line)) {
+            Some(whole) => self.carry_out(conn, &whole),
+            None => self.carry_out(conn, line),
+        }
         self.finish(conn);
     }
 }

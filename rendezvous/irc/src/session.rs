@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloquy_ids::{ChannelId, EventId, MonoMs};
 use zeroize::Zeroizing;
 
+use crate::bound::Bound;
 use crate::bridge::Mechanism;
 use crate::caps::Caps;
 use crate::io::{CheckId, ClientKey, Now, Origin};
@@ -79,6 +80,8 @@ pub(crate) struct Session {
     pub(crate) joined: BTreeSet<ChannelId>,
     pub(crate) monitored: BTreeMap<String, String>,
     pub(crate) bot: bool,
+    /// The community that is the whole network to it.
+    pub(crate) bound: Option<Bound>,
     pub(crate) batch: Option<Batch>,
     pub(crate) targets: Option<Targets>,
     /// The node works for the line that is being answered.
@@ -137,6 +140,7 @@ impl Session {
             joined: BTreeSet::new(),
             monitored: BTreeMap::new(),
             bot: false,
+            bound: None,
             batch: None,
             targets: None,
             waiting: 0,

@@ -105,6 +105,16 @@ impl World {
         self.snapshot.communities.get(&id).map(Arc::as_ref)
     }
 
+    /// Communities with the first part of their channels' names, and their names.
+    pub(crate) fn communities(&self) -> impl Iterator<Item = (CommunityId, &str, &str)> {
+        self.slugs.iter().filter_map(|(id, slug)| {
+            let community = self
+                .community(*id)
+                .filter(|community| community.direct.is_none())?;
+            Some((*id, slug.as_str(), community.name.as_str()))
+        })
+    }
+
     pub(crate) fn room(&self, channel: ChannelId) -> Option<&Room> {
         self.rooms.get(&channel)
     }

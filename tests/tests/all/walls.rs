@@ -228,7 +228,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "alloquy-sim",
         folder: "simulations",
-        ours: &[IDS, SCHEMA, API, CORE],
+        ours: &[IDS, SCHEMA, API, CORE, IRC],
         heavy: &[],
         never: &["tokio*", "libp2p*", "iroh*", "redb", "egui*"],
         pure: false,

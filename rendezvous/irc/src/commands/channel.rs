@@ -20,7 +20,18 @@ impl Server {
     /// A room that clients JOIN, by its name.
     pub(super) fn room(&self, conn: ConnId, name: &str) -> Option<Room> {
         let room = self.world_of(conn)?.room_named(name)?;
-        Some(room.clone())
+        self.shows(conn, room).then(|| room.clone())
+    }
+
+    /// Whether a room belongs to the network of a connection.
+    pub(crate) fn shows(&self, conn: ConnId, room: &Room) -> bool {
+        let bound = self
+            .session(conn)
+            .and_then(|session| session.bound.as_ref());
+        bound.is_none_or(|bound| {
+            self.world_of(conn)
+                .is_some_and(|world| bound.shows(world, room))
+        })
     }
 
     pub(super) fn is_in(&self, conn: ConnId, room: &Room) -> bool {

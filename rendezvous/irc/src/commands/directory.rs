@@ -57,7 +57,10 @@ impl Server {
             .map(|session| session.joined.clone())
             .unwrap_or_default();
         let mut rows = Vec::new();
-        for room in world.rooms().filter(|room| room.is_channel()) {
+        for room in world
+            .rooms()
+            .filter(|room| room.is_channel() && self.shows(conn, room))
+        {
             // Private channels are named to those who are in them only.
             let secret = room.kind == Kind::Group
                 || world.channel_view(room).is_some_and(|view| view.private);

@@ -4,7 +4,7 @@ use alloquy_api::Command;
 use alloquy_api::command::ChannelRef;
 use alloquy_api::pages::{At, Part};
 use alloquy_api::reply::MessageView;
-use alloquy_ids::{ChannelId, UnixMs};
+use alloquy_ids::{ChannelId, EventId, UnixMs};
 
 use crate::caps::Cap;
 use crate::io::ConnId;
@@ -116,7 +116,7 @@ impl Server {
             true => world.room_named(target),
             false => world.direct_with(world.account_of(target)?),
         };
-        room.cloned()
+        room.filter(|room| self.shows(conn, room)).cloned()
     }
 
     pub(crate) fn history_failed(
@@ -192,14 +192,18 @@ impl Server {
         };
         let joined = session.joined.clone();
         session.targets = Some(asked);
-        let Some(world) = self.world_mut(conn) else {
+        let Some(world) = self.world_of(conn) else {
             return;
         };
         // Conversations, and the channels that the connection is in.
         let of = |room: &&Room| {
-            !room.is_channel() || room.kind == Kind::Group || joined.contains(&room.channel)
+            let named = room.kind != Kind::Channel || joined.contains(&room.channel);
+            named && self.shows(conn, room)
         };
         let channels: Vec<ChannelId> = world.rooms().filter(of).map(|room| room.channel).collect();
+        let Some(world) = self.world_mut(conn) else {
+            return;
+        };
         for channel in &channels {
             let command = Command::Page {
                 channel: *channel,
@@ -325,7 +329,7 @@ impl Server {
         }
     }
 
-    /// The message is known up to which a room was read: unless more of it was read already, that is noted.
+    /// The message is known up to which a room was read: it is noted if it is newer than what was read so far.
     pub(crate) fn mark_read(
         &mut self,
         conn: ConnId,
@@ -335,11 +339,32 @@ impl Server {
         let Some(message) = message else {
             return self.ask_read(conn, channel, ReadFor::One(conn));
         };
+        let command = Command::Page {
+            channel,
+            part: Part::Read,
+            limit: 1,
+        };
+        let pending = Pending::Advance(conn, channel, message.id, message.time);
+        if let Some(world) = self.world_mut(conn) {
+            world.order(command, pending);
+        }
+        self.wait(conn);
+    }
+
+    /// Moves the marker to a message, unless it stands at a later one: it never goes back.
+    pub(crate) fn advance(
+        &mut self,
+        conn: ConnId,
+        channel: ChannelId,
+        (message, time): (EventId, UnixMs),
+        marked: Option<UnixMs>,
+    ) {
         let command = Command::MarkRead {
             channel: ChannelRef(channel.to_string()),
-            message: Some(message.id),
+            message: Some(message),
         };
-        if let Some(world) = self.world_mut(conn) {
+        let later = marked.is_none_or(|marked| marked < time);
+        if let Some(world) = self.world_mut(conn).filter(|_| later) {
             world.order(command, Pending::Quiet);
         }
         self.ask_read(conn, channel, ReadFor::One(conn));

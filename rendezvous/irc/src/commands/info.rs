@@ -70,7 +70,10 @@ impl Server {
             .people()
             .filter(|(_, person)| person.away.is_none())
             .count();
-        let rooms = world.rooms().filter(|room| room.is_channel()).count();
+        let rooms = world
+            .rooms()
+            .filter(|room| room.is_channel() && self.shows(conn, room))
+            .count();
         let most = people.to_string();
         self.numeric(
             conn,

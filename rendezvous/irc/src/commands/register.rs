@@ -415,7 +415,8 @@ impl Server {
                 "bqaohv",
             ],
         );
-        for tokens in isupport::lines(&settings) {
+        let bound = self.session(conn).and_then(|session| session.bound.clone());
+        for tokens in isupport::lines(&settings, bound.as_ref()) {
             let mut params: Vec<&str> = tokens.iter().map(String::as_str).collect();
             params.push("are supported by this server");
             self.numeric(conn, "005", &params);

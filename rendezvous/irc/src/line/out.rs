@@ -77,6 +77,20 @@ impl Out {
         self
     }
 
+    /// What stands behind its tags.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// The same with another body.
+    pub(crate) fn with_body(&self, body: String) -> Self {
+        Self {
+            tags: self.tags.clone(),
+            body,
+        }
+    }
+
     /// Whether it is a TAGMSG, which only clients with message-tags get.
     #[must_use]
     pub fn is_tagmsg(&self) -> bool {

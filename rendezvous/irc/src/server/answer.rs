@@ -81,7 +81,11 @@ impl Server {
         if out.is_tagmsg() && !session.caps.has(Cap::MessageTags) {
             return;
         }
-        let bytes = Bytes::from(out.bytes(session.caps));
+        let bytes = match &session.bound {
+            Some(bound) => out.with_body(bound.outward(out.body())).bytes(session.caps),
+            None => out.bytes(session.caps),
+        };
+        let bytes = Bytes::from(bytes);
         self.output(Output::Write(conn, bytes));
     }
 
@@ -137,6 +141,7 @@ impl Server {
         // Who knows a specification that answers by FAIL knows FAIL.
         let specified = [
             Cap::StandardReplies,
+            Cap::BouncerNetworks,
             Cap::ChatHistory,
             Cap::MessageRedaction,
             Cap::Multiline,

@@ -319,6 +319,12 @@ impl Server {
                 channel, account, ..
             } => self.tell_typing(key, channel, account),
             Event::UnreadChanged { channel, .. } => self.read_elsewhere(key, channel),
+            Event::Lagged { count } => {
+                let text = format!("{count} events came too fast to be shown: read the history");
+                for conn in self.all_in(key) {
+                    self.note(conn, "*", "LAGGED", &text);
+                }
+            }
             _ => {}
         }
     }

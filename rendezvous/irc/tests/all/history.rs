@@ -71,21 +71,21 @@ fn each_subcommand_gives_its_part() {
 #[test]
 fn paging_gives_every_message_once_in_both_directions() {
     let mut irc = Irc::new();
-    for n in 0..1000 {
+    for n in 0..10_000 {
         irc.node.write(GENERAL, BEN, &format!("m{n}"));
     }
     let conn = irc.client(CAPS);
     let mut seen: Vec<String> = Vec::new();
-    let mut rows = page(&mut irc, conn, "CHATHISTORY LATEST #our-club/general * 70");
+    let mut rows = page(&mut irc, conn, "CHATHISTORY LATEST #our-club/general * 170");
     while let Some((first, _)) = rows.first().cloned() {
         seen.splice(0..0, rows.iter().map(|(_, text)| text.clone()));
         rows = page(
             &mut irc,
             conn,
-            &format!("CHATHISTORY BEFORE #our-club/general msgid={first} 70"),
+            &format!("CHATHISTORY BEFORE #our-club/general msgid={first} 170"),
         );
     }
-    let all: Vec<String> = (0..1000).map(|n| format!("m{n}")).collect();
+    let all: Vec<String> = (0..10_000).map(|n| format!("m{n}")).collect();
     assert_eq!(seen, all);
     let mut seen = Vec::new();
     let mut from = format!("msgid={}", irc.node.messages[&GENERAL][0].id);
@@ -224,6 +224,9 @@ fn a_read_marker_is_kept_told_at_join_and_to_other_connections() {
     one(&irc.lines(other), mark);
     assert!(irc.lines(deaf).is_empty());
     one(&irc.ask(conn, "MARKREAD #our-club/general"), mark);
+    let back = "MARKREAD #our-club/general timestamp=2026-09-21T14:13:21.000Z";
+    one(&irc.ask(conn, back), mark);
+    assert_eq!(irc.node.read[&GENERAL], ids[1], "it never goes back");
     one(&irc.ask(conn, "MARKREAD Ben-Ash"), "MARKREAD Ben-Ash *");
     one(
         &irc.ask(conn, "MARKREAD #our-club/general now"),

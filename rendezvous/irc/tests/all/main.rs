@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod bound;
 mod caps;
 mod fake;
 mod history;

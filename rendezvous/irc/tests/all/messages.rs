@@ -400,7 +400,7 @@ fn refusals_name_the_target_and_the_reason() {
     ] {
         one(&irc.ask(conn, line), number);
     }
-    let many = vec!["Ben-Ash"; 9].join(",");
+    let many = ["Ben-Ash"; 9].join(",");
     one(&irc.ask(conn, &format!("PRIVMSG {many} :x")), " 407 ");
 }
 
@@ -484,4 +484,18 @@ fn a_reply_names_the_other_only_to_clients_without_tags() {
     irc.turn();
     none(&irc.lines(tags), "Ana: answer");
     one(&irc.lines(plain), ":Ana: answer");
+}
+
+#[test]
+fn who_was_too_slow_is_told_that_something_is_missing() {
+    let mut irc = Irc::new();
+    let (new, old) = (irc.in_general("standard-replies"), irc.in_general(""));
+    irc.lines(new);
+    irc.lines(old);
+    irc.node
+        .events
+        .push_back(alloquy_api::Event::Lagged { count: 7 });
+    irc.turn();
+    one(&irc.lines(new), "NOTE * LAGGED :7 events");
+    one(&irc.lines(old), "NOTICE Ana :* LAGGED: 7 events");
 }

@@ -38,7 +38,7 @@ impl Server {
         };
         match world.room(channel) {
             Some(room) if room.is_channel() => session.joined.contains(&channel),
-            Some(_) => true,
+            Some(room) => self.shows(conn, room),
             None => false,
         }
     }

@@ -63,6 +63,10 @@ impl Server {
             Pending::ReadUpTo(conn, channel) => {
                 self.mark_read(conn, channel, messages(&result).first())
             }
+            Pending::Advance(conn, channel, message, time) => {
+                let marked = messages(&result).first().map(|message| message.time);
+                self.advance(conn, channel, (message, time), marked);
+            }
             Pending::Newest(conn, channel) => {
                 let time = messages(&result).last().map(|message| message.time);
                 self.target_found(conn, channel, time);
