@@ -22,5 +22,5 @@ pub use account::{Account, AppNumber, AppPassword, Number, Scope};
 pub use attempts::Source;
 pub use directory::{Begun, Directory, LoggedIn, Refused, RestoreError};
 pub use name::{Name, NameError};
-pub use scram::{Exchange, ScramError};
+pub use scram::{Exchange, NONCE_BYTES, ScramError};
 pub use secret::{Kept, PasswordError};

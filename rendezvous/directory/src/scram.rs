@@ -40,7 +40,7 @@ pub struct Exchange {
 }
 
 /// Random bytes of the server's part of a nonce.
-const NONCE_BYTES: usize = 18;
+pub const NONCE_BYTES: usize = 18;
 
 struct First<'a> {
     header: &'a str,

@@ -36,6 +36,8 @@ caps! {
     Batch = "batch",
     /// Changes of this list; implied by version 302.
     CapNotify = "cap-notify",
+    /// Making an account.
+    AccountRegistration = "draft/account-registration",
     /// Reading what was said before.
     ChatHistory = "draft/chathistory",
     /// Deleting messages.

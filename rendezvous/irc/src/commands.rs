@@ -1,5 +1,6 @@
 //! Commands of clients, each to its handler.
 
+mod account;
 mod bouncer;
 mod channel;
 mod directory;
@@ -55,6 +56,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("PRIVMSG", 0),
     ("QUIT", 0),
     ("REDACT", 2),
+    ("REGISTER", 3),
     ("SETNAME", 1),
     ("TAGMSG", 1),
     ("TIME", 0),
@@ -66,6 +68,12 @@ const COMMANDS: &[(&str, usize)] = &[
     ("WHO", 0),
     ("WHOIS", 0),
     ("WHOWAS", 0),
+];
+
+/// Commands that change something of the account or for others.
+const WRITES: &[&str] = &[
+    "AWAY", "BATCH", "INVITE", "KICK", "MARKREAD", "NOTICE", "PRIVMSG", "REDACT", "SETNAME",
+    "TAGMSG", "WALLOPS",
 ];
 
 impl Server {
@@ -95,6 +103,7 @@ impl Server {
             "PING",
             "PONG",
             "QUIT",
+            "REGISTER",
             "USER",
         ];
         match early.contains(&command) {
@@ -118,6 +127,7 @@ impl Server {
                 self.server_line(conn, "PONG", &[&server, &line.params[0]]);
             }
             "QUIT" => self.end(conn, "Quit"),
+            "REGISTER" => self.register(conn, line),
             "USER" => self.user(conn, line),
             // PONG: that it came is all there is to it.
             _ => {}
@@ -125,6 +135,11 @@ impl Server {
     }
 
     fn late(&mut self, conn: ConnId, line: &Line) {
+        let reads = !WRITES.contains(&line.command.as_str());
+        if !reads && self.session(conn).is_some_and(|session| session.read_only) {
+            let text = "This log-in is for reading alone";
+            return self.fail(conn, &line.command, "READ_ONLY", &[], text);
+        }
         match line.command.as_str() {
             "AWAY" => self.away(conn, line),
             "BATCH" => self.batch(conn, line),

@@ -6,6 +6,8 @@ use alloquy_ids::{MonoMs, UnixMs};
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
+use crate::bridge::{AccountOrder, Wanted};
+
 /// A connection, numbered by the shell; never used again after [`crate::Server::closed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnId(pub u64);
@@ -72,6 +74,11 @@ pub enum Credential {
         /// SHA-256 of the certificate.
         fingerprint: [u8; 32],
     },
+    /// None: a guest of a rendezvous.
+    Guest {
+        /// The nick that it asks for.
+        nick: String,
+    },
 }
 
 impl fmt::Debug for Credential {
@@ -80,6 +87,7 @@ impl fmt::Debug for Credential {
         f.write_str(match self {
             Self::Password { .. } => "Password",
             Self::Certificate { .. } => "Certificate",
+            Self::Guest { .. } => "Guest",
         })
     }
 }
@@ -91,6 +99,21 @@ pub enum Outcome {
     Granted(ClientKey),
     /// It is wrong, or the account is unknown: both look the same.
     Denied,
+    /// An exchange goes on: the server's next message.
+    Challenge(String),
+    /// An exchange has ended well: the server's last message, and the client to act through.
+    Proven(String, ClientKey),
+    /// It is right, for reading alone.
+    GrantedReading(ClientKey),
+    /// What an account asked was done: lines for its person.
+    Told(Vec<String>),
+    /// An account is not made: the code of the specification, and why.
+    Refused {
+        /// As `ACCOUNT_EXISTS`.
+        code: &'static str,
+        /// For people.
+        text: String,
+    },
 }
 
 /// What the shell does, in this order.
@@ -102,6 +125,15 @@ pub enum Output {
     Close(ConnId),
     /// Checks a credential and answers by [`crate::Server::checked`].
     Check(CheckId, Credential),
+    /// Takes the next message of a SCRAM-SHA-256 exchange, of which each connection has one at most, and answers by
+    /// [`crate::Server::checked`].
+    Scram(CheckId, Zeroizing<String>),
+    /// Makes a channel of the lobby for this client and answers by [`crate::Server::checked`] when the client sees it.
+    Open(CheckId, ClientKey, String),
+    /// Does what an account asks about itself and answers by [`crate::Server::checked`].
+    Account(CheckId, ClientKey, AccountOrder),
+    /// Makes an account and answers by [`crate::Server::checked`].
+    Register(CheckId, Wanted),
 }
 
 /// What a server is, to its clients.

@@ -14,6 +14,7 @@
 //! or channels that is not in the snapshot of the account.
 
 mod bound;
+pub mod bridge;
 pub mod caps;
 mod commands;
 pub mod io;
@@ -27,5 +28,6 @@ mod session;
 pub mod text;
 mod world;
 
+pub use bridge::{AccountOrder, Bridge, Mechanism, Registration, Wanted};
 pub use io::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings, Tls};
 pub use server::Server;

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloquy_api::Client;
 use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs};
 
+use crate::bridge::Bridge;
 use crate::io::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings};
 use crate::line::{BadLine, Line, Out};
 use crate::session::{Excess, Session, Stage};
@@ -19,6 +20,7 @@ use crate::world::World;
 #[derive(Debug)]
 pub struct Server {
     pub(crate) settings: Settings,
+    pub(crate) bridge: Option<Bridge>,
     pub(crate) sessions: BTreeMap<ConnId, Session>,
     pub(crate) worlds: BTreeMap<ClientKey, World>,
     pub(crate) now: Now,
@@ -43,6 +45,7 @@ impl Server {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
+            bridge: None,
             sessions: BTreeMap::new(),
             worlds: BTreeMap::new(),
             now: Now::default(),
@@ -56,6 +59,26 @@ impl Server {
             own: BTreeMap::new(),
             ready: BTreeSet::new(),
         }
+    }
+
+    /// The same as the face of a rendezvous.
+    #[must_use]
+    pub fn with_bridge(mut self, bridge: Bridge) -> Self {
+        self.bridge = Some(bridge);
+        self
+    }
+
+    /// Forgets a client that nobody acts through any more.
+    pub fn drop_client(&mut self, key: ClientKey) {
+        self.worlds.remove(&key);
+        self.edits.retain(|(of, _), _| *of != key);
+        self.own.remove(&key);
+    }
+
+    /// Whose credential a check is of.
+    #[must_use]
+    pub fn checked_for(&self, check: CheckId) -> Option<ConnId> {
+        self.checks.get(&check).copied()
     }
 
     /// A connection was accepted.
@@ -120,7 +143,9 @@ impl Server {
     /// has something new, and for every client after each other input.
     pub fn pump(&mut self, key: ClientKey, client: &mut dyn Client, now: Now) {
         self.now = now;
+        let lobby = self.bridge.as_ref().and_then(|bridge| bridge.lobby);
         let world = self.worlds.entry(key).or_default();
+        world.lobby = lobby;
         let changes = world.update(&client.snapshot());
         self.tell_changes(key, changes);
         while let Some(event) = client.next_event() {
@@ -130,6 +155,7 @@ impl Server {
             self.end_all(key, &reason.message);
         }
         self.welcome_all(key);
+        self.join_opened(key);
         loop {
             self.submit(key, client);
             let Some(conn) = self.ready.pop_first() else {

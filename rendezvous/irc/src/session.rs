@@ -6,6 +6,7 @@ use alloquy_ids::{ChannelId, EventId, MonoMs};
 use zeroize::Zeroizing;
 
 use crate::bound::Bound;
+use crate::bridge::Mechanism;
 use crate::caps::Caps;
 use crate::io::{CheckId, ClientKey, Now, Origin};
 use crate::limits::{
@@ -29,7 +30,10 @@ pub(crate) enum Stage {
 /// A SASL exchange.
 #[derive(Debug, Default)]
 pub(crate) struct Sasl {
+    pub(crate) mechanism: Mechanism,
     pub(crate) base64: Zeroizing<String>,
+    /// The proof was right: the client's last word is awaited.
+    pub(crate) proven: Option<ClientKey>,
 }
 
 /// A multiline message that is being sent.
@@ -59,6 +63,18 @@ pub(crate) struct Session {
     pub(crate) check: Option<CheckId>,
     /// The check is of a PASS, not of SASL.
     pub(crate) by_pass: bool,
+    /// It has no account.
+    pub(crate) guest: bool,
+    /// The account that is being made for it.
+    pub(crate) registering: Option<String>,
+    /// The room of the lobby that is being made for it, and whether it is made.
+    pub(crate) opening: Option<(String, bool)>,
+    /// It waits for what its account asked about itself.
+    pub(crate) asked_account: bool,
+    /// It was let in for reading alone.
+    pub(crate) read_only: bool,
+    /// It waits for a word of NickServ.
+    pub(crate) asked_serv: bool,
     pub(crate) failures: u32,
     pub(crate) key: Option<ClientKey>,
     pub(crate) joined: BTreeSet<ChannelId>,
@@ -113,6 +129,12 @@ impl Session {
             sasl: None,
             check: None,
             by_pass: false,
+            guest: false,
+            registering: None,
+            opening: None,
+            asked_account: false,
+            read_only: false,
+            asked_serv: false,
             failures: 0,
             key: None,
             joined: BTreeSet::new(),
@@ -199,7 +221,8 @@ impl Session {
 
     /// The next line, if it is its turn: the one before is answered, and the bucket has a token.
     pub(crate) fn next_line(&mut self, now: Now) -> Option<Result<Line, BadLine>> {
-        let held = self.waiting > 0 || self.check.is_some() || self.closing;
+        let held =
+            self.waiting > 0 || self.check.is_some() || self.opening.is_some() || self.closing;
         if held || self.stage == Stage::Welcoming || self.inbox.is_empty() {
             return None;
         }

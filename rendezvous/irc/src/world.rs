@@ -39,6 +39,8 @@ pub(crate) struct Person {
 pub(crate) struct World {
     pub(crate) snapshot: Arc<Snapshot>,
     slugs: BTreeMap<CommunityId, String>,
+    /// The community whose channels have no slash in their names.
+    pub(crate) lobby: Option<CommunityId>,
     rooms: BTreeMap<ChannelId, Room>,
     by_name: BTreeMap<String, ChannelId>,
     people: BTreeMap<AccountId, Person>,

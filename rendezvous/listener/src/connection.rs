@@ -1,5 +1,6 @@
 //! One connection: handshake, what it says to the server's task, what is written to it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use alloquy_irc::{ConnId, Origin, Tls as TlsFacts};
@@ -19,7 +20,7 @@ use crate::web;
 /// What connections tell the server's task.
 #[derive(Debug)]
 pub(crate) enum Piece {
-    Open(ConnId, Origin, Arc<Queue>),
+    Open(ConnId, Origin, (Arc<Queue>, Option<IpAddr>)),
     Bytes(ConnId, Bytes),
     Closed(ConnId),
 }
@@ -30,6 +31,7 @@ pub(crate) struct Link {
     pub(crate) conn: ConnId,
     pub(crate) pieces: mpsc::Sender<Piece>,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) address: Option<IpAddr>,
     pub(crate) figures: Arc<Figures>,
 }
 
@@ -44,7 +46,8 @@ impl Link {
 
     async fn open(&self, origin: Origin) -> bool {
         let queue = Arc::clone(&self.queue);
-        self.tell(Piece::Open(self.conn, origin, queue)).await
+        let piece = Piece::Open(self.conn, origin, (queue, self.address));
+        self.tell(piece).await
     }
 }
 

@@ -99,7 +99,7 @@ impl Kind {
 /// A door that is listened at.
 #[derive(Debug)]
 pub struct Door {
-    pub(crate) kind: Kind,
+    kind: Kind,
     address: Address,
     socket: Socket,
 }
@@ -142,6 +142,12 @@ impl Door {
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// How those who come in speak.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The next who comes in. May be dropped without loss.

@@ -10,9 +10,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_api::Client;
 use alloquy_ids::{MonoMs, UnixMs};
-use alloquy_irc::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server};
+use alloquy_irc::{
+    AccountOrder, CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server,
+    Wanted,
+};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
+use zeroize::Zeroizing;
 
 use crate::connection::{self, Link, Piece};
 use crate::doors::{Caller, Door};
@@ -25,8 +29,54 @@ use crate::tls::Tls;
 
 /// Who may log in.
 pub trait Accounts: Send + Sync + 'static {
-    /// Checks a credential. Blocking: runs on a thread of its own.
+    /// How long the check of a credential waits: whoever guesses waits longer and longer.
+    fn delay(&self, _credential: &Credential, _from: &From) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Checks a credential. Blocking, as the others are: runs on a thread of its own.
     fn check(&self, credential: Credential) -> Answer;
+
+    /// The same, for those who count guesses by where they come from.
+    fn log_in(&self, credential: Credential, _from: &From) -> Answer {
+        self.check(credential)
+    }
+
+    /// Takes the next message of the SCRAM-SHA-256 exchange of a connection.
+    fn scram(&self, _message: &str, _from: &From) -> Answer {
+        Answer::Denied
+    }
+
+    /// Makes an account.
+    fn register(&self, _wanted: &Wanted, _from: &From) -> Answer {
+        Answer::Denied
+    }
+
+    /// Does what an account asks about itself.
+    fn account(&self, _key: ClientKey, _order: AccountOrder) -> Answer {
+        Answer::Denied
+    }
+
+    /// Makes a channel of the lobby for a client, and returns when that sees it.
+    fn open(&self, _key: ClientKey, _name: &str) -> Answer {
+        Answer::Denied
+    }
+
+    /// A connection has ended. The client that was its alone, if there is one, is dropped.
+    fn gone(&self, _conn: ConnId) -> Option<ClientKey> {
+        None
+    }
+}
+
+/// Where somebody comes from who logs in.
+#[derive(Clone, Copy, Debug)]
+pub struct From {
+    /// The connection.
+    pub conn: ConnId,
+    /// Its household, as a keyed hash.
+    pub cloak: u64,
+    /// Its address; `None`: a Unix socket. For the log of wrong log-ins alone.
+    pub address: Option<IpAddr>,
 }
 
 /// What a check of a credential gave.
@@ -35,6 +85,16 @@ pub enum Answer {
     Granted(ClientKey, Option<BoxedClient>),
     /// It is wrong, or the account is unknown.
     Denied,
+    /// An exchange goes on.
+    Challenge(String),
+    /// An exchange has ended well: the last message, and what [`Self::Granted`] holds.
+    Proven(String, ClientKey, Option<BoxedClient>),
+    /// The same as [`Self::Granted`], for reading alone.
+    Reading(ClientKey, Option<BoxedClient>),
+    /// What an account asked was done: lines for its person.
+    Told(Vec<String>),
+    /// It is not made: a code, and why.
+    Refused(&'static str, String),
 }
 
 /// A client of a node.
@@ -45,6 +105,11 @@ impl fmt::Debug for Answer {
         match self {
             Self::Granted(key, _) => f.debug_tuple("Granted").field(key).finish(),
             Self::Denied => f.write_str("Denied"),
+            Self::Challenge(_) => f.write_str("Challenge"),
+            Self::Proven(_, key, _) => f.debug_tuple("Proven").field(key).finish(),
+            Self::Reading(key, _) => f.debug_tuple("Reading").field(key).finish(),
+            Self::Told(_) => f.write_str("Told"),
+            Self::Refused(code, _) => f.debug_tuple("Refused").field(code).finish(),
         }
     }
 }
@@ -193,12 +258,13 @@ impl Shared {
             conn: ConnId(self.next.fetch_add(1, Ordering::Relaxed)),
             pieces: self.pieces.clone(),
             queue: Arc::new(Queue::default()),
+            address,
             figures: Arc::clone(&self.figures),
         };
         let tls = self.tls.clone();
         connections.spawn(connection::serve(
             caller,
-            door.kind,
+            door.kind(),
             tls,
             (link, origin, place),
         ));
@@ -217,6 +283,8 @@ fn millis(time: Duration) -> u64 {
 /// A connection as the server's task holds it.
 struct Line {
     queue: Arc<Queue>,
+    cloak: u64,
+    address: Option<IpAddr>,
     /// What this turn gave, in one piece.
     turn: Vec<u8>,
 }
@@ -228,7 +296,7 @@ struct Turns {
     /// Connections that this turn gave something.
     dirty: BTreeSet<ConnId>,
     accounts: Arc<dyn Accounts>,
-    checked: mpsc::UnboundedSender<(CheckId, Answer)>,
+    checked: mpsc::UnboundedSender<Answered>,
     room: Arc<Semaphore>,
     bell: Bell,
     figures: Arc<Figures>,
@@ -247,7 +315,7 @@ impl Turns {
     async fn run(
         mut self,
         mut inbound: mpsc::Receiver<Piece>,
-        mut checks: mpsc::UnboundedReceiver<(CheckId, Answer)>,
+        mut checks: mpsc::UnboundedReceiver<Answered>,
     ) {
         let heard = Arc::clone(&self.bell.heard);
         loop {
@@ -263,7 +331,7 @@ impl Turns {
                         taken += 1;
                     }
                 }
-                Some((check, answer)) = checks.recv() => self.checked(check, answer),
+                Some(answered) = checks.recv() => self.checked(answered),
                 () = heard.notified() => {}
                 () = until(due) => {}
             }
@@ -274,9 +342,14 @@ impl Turns {
     fn take(&mut self, piece: Piece) {
         let now = self.now();
         match piece {
-            Piece::Open(conn, origin, queue) => {
-                let turn = Vec::new();
-                self.lines.insert(conn, Line { queue, turn });
+            Piece::Open(conn, origin, (queue, address)) => {
+                let line = Line {
+                    queue,
+                    cloak: origin.cloak,
+                    address,
+                    turn: Vec::new(),
+                };
+                self.lines.insert(conn, line);
                 self.server.open(conn, origin, now);
             }
             Piece::Bytes(conn, bytes) => {
@@ -295,21 +368,41 @@ impl Turns {
         }
     }
 
-    fn checked(&mut self, check: CheckId, answer: Answer) {
+    fn checked(&mut self, (check, conn, answer): Answered) {
         let now = self.now();
         let outcome = match answer {
             Answer::Granted(key, client) => {
-                if let Some(client) = client {
-                    self.clients.insert(key, client);
-                }
+                self.clients.extend(client.map(|client| (key, client)));
                 Outcome::Granted(key)
             }
             Answer::Denied => {
                 self.figures.denied.add(1);
                 Outcome::Denied
             }
+            Answer::Challenge(message) => Outcome::Challenge(message),
+            Answer::Proven(message, key, client) => {
+                self.clients.extend(client.map(|client| (key, client)));
+                Outcome::Proven(message, key)
+            }
+            Answer::Reading(key, client) => {
+                self.clients.extend(client.map(|client| (key, client)));
+                Outcome::GrantedReading(key)
+            }
+            Answer::Told(lines) => Outcome::Told(lines),
+            Answer::Refused(code, text) => Outcome::Refused { code, text },
         };
         self.server.checked(check, outcome, now);
+        if !self.lines.contains_key(&conn) {
+            // It ended while its question was answered.
+            self.gone(conn);
+        }
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        if let Some(key) = self.accounts.gone(conn) {
+            self.clients.remove(&key);
+            self.server.drop_client(key);
+        }
     }
 
     /// Time, clients and outputs, after whatever was taken.
@@ -343,7 +436,16 @@ impl Turns {
                     }
                 }
                 Output::Close(conn) => self.part(conn, End::Written),
-                Output::Check(check, credential) => self.check(check, credential),
+                Output::Check(check, credential) => {
+                    self.figures.checks.add(1);
+                    self.ask(check, Question::LogIn(credential));
+                }
+                Output::Scram(check, message) => self.ask(check, Question::Scram(message)),
+                Output::Register(check, wanted) => self.ask(check, Question::Register(wanted)),
+                Output::Account(check, key, order) => {
+                    self.ask(check, Question::Account(key, order));
+                }
+                Output::Open(check, key, name) => self.ask(check, Question::Open(key, name)),
             }
         }
     }
@@ -359,6 +461,7 @@ impl Turns {
             self.lines.remove(&conn);
             let now = self.now();
             self.server.closed(conn, now);
+            self.gone(conn);
             // What its going gave others belongs to the next turn.
             self.bell.heard.notify_one();
         }
@@ -368,23 +471,54 @@ impl Turns {
         self.flush(conn);
         if let Some(line) = self.lines.remove(&conn) {
             line.queue.end(end);
+            self.gone(conn);
         }
     }
 
-    fn check(&self, check: CheckId, credential: Credential) {
-        self.figures.checks.add(1);
+    /// Has a question answered on a thread of its own.
+    fn ask(&self, check: CheckId, question: Question) {
+        let Some(conn) = self.server.checked_for(check) else {
+            return;
+        };
+        let line = self.lines.get(&conn);
+        let from = From {
+            conn,
+            cloak: line.map_or(0, |line| line.cloak),
+            address: line.and_then(|line| line.address),
+        };
         let accounts = Arc::clone(&self.accounts);
         let checked = self.checked.clone();
         let room = Arc::clone(&self.room);
         tokio::spawn(async move {
+            if let Question::LogIn(credential) = &question {
+                tokio::time::sleep(accounts.delay(credential, &from)).await;
+            }
             // The semaphore is never closed.
             let _permit = room.acquire_owned().await;
-            let answer = tokio::task::spawn_blocking(move || accounts.check(credential)).await;
-            let answer = answer.unwrap_or(Answer::Denied);
+            let answered = tokio::task::spawn_blocking(move || match question {
+                Question::LogIn(credential) => accounts.log_in(credential, &from),
+                Question::Scram(message) => accounts.scram(&message, &from),
+                Question::Register(wanted) => accounts.register(&wanted, &from),
+                Question::Account(key, order) => accounts.account(key, order),
+                Question::Open(key, name) => accounts.open(key, &name),
+            });
+            let answer = answered.await.unwrap_or(Answer::Denied);
             // Nobody waits for it when the face has ended.
-            drop(checked.send((check, answer)));
+            drop(checked.send((check, conn, answer)));
         });
     }
+}
+
+/// An answer, with the connection that it is for.
+type Answered = (CheckId, ConnId, Answer);
+
+/// What the server's task does not answer itself.
+enum Question {
+    LogIn(Credential),
+    Scram(Zeroizing<String>),
+    Register(Wanted),
+    Open(ClientKey, String),
+    Account(ClientKey, AccountOrder),
 }
 
 async fn until(due: Option<Instant>) {

@@ -116,6 +116,7 @@ impl Side {
                     }
                     Output::Close(conn) => drop(self.closed.insert(conn)),
                     Output::Check(check, _) => checks.push(check),
+                    other => panic!("only a rendezvous is asked for {other:?}"),
                 }
             }
             if checks.is_empty() && self.node.events.is_empty() {

@@ -181,6 +181,14 @@ const TABLE: &[Row] = &[
         pure: false,
     },
     Row {
+        name: "alloquy-rendezvous",
+        folder: "rendezvous",
+        ours: &[IDS, API, DIRECTORY, IRC, LISTENER, NODE],
+        heavy: &["tokio", "rusqlite", "hyper", "hyper-util"],
+        never: &["egui*", "eframe", "webrtc*", "opus"],
+        pure: false,
+    },
+    Row {
         name: "alloquy-headless",
         folder: "node/headless",
         ours: &[IDS, API, IRC, LISTENER, NODE],

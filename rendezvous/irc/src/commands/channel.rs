@@ -88,8 +88,11 @@ impl Server {
         }
     }
 
-    fn join_one(&mut self, conn: ConnId, target: &str) {
+    pub(super) fn join_one(&mut self, conn: ConnId, target: &str) {
         let Some(room) = self.room(conn, target) else {
+            if self.open_room(conn, target) {
+                return;
+            }
             let number = if target.starts_with('#') {
                 "403"
             } else {

@@ -3,6 +3,7 @@
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
+use crate::bridge::Mechanism;
 use crate::caps::{Cap, Caps};
 use crate::io::{CheckId, ClientKey, ConnId, Credential, Outcome, Output};
 use crate::isupport;
@@ -12,7 +13,7 @@ use crate::limits::{
 };
 use crate::line::Line;
 use crate::server::Server;
-use crate::session::{Sasl, Stage};
+use crate::session::Stage;
 use crate::world::World;
 
 /// Bytes of capabilities in one line of CAP: the rest of it is the server's name, the nick and a few words.
@@ -34,8 +35,9 @@ impl Server {
                     session.caps.add(Cap::CapNotify);
                 }
                 let full = session.cap_302;
-                let all = Cap::ALL.iter().map(|cap| match full {
-                    true => cap.listed(),
+                let offered = Cap::ALL.iter().filter(|cap| self.offers(**cap));
+                let all = offered.map(|cap| match full {
+                    true => self.listed(*cap),
                     false => cap.name().to_owned(),
                 });
                 let all = all.collect();
@@ -50,12 +52,16 @@ impl Server {
             "REQ" => {
                 session.negotiating |= registering;
                 let changed = requested(session.caps, &argument, session.cap_302);
-                let verb = match changed {
-                    Some(caps) => {
+                let changed = changed.filter(|caps| {
+                    let hidden = |cap: &&Cap| caps.has(**cap) && !self.offers(**cap);
+                    !Cap::ALL.iter().any(|cap| hidden(&cap))
+                });
+                let verb = match (changed, self.session_mut(conn)) {
+                    (Some(caps), Some(session)) => {
                         session.caps = caps;
                         "ACK"
                     }
-                    None => "NAK",
+                    _ => "NAK",
                 };
                 let nick = self.nick_of(conn);
                 self.server_line(conn, "CAP", &[&nick, verb, argument.trim()]);
@@ -168,11 +174,11 @@ impl Server {
             return self.numeric(conn, "906", &["SASL authentication aborted"]);
         }
         let Some(sasl) = session.sasl.as_mut() else {
-            if !given.eq_ignore_ascii_case("PLAIN") {
-                self.numeric(conn, "908", &["PLAIN", "are available SASL mechanisms"]);
+            if !self.begin_sasl(conn, &given) {
+                let all = self.mechanisms().join(",");
+                self.numeric(conn, "908", &[&all, "are available SASL mechanisms"]);
                 return self.sasl_failed(conn);
             }
-            session.sasl = Some(Sasl::default());
             return self.reply_bare(conn, "AUTHENTICATE", "+");
         };
         if given.len() > SASL_CHUNK || sasl.base64.len() + given.len() > SASL_BYTES_MAX {
@@ -186,6 +192,12 @@ impl Server {
             return;
         }
         let whole = session.sasl.take().expect("it is there just above");
+        if whole.mechanism != Mechanism::Plain {
+            if !self.sasl_message(conn, whole) {
+                self.sasl_failed(conn);
+            }
+            return;
+        }
         match plain(&whole.base64) {
             Some((account, password)) => {
                 if let Some(session) = self.session_mut(conn) {
@@ -210,14 +222,15 @@ impl Server {
     }
 
     /// Has a credential checked, later if others have failed lately.
-    fn check(&mut self, conn: ConnId, credential: Credential) {
+    pub(super) fn check(&mut self, conn: ConnId, credential: Credential) {
         self.check_last += 1;
         let check = CheckId(self.check_last);
         self.checks.insert(check, conn);
         if let Some(session) = self.session_mut(conn) {
             session.check = Some(check);
         }
-        if self.failures == 0 {
+        // A rendezvous has a directory that knows better who guesses.
+        if self.failures == 0 || self.bridge.is_some() {
             return self.output(Output::Check(check, credential));
         }
         let doubled = FAILURE_DELAY_MS << (self.failures - 1).min(8);
@@ -231,8 +244,19 @@ impl Server {
         };
         session.check = None;
         let by_pass = session.by_pass;
+        if std::mem::take(&mut session.asked_account) {
+            return self.order_of_account_ended(conn, outcome);
+        }
+        if session.opening.is_some() {
+            return self.open_ended(conn, outcome);
+        }
+        if let Some(account) = session.registering.take() {
+            self.register_ended(conn, &account, outcome);
+            return self.finish(conn);
+        }
         match outcome {
-            Outcome::Granted(key) => {
+            Outcome::Granted(key) | Outcome::GrantedReading(key) => {
+                session.read_only = matches!(outcome, Outcome::GrantedReading(_));
                 session.key = Some(*key);
                 session.pass = None;
                 self.failures = 0;
@@ -241,7 +265,14 @@ impl Server {
                     false => self.sasl_passed(conn, *key),
                 }
             }
-            Outcome::Denied => {
+            Outcome::Challenge(message) => self.challenge(conn, message, None),
+            Outcome::Proven(message, key) => self.challenge(conn, message, Some(*key)),
+            Outcome::Refused { text, .. } if session.guest => {
+                session.guest = false;
+                let nick = session.nick.take().unwrap_or_default();
+                self.numeric(conn, "433", &[&nick, text]);
+            }
+            Outcome::Denied | Outcome::Told(_) | Outcome::Refused { .. } => {
                 self.failures = self.failures.saturating_add(1);
                 match by_pass {
                     true => {
@@ -255,7 +286,11 @@ impl Server {
         self.finish(conn);
     }
 
-    fn sasl_passed(&mut self, conn: ConnId, key: ClientKey) {
+    pub(super) fn sasl_passed(&mut self, conn: ConnId, key: ClientKey) {
+        if let Some(session) = self.session_mut(conn) {
+            session.key = Some(key);
+            session.sasl = None;
+        }
         let (mask, account) = match self.worlds.get(&key).filter(|world| world.is_ready()) {
             Some(world) => (world.mask(world.me()), world.me().to_string()),
             None => ("*".to_owned(), "*".to_owned()),
@@ -295,6 +330,9 @@ impl Server {
             return;
         }
         let Some(pass) = session.pass.take() else {
+            if self.come_in_as_guest(conn) {
+                return;
+            }
             self.numeric(conn, "464", &["A password is needed: PASS, or SASL PLAIN"]);
             return self.end(conn, "No password was given");
         };

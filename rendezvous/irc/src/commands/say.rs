@@ -90,6 +90,9 @@ impl Server {
             if at == TARGETS_MAX {
                 return self.numeric(conn, "407", &[target, "Too many targets"]);
             }
+            if self.asks_nick_serv(conn, target, text) {
+                continue;
+            }
             let said = Said {
                 command,
                 target: target.to_owned(),

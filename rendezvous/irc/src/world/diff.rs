@@ -170,6 +170,9 @@ impl World {
                 |channel: &&alloquy_api::reply::ChannelView| channel.kind != ChannelKind::Category;
             for channel in community.channels.iter().filter(shown) {
                 let name = match kind {
+                    Kind::Channel if self.lobby == Some(*id) => {
+                        format!("#{}", names::channel(&channel.name))
+                    }
                     Kind::Channel => format!(
                         "#{}/{}",
                         self.slug(*id, community),

@@ -578,6 +578,7 @@ impl Irc {
                     }
                     Output::Close(conn) => self.closed.push(conn),
                     Output::Check(check, credential) => self.checks.push((check, credential)),
+                    other => panic!("an own door asks for {other:?}"),
                 }
             }
             if self.checks_at_once {

@@ -400,7 +400,7 @@ fn refusals_name_the_target_and_the_reason() {
     ] {
         one(&irc.ask(conn, line), number);
     }
-    let many = vec!["Ben-Ash"; 9].join(",");
+    let many = ["Ben-Ash"; 9].join(",");
     one(&irc.ask(conn, &format!("PRIVMSG {many} :x")), " 407 ");
 }
 

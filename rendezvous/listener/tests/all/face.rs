@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Snapshot};
-use alloquy_ids::UnixMs;
+use alloquy_ids::{AccountId, UnixMs};
 use alloquy_irc::{ClientKey, Credential, Server, Settings};
 use alloquy_irc_listener::{
     Accounts, Address, Answer, Bell, Door, Face, Figures, Kind, Pair, Range, Tls, serve,
@@ -30,7 +30,11 @@ impl Client for Quiet {
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::default()
+        Arc::new(Snapshot {
+            account: Some(AccountId([3; 32])),
+            name: "ana".to_owned(),
+            ..Snapshot::default()
+        })
     }
 
     fn ended(&self) -> Option<CommandError> {

@@ -187,6 +187,7 @@ async fn whoever_does_not_read_is_closed_and_keeps_nobody_waiting() {
         }
     }
     eventually("it was closed", || flood.is_finished()).await;
+    assert_eq!(served.figures.slow_readers.get(), 1);
     quick.write_all(b"PING after\r\n").await.unwrap();
     until(&mut quick, "after").await;
 }
