@@ -413,7 +413,7 @@ fn an_account_is_closed_after_its_name_was_typed() {
 #[test]
 fn how_far_a_new_device_is_stands_at_the_connections() {
     let mut harness = open(personal());
-    let told = "Getting history: 3 of 20 conversations";
+    let told = "Getting history: 3 of 20";
     assert!(harness.query_by_label_contains(told).is_none());
     change(&mut harness.state_mut().model, |snapshot| {
         snapshot.catching_up = Some(CatchingUpView { here: 3, of: 20 });
