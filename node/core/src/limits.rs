@@ -270,6 +270,14 @@ pub(crate) const LETTER_HOMES_MAX: usize = 2;
 pub(crate) const LETTERS_EACH_MAX: usize = DM_REQUESTS_MAX;
 /// Letters that a home node takes of one peer over one connection.
 pub(crate) const LETTERS_LEFT_MAX: u32 = 16;
+/// Letters that a home node takes of one account on one day, over however many connections: a line that breaks often
+/// brings the same one again and again.
+pub(crate) const LETTERS_DAILY_MAX: u32 = 64;
+/// Accounts whose letters a home node counts on one day: half an hour's work of one processor, a megabyte.
+pub(crate) const LETTER_WRITERS_MAX: usize = 16_384;
+/// Milliseconds by which a wall clock may part from the time that passes, and for which it must not have, before
+/// anything is deleted by it: a day, more than any time zone or correction.
+pub(crate) const CLOCK_STEADY_MS: u64 = 24 * 3600 * 1000;
 /// Milliseconds that a home node keeps a letter: 30 days, as long as the prekey that opens it is kept.
 pub(crate) const LETTER_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
 /// Milliseconds between two looks at the age of letters.

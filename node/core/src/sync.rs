@@ -193,15 +193,16 @@ impl<R: CryptoRng> Node<R> {
             Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
             Frame::Prekeys { records, .. } => {
-                self.prekeys(id, records);
-                self.ask_wraps(from, id);
+                if self.prekeys(id, records) {
+                    self.ask_wraps(from, id);
+                }
             }
             Frame::KeyRequest { prekey, epochs, .. } => {
                 self.key_request(from, account, device, id, prekey, &epochs)
             }
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
             Frame::Live(live) => self.live(from, *live),
-            Frame::Homes(homes) => self.home_addresses(*homes),
+            Frame::Homes(homes) => self.home_addresses(from, *homes),
             Frame::Ack {
                 scope,
                 incarnation,
