@@ -214,6 +214,8 @@ pub(crate) const LOOSE_ROWS_MAX: usize = 1_024;
 pub(crate) const OTHER_CARRIERS_MAX: usize = 2;
 /// Wrong ciphertexts that a member remembers home nodes to have given, of one community.
 pub(crate) const WRONG_BODIES_MAX: usize = 1_024;
+/// Of these of one home node: the others have their share.
+pub(crate) const WRONG_BODIES_EACH_MAX: usize = 256;
 /// Milliseconds between two looks at the age of what a home node keeps for a number of days.
 pub(crate) const AGES_LOOK_EVERY_MS: u64 = 3600 * 1000;
 /// Milliseconds between two tellings of a home node's state to those whom it serves.

@@ -598,7 +598,8 @@ impl<R: CryptoRng> Node<R> {
             }
             let mut lists = vec![events];
             if asked {
-                lists.extend(community.further_carriers(place, &theirs.wanted));
+                let left = CATCH_UP_BYTES_MAX.saturating_sub(bytes);
+                lists.extend(community.further_carriers(place, &theirs.wanted, left));
             }
             let packed = lists.iter();
             let packed =

@@ -13,7 +13,8 @@ use rand_core::CryptoRng;
 use super::hello::beginning;
 use super::requests::{Asked, is_work, is_worked_lately};
 use crate::limits::{
-    CONTACT_DEVICES_MAX, DM_REQUEST_BYTES_MAX, LETTER_AGAIN_MS, LETTER_BYTES_MAX, LETTER_HOMES_MAX, LETTER_KEPT_MS,
+    CONTACT_DEVICES_MAX, DM_REQUEST_BYTES_MAX, LETTER_AGAIN_MS, LETTER_BYTES_MAX, LETTER_HOMES_MAX,
+    LETTER_KEPT_MS,
 };
 use crate::node::Node;
 use crate::outbox::After;
@@ -39,7 +40,11 @@ impl<R: CryptoRng> Node<R> {
         let sent = self.people.letters.get(&(home, id));
         let done = sent.is_some_and(|sent| {
             // Who was told that it is kept knows for how long.
-            let pause = if sent.kept { LETTER_KEPT_MS } else { LETTER_AGAIN_MS };
+            let pause = if sent.kept {
+                LETTER_KEPT_MS
+            } else {
+                LETTER_AGAIN_MS
+            };
             sent.text == text && self.now.mono < sent.at.plus(pause)
         });
         if text.is_empty() || done {

@@ -89,7 +89,9 @@ impl<R: CryptoRng> Node<R> {
             return self.outbox.send(peer, &Frame::LetterAnswer(answer));
         }
         if self.home.writers.has_enough(from, self.now.wall) {
-            return tracing::debug!("an account leaves more letters than are taken of one in a day");
+            return tracing::debug!(
+                "an account leaves more letters than are taken of one in a day"
+            );
         }
         let shown = match IdentityLog::verify_by(&letter.chain, &*self.me.signatures) {
             Ok(shown) => shown,

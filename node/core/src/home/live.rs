@@ -107,7 +107,11 @@ impl<R: CryptoRng> Node<R> {
             Some(true) => {
                 // Only what is new goes on: one event over several ciphertexts would circle among home nodes for ever.
                 let lacking = |event: &&VerifiedEvent| !community.holds(event);
-                let new: Vec<_> = events.iter().filter(lacking).map(VerifiedEvent::id).collect();
+                let new: Vec<_> = events
+                    .iter()
+                    .filter(lacking)
+                    .map(VerifiedEvent::id)
+                    .collect();
                 self.take_live(id, from, events);
                 self.pass_on(from, id, &new);
             }
