@@ -112,6 +112,8 @@ pub(crate) struct Community {
     pub(crate) next_row: u64,
     pub(crate) row_of: BTreeMap<EventId, u64>,
     pub(crate) rows: BTreeMap<u64, Vec<EventId>>,
+    /// Further rows that list an event: what came first, before another body or a signature.
+    pub(crate) older_rows: BTreeMap<EventId, BTreeSet<u64>>,
     /// Events whose past is not here.
     pub(crate) waiting: Waiting,
     /// Those of them that wait for the time that they claim.
@@ -203,6 +205,7 @@ impl Community {
             next_row: 0,
             row_of: BTreeMap::new(),
             rows: BTreeMap::new(),
+            older_rows: BTreeMap::new(),
             waiting: Waiting::default(),
             held_back: BTreeSet::new(),
             held: BTreeMap::new(),
@@ -546,7 +549,11 @@ impl Community {
     /// Notes a row of events that is in the store.
     pub(crate) fn note_row(&mut self, row: u64, ids: Vec<EventId>) {
         for id in &ids {
-            self.row_of.insert(*id, row);
+            let before = self.row_of.insert(*id, row);
+            let stays = |before: &u64| *before != row && self.rows.contains_key(before);
+            if let Some(before) = before.filter(stays) {
+                self.older_rows.entry(*id).or_default().insert(before);
+            }
         }
         self.rows.insert(row, ids);
         self.next_row = self.next_row.max(row + 1);

@@ -662,9 +662,9 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Current prekeys of devices: the highest counter wins.
-    pub(crate) fn prekeys(&mut self, id: CommunityId, records: Vec<PrekeyRecord>) {
+    pub(crate) fn prekeys(&mut self, id: CommunityId, records: Vec<PrekeyRecord>) -> bool {
         let Some(community) = self.communities.get_mut(&id) else {
-            return;
+            return false;
         };
         let known: BTreeSet<DeviceId> = community
             .devices
@@ -693,9 +693,11 @@ impl<R: CryptoRng> Node<R> {
         if !writes.is_empty() {
             self.outbox.store(writes, After::Nothing);
         }
+        let any = !newer_of.is_empty();
         for device in newer_of {
             self.wrap_for_own_device(id, device);
         }
+        any
     }
 
     /// Bytes of a list of wraps, as stored.

@@ -50,6 +50,10 @@ pub(crate) struct Home {
     pub(crate) letters: BTreeMap<(AccountId, AccountId), LetterRecord>,
     /// How many letters connected peers have left.
     pub(crate) left: BTreeMap<NetworkKey, u32>,
+    /// How many letters accounts have left today.
+    pub(crate) writers: letters::Writers,
+    /// Whether the wall clock goes steadily.
+    pub(crate) clock: letters::SteadyClock,
 }
 
 impl Community {
@@ -197,13 +201,14 @@ impl<R: CryptoRng> Node<R> {
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
             Frame::Newest { ranges, .. } => self.newest_came(from, id, &ranges),
             Frame::Prekeys { records, .. } => {
-                self.prekeys(id, records);
-                self.ask_wraps(from, id);
+                if self.prekeys(id, records) {
+                    self.ask_wraps(from, id);
+                }
             }
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
             Frame::Live(live) => self.live(from, *live),
             Frame::WrapRequest(request) => self.wrap_request(from, &request),
-            Frame::Homes(homes) => self.home_addresses(*homes),
+            Frame::Homes(homes) => self.home_addresses(from, *homes),
             Frame::Ack {
                 scope,
                 incarnation,

@@ -347,6 +347,7 @@ impl<R: CryptoRng> Node<R> {
         let mut rows = BTreeSet::new();
         for event in ids {
             rows.extend(community.row_of.get(event).copied());
+            rows.extend(community.older_rows.get(event).into_iter().flatten());
         }
         let mut writes = community.forget_further(ids);
         for row in rows {

@@ -214,6 +214,8 @@ pub(crate) const LOOSE_ROWS_MAX: usize = 1_024;
 pub(crate) const OTHER_CARRIERS_MAX: usize = 2;
 /// Wrong ciphertexts that a member remembers home nodes to have given, of one community.
 pub(crate) const WRONG_BODIES_MAX: usize = 1_024;
+/// Of these of one home node: the others have their share.
+pub(crate) const WRONG_BODIES_EACH_MAX: usize = 256;
 /// Milliseconds between two looks at the age of what a home node keeps for a number of days.
 pub(crate) const AGES_LOOK_EVERY_MS: u64 = 3600 * 1000;
 /// Milliseconds between two tellings of a home node's state to those whom it serves.
@@ -270,6 +272,14 @@ pub(crate) const LETTER_HOMES_MAX: usize = 2;
 pub(crate) const LETTERS_EACH_MAX: usize = DM_REQUESTS_MAX;
 /// Letters that a home node takes of one peer over one connection.
 pub(crate) const LETTERS_LEFT_MAX: u32 = 16;
+/// Letters that a home node takes of one account on one day, over however many connections: a line that breaks often
+/// brings the same one again and again.
+pub(crate) const LETTERS_DAILY_MAX: u32 = 64;
+/// Accounts whose letters a home node counts on one day: half an hour's work of one processor, a megabyte.
+pub(crate) const LETTER_WRITERS_MAX: usize = 16_384;
+/// Milliseconds by which a wall clock may part from the time that passes, and for which it must not have, before
+/// anything is deleted by it: a day, more than any time zone or correction.
+pub(crate) const CLOCK_STEADY_MS: u64 = 24 * 3600 * 1000;
 /// Milliseconds that a home node keeps a letter: 30 days, as long as the prekey that opens it is kept.
 pub(crate) const LETTER_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
 /// Milliseconds between two looks at the age of letters.

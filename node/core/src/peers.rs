@@ -91,6 +91,23 @@ impl Book {
         *old = merged;
         changed
     }
+
+    /// The same with what somebody else says: it is not taken for more than what the peer itself has said, which keeps
+    /// the first half of the places.
+    fn learn_told(&mut self, key: NetworkKey, addresses: Vec<String>) -> bool {
+        let known = self.of.get(&key).cloned().unwrap_or_default();
+        let new: Vec<_> = addresses
+            .into_iter()
+            .filter(|text| !known.contains(text))
+            .collect();
+        if new.is_empty() {
+            return false;
+        }
+        let mut own = known;
+        own.truncate(ADDRESSES_MAX / 2);
+        let changed = self.learn(key, new);
+        self.learn(key, own) || changed
+    }
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -238,14 +255,30 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         if self.book.learn(key, addresses) {
-            let record = AddressesRecord(self.book.of[&key].clone());
-            self.outbox
-                .store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
-            if self.own_homes().contains_key(&key) {
-                self.tell_all_home_addresses();
-            }
+            self.addresses_learned(key);
         }
         self.keep_peers();
+    }
+
+    /// Somebody else says where a home node is reached: of own ones nobody knows better than this account.
+    pub(crate) fn told_addresses(&mut self, key: NetworkKey, addresses: Vec<String>) {
+        let own = key == self.me.network || self.own_homes().contains_key(&key);
+        if own || !self.knows_home(key) {
+            return;
+        }
+        if self.book.learn_told(key, addresses) {
+            self.addresses_learned(key);
+        }
+        self.keep_peers();
+    }
+
+    fn addresses_learned(&mut self, key: NetworkKey) {
+        let record = AddressesRecord(self.book.of[&key].clone());
+        self.outbox
+            .store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
+        if self.own_homes().contains_key(&key) {
+            self.tell_all_home_addresses();
+        }
     }
 
     /// Keeps connections to co-members whose addresses are known, and drops those that are none any more.
@@ -319,6 +352,25 @@ mod tests {
                 "/ip4/192.0.2.1/udp/1/quic-v1",
             ]
         );
+    }
+
+    #[test]
+    fn what_others_say_of_a_peer_pushes_out_nothing_that_it_said_itself() {
+        let mut book = Book::default();
+        let key = NetworkKey([1; 32]);
+        let own = ["/ip4/192.0.2.1/tcp/1", "/ip4/192.0.2.1/udp/1/quic-v1"];
+        assert!(book.learn(key, own.map(str::to_owned).to_vec()));
+        for round in 0..3 {
+            let junk = |port| format!("/ip4/203.0.113.{round}/tcp/{port}");
+            assert!(book.learn_told(key, (0..ADDRESSES_MAX).map(junk).collect()));
+            assert_eq!(book.of[&key].len(), ADDRESSES_MAX);
+            assert_eq!(book.of[&key][..2], own);
+        }
+        // What is told last has a place, so that a right one finds its way behind junk.
+        assert!(book.learn_told(key, vec!["/ip4/192.0.2.7/tcp/1".to_owned()]));
+        assert!(book.of[&key].contains(&"/ip4/192.0.2.7/tcp/1".to_owned()));
+        assert!(!book.learn_told(key, vec![own[1].to_owned()]), "known");
+        assert_eq!(book.of[&key][..2], own);
     }
 
     #[test]

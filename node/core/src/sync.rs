@@ -193,15 +193,16 @@ impl<R: CryptoRng> Node<R> {
             Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
             Frame::Prekeys { records, .. } => {
-                self.prekeys(id, records);
-                self.ask_wraps(from, id);
+                if self.prekeys(id, records) {
+                    self.ask_wraps(from, id);
+                }
             }
             Frame::KeyRequest { prekey, epochs, .. } => {
                 self.key_request(from, account, device, id, prekey, &epochs)
             }
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
             Frame::Live(live) => self.live(from, *live),
-            Frame::Homes(homes) => self.home_addresses(*homes),
+            Frame::Homes(homes) => self.home_addresses(from, *homes),
             Frame::Ack {
                 scope,
                 incarnation,
@@ -599,7 +600,8 @@ impl<R: CryptoRng> Node<R> {
             }
             let mut lists = vec![events];
             if asked {
-                lists.extend(community.further_carriers(place, &theirs.wanted));
+                let left = CATCH_UP_BYTES_MAX.saturating_sub(bytes);
+                lists.extend(community.further_carriers(place, &theirs.wanted, left));
             }
             let packed = lists.iter();
             let packed =

@@ -159,7 +159,7 @@ impl Community {
             .and_then(|place| self.dag(place)?.get(incoming.0.id()))
             .cloned();
         if let Some((place, held)) = place.zip(held) {
-            self.take_again(place, &held, incoming, batch);
+            self.take_again((place, &held), incoming, arrival, batch);
             return None;
         }
         let came = incoming.0.body().is_some();
@@ -191,9 +191,9 @@ impl Community {
     /// A held event came again: its body and its signature are taken if they were lacking.
     fn take_again(
         &mut self,
-        place: Place,
-        held: &VerifiedEvent,
+        (place, held): (Place, &VerifiedEvent),
         (event, plaintext): Incoming,
+        arrival: Arrival,
         batch: &mut Batch,
     ) {
         let id = event.id();
@@ -201,7 +201,8 @@ impl Community {
         let other_body = event.body().is_some() && event.body() != held.body();
         let mut fills = other_body && self.lacks_body(held);
         if other_body && held.body().is_some() {
-            match self.keep_further(held, &event) {
+            let by = arrival.from.unwrap_or(NetworkKey([0; 32]));
+            match self.keep_further(held, &event, by) {
                 Further::Known => {}
                 Further::Beside => batch.further.push(id),
                 Further::First => {

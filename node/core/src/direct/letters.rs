@@ -6,7 +6,7 @@
 use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::authority::direct;
 use alloquy_schema::codec::Canonical;
-use alloquy_schema::identity;
+use alloquy_schema::identity::{Identity, IdentityLog};
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
@@ -14,6 +14,7 @@ use super::hello::beginning;
 use super::requests::{Asked, is_work, is_worked_lately};
 use crate::limits::{
     CONTACT_DEVICES_MAX, DM_REQUEST_BYTES_MAX, LETTER_AGAIN_MS, LETTER_BYTES_MAX, LETTER_HOMES_MAX,
+    LETTER_KEPT_MS,
 };
 use crate::node::Node;
 use crate::outbox::After;
@@ -25,6 +26,7 @@ use crate::wire::letter::{Letter, LetterAnswer, LetterFate, LetterWords};
 pub(crate) struct Sent {
     text: String,
     at: MonoMs,
+    /// It need not go again over this connection while it would be kept.
     kept: bool,
 }
 
@@ -37,8 +39,13 @@ impl<R: CryptoRng> Node<R> {
         let text = beginning(&self.first_words(id), DM_REQUEST_BYTES_MAX);
         let sent = self.people.letters.get(&(home, id));
         let done = sent.is_some_and(|sent| {
-            let waits = self.now.mono < sent.at.plus(LETTER_AGAIN_MS);
-            sent.text == text && (sent.kept || waits)
+            // Who was told that it is kept knows for how long.
+            let pause = if sent.kept {
+                LETTER_KEPT_MS
+            } else {
+                LETTER_AGAIN_MS
+            };
+            sent.text == text && self.now.mono < sent.at.plus(pause)
         });
         if text.is_empty() || done {
             return;
@@ -63,16 +70,19 @@ impl<R: CryptoRng> Node<R> {
         let work = self.work_for(to, me);
         let (chain, prekey) = (self.me.record.chain.clone(), self.me.prekey.clone());
         let letter = Letter::unsigned(to, chain, prekey, work, sealed).signed(&self.me.key);
-        if letter.to_bytes().len() > LETTER_BYTES_MAX {
-            return tracing::warn!("the account's log is too long for a letter");
-        }
+        let bytes = letter.to_bytes().len();
         let at = self.now.mono;
-        let sent = Sent {
-            text,
-            at,
-            kept: false,
-        };
+        // One that is too long is made and told of once, not at every look.
+        let kept = bytes > LETTER_BYTES_MAX;
+        let sent = Sent { text, at, kept };
         self.people.letters.insert((home, id), sent);
+        if bytes > LETTER_BYTES_MAX {
+            return tracing::warn!(
+                "the first words to {} wait here: with the account's log a letter has {bytes} B, the limit is \
+                 {LETTER_BYTES_MAX} B",
+                to.short()
+            );
+        }
         self.outbox.send(home, &Frame::Letter(Box::new(letter)));
     }
 
@@ -129,12 +139,12 @@ impl<R: CryptoRng> Node<R> {
         if letter.to != me || !self.own_homes().contains_key(&home) {
             return;
         }
-        let identity = match identity::evaluate(&letter.chain) {
-            Ok(identity) => identity,
+        let shown = match IdentityLog::verify_by(&letter.chain, &*self.me.signatures) {
+            Ok(shown) => shown,
             Err(error) => return self.outbox.penalize(home, format!("a letter: {error}")),
         };
-        let from = identity.account;
-        if from == me || !letter.is_by(&identity) || !is_work(me, from, letter.work) {
+        let from = shown.account();
+        if from == me || !letter.is_by(shown.identity()) || !is_work(me, from, letter.work) {
             return self
                 .outbox
                 .penalize(home, "a letter that nobody wrote or worked for");
@@ -145,9 +155,13 @@ impl<R: CryptoRng> Node<R> {
             to: me,
             fate: LetterFate::Taken,
         };
-        // One that has lain too long, or whose writer is blocked, is taken and dropped.
-        if !is_worked_lately(letter.work, self.now.wall) || self.is_blocked(from) {
+        // One whose writer is blocked, or whose device is known not to act any more, is taken and dropped.
+        if self.is_blocked(from) || !self.acts_as_known(&shown, letter.prekey.device) {
             return self.outbox.send(home, &Frame::LetterAnswer(taken));
+        }
+        // This clock may be the one that is wrong: the letter stays where it is, and goes there when it is old.
+        if !is_worked_lately(letter.work, self.now.wall) {
+            return;
         }
         let words = LetterWords::open(id, &letter, &self.me.record.prekeys).unwrap_or_default();
         let known = self.is_accepted(from) || self.communities.contains_key(&id);
@@ -156,7 +170,7 @@ impl<R: CryptoRng> Node<R> {
             if let Err(error) = self.hold_direct(from, &letter.chain, prekeys, UnixMs(0)) {
                 return tracing::warn!(?error, "a conversation that was brought can not be taken");
             }
-            self.learn_homes(&words.homes);
+            self.learn_homes(shown.identity(), &words.homes);
         } else {
             let asked = Asked {
                 name: words.name,
@@ -184,11 +198,11 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// Where home nodes of members are reached, as one of them says.
-    pub(crate) fn learn_homes(&mut self, homes: &[(NetworkKey, Vec<String>)]) {
+    /// Where home nodes of an account are reached, as it says itself: of no others.
+    pub(crate) fn learn_homes(&mut self, of: &Identity, homes: &[(NetworkKey, Vec<String>)]) {
         for (key, addresses) in homes.iter().take(CONTACT_DEVICES_MAX) {
-            if self.knows_home(*key) {
-                self.peer_addresses(*key, addresses.clone());
+            if of.homes.values().any(|home| home == key) {
+                self.told_addresses(*key, addresses.clone());
             }
         }
     }

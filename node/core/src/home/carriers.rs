@@ -13,34 +13,65 @@ use rand_core::CryptoRng;
 
 use crate::community::{Community, Place};
 use crate::io::Write;
-use crate::limits::{OTHER_CARRIERS_MAX, WRONG_BODIES_MAX};
+use crate::limits::{
+    BODIES_ASKED_MAX, CATCH_UP_BYTES_MAX, EVENT_OVERHEAD_BYTES, OTHER_CARRIERS_MAX,
+    RANGES_PER_FRAME_MAX, WRONG_BODIES_EACH_MAX, WRONG_BODIES_MAX,
+};
 use crate::node::Node;
 use crate::outbox::{After, put};
 use crate::record::Key;
 use crate::wire::Frame;
 
-/// Ciphertexts of one event beside the one that stands in its row, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct OtherCarriers(pub(crate) Vec<Vec<u8>>);
+/// A ciphertext beside the first, and the peer that gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OtherCarrier {
+    by: NetworkKey,
+    body: Vec<u8>,
+}
 
-impl Canonical for OtherCarriers {
+impl Canonical for OtherCarrier {
     fn write(&self, w: &mut Writer) {
-        w.varint(self.0.len() as u64);
-        for body in &self.0 {
-            w.bytes(body);
-        }
+        self.by.write(w);
+        w.bytes(&self.body);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let count = r.len(OTHER_CARRIERS_MAX, "other ciphertexts")?;
-        let body = |_| r.bytes(BODY_BYTES_MAX, "ciphertext").map(<[u8]>::to_vec);
-        Ok(Self((0..count).map(body).collect::<Result<_, _>>()?))
+        Ok(Self {
+            by: NetworkKey::read(r)?,
+            body: r.bytes(BODY_BYTES_MAX, "ciphertext")?.to_vec(),
+        })
+    }
+}
+
+/// Ciphertexts of one event beside the one that stands in its row, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OtherCarriers(Vec<OtherCarrier>);
+
+impl Canonical for OtherCarriers {
+    fn write(&self, w: &mut Writer) {
+        w.list(&self.0);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self(r.list(OTHER_CARRIERS_MAX, "other ciphertexts")?))
     }
 }
 
 impl OtherCarriers {
     pub(super) fn size(&self) -> u64 {
-        self.0.iter().map(|body| body.len() as u64).sum()
+        self.0.iter().map(|other| other.body.len() as u64).sum()
+    }
+
+    /// One more. Where there is no room it takes the place of what the same peer gave, so that nobody pushes out by
+    /// many what others gave; else that of the oldest.
+    fn add(&mut self, by: NetworkKey, body: &[u8]) {
+        self.0.retain(|other| other.body != body);
+        if self.0.len() >= OTHER_CARRIERS_MAX {
+            let own = self.0.iter().position(|other| other.by == by);
+            self.0.remove(own.unwrap_or(0));
+        }
+        let body = body.to_vec();
+        self.0.push(OtherCarrier { by, body });
     }
 }
 
@@ -55,26 +86,37 @@ pub(crate) enum Further {
     First,
 }
 
+/// About how many bytes an event takes in a range.
+fn carried(event: &VerifiedEvent) -> usize {
+    event.body().map_or(0, <[u8]>::len) + EVENT_OVERHEAD_BYTES
+}
+
 impl Community {
-    /// A further ciphertext of an event that is held blind with another one.
-    pub(crate) fn keep_further(&mut self, held: &VerifiedEvent, came: &VerifiedEvent) -> Further {
+    /// A further ciphertext of an event that is held blind with another one, given by a peer.
+    pub(crate) fn keep_further(
+        &mut self,
+        held: &VerifiedEvent,
+        came: &VerifiedEvent,
+        by: NetworkKey,
+    ) -> Further {
         let (Some(blind), Some(first), Some(body)) = (&mut self.blind, held.body(), came.body())
         else {
             return Further::Known;
         };
         let id = held.id();
-        let known = |others: &OtherCarriers| others.0.iter().any(|other| other == body);
+        let known = |others: &OtherCarriers| others.0.iter().any(|other| other.body == body);
         let is_beside = blind.others.get(&id).is_some_and(known);
         let takes_place = came.is_signed_as_held() && !held.is_signed_as_held();
         if held.header().kind != Kind::Sealed || first == body || (is_beside && !takes_place) {
             return Further::Known;
         }
         let mut others = blind.others.get(&id).cloned().unwrap_or_default();
-        others.0.retain(|other| other != body);
-        let beside = if takes_place { first } else { body };
-        others.0.push(beside.to_vec());
-        if others.0.len() > OTHER_CARRIERS_MAX {
-            others.0.remove(0);
+        if takes_place {
+            others.0.retain(|other| other.body != body);
+            // Who gave the one that stood first is not known any more.
+            others.add(NetworkKey([0; 32]), first);
+        } else {
+            others.add(by, body);
         }
         blind.note_others(id, Some(others));
         if takes_place {
@@ -91,34 +133,39 @@ impl Community {
             .as_ref()
             .and_then(|blind| blind.others.get(&event.id()));
         let mut others = others.into_iter().flat_map(|others| &others.0);
-        others.any(|other| event.body() == Some(other.as_slice()))
+        others.any(|other| event.body() == Some(other.body.as_slice()))
     }
 
-    /// The named events with each further ciphertext, each with those that prove it.
+    /// The named events with each further ciphertext, each with those that prove it: at most so many bytes of them,
+    /// and one more.
     pub(crate) fn further_carriers(
         &self,
         place: Place,
         named: &[EventId],
+        bytes_max: usize,
     ) -> Vec<Vec<VerifiedEvent>> {
         let Some(blind) = &self.blind else {
             return Vec::new();
         };
         let mut lists = Vec::new();
-        for id in named {
-            let others = blind
-                .others
-                .get(id)
-                .into_iter()
-                .flat_map(|others| &others.0);
-            for body in others {
-                let mut run = Vec::new();
-                self.add_named(place, &[*id], &mut run);
-                let at = run.iter_mut().find(|event| event.id() == *id);
-                if let Some(event) = at
-                    && let Some(other) = event.with_ciphertext(body.clone())
-                {
-                    *event = other;
-                    lists.push(run);
+        let mut bytes = 0;
+        for id in named.iter().take(BODIES_ASKED_MAX) {
+            let Some(others) = blind.others.get(id) else {
+                continue;
+            };
+            let mut run = Vec::new();
+            self.add_named(place, &[*id], &mut run);
+            let Some(at) = run.iter().position(|event| event.id() == *id) else {
+                continue;
+            };
+            for other in &others.0 {
+                if bytes >= bytes_max {
+                    return lists;
+                }
+                if let Some(event) = run[at].with_ciphertext(other.body.clone()) {
+                    run[at] = event;
+                    bytes += run.iter().map(carried).sum::<usize>();
+                    lists.push(run.clone());
                 }
             }
         }
@@ -173,14 +220,18 @@ impl<R: CryptoRng> Node<R> {
         if community.blind.is_some() || !community.is_home(from) {
             return;
         }
+        let of = community.wrong_at.iter();
+        let mut noted = of.filter(|(home, _)| *home == from).count();
         for event in wrong {
-            if community.wrong_at.len() < WRONG_BODIES_MAX {
-                community.wrong_at.insert((from, *event));
+            let room = noted < WRONG_BODIES_EACH_MAX;
+            if room && community.wrong_at.len() < WRONG_BODIES_MAX {
+                noted += usize::from(community.wrong_at.insert((from, *event)));
             }
         }
     }
 
-    /// Gives a home node the right bodies of events of which it has given wrong ones.
+    /// Gives a home node the right bodies of events of which it has given wrong ones: as many as one answer holds, the
+    /// rest when both copies are compared again.
     pub(crate) fn give_right_bodies(&mut self, to: NetworkKey, id: CommunityId) {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
@@ -195,7 +246,11 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         let mut ranges = Vec::new();
+        let mut bytes = 0;
         for event in named {
+            if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
+                break;
+            }
             let Some((place, held)) = community.find(event) else {
                 continue;
             };
@@ -206,7 +261,11 @@ impl<R: CryptoRng> Node<R> {
             let mut run = Vec::new();
             community.add_named(place, &[event], &mut run);
             let packed = community.pack_blind(scope, &run);
-            ranges.extend(packed.iter().map(Canonical::to_bytes));
+            for range in packed {
+                let range = range.to_bytes();
+                bytes += range.len();
+                ranges.push(range);
+            }
             community.wrong_at.remove(&(to, event));
         }
         for range in ranges {

@@ -105,16 +105,23 @@ impl<R: CryptoRng> Node<R> {
         }
         match self.known_authors(id, &events) {
             Some(true) => {
-                let ids: Vec<_> = events.iter().map(VerifiedEvent::id).collect();
+                // Only what is new goes on: one event over several ciphertexts would circle among home nodes for ever.
+                let lacking = |event: &&VerifiedEvent| !community.holds(event);
+                let new: Vec<_> = events
+                    .iter()
+                    .filter(lacking)
+                    .map(VerifiedEvent::id)
+                    .collect();
                 self.take_live(id, from, events);
-                self.pass_on(from, id, &ids);
+                self.pass_on(from, id, &new);
             }
             Some(false) => {}
             None => self.ask_for(id, &[Place::Authority], from),
         }
     }
 
-    /// A home node passes new events on to connected members who may view them, and to their home nodes.
+    /// A home node passes new events on to connected members who may view them, and to their home nodes: those of them
+    /// that it has taken.
     fn pass_on(&mut self, from: NetworkKey, id: CommunityId, events: &[EventId]) {
         if !self.holds_blind(id) {
             return;
@@ -134,6 +141,13 @@ impl<R: CryptoRng> Node<R> {
 }
 
 impl crate::community::Community {
+    /// Whether an event is held, with whatever body.
+    fn holds(&self, event: &VerifiedEvent) -> bool {
+        let place = self.place(event.header().scope, event.id());
+        let dag = place.and_then(|place| self.dag(place));
+        dag.is_some_and(|dag| dag.contains(event.id()))
+    }
+
     /// Whether an event is held with this body and signature.
     fn holds_whole(&self, event: &VerifiedEvent) -> bool {
         let place = self.place(event.header().scope, event.id());

@@ -189,18 +189,26 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// A member says where home nodes are reached. A false address leads to nobody with the right key.
-    pub(crate) fn home_addresses(&mut self, told: HomeAddresses) {
+    /// A member says where home nodes are reached. A false address leads to nobody with the right key; of own home
+    /// nodes only own devices and they themselves are believed.
+    pub(crate) fn home_addresses(&mut self, from: NetworkKey, told: HomeAddresses) {
         let Some(community) = self.communities.get(&told.community) else {
             return;
         };
+        let me = self.me.account();
+        let own = community.member_of(from);
+        let own = own.is_some_and(|(account, _)| account == me);
         let known: Vec<_> = told
             .of
             .into_iter()
             .filter(|(key, _)| community.is_home(*key) && *key != self.me.network)
             .collect();
         for (key, addresses) in known {
-            self.peer_addresses(key, addresses);
+            if own || key == from {
+                self.peer_addresses(key, addresses);
+            } else {
+                self.told_addresses(key, addresses);
+            }
         }
     }
 

@@ -71,13 +71,12 @@ impl Community {
                     std::iter::successors(dag.get(head.head), |event| dag.get(event.header().prev));
                 let mut run: Vec<_> = back
                     .take_while(|later| later.header().seq >= event.header().seq)
-                    .cloned()
                     .collect();
                 run.reverse();
                 if run.first().is_some_and(|first| first.id() == *id) {
                     let signed = run.iter().position(|one| one.signature().is_some());
                     run.truncate(signed.map_or(0, |at| at + 1));
-                    events.append(&mut run);
+                    events.extend(run.into_iter().cloned());
                     break;
                 }
             }

@@ -394,6 +394,30 @@ fn a_group_is_brought_by_whoever_is_left_of_the_devices_that_made_it() {
 }
 
 #[test]
+fn whoever_found_a_revoked_device_draws_its_owners_friends_into_nothing() {
+    let mut world = household();
+    world.ok(0, "send @ben \"hi\"");
+    world.ok(1, "send @ana \"ho\"");
+    world.pass(10_000);
+    world.disconnect(0, 2);
+    world.disconnect(1, 2);
+    let phone = device(&world, 2);
+    world.ok(0, &format!("device revoke {phone}"));
+    world.pass(10_000);
+    world.disconnect(0, 1);
+    // It has not heard of that, shows a log without its end, and signs the addition itself.
+    let channel = world.word(2, "group create heist ben", "channel");
+    world.ok(2, &format!("send {channel} \"come in\""));
+    world.connect(1, 2);
+    world.pass(10_000);
+    let shown = world.snapshot(1);
+    let group = shown.directs.iter().find(|one| one.name == "heist");
+    assert!(group.is_none(), "he is asked first");
+    assert_eq!(shown.dm_requests.len(), 1);
+    assert!(shown.dm_requests[0].group.is_some());
+}
+
+#[test]
 fn a_restored_backup_of_a_linked_device_goes_on_as_another_log() {
     let mut world = household();
     let backup = world.peers[2].records.clone();

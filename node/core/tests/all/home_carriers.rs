@@ -119,7 +119,9 @@ fn what_its_author_signed_takes_the_first_place() {
     world.pass(20_000);
     world.ok(BEN, "send club/general \"four\"");
     let four = Forger::of(&world.peers[BEN], id).last(Kind::Sealed).clone();
-    let garbage = vec![0x5a; four.body.len()];
+    // Bytes that no packing makes shorter, so that they are found again.
+    let garbage = noise(four.body.len());
+    let part = garbage[..24].to_vec();
     let event = four.clone().verify().expect("ben signed it");
     let event = event.with_ciphertext(garbage).expect("of its length");
     // Its signature does not stand for these bytes: Eve leaves it out behind a later one of his.
@@ -143,15 +145,77 @@ fn what_its_author_signed_takes_the_first_place() {
             .contains(&"four".to_owned())
     );
     assert_eq!(further(&world).len(), 1);
+    assert!(on_disk(&world, &part));
+    // A deletion takes it out of every row, the one that brought it too.
+    world.connect(BEN, HOME);
+    world.ok(BEN, &format!("delete {}", four.header.id()));
+    world.pass(5_000);
+    assert!(!on_disk(&world, &part) && !on_disk(&world, &four.body[..24]));
+}
+
+/// Bytes without any order.
+fn noise(count: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
+/// Whether the home node has these bytes in any record.
+fn on_disk(world: &World, part: &[u8]) -> bool {
+    let mut records = world.peers[HOME].records.values();
+    records.any(|value| value.windows(part.len()).any(|bytes| bytes == part))
+}
+
+/// A frame of the three in which the second has a body that no packing makes shorter.
+fn noisy(world: &World, id: CommunityId, said: &[SignedEvent]) -> (Packet, Vec<u8>) {
+    let forger = Forger::of(&world.peers[BEN], id);
+    let mut events: Vec<VerifiedEvent> = said
+        .iter()
+        .map(|event| event.clone().verify().expect("ben signed it"))
+        .collect();
+    let body = noise(said[1].body.len());
+    events[1] = events[1]
+        .with_ciphertext(body.clone())
+        .expect("of its length");
+    (forger.ranges(said[1].header.scope, &events), body)
+}
+
+#[test]
+fn who_gives_many_pushes_out_nothing_that_others_gave() {
+    let (mut world, id, said) = unheard();
+    let junk = |world: &World, body| carried(world, id, &said, Some(body));
+    let packet = junk(&world, 0x50);
+    give(&mut world, EVE, packet);
+    // Ana carries the right one, in a range where it has no signature of its own.
+    world.connect(ANA, HOME);
+    let packet = carried(&world, id, &said, None);
+    give(&mut world, ANA, packet);
+    world.disconnect(ANA, HOME);
+    for body in 0x51..0x58 {
+        let packet = junk(&world, body);
+        give(&mut world, EVE, packet);
+    }
+    world.restart(HOME, 1);
+    world.connect(ANA, HOME);
+    world.pass(20_000);
+    assert_eq!(world.texts(ANA, "club/general"), SAID);
 }
 
 #[test]
 fn three_are_kept_at_most_and_a_deletion_takes_them_all() {
     let (mut world, id, said) = unheard();
+    let (packet, garbage) = noisy(&world, id, &said);
+    give(&mut world, EVE, packet);
     for body in 0x50..0x60 {
         let packet = carried(&world, id, &said, Some(body));
         give(&mut world, EVE, packet);
     }
+    assert!(on_disk(&world, &garbage[..24]));
     let kept = further(&world);
     assert_eq!(kept.len(), 1);
     assert!(kept[0].len() <= 2 * (said[1].body.len() + 2) + 1);
@@ -167,8 +231,7 @@ fn three_are_kept_at_most_and_a_deletion_takes_them_all() {
     world.ok(BEN, &format!("delete {message}"));
     world.pass(5_000);
     assert_eq!(further(&world), Vec::<Bytes>::new());
-    let bytes = world.peers[HOME].records.values();
-    for value in bytes {
-        assert!(!value.windows(16).any(|part| part == [0x5f; 16]));
+    for part in [&garbage[..24], &said[1].body[..24], &[0x5f; 16]] {
+        assert!(!on_disk(&world, part));
     }
 }

@@ -1,5 +1,8 @@
 //! Letters: first words to somebody who is away, left at a home node by who has nothing but a contact link.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use alloquy_api::reply::DeliveryState;
 use alloquy_api::{Event, Reply};
 use alloquy_core::{Input, StorageError};
@@ -338,4 +341,117 @@ fn every_device_of_the_addressee_is_given_the_letter() {
         assert_eq!(letters(&world), left, "{at}");
         world.disconnect(at, 2);
     }
+}
+
+/// Bytes of the letters that a home node keeps.
+fn kept(world: &World, home: usize) -> Vec<Bytes> {
+    let records = world.peers[home].records.iter();
+    let letters = records.filter(|(key, _)| key[0] == 0x31);
+    letters.map(|(_, value)| value.clone()).collect()
+}
+
+#[test]
+fn a_letter_is_handed_to_a_device_once_however_often_it_is_left() {
+    let (mut world, link) = strangers(&["ana", "ben", "home", "cem"]);
+    // Ben's device never says that it has a letter.
+    let given = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&given);
+    world.tamper = Some(Box::new(move |from, to, packet| match &packet {
+        Packet::Frame(bytes) if (from, to) == (1, 2) && bytes[1] == 33 => Vec::new(),
+        _ => {
+            let to_ben = (from, to) == (2, 1) && is_letter(&packet);
+            seen.set(seen.get() + usize::from(to_ben));
+            vec![packet]
+        }
+    }));
+    world.connect(1, 2);
+    for (writer, all) in [(0, 1), (3, 2)] {
+        world.ok(writer, &format!("contact add {link}"));
+        world.ok(writer, "send @ben \"hello\"");
+        for round in 0..6 {
+            world.connect(writer, 2);
+            world.pass(1_000);
+            world.disconnect(writer, 2);
+            assert_eq!(given.get(), all, "{writer} in round {round}");
+        }
+    }
+    assert_eq!(kept(&world, 2).len(), 2);
+    // The next day's work is heard again: of each account so many, over any number of lines.
+    leap(&mut world, 1);
+    world.connect(0, 2);
+    world.pass(1_000);
+    assert_eq!(given.get(), 3);
+}
+
+#[test]
+fn a_letter_without_work_is_refused_before_anything_else_is_looked_at() {
+    let (mut world, link) = strangers(&["ana", "ben", "home"]);
+    world.ok(0, &format!("contact add {link}"));
+    world.ok(0, "send @ben \"hello\"");
+    world.tamper = Some(Box::new(|from, to, packet| match packet {
+        // The addressee is another: neither work nor signature stand for it.
+        Packet::Frame(bytes) if (from, to) == (0, 2) && bytes.get(1) == Some(&32) => {
+            let mut bytes = bytes.to_vec();
+            bytes[2] ^= 1;
+            vec![Packet::Frame(Bytes::from(bytes))]
+        }
+        packet => vec![packet],
+    }));
+    world.connect(0, 2);
+    world.pass(1_000);
+    let faults = &world.peers[2].faults;
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("less work"), "{faults:?}");
+}
+
+#[test]
+fn a_clock_that_leaps_takes_no_letter_away() {
+    let (mut world, link) = strangers(&["ana", "ben", "home"]);
+    world.ok(0, &format!("contact add {link}"));
+    world.ok(0, "send @ben \"hello\"");
+    world.connect(0, 2);
+    world.pass(1_000);
+    world.disconnect(0, 2);
+    leap(&mut world, 2);
+    let years = 3_650 * 24 * 3_600_000;
+    // The home node's clock is wrong for hours, and Ben's when he comes.
+    world.now.wall.0 += years;
+    world.pass(3 * 3_600_000);
+    world.connect(1, 2);
+    world.pass(10_000);
+    world.disconnect(1, 2);
+    assert_eq!(requests(&mut world, 1), []);
+    world.now.wall.0 -= years;
+    world.pass(3 * 3_600_000);
+    assert_eq!(kept(&world, 2).len(), 1);
+    world.connect(1, 2);
+    world.pass(10_000);
+    assert_eq!(requests(&mut world, 1).len(), 1);
+    assert_eq!(kept(&world, 2).len(), 0);
+}
+
+#[test]
+fn a_revoked_device_replaces_no_letter_of_its_account() {
+    let (mut world, link) = strangers(&["ana", "ben", "home"]);
+    let phone = crate::devices::link(&mut world, 0);
+    world.ok(0, &format!("contact add {link}"));
+    world.ok(0, "send @ben \"hello\"");
+    world.pass(30_000);
+    assert_eq!(world.texts(phone, "@ben"), ["hello"]);
+    world.disconnect(0, phone);
+    let device = world.peers[phone].node.device();
+    world.ok(0, &format!("device revoke {device}"));
+    world.connect(0, 2);
+    world.pass(2_000);
+    world.disconnect(0, 2);
+    let real = kept(&world, 2);
+    assert_eq!(real.len(), 1);
+    // Whoever has the phone shows a log without its end, and does the next day's work.
+    leap(&mut world, 1);
+    let before = world.wire.len();
+    world.connect(phone, 2);
+    world.pass(2_000);
+    let mut sent = world.wire[before..].iter();
+    assert!(sent.any(|bytes| bytes[1] == 32), "it was left");
+    assert_eq!(kept(&world, 2), real);
 }

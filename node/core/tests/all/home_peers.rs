@@ -1,12 +1,18 @@
 //! Home nodes of different members, and of one, keep each other's copies whole.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use alloquy_api::Reply;
 use alloquy_api::reply::{DeliveryState, KeptView};
 use alloquy_core::Input;
 use alloquy_ids::CommunityId;
 
+use alloquy_schema::event::Kind;
+
+use crate::forger::Forger;
 use crate::home::pair;
-use crate::world::World;
+use crate::world::{Packet, World};
 
 /// Ana (0) and Ben (1) in a club, each with a home node of their own (2 and 3) that keeps it, all connected once.
 fn two_homes() -> (World, CommunityId) {
@@ -171,4 +177,55 @@ fn two_home_nodes_of_one_owner_stand_in_for_each_other() {
         ["only the first hears this"]
     );
     no_faults(&world);
+}
+
+#[test]
+fn one_event_over_many_ciphertexts_goes_to_each_home_node_once() {
+    const EVE: usize = 1;
+    /// More are dropped, so that the test ends also where they never would.
+    const FRAMES_MAX: usize = 1_000;
+    let homes = 2..6;
+    let (mut world, id) = World::club(&["ana", "eve"]);
+    for home in homes.clone() {
+        world.found(&format!("home {home}"));
+        pair(&mut world, 0, home);
+    }
+    world.ok(0, "home store club on");
+    for home in homes.clone() {
+        world.connect(EVE, home);
+        for other in home + 1..homes.end {
+            world.connect(home, other);
+        }
+    }
+    world.pass(60_000);
+    world.ok(EVE, "send club/general \"before\"");
+    world.pass(20_000);
+    for home in homes.clone() {
+        assert!(kept(&mut world, home, id).events > 5, "{home}");
+        world.disconnect(0, home);
+    }
+    world.disconnect(0, EVE);
+    let frames = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&frames);
+    world.tamper = Some(Box::new(move |from, to, packet| {
+        let between = from > EVE && to > EVE;
+        let live = matches!(&packet, Packet::Frame(bytes) if bytes[1] == 16);
+        if between && live {
+            seen.set(seen.get() + 1);
+            if seen.get() > FRAMES_MAX {
+                return Vec::new();
+            }
+        }
+        vec![packet]
+    }));
+    let forger = Forger::of(&world.peers[EVE], id);
+    let next = forger.next(forger.last(Kind::Sealed), "said in four ways");
+    for (home, byte) in homes.clone().zip(0x50..) {
+        let packet = forger.live(&forger.over(&next, byte));
+        world.arrive(EVE, home, packet);
+    }
+    world.settle();
+    // Each of the four gives the one that it was given first to the three others, and nothing more.
+    assert!(frames.get() >= 3, "{}", frames.get());
+    assert!(frames.get() <= 12, "{} frames", frames.get());
 }

@@ -4,6 +4,7 @@ use alloquy_api::command::AccountRef;
 use alloquy_api::{CommandError, ErrorCode, PersonalCommand, Reply};
 use alloquy_ids::{AccountId, CommunityId, UnixMs};
 use alloquy_schema::authority::direct;
+use alloquy_schema::identity;
 use rand_core::CryptoRng;
 
 use crate::command::{Outcome, error};
@@ -150,7 +151,9 @@ impl<R: CryptoRng> Node<R> {
         let reply = match request.group {
             None => {
                 let id = self.hold_direct(account, &chain, prekeys, UnixMs(0))?;
-                self.learn_homes(&request.homes);
+                if let Ok(identity) = identity::evaluate(&request.chain) {
+                    self.learn_homes(&identity, &request.homes);
+                }
                 self.greet(request.from, id);
                 self.answers_later(id);
                 opened(id)
