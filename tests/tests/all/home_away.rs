@@ -66,6 +66,14 @@ fn who_has_a_contact_link_alone_writes_to_somebody_who_is_away() {
     ben.line("dm accept ana");
     ben.line("send @ana \"come in\"");
     held(&ben, "@ana");
+    eventually(
+        "the home node holds nothing alone, and lacks nothing",
+        || {
+            let kept = kept(&home.peer);
+            let whole = |part: &Value| part["alone"] == 0 && part["lag"] == 0;
+            kept.iter().all(whole).then_some(())
+        },
+    );
     ben.stop();
     ana.start();
     sees(&ana, "@ben", "come in");

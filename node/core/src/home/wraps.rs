@@ -151,6 +151,8 @@ impl<R: CryptoRng> Node<R> {
     /// Gives connected home nodes the wraps of a new epoch, for everybody whom it was made for.
     pub(crate) fn hand_out_to_homes(&mut self, id: CommunityId, epoch: EpochId) {
         for home in self.connected_homes(id) {
+            // It keeps wraps for keys that it knows: of somebody new it may not have been told.
+            self.give_new_prekeys(home, id);
             let Some(community) = self.communities.get(&id) else {
                 return;
             };
