@@ -4,18 +4,16 @@ use alloquy_sim::machine::Core;
 use alloquy_sim::soak;
 
 /// Messages of one world here.
-const MESSAGES: u64 = 600;
+const MESSAGES: u64 = 300;
 
 #[test]
 fn devices_that_come_and_go_lose_nothing_and_read_everything_once() {
-    for seed in 1..3 {
-        let outcome = soak::world(seed, MESSAGES, &Core);
-        assert!(
-            outcome.violations.is_empty() && outcome.found.is_nothing(),
-            "seed {seed}: {outcome}{:#?}",
-            outcome.violations
-        );
-        assert_eq!(outcome.readers, 6, "three devices and three members");
-        assert!(outcome.restored > 1 && outcome.cloned > 1 && outcome.void > 0);
-    }
+    let outcome = soak::world(1, MESSAGES, &Core);
+    assert!(
+        outcome.violations.is_empty() && outcome.found.is_nothing(),
+        "{outcome}{:#?}",
+        outcome.violations
+    );
+    assert_eq!(outcome.readers, 6, "three devices and three members");
+    assert!(outcome.restored > 1 && outcome.cloned > 1 && outcome.void > 0);
 }
