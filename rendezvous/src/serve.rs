@@ -10,7 +10,7 @@ use alloquy_irc::{Bridge, Server, Settings};
 use alloquy_irc_listener::{Bell, Door, DoorError, Face, Figures, Kind, Range, Tls};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::accounts::Ledger;
 use crate::config::{Config, ConfigError};
@@ -48,15 +48,16 @@ pub(crate) async fn serve(path: &Path) -> Result<(), ServeError> {
     // Before anything starts, so that a signal during the start ends it as cleanly as one later.
     let mut terminate = signal(SignalKind::terminate()).map_err(failed("SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed("SIGINT"))?;
+    let hang_up = signal(SignalKind::hangup()).map_err(failed("SIGHUP"))?;
     let config = Config::read(path)?;
     tokio::select! {
-        ended = run(path, config) => ended,
+        ended = run(path, config, hang_up) => ended,
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     }
 }
 
-async fn run(path: &Path, config: Config) -> Result<(), ServeError> {
+async fn run(path: &Path, config: Config, hang_up: Signal) -> Result<(), ServeError> {
     // Whoever connects while the node starts waits in the sockets' queues.
     let doors = doors(&config)?;
     let page = match config.metrics {
@@ -113,7 +114,7 @@ async fn run(path: &Path, config: Config) -> Result<(), ServeError> {
     say(&ready)?;
     tokio::select! {
         () = alloquy_irc_listener::serve(face, std::future::pending()) => {}
-        ended = live.follow(path, config) => ended?,
+        () = live.follow(path, config, hang_up) => {}
     }
     Ok(())
 }
@@ -188,8 +189,7 @@ struct Live {
 
 impl Live {
     /// Reads the file again at each SIGHUP. A wrong one changes nothing.
-    async fn follow(&self, path: &Path, mut config: Config) -> Result<(), ServeError> {
-        let mut hang_up = signal(SignalKind::hangup()).map_err(failed("SIGHUP"))?;
+    async fn follow(&self, path: &Path, mut config: Config, mut hang_up: Signal) {
         while hang_up.recv().await.is_some() {
             match Config::read(path) {
                 Ok(new) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alloquy_irc::{ConnId, Origin, Tls as TlsFacts};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 
 use crate::doors::{Caller, Kind};
@@ -21,7 +21,8 @@ use crate::web;
 #[derive(Debug)]
 pub(crate) enum Piece {
     Open(ConnId, Origin, (Arc<Queue>, Option<IpAddr>)),
-    Bytes(ConnId, Bytes),
+    /// Bytes, and the place that they take until they are taken.
+    Bytes(ConnId, Bytes, OwnedSemaphorePermit),
     Closed(ConnId),
 }
 
@@ -31,6 +32,8 @@ pub(crate) struct Link {
     pub(crate) conn: ConnId,
     pub(crate) pieces: mpsc::Sender<Piece>,
     pub(crate) queue: Arc<Queue>,
+    /// Bounds the pieces of this connection that wait.
+    pub(crate) places: Arc<Semaphore>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) figures: Arc<Figures>,
 }
@@ -38,10 +41,16 @@ pub(crate) struct Link {
 impl Link {
     /// Tells the server's task; `false` when it has ended.
     pub(crate) async fn tell(&self, piece: Piece) -> bool {
-        if let Piece::Bytes(_, bytes) = &piece {
-            self.figures.read_bytes.add(bytes.len() as u64);
-        }
         self.pieces.send(piece).await.is_ok()
+    }
+
+    /// Gives the server's task bytes, when those before have been taken; `false` when it has ended.
+    pub(crate) async fn give(&self, bytes: Bytes) -> bool {
+        self.figures.read_bytes.add(bytes.len() as u64);
+        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+            return false;
+        };
+        self.tell(Piece::Bytes(self.conn, bytes, place)).await
     }
 
     async fn open(&self, origin: Origin) -> bool {
@@ -111,7 +120,7 @@ where
     let Some(first) = first_bytes(&mut reader).await else {
         return;
     };
-    if !link.open(origin).await || !link.tell(Piece::Bytes(link.conn, first)).await {
+    if !link.open(origin).await || !link.give(first).await {
         return;
     }
     let ended = tokio::select! {
@@ -194,8 +203,7 @@ async fn read<S: AsyncRead>(reader: &mut ReadHalf<S>, link: &Link) {
         let Ok(count) = reader.read(&mut buffer).await else {
             return;
         };
-        let piece = Piece::Bytes(link.conn, Bytes::copy_from_slice(&buffer[..count]));
-        if count == 0 || !link.tell(piece).await {
+        if count == 0 || !link.give(Bytes::copy_from_slice(&buffer[..count])).await {
             return;
         }
     }

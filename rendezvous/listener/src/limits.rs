@@ -13,6 +13,8 @@ pub const SEND_QUEUE_BYTES_MAX: usize = 1024 * 1024;
 /// Pieces that wait for the server from all connections together, each of [`READ_BYTES`] at most: 2 MiB. Whoever
 /// sends more waits in the socket.
 pub const PIECES_MAX: usize = 1_024;
+/// Pieces of one connection that wait at once: whoever floods stands before nobody's line with more than these.
+pub const PIECES_OF_ONE_MAX: usize = 4;
 /// Pieces taken in one turn before what came of them is written: bounds the delay of the first by some ms.
 pub const TURN_PIECES_MAX: usize = 512;
 /// Connections at once. Each costs at most 32 KiB idle: 512 MiB.

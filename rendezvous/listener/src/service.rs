@@ -21,7 +21,9 @@ use zeroize::Zeroizing;
 use crate::connection::{self, Link, Piece};
 use crate::doors::{Caller, Door};
 use crate::figures::Figures;
-use crate::limits::{ACCEPT_PAUSE, CHECKS_MAX, PIECES_MAX, SEND_QUEUE_BYTES_MAX, TURN_PIECES_MAX};
+use crate::limits::{
+    ACCEPT_PAUSE, CHECKS_MAX, PIECES_MAX, PIECES_OF_ONE_MAX, SEND_QUEUE_BYTES_MAX, TURN_PIECES_MAX,
+};
 use crate::network::{Range, cloak};
 use crate::queue::{End, Queue};
 use crate::throttle::Throttle;
@@ -258,6 +260,7 @@ impl Shared {
             conn: ConnId(self.next.fetch_add(1, Ordering::Relaxed)),
             pieces: self.pieces.clone(),
             queue: Arc::new(Queue::default()),
+            places: Arc::new(Semaphore::new(PIECES_OF_ONE_MAX)),
             address,
             figures: Arc::clone(&self.figures),
         };
@@ -352,7 +355,7 @@ impl Turns {
                 self.lines.insert(conn, line);
                 self.server.open(conn, origin, now);
             }
-            Piece::Bytes(conn, bytes) => {
+            Piece::Bytes(conn, bytes, _place) => {
                 if self.lines.contains_key(&conn) {
                     self.server.received(conn, &bytes, now);
                 }

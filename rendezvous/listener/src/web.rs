@@ -81,7 +81,7 @@ pub(crate) async fn carry<S: AsyncRead + AsyncWrite + Unpin>(frames: Frames<S>, 
                 Message::Close(_) | Message::Frame(_) => return,
             };
             let Some(line) = whole_line(line) else { return };
-            if !link.tell(Piece::Bytes(link.conn, line)).await {
+            if !link.give(line).await {
                 return;
             }
         }
