@@ -90,20 +90,19 @@ impl Community {
         };
         let rows: Vec<_> = blind.rows_before(before);
         let ids = rows.iter().filter_map(|row| self.rows.get(row)).flatten();
-        let aged = |id: &&EventId| {
-            self.find(**id).is_some_and(|(place, event)| {
-                let message =
-                    matches!(place, Place::Channel(_)) && event.header().kind == Kind::Sealed;
-                message && event.body().is_some()
-            })
+        let has_body = |community: &Self, id: EventId| {
+            let (place, event) = community.find(id)?;
+            let message = matches!(place, Place::Channel(_)) && event.header().kind == Kind::Sealed;
+            (message && event.body().is_some()).then_some(place)
         };
-        let aged: Vec<EventId> = ids.filter(aged).copied().collect();
-        for id in &aged {
-            if let Some((place, _)) = self.find(*id) {
-                self.forget_body(place, *id);
-            }
+        let aged: Vec<_> = ids
+            .filter_map(|id| Some((has_body(self, *id)?, *id)))
+            .collect();
+        for (place, id) in &aged {
+            self.forget_body(*place, *id);
         }
-        aged
+        let gone = aged.iter().filter(|(_, id)| has_body(self, *id).is_none());
+        gone.map(|(_, id)| *id).collect()
     }
 
     /// Messages of a blind copy from before this are not asked for again.

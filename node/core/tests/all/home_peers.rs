@@ -142,3 +142,33 @@ fn a_home_node_that_was_removed_is_given_nothing_by_others() {
     assert!(kept(&mut world, 2, id).events > before);
     assert_eq!(kept(&mut world, 3, id).events, before);
 }
+
+#[test]
+fn two_home_nodes_of_one_owner_stand_in_for_each_other() {
+    let (mut world, id) = World::club(&["ana", "ben"]);
+    for home in [2, 3] {
+        world.found(&format!("home {home}"));
+        pair(&mut world, 0, home);
+    }
+    world.ok(0, "home store club on");
+    world.connect(1, 3);
+    world.connect(2, 3);
+    world.pass(60_000);
+    for (a, b) in [(0, 1), (0, 3), (1, 3)] {
+        world.disconnect(a, b);
+    }
+    world.ok(0, "send club/general \"only the first hears this\"");
+    world.pass(20_000);
+    world.disconnect(0, 2);
+    let [first, second] = [2, 3].map(|home| kept(&mut world, home, id));
+    assert_eq!((first.events, first.alone), (second.events, 0));
+    // The first burns down.
+    world.disconnect(2, 3);
+    world.connect(1, 3);
+    world.pass(10_000);
+    assert_eq!(
+        world.texts(1, "club/general"),
+        ["only the first hears this"]
+    );
+    no_faults(&world);
+}
