@@ -18,7 +18,6 @@ mod rekey;
 mod relayed;
 mod report;
 mod rival;
-mod soak;
 mod table;
 mod ui;
 mod ui_world;
@@ -43,7 +42,6 @@ const BENCHES: &[(&str, Bench)] = &[
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
     ("ui", || ui::frames(ui::REAL)),
     ("relayed", || relayed::history(relayed::REAL)),
-    ("soak", || soak::soak(soak::MESSAGES)),
     ("village", || village::owner_leaves(village::REAL)),
 ];
 
