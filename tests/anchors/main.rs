@@ -19,7 +19,6 @@ mod rekey;
 mod relayed;
 mod report;
 mod rival;
-mod soak;
 mod table;
 mod ui;
 mod ui_world;
@@ -49,7 +48,6 @@ const BENCHES: &[(&str, Bench)] = &[
     ("linking", || linking::linked(linking::REAL)),
     ("ui", || ui::frames(ui::REAL)),
     ("relayed", || relayed::history(relayed::REAL)),
-    ("soak", || soak::soak(soak::MESSAGES)),
     ("village", || village::owner_leaves(village::REAL)),
 ];
 

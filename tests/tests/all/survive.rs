@@ -1,4 +1,4 @@
-//! What an account and a conversation survive: a day on the clock, and the loss of all devices. Over real processes.
+//! What a conversation survives: a day on the clock. Over real processes.
 
 use std::path::Path;
 
@@ -106,53 +106,4 @@ fn ben_comes_a_day_later_by_the_clock_and_reads_everything_once_and_in_order() {
         "club/general",
         &[both, vec!["back today".to_owned()]].concat(),
     );
-}
-
-#[test]
-fn an_account_comes_back_from_its_home_node_alone_when_its_devices_are_gone() {
-    let root = tempdir().unwrap();
-    let mut ana = Peer::at(&root.path().join("ana"));
-    let made = ana.init_with(&["--name", "ana"], "");
-    let words = made.value["recovery"].as_str().unwrap().to_owned();
-    ana.start();
-    let mut ben = Peer::started(root.path(), "ben");
-    let home = kept_club(root.path(), &ana, &ben, free_port());
-    ana.line("role create club elder --allow kick");
-    say(&ana, &texts("ana"));
-    ben.reads("club/general", &texts("ana"));
-    say(&ben, &texts("ben"));
-    let all = [texts("ana"), texts("ben")].concat();
-    ana.reads("club/general", &all);
-    held_in(&ben, "club/general");
-    keeps(&home.peer, 2);
-    let account = ana.account();
-    let dead = ana.line("device link")["link"].as_str().unwrap().to_owned();
-    ana.kill();
-    std::fs::remove_dir_all(ana.folder()).unwrap();
-    ben.stop();
-
-    // Whoever answers is enough: the lost device is named too, and never will.
-    let mut back = Peer::at(&root.path().join("back"));
-    let status = home.peer.status().done();
-    let place = status["listen"][0].as_str().unwrap();
-    let from = [
-        "--restore",
-        "--from",
-        &dead,
-        "--from",
-        place,
-        "--revoke-others",
-    ];
-    let made = back.init_with(&from, &format!("{words}\n"));
-    assert_eq!(made.code, Some(0), "{}", made.value);
-    assert_eq!(made.value["account"], *account);
-    back.start();
-    back.reads("club/general", &all);
-    let roles = back.line("roles club").to_string();
-    assert!(roles.contains("elder"), "{roles}");
-    back.line("create-channel club text again");
-    back.line("send club/again \"I am back\"");
-    held_in(&back, "club/again");
-    ben.start();
-    ben.reads("club/again", &["I am back".to_owned()]);
 }
