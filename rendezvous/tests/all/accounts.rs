@@ -29,6 +29,14 @@ fn an_account_logs_in_over_tls_and_talks_in_the_lobby() {
         line.contains(":ana!") && line.contains("PRIVMSG #lobby"),
         "{line}"
     );
+    // The name of who has just come may arrive after it.
+    loop {
+        ana.say("NAMES #lobby");
+        if ana.until(" 353 ").contains("visitor") {
+            break;
+        }
+        ana.until(" 366 ");
+    }
     guest.say("PRIVMSG #lobby :hello from nowhere");
     let line = ana.until("hello from nowhere");
     assert!(line.contains(":visitor!"), "{line}");
