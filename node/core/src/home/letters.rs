@@ -303,9 +303,67 @@ impl SteadyClock {
 
 #[cfg(test)]
 mod tests {
+    use alloquy_schema::identity;
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
     use super::*;
 
     const HOUR: u64 = DAY_MS / 24;
+
+    #[test]
+    fn the_oldest_letter_that_any_device_has_makes_room() {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        let now = Now {
+            mono: MonoMs(1),
+            wall: UnixMs(1),
+        };
+        let writes = crate::node::found_home(now, &mut rng).writes;
+        let records = writes.into_iter().filter_map(|write| match write {
+            Write::Put(key, value) => Some((key, value)),
+            Write::Delete(_) => None,
+        });
+        let mut node = Node::restore(records, [1; 32], now, rng.clone()).expect("a home node");
+        let device = identity::create(UnixMs(1), &mut rng).device;
+        let (prekey, _) = identity::new_prekey(&device, 1, &mut rng);
+        let to = AccountId([9; 32]);
+        let of = |number: usize| AccountId([u8::try_from(number).expect("few"); 32]);
+        for number in 0..LETTERS_EACH_MAX {
+            assert!(node.makes_room(to), "{number}");
+            let sealed = (Vec::new(), Vec::new());
+            let letter = Letter::unsigned(to, Vec::new(), prekey.clone(), (1, 2), sealed);
+            let record = LetterRecord {
+                arrived: UnixMs(1_000 - number as u64),
+                letter,
+                taken: BTreeSet::new(),
+            };
+            node.home.letters.insert((to, of(number)), record);
+        }
+        assert!(!node.makes_room(to), "nobody has any of them");
+        assert!(node.makes_room(AccountId([8; 32])), "each has places");
+        for number in [3, 7] {
+            let record = node.home.letters.get_mut(&(to, of(number)));
+            let taken = &mut record.expect("it waits").taken;
+            taken.insert(NetworkKey([1; 32]));
+        }
+        assert!(node.makes_room(to));
+        assert!(!node.home.letters.contains_key(&(to, of(7))));
+        assert!(node.home.letters.contains_key(&(to, of(3))));
+        assert_eq!(node.home.letters.len(), LETTERS_EACH_MAX - 1);
+    }
+
+    #[test]
+    fn an_account_leaves_so_many_letters_a_day_over_all_connections() {
+        let mut writers = Writers::default();
+        let (ana, ben) = (AccountId([1; 32]), AccountId([2; 32]));
+        for _ in 0..LETTERS_DAILY_MAX {
+            assert!(!writers.has_enough(ana, UnixMs(1)));
+            writers.count(ana, UnixMs(1));
+        }
+        assert!(writers.has_enough(ana, UnixMs(DAY_MS - 1)));
+        assert!(!writers.has_enough(ben, UnixMs(1)));
+        assert!(!writers.has_enough(ana, UnixMs(DAY_MS)), "a new day");
+    }
 
     #[test]
     fn a_clock_that_leaps_is_not_believed_for_a_day() {
