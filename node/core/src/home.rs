@@ -5,6 +5,7 @@
 //! by the identity chain of its account. Here: what both sides know of each other.
 
 pub(crate) mod carriers;
+mod clock;
 pub(crate) mod keep;
 mod letters;
 mod live;
@@ -27,6 +28,7 @@ use crate::sync::Standing;
 use crate::wire::Frame;
 use crate::wire::home::HomeStatus;
 
+pub(crate) use clock::ClockRecord;
 pub(crate) use keep::{HomeRecord, KeptRecord};
 pub(crate) use letters::LetterRecord;
 pub(crate) use owner::{LIMIT_PREFIX, STORED_PREFIX};
@@ -48,6 +50,12 @@ pub(crate) struct Home {
     pub(crate) told: BTreeMap<NetworkKey, MonoMs>,
     /// Letters that wait: addressee and writer.
     pub(crate) letters: BTreeMap<(AccountId, AccountId), LetterRecord>,
+    /// What was last seen of the clock.
+    pub(crate) clock: Option<ClockRecord>,
+    /// When that was, since the start.
+    pub(crate) clock_looked: Option<MonoMs>,
+    /// What own home nodes were told to keep and have not said to keep so, by home node and community.
+    pub(crate) asked: BTreeMap<(NetworkKey, CommunityId), owner::Asked>,
     /// How many letters connected peers have left.
     pub(crate) left: BTreeMap<NetworkKey, u32>,
     /// How many letters accounts have left today.

@@ -216,10 +216,19 @@ pub(crate) const OTHER_CARRIERS_MAX: usize = 2;
 pub(crate) const WRONG_BODIES_MAX: usize = 1_024;
 /// Of these of one home node: the others have their share.
 pub(crate) const WRONG_BODIES_EACH_MAX: usize = 256;
+/// Milliseconds by which a clock may part from the machine's own count of time before it counts as having jumped, and
+/// that it is to run steadily after that: a day, in which limits are counted.
+pub(crate) const CLOCK_JUMP_MS: u64 = 24 * 3600 * 1000;
+/// Milliseconds after which fewer days to keep messages take effect: devices with an older setting hear of it by then.
+pub(crate) const FEWER_DAYS_AFTER_MS: u64 = 24 * 3600 * 1000;
 /// Milliseconds between two looks at the age of what a home node keeps for a number of days.
 pub(crate) const AGES_LOOK_EVERY_MS: u64 = 3600 * 1000;
 /// Milliseconds between two tellings of a home node's state to those whom it serves.
 pub(crate) const HOME_STATUS_EVERY_MS: u64 = 10_000;
+/// Milliseconds between two answers to one who says what is to be kept.
+pub(crate) const HOME_ANSWER_EVERY_MS: u64 = 1_000;
+/// How often the wait doubles before a home node is told again to keep what it says not to keep: 11 minutes at most.
+pub(crate) const HOME_ASKED_DOUBLINGS_MAX: u32 = 6;
 /// Pause before a device brings in what another device of its account has changed: that one does so at once.
 pub(crate) const EMBED_AFTER_MS: u64 = 2_000;
 /// Spread of that pause over an account's devices, so that seldom two bring in the same.

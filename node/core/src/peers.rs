@@ -149,6 +149,7 @@ impl<R: CryptoRng> Node<R> {
         self.entering_lost(key);
         self.letters_lost(key);
         self.home.left.remove(&key);
+        self.home.asked.retain(|(home, _), _| *home != key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
             let community = self.communities.get_mut(&id);

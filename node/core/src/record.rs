@@ -71,6 +71,8 @@ pub(crate) enum Key {
     Others(CommunityId, EventId),
     /// At a home node, how much of a community is kept for whom: [`crate::home::LimitsRecord`].
     HomeLimits(CommunityId),
+    /// [`ClockRecord`](crate::home::ClockRecord): what a home node last saw of its clock.
+    HomeClock,
 }
 
 impl Key {
@@ -135,6 +137,7 @@ impl Key {
                 event.write(&mut w);
             }
             Self::HomeLimits(id) => pair(&mut w, 0x33, id),
+            Self::HomeClock => w.u8(0x34),
         }
         w.into_bytes().into()
     }
@@ -169,6 +172,7 @@ impl Key {
             0x24 => Self::DmRequest(Canonical::read(&mut r)?),
             0x31 => Self::Letter(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x33 => Self::HomeLimits(Canonical::read(&mut r)?),
+            0x34 => Self::HomeClock,
             0x32 => Self::Others(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {

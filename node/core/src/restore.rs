@@ -23,7 +23,7 @@ use crate::community::Community;
 use crate::direct::People;
 use crate::direct::requests::DmRequest;
 use crate::home::carriers::OtherCarriers;
-use crate::home::{Home, HomeRecord, KeptRecord, LetterRecord, LimitsRecord};
+use crate::home::{ClockRecord, Home, HomeRecord, KeptRecord, LetterRecord, LimitsRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
@@ -94,6 +94,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::DmRequest(account) => format!("the request of {}", account.short()),
         Key::Letter(_, from) => format!("the letter of {}", from.short()),
         Key::HomeLimits(id) => format!("how much of community {} is kept", id.short()),
+        Key::HomeClock => "what was seen of the clock".to_owned(),
         Key::Others(id, _) => format!("ciphertexts of an event of community {}", id.short()),
     };
     RestoreError::Damaged {
@@ -132,6 +133,7 @@ struct Records {
     recovery: Option<Zeroizing<String>>,
     nearby: Nearby,
     home: Option<HomeRecord>,
+    clock: Option<ClockRecord>,
     letters: BTreeMap<(AccountId, AccountId), LetterRecord>,
     people: People,
     own: PendingRecord,
@@ -224,6 +226,8 @@ impl Records {
                 self.people.contacts.insert(*account, decode(&key, value)?);
             }
             Key::HomeLimits(id) => self.parts(*id).limits = decode(&key, value)?,
+            // Without it a day is waited.
+            Key::HomeClock => self.clock = ClockRecord::from_bytes(value).ok(),
             // Members give what lacks.
             Key::Others(id, event) => {
                 if let Ok(others) = OtherCarriers::from_bytes(value) {
@@ -466,7 +470,7 @@ impl<R: CryptoRng> Node<R> {
             own,
             prekey_made: all.prekey_made,
             recovery: all.recovery,
-            home: Home::with_role(all.home, all.letters),
+            home: Home::with_role(all.home, all.letters, all.clock),
         };
         node.begin(nonce);
         for (id, bootstrap) in all.arriving {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use alloquy_api::reply::{HomeStatusView, KeptView};
-use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, EventId, MonoMs, NetworkKey};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::dag::Dag;
@@ -24,7 +24,9 @@ use super::{Blind, Home};
 use crate::community::{Community, Place};
 use crate::ingest::Incoming;
 use crate::io::Write;
-use crate::limits::{COMPARE_EVERY_MS, HOME_QUOTA_BYTES, HOME_STATUS_EVERY_MS, KEPT_MAX};
+use crate::limits::{
+    COMPARE_EVERY_MS, HOME_ANSWER_EVERY_MS, HOME_QUOTA_BYTES, HOME_STATUS_EVERY_MS, KEPT_MAX,
+};
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::{Key, Membership, Row, RowEvents};
@@ -105,10 +107,12 @@ impl Home {
     pub(crate) fn with_role(
         role: Option<HomeRecord>,
         letters: BTreeMap<(AccountId, AccountId), super::LetterRecord>,
+        clock: Option<super::ClockRecord>,
     ) -> Self {
         let mut home = Self {
             role,
             letters,
+            clock,
             ..Self::default()
         };
         home.index_paired();
@@ -253,7 +257,14 @@ impl<R: CryptoRng> Node<R> {
         if store.keep {
             self.set_keeping(id, account, store.keeping);
         }
-        self.tell_home_status(from);
+        // Many at once are answered together.
+        let told = self.home.told.get(&from);
+        let next = told.map_or(MonoMs(0), |at| at.plus(HOME_ANSWER_EVERY_MS));
+        if self.now.mono >= next {
+            self.tell_home_status(from);
+        } else {
+            self.timers.set_earlier(Timer::HomeStatus, next);
+        }
     }
 
     fn keep_for(&mut self, id: CommunityId, account: AccountId) {
@@ -277,13 +288,17 @@ impl<R: CryptoRng> Node<R> {
         let Some(blind) = community.blind.as_mut() else {
             return;
         };
+        let before = blind.keeping();
         if !blind.accounts.remove(&account) {
             return;
         }
         if !blind.accounts.is_empty() {
-            let record = KeptRecord(blind.accounts.clone());
-            self.outbox
-                .store(vec![put(&Key::HomeKept(id), &record)], After::Nothing);
+            blind.note_fewer_days(before, self.now.wall);
+            let writes = vec![
+                put(&Key::HomeKept(id), &KeptRecord(blind.accounts.clone())),
+                put(&Key::HomeLimits(id), &blind.limits),
+            ];
+            self.outbox.store(writes, After::Nothing);
             return;
         }
         let rows = community.rows.keys().map(|row| Key::Events(id, *row));
@@ -324,6 +339,10 @@ impl<R: CryptoRng> Node<R> {
         let authority = genesis
             .and_then(|(event, _)| AuthorityLog::with(event, Arc::clone(&self.me.signatures)).ok());
         let Some(authority) = authority else {
+            // Whoever changes a limit of what is not kept any more sends the rest when it hears so.
+            if ranges.is_empty() {
+                return None;
+            }
             self.outbox
                 .penalize(from, "a community to keep, without its genesis");
             return None;

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use alloquy_api::reply::HomeView;
-use alloquy_ids::{CommunityId, DeviceId, NetworkKey};
+use alloquy_ids::{CommunityId, DeviceId, MonoMs, NetworkKey};
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::limits::{
-    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOMES_TOLD_MAX,
-    INVITE_OTHERS_ADDRESSES_MAX, RANGES_PER_FRAME_MAX,
+    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOME_ANSWER_EVERY_MS,
+    HOME_ASKED_DOUBLINGS_MAX, HOME_STATUS_EVERY_MS, HOMES_TOLD_MAX, INVITE_OTHERS_ADDRESSES_MAX,
+    RANGES_PER_FRAME_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::wire::Frame;
@@ -22,6 +23,19 @@ pub(crate) const STORED_PREFIX: &str = "settings/home/";
 /// Beginning of the name under which it is kept how much of a community home nodes keep; its id follows. The text is
 /// bytes and days.
 pub(crate) const LIMIT_PREFIX: &str = "settings/home-limit/";
+
+/// What a home node was told about a community.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    /// How much to keep; `None`: nothing.
+    wish: Option<Keeping>,
+    /// It was given what a copy begins with.
+    begun: bool,
+    /// When it was told that last.
+    at: MonoMs,
+    /// How often it was told the same before.
+    times: u32,
+}
 
 impl<R: CryptoRng> Node<R> {
     /// Home nodes of this account, by network key.
@@ -90,13 +104,51 @@ impl<R: CryptoRng> Node<R> {
         let all: Vec<_> = self.communities.keys().copied().collect();
         for id in all {
             let wanted = self.wants_kept(id);
-            let there = kept.get(&id);
-            if wanted && there != Some(&self.keeping(id)) {
-                self.send_home_store(from, id, true);
+            let there = kept.get(&id).copied();
+            if wanted && there != Some(self.keeping(id)) {
+                // Another device may have ended a limit that still stands here.
+                let shorter = there.is_some_and(|there| self.keeping(id).is_shorter(there));
+                if !shorter || self.settings_are_current() {
+                    self.ask_home(from, id, true);
+                }
             } else if !wanted && there.is_some() && self.is_forgettable(id) {
-                self.send_home_store(from, id, false);
+                self.ask_home(from, id, false);
+            } else {
+                self.home.asked.remove(&(from, id));
             }
         }
+    }
+
+    /// Whether settings of other devices of the account are known here: some copy of the self document was found equal
+    /// over a connection that stands, and all of it can be read.
+    fn settings_are_current(&self) -> bool {
+        let me = self.me.device();
+        let devices = &self.me.identity.identity().devices;
+        if devices.keys().all(|device| *device == me) {
+            return true;
+        }
+        let readable = self
+            .own_community()
+            .is_some_and(|own| own.content.missing_bodies().is_empty());
+        let mut sessions = self.peers.values().map(|peer| &peer.sessions);
+        let equal = |session: &crate::peers::Session| session.equal;
+        readable && sessions.any(|of| of.get(&self.own.id).is_some_and(equal))
+    }
+
+    /// Tells a home node, unprompted, what it is to keep: at once, and if it goes on saying otherwise less and less
+    /// often.
+    fn ask_home(&mut self, home: NetworkKey, id: CommunityId, keep: bool) {
+        let wish = keep.then(|| self.keeping(id));
+        let asked = self.home.asked.get(&(home, id));
+        let same =
+            |asked: &&Asked| asked.wish == wish && (asked.begun || self.is_kept_at(home, id));
+        if let Some(asked) = asked.filter(same) {
+            let wait = HOME_STATUS_EVERY_MS << asked.times.min(HOME_ASKED_DOUBLINGS_MAX);
+            if self.now.mono < asked.at.plus(wait) {
+                return;
+            }
+        }
+        self.send_home_store(home, id, keep);
     }
 
     /// How much of a community home nodes keep for this account.
@@ -116,7 +168,7 @@ impl<R: CryptoRng> Node<R> {
     fn is_forgettable(&self, id: CommunityId) -> bool {
         let off = self.kept.get(&format!("{STORED_PREFIX}{id}"));
         let left = self.communities.get(&id).is_some_and(|one| !one.active);
-        left || off.is_some_and(|text| &**text == "off")
+        left || (off.is_some_and(|text| &**text == "off") && self.settings_are_current())
     }
 
     /// Tells connected home nodes of this account what they are to keep.
@@ -128,12 +180,20 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// Whether a home node says that it keeps a community for this account.
+    fn is_kept_at(&self, home: NetworkKey, id: CommunityId) -> bool {
+        let said = self.home.said.get(&home);
+        said.is_some_and(|(says, _)| says.kept.iter().any(|part| part.community == id))
+    }
+
     fn send_home_store(&mut self, to: NetworkKey, id: CommunityId, keep: bool) {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
+        let keeping = self.keeping(id);
         let mut ranges = Vec::new();
-        if keep {
+        // What it keeps already it needs not be given again.
+        if keep && !self.is_kept_at(to, id) {
             let mut events: Vec<_> = community.authority.dag().iter().cloned().collect();
             events.sort_by_key(VerifiedEvent::order_key);
             let mut bytes = 0;
@@ -152,9 +212,22 @@ impl<R: CryptoRng> Node<R> {
         let store = HomeStore {
             community: id,
             keep,
-            keeping: self.keeping(id),
+            keeping,
             ranges,
         };
+        let wish = keep.then_some(keeping);
+        if let Some((says, _)) = self.home.said.get_mut(&to).filter(|_| !keep) {
+            says.kept.retain(|part| part.community != id);
+        }
+        let before = self.home.asked.get(&(to, id));
+        let same = before.filter(|asked| asked.wish == wish);
+        let asked = Asked {
+            wish,
+            begun: !store.ranges.is_empty(),
+            at: self.now.mono,
+            times: same.map_or(0, |asked| asked.times.saturating_add(1)),
+        };
+        self.home.asked.insert((to, id), asked);
         self.outbox.send(to, &Frame::HomeStore(Box::new(store)));
     }
 
@@ -251,7 +324,9 @@ impl<R: CryptoRng> Node<R> {
             community = %id.short(),
             "the quota of this home node is used up: nothing new is taken"
         );
-        let at = self.now.mono;
+        let told = self.home.told.values().max();
+        let next = told.map_or(self.now.mono, |at| at.plus(HOME_ANSWER_EVERY_MS));
+        let at = next.max(self.now.mono);
         self.timers.set_earlier(Timer::HomeStatus, at);
         0
     }

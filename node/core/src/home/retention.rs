@@ -14,7 +14,7 @@ use rand_core::CryptoRng;
 use super::Blind;
 use super::keep::PAIRED_MAX;
 use crate::community::{Community, Place};
-use crate::limits::AGES_LOOK_EVERY_MS;
+use crate::limits::{AGES_LOOK_EVERY_MS, FEWER_DAYS_AFTER_MS};
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::Key;
@@ -24,15 +24,20 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// Limits of a community by who set them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LimitsRecord(pub(crate) BTreeMap<AccountId, Keeping>);
+pub(crate) struct LimitsRecord {
+    of: BTreeMap<AccountId, Keeping>,
+    /// When the days that count became fewer; 0: never.
+    fewer_since: UnixMs,
+}
 
 impl Canonical for LimitsRecord {
     fn write(&self, w: &mut Writer) {
-        w.varint(self.0.len() as u64);
-        for (account, keeping) in &self.0 {
+        w.varint(self.of.len() as u64);
+        for (account, keeping) in &self.of {
             account.write(w);
             keeping.write(w);
         }
+        self.fewer_since.write(w);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -42,14 +47,24 @@ impl Canonical for LimitsRecord {
         if !limits.is_sorted_by(|(a, _), (b, _)| a < b) {
             return Err(DecodeError::NotCanonical { what: "limits" });
         }
-        Ok(Self(limits.into_iter().collect()))
+        Ok(Self {
+            of: limits.into_iter().collect(),
+            fewer_since: UnixMs::read(r)?,
+        })
+    }
+}
+
+impl Keeping {
+    /// Whether messages go sooner by this than by another.
+    pub(super) const fn is_shorter(self, than: Self) -> bool {
+        self.days > 0 && (than.days == 0 || self.days < than.days)
     }
 }
 
 impl Blind {
     /// What an account has asked for.
     pub(super) fn keeping_of(&self, account: AccountId) -> Keeping {
-        self.limits.0.get(&account).copied().unwrap_or_default()
+        self.limits.of.get(&account).copied().unwrap_or_default()
     }
 
     /// What counts: the greatest wish; nobody's wish to have less takes from another.
@@ -63,6 +78,13 @@ impl Blind {
             bytes: greater(one.bytes, other.bytes),
             days: greater(one.days, other.days),
         })
+    }
+
+    /// Notes if messages go sooner than they did before.
+    pub(super) fn note_fewer_days(&mut self, before: Keeping, now: UnixMs) {
+        if self.keeping().is_shorter(before) {
+            self.limits.fewer_since = now;
+        }
     }
 
     /// Whether so many bytes more are over its own limit.
@@ -83,7 +105,8 @@ fn greater<T: Ord + Default + Copy>(a: T, b: T) -> T {
 }
 
 impl Community {
-    /// Takes the bodies of messages that came before a time out of a blind copy. Returns whose.
+    /// Takes the bodies of messages that came before a time, and were written before it, out of a blind copy. Returns
+    /// whose. Of the two clocks that say so the one here may have been wrong when they came.
     fn forget_aged(&mut self, before: UnixMs) -> Vec<EventId> {
         let Some(blind) = &self.blind else {
             return Vec::new();
@@ -92,8 +115,9 @@ impl Community {
         let ids = rows.iter().filter_map(|row| self.rows.get(row)).flatten();
         let has_body = |community: &Self, id: EventId| {
             let (place, event) = community.find(id)?;
-            let message = matches!(place, Place::Channel(_)) && event.header().kind == Kind::Sealed;
-            (message && event.body().is_some()).then_some(place)
+            let header = event.header();
+            let message = matches!(place, Place::Channel(_)) && header.kind == Kind::Sealed;
+            (message && header.wall < before && event.body().is_some()).then_some(place)
         };
         let aged: Vec<_> = ids
             .filter_map(|id| Some((has_body(self, *id)?, *id)))
@@ -125,37 +149,60 @@ impl<R: CryptoRng> Node<R> {
         let Some(blind) = blind.filter(|blind| blind.keeping_of(account) != keeping) else {
             return;
         };
-        blind.limits.0.insert(account, keeping);
+        let before = blind.keeping();
+        blind.limits.of.insert(account, keeping);
         let accounts = &blind.accounts;
-        blind.limits.0.retain(|account, keeping| {
+        blind.limits.of.retain(|account, keeping| {
             accounts.contains(account) && *keeping != Keeping::default()
         });
+        blind.note_fewer_days(before, self.now.wall);
         let write = put(&Key::HomeLimits(id), &blind.limits);
         self.outbox.store(vec![write], After::Nothing);
         self.look_at_ages();
     }
 
-    /// Bodies that were kept long enough go.
+    /// Bodies that were kept long enough go, unless the clock here or the limit is too new to be believed.
     pub(crate) fn look_at_ages(&mut self) {
         let now = self.wall();
-        let mut any = false;
-        for id in self.communities.keys().copied().collect::<Vec<_>>() {
+        let all = self.communities.values();
+        let limited: Vec<_> = all
+            .filter(|community| community.aged_before(now) != UnixMs(0))
+            .map(|community| community.id)
+            .collect();
+        if limited.is_empty() {
+            return;
+        }
+        let steady = self.clock_is_steady();
+        for id in limited {
+            if !self.is_limit_settled(id) || !steady {
+                continue;
+            }
             let Some(community) = self.communities.get_mut(&id) else {
                 continue;
             };
-            let before = community.aged_before(now);
-            if before == UnixMs(0) {
-                continue;
-            }
-            any = true;
-            let aged = community.forget_aged(before);
+            let aged = community.forget_aged(community.aged_before(now));
             if !aged.is_empty() {
                 self.drop_bodies(id, &aged);
             }
         }
-        if any {
-            let at = self.now.mono.plus(AGES_LOOK_EVERY_MS);
-            self.timers.set_earlier(Timer::Ages, at);
+        let at = self.now.mono.plus(AGES_LOOK_EVERY_MS);
+        self.timers.set_earlier(Timer::Ages, at);
+    }
+
+    /// Whether the days of a community have not become fewer of late.
+    fn is_limit_settled(&mut self, id: CommunityId) -> bool {
+        let now = self.wall();
+        let community = self.communities.get_mut(&id);
+        let Some(blind) = community.and_then(|community| community.blind.as_mut()) else {
+            return false;
+        };
+        let since = &mut blind.limits.fewer_since;
+        if *since > now {
+            // The clock was ahead then.
+            *since = now;
+            let write = put(&Key::HomeLimits(id), &blind.limits);
+            self.outbox.store(vec![write], After::Nothing);
         }
+        now.0 - blind.limits.fewer_since.0 >= FEWER_DAYS_AFTER_MS
     }
 }

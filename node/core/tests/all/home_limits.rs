@@ -7,7 +7,7 @@ use alloquy_ids::CommunityId;
 use crate::home::{kept_club, pair};
 use crate::world::World;
 
-fn kept(world: &mut World, home: usize, id: CommunityId) -> KeptView {
+pub(crate) fn kept(world: &mut World, home: usize, id: CommunityId) -> KeptView {
     let Reply::HomeStatus { home } = world.ok(home, "home status") else {
         panic!("a state");
     };
@@ -23,7 +23,7 @@ fn home_of(world: &mut World, at: usize) -> HomeView {
 }
 
 /// Lets days go by in leaps, at whose ends timers fire.
-fn days(world: &mut World, count: u64) {
+pub(crate) fn days(world: &mut World, count: u64) {
     for _ in 0..count {
         let day = 24 * 3_600_000;
         world.now.mono = world.now.mono.plus(day);

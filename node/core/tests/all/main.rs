@@ -10,6 +10,7 @@ mod forger;
 mod history;
 mod home;
 mod home_carriers;
+mod home_clock;
 mod home_letters;
 mod home_limits;
 mod home_peers;

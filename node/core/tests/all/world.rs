@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub(crate) peers: Vec<Peer>,
     pub(crate) now: Now,
     pub(crate) links: BTreeSet<(usize, usize)>,
+    /// Milliseconds by which the clocks of nodes differ from the time of this world.
+    pub(crate) clocks: BTreeMap<usize, i64>,
     pub(crate) tamper: Option<Tamper>,
     /// Frames to who is no node of this world: the sender, to whom, what.
     pub(crate) outside: Vec<(usize, NetworkKey, Bytes)>,
@@ -83,6 +85,7 @@ impl World {
             peers: Vec::new(),
             now,
             links: BTreeSet::new(),
+            clocks: BTreeMap::new(),
             tamper: None,
             outside: Vec::new(),
             wire: Vec::new(),
@@ -142,8 +145,8 @@ impl World {
             self.disconnect(*a, *b);
         }
         self.queue.retain(|(from, to, _)| *from != at && *to != at);
-        let old = &self.peers[at];
-        self.peers[at] = start(old.records.clone(), [nonce; 32], self.now, old.seed + 100);
+        let (old, now) = (&self.peers[at], self.clock(at));
+        self.peers[at] = start(old.records.clone(), [nonce; 32], now, old.seed + 100);
         self.settle();
     }
 
@@ -167,11 +170,20 @@ impl World {
         self.links.contains(&(a.min(b), a.max(b)))
     }
 
+    /// What the clocks of a node say.
+    fn clock(&self, at: usize) -> Now {
+        let ahead = self.clocks.get(&at).copied().unwrap_or_default();
+        Now {
+            mono: self.now.mono,
+            wall: UnixMs(self.now.wall.0.saturating_add_signed(ahead)),
+        }
+    }
+
     /// Feeds one input and carries out what comes of it, links excepted.
     pub(crate) fn input(&mut self, at: usize, input: Input) {
         let mut inputs = VecDeque::from([input]);
         while let Some(input) = inputs.pop_front() {
-            let now = self.now;
+            let now = self.clock(at);
             self.peers[at].node.handle(now, input);
             while let Some(output) = self.peers[at].node.poll_output() {
                 self.output(at, output, &mut inputs);
