@@ -60,8 +60,6 @@ pub(crate) struct Home {
     pub(crate) left: BTreeMap<NetworkKey, u32>,
     /// How many letters accounts have left today.
     pub(crate) writers: letters::Writers,
-    /// Whether the wall clock goes steadily.
-    pub(crate) clock: letters::SteadyClock,
 }
 
 impl Community {

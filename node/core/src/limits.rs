@@ -286,9 +286,6 @@ pub(crate) const LETTERS_LEFT_MAX: u32 = 16;
 pub(crate) const LETTERS_DAILY_MAX: u32 = 64;
 /// Accounts whose letters a home node counts on one day: half an hour's work of one processor, a megabyte.
 pub(crate) const LETTER_WRITERS_MAX: usize = 16_384;
-/// Milliseconds by which a wall clock may part from the time that passes, and for which it must not have, before
-/// anything is deleted by it: a day, more than any time zone or correction.
-pub(crate) const CLOCK_STEADY_MS: u64 = 24 * 3600 * 1000;
 /// Milliseconds that a home node keeps a letter: 30 days, as long as the prekey that opens it is kept.
 pub(crate) const LETTER_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
 /// Milliseconds between two looks at the age of letters.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloquy_ids::{AccountId, MonoMs, NetworkKey, UnixMs};
+use alloquy_ids::{AccountId, NetworkKey, UnixMs};
 use alloquy_schema::authority::direct;
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::identity::IdentityLog;
@@ -14,10 +14,10 @@ use rand_core::CryptoRng;
 
 use crate::direct::certifies;
 use crate::direct::requests::{is_work, is_worked_today};
-use crate::io::{Now, Write};
+use crate::io::Write;
 use crate::limits::{
-    CLOCK_STEADY_MS, CONTACT_DEVICES_MAX, LETTER_BYTES_MAX, LETTER_KEPT_MS, LETTER_WRITERS_MAX,
-    LETTERS_DAILY_MAX, LETTERS_EACH_MAX, LETTERS_LEFT_MAX, LETTERS_LOOK_EVERY_MS,
+    CONTACT_DEVICES_MAX, LETTER_BYTES_MAX, LETTER_KEPT_MS, LETTER_WRITERS_MAX, LETTERS_DAILY_MAX,
+    LETTERS_EACH_MAX, LETTERS_LEFT_MAX, LETTERS_LOOK_EVERY_MS,
 };
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
@@ -222,7 +222,7 @@ impl<R: CryptoRng> Node<R> {
     /// Letters that nobody has taken for a month go. A clock that has just leapt, or has not been seen to go steadily
     /// for a day, takes none away.
     pub(crate) fn look_at_letters(&mut self) {
-        let is_steady = self.home.clock.look(self.now);
+        let is_steady = self.clock_is_steady();
         let wall = self.now.wall.0;
         let old = |record: &LetterRecord| {
             is_steady && wall >= record.arrived.0.saturating_add(LETTER_KEPT_MS)
@@ -277,30 +277,6 @@ impl Writers {
     }
 }
 
-/// Whether the wall clock can be trusted with what is deleted by it.
-#[derive(Debug, Default)]
-pub(crate) struct SteadyClock {
-    /// The last look, and since when every look has found the wall clock to go as time does.
-    seen: Option<(Now, MonoMs)>,
-}
-
-impl SteadyClock {
-    /// Looks at the clock: whether it has gone steadily for a day.
-    fn look(&mut self, now: Now) -> bool {
-        let goes_on = |last: &Now| {
-            let passed = now.mono.0.saturating_sub(last.mono.0);
-            let due = last.wall.0.saturating_add(passed);
-            now.wall.0.abs_diff(due) <= CLOCK_STEADY_MS
-        };
-        let since = match &self.seen {
-            Some((last, since)) if goes_on(last) => *since,
-            _ => now.mono,
-        };
-        self.seen = Some((now, since));
-        now.mono >= since.plus(CLOCK_STEADY_MS)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use alloquy_schema::identity;
@@ -308,8 +284,8 @@ mod tests {
     use rand_chacha::rand_core::SeedableRng;
 
     use super::*;
-
-    const HOUR: u64 = DAY_MS / 24;
+    use crate::io::Now;
+    use alloquy_ids::MonoMs;
 
     #[test]
     fn the_oldest_letter_that_any_device_has_makes_room() {
@@ -363,22 +339,5 @@ mod tests {
         assert!(writers.has_enough(ana, UnixMs(DAY_MS - 1)));
         assert!(!writers.has_enough(ben, UnixMs(1)));
         assert!(!writers.has_enough(ana, UnixMs(DAY_MS)), "a new day");
-    }
-
-    #[test]
-    fn a_clock_that_leaps_is_not_believed_for_a_day() {
-        let mut clock = SteadyClock::default();
-        let at = |mono: u64, wall: u64| Now {
-            mono: MonoMs(mono),
-            wall: UnixMs(wall),
-        };
-        assert!(!clock.look(at(0, DAY_MS)), "nothing is known of it");
-        assert!(!clock.look(at(23 * HOUR, DAY_MS + 23 * HOUR)));
-        assert!(clock.look(at(24 * HOUR, DAY_MS + 24 * HOUR)));
-        let years = 3_650 * DAY_MS;
-        assert!(!clock.look(at(25 * HOUR, years)), "ahead");
-        assert!(!clock.look(at(26 * HOUR, DAY_MS + 26 * HOUR)), "and back");
-        assert!(!clock.look(at(49 * HOUR, DAY_MS + 49 * HOUR)));
-        assert!(clock.look(at(50 * HOUR, DAY_MS + 50 * HOUR)));
     }
 }
