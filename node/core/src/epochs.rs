@@ -661,7 +661,7 @@ impl<R: CryptoRng> Node<R> {
         self.tell_changes(id, changes);
     }
 
-    /// Current prekeys of devices: the highest counter wins.
+    /// Current prekeys of devices: the highest counter wins. Returns whether any of them is new.
     pub(crate) fn prekeys(&mut self, id: CommunityId, records: Vec<PrekeyRecord>) -> bool {
         let Some(community) = self.communities.get_mut(&id) else {
             return false;

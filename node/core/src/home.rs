@@ -206,11 +206,7 @@ impl<R: CryptoRng> Node<R> {
             Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
             Frame::Newest { ranges, .. } => self.newest_came(from, id, &ranges),
-            Frame::Prekeys { records, .. } => {
-                if self.prekeys(id, records) {
-                    self.ask_wraps(from, id);
-                }
-            }
+            Frame::Prekeys { records, .. } => self.prekeys_came(from, id, records),
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
             Frame::Live(live) => self.live(from, *live),
             Frame::WrapRequest(request) => self.wrap_request(from, &request),

@@ -192,11 +192,7 @@ impl<R: CryptoRng> Node<R> {
             Frame::Heights { scopes, .. } => self.heights(from, id, scopes),
             Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
-            Frame::Prekeys { records, .. } => {
-                if self.prekeys(id, records) {
-                    self.ask_wraps(from, id);
-                }
-            }
+            Frame::Prekeys { records, .. } => self.prekeys_came(from, id, records),
             Frame::KeyRequest { prekey, epochs, .. } => {
                 self.key_request(from, account, device, id, prekey, &epochs)
             }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EpochId, NetworkKey};
 use alloquy_schema::codec::Writer;
 use alloquy_schema::epoch::{self, Wrap};
+use alloquy_schema::identity::PrekeyRecord;
 use rand_core::CryptoRng;
 
 use super::rows::wraps_bytes;
@@ -51,6 +52,18 @@ impl Community {
 }
 
 impl<R: CryptoRng> Node<R> {
+    /// Prekeys came: only new ones make a blind copy ask for wraps.
+    pub(crate) fn prekeys_came(
+        &mut self,
+        from: NetworkKey,
+        id: CommunityId,
+        records: Vec<PrekeyRecord>,
+    ) {
+        if self.prekeys(id, records) {
+            self.ask_wraps(from, id);
+        }
+    }
+
     /// A blind copy asks a member, or a home node, for wraps that it lacks, newest epochs first.
     pub(crate) fn ask_wraps(&mut self, from: NetworkKey, id: CommunityId) {
         let Some(community) = self.communities.get(&id).filter(|one| one.blind.is_some()) else {
