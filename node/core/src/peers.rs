@@ -34,6 +34,8 @@ pub(crate) struct Session {
     pub(crate) equal: bool,
     /// Since when every comparison has found that; `None` while it is not so.
     pub(crate) equal_since: Option<UnixMs>,
+    /// The peer asked for bodies though both copies were equal, since they were last compared.
+    pub(crate) lacked_bodies: bool,
     /// The own heads were stated by marks since both copies were last equal.
     pub(crate) marked: bool,
     /// Proofs of membership sent over this connection.

@@ -577,6 +577,7 @@ impl<R: CryptoRng> Node<R> {
                 continue;
             }
             self.note_own_heights(id, place, &theirs.heights);
+            self.note_lacking(from, id, &theirs.wanted);
             let Some(community) = self.communities.get(&id) else {
                 return;
             };

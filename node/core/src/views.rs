@@ -492,8 +492,8 @@ impl<R: CryptoRng> Node<R> {
             let session = self.peers[key].sessions.get(&community.id);
             session.is_some_and(|session| session.equal)
         };
-        whole.complete =
-            bodies && !waits && !whole.confirmed.by_nobody() && members.iter().all(confirms);
+        let by_all = members.iter().all(confirms) && !self.own_home_is_ahead(community);
+        whole.complete = bodies && !waits && !whole.confirmed.by_nobody() && by_all;
         if whole.complete {
             whole
         } else {

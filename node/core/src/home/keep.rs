@@ -19,6 +19,7 @@ use rand_core::CryptoRng;
 
 use super::carriers::OtherCarriers;
 use super::retention::LimitsRecord;
+use super::rows::Backed;
 use super::rows::wraps_bytes;
 use super::{Blind, Home};
 use crate::community::{Community, Place};
@@ -411,7 +412,7 @@ impl<R: CryptoRng> Node<R> {
                 let blind = community.blind.as_ref()?;
                 let keeping = blind.keeping();
                 let events = community.events_held();
-                let backed = blind.backed.map(|(_, events)| events).unwrap_or_default();
+                let backed = blind.backed.map_or(0, |backed| backed.events);
                 Some(KeptView {
                     community: community.id,
                     accounts: blind.accounts.iter().copied().collect(),
@@ -420,7 +421,7 @@ impl<R: CryptoRng> Node<R> {
                     lag: self.lag_of(community),
                     limit: Some(keeping.bytes).filter(|bytes| *bytes > 0),
                     days: Some(keeping.days).filter(|days| *days > 0),
-                    backed: blind.backed.map(|(at, _)| at),
+                    backed: blind.backed.map(|backed| backed.at),
                     alone: events.saturating_sub(backed),
                 })
             })
@@ -437,7 +438,8 @@ impl<R: CryptoRng> Node<R> {
         })
     }
 
-    /// Somebody else holds all of a blind copy: what each of both may view is the whole.
+    /// Somebody else holds all of a blind copy: what each of both may view is the whole. Equal copies may still lack
+    /// bodies: whoever asks for one right after it lacks it.
     pub(crate) fn note_backed(&mut self, from: NetworkKey, id: CommunityId) {
         let wall = self.wall();
         let me = self.me.network;
@@ -446,11 +448,42 @@ impl<R: CryptoRng> Node<R> {
         };
         let mine = community.viewers(me);
         let all = community.shared_places([&mine, &mine]).len();
-        let whole = self.places_with(community, from).len() == all;
+        let whole = self.places_with(community, from).len() == all && community.keeps_bodies(from);
         let events = community.events_held();
+        let session = self.peers.get_mut(&from);
+        let session = session.and_then(|peer| peer.sessions.get_mut(&id));
+        if session.is_none_or(|session| std::mem::take(&mut session.lacked_bodies)) {
+            return;
+        }
         let community = self.communities.get_mut(&id).filter(|_| whole);
         if let Some(blind) = community.and_then(|community| community.blind.as_mut()) {
-            blind.backed = Some((wall, events));
+            blind.backed = Some(Backed {
+                at: wall,
+                events,
+                by: from,
+            });
+        }
+    }
+
+    /// A peer whose copy was found equal asks for events by name: it lacks bodies that are held here.
+    pub(crate) fn note_lacking(&mut self, from: NetworkKey, id: CommunityId, wanted: &[EventId]) {
+        let community = self.communities.get_mut(&id);
+        let Some(community) = community.filter(|community| community.blind.is_some()) else {
+            return;
+        };
+        let has_body = |event: &EventId| {
+            let found = community.find(*event);
+            found.is_some_and(|(_, event)| event.body().is_some())
+        };
+        let session = self.peers.get_mut(&from);
+        let session = session.and_then(|peer| peer.sessions.get_mut(&id));
+        let Some(session) = session.filter(|session| session.equal && wanted.iter().any(has_body))
+        else {
+            return;
+        };
+        session.lacked_bodies = true;
+        if let Some(blind) = &mut community.blind {
+            blind.backed = blind.backed.filter(|backed| backed.by != from);
         }
     }
 
@@ -470,12 +503,28 @@ impl Community {
     pub(crate) fn events_held(&self) -> u64 {
         let channels = self.timelines.keys();
         let places = channels.map(|channel| Place::Channel(*channel));
+        self.events_in(places.chain([Place::Authority, Place::Content]))
+    }
+
+    /// Events held in these places.
+    pub(crate) fn events_in(&self, places: impl Iterator<Item = Place>) -> u64 {
         let events: usize = places
-            .chain([Place::Authority, Place::Content])
             .filter_map(|place| self.dag(place))
             .map(Dag::len)
             .sum();
         events as u64
+    }
+
+    /// Whether a peer with all events can be expected to hold their bodies too: a device that reads, or a home node
+    /// that keeps all of it, as an account asks all its home nodes for the same.
+    fn keeps_bodies(&self, peer: NetworkKey) -> bool {
+        let Some(blind) = self.blind.as_ref().filter(|_| self.is_home(peer)) else {
+            return self.device_of(peer).is_some();
+        };
+        let whole = |account: &AccountId| {
+            blind.accounts.contains(account) && blind.keeping_of(*account).days == 0
+        };
+        self.viewers(peer).iter().any(whole)
     }
 
     /// Restores what a start has read: for whom the copy is kept, and what it takes of the store.

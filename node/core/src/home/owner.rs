@@ -9,6 +9,7 @@ use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
+use crate::community::{Community, Place};
 use crate::limits::{
     CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOME_ANSWER_EVERY_MS,
     HOME_ASKED_DOUBLINGS_MAX, HOME_STATUS_EVERY_MS, HOMES_TOLD_MAX, INVITE_OTHERS_ADDRESSES_MAX,
@@ -295,6 +296,26 @@ impl<R: CryptoRng> Node<R> {
         };
         let wanted = self.communities.keys().filter(|id| self.wants_kept(**id));
         wanted.map(of).sum()
+    }
+
+    /// Whether a connected home node of this account holds events that are not here. One that is full claims to hold
+    /// more when copies are compared, so that nobody asks for room: what it says of itself is right.
+    pub(crate) fn own_home_is_ahead(&self, community: &Community) -> bool {
+        let ahead = |home: NetworkKey| {
+            let peer = self.peers.get(&home)?;
+            let session = peer.sessions.get(&community.id)?;
+            let seen = session.seen.filter(|_| !session.equal)?;
+            let shared = self.places_with(community, home);
+            let places = shared.into_iter().map(|(_, place)| place);
+            let here = community.events_in(places.chain([Place::Authority]));
+            let said = self.home.said.get(&home);
+            let mut kept = said.into_iter().flat_map(|(says, _)| &says.kept);
+            let part = kept.find(|part| part.community == community.id);
+            let really = part.is_none_or(|part| part.events > community.events_held());
+            Some(seen.events > here && really)
+        };
+        let mut homes = self.own_homes().into_keys();
+        homes.any(|home| ahead(home) == Some(true))
     }
 
     /// Home nodes of this account as faces show them.

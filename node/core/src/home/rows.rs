@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloquy_ids::{AccountId, CommunityId, EventId, UnixMs};
+use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey, UnixMs};
 use alloquy_schema::codec::{Canonical, Reader};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use rand_core::CryptoRng;
@@ -16,6 +16,15 @@ use crate::node::Node;
 use crate::outbox::{After, put};
 use crate::record::{Key, Row, RowEvents};
 
+/// Somebody else was found to hold all of a blind copy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backed {
+    pub(super) at: UnixMs,
+    /// How many events that were.
+    pub(super) events: u64,
+    pub(super) by: NetworkKey,
+}
+
 /// What makes a community of this node a blind copy.
 #[derive(Debug, Default)]
 pub(crate) struct Blind {
@@ -23,8 +32,8 @@ pub(crate) struct Blind {
     pub(crate) accounts: BTreeSet<AccountId>,
     /// How much of it is kept for whom.
     pub(crate) limits: LimitsRecord,
-    /// When somebody else was last found to hold all of it, and how many events that were.
-    pub(crate) backed: Option<(UnixMs, u64)>,
+    /// Who else was last found to hold all of it.
+    pub(super) backed: Option<Backed>,
     /// Bytes of each of its rows in the store, and when they arrived.
     sizes: BTreeMap<u64, (u64, UnixMs)>,
     /// Bytes of its rows and wraps.

@@ -3,17 +3,21 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use alloquy_api::Reply;
 use alloquy_ids::CommunityId;
 
 use crate::devices::link;
 use crate::home::{kept_club, pair};
-use crate::home_limits::{days, kept};
+use crate::home_limits::{days, hours, kept};
 use crate::world::{Packet, World};
 
 const YEAR: i64 = 365 * 24 * 3_600_000;
 /// Second bytes, after the version, of frames by which an owner says what is to be kept, and a home node what it keeps.
 const STORE: u8 = 23;
 const STATUS: u8 = 24;
+/// The same of frames with events.
+const RANGES: u8 = 4;
+const LIVE: u8 = 16;
 
 /// Ana writes eight long messages.
 fn write_much(world: &mut World) {
@@ -46,13 +50,13 @@ fn a_clock_that_is_ahead_for_hours_deletes_nothing() {
     world.disconnect(0, 2);
     world.clocks.insert(2, 10 * YEAR);
     for _ in 0..5 {
-        world.pass(3_600_000);
+        hours(&mut world, 1);
     }
     assert!(has_texts(&mut world, id));
     // Nor does it at a start, or at a second one.
     for _ in 0..2 {
         world.restart(2, 1);
-        world.pass(2 * 3_600_000);
+        hours(&mut world, 2);
         assert!(has_texts(&mut world, id));
     }
     world.clocks.clear();
@@ -73,7 +77,7 @@ fn what_came_before_the_clock_was_set_is_not_old() {
     write_much(&mut world);
     assert!(has_texts(&mut world, id));
     world.clocks.clear();
-    world.pass(2 * 3_600_000);
+    hours(&mut world, 2);
     assert!(has_texts(&mut world, id));
     days(&mut world, 4);
     assert!(has_texts(&mut world, id), "they are four days old");
@@ -88,7 +92,7 @@ fn fewer_days_take_effect_a_day_later() {
     write_much(&mut world);
     days(&mut world, 20);
     world.ok(0, "home limit club --days 7");
-    world.pass(20 * 3_600_000);
+    hours(&mut world, 20);
     assert_eq!(kept(&mut world, 2, id).days, Some(7));
     assert!(has_texts(&mut world, id), "somebody may have been wrong");
     world.restart(2, 1);
@@ -206,4 +210,84 @@ fn many_communities_are_told_once_each() {
     world.pass(30_000);
     let told = frames.borrow().len();
     assert!((12..=20).contains(&told), "{told} times");
+}
+
+#[test]
+fn what_was_dropped_for_its_age_is_not_fetched_again() {
+    let (mut world, id) = limited();
+    days(&mut world, 2);
+    // Ana's clock is five days ahead: her messages claim to be younger than they are.
+    world.clocks.insert(0, 5 * 24 * 3_600_000);
+    write_much(&mut world);
+    assert!(has_texts(&mut world, id));
+    let given = count_frames(&mut world, RANGES);
+    days(&mut world, 9);
+    assert!(
+        has_texts(&mut world, id),
+        "by their own time they are young"
+    );
+    days(&mut world, 5);
+    assert!(!has_texts(&mut world, id));
+    world.pass(300_000);
+    assert!(!has_texts(&mut world, id));
+    let long = given.borrow().iter().any(|bytes| *bytes > 2_000);
+    assert!(!long, "{given:?}");
+}
+
+#[test]
+fn nothing_is_complete_that_the_own_home_node_knows_more_of() {
+    let (mut world, id) = kept_club(&["ana", "ben", "cleo", "home"]);
+    let complete = |world: &mut World| {
+        let reply = world.ok(0, "history club/general");
+        matches!(reply, Reply::History { complete: true, .. })
+    };
+    assert!(complete(&mut world));
+    // Cleo writes to the home node alone, which does not get it through to ana yet.
+    for (a, b) in [(0, 2), (1, 2), (1, 3)] {
+        world.disconnect(a, b);
+    }
+    world.tamper = Some(Box::new(|from, to, packet| match &packet {
+        Packet::Frame(bytes) if (from, to) == (3, 0) && [RANGES, LIVE].contains(&bytes[1]) => {
+            Vec::new()
+        }
+        _ => vec![packet],
+    }));
+    world.ok(2, "send club/general \"ana will hear of this\"");
+    world.pass(60_000);
+    assert_eq!(world.texts(0, "club/general"), Vec::<String>::new());
+    assert!(
+        !complete(&mut world),
+        "ben knows no more, the home node does"
+    );
+    world.tamper = None;
+    world.pass(60_000);
+    assert_eq!(world.texts(0, "club/general"), ["ana will hear of this"]);
+    assert!(complete(&mut world));
+    assert_eq!(kept(&mut world, 3, id).lag, Some(0));
+}
+
+#[test]
+fn a_home_node_that_drops_texts_backs_nothing() {
+    let (mut world, id) = kept_club(&["ana", "ben", "home"]);
+    world.found("home b");
+    pair(&mut world, 1, 3);
+    world.ok(1, "home store club on");
+    world.ok(1, "home limit club --days 7");
+    world.pass(60_000);
+    for (a, b) in [(0, 1), (1, 2), (1, 3)] {
+        world.disconnect(a, b);
+    }
+    world.ok(0, "send club/general \"only ana's home node hears this\"");
+    world.settle();
+    world.disconnect(0, 2);
+    assert_eq!(kept(&mut world, 2, id).alone, 1);
+    // Ben's takes it too, and has it for a week.
+    world.connect(2, 3);
+    world.pass(60_000);
+    let [anas, bens] = [2, 3].map(|home| kept(&mut world, home, id));
+    assert_eq!(anas.events, bens.events);
+    assert_eq!(anas.alone, 1, "it goes there in a week");
+    world.connect(0, 2);
+    world.pass(15_000);
+    assert_eq!(kept(&mut world, 2, id).alone, 0);
 }

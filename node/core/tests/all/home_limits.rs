@@ -25,11 +25,16 @@ fn home_of(world: &mut World, at: usize) -> HomeView {
 /// Lets days go by in leaps, at whose ends timers fire.
 pub(crate) fn days(world: &mut World, count: u64) {
     for _ in 0..count {
-        let day = 24 * 3_600_000;
-        world.now.mono = world.now.mono.plus(day);
-        world.now.wall.0 += day;
-        world.pass(15_000);
+        hours(world, 24);
     }
+}
+
+/// Lets hours go by in one leap.
+pub(crate) fn hours(world: &mut World, count: u64) {
+    let ms = count * 3_600_000;
+    world.now.mono = world.now.mono.plus(ms);
+    world.now.wall.0 += ms;
+    world.pass(15_000);
 }
 
 #[test]
