@@ -289,6 +289,10 @@ pub(crate) const CONTACT_DEVICES_MAX: usize = 8;
 pub(crate) const NEWEST_MESSAGES: usize = 50;
 /// Events that are given for them: each with its edits, reactions and what threads got meanwhile.
 pub(crate) const NEWEST_EVENTS_MAX: usize = 512;
+/// Events of a channel that are shown before their past: those that were given, and as many written since.
+pub(crate) const NEWEST_SHOWN_MAX: usize = 2 * NEWEST_EVENTS_MAX;
+/// Bytes of them: what one answer may hold, and as much written since.
+pub(crate) const NEWEST_SHOWN_BYTES_MAX: usize = 2 * CATCH_UP_BYTES_MAX;
 /// Events lacking of a community from which the newest messages are asked for first: less is here as soon as they.
 pub(crate) const NEWEST_FROM: u64 = 256;
 /// Milliseconds for which a message waits until what was before it is here.

@@ -22,8 +22,8 @@ use rand_core::CryptoRng;
 use crate::community::{Community, Place};
 use crate::ingest::Incoming;
 use crate::limits::{
-    CATCH_UP_BYTES_MAX, NEWEST_EVENTS_MAX, NEWEST_FROM, NEWEST_MESSAGES, NEWEST_WRITE_WAIT_MS,
-    RANGES_PER_FRAME_MAX,
+    CATCH_UP_BYTES_MAX, EVENT_OVERHEAD_BYTES, NEWEST_EVENTS_MAX, NEWEST_FROM, NEWEST_MESSAGES,
+    NEWEST_SHOWN_BYTES_MAX, NEWEST_SHOWN_MAX, NEWEST_WRITE_WAIT_MS, RANGES_PER_FRAME_MAX,
 };
 use crate::node::Node;
 use crate::wire::Frame;
@@ -44,6 +44,10 @@ struct Shown {
     last: Option<OrderKey>,
     /// When the first of them came.
     since: MonoMs,
+    /// Of the events and what they hold.
+    bytes: usize,
+    /// More has come since than is kept so: the channel's own timeline is shown again.
+    full: bool,
 }
 
 impl Shown {
@@ -53,12 +57,49 @@ impl Shown {
         if self.last.as_ref().is_some_and(|last| key <= *last) {
             return;
         }
+        let bytes = self.bytes + bytes_of(&event);
+        if self.timeline.dag().len() >= NEWEST_SHOWN_MAX || bytes > NEWEST_SHOWN_BYTES_MAX {
+            self.full = true;
+            return;
+        }
         match self.timeline.insert(event, body, authority) {
-            Ok(_) => self.last = Some(key),
+            Ok(_) => (self.last, self.bytes) = (Some(key), bytes),
             // What names operations that are not here is left out: it comes with the rest.
             Err(error) => tracing::debug!(%error, "an event is not shown before its past"),
         }
     }
+}
+
+/// What an event and its body take, about.
+fn bytes_of(event: &VerifiedEvent) -> usize {
+    EVENT_OVERHEAD_BYTES + event.body().map_or(0, <[u8]>::len)
+}
+
+/// Events of ranges until their bytes, or they, are more than an honest answer holds: a range unpacks to much more
+/// than it is, and nothing after it is looked at. And whether the key of some is not held.
+fn gathered(
+    ranges: &[Vec<u8>],
+    events_max: usize,
+    mut verify: impl FnMut(&[u8]) -> Option<Vec<Incoming>>,
+) -> (Vec<Incoming>, bool) {
+    let mut incoming: Vec<Incoming> = Vec::new();
+    let (mut bytes, mut locked) = (0, false);
+    for range in ranges {
+        if bytes > CATCH_UP_BYTES_MAX || incoming.len() > events_max {
+            tracing::debug!(bytes, "newest messages over the limit are left out");
+            break;
+        }
+        let Some(events) = verify(range) else {
+            // A range that does not open was unpacked no further.
+            bytes += range.len();
+            locked = true;
+            continue;
+        };
+        let held = |(event, text): &Incoming| bytes_of(event) + text.as_ref().map_or(0, Vec::len);
+        bytes += events.iter().map(held).sum::<usize>();
+        incoming.extend(events);
+    }
+    (incoming, locked)
 }
 
 impl Newest {
@@ -125,6 +166,8 @@ impl Community {
                 timeline: Timeline::of_newest(channel).closed_to(&self.closed),
                 last: None,
                 since: now,
+                bytes: 0,
+                full: false,
             };
             let shown = self.newest.shown.entry(channel).or_insert_with(fresh);
             shown.add(event, body, &self.authority);
@@ -171,13 +214,13 @@ impl Community {
         }
     }
 
-    /// Channels whose own timeline holds all of their newest events.
+    /// Channels whose own timeline holds all of their newest events, or of which too many came.
     fn settled_newest(&self) -> Vec<ChannelId> {
         let whole = |(channel, shown): (&ChannelId, &Shown)| {
             let dag = self.timelines.get(channel).map(Timeline::dag);
             let held = |id: &EventId| dag.is_some_and(|dag| dag.contains(*id));
             let heads = shown.timeline.dag().heads();
-            heads.iter().all(held).then_some(*channel)
+            (shown.full || heads.iter().all(held)).then_some(*channel)
         };
         self.newest.shown.iter().filter_map(whole).collect()
     }
@@ -281,14 +324,9 @@ impl<R: CryptoRng> Node<R> {
                 .outbox
                 .penalize(from, "newest messages that were not asked for");
         }
-        let mut incoming = Vec::new();
-        let mut locked = false;
-        for bytes in ranges {
-            match self.verify_range(from, id, bytes) {
-                Some(events) => incoming.extend(events),
-                None => locked = true,
-            }
-        }
+        let events_max = NEWEST_EVENTS_MAX * awaited.len();
+        let verify = |bytes: &[u8]| self.verify_range(from, id, bytes);
+        let (mut incoming, locked) = gathered(ranges, events_max, verify);
         let now = self.now.mono;
         let Some(community) = self.communities.get_mut(&id) else {
             return;

@@ -250,3 +250,78 @@ fn who_lacks_little_asks_for_no_newest_and_unasked_ones_are_a_fault() {
         "{faults:?}"
     );
 }
+
+/// A length as it stands in a frame.
+fn varint(mut value: usize, to: &mut Vec<u8>) {
+    while value >= 0x80 {
+        to.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    to.push(value as u8);
+}
+
+fn length(from: &mut &[u8]) -> usize {
+    let (mut value, mut shift) = (0, 0);
+    loop {
+        let byte = from[0];
+        *from = &from[1..];
+        value |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte < 0x80 {
+            return value;
+        }
+    }
+}
+
+/// The ranges of a frame with newest messages.
+fn ranges(frame: &[u8]) -> Vec<Vec<u8>> {
+    let mut rest = &frame[34..];
+    let count = length(&mut rest);
+    let mut range = || {
+        let bytes = length(&mut rest);
+        let (range, after) = rest.split_at(bytes);
+        rest = after;
+        range.to_vec()
+    };
+    (0..count).map(|_| range()).collect()
+}
+
+/// The same frame with these ranges.
+fn with_ranges(frame: &[u8], ranges: &[Vec<u8>]) -> Bytes {
+    let mut changed = frame[..34].to_vec();
+    varint(ranges.len(), &mut changed);
+    for range in ranges {
+        varint(range.len(), &mut changed);
+        changed.extend_from_slice(range);
+    }
+    Bytes::from(changed)
+}
+
+/// Faults that a linked device finds in an answer whose range came so often, with a broken one behind it.
+fn faults_behind(times: usize) -> Vec<String> {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.disconnect(0, 1);
+    talk(&mut world, 0, "club/general");
+    world.tamper = Some(Box::new(move |_, _, packet| {
+        let Packet::Frame(frame) = &packet else {
+            return vec![packet];
+        };
+        if frame.get(1) != Some(&TAG_NEWEST) || ranges(frame).is_empty() {
+            return vec![packet];
+        }
+        let mut many = vec![ranges(frame).remove(0); times];
+        many.push(vec![0xff; 40]);
+        vec![Packet::Frame(with_ranges(frame, &many))]
+    }));
+    let phone = link_at_once(&mut world, 0);
+    world.pass(500);
+    assert_eq!(history(&mut world, phone, "club/general").0.len(), 50);
+    world.peers[phone].faults.clone()
+}
+
+#[test]
+fn of_an_answer_over_the_limit_nothing_more_is_unpacked() {
+    assert!(!faults_behind(2).is_empty(), "it is looked at");
+    // 50 events each: the last ones are over 512 for the one channel.
+    assert_eq!(faults_behind(40), Vec::<String>::new());
+}
