@@ -279,6 +279,11 @@ impl<R: CryptoRng> Node<R> {
         let writes = records(self, &ids);
         self.commit_own(id, &events, writes, own);
         self.tell_changes(id, changes);
+        for draft in drafts {
+            if let Place::Channel(channel) = draft.place() {
+                self.show_own(id, channel);
+            }
+        }
         ids
     }
 

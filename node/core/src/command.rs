@@ -634,6 +634,9 @@ impl<R: CryptoRng> Node<R> {
                     return Ok((community.id, *channel));
                 }
             }
+            if let Some(channel) = community.shown_before_its_past(message) {
+                return Ok((community.id, channel));
+            }
         }
         Err(error(
             ErrorCode::UnknownName,

@@ -48,8 +48,11 @@ impl<R: CryptoRng> Node<R> {
             return 0;
         };
         let came: BTreeSet<_> = incoming.iter().map(|(event, _)| event.id()).collect();
-        community.follow_newest(&incoming);
+        if let Some(wall) = arrival.wall {
+            community.follow_newest(&incoming, wall);
+        }
         let mut batch = community.take(incoming, arrival);
+        community.overtake_newest(&batch.new);
         community.note_bodies(batch.new.iter());
         batch.lacks.sort();
         batch.lacks.dedup();

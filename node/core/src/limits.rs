@@ -309,6 +309,10 @@ pub(crate) const NEWEST_EVENTS_MAX: usize = 512;
 pub(crate) const NEWEST_SHOWN_MAX: usize = 2 * NEWEST_EVENTS_MAX;
 /// Bytes of them: what one answer may hold, and as much written since.
 pub(crate) const NEWEST_SHOWN_BYTES_MAX: usize = 2 * CATCH_UP_BYTES_MAX;
+/// Milliseconds for which they are shown though nothing of their past comes.
+pub(crate) const NEWEST_STILL_MS: u64 = 60_000;
+/// Times for which a peer is given them over one connection: once, and once more when the key of a channel has come.
+pub(crate) const NEWEST_TIMES_MAX: u8 = 2;
 /// Events lacking of a community from which the newest messages are asked for first: less is here as soon as they.
 pub(crate) const NEWEST_FROM: u64 = 256;
 /// Milliseconds for which a message waits until what was before it is here.

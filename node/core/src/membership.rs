@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use alloquy_api::Event;
 use alloquy_ids::{CommunityId, EventId};
 use alloquy_schema::authority::op::AuthorityOp;
-use alloquy_schema::event::VerifiedEvent;
+use alloquy_schema::dag::Dag;
+use alloquy_schema::event::{Header, VerifiedEvent};
 use rand_core::CryptoRng;
 
 use crate::community::Place;
+use crate::limits::WAITING_WALK_MAX;
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::Key;
@@ -214,8 +216,9 @@ impl<R: CryptoRng> Node<R> {
             let upon = header.parents().filter_map(|parent| dag.get(parent));
             for before in upon.map(VerifiedEvent::header) {
                 if before.device == own {
-                    let opened = before.epoch == header.epoch;
                     let log = (before.scope, before.incarnation);
+                    let opened = before.epoch == header.epoch
+                        && community.opened_up_to(dag, header.device, before);
                     known.push((header.device, log, before.seq + 1, opened));
                 }
             }
@@ -284,6 +287,25 @@ impl<R: CryptoRng> Node<R> {
 }
 
 impl crate::community::Community {
+    /// Whether a device that holds the key of an own event has read all before it too, as its answer shows: what it
+    /// is not known to have read is sealed under the same key.
+    fn opened_up_to(&self, dag: &Dag, device: alloquy_ids::DeviceId, last: &Header) -> bool {
+        let log = (last.scope, last.incarnation);
+        let held = self.held.get(&device).and_then(|logs| logs.get(&log));
+        let known = held.map_or(0, |(_, opened)| *opened);
+        let mut at = last;
+        for _ in 0..WAITING_WALK_MAX {
+            if at.seq <= known {
+                return true;
+            }
+            match dag.get(at.prev).map(VerifiedEvent::header) {
+                Some(before) if before.epoch == last.epoch => at = before,
+                _ => return false,
+            }
+        }
+        false
+    }
+
     /// Ids of the events of one log with these positions, newest first, at most 64: faces are told of those.
     pub(crate) fn events_of_log(
         &self,

@@ -7,10 +7,10 @@
 //! That one is in memory only. Nothing of it is stored, confirmed to authors, counted as unread or built upon, and it
 //! goes when the channel's own holds all of it, or when a peer has confirmed that nothing lacks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use alloquy_api::Event;
-use alloquy_ids::{ChannelId, CommunityId, EventId, MonoMs, NetworkKey, ScopeId};
+use alloquy_ids::{ChannelId, CommunityId, EventId, MonoMs, NetworkKey, ScopeId, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::body::Body;
 use alloquy_schema::codec::Canonical;
@@ -23,9 +23,10 @@ use crate::community::{Community, Place};
 use crate::ingest::Incoming;
 use crate::limits::{
     CATCH_UP_BYTES_MAX, EVENT_OVERHEAD_BYTES, NEWEST_EVENTS_MAX, NEWEST_FROM, NEWEST_MESSAGES,
-    NEWEST_SHOWN_BYTES_MAX, NEWEST_SHOWN_MAX, NEWEST_WRITE_WAIT_MS, RANGES_PER_FRAME_MAX,
+    NEWEST_SHOWN_BYTES_MAX, NEWEST_SHOWN_MAX, NEWEST_STILL_MS, NEWEST_TIMES_MAX,
+    NEWEST_WRITE_WAIT_MS, RANGES_PER_FRAME_MAX,
 };
-use crate::node::Node;
+use crate::node::{Node, Timer};
 use crate::wire::Frame;
 
 /// What of a community has come before its past.
@@ -42,12 +43,28 @@ pub(crate) struct Newest {
 struct Shown {
     timeline: Timeline,
     last: Option<OrderKey>,
+    /// Who gave them.
+    giver: NetworkKey,
     /// When the first of them came.
-    since: MonoMs,
+    since: (MonoMs, UnixMs),
+    /// Events of the channel's own timeline, and since when there were so many.
+    progress: (usize, MonoMs),
+    /// Up to which Lamport time an event may be of which not all parents are here: no chain is longer than what its
+    /// giver says to hold, and what is written meanwhile.
+    lamport_max: u64,
     /// Of the events and what they hold.
     bytes: usize,
-    /// More has come since than is kept so: the channel's own timeline is shown again.
-    full: bool,
+    /// The channel's own timeline is shown again: more has come since than is kept so, or it knows newer ones.
+    over: bool,
+}
+
+/// By whom and when newest events were given.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    by: NetworkKey,
+    mono: MonoMs,
+    wall: UnixMs,
+    lamport_max: u64,
 }
 
 impl Shown {
@@ -57,9 +74,16 @@ impl Shown {
         if self.last.as_ref().is_some_and(|last| key <= *last) {
             return;
         }
+        let header = event.header();
+        let held = |id: EventId| self.timeline.dag().contains(id);
+        let invented = header.lamport > self.lamport_max && !header.parents().all(held);
+        if invented {
+            tracing::debug!(event = %event.id().short(), "an event is newer than it can be");
+            return;
+        }
         let bytes = self.bytes + bytes_of(&event);
         if self.timeline.dag().len() >= NEWEST_SHOWN_MAX || bytes > NEWEST_SHOWN_BYTES_MAX {
-            self.full = true;
+            self.over = true;
             return;
         }
         match self.timeline.insert(event, body, authority) {
@@ -90,8 +114,8 @@ fn gathered(
             break;
         }
         let Some(events) = verify(range) else {
-            // A range that does not open was unpacked no further.
-            bytes += range.len();
+            // It may have been unpacked in vain: no more than 64 are.
+            bytes += range.len() + CATCH_UP_BYTES_MAX / 64;
             locked = true;
             continue;
         };
@@ -110,6 +134,29 @@ impl Newest {
         }
         self.shown.keys().copied().collect()
     }
+
+    /// The same for a community without some of its events.
+    pub(crate) fn without(mut self, events: &[EventId]) -> Self {
+        let shows = |shown: &Shown| {
+            let dag = shown.timeline.dag();
+            events.iter().any(|id| dag.contains(*id))
+        };
+        self.shown.retain(|_, shown| !shows(shown));
+        self
+    }
+
+    /// Whoever gave or was asked is gone: what it gave is shown no longer, and others may be asked.
+    fn giver_gone(&mut self, giver: NetworkKey) -> Vec<ChannelId> {
+        let given =
+            |(channel, shown): (&ChannelId, &Shown)| (shown.giver == giver).then_some(*channel);
+        let given: Vec<_> = self.shown.iter().filter_map(given).collect();
+        self.asked
+            .retain(|channel, of| *of != Some(giver) && !given.contains(channel));
+        for channel in &given {
+            self.shown.remove(channel);
+        }
+        given
+    }
 }
 
 impl Community {
@@ -118,6 +165,13 @@ impl Community {
         let newest = self.newest.shown.get(&channel);
         let newest = newest.map(|shown| &shown.timeline);
         newest.or_else(|| self.timelines.get(&channel))
+    }
+
+    /// The channel in which a message is shown whose past is still coming.
+    pub(crate) fn shown_before_its_past(&self, message: EventId) -> Option<ChannelId> {
+        let mut shown = self.newest.shown.iter();
+        let found = shown.find(|(_, shown)| shown.timeline.message(message).is_some())?;
+        Some(*found.0)
     }
 
     /// Whether only the newest events of a channel are shown.
@@ -132,15 +186,25 @@ impl Community {
         };
         let messages = timeline.messages(None, NEWEST_MESSAGES);
         let from = messages.first().map(|message| message.order);
-        let since = |key: &OrderKey| from.as_ref().is_none_or(|from| key >= from);
-        let keys = timeline.dag().iter().map(VerifiedEvent::order_key);
-        let mut keys: Vec<_> = keys.filter(since).collect();
-        keys.sort_unstable();
-        let over = keys.len().saturating_sub(NEWEST_EVENTS_MAX);
-        let events = keys[over..].iter();
+        let dag = timeline.dag();
+        let key = |id: EventId| dag.get(id).map(VerifiedEvent::order_key);
+        // The order shown rises along every edge, so a heap pops the newest first: no more of the past is looked at.
+        let mut next: BinaryHeap<_> = dag.heads().iter().filter_map(|id| key(*id)).collect();
+        let mut seen: BTreeSet<_> = dag.heads().clone();
+        let mut events = Vec::new();
+        while let Some(newest) = next.pop()
+            && events.len() < NEWEST_EVENTS_MAX
+            && from.is_none_or(|from| newest >= from)
+        {
+            let Some(event) = dag.get(newest.id) else {
+                continue;
+            };
+            let parents = event.header().parents().filter(|id| seen.insert(*id));
+            next.extend(parents.filter_map(key));
+            events.push(event.clone());
+        }
+        events.reverse();
         events
-            .filter_map(|key| timeline.dag().get(key.id).cloned())
-            .collect()
     }
 
     /// Whether the past of a channel may come after its newest messages: nothing of this device stands in it, which
@@ -152,22 +216,28 @@ impl Community {
     }
 
     /// Shows what came of channels that were asked for, in the order shown.
-    fn take_newest(&mut self, now: MonoMs, incoming: Vec<Incoming>) -> BTreeSet<ChannelId> {
+    fn take_newest(&mut self, given: Given, incoming: Vec<Incoming>) -> BTreeSet<ChannelId> {
         let mut channels = BTreeSet::new();
         for (event, plaintext) in incoming {
             let Some(channel) = self.channel_of(&event) else {
                 continue;
             };
-            if !self.newest.asked.contains_key(&channel) {
+            let early = self.is_before_its_time(&event, given.wall);
+            if early || !self.newest.asked.contains_key(&channel) {
                 continue;
             }
             let body = self.body_of(&event, plaintext);
+            let held = self.timelines.get(&channel);
+            let held = held.map_or(0, |timeline| timeline.dag().len());
             let fresh = || Shown {
                 timeline: Timeline::of_newest(channel).closed_to(&self.closed),
                 last: None,
-                since: now,
+                giver: given.by,
+                since: (given.mono, given.wall),
+                progress: (held, given.mono),
+                lamport_max: given.lamport_max,
                 bytes: 0,
-                full: false,
+                over: false,
             };
             let shown = self.newest.shown.entry(channel).or_insert_with(fresh);
             shown.add(event, body, &self.authority);
@@ -189,11 +259,14 @@ impl Community {
     }
 
     /// Adds to the newest events what is newer than all of them, though it waits for its past.
-    pub(crate) fn follow_newest(&mut self, incoming: &[Incoming]) {
+    pub(crate) fn follow_newest(&mut self, incoming: &[Incoming], now: UnixMs) {
         if self.newest.shown.is_empty() {
             return;
         }
         let newer = |(event, _): &&Incoming| {
+            if self.is_before_its_time(event, now) {
+                return false;
+            }
             let shown = self.channel_of(event);
             let shown = shown.and_then(|channel| self.newest.shown.get(&channel));
             shown.is_some_and(|shown| {
@@ -214,13 +287,46 @@ impl Community {
         }
     }
 
-    /// Channels whose own timeline holds all of their newest events, or of which too many came.
+    /// An own timeline that knows of something written since, which is not among the newest events, is ahead of them.
+    pub(crate) fn overtake_newest(&mut self, new: &[VerifiedEvent]) {
+        if self.newest.shown.is_empty() {
+            return;
+        }
+        for event in new {
+            let channel = self.channel_of(event);
+            let shown = channel.and_then(|of| self.newest.shown.get_mut(&of));
+            if let Some(shown) = shown
+                && event.header().wall > shown.since.1
+                && !shown.timeline.dag().contains(event.id())
+            {
+                shown.over = true;
+            }
+        }
+    }
+
+    /// What stands still is shown no longer. Gives when to look again.
+    fn watch_newest(&mut self, now: MonoMs) -> Option<MonoMs> {
+        let mut due = None::<MonoMs>;
+        for (channel, shown) in &mut self.newest.shown {
+            let held = self.timelines.get(channel);
+            let held = held.map_or(0, |timeline| timeline.dag().len());
+            if held != shown.progress.0 {
+                shown.progress = (held, now);
+            }
+            let at = shown.progress.1.plus(NEWEST_STILL_MS);
+            shown.over |= at <= now;
+            due = Some(due.map_or(at, |due| due.min(at)));
+        }
+        due.filter(|at| *at > now)
+    }
+
+    /// Channels whose own timeline holds all of their newest events, or is to be shown for another reason.
     fn settled_newest(&self) -> Vec<ChannelId> {
         let whole = |(channel, shown): (&ChannelId, &Shown)| {
             let dag = self.timelines.get(channel).map(Timeline::dag);
             let held = |id: &EventId| dag.is_some_and(|dag| dag.contains(*id));
             let heads = shown.timeline.dag().heads();
-            (shown.full || heads.iter().all(held)).then_some(*channel)
+            (shown.over || heads.iter().all(held)).then_some(*channel)
         };
         self.newest.shown.iter().filter_map(whole).collect()
     }
@@ -279,24 +385,36 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
-        let shared = self.places_with(community, from);
+        let mut shared = self.places_with(community, from);
+        let Some(session) = self.session(from, id) else {
+            return;
+        };
         let asked: BTreeSet<_> = scopes.iter().collect();
+        shared.retain(|(scope, place)| {
+            if !matches!(place, Place::Channel(_)) || !asked.contains(scope) {
+                return false;
+            }
+            let times = session.gave_newest.entry(*scope).or_default();
+            *times = times.saturating_add(1);
+            *times <= NEWEST_TIMES_MAX
+        });
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         let mut ranges = Vec::new();
         let mut bytes = 0;
-        for (scope, place) in shared {
+        'scopes: for (scope, place) in shared {
             let Place::Channel(channel) = place else {
                 continue;
             };
-            if !asked.contains(&scope) {
-                continue;
-            }
             let events = community.newest_events(channel);
             for range in community.pack_for_peer(from, scope, &events) {
                 let range = range.to_bytes();
                 bytes += range.len();
-                if bytes <= CATCH_UP_BYTES_MAX && ranges.len() < RANGES_PER_FRAME_MAX {
-                    ranges.push(range);
+                if bytes > CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
+                    break 'scopes;
                 }
+                ranges.push(range);
             }
         }
         // Without any, too: whoever asked goes on when it is answered.
@@ -327,12 +445,22 @@ impl<R: CryptoRng> Node<R> {
         let events_max = NEWEST_EVENTS_MAX * awaited.len();
         let verify = |bytes: &[u8]| self.verify_range(from, id, bytes);
         let (mut incoming, locked) = gathered(ranges, events_max, verify);
-        let now = self.now.mono;
+        let (now, wall) = (self.now.mono, self.wall());
+        let session = self.session(from, id);
+        let theirs = session.and_then(|session| session.seen);
+        let given = Given {
+            by: from,
+            mono: now,
+            wall,
+            lamport_max: theirs
+                .map_or(0, |theirs| theirs.events)
+                .saturating_add(NEWEST_SHOWN_MAX as u64),
+        };
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
         incoming.sort_by_key(|(event, _)| event.order_key());
-        let channels = community.take_newest(now, incoming);
+        let channels = community.take_newest(given, incoming);
         if locked {
             // With the key, which was asked for, they can be had.
             for channel in awaited.iter().filter(|channel| !channels.contains(channel)) {
@@ -344,9 +472,41 @@ impl<R: CryptoRng> Node<R> {
             self.views.channel_changed(channel);
             self.views.directs_changed();
         }
-        self.settle_newest(id);
+        self.watch_newest(id);
         self.tell_progress(from, id);
         self.stand(from, id, &places);
+    }
+
+    /// Newest events stay only while their past comes.
+    pub(crate) fn watch_newest(&mut self, id: CommunityId) {
+        let now = self.now.mono;
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        if let Some(due) = community.watch_newest(now) {
+            self.timers.set_earlier(Timer::Newest(id), due);
+        }
+        self.settle_newest(id);
+    }
+
+    /// A peer is gone, and with it what only it gives.
+    pub(crate) fn newest_giver_gone(&mut self, from: NetworkKey, id: CommunityId) {
+        let Some(community) = self.communities.get_mut(&id) else {
+            return;
+        };
+        for channel in community.newest.giver_gone(from) {
+            self.views.channel_changed(channel);
+            self.views.directs_changed();
+        }
+    }
+
+    /// What this device has written stands in the channel's own timeline, which is shown from then on.
+    pub(crate) fn show_own(&mut self, id: CommunityId, channel: ChannelId) {
+        let community = self.communities.get_mut(&id);
+        if community.is_some_and(|of| of.newest.shown.remove(&channel).is_some()) {
+            self.views.channel_changed(channel);
+            self.views.directs_changed();
+        }
     }
 
     /// What is here as a whole is shown as a whole.
@@ -382,21 +542,12 @@ impl<R: CryptoRng> Node<R> {
 
     /// Whether what is to be written in a channel waits for what was before: it would stand among the oldest
     /// messages else. Not for long, and only while somebody gives it; then it is written where it comes to stand.
-    pub(crate) fn past_comes_first(&mut self, id: CommunityId, channel: ChannelId) -> bool {
+    pub(crate) fn past_comes_first(&self, id: CommunityId, channel: ChannelId) -> bool {
         let alone = self.connected_parties(id).is_empty();
         let now = self.now.mono;
-        let Some(community) = self.communities.get_mut(&id) else {
-            return false;
-        };
-        let Some(shown) = community.newest.shown.get(&channel) else {
-            return false;
-        };
-        if !alone && now < shown.since.plus(NEWEST_WRITE_WAIT_MS) {
-            return true;
-        }
-        community.newest.shown.remove(&channel);
-        self.views.channel_changed(channel);
-        false
+        let community = self.communities.get(&id);
+        let shown = community.and_then(|community| community.newest.shown.get(&channel));
+        shown.is_some_and(|shown| !alone && now < shown.since.0.plus(NEWEST_WRITE_WAIT_MS))
     }
 
     /// Says how much of what a peer holds is here.

@@ -163,6 +163,8 @@ pub(crate) enum Timer {
     Lists,
     /// Give up events whose past did not come.
     Waiting(CommunityId),
+    /// Newest messages whose past does not come are shown no longer.
+    Newest(CommunityId),
     /// The time has come that an event claims.
     HeldBack(CommunityId),
     /// Look for what is announced on the local network.
@@ -431,6 +433,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Typing(channel) => self.typing_lapsed(channel),
             Timer::Lists => {}
             Timer::Waiting(community) => self.expire_waiting(community),
+            Timer::Newest(community) => self.watch_newest(community),
             Timer::HeldBack(community) => self.release_held(community),
             Timer::Nearby => self.nearby_tick(),
             Timer::HomeStatus => self.home_status_due(),

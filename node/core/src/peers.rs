@@ -42,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) proofs: u32,
     /// Prekeys that the peer was given, of a home node: device and counter.
     pub(crate) gave: BTreeMap<alloquy_ids::DeviceId, u64>,
+    /// How often the peer was given the newest messages of a channel.
+    pub(crate) gave_newest: BTreeMap<alloquy_ids::ScopeId, u8>,
     /// How far the peer was told that its account's logs were read here.
     pub(crate) told_read: BTreeMap<crate::receipts::Log, u64>,
 }
@@ -154,6 +156,7 @@ impl<R: CryptoRng> Node<R> {
         self.home.asked.retain(|(home, _), _| *home != key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
+            self.newest_giver_gone(key, id);
             let community = self.communities.get_mut(&id);
             let member = community.and_then(|community| {
                 community.provisional.remove(&key);

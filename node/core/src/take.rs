@@ -390,6 +390,7 @@ impl Community {
         rebuilt.seen = self.seen;
         rebuilt.topics = self.topics;
         rebuilt.closed = self.closed;
+        rebuilt.newest = self.newest.without(without);
         rebuilt.active = self.active;
         rebuilt.blind = self.blind;
         rebuilt.wrong_at = self.wrong_at;

@@ -88,13 +88,17 @@ impl<R: CryptoRng> Node<R> {
         channel: ChannelId,
         message: EventId,
     ) -> Result<alloquy_schema::timeline::Message, CommandError> {
-        let timeline = self
-            .communities
-            .get(&id)
-            .and_then(|community| community.timelines.get(&channel));
+        let community = self.communities.get(&id);
+        let timeline = community.and_then(|community| community.timelines.get(&channel));
         timeline
             .and_then(|timeline| timeline.message(message))
             .ok_or_else(|| {
+                if community.is_some_and(|of| of.past_is_coming(channel)) {
+                    let text = format!(
+                        "what was written before message {message} is still coming: try again when it is here"
+                    );
+                    return error(ErrorCode::Timeout, text);
+                }
                 error(
                     ErrorCode::UnknownName,
                     format!("no message has the id {message}"),
@@ -252,6 +256,7 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         let (id, channel) = self.message_named(message)?;
+        self.shown(id, channel, message)?;
         self.may_write(id, channel, Permissions::REACT)?;
         let draft = Draft::Message(
             channel,
@@ -266,6 +271,7 @@ impl<R: CryptoRng> Node<R> {
 
     fn pin(&mut self, origin: Origin, message: EventId, on: bool) -> Outcome {
         let (id, channel) = self.message_named(message)?;
+        self.shown(id, channel, message)?;
         self.may_write(id, channel, Permissions::MANAGE_MESSAGES)?;
         let field = Field::Pin(channel, message);
         let op = if on {

@@ -39,7 +39,7 @@ impl<R: CryptoRng> Node<R> {
             return Err(unknown());
         }
         let limit = limit.min(HISTORY_PAGE) as usize;
-        let messages = match community.timelines.get(&channel) {
+        let messages = match community.shown(channel) {
             Some(timeline) => part_of(community, channel, timeline, (part, limit))?,
             None => Vec::new(),
         };

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use alloquy_api::command::{Window, WindowAt};
-use alloquy_api::{Command, Event, Reply};
+use alloquy_api::pages::Part;
+use alloquy_api::{Command, ErrorCode, Event, Reply};
 use alloquy_core::Input;
 use bytes::Bytes;
 
@@ -302,6 +303,8 @@ fn faults_behind(times: usize) -> Vec<String> {
     let (mut world, _) = World::club(&["ana", "ben"]);
     world.disconnect(0, 1);
     talk(&mut world, 0, "club/general");
+    let sent = Rc::new(Cell::new(false));
+    let sends = Rc::clone(&sent);
     world.tamper = Some(Box::new(move |_, _, packet| {
         let Packet::Frame(frame) = &packet else {
             return vec![packet];
@@ -311,11 +314,13 @@ fn faults_behind(times: usize) -> Vec<String> {
         }
         let mut many = vec![ranges(frame).remove(0); times];
         many.push(vec![0xff; 40]);
+        sends.set(true);
         vec![Packet::Frame(with_ranges(frame, &many))]
     }));
     let phone = link_at_once(&mut world, 0);
-    world.pass(500);
-    assert_eq!(history(&mut world, phone, "club/general").0.len(), 50);
+    world.pass(5_000);
+    assert_eq!(history(&mut world, phone, "club/general").0.len(), MESSAGES);
+    assert!(sent.get(), "the answer was another one");
     world.peers[phone].faults.clone()
 }
 
@@ -324,4 +329,86 @@ fn of_an_answer_over_the_limit_nothing_more_is_unpacked() {
     assert!(!faults_behind(2).is_empty(), "it is looked at");
     // 50 events each: the last ones are over 512 for the one channel.
     assert_eq!(faults_behind(40), Vec::<String>::new());
+}
+
+#[test]
+fn newest_messages_whose_past_does_not_come_go_with_their_giver_or_after_a_minute() {
+    for disconnects in [true, false] {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.disconnect(0, 1);
+        talk(&mut world, 0, "club/general");
+        let _held = hold_back_the_past(&mut world, 2);
+        let phone = link_at_once(&mut world, 0);
+        world.pass(500);
+        assert_eq!(history(&mut world, phone, "club/general").0.len(), 50);
+        if disconnects {
+            world.disconnect(0, phone);
+        } else {
+            world.pass(50_000);
+            assert_eq!(history(&mut world, phone, "club/general").0.len(), 50);
+            world.pass(20_000);
+        }
+        let (shown, complete, _) = history(&mut world, phone, "club/general");
+        assert!(shown.is_empty() && !complete, "{shown:?}");
+    }
+}
+
+#[test]
+fn a_peer_is_given_the_newest_messages_of_a_channel_twice_over_one_connection() {
+    let (mut world, id) = World::club(&["ana", "ben"]);
+    world.ok(0, "send club/general hello");
+    world.pass(2_000);
+    let channel = world.snapshot(0).communities[&id].channels[0].channel;
+    let mut frame = vec![1, TAG_NEWEST_ASK];
+    frame.extend_from_slice(&id.0);
+    frame.push(1);
+    frame.extend_from_slice(&channel.0);
+    let frame = Bytes::from(frame);
+    let ben = world.peers[1].key;
+    let given = |world: &mut World| {
+        world.wire.clear();
+        world.input(0, Input::Frame(ben, frame.clone()));
+        world.pass(100);
+        let newest = |frame: &&Bytes| frame.get(1) == Some(&TAG_NEWEST);
+        let answers: Vec<_> = world.wire.iter().filter(newest).collect();
+        assert_eq!(answers.len(), 1, "each is answered");
+        ranges(answers[0]).len()
+    };
+    assert_eq!([(); 4].map(|()| given(&mut world)), [1, 1, 0, 0]);
+    world.disconnect(0, 1);
+    world.connect(0, 1);
+    world.pass(5_000);
+    assert_eq!(given(&mut world), 1, "over another connection again");
+}
+
+#[test]
+fn pages_hold_what_is_shown_and_what_needs_the_past_says_so() {
+    let (mut world, id) = World::club(&["ana", "ben"]);
+    world.disconnect(0, 1);
+    talk(&mut world, 0, "club/general");
+    let last = world.history(0, "club/general").last().unwrap().id;
+    let channel = world.snapshot(0).communities[&id].channels[0].channel;
+    let held = hold_back_the_past(&mut world, 2);
+    let phone = link(&mut world, 0);
+    let page = Command::Page {
+        channel,
+        part: Part::Latest(None),
+        limit: 100,
+    };
+    let Reply::History { messages, .. } = world.submit(phone, page).unwrap() else {
+        panic!("a page is a part of a history");
+    };
+    assert_eq!(messages.len(), 50);
+    for command in ["react", "reply"] {
+        let error = world
+            .line(phone, &format!("{command} {last} 👍"))
+            .expect_err("what it stands upon is not here");
+        assert_eq!(error.code, ErrorCode::Timeout);
+        assert!(error.message.contains("still coming"), "{error}");
+    }
+    assert_eq!(history(&mut world, phone, "club/general").0.len(), 50);
+    held.set(false);
+    world.ok(0, "send club/general more");
+    world.pass(30_000);
+    world.ok(phone, &format!("react {last} 👍"));
 }
