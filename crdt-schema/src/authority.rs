@@ -34,7 +34,7 @@ mod write;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use alloquy_ids::{AccountId, CommunityId, EventId, ScopeId, UnixMs};
 
@@ -42,6 +42,7 @@ use crate::codec::Canonical;
 use crate::dag::{Dag, InsertError};
 use crate::event::{Kind, VerifiedEvent};
 use crate::identity::IdentityLog;
+use crate::keys::{Signatures, Strict};
 use crate::limits::{AUTHORITY_BODY_BYTES_MAX, LEVEL_SUPPORTED};
 use crate::permissions::{CommunityKind, Rank};
 
@@ -69,6 +70,7 @@ pub struct AuthorityLog {
     against_roles: Vec<UnitIx>,
     /// Units that hold on to the state before them.
     held_before: usize,
+    signatures: Arc<dyn Signatures>,
 }
 
 /// Denials by role whose state before is held: some kilobytes each. For later ones it is replayed.
@@ -85,6 +87,14 @@ struct Entry {
 impl AuthorityLog {
     /// Starts from a verified genesis event.
     pub fn new(genesis: VerifiedEvent) -> Result<Self, InsertError> {
+        Self::with(genesis, Arc::new(Strict))
+    }
+
+    /// The same; `signatures` says which of the signatures within operations hold.
+    pub fn with(
+        genesis: VerifiedEvent,
+        signatures: Arc<dyn Signatures>,
+    ) -> Result<Self, InsertError> {
         let id = genesis.id();
         if genesis.header().scope != ScopeId::ZERO {
             return Err(InsertError::invalid(
@@ -101,6 +111,7 @@ impl AuthorityLog {
             against: BTreeMap::new(),
             against_roles: Vec::new(),
             held_before: 0,
+            signatures,
         };
         log.insert(genesis)?;
         Ok(log)
@@ -150,10 +161,22 @@ impl AuthorityLog {
         &self.dag
     }
 
+    /// What says which signatures hold.
+    #[must_use]
+    pub const fn signatures(&self) -> &Arc<dyn Signatures> {
+        &self.signatures
+    }
+
     /// The decoded operation of an event.
     #[must_use]
     pub fn op(&self, id: EventId) -> Option<&AuthorityOp> {
         self.entries.get(&id).map(|entry| &entry.facts.op)
+    }
+
+    /// The identity log that an operation embeds: it was checked when the operation came.
+    #[must_use]
+    pub fn embedded_in(&self, id: EventId) -> Option<&IdentityLog> {
+        self.entries.get(&id)?.facts.identity.as_deref()
     }
 
     /// State of everything held.
@@ -268,7 +291,9 @@ impl AuthorityLog {
                 "a log has one genesis, its first operation".to_owned(),
             ));
         }
-        let identity = embedded(&op).map_err(invalid)?.map(Arc::new);
+        let identity = embedded(&op, &*self.signatures)
+            .map_err(invalid)?
+            .map(Arc::new);
         if let AuthorityOp::Admit(join) = &op
             && join.community != self.community()
         {
@@ -279,9 +304,9 @@ impl AuthorityLog {
                 proposal,
                 signatures,
             } => {
-                let holds = signatures
-                    .iter()
-                    .all(|(device, signature)| proposal.signed_by(*device, signature));
+                let holds = signatures.iter().all(|(device, signature)| {
+                    proposal.signed_by_with(*device, signature, &*self.signatures)
+                });
                 if !holds || proposal.community != self.community() {
                     return Err(invalid(
                         "a signature of the owners' certificate does not hold".to_owned(),
@@ -294,6 +319,7 @@ impl AuthorityLog {
         Ok(Facts {
             op,
             identity,
+            invited: OnceLock::new(),
             signers,
         })
     }
@@ -388,10 +414,11 @@ fn check_envelope(event: &VerifiedEvent, body: &[u8]) -> Result<(), InsertError>
 }
 
 /// The identity that an operation embeds, verified.
-fn embedded(op: &AuthorityOp) -> Result<Option<IdentityLog>, String> {
+fn embedded(op: &AuthorityOp, signatures: &dyn Signatures) -> Result<Option<IdentityLog>, String> {
     let (account, chain) = match op {
         AuthorityOp::Admit(join) => {
-            return join.check().map(Some).map_err(|error| error.to_string());
+            let log = join.check_by(signatures);
+            return log.map(Some).map_err(|error| error.to_string());
         }
         AuthorityOp::Genesis(genesis) if genesis.level == 0 => {
             return Err("the first level is 1".to_owned());
@@ -403,8 +430,9 @@ fn embedded(op: &AuthorityOp) -> Result<Option<IdentityLog>, String> {
             chain,
             prekey,
         } => {
-            let log = IdentityLog::verify(chain).map_err(|error| error.to_string())?;
-            if !log.identity().acts(prekey.device) || !prekey.verify() {
+            let log = IdentityLog::verify_by(chain, signatures);
+            let log = log.map_err(|error| error.to_string())?;
+            if !log.identity().acts(prekey.device) || !prekey.verify_by(signatures) {
                 return Err("the prekey record is not signed by a device of the account".to_owned());
             }
             return of_account(log, *account).map(Some);
@@ -413,7 +441,8 @@ fn embedded(op: &AuthorityOp) -> Result<Option<IdentityLog>, String> {
         | AuthorityOp::DeviceRevoke { account, chain, .. } => (Some(account), chain),
         _ => return Ok(None),
     };
-    let log = IdentityLog::verify(chain).map_err(|error| error.to_string())?;
+    let log = IdentityLog::verify_by(chain, signatures);
+    let log = log.map_err(|error| error.to_string())?;
     let account = account.copied().unwrap_or(log.account());
     of_account(log, account).map(Some)
 }

@@ -85,6 +85,8 @@ type LogKey = (DeviceId, u32);
 #[derive(Clone, Debug)]
 pub struct Dag {
     scope: ScopeId,
+    /// Parents that are not held are taken to lie before the beginning.
+    begins_anywhere: bool,
     events: BTreeMap<EventId, VerifiedEvent>,
     /// Ids in order of insertion: a topological order.
     order: Vec<EventId>,
@@ -100,11 +102,21 @@ impl Dag {
     pub const fn new(scope: ScopeId) -> Self {
         Self {
             scope,
+            begins_anywhere: false,
             events: BTreeMap::new(),
             order: Vec::new(),
             heads: BTreeSet::new(),
             branches: BTreeMap::new(),
         }
+    }
+
+    /// The same for the newest events alone: what they name and is not held is not waited for. Events come parents
+    /// first; one that comes after an event which names it stands apart from that.
+    #[must_use]
+    pub const fn of_newest(scope: ScopeId) -> Self {
+        let mut dag = Self::new(scope);
+        dag.begins_anywhere = true;
+        dag
     }
 
     /// The scope.
@@ -264,26 +276,31 @@ impl Dag {
             .parents()
             .filter(|parent| !self.contains(*parent))
             .collect();
-        if !missing.is_empty() {
+        let whole = missing.is_empty();
+        if !whole && !self.begins_anywhere {
             return Err(InsertError::MissingParents(missing));
         }
-        if header.seq > 0 {
-            let prev = self.events[&header.prev].header();
-            if (prev.device, prev.incarnation, prev.seq + 1)
+        let prev = self.events.get(&header.prev).map(VerifiedEvent::header);
+        if header.seq > 0
+            && let Some(prev) = prev
+            && (prev.device, prev.incarnation, prev.seq + 1)
                 != (header.device, header.incarnation, header.seq)
-            {
-                return Err(InsertError::invalid(
-                    id,
-                    format!("prev is not event {} of its log", header.seq - 1),
-                ));
-            }
+        {
+            return Err(InsertError::invalid(
+                id,
+                format!("prev is not event {} of its log", header.seq - 1),
+            ));
         }
         let above = header
             .parents()
-            .map(|parent| self.events[&parent].header().lamport)
+            .filter_map(|parent| Some(self.events.get(&parent)?.header().lamport))
             .max()
             .unwrap_or(0);
-        if header.lamport != above + 1 {
+        let fits = match whole {
+            true => header.lamport == above + 1,
+            false => header.lamport > above,
+        };
+        if !fits {
             let reason = format!("its lamport time is {}, not {}", header.lamport, above + 1);
             return Err(InsertError::invalid(id, reason));
         }

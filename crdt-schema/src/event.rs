@@ -8,7 +8,7 @@ use std::sync::Arc;
 use alloquy_ids::{DeviceId, EpochId, EventId, ScopeId, UnixMs};
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
-use crate::keys::DeviceKey;
+use crate::keys::{DeviceKey, Signatures, Strict};
 use crate::limits::{AUTH_HEADS_MAX, BODY_BYTES_MAX, DEPS_MAX, LAMPORT_MAX};
 
 /// Version byte of the envelope that this crate writes.
@@ -238,6 +238,29 @@ impl VerifiedEvent {
             carrier: signed.carrier,
         }))
     }
+    /// The same sealed event with another ciphertext, as a node without keys may hold several of one event. `None`:
+    /// its body is in clear, or that is not its length.
+    #[must_use]
+    pub fn with_ciphertext(&self, body: Vec<u8>) -> Option<Self> {
+        let own = &self.0;
+        let fits = body.len() as u64 == u64::from(own.header.body_len);
+        (own.header.kind == Kind::Sealed && fits).then(|| {
+            Self(Arc::new(VerifiedInner {
+                id: own.id,
+                header: own.header.clone(),
+                body: Some(body),
+                signature: own.signature,
+                carrier: own.carrier,
+            }))
+        })
+    }
+    /// Whether its own signature is over the very body that is held.
+    #[must_use]
+    pub fn is_signed_as_held(&self) -> bool {
+        self.0.signature.is_some()
+            && self.0.body.is_some()
+            && self.0.carrier == carrier_of(self.0.body.as_deref())
+    }
     /// The same event without its body (dropped by a deletion, or found not to open).
     #[must_use]
     pub fn without_body(&self) -> Self {
@@ -267,6 +290,11 @@ impl SignedEvent {
 
     /// Checks signature (strictly), body length and, for clear kinds, the commitment.
     pub fn verify(self) -> Result<VerifiedEvent, VerifyError> {
+        self.verify_by(&Strict)
+    }
+
+    /// The same; `signatures` says whether the signature holds.
+    pub fn verify_by(self, signatures: &dyn Signatures) -> Result<VerifiedEvent, VerifyError> {
         let id = self.header.id();
         let clear = self.header.kind != Kind::Sealed;
         let wrong_epoch = clear != (self.header.epoch == EpochId::ZERO);
@@ -277,7 +305,7 @@ impl SignedEvent {
         }
         let carrier = crate::hash::plain(&self.body);
         let message = signed_message(self.header.kind, id, &carrier);
-        if !crate::keys::verify(&self.header.device.0, &message, &self.signature) {
+        if !signatures.hold(&self.header.device.0, &message, &self.signature) {
             return Err(VerifyError::Signature(id));
         }
         Ok(VerifiedEvent(Arc::new(VerifiedInner {

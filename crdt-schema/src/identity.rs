@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::event::{Header, Kind, SignedEvent, clear_commit};
-use crate::keys::{DeviceKey, verify, x25519_key_holds, x25519_public};
+use crate::keys::{DeviceKey, Signatures, Strict, x25519_key_holds, x25519_public};
 
 pub use log::IdentityLog;
 pub use op::{IdentityOp, NetworkCertificate, Recovery, accept_device, accept_home};
@@ -52,7 +52,14 @@ impl PrekeyRecord {
     /// Whether the device's signature holds, and the prekey is one that can be wrapped to.
     #[must_use]
     pub fn verify(&self) -> bool {
-        x25519_key_holds(&self.key) && verify(&self.device.0, &self.message(), &self.signature)
+        self.verify_by(&Strict)
+    }
+
+    /// The same; `signatures` says whether the signature holds.
+    #[must_use]
+    pub fn verify_by(&self, signatures: &dyn Signatures) -> bool {
+        x25519_key_holds(&self.key)
+            && signatures.hold(&self.device.0, &self.message(), &self.signature)
     }
 
     fn message(&self) -> Vec<u8> {

@@ -46,16 +46,32 @@ impl DeviceKey {
     }
 }
 
+/// Says whether signatures hold. [`Strict`] does the work; whatever is put in its place says the same and may only
+/// remember what was said, as the simulator does for nodes that are all handed one event.
+pub trait Signatures: std::fmt::Debug + Send + Sync {
+    /// Whether the signature of `public` over `message` holds, by the rules of [`verify`].
+    fn hold(&self, public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool;
+}
+
+/// Checks each signature whenever it is asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Strict;
+
+impl Signatures for Strict {
+    fn hold(&self, public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+        verify(public, message, signature)
+    }
+}
+
 /// Strict Ed25519 verification: no weak keys, no small-order points, canonical keys and scalars only.
 #[must_use]
 pub fn verify(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    if !ed25519_key_holds(public) {
-        return false;
-    }
-    VerifyingKey::from_bytes(public).is_ok_and(|key| {
-        key.verify_strict(message, &Signature::from_bytes(signature))
-            .is_ok()
-    })
+    // The library's strict check refuses weak keys; that a key has one spelling is left to us.
+    below_p(public)
+        && VerifyingKey::from_bytes(public).is_ok_and(|key| {
+            key.verify_strict(message, &Signature::from_bytes(signature))
+                .is_ok()
+        })
 }
 
 /// Whether the bytes are the one form of an Ed25519 public key that is not of small order.

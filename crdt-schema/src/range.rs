@@ -22,6 +22,7 @@ use alloquy_ids::{EpochId, EventId, ScopeId};
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::epoch::EpochSecret;
 use crate::event::VerifiedEvent;
+use crate::keys::{Signatures, Strict};
 use crate::limits::{RANGE_BYTES_MAX, RANGE_EPOCHS_MAX, RANGE_EVENTS_MAX};
 use block::Block;
 
@@ -148,7 +149,16 @@ impl SignedRange {
         &self,
         secret: &dyn Fn(EpochId) -> Option<EpochSecret>,
     ) -> Result<VerifiedRange, RangeError> {
-        verify::verify(self, secret)
+        self.verify_by(secret, &Strict)
+    }
+
+    /// The same; `signatures` says which signatures hold.
+    pub fn verify_by(
+        &self,
+        secret: &dyn Fn(EpochId) -> Option<EpochSecret>,
+        signatures: &dyn Signatures,
+    ) -> Result<VerifiedRange, RangeError> {
+        verify::verify(self, secret, signatures)
     }
 }
 

@@ -43,6 +43,18 @@ impl Timeline {
         }
     }
 
+    /// An empty timeline for the newest events of a channel alone, while what was before is not here: parents that
+    /// are not held are not waited for. Whether an event counts depends on itself, the authority log and what came
+    /// after it, so these stand as they do in the whole one; only faults of structure against their past can not be
+    /// seen. Events are added parents first.
+    #[must_use]
+    pub fn of_newest(channel: ChannelId) -> Self {
+        Self {
+            ledger: Ledger::of_newest(Ground::Channel(channel), channel.into()),
+            view: View::default(),
+        }
+    }
+
     /// Adds an event. `body`: the opened plaintext; `None`: missing for now, and for deletions. Idempotent.
     ///
     /// [`Self::authority_changed`] must have been called since the authority log last changed.
@@ -165,6 +177,26 @@ impl Timeline {
     #[must_use]
     pub fn messages(&self, before: Option<OrderKey>, limit: usize) -> Vec<Message> {
         self.view.messages(before, limit, &self.ledger)
+    }
+
+    /// Messages shown, in threads or not, from one end of a range or the other.
+    pub fn messages_in(
+        &self,
+        range: (std::ops::Bound<OrderKey>, std::ops::Bound<OrderKey>),
+    ) -> impl DoubleEndedIterator<Item = Message> + '_ {
+        self.view.messages_in(range, &self.ledger)
+    }
+
+    /// Where the first message shown stands whose author's clock said more than `time`.
+    #[must_use]
+    pub fn first_after(&self, time: UnixMs) -> Option<OrderKey> {
+        self.view.first_after(time, &self.ledger)
+    }
+
+    /// Where the last message shown stands whose author's clock said less than `time`.
+    #[must_use]
+    pub fn last_before(&self, time: UnixMs) -> Option<OrderKey> {
+        self.view.last_before(time, &self.ledger)
     }
 
     /// Messages of one thread, likewise, without the message that it hangs on.

@@ -112,15 +112,16 @@ fn serve(serve: &Serve) -> Result<(), Failure> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let relay = Relay::start(config).await?;
-        let said = say(&ready(&relay, serve.metrics));
-        if said.is_ok() {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+        // Whoever started it may not read: it serves all the same.
+        if let Err(failure) = say(&ready(&relay, serve.metrics)) {
+            tracing::warn!("its addresses can not be told: {failure}");
+        }
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
         relay.shutdown().await;
-        said
+        Ok(())
     })
 }
 

@@ -7,12 +7,12 @@
 mod durability;
 mod secrecy;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::command::Command;
-use alloquy_ids::{AccountId, CommunityId};
+use alloquy_ids::{AccountId, CommunityId, EventId};
 
-use crate::replica::{Replica, difference};
+use crate::replica::{self, Replica, difference};
 use crate::world::{Act, World};
 
 pub use durability::{durability, own_log};
@@ -29,6 +29,24 @@ pub const CHECKERS: [&str; 5] = [
     "confidentiality",
     "termination",
 ];
+
+/// Reads nodes. One that can not be read is reported and missing.
+pub fn read_all(
+    world: &mut World<'_>,
+    seats: std::ops::Range<usize>,
+    threads: &BTreeSet<EventId>,
+) -> Replicas {
+    let mut replicas = Replicas::new();
+    for seat in seats {
+        match replica::read(world, seat, threads) {
+            Ok(replica) => {
+                replicas.insert(seat, replica);
+            }
+            Err(text) => world.violation("termination", Some(seat), text),
+        }
+    }
+    replicas
+}
 
 /// Whether all members of each community show the same. The first difference, if not.
 #[must_use]

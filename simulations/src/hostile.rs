@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use alloquy_api::Reply;
-use alloquy_api::command::{AccountRef, ChannelKind, ChannelRef, Command, CommunityRef};
+use alloquy_api::command::{AccountRef, ChannelRef, Command, CommunityRef};
 use alloquy_core::Now;
 use alloquy_ids::{AccountId, CommunityId, EpochId, EventId};
 use rand_chacha::ChaCha20Rng;
@@ -26,8 +26,6 @@ use crate::draw::Draw;
 use crate::held;
 use crate::machine::{Birth, HOME_NAME, Machine, Maker, Records};
 use crate::net::Weather;
-use crate::panics;
-use crate::replica;
 use crate::report::Outcome;
 use crate::trace::Trace;
 use crate::world::{CANARY, World};
@@ -167,22 +165,7 @@ fn run_once(seed: u64, plan: Plan, maker: &dyn Maker, trace: Trace) -> Outcome {
     if let Err(text) = run.all() {
         run.world.violation("setup", None, text);
     }
-    let acts = run.world.acts();
-    let refused = acts
-        .iter()
-        .filter(|act| matches!(&act.done, Some((_, Err(_)))))
-        .count();
-    Outcome {
-        seed,
-        nodes: run.world.seats() as u64,
-        virtual_ms: run.world.now(),
-        entries: run.world.trace.entries(),
-        commands: (acts.len() as u64, refused as u64),
-        faults: run.world.faults,
-        net: run.world.net.counts,
-        hash: run.world.trace.hash(),
-        violations: run.world.violations,
-    }
+    run.world.outcome()
 }
 
 /// A message of an honest person.
@@ -256,38 +239,18 @@ impl Run<'_> {
             self.world.add_node(&name, 0)?;
             self.world.distrust(seat);
         }
-        let create = Command::CreateCommunity {
-            name: "first".to_owned(),
-            template: None,
-        };
-        let Reply::Community { community } = self.must(0, create)? else {
-            return Err("create-community: a reply of another shape".to_owned());
-        };
+        let names = ("first".to_owned(), "general".to_owned());
+        let (community, link) = self.world.make_community(names.0, names.1)?;
         self.community = community;
-        let reference = CommunityRef(community.to_string());
-        let create = Command::CreateChannel {
-            community: reference.clone(),
-            kind: ChannelKind::Text,
-            name: "general".to_owned(),
-            private: false,
-            category: None,
-        };
-        self.must(0, create)?;
-        let invite = Command::Invite {
-            community: reference,
-            uses: None,
-            expires_ms: None,
-        };
-        let Reply::Invite { invite: link, .. } = self.must(0, invite)? else {
-            return Err("invite: a reply of another shape".to_owned());
-        };
         let members = if self.plan.home {
             self.plan.honest
         } else {
             self.world.seats()
         };
         for seat in 1..members {
-            let joined = self.must(seat, Command::Join { link: link.clone() });
+            let joined = self
+                .world
+                .must(seat, None, Command::Join { link: link.clone() });
             // What one rogue does to another's joining is their affair.
             if seat < self.plan.honest {
                 joined?;
@@ -300,17 +263,6 @@ impl Run<'_> {
         self.world.net.wall(0, self.plan.honest - 1);
         self.world.run_for(5_000);
         Ok(())
-    }
-
-    fn must(&mut self, seat: usize, command: Command) -> Result<Reply, String> {
-        let line = command.to_string();
-        let act = self.world.order(seat, None, command);
-        self.world
-            .run_until(CALM_WAIT_MS, |world| world.acts()[act].done.is_some());
-        match &self.world.acts()[act].done {
-            Some((_, Ok(reply))) => Ok(reply.clone()),
-            other => Err(format!("`{line}` in calm weather: {other:?}")),
-        }
     }
 
     fn say(&mut self, number: u64) {
@@ -400,9 +352,11 @@ impl Run<'_> {
             if !self.world.violations.is_empty() {
                 return;
             }
-            let Some(replicas) = self.replicas() else {
+            let seats = self.honest_seats();
+            let replicas = check::read_all(&mut self.world, seats, &BTreeSet::new());
+            if !self.world.violations.is_empty() {
                 return;
-            };
+            }
             let wrong = check::convergence(&self.world, &replicas)
                 .map(|text| ("convergence", text))
                 .or_else(|| self.unwritten(&replicas));
@@ -415,20 +369,6 @@ impl Run<'_> {
                 Some(_) => {}
             }
         }
-    }
-
-    fn replicas(&mut self) -> Option<check::Replicas> {
-        let mut replicas = check::Replicas::new();
-        for seat in self.honest_seats() {
-            match replica::read(&mut self.world, seat, &BTreeSet::new()) {
-                Ok(replica) => drop(replicas.insert(seat, replica)),
-                Err(text) => {
-                    self.world.violation("termination", Some(seat), text);
-                    return None;
-                }
-            }
-        }
-        Some(replicas)
     }
 
     /// Everything that the honest wrote is shown once, and nothing else under their names.
@@ -502,27 +442,5 @@ impl Run<'_> {
 /// Runs a seed twice and compares the traces.
 #[must_use]
 pub fn seed_twice(seed: u64, maker: &dyn Maker) -> Outcome {
-    let run = || panics::caught(|| seed_once(seed, maker, Trace::default()));
-    let (Ok(mut first), Ok(second)) = (run(), run()) else {
-        return Outcome {
-            seed,
-            violations: vec![crate::report::Violation {
-                checker: "panic",
-                node: None,
-                at: 0,
-                text: "the simulation itself failed".to_owned(),
-            }],
-            ..Outcome::default()
-        };
-    };
-    if first.hash != second.hash {
-        let text = "two runs of one seed differ".to_owned();
-        first.violations.push(crate::report::Violation {
-            checker: "determinism",
-            node: None,
-            at: first.virtual_ms,
-            text,
-        });
-    }
-    first
+    Outcome::twice(seed, || seed_once(seed, maker, Trace::default()))
 }

@@ -32,6 +32,7 @@ pub mod replica;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod signatures;
 pub mod soak;
 pub mod trace;
 pub mod workload;

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use alloquy_api::Snapshot;
 use alloquy_core::{Input, Newcomer, Node, Now, Output, Write};
 use alloquy_ids::{AccountId, MonoMs, NetworkKey};
-use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::keys::{DeviceKey, Signatures};
 use bytes::Bytes;
 use rand_chacha::ChaCha20Rng;
+
+use crate::signatures::Remembered;
 
 /// All records of a store.
 pub type Records = BTreeMap<Bytes, Bytes>;
@@ -78,9 +80,11 @@ pub trait Maker: Sync {
 /// A node of this name is a home node.
 pub const HOME_NAME: &str = "home";
 
-/// The real core.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Core;
+/// The real core. All nodes that one of it makes share what it has found about signatures.
+#[derive(Debug, Default)]
+pub struct Core {
+    signatures: Arc<Remembered>,
+}
 
 impl Maker for Core {
     fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String> {
@@ -104,9 +108,43 @@ impl Maker for Core {
         now: Now,
         rng: ChaCha20Rng,
     ) -> Result<Box<dyn Machine>, String> {
-        let node = Node::restore(records.into_iter(), nonce, now, rng)
-            .map_err(|error| error.to_string())?;
-        Ok(Box::new(node))
+        let signatures = Arc::clone(&self.signatures) as Arc<dyn Signatures>;
+        let node = Node::restore_with(records.into_iter(), nonce, now, rng, signatures);
+        Ok(Box::new(node.map_err(|error| error.to_string())?))
+    }
+}
+
+/// Makes what the core makes, with something put around each machine: a defect, in tests of the checkers.
+#[derive(Debug)]
+pub struct Around<W> {
+    core: Core,
+    wrap: W,
+}
+
+impl<W: Fn(Box<dyn Machine>, Now) -> Box<dyn Machine> + Sync> Around<W> {
+    /// `wrap` is given a machine and when it starts.
+    pub fn new(wrap: W) -> Self {
+        Self {
+            core: Core::default(),
+            wrap,
+        }
+    }
+}
+
+impl<W: Fn(Box<dyn Machine>, Now) -> Box<dyn Machine> + Sync> Maker for Around<W> {
+    fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String> {
+        self.core.found(name, now, rng)
+    }
+
+    fn restore(
+        &self,
+        records: Records,
+        nonce: [u8; 32],
+        now: Now,
+        rng: ChaCha20Rng,
+    ) -> Result<Box<dyn Machine>, String> {
+        let inner = self.core.restore(records, nonce, now, rng)?;
+        Ok((self.wrap)(inner, now))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod out;
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -21,20 +22,27 @@ struct Args {
     what: What,
 }
 
+/// Which seeds to run, and how.
+#[derive(Debug, clap::Args)]
+struct Seeds {
+    /// How many seeds.
+    #[arg(long, default_value_t = 20)]
+    seeds: u64,
+    /// The first one.
+    #[arg(long, default_value_t = 1)]
+    first_seed: u64,
+    /// Threads; by default one for each core.
+    #[arg(long)]
+    threads: Option<NonZeroUsize>,
+    /// Plays each so many-th seed once more and compares; 1 is every one.
+    #[arg(long, default_value = "1")]
+    twice: NonZeroU64,
+}
+
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Runs seeds, each twice, and prints one table.
-    Run {
-        /// How many seeds.
-        #[arg(long, default_value_t = 20)]
-        seeds: u64,
-        /// The first one.
-        #[arg(long, default_value_t = 1)]
-        first_seed: u64,
-        /// Threads; by default one for each core.
-        #[arg(long)]
-        threads: Option<usize>,
-    },
+    /// Runs seeds and prints one table.
+    Run(Seeds),
     /// Runs one seed and prints everything that goes in and comes out.
     Replay {
         /// The seed.
@@ -49,35 +57,15 @@ enum What {
         #[arg(long)]
         trace: bool,
     },
-    /// Runs seeds with members who do not keep to the program, each twice, and prints one table.
-    Hostile {
-        /// How many seeds.
-        #[arg(long, default_value_t = 20)]
-        seeds: u64,
-        /// The first one.
-        #[arg(long, default_value_t = 1)]
-        first_seed: u64,
-        /// Threads; by default one for each core.
-        #[arg(long)]
-        threads: Option<usize>,
-    },
+    /// Runs seeds with members who do not keep to the program, and prints one table.
+    Hostile(Seeds),
     /// Runs one seed with such members and prints everything that goes in and comes out.
     HostileReplay {
         /// The seed.
         seed: u64,
     },
-    /// Runs seeds in which a relay forges, withholds, delays and cuts, each twice, and prints one table.
-    Relayed {
-        /// How many seeds.
-        #[arg(long, default_value_t = 20)]
-        seeds: u64,
-        /// The first one.
-        #[arg(long, default_value_t = 1)]
-        first_seed: u64,
-        /// Threads; by default one for each core.
-        #[arg(long)]
-        threads: Option<usize>,
-    },
+    /// Runs seeds in which a relay forges, withholds, delays and cuts, and prints one table.
+    Relayed(Seeds),
     /// Runs one seed with such a relay and prints everything that goes in and comes out.
     RelayedReplay {
         /// The seed.
@@ -104,52 +92,35 @@ enum What {
         /// Only this world.
         #[arg(long)]
         world: Option<String>,
+        /// People who act in one history at most; by default all of the world.
+        #[arg(long)]
+        replicas: Option<usize>,
     },
 }
 
 fn main() -> ExitCode {
     match Args::parse().what {
-        What::Run {
-            seeds,
-            first_seed,
-            threads,
-        } => {
-            let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let threads = threads.unwrap_or_else(default);
-            run_seeds(first_seed, seeds, threads, Kind::Chaos)
-        }
+        What::Run(seeds) => run_seeds(&seeds, Kind::Chaos),
         What::Replay { seed } => replay(seed, Kind::Chaos),
-        What::Hostile {
-            seeds,
-            first_seed,
-            threads,
-        } => {
-            let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let threads = threads.unwrap_or_else(default);
-            run_seeds(first_seed, seeds, threads, Kind::Hostile)
-        }
+        What::Hostile(seeds) => run_seeds(&seeds, Kind::Hostile),
         What::HostileReplay { seed } => replay(seed, Kind::Hostile),
-        What::Relayed {
-            seeds,
-            first_seed,
-            threads,
-        } => {
-            let default = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let threads = threads.unwrap_or_else(default);
-            run_seeds(first_seed, seeds, threads, Kind::Relayed)
-        }
+        What::Relayed(seeds) => run_seeds(&seeds, Kind::Relayed),
         What::RelayedReplay { seed } => replay(seed, Kind::Relayed),
         What::Scenario { files, trace } => play(&files, trace),
+        What::Model {
+            operations,
+            world,
+            replicas,
+        } => explore(operations, world.as_deref(), replicas),
         What::Soak {
             messages,
             world_messages,
             seed,
         } => soak(seed, messages, world_messages),
-        What::Model { operations, world } => explore(operations, world.as_deref()),
     }
 }
 
-fn explore(operations: usize, only: Option<&str>) -> ExitCode {
+fn explore(operations: usize, only: Option<&str>, replicas: Option<usize>) -> ExitCode {
     let worlds = model::worlds();
     let chosen = worlds
         .iter()
@@ -157,16 +128,20 @@ fn explore(operations: usize, only: Option<&str>) -> ExitCode {
     let mut found = false;
     for world in chosen {
         found = true;
-        let (name, replicas) = (world.name, world.replicas());
-        match model::explore(world, operations) {
-            Ok(count) => out::line(&format!(
-                "{name}: {replicas} replicas, up to {operations} operations, {} histories, {} orders, \
-                 {} effective, {} fell, {} revived",
-                count.histories, count.orders, count.effective, count.fell, count.revived
-            )),
-            Err(broken) => {
-                out::line(&format!("{name}: VIOLATION {broken}"));
-                return ExitCode::FAILURE;
+        let replicas = replicas.unwrap_or_else(|| world.replicas());
+        // A line for each length: what is long can be ended and has shown something.
+        for length in 1..=operations.min(world.moves.len()) {
+            let name = world.name;
+            match model::explore_length(world, length, replicas) {
+                Ok(count) => out::line(&format!(
+                    "{name}: {length} operations of at most {replicas} replicas, {} histories, {} orders, \
+                     {} effective, {} fell, {} revived",
+                    count.histories, count.orders, count.effective, count.fell, count.revived
+                )),
+                Err(broken) => {
+                    out::line(&format!("{name}: VIOLATION {broken}"));
+                    return ExitCode::FAILURE;
+                }
             }
         }
     }
@@ -193,17 +168,17 @@ enum Kind {
 impl Kind {
     fn twice(self, seed: u64) -> Outcome {
         match self {
-            Self::Chaos => run::seed_twice(seed, &Core),
-            Self::Hostile => hostile::seed_twice(seed, &Core),
-            Self::Relayed => relayed::seed_twice(seed, &Core),
+            Self::Chaos => run::seed_twice(seed, &Core::default()),
+            Self::Hostile => hostile::seed_twice(seed, &Core::default()),
+            Self::Relayed => relayed::seed_twice(seed, &Core::default()),
         }
     }
 
     fn once(self, seed: u64, trace: Trace) -> Outcome {
         match self {
-            Self::Chaos => run::seed_once(seed, &Core, trace),
-            Self::Hostile => hostile::seed_once(seed, &Core, trace),
-            Self::Relayed => relayed::seed_once(seed, &Core, trace),
+            Self::Chaos => run::seed_once(seed, &Core::default(), trace),
+            Self::Hostile => hostile::seed_once(seed, &Core::default(), trace),
+            Self::Relayed => relayed::seed_once(seed, &Core::default(), trace),
         }
     }
 
@@ -216,19 +191,26 @@ impl Kind {
     }
 }
 
-fn run_seeds(first: u64, count: u64, threads: usize, kind: Kind) -> ExitCode {
+fn run_seeds(seeds: &Seeds, kind: Kind) -> ExitCode {
+    let cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = seeds.threads.unwrap_or_else(cores).get();
     let next = AtomicU64::new(0);
     let stop = AtomicBool::new(false);
     let outcomes: Mutex<Vec<Outcome>> = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
+        for _ in 0..threads {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count {
+                    if number >= seeds.seeds {
                         break;
                     }
-                    let outcome = kind.twice(first.wrapping_add(number));
+                    let seed = seeds.first_seed.wrapping_add(number);
+                    let outcome = if number % seeds.twice == 0 {
+                        kind.twice(seed)
+                    } else {
+                        kind.once(seed, Trace::default())
+                    };
                     if !outcome.violations.is_empty() {
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -245,7 +227,10 @@ fn run_seeds(first: u64, count: u64, threads: usize, kind: Kind) -> ExitCode {
         .expect("no thread panics while it holds the lock");
     outcomes.sort_by_key(|outcome| outcome.seed);
     let mut table = Table::default();
-    outcomes.iter().for_each(|outcome| table.add(outcome));
+    for outcome in &outcomes {
+        let number = outcome.seed.wrapping_sub(seeds.first_seed);
+        table.add(outcome, number % seeds.twice == 0);
+    }
     out::print(&table.to_string());
     let Some(broken) = outcomes
         .iter()
@@ -267,7 +252,7 @@ fn soak(first: u64, messages: u64, world_messages: u64) -> ExitCode {
     for number in 0..worlds {
         let seed = first.wrapping_add(number);
         let here = world_messages.min(messages - number * world_messages);
-        let one = soak::world(seed, here, &Core);
+        let one = soak::world(seed, here, &Core::default());
         out::print(&format!("seed {seed}: {one}"));
         for violation in &one.violations {
             out::line(&format!("seed {seed}: {violation}"));
@@ -310,7 +295,7 @@ fn play(files: &[PathBuf], trace: bool) -> ExitCode {
                 } else {
                     Trace::default()
                 };
-                scenario::play(&text, &Core, trace).map_err(|error| error.to_string())
+                scenario::play(&text, &Core::default(), trace).map_err(|error| error.to_string())
             });
         match result {
             Ok(()) => out::line(&format!("{name}: passed")),

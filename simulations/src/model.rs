@@ -14,7 +14,7 @@ mod club;
 mod laws;
 mod worlds;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use alloquy_ids::{AccountId, EventId};
@@ -85,6 +85,8 @@ struct Step {
     place: usize,
     /// Which of the steps before it are in its past.
     past: u16,
+    /// [`name_of`] it.
+    name: u128,
 }
 
 /// What a search did.
@@ -100,6 +102,16 @@ pub struct Count {
     pub fell: u64,
     /// Operations that their own past refused and that counted in the end.
     pub revived: u64,
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, more: Self) {
+        self.histories += more.histories;
+        self.orders += more.orders;
+        self.effective += more.effective;
+        self.fell += more.fell;
+        self.revived += more.revived;
+    }
 }
 
 /// A history that breaks a law.
@@ -121,28 +133,29 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Tries every history of up to `operations` operations of a world.
+/// Tries every history of up to `operations` operations of a world, whoever acts.
 pub fn explore(world: &World, operations: usize) -> Result<Count, Box<Broken>> {
-    let club = world.club();
     let mut count = Count::default();
     for length in 1..=operations.min(world.moves.len()).min(OPERATIONS_MAX) {
-        let mut search = Search {
-            world,
-            club: &club,
-            length,
-            seen: HashSet::new(),
-            acts: HashMap::new(),
-            count: Count::default(),
-        };
-        let log = club.log().clone();
-        search.extend(&mut Vec::new(), &log)?;
-        count.histories += search.count.histories;
-        count.orders += search.count.orders;
-        count.effective += search.count.effective;
-        count.fell += search.count.fell;
-        count.revived += search.count.revived;
+        count += explore_length(world, length, world.replicas())?;
     }
     Ok(count)
+}
+
+/// Tries every history of just `length` operations in which no more than `replicas` people act.
+pub fn explore_length(world: &World, length: usize, replicas: usize) -> Result<Count, Box<Broken>> {
+    let club = world.club();
+    let mut search = Search {
+        world,
+        club: &club,
+        length: length.min(OPERATIONS_MAX),
+        replicas,
+        seen: HashSet::new(),
+        acts: HashMap::new(),
+        count: Count::default(),
+    };
+    search.extend(&mut Vec::new(), club.log())?;
+    Ok(search.count)
 }
 
 struct Search<'a> {
@@ -150,7 +163,9 @@ struct Search<'a> {
     club: &'a Club,
     /// Histories of this length are judged; shorter ones were.
     length: usize,
-    /// Histories that were reached, by the sum of their operations' ids.
+    /// People who act in one history at most.
+    replicas: usize,
+    /// Histories that were reached, by the sum of their operations' names.
     seen: HashSet<u128>,
     /// Operations by move and past, for those that many histories share.
     acts: HashMap<(usize, u128), Option<Act>>,
@@ -160,7 +175,7 @@ struct Search<'a> {
 impl Search<'_> {
     fn extend(&mut self, steps: &mut Vec<Step>, log: &AuthorityLog) -> Result<(), Box<Broken>> {
         for (place, next) in self.world.moves.iter().enumerate() {
-            if steps.iter().any(|step| step.place == place) {
+            if steps.iter().any(|step| step.place == place) || !self.reaches(steps, next.who) {
                 continue;
             }
             let own = own_before(self.world, steps, next);
@@ -168,20 +183,27 @@ impl Search<'_> {
                 if past & own != own && !next.dated_back {
                     continue;
                 }
+                let name = name_of(place, key_of(steps, past));
+                let key = key_of(steps, u16::MAX).wrapping_add(name);
+                if self.seen.contains(&key) {
+                    continue;
+                }
                 let Some(act) = self.act(steps, place, past, log) else {
                     continue;
                 };
-                let key = key_of(steps, u16::MAX).wrapping_add(part(act.event.id()));
-                if !self.seen.insert(key) {
-                    continue;
-                }
+                self.seen.insert(key);
                 let before = log;
                 let mut log = log.clone();
                 if let Err(error) = log.insert(act.event.clone()) {
                     let law = format!("an operation of a sound history is refused: {error}");
                     return Err(broken(law, steps));
                 }
-                steps.push(Step { act, place, past });
+                steps.push(Step {
+                    act,
+                    place,
+                    past,
+                    name,
+                });
                 let result = if steps.len() == self.length {
                     self.judge(steps, before, &log)
                 } else {
@@ -192,6 +214,22 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a history of these steps and one by `who` can come to the length with so few people.
+    fn reaches(&self, steps: &[Step], who: &'static str) -> bool {
+        let of = |step: &Step| self.world.moves[step.place].who;
+        let acting: BTreeSet<_> = steps.iter().map(of).chain([who]).collect();
+        let mut moves: BTreeMap<_, usize> = BTreeMap::new();
+        for next in &self.world.moves {
+            *moves.entry(next.who).or_default() += 1;
+        }
+        let theirs: usize = acting.iter().map(|who| moves[who]).sum();
+        moves.retain(|who, _| !acting.contains(who));
+        let mut others: Vec<_> = moves.into_values().collect();
+        others.sort_unstable_by(|a, b| b.cmp(a));
+        let more = self.replicas.checked_sub(acting.len());
+        more.is_some_and(|more| theirs + others.iter().take(more).sum::<usize>() >= self.length)
     }
 
     /// The signed operation, from what is known if its past is small.
@@ -239,12 +277,18 @@ impl Search<'_> {
         } else {
             state.rank(author)
         };
-        let mut alone = self.club.log().clone();
-        for step in &within {
+        // What has everything in its past is judged alone by what is there.
+        let mut alone = if within.len() == steps.len() {
+            log.clone()
+        } else {
+            let mut alone = self.club.log().clone();
+            for step in &within {
+                alone
+                    .insert(step.act.event.clone())
+                    .expect("it was taken before");
+            }
             alone
-                .insert(step.act.event.clone())
-                .expect("it was taken before");
-        }
+        };
         alone.insert(event.clone()).ok()?;
         let alone = alone.verdict(event.id()) == Some(Verdict::Effective);
         Some(Act {
@@ -306,12 +350,18 @@ fn chosen(steps: &[Step], set: u16) -> impl Iterator<Item = &Step> {
 
 /// The name of a set of operations: the order in which they came does not matter.
 fn key_of(steps: &[Step], set: u16) -> u128 {
-    let parts = chosen(steps, set).map(|step| part(step.act.event.id()));
-    parts.fold(0, u128::wrapping_add)
+    let names = chosen(steps, set).map(|step| step.name);
+    names.fold(0, u128::wrapping_add)
 }
 
-fn part(id: EventId) -> u128 {
-    let bytes = id.as_bytes().first_chunk().expect("16 of 32 bytes");
+/// The name of an operation: its move, and the name of its past. All of the event follows from these, so that it is
+/// known before it is signed whether a history was reached another way.
+fn name_of(place: usize, past: u128) -> u128 {
+    let hash = blake3::Hasher::new()
+        .update(&(place as u128).to_le_bytes())
+        .update(&past.to_le_bytes())
+        .finalize();
+    let bytes = hash.as_bytes().first_chunk().expect("16 of 32 bytes");
     u128::from_le_bytes(*bytes)
 }
 

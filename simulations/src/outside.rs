@@ -7,6 +7,7 @@
 //! Deliberately not here: sockets and files, whose bytes the shell hands on as they are.
 
 mod club;
+mod irc;
 mod pair;
 mod seeds;
 
@@ -27,6 +28,7 @@ use bytes::Bytes;
 
 use crate::machine::Records;
 use club::{Club, club};
+pub use irc::irc;
 use pair::{Packet, Side, now_at};
 pub use seeds::seeds;
 
@@ -41,10 +43,11 @@ const SENTENCE_BYTES_MAX: usize = 1_000;
 pub type Door = fn(&[u8]);
 
 /// All doors by name, as the corpus is filed.
-pub const DOORS: [(&str, Door); 5] = [
+pub const DOORS: [(&str, Door); 6] = [
     ("frame", frame),
     ("event", event),
     ("invite", invite),
+    ("irc", irc),
     ("line", line),
     ("store", store),
 ];

@@ -8,20 +8,17 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::Reply;
-use alloquy_api::command::{ChannelKind, ChannelRef, Command, CommunityRef};
+use alloquy_api::command::{ChannelRef, Command};
 use alloquy_ids::{AccountId, CommunityId};
 
 use crate::check;
 use crate::draw::Draw;
 use crate::machine::Maker;
 use crate::net::{MEDDLINGS, Meddling};
-use crate::replica;
-use crate::report::{Outcome, Violation};
+use crate::report::Outcome;
 use crate::trace::Trace;
 use crate::world::{CANARY, World};
 
-/// A command of the beginning ends in this time.
-const CALM_WAIT_MS: u64 = 30_000;
 /// After an honest way is there again everything is equal within this time, as in [`crate::run`].
 const SETTLE_MS_MAX: u64 = 240_000;
 const SETTLE_STEP_MS: u64 = 10_000;
@@ -76,38 +73,13 @@ pub fn seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
     if let Err(text) = run.all() {
         run.world.violation("setup", None, text);
     }
-    let acts = run.world.acts();
-    let refused = acts
-        .iter()
-        .filter(|act| matches!(&act.done, Some((_, Err(_)))))
-        .count();
-    Outcome {
-        seed,
-        nodes: run.world.seats() as u64,
-        virtual_ms: run.world.now(),
-        entries: run.world.trace.entries(),
-        commands: (acts.len() as u64, refused as u64),
-        faults: run.world.faults,
-        net: run.world.net.counts,
-        hash: run.world.trace.hash(),
-        violations: run.world.violations,
-    }
+    run.world.outcome()
 }
 
 /// Runs a seed twice and compares the traces.
 #[must_use]
 pub fn seed_twice(seed: u64, maker: &dyn Maker) -> Outcome {
-    let mut first = seed_once(seed, maker, Trace::default());
-    let second = seed_once(seed, maker, Trace::default());
-    if first.hash != second.hash {
-        first.violations.push(Violation {
-            checker: "determinism",
-            node: None,
-            at: first.virtual_ms,
-            text: "two runs of one seed differ".to_owned(),
-        });
-    }
-    first
+    Outcome::twice(seed, || seed_once(seed, maker, Trace::default()))
 }
 
 /// A message: which command it was, and its text.
@@ -156,47 +128,15 @@ impl Run<'_> {
         for seat in 0..self.plan.seats() {
             self.world.add_node(&format!("n{seat}"), 0)?;
         }
-        let create = Command::CreateCommunity {
-            name: "first".to_owned(),
-            template: None,
-        };
-        let Reply::Community { community } = self.must(0, create)? else {
-            return Err("create-community: a reply of another shape".to_owned());
-        };
+        let names = ("first".to_owned(), "general".to_owned());
+        let (community, link) = self.world.make_community(names.0, names.1)?;
         self.community = community;
-        let reference = CommunityRef(community.to_string());
-        let create = Command::CreateChannel {
-            community: reference.clone(),
-            kind: ChannelKind::Text,
-            name: "general".to_owned(),
-            private: false,
-            category: None,
-        };
-        self.must(0, create)?;
-        let invite = Command::Invite {
-            community: reference,
-            uses: None,
-            expires_ms: None,
-        };
-        let Reply::Invite { invite: link, .. } = self.must(0, invite)? else {
-            return Err("invite: a reply of another shape".to_owned());
-        };
         for seat in 1..self.plan.seats() {
-            self.must(seat, Command::Join { link: link.clone() })?;
+            self.world
+                .must(seat, None, Command::Join { link: link.clone() })?;
         }
         self.world.run_for(20_000);
         Ok(())
-    }
-
-    fn must(&mut self, seat: usize, command: Command) -> Result<Reply, String> {
-        let line = command.to_string();
-        let act = self.world.order(seat, None, command);
-        self.world
-            .run_until(CALM_WAIT_MS, |world| world.acts()[act].done.is_some());
-        match &self.world.acts()[act].done {
-            Some((_, Ok(reply))) => Ok(reply.clone()),
-            other => Err(format!("`{line}` in calm weather: {other:?}")),
-        }
     }
 
     fn say(&mut self, number: u64) {
@@ -291,12 +231,10 @@ impl Run<'_> {
             if !self.world.violations.is_empty() {
                 return;
             }
-            let mut replicas = check::Replicas::new();
-            for seat in 0..self.plan.seats() {
-                match replica::read(&mut self.world, seat, &BTreeSet::new()) {
-                    Ok(replica) => drop(replicas.insert(seat, replica)),
-                    Err(text) => return self.world.violation("termination", Some(seat), text),
-                }
+            let seats = 0..self.plan.seats();
+            let replicas = check::read_all(&mut self.world, seats, &BTreeSet::new());
+            if !self.world.violations.is_empty() {
+                return;
             }
             let wrong = check::convergence(&self.world, &replicas)
                 .map(|text| ("convergence", text))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use crate::net::Counts;
+use crate::panics;
 use crate::trace::Seconds;
 
 /// A fault of the core, seen by a checker.
@@ -83,12 +84,47 @@ pub struct Outcome {
     pub hash: [u8; 32],
 }
 
+impl Outcome {
+    /// Plays a seed twice and compares the traces.
+    pub fn twice(seed: u64, play: impl Fn() -> Self) -> Self {
+        let broken = |checker, at, text| Violation {
+            checker,
+            node: None,
+            at,
+            text,
+        };
+        match (panics::caught(&play), panics::caught(&play)) {
+            (Ok(mut first), Ok(second)) => {
+                if first.hash != second.hash {
+                    let text = format!(
+                        "two runs differ: {} and {} inputs and outputs",
+                        first.entries, second.entries
+                    );
+                    let found = broken("determinism", first.virtual_ms, text);
+                    first.violations.push(found);
+                }
+                first
+            }
+            (Err(panic), _) | (_, Err(panic)) => Self {
+                seed,
+                violations: vec![broken(
+                    "panic",
+                    0,
+                    format!("the simulation itself: {panic}"),
+                )],
+                ..Self::default()
+            },
+        }
+    }
+}
+
 /// The table of many runs.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     first_seed: Option<u64>,
     last_seed: u64,
     seeds: u64,
+    twice: u64,
     nodes: u64,
     virtual_ms: u64,
     entries: u64,
@@ -99,14 +135,15 @@ pub struct Table {
 }
 
 impl Table {
-    /// Adds a seed's result; of its two runs, the first is counted.
-    pub fn add(&mut self, outcome: &Outcome) {
+    /// Adds a seed's result; of two runs, the first is counted.
+    pub fn add(&mut self, outcome: &Outcome, twice: bool) {
         self.first_seed = Some(
             self.first_seed
                 .map_or(outcome.seed, |first| first.min(outcome.seed)),
         );
         self.last_seed = self.last_seed.max(outcome.seed);
         self.seeds += 1;
+        self.twice += u64::from(twice);
         self.nodes += outcome.nodes;
         self.virtual_ms += outcome.virtual_ms;
         self.entries += outcome.entries;
@@ -135,7 +172,7 @@ impl fmt::Display for Table {
         row(f, "seeds", &self.seeds)?;
         row(f, "first seed", &first)?;
         row(f, "last seed", &self.last_seed)?;
-        row(f, "schedules, each twice", &self.seeds)?;
+        row(f, "played twice", &self.twice)?;
         row(f, "nodes", &self.nodes)?;
         row(f, "virtual seconds", &(self.virtual_ms / 1000))?;
         row(f, "inputs and outputs", &self.entries)?;

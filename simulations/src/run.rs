@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use alloquy_api::Reply;
-use alloquy_api::command::{ChannelKind, Command, CommunityRef};
-use alloquy_ids::{CommunityId, EventId};
+use alloquy_api::command::Command;
+use alloquy_ids::EventId;
 
 use crate::check::{self, Replicas};
 use crate::draw::Draw;
@@ -12,13 +11,11 @@ use crate::machine::Maker;
 use crate::net::Weather;
 use crate::plan::{Plan, Trouble};
 use crate::replica;
-use crate::report::{Outcome, Violation};
+use crate::report::Outcome;
 use crate::trace::Trace;
 use crate::workload::Workload;
 use crate::world::{NAME_CANARY, World};
 
-/// A command of the calm beginning ends in this time.
-const CALM_WAIT_MS: u64 = 30_000;
 /// After the last fault everything is equal within this time: digests are exchanged at least every 60 s,
 /// and what they bring may need one round more.
 const SETTLE_MS_MAX: u64 = 240_000;
@@ -38,21 +35,7 @@ const VERDICT_MS_MAX: u64 = 15_000;
 /// Runs a seed twice and compares the traces.
 #[must_use]
 pub fn seed_twice(seed: u64, maker: &dyn Maker) -> Outcome {
-    let mut first = seed_once(seed, maker, Trace::default());
-    let second = seed_once(seed, maker, Trace::default());
-    if first.hash != second.hash {
-        let text = format!(
-            "two runs differ: {} and {} inputs and outputs",
-            first.entries, second.entries
-        );
-        first.violations.push(Violation {
-            checker: "determinism",
-            node: None,
-            at: first.virtual_ms,
-            text,
-        });
-    }
-    first
+    Outcome::twice(seed, || seed_once(seed, maker, Trace::default()))
 }
 
 /// Runs a seed once.
@@ -70,7 +53,7 @@ pub fn seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
     {
         run.world.violation("setup", None, text);
     }
-    run.outcome()
+    run.world.outcome()
 }
 
 struct Run<'a> {
@@ -96,85 +79,22 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn outcome(self) -> Outcome {
-        let acts = self.world.acts();
-        let refused = acts
-            .iter()
-            .filter(|act| matches!(&act.done, Some((_, Err(_)))))
-            .count();
-        Outcome {
-            seed: self.world.seed(),
-            nodes: self.world.seats() as u64,
-            virtual_ms: self.world.now(),
-            entries: self.world.trace.entries(),
-            commands: (acts.len() as u64, refused as u64),
-            faults: self.world.faults,
-            net: self.world.net.counts,
-            hash: self.world.trace.hash(),
-            violations: self.world.violations,
-        }
-    }
-
     /// Nodes, one community with a channel, and its first members, in calm weather.
     fn set_up(&mut self) -> Result<(), String> {
         for (seat, offset) in self.plan.offsets_ms.clone().into_iter().enumerate() {
             self.world.add_node(&format!("n{seat}"), offset)?;
         }
-        let name = format!("{NAME_CANARY}-first");
-        let Reply::Community { community } = self.must(
-            0,
-            None,
-            Command::CreateCommunity {
-                name,
-                template: None,
-            },
-        )?
-        else {
-            return Err("create-community: a reply of another shape".to_owned());
-        };
-        let reference = CommunityRef(community.to_string());
-        let name = format!("{NAME_CANARY}-general");
-        let channel = Command::CreateChannel {
-            community: reference.clone(),
-            kind: ChannelKind::Text,
-            name,
-            private: false,
-            category: None,
-        };
-        self.must(0, Some(community), channel)?;
-        let invite = Command::Invite {
-            community: reference,
-            uses: None,
-            expires_ms: None,
-        };
-        let Reply::Invite { invite: link, .. } = self.must(0, Some(community), invite)? else {
-            return Err("invite: a reply of another shape".to_owned());
-        };
+        let [name, channel] = ["first", "general"].map(|name| format!("{NAME_CANARY}-{name}"));
+        let (community, link) = self.world.make_community(name, channel)?;
         for seat in 1..self.plan.founders {
-            self.must(seat, Some(community), Command::Join { link: link.clone() })?;
+            let join = Command::Join { link: link.clone() };
+            self.world.must(seat, Some(community), join)?;
         }
         self.world.run_for(10_000);
         self.founders = (0..self.plan.founders)
             .map(|seat| self.world.account(seat))
             .collect();
         Ok(())
-    }
-
-    fn must(
-        &mut self,
-        seat: usize,
-        community: Option<CommunityId>,
-        command: Command,
-    ) -> Result<Reply, String> {
-        let line = command.to_string();
-        let act = self.world.order(seat, community, command);
-        self.world
-            .run_until(CALM_WAIT_MS, |world| world.acts()[act].done.is_some());
-        match &self.world.acts()[act].done {
-            Some((_, Ok(reply))) => Ok(reply.clone()),
-            Some((_, Err(error))) => Err(format!("`{line}` in calm weather: {error}")),
-            None => Err(format!("`{line}` in calm weather did not end")),
-        }
     }
 
     /// Commands and faults until the plan's time is over.
@@ -295,17 +215,8 @@ impl Run<'_> {
     }
 
     fn read_all(&mut self) -> Replicas {
-        let threads = self.threads();
-        let mut replicas = Replicas::new();
-        for seat in 0..self.world.seats() {
-            match replica::read(&mut self.world, seat, &threads) {
-                Ok(replica) => {
-                    replicas.insert(seat, replica);
-                }
-                Err(text) => self.world.violation("termination", Some(seat), text),
-            }
-        }
-        replicas
+        let (threads, seats) = (self.threads(), 0..self.world.seats());
+        check::read_all(&mut self.world, seats, &threads)
     }
 
     fn judge(&mut self, replicas: &Replicas) {

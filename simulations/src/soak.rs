@@ -149,7 +149,7 @@ impl Soak<'_> {
             if number % trouble_at == 0 {
                 self.trouble()?;
             }
-            self.write(number)?;
+            self.write()?;
             let gap = self.draw.between(1, GAP_MS_MAX);
             self.world.run_for(gap);
             if self.world.violations.len() > VIOLATIONS_MAX {
@@ -160,7 +160,7 @@ impl Soak<'_> {
     }
 
     /// Somebody who is there writes somewhere.
-    fn write(&mut self, number: u64) -> Result<(), String> {
+    fn write(&mut self) -> Result<(), String> {
         let room = self.draw.index(self.rooms.len());
         let people = self.rooms[room].people.clone();
         let seats = people.iter().flat_map(|one| &self.people[*one]);
@@ -169,18 +169,14 @@ impl Soak<'_> {
             .filter(|seat| self.world.is_up(*seat))
             .collect();
         match self.draw.pick(&there) {
-            Some(seat) => self.write_at(*seat, room, number, false),
+            Some(seat) => self.write_at(*seat, room, false),
             None => Ok(()),
         }
     }
 
-    fn write_at(
-        &mut self,
-        seat: usize,
-        room: usize,
-        number: u64,
-        void: bool,
-    ) -> Result<(), String> {
+    fn write_at(&mut self, seat: usize, room: usize, void: bool) -> Result<(), String> {
+        // One number for all, so that no two texts are alike and a lost one is missed.
+        let number = self.written.len();
         let text = format!("{CANARY} {number} of {seat} in {room}");
         let line = format!("send {} \"{text}\"", self.rooms[room].channel);
         self.ask(seat, &line)?;

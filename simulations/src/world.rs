@@ -5,6 +5,7 @@
 //! It plays the shell's part of `alloquy_core::io` and reports at once what no checker needs to look for: a
 //! panic, a storm of outputs, a spinning timer, an honest peer blamed, plaintext on the wire.
 
+mod calm;
 mod devices;
 mod shell;
 

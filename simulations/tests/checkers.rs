@@ -7,12 +7,11 @@ use alloquy_api::reply::Reply;
 use alloquy_api::{Event, Snapshot};
 use alloquy_core::{Input, Now, Output};
 use alloquy_ids::MonoMs;
-use alloquy_sim::machine::{Birth, Core, Machine, Maker, Records};
+use alloquy_sim::machine::{Around, Core, Machine, Maker};
 use alloquy_sim::run::{seed_once, seed_twice};
 use alloquy_sim::trace::Trace;
 use alloquy_sim::world::CANARY;
 use bytes::Bytes;
-use rand_chacha::ChaCha20Rng;
 
 /// Seeds tried: a fault shows only where its circumstances come about.
 const SEEDS: std::ops::Range<u64> = 1..7;
@@ -36,27 +35,15 @@ enum Defect {
 }
 
 /// Makes cores with a defect.
-struct Broken(Defect);
-
-impl Maker for Broken {
-    fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String> {
-        Core.found(name, now, rng)
-    }
-    fn restore(
-        &self,
-        records: Records,
-        nonce: [u8; 32],
-        now: Now,
-        rng: ChaCha20Rng,
-    ) -> Result<Box<dyn Machine>, String> {
-        let inner = Core.restore(records, nonce, now, rng)?;
-        Ok(Box::new(BrokenCore {
+fn broken(defect: Defect) -> impl Maker {
+    Around::new(move |inner, now: Now| -> Box<dyn Machine> {
+        Box::new(BrokenCore {
             inner,
-            defect: self.0,
+            defect,
             start: now.mono,
             inputs: 0,
-        }))
-    }
+        })
+    })
 }
 
 struct BrokenCore {
@@ -138,7 +125,7 @@ impl Machine for BrokenCore {
 fn caught_by(defect: Defect, checkers: &[&str]) {
     let mut said = Vec::new();
     for seed in SEEDS {
-        let maker = Broken(defect);
+        let maker = broken(defect);
         let outcome = if defect == Defect::Wavers {
             seed_twice(seed, &maker)
         } else {
@@ -193,7 +180,7 @@ fn two_runs_that_differ_are_told_apart() {
 
 #[test]
 fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
-    let hash = |seed| seed_once(seed, &Core, Trace::default()).hash;
+    let hash = |seed| seed_once(seed, &Core::default(), Trace::default()).hash;
     assert_eq!(hash(3), hash(3));
     assert_ne!(hash(3), hash(4));
 }

@@ -3,9 +3,8 @@
 use alloquy_core::{Input, Now, Output, Verdict};
 use alloquy_ids::MonoMs;
 use alloquy_sim::hostile::{HOME_TRICKS, Plan, TRICKS, home_seed_once, seed_once, seed_twice};
-use alloquy_sim::machine::{Birth, Core, Machine, Maker, Records};
+use alloquy_sim::machine::{Around, Core, Machine, Maker};
 use alloquy_sim::trace::Trace;
-use rand_chacha::ChaCha20Rng;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ const SEEDS: std::ops::Range<u64> = 1..13;
 fn the_honest_agree_whatever_the_others_do() {
     let mut tricks = BTreeSet::new();
     for seed in SEEDS {
-        let outcome = seed_twice(seed, &Core);
+        let outcome = seed_twice(seed, &Core::default());
         assert!(
             outcome.violations.is_empty(),
             "seed {seed}: {:?}",
@@ -31,7 +30,7 @@ fn the_honest_agree_whatever_the_others_do() {
 fn members_agree_whatever_a_home_node_does_and_it_reads_nothing() {
     let mut tricks = BTreeSet::new();
     for seed in SEEDS {
-        let outcome = home_seed_once(seed, &Core, Trace::default());
+        let outcome = home_seed_once(seed, &Core::default(), Trace::default());
         assert!(
             outcome.violations.is_empty(),
             "seed {seed}: {:?}",
@@ -54,27 +53,15 @@ enum Defect {
 }
 
 /// Makes nodes with a defect; rogues have it too, which changes nothing.
-struct Broken(Defect);
-
-impl Maker for Broken {
-    fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String> {
-        Core.found(name, now, rng)
-    }
-    fn restore(
-        &self,
-        records: Records,
-        nonce: [u8; 32],
-        now: Now,
-        rng: ChaCha20Rng,
-    ) -> Result<Box<dyn Machine>, String> {
-        let inner = Core.restore(records, nonce, now, rng)?;
-        Ok(Box::new(BrokenCore {
+fn broken(defect: Defect) -> impl Maker {
+    Around::new(move |inner, now: Now| -> Box<dyn Machine> {
+        Box::new(BrokenCore {
             inner,
-            defect: self.0,
+            defect,
             deaf_from: now.mono.plus(20_000),
             extra: None,
-        }))
-    }
+        })
+    })
 }
 
 struct BrokenCore {
@@ -123,7 +110,7 @@ fn an_honest_node_that_is_broken_is_found() {
         (Defect::Touchy, &["blame"]),
         (Defect::Rejects, &["blame"]),
     ] {
-        let outcome = seed_once(1, &Broken(defect), Trace::default());
+        let outcome = seed_once(1, &broken(defect), Trace::default());
         let found = outcome.violations.first().map(|found| found.checker);
         assert!(
             found.is_some_and(|found| checkers.contains(&found)),

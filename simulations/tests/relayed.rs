@@ -7,11 +7,10 @@ use std::sync::Arc;
 use alloquy_api::{Event, Reply, Snapshot};
 use alloquy_core::{Input, Now, Output};
 use alloquy_ids::MonoMs;
-use alloquy_sim::machine::{Birth, Core, Machine, Maker, Records};
+use alloquy_sim::machine::{Around, Core, Machine};
 use alloquy_sim::net::MEDDLINGS;
 use alloquy_sim::relayed::{Plan, seed_once, seed_twice};
 use alloquy_sim::trace::Trace;
-use rand_chacha::ChaCha20Rng;
 
 /// Seeds that every test run tries.
 const SEEDS: std::ops::Range<u64> = 1..13;
@@ -21,7 +20,7 @@ fn nobody_is_deceived_by_a_relay_and_all_agree_in_the_end() {
     let mut done = BTreeSet::new();
     let (mut forged, mut withheld) = (0, 0);
     for seed in SEEDS {
-        let outcome = seed_twice(seed, &Core);
+        let outcome = seed_twice(seed, &Core::default());
         assert!(
             outcome.violations.is_empty(),
             "seed {seed}: {:?}",
@@ -38,24 +37,7 @@ fn nobody_is_deceived_by_a_relay_and_all_agree_in_the_end() {
     );
 }
 
-/// Makes nodes that call everything complete.
-struct Boastful;
-
-impl Maker for Boastful {
-    fn found(&self, name: &str, now: Now, rng: &mut ChaCha20Rng) -> Result<Birth, String> {
-        Core.found(name, now, rng)
-    }
-    fn restore(
-        &self,
-        records: Records,
-        nonce: [u8; 32],
-        now: Now,
-        rng: ChaCha20Rng,
-    ) -> Result<Box<dyn Machine>, String> {
-        Ok(Box::new(Boast(Core.restore(records, nonce, now, rng)?)))
-    }
-}
-
+/// A node that calls everything complete.
 struct Boast(Box<dyn Machine>);
 
 impl Machine for Boast {
@@ -81,8 +63,9 @@ impl Machine for Boast {
 
 #[test]
 fn a_node_that_calls_complete_what_a_relay_withholds_is_found() {
+    let boastful = Around::new(|inner, _| -> Box<dyn Machine> { Box::new(Boast(inner)) });
     let found = SEEDS.clone().any(|seed| {
-        let outcome = seed_once(seed, &Boastful, Trace::default());
+        let outcome = seed_once(seed, &boastful, Trace::default());
         let mut violations = outcome.violations.iter();
         violations.any(|found| found.checker == "withholding")
     });

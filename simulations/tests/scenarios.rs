@@ -12,7 +12,7 @@ fn plays(name: &str) {
         .join(name)
         .with_extension("txt");
     let text = std::fs::read_to_string(&file).expect("the file is in the folder");
-    if let Err(fault) = scenario::play(&text, &Core, Trace::default()) {
+    if let Err(fault) = scenario::play(&text, &Core::default(), Trace::default()) {
         panic!(
             "{}, {fault}: {}",
             file.display(),

@@ -12,6 +12,7 @@ mod crowd;
 mod disk;
 mod home;
 mod latency;
+mod linking;
 mod nothing_new;
 mod ranges;
 mod rekey;
@@ -38,8 +39,13 @@ const BENCHES: &[(&str, Bench)] = &[
         ranges::verify_and_write(ranges::EVENTS, ranges::DEVICES)
     }),
     ("authority", || authority::evaluated(authority::REAL)),
-    ("rekey", || rekey::rekey(rekey::DEVICES)),
+    ("rekey", || {
+        let mut lines = rekey::rekey(rekey::DEVICES)?;
+        lines.extend(rekey::accounts(rekey::ACCOUNTS)?);
+        Ok(lines)
+    }),
     ("latency", || latency::keypress_to_friend(latency::MESSAGES)),
+    ("linking", || linking::linked(linking::REAL)),
     ("ui", || ui::frames(ui::REAL)),
     ("relayed", || relayed::history(relayed::REAL)),
     ("village", || village::owner_leaves(village::REAL)),

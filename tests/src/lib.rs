@@ -3,7 +3,10 @@
 //!
 //! Every process is ended by its own id, also when a test fails. Nothing here knows any rule of the product.
 
+mod bus;
+pub mod irc;
 mod netlab;
+mod panel;
 mod peer;
 mod program;
 mod reader;
@@ -12,6 +15,7 @@ mod wait;
 mod window;
 
 pub use netlab::{Family, Host, Lab, Line, Nat, run_slow_line};
+pub use panel::Panel;
 pub use peer::{LOOPBACK, Peer};
 pub use program::{Ended, Told, node_program, run_node, signal};
 pub use reader::Reader;

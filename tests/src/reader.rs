@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::bus::{Bus, session};
 use crate::program::end;
 use crate::{Lines, Screen, workspace};
 
@@ -23,19 +24,6 @@ pub struct Reader {
     _bus: Bus,
 }
 
-#[derive(Debug)]
-struct Bus {
-    daemon: Child,
-    /// Sockets and whatever a session keeps.
-    folder: tempfile::TempDir,
-}
-
-impl Drop for Bus {
-    fn drop(&mut self) {
-        end(&mut self.daemon);
-    }
-}
-
 impl Reader {
     /// A screen reader for those windows that are opened on this screen from now on.
     ///
@@ -47,16 +35,7 @@ impl Reader {
     pub fn beside(screen: &mut Screen) -> Result<Self, String> {
         let script = workspace().join("tests/screen_reader.py");
         check(&script)?;
-        let folder = tempfile::tempdir().expect("a folder can be made");
-        let mut daemon = session(screen, Command::new("dbus-daemon"), folder.path())
-            .args(["--session", "--nofork", "--nopidfile", "--print-address"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("dbus-daemon can not be started (package dbus): {error}"))?;
-        let address = Lines::of(daemon.stdout.take().expect("its output is a pipe")).next_line();
-        let bus = Bus { daemon, folder };
-        screen.with_bus(address.expect("dbus-daemon says its address"));
+        let bus = Bus::of(screen)?;
         let mut python = session(screen, Command::new(PYTHON), bus.folder.path());
         let mut python = python
             .arg(&script)
@@ -150,17 +129,6 @@ impl Drop for Reader {
     fn drop(&mut self) {
         end(&mut self.python);
     }
-}
-
-/// A command in a session of its own, whose bus is the screen's.
-fn session(screen: &Screen, mut command: Command, folder: &Path) -> Command {
-    screen.lend(&mut command);
-    command
-        .env("XDG_RUNTIME_DIR", folder)
-        .env("HOME", folder)
-        .env("GSETTINGS_BACKEND", "memory")
-        .stdin(Stdio::null());
-    command
 }
 
 /// Whether everything is installed.

@@ -12,6 +12,8 @@ pub struct Relay {
     child: Option<Child>,
     addresses: Vec<String>,
     host: Host,
+    /// Read on to the end: closed output is what only one test is about.
+    _lines: Lines,
 }
 
 /// Where it shows its figures.
@@ -52,6 +54,7 @@ impl Relay {
             child: Some(child),
             addresses,
             host: host.clone(),
+            _lines: lines,
         }
     }
 

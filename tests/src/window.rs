@@ -308,7 +308,9 @@ pub struct Window {
     /// What it logs.
     told: Lines,
     driven: Driven,
-    _socket: tempfile::TempDir,
+    /// Which socket the window listens on that was opened last: each makes its own.
+    opened: Option<u64>,
+    socket: tempfile::TempDir,
 }
 
 impl Window {
@@ -352,7 +354,8 @@ impl Window {
             child,
             told,
             driven,
-            _socket: folder,
+            opened: place(&socket),
+            socket: folder,
         })
     }
 
@@ -360,6 +363,26 @@ impl Window {
     #[must_use]
     pub fn process(&self) -> &Child {
         &self.child
+    }
+
+    /// Closes the window by its frame, as a person does: the program may go on without.
+    pub fn close_frame(&mut self) {
+        self.must(&json!({"do": "close"}));
+    }
+
+    /// Waits until the program, which went on without one, shows a window again.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn sees_it_open_again(&mut self) {
+        let before = self.opened;
+        let socket = self.socket.path().join("driver");
+        eventually("the window opens again", || {
+            let opened = place(&socket).filter(|opened| Some(*opened) != before)?;
+            self.driven = Driven::connect(&socket)?;
+            self.opened = Some(opened);
+            Some(())
+        });
     }
 
     /// Closes it as a session's end does, and waits for the clean end.
@@ -376,6 +399,12 @@ impl Window {
             panic!("{status}: {lines:#?}");
         }
     }
+}
+
+/// Which file stands at a place.
+fn place(path: &Path) -> Option<u64> {
+    let found = std::fs::metadata(path).ok()?;
+    Some(std::os::unix::fs::MetadataExt::ino(&found))
 }
 
 impl Deref for Window {

@@ -19,6 +19,10 @@ mod devices;
 mod first_run;
 #[path = "all/home.rs"]
 mod home;
+#[path = "all/home_away.rs"]
+mod home_away;
+#[path = "all/irc.rs"]
+mod irc;
 #[path = "all/lan.rs"]
 mod lan;
 #[path = "all/meddler.rs"]

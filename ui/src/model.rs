@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloquy_api::Snapshot;
-use alloquy_api::personal::{ContactView, DirectKind, DirectView, LinkStep};
+use alloquy_api::personal::{ContactView, DeviceState, DirectKind, DirectView, LinkStep};
 use alloquy_api::reply::{ChannelView, MemberView};
 use alloquy_api::snapshot::{CommunitySnapshot, WindowSnapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, UnixMs};
@@ -217,6 +217,14 @@ impl Model {
     pub fn is_blocked(&self, account: AccountId) -> bool {
         let contact = self.contact(account).is_some_and(|of| of.blocked);
         contact || self.direct_with(account).is_some_and(|of| of.blocked)
+    }
+
+    /// Why this device may not write for its account; `None`: it may.
+    #[must_use]
+    pub fn stopped(&self) -> Option<DeviceState> {
+        let mut devices = self.snapshot.devices.iter();
+        let this = devices.find(|device| device.this)?;
+        (this.state != DeviceState::Active).then_some(this.state)
     }
 
     /// The acting account; all zero before there is one.

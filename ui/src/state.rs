@@ -140,6 +140,8 @@ pub enum Overlay {
     CheckRecovery,
     /// Whether to make other recovery words.
     ReplaceRecovery,
+    /// Whether to close the account.
+    CloseAccount,
     /// Entering the code of a home node.
     PairHome,
     /// Whether to part with a home node.

@@ -32,6 +32,7 @@ pub(crate) use composer::Completions;
 pub(crate) use members::MemberRows;
 pub(crate) use overlays::{SwitcherIndex, connection_words};
 pub(crate) use timeline::TimelineState;
+pub(crate) use toasts::words_of_stop;
 
 /// What a view reads and where it puts what the person does.
 pub(crate) struct View<'a> {

@@ -10,6 +10,7 @@ use super::op::{AuthorityOp, OwnersProposal};
 use super::permit::{Views, permit, weigh_votes};
 use super::state::State;
 use super::unit::{Facts, Flips, Seen, Unit, UnitIx};
+use crate::keys::Strict;
 use crate::permissions::Rank;
 
 /// Stands for the id that an operation will have once it is signed: zero would be the role "everyone".
@@ -138,7 +139,7 @@ impl State {
 }
 
 fn facts_of(op: &AuthorityOp) -> Result<Facts, String> {
-    let identity = super::embedded(op)?;
+    let identity = super::embedded(op, &Strict)?;
     let signers = match op {
         AuthorityOp::OwnersCertificate {
             proposal,
@@ -158,6 +159,7 @@ fn facts_of(op: &AuthorityOp) -> Result<Facts, String> {
     Ok(Facts {
         op: op.clone(),
         identity: identity.map(Arc::new),
+        invited: std::sync::OnceLock::new(),
         signers,
     })
 }

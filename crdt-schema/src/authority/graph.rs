@@ -202,6 +202,45 @@ impl Reach {
     pub(super) fn concurrent(&self, a: UnitIx, b: UnitIx) -> bool {
         a != b && !self.precedes(a, b) && !self.precedes(b, a)
     }
+
+    /// What the pasts of these units cover together.
+    pub(super) fn covered_by(&self, units: impl Iterator<Item = UnitIx>) -> Covered {
+        // Along a chain `before` only grows: the last one of each has all of it.
+        let mut lasts: BTreeMap<u32, &Place> = BTreeMap::new();
+        for place in units.filter_map(|ix| self.places.get(&ix)) {
+            let last = lasts.entry(place.chain).or_insert(place);
+            if last.at < place.at {
+                *last = place;
+            }
+        }
+        let mut covered = Covered::default();
+        for place in lasts.values() {
+            covered.last.insert(place.chain, place.at);
+            for (chain, at) in place.before.iter() {
+                let known = covered.before.entry(*chain).or_insert(*at);
+                *known = (*known).max(*at);
+            }
+        }
+        covered
+    }
+
+    /// Whether a unit is in the past of one of those that cover.
+    pub(super) fn is_covered(&self, ix: UnitIx, by: &Covered) -> bool {
+        self.places.get(&ix).is_some_and(|place| {
+            let later = by.last.get(&place.chain);
+            let beside = by.before.get(&place.chain);
+            later.is_some_and(|last| *last > place.at) || beside.is_some_and(|at| *at >= place.at)
+        })
+    }
+}
+
+/// The pasts of some units of a region.
+#[derive(Debug, Default)]
+pub(super) struct Covered {
+    /// By chain: the last place of it that one of the units has.
+    last: BTreeMap<u32, u32>,
+    /// By chain: the last place of it that a unit of another chain has in its past.
+    before: BTreeMap<u32, u32>,
 }
 
 /// The place of a unit with these parents: it continues the chain of one whose chain ends with it.
@@ -236,4 +275,35 @@ fn place_after(parents: &[&Place], ends: &mut Vec<u32>) -> Place {
         }
     };
     Place { chain, at, before }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_some_units_cover_is_what_precedes_one_of_them(
+            parents in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 1..4), 1..40),
+            chosen in any::<u64>(),
+        ) {
+            let mut graph = Graph::default();
+            graph.push(Vec::new());
+            for (at, parents) in parents.iter().enumerate() {
+                let named = parents.iter().map(|parent| parent.index(at + 1) as UnitIx);
+                let reduced = graph.reduced(named);
+                graph.push(reduced);
+            }
+            let region: Vec<UnitIx> = (0..=parents.len() as UnitIx).collect();
+            let reach = Reach::of(&graph, &region);
+            let set = || region.iter().copied().filter(|ix| chosen >> ix & 1 == 1);
+            let covered = reach.covered_by(set());
+            for ix in &region {
+                let precedes = set().any(|other| reach.precedes(*ix, other));
+                prop_assert_eq!(reach.is_covered(*ix, &covered), precedes, "{}", ix);
+            }
+        }
+    }
 }

@@ -10,7 +10,7 @@ use super::op::{Join, OwnersProposal};
 use crate::codec::{Canonical, Writer};
 use crate::event::SignedEvent;
 use crate::identity::{IdentityError, IdentityLog, PrekeyRecord};
-use crate::keys::{DeviceKey, verify};
+use crate::keys::{DeviceKey, Signatures, Strict, verify};
 
 /// Why a join does not hold, whoever admits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +68,12 @@ impl Join {
 
     /// Everything about a join that does not depend on a community's state.
     pub fn check(&self) -> Result<IdentityLog, JoinError> {
-        let log = IdentityLog::verify(&self.chain)?;
+        self.check_by(&Strict)
+    }
+
+    /// The same; `signatures` says which signatures hold.
+    pub fn check_by(&self, signatures: &dyn Signatures) -> Result<IdentityLog, JoinError> {
+        let log = IdentityLog::verify_by(&self.chain, signatures)?;
         let identity = log.identity();
         if identity.account != self.account {
             return Err(JoinError::Account(identity.account));
@@ -76,10 +81,10 @@ impl Join {
         if !identity.acts(self.device) {
             return Err(JoinError::Device(self.device));
         }
-        if self.prekey.device != self.device || !self.prekey.verify() {
+        if self.prekey.device != self.device || !self.prekey.verify_by(signatures) {
             return Err(JoinError::Prekey);
         }
-        if !verify(&self.device.0, &self.message(), &self.device_signature) {
+        if !signatures.hold(&self.device.0, &self.message(), &self.device_signature) {
             return Err(JoinError::Signature(self.device));
         }
         if self.invite.is_none() && self.invite_signature != [0; 64] {
@@ -112,7 +117,17 @@ impl OwnersProposal {
     /// Whether the device's signature for the proposal holds.
     #[must_use]
     pub fn signed_by(&self, device: DeviceId, signature: &[u8; 64]) -> bool {
-        verify(&device.0, &self.message(), signature)
+        self.signed_by_with(device, signature, &Strict)
+    }
+
+    /// The same; `signatures` says whether it holds.
+    pub(super) fn signed_by_with(
+        &self,
+        device: DeviceId,
+        signature: &[u8; 64],
+        signatures: &dyn Signatures,
+    ) -> bool {
+        signatures.hold(&device.0, &self.message(), signature)
     }
 
     fn message(&self) -> Vec<u8> {

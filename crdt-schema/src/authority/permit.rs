@@ -475,7 +475,7 @@ impl Check<'_> {
                 "the invite's creator may not invite any more",
             ));
         }
-        if !join.invited_by(&invite.key) {
+        if !self.unit.facts.invited_by(&invite.key) {
             return Err(Refusal::Invite("the invite's signature does not hold"));
         }
         Ok(())

@@ -4,7 +4,7 @@
 //! past permits it, and what `E` of its own past said about the things that it names.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use alloquy_ids::{AccountId, ChannelId, DeviceId, EventId, InviteId, RoleId, UnixMs};
 
@@ -25,6 +25,25 @@ pub(super) struct Facts {
     pub(super) identity: Option<Arc<IdentityLog>>,
     /// Devices whose signatures under a certificate hold.
     pub(super) signers: BTreeSet<DeviceId>,
+    /// The invite key that was first asked about, and whether its signature holds: an operation is decided on again
+    /// with each that may bear on it.
+    pub(super) invited: OnceLock<([u8; 32], bool)>,
+}
+
+impl Facts {
+    /// Whether the signature of the invite with this public key holds under the embedded join.
+    pub(super) fn invited_by(&self, invite_key: &[u8; 32]) -> bool {
+        let AuthorityOp::Admit(join) = &self.op else {
+            return false;
+        };
+        let first = || (*invite_key, join.invited_by(invite_key));
+        let (key, holds) = self.invited.get_or_init(first);
+        if key == invite_key {
+            *holds
+        } else {
+            join.invited_by(invite_key)
+        }
+    }
 }
 
 /// What is decided on.

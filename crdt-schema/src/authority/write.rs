@@ -91,18 +91,16 @@ pub(super) fn add_region(state: &mut State, units: &[(UnitIx, &Unit)], reach: &R
 }
 
 /// The writer that stands. `places` is not empty.
-fn winner(ordered: &[(UnitIx, &Unit)], mut places: Vec<usize>, reach: &Reach) -> usize {
+fn winner(ordered: &[(UnitIx, &Unit)], places: Vec<usize>, reach: &Reach) -> usize {
     if let [only] = places[..] {
         return only;
     }
-    places.sort_by_key(|place| std::cmp::Reverse(ordered[*place].1.precedence()));
-    let superseded = |place: usize| {
-        places
-            .iter()
-            .any(|other| reach.precedes(ordered[place].0, ordered[*other].0))
-    };
-    let stands = places.iter().copied().find(|place| !superseded(*place));
-    stands.expect("of finitely many writers one is in the past of no other")
+    let covered = reach.covered_by(places.iter().map(|place| ordered[*place].0));
+    let superseded = |place: &usize| reach.is_covered(ordered[*place].0, &covered);
+    let standing = places.into_iter().filter(|place| !superseded(place));
+    standing
+        .min_by_key(|place| std::cmp::Reverse(ordered[*place].1.precedence()))
+        .expect("of finitely many writers one is in the past of no other")
 }
 
 /// The fields that a unit sets.

@@ -9,6 +9,7 @@ use super::{Identity, IdentityError, IdentityOp, RecoveryWords};
 use crate::codec::Canonical;
 use crate::dag::Dag;
 use crate::event::{Kind, SignedEvent, VerifiedEvent};
+use crate::keys::{Signatures, Strict};
 use crate::limits::IDENTITY_CHAIN_MAX;
 
 /// Identity events of one account, whole with their parents, and what they come to.
@@ -57,6 +58,17 @@ impl IdentityLog {
     /// # Errors
     /// [`IdentityError`]: an empty or overlong chain, or an event that does not hold.
     pub fn verify(chain: &[SignedEvent]) -> Result<Self, IdentityError> {
+        Self::verify_by(chain, &Strict)
+    }
+
+    /// The same; `signatures` says which signatures hold.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub fn verify_by(
+        chain: &[SignedEvent],
+        signatures: &dyn Signatures,
+    ) -> Result<Self, IdentityError> {
         if chain.len() > IDENTITY_CHAIN_MAX {
             return Err(IdentityError::TooMany {
                 count: chain.len(),
@@ -65,14 +77,14 @@ impl IdentityLog {
         }
         let (first, later) = chain.split_first().ok_or(IdentityError::NoGenesis)?;
         let at = |position| move |reason| IdentityError::Event { position, reason };
-        let genesis = genesis(first).map_err(at(0))?;
+        let genesis = genesis(first, signatures).map_err(at(0))?;
         let account = AccountId::from(genesis.event.id());
         let mut dag = Dag::new(account.into());
         dag.insert(genesis.event.clone())
             .map_err(|error| at(0)(error.to_string()))?;
         let mut events = BTreeMap::from([(genesis.event.id(), genesis)]);
         for (position, event) in later.iter().enumerate() {
-            let held = follows(&mut dag, event, account).map_err(at(position + 1))?;
+            let held = follows(&mut dag, event, account, signatures).map_err(at(position + 1))?;
             events.insert(held.event.id(), held);
         }
         Ok(Self::of(events, &[]))
@@ -155,7 +167,7 @@ impl IdentityLog {
     pub fn with(&self, event: &SignedEvent) -> Result<Self, IdentityError> {
         let mut dag = self.dag();
         let position = self.len();
-        let held = follows(&mut dag, event, self.account())
+        let held = follows(&mut dag, event, self.account(), &Strict)
             .map_err(|reason| IdentityError::Event { position, reason })?;
         let mut events = self.events.clone();
         events.insert(held.event.id(), held);
@@ -256,19 +268,20 @@ pub(super) fn heads_of<'a>(events: impl Iterator<Item = &'a Held>) -> Vec<EventI
 }
 
 /// Signature, kind and operation of one identity event.
-fn checked(event: &SignedEvent) -> Result<Held, String> {
+fn checked(event: &SignedEvent, signatures: &dyn Signatures) -> Result<Held, String> {
     if event.header.kind != Kind::Identity || !event.header.auth.is_empty() {
         return Err("it is not an identity event".to_owned());
     }
-    let event = event.clone().verify().map_err(|error| error.to_string())?;
+    let event = event.clone().verify_by(signatures);
+    let event = event.map_err(|error| error.to_string())?;
     let body = event.body().expect("a verified signed event has its body");
     let op = IdentityOp::from_bytes(body).map_err(|error| error.to_string())?;
     Ok(Held { event, op })
 }
 
 /// The event that makes an account.
-fn genesis(event: &SignedEvent) -> Result<Held, String> {
-    let held = checked(event)?;
+fn genesis(event: &SignedEvent, signatures: &dyn Signatures) -> Result<Held, String> {
+    let held = checked(event, signatures)?;
     let header = held.event.header();
     if header.scope != ScopeId::ZERO || header.seq != 0 || header.parents().next().is_some() {
         return Err("a genesis has scope zero and nothing before it".to_owned());
@@ -276,13 +289,18 @@ fn genesis(event: &SignedEvent) -> Result<Held, String> {
     if !matches!(held.op, IdentityOp::Genesis { .. }) {
         return Err("an identity log starts with a genesis".to_owned());
     }
-    held.op.check(held.event.id().into(), header)?;
+    held.op.check(held.event.id().into(), header, signatures)?;
     Ok(held)
 }
 
 /// A later event, added to what is held before it.
-fn follows(dag: &mut Dag, event: &SignedEvent, account: AccountId) -> Result<Held, String> {
-    let held = checked(event)?;
+fn follows(
+    dag: &mut Dag,
+    event: &SignedEvent,
+    account: AccountId,
+    signatures: &dyn Signatures,
+) -> Result<Held, String> {
+    let held = checked(event, signatures)?;
     let header = held.event.header();
     if dag.contains(held.event.id()) {
         return Err("it stands in the chain twice".to_owned());
@@ -296,7 +314,7 @@ fn follows(dag: &mut Dag, event: &SignedEvent, account: AccountId) -> Result<Hel
     if header.scope != ScopeId::from(account) {
         return Err(format!("its scope is {}, not {account}", header.scope));
     }
-    held.op.check(account, header)?;
+    held.op.check(account, header, signatures)?;
     dag.insert(held.event.clone())
         .map_err(|error| error.to_string())?;
     Ok(held)

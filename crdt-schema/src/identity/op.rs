@@ -4,7 +4,7 @@ use alloquy_ids::{AccountId, DeviceId, EventId, NetworkKey};
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::event::Header;
-use crate::keys::{DeviceKey, ed25519_key_holds, verify, x25519_key_holds};
+use crate::keys::{DeviceKey, Signatures, Strict, ed25519_key_holds, x25519_key_holds};
 use crate::limits::{IDENTITY_BODY_BYTES_MAX, RECOVER_REVOKED_MAX};
 
 const TAG_GENESIS: u8 = 1;
@@ -103,8 +103,13 @@ impl Recovery {
     }
 
     /// Whether the key that it reveals has signed it for this place.
-    pub(super) fn holds(&self, account: AccountId, header: &Header) -> bool {
-        verify(&self.key, &self.message(account, header), &self.signature)
+    pub(super) fn holds(
+        &self,
+        account: AccountId,
+        header: &Header,
+        signatures: &dyn Signatures,
+    ) -> bool {
+        signatures.hold(&self.key, &self.message(account, header), &self.signature)
     }
 
     fn message(&self, account: AccountId, header: &Header) -> Vec<u8> {
@@ -272,14 +277,19 @@ fn write_added(w: &mut Writer, tag: u8, added: (DeviceId, &NetworkCertificate, &
 
 impl IdentityOp {
     /// What holds or not whoever wrote it: keys, certificates, and the acceptance of what is added.
-    pub(super) fn check(&self, account: AccountId, header: &Header) -> Result<(), &'static str> {
+    pub(super) fn check(
+        &self,
+        account: AccountId,
+        header: &Header,
+        signatures: &dyn Signatures,
+    ) -> Result<(), &'static str> {
         match self {
             Self::Genesis {
                 network,
                 recovery_wrap_key,
                 ..
             } => {
-                certified(network, header.device)?;
+                certified(network, header.device, signatures)?;
                 wrap_key_holds(recovery_wrap_key)
             }
             Self::DeviceAdd {
@@ -287,8 +297,8 @@ impl IdentityOp {
                 network,
                 accepted,
             } => {
-                certified(network, *device)?;
-                if verify(&device.0, &acceptance(ACCEPT_DEVICE, account), accepted) {
+                certified(network, *device, signatures)?;
+                if signatures.hold(&device.0, &acceptance(ACCEPT_DEVICE, account), accepted) {
                     Ok(())
                 } else {
                     Err("the new device has not accepted")
@@ -299,8 +309,8 @@ impl IdentityOp {
                 network,
                 accepted,
             } => {
-                certified(network, *device)?;
-                if verify(&device.0, &acceptance(ACCEPT_HOME, account), accepted) {
+                certified(network, *device, signatures)?;
+                if signatures.hold(&device.0, &acceptance(ACCEPT_HOME, account), accepted) {
                     Ok(())
                 } else {
                     Err("the home node has not accepted")
@@ -308,7 +318,7 @@ impl IdentityOp {
             }
             Self::Recover(recovery) => {
                 if let Some((device, network)) = &recovery.add {
-                    certified(network, *device)?;
+                    certified(network, *device, signatures)?;
                     if *device != header.device {
                         return Err("a recovery adds only the device that signed it");
                     }
@@ -317,7 +327,7 @@ impl IdentityOp {
                     return Err("the revoked devices do not ascend");
                 }
                 wrap_key_holds(&recovery.next_wrap_key)?;
-                if recovery.holds(account, header) {
+                if recovery.holds(account, header, signatures) {
                     Ok(())
                 } else {
                     Err("the recovery key has not signed for this place")
@@ -329,11 +339,15 @@ impl IdentityOp {
     }
 }
 
-fn certified(network: &NetworkCertificate, device: DeviceId) -> Result<(), &'static str> {
+fn certified(
+    network: &NetworkCertificate,
+    device: DeviceId,
+    signatures: &dyn Signatures,
+) -> Result<(), &'static str> {
     if !ed25519_key_holds(&device.0) {
         return Err("the device key is weak");
     }
-    if network.verify(device) {
+    if network.verify_by(device, signatures) {
         Ok(())
     } else {
         Err("the network key has not signed for the device")
@@ -391,7 +405,11 @@ impl NetworkCertificate {
     /// Whether the network key has signed that it belongs to the device.
     #[must_use]
     pub fn verify(&self, device: DeviceId) -> bool {
-        verify(&self.key.0, &Self::message(device), &self.signature)
+        self.verify_by(device, &Strict)
+    }
+
+    fn verify_by(&self, device: DeviceId, signatures: &dyn Signatures) -> bool {
+        signatures.hold(&self.key.0, &Self::message(device), &self.signature)
     }
 
     fn message(device: DeviceId) -> Vec<u8> {

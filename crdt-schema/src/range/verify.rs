@@ -11,11 +11,13 @@ use super::{RangeError, SignedRange, VerifiedRange};
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::epoch::EpochSecret;
 use crate::event::{Header, Kind, OrderKey, VerifiedEvent, VerifiedInner, signed_message};
+use crate::keys::Signatures;
 use crate::limits::{BODY_BYTES_MAX, LAMPORT_MAX, RANGE_BYTES_MAX, RANGE_SIGNATURE_SPACING_MAX};
 
 pub(super) fn verify(
     range: &SignedRange,
     secret: &dyn Fn(EpochId) -> Option<EpochSecret>,
+    signatures: &dyn Signatures,
 ) -> Result<VerifiedRange, RangeError> {
     check_declared(range.columns.declared_len() + range.carried.declared_len())?;
     let columns_bytes = range.columns.open("columns of a range")?;
@@ -47,7 +49,7 @@ pub(super) fn verify(
     )?;
     let mut events = Vec::with_capacity(range.count);
     for (place, tag) in tags.iter().enumerate() {
-        events.push(walk.event(place, *tag)?);
+        events.push(walk.event(place, *tag, signatures)?);
     }
     walk.end()?;
     Ok(VerifiedRange {
@@ -176,6 +178,7 @@ impl<'a> Walk<'a> {
         &mut self,
         place: usize,
         tag: Tag,
+        signatures: &dyn Signatures,
     ) -> Result<(VerifiedEvent, Option<Vec<u8>>), RangeError> {
         let (mut header, chain) = self.header(place, tag)?;
         let body = self.body(place, tag, &mut header)?;
@@ -204,7 +207,14 @@ impl<'a> Walk<'a> {
                 Some(plaintext.to_vec()),
             ),
         };
-        let (signature, carrier) = self.proof(chain, tag, id, body.as_deref())?.unzip();
+        let proof = self.proof(chain, tag, body.as_deref())?;
+        let device = &self.chains[chain].device.0;
+        if let Some((signature, carrier)) = &proof
+            && !signatures.hold(device, &signed_message(tag.kind, id, carrier), signature)
+        {
+            return Err(RangeError::Signature(id));
+        }
+        let (signature, carrier) = proof.unzip();
         self.chains[chain].advance(id, &header);
         self.walked.push((id, header.lamport));
         Ok((
@@ -380,12 +390,11 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Signature and carrier of the event, if its place and tag say that it has one.
+    /// Signature and carrier of the event, if its place and tag say that it has one; they are not checked here.
     fn proof(
         &mut self,
         chain: usize,
         tag: Tag,
-        id: EventId,
         body: Option<&[u8]>,
     ) -> Result<Option<SignatureAndCarrier>, RangeError> {
         let chain = &mut self.chains[chain];
@@ -423,15 +432,7 @@ impl<'a> Walk<'a> {
         let carrier = carrier.ok_or(DecodeError::NotCanonical {
             what: "carrier of an event",
         })?;
-        let signature = self.signatures.array("signature")?;
-        if !crate::keys::verify(
-            &chain.device.0,
-            &signed_message(tag.kind, id, &carrier),
-            &signature,
-        ) {
-            return Err(RangeError::Signature(id));
-        }
-        Ok(Some((signature, carrier)))
+        Ok(Some((self.signatures.array("signature")?, carrier)))
     }
 
     /// Refuses what no event used.

@@ -121,6 +121,14 @@ impl Ledger {
         }
     }
 
+    /// The same for the newest events alone.
+    pub(crate) fn of_newest(ground: Ground, scope: ScopeId) -> Self {
+        Self {
+            dag: Dag::of_newest(scope),
+            ..Self::new(ground, scope)
+        }
+    }
+
     /// Adds an event. `Ok(None)`: it was there (signature and carried body are taken over).
     pub(crate) fn insert(
         &mut self,
@@ -309,7 +317,8 @@ impl Ledger {
         let header = event.header();
         let past = self.denials.past(&header.auth);
         let author = self.author(past, header, authority);
-        let parents: Vec<_> = header.parents().map(|id| self.index[&id]).collect();
+        let held = |id| self.index.get(&id).copied();
+        let parents: Vec<_> = header.parents().filter_map(held).collect();
         let mut node = Node {
             key: event.order_key(),
             kind: header.kind,

@@ -5,7 +5,7 @@
 //! are kept per target even if the target is not held or not shown, deletions even if they have no effect.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound::{Excluded, Unbounded};
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
 use alloquy_ids::{AccountId, EpochId, EventId, UnixMs};
 
@@ -456,6 +456,34 @@ impl View {
         ledger: &Ledger,
     ) -> Vec<Message> {
         self.page(&self.shown, before, limit, ledger)
+    }
+
+    pub(super) fn messages_in<'a>(
+        &'a self,
+        range: (Bound<OrderKey>, Bound<OrderKey>),
+        ledger: &'a Ledger,
+    ) -> impl DoubleEndedIterator<Item = Message> + 'a {
+        // A range that ends before it begins is empty, not a fault.
+        let ends_first = match range {
+            (Included(from), Included(to)) => to < from,
+            (Included(from) | Excluded(from), Included(to) | Excluded(to)) => to <= from,
+            _ => false,
+        };
+        let found = (!ends_first).then(|| self.shown.range(range));
+        let found = found.into_iter().flatten();
+        found.filter_map(move |(_, at)| self.message(*at, ledger))
+    }
+
+    pub(super) fn first_after(&self, time: UnixMs, ledger: &Ledger) -> Option<OrderKey> {
+        let mut shown = self.shown.iter();
+        let found = shown.find(|(_, at)| ledger.header(**at).wall > time);
+        found.map(|(key, _)| *key)
+    }
+
+    pub(super) fn last_before(&self, time: UnixMs, ledger: &Ledger) -> Option<OrderKey> {
+        let mut shown = self.shown.iter().rev();
+        let found = shown.find(|(_, at)| ledger.header(**at).wall < time);
+        found.map(|(key, _)| *key)
     }
 
     pub(super) fn thread(

@@ -434,8 +434,8 @@ fn an_owner_who_is_voted_out_has_no_effect_meanwhile() {
     club.check();
 }
 
-#[test]
-fn rival_certificates_are_ordered_by_endorsement_and_stay_so() {
+/// ana, olga and ben are owners; then ana and olga put ben out, and ana and ben olga, neither having seen the other.
+fn rivals() -> (Club, EventId, EventId) {
     let mut club = Club::with(&[("olga", 0), ("ben", 0)]);
     let genesis = club.events[0].id();
     let op = club.certificate(genesis, &["ana", "olga", "ben"], &["ana"]);
@@ -444,6 +444,12 @@ fn rival_certificates_are_ordered_by_endorsement_and_stay_so() {
     let one = club.at("ana", &[first], one);
     let other = club.certificate(first, &["ana", "ben"], &["ana", "ben"]);
     let other = club.at("ana", &[first], other);
+    (club, one, other)
+}
+
+#[test]
+fn rival_certificates_are_ordered_by_endorsement_and_stay_so() {
+    let (mut club, one, other) = rivals();
     // The one with the greater id would lose the tie; an owner's operation upon it decides.
     let greater = one.max(other);
     club.at("ben", &[greater], AuthorityOp::Merge);
@@ -460,14 +466,7 @@ fn rival_certificates_are_ordered_by_endorsement_and_stay_so() {
 
 #[test]
 fn a_certificate_over_one_that_loses_falls_with_it_and_names_it() {
-    let mut club = Club::with(&[("olga", 0), ("ben", 0)]);
-    let genesis = club.events[0].id();
-    let op = club.certificate(genesis, &["ana", "olga", "ben"], &["ana"]);
-    let first = club.now("ana", op);
-    let one = club.certificate(first, &["ana", "olga"], &["ana", "olga"]);
-    let one = club.at("ana", &[first], one);
-    let other = club.certificate(first, &["ana", "ben"], &["ana", "ben"]);
-    let other = club.at("ana", &[first], other);
+    let (mut club, one, other) = rivals();
     let (smaller, greater) = (one.min(other), one.max(other));
     let upon = club.certificate(smaller, &["ana"], &["ana"]);
     let upon = club.now("ana", upon);

@@ -660,6 +660,16 @@ pub enum Command {
         /// The text; empty removes it.
         value: String,
     },
+    /// Reads a part of a channel's history, threads among it, deleted messages left out (no line: faces only). The
+    /// reply is [`crate::Reply::History`].
+    Page {
+        /// The channel.
+        channel: alloquy_ids::ChannelId,
+        /// Which part.
+        part: crate::pages::Part,
+        /// How many messages, at most [`crate::limits::HISTORY_PAGE`].
+        limit: u32,
+    },
     /// Shows a window of a channel in the snapshot from now on (no line: faces only).
     Watch {
         /// What is shown.

@@ -75,3 +75,7 @@ pub const CHANGES_PER_SECOND: u32 = 30;
 pub const GROUP_OTHERS_MAX: usize = 31;
 /// Bytes of all recovery words, with a space after each.
 pub const RECOVERY_PHRASE_BYTES_MAX: usize = RECOVERY_WORDS * (RECOVERY_WORD_BYTES_MAX + 1);
+/// Greatest limit of one community at a home node, MiB: a tebibyte.
+pub const HOME_MIB_MAX: u64 = 1024 * 1024;
+/// Greatest number of days after which a home node drops messages: a century.
+pub const HOME_DAYS_MAX: u64 = 36_500;

@@ -88,6 +88,7 @@ impl fmt::Display for Command {
             (Some((spec, values)), _) => spec.write(f, &values),
             (None, Self::Watch { window }) => write!(f, "(watch {})", window.channel),
             (None, Self::Unwatch { channel, .. }) => write!(f, "(unwatch {channel})"),
+            (None, Self::Page { channel, .. }) => write!(f, "(page {channel})"),
             // Neither name nor text: both may be what somebody wrote.
             (None, Self::Keep { .. }) => f.write_str("(keep)"),
             (None, _) => f.write_str("(no line)"),

@@ -5,11 +5,40 @@
 //! newest to the oldest by the id of the oldest message so far, so that what arrives meanwhile moves nothing.
 
 use alloquy_ids::{EventId, UnixMs};
+use serde::{Deserialize, Serialize};
 
 use crate::command::ChannelRef;
 use crate::limits::HISTORY_PAGE;
 use crate::reply::{Confirmed, MessageView};
 use crate::{Command, Reply};
+
+/// A place in a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum At {
+    /// A message. An unknown one is an error.
+    Message(EventId),
+    /// An instant. Authors' clocks differ: a message is never left out for it, but may be given twice.
+    Time(UnixMs),
+}
+
+/// A part of a history; what it is named by does not belong to it, except where it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// The newest, but none up to this.
+    Latest(Option<At>),
+    /// The last before this.
+    Before(At),
+    /// The first after this.
+    After(At),
+    /// About half of them before this and half after it, a message itself among them.
+    Around(At),
+    /// The first after the first; the last before it if the second is the older one.
+    Between(At, At),
+    /// The last message marked read, alone.
+    Read,
+}
 
 /// A `history` under way.
 #[derive(Clone, Debug)]

@@ -34,7 +34,7 @@ pub enum PersonalCommand {
         /// Twelve words.
         words: String,
     },
-    /// `account close NAME`: ends the account for good, on all its devices
+    /// `account close NAME`: ends the account on all its devices; the recovery words alone open it again
     AccountClose {
         /// The account's display name, typed again.
         name: String,
@@ -132,6 +132,15 @@ pub enum PersonalCommand {
         /// `on` or `off`.
         store: OnOff,
     },
+    /// `home limit COMMUNITY [--size MIB] [--days N]`: how much of a community home nodes keep for this account
+    HomeLimit {
+        /// The community or conversation.
+        community: CommunityRef,
+        /// The most that is kept, in MiB; absent: as much as there is room for.
+        mib: Option<u32>,
+        /// Days after which messages go there; absent: never.
+        days: Option<u32>,
+    },
     /// `home code`: on a home node, shows a new code to pair with
     HomeCode,
     /// `home status`: on a home node, what it keeps and for whom
@@ -175,6 +184,17 @@ pub enum DeviceState {
     Suspended,
     /// It was revoked.
     Revoked,
+    /// The account was closed.
+    Closed,
+}
+
+/// How far a device is with what its account has on others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchingUpView {
+    /// Communities and conversations of which everything is here that connected peers hold.
+    pub here: u32,
+    /// All that are known.
+    pub of: u32,
 }
 
 /// How linking goes on, for the device that shows the code and the one that enters it.
@@ -314,6 +334,9 @@ pub struct HomeView {
     pub quota: Option<u64>,
     /// Communities and conversations that it keeps for this account.
     pub keeps: Vec<CommunityId>,
+    /// Events held here of what it is to keep and, as it says, not there yet; absent before it has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<u64>,
 }
 
 /// What a home node says of itself.
@@ -329,6 +352,9 @@ pub struct HomeStatusView {
     pub quota: u64,
     /// Connected peers.
     pub peers: u32,
+    /// Letters that wait for those whom it serves.
+    #[serde(default)]
+    pub letters: u32,
     /// What it keeps, most bytes first.
     pub keeps: Vec<KeptView>,
 }
@@ -347,4 +373,16 @@ pub struct KeptView {
     /// How far it is behind the connected member that holds most, in events; absent when none is connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag: Option<u64>,
+    /// The most bytes that are kept of it; absent: as much as there is room for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// Days after which messages go; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub days: Option<u32>,
+    /// When somebody else was last found to hold all of it; absent when nobody was since the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backed: Option<UnixMs>,
+    /// Events that came since then, which nobody else may hold.
+    #[serde(default)]
+    pub alone: u64,
 }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::command::Availability;
 use crate::nearby::NearbyView;
 use crate::personal::{
-    ContactView, DeviceView, DirectKind, DirectView, DmRequestView, HomeView, LinkingView,
+    CatchingUpView, ContactView, DeviceView, DirectKind, DirectView, DmRequestView, HomeView,
+    LinkingView,
 };
 use crate::reach::{ReachView, Way};
 use crate::reply::{
@@ -48,6 +49,8 @@ pub struct Snapshot {
     pub homes: Arc<Vec<HomeView>>,
     /// A pairing under way, or the last one that ended.
     pub linking: Option<Arc<LinkingView>>,
+    /// How far this device is with what its account has elsewhere; `None`: nothing is known to lack.
+    pub catching_up: Option<CatchingUpView>,
     /// Whether others learn that this account has read their messages.
     pub receipts: bool,
     /// Communities that are announced on the local network and that this account is not in, by name.

@@ -195,7 +195,7 @@ impl<R: CryptoRng> Node<R> {
     /// written.
     fn bring_in_chain(&mut self, id: CommunityId, chain: &[SignedEvent]) -> Option<EventId> {
         let community = self.communities.get(&id)?;
-        let shown = IdentityLog::verify(chain).ok()?;
+        let shown = IdentityLog::verify_by(chain, &*self.me.signatures).ok()?;
         let account = shown.account();
         let state = community.state();
         let known = state.identity(account);
@@ -283,7 +283,7 @@ fn arriving_device(
     arrive: &Arrive,
 ) -> Result<DeviceId, CommandError> {
     let error = |code, text: String| Err(CommandError::new(code, text));
-    let shown = match IdentityLog::verify(&arrive.chain) {
+    let shown = match IdentityLog::verify_by(&arrive.chain, &**community.authority.signatures()) {
         Ok(shown) => shown,
         Err(fault) => return error(ErrorCode::Parse, fault.to_string()),
     };

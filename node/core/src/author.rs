@@ -193,7 +193,7 @@ fn author(
         }
     };
     let event = signed
-        .verify()
+        .verify_by(&**community.authority.signatures())
         .inspect_err(|error| tracing::error!(%error, "own event does not verify"))
         .ok()?;
     match community.apply(&event, plaintext.as_deref()) {
@@ -390,6 +390,7 @@ impl<R: CryptoRng> Node<R> {
         }
         let incarnation = self.rng.next_u32();
         match community.rebuilt_without(&events, &emptied, incarnation) {
+            Some(rebuilt) if id != self.own.id && rebuilt.is_unbegun() => self.unbegin(rebuilt),
             Some(rebuilt) => {
                 let membership = rebuilt.membership.clone();
                 self.communities.insert(id, rebuilt);

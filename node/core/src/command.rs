@@ -11,6 +11,7 @@ mod history;
 mod message;
 mod moderation;
 mod own;
+mod page;
 mod personal;
 pub(crate) mod policy;
 mod query;
@@ -230,6 +231,11 @@ impl<R: CryptoRng> Node<R> {
             return Ok(None);
         };
         if self.first_write_waits(id) || self.first_words_wait(id) {
+            return Ok(Some(Wait::Peer));
+        }
+        if let Place::Channel(channel) = place
+            && self.past_comes_first(id, channel)
+        {
             return Ok(Some(Wait::Peer));
         }
         let Some(community) = self.communities.get(&id) else {
@@ -775,6 +781,7 @@ const fn writes(command: &Command) -> bool {
             | C::Unread { .. }
             | C::Typing { .. }
             | C::Presence { .. }
+            | C::Page { .. }
             | C::Watch { .. }
             | C::Unwatch { .. }
             | C::Templates

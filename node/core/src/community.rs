@@ -25,6 +25,7 @@ use alloquy_schema::timeline::{Changes, Standing, Timeline};
 
 use crate::io::Topic;
 use crate::missing::{Asked, Helpers};
+use crate::newest::Newest;
 use crate::receipts::ReadLogs;
 use crate::record::Membership;
 use crate::unread::Unread;
@@ -101,6 +102,8 @@ pub(crate) struct Community {
     /// Every device that was ever brought in, by its network keys, whatever became of it.
     pub(crate) devices: BTreeMap<NetworkKey, (AccountId, DeviceId)>,
     pub(crate) timelines: BTreeMap<ChannelId, Timeline>,
+    /// Of channels whose past is still coming: their newest events.
+    pub(crate) newest: Newest,
     pub(crate) keys: BTreeMap<EpochId, EpochKey>,
     pub(crate) wraps: BTreeMap<EpochId, Vec<Wrap>>,
     pub(crate) prekeys: BTreeMap<DeviceId, PrekeyRecord>,
@@ -109,6 +112,8 @@ pub(crate) struct Community {
     pub(crate) next_row: u64,
     pub(crate) row_of: BTreeMap<EventId, u64>,
     pub(crate) rows: BTreeMap<u64, Vec<EventId>>,
+    /// Further rows that list an event: what came first, before another body or a signature.
+    pub(crate) older_rows: BTreeMap<EventId, BTreeSet<u64>>,
     /// Events whose past is not here.
     pub(crate) waiting: Waiting,
     /// Those of them that wait for the time that they claim.
@@ -173,6 +178,8 @@ pub(crate) struct Community {
     pub(crate) homes: BTreeMap<NetworkKey, Vec<(AccountId, DeviceId)>>,
     /// Set if this node holds the community blind: it is no member, and has no keys.
     pub(crate) blind: Option<crate::home::Blind>,
+    /// Home nodes, and events of which they have given wrong ciphertexts.
+    pub(crate) wrong_at: BTreeSet<(NetworkKey, EventId)>,
     /// Whether own logs were written to since the start, or are new: no peer can know more of them.
     pub(crate) own_logs_checked: bool,
 }
@@ -190,6 +197,7 @@ impl Community {
             devices: BTreeMap::new(),
             authority,
             timelines: BTreeMap::new(),
+            newest: Newest::default(),
             keys: BTreeMap::new(),
             wraps: BTreeMap::new(),
             prekeys: BTreeMap::new(),
@@ -197,6 +205,7 @@ impl Community {
             next_row: 0,
             row_of: BTreeMap::new(),
             rows: BTreeMap::new(),
+            older_rows: BTreeMap::new(),
             waiting: Waiting::default(),
             held_back: BTreeSet::new(),
             held: BTreeMap::new(),
@@ -231,6 +240,7 @@ impl Community {
             active: false,
             homes: BTreeMap::new(),
             blind: None,
+            wrong_at: BTreeSet::new(),
             own_logs_checked: false,
         }
         .with_devices_indexed()
@@ -251,19 +261,10 @@ impl Community {
             Some(AuthorityOp::SetHistory { policy, .. }) => *policy == HistoryPolicy::SinceJoin,
             _ => false,
         };
-        let chain = match self.authority.op(id) {
-            Some(AuthorityOp::Genesis(genesis)) => &genesis.founder,
-            Some(AuthorityOp::Admit(join)) => &join.chain,
-            Some(
-                AuthorityOp::DeviceAdd { chain, .. }
-                | AuthorityOp::DeviceRevoke { chain, .. }
-                | AuthorityOp::Add { chain, .. },
-            ) => chain,
-            _ => return,
-        };
-        let Ok(identity) = alloquy_schema::identity::evaluate(chain) else {
+        let Some(shown) = self.authority.embedded_in(id) else {
             return;
         };
+        let identity = shown.identity().clone();
         let prekey = match self.authority.op(id) {
             Some(AuthorityOp::Admit(join)) => Some(&join.prekey),
             Some(AuthorityOp::Add { prekey, .. }) => Some(prekey),
@@ -548,7 +549,11 @@ impl Community {
     /// Notes a row of events that is in the store.
     pub(crate) fn note_row(&mut self, row: u64, ids: Vec<EventId>) {
         for id in &ids {
-            self.row_of.insert(*id, row);
+            let before = self.row_of.insert(*id, row);
+            let stays = |before: &u64| *before != row && self.rows.contains_key(before);
+            if let Some(before) = before.filter(stays) {
+                self.older_rows.entry(*id).or_default().insert(before);
+            }
         }
         self.rows.insert(row, ids);
         self.next_row = self.next_row.max(row + 1);

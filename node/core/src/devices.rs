@@ -68,7 +68,7 @@ impl<R: CryptoRng> Node<R> {
     /// # Errors
     /// [`IdentityError`]: the chain does not hold. Another account's is not taken.
     pub(crate) fn take_chain(&mut self, chain: &[SignedEvent]) -> Result<bool, IdentityError> {
-        let log = IdentityLog::verify(chain)?;
+        let log = IdentityLog::verify_by(chain, &*self.me.signatures)?;
         Ok(self.take_identity(&log))
     }
 

@@ -7,14 +7,16 @@
 pub(crate) mod contacts;
 mod groups;
 mod hello;
+mod letters;
 mod people;
 pub(crate) mod requests;
 mod safety;
 mod shown;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use alloquy_api::{CommandError, ErrorCode};
+use alloquy_api::{CommandError, ErrorCode, Event};
 use alloquy_ids::{AccountId, CommunityId, NetworkKey, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::authority::direct;
@@ -28,11 +30,14 @@ use crate::author::Draft;
 use crate::command::error;
 use crate::community::Community;
 use crate::ingest::Incoming;
+use crate::io::{Output, Write};
 use crate::limits::{CONVERSATIONS_MAX, FIRST_WRITE_WAIT_MS};
-use crate::node::Node;
+use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::{Key, Membership, Row, RowEvents};
+use crate::unwritten::Acks;
 use contacts::Contact;
+pub(crate) use hello::certifies;
 pub(crate) use people::contacts_full;
 use requests::DmRequest;
 
@@ -46,6 +51,8 @@ pub(crate) struct People {
     entering: BTreeMap<CommunityId, Entering>,
     /// Work done for a recipient in an asker's name: day and number.
     work: BTreeMap<(AccountId, AccountId), (u32, u64)>,
+    /// Letters that were left at home nodes which are connected.
+    letters: BTreeMap<(NetworkKey, CommunityId), letters::Sent>,
 }
 
 /// A group that is on its way.
@@ -70,6 +77,14 @@ impl Community {
         let mut members = state.members.keys().copied();
         let direct = state.kind == CommunityKind::Direct;
         direct.then(|| members.find(|account| *account != me).unwrap_or(me))
+    }
+
+    /// Whether nothing is held of a conversation of two but its genesis, which everybody can derive.
+    pub(crate) fn is_unbegun(&self) -> bool {
+        self.kind() == CommunityKind::Direct
+            && self.authority.dag().len() == 1
+            && self.content.dag().is_empty()
+            && self.timelines.values().all(|one| one.dag().is_empty())
     }
 }
 
@@ -147,10 +162,11 @@ impl<R: CryptoRng> Node<R> {
         self.bring_in(id, &[(me, &own), (account, chain)])?;
         self.prekeys(id, prekeys);
         if self.people.requests.remove(&account).is_some() {
-            let gone = crate::io::Write::Delete(Key::DmRequest(account).to_key());
+            let gone = Write::Delete(Key::DmRequest(account).to_key());
             self.outbox.store(vec![gone], After::Nothing);
         }
         self.keep_peers();
+        self.tell_homes_to_keep(id, true);
         self.views.directs_changed();
         Ok(id)
     }
@@ -198,7 +214,8 @@ impl<R: CryptoRng> Node<R> {
     fn begin_direct(&mut self, account: AccountId, since: UnixMs) -> Result<(), CommandError> {
         let genesis = direct::genesis(self.me.account(), account);
         let event = genesis.clone().verify().map_err(refused)?;
-        let authority = AuthorityLog::new(event.clone()).map_err(refused)?;
+        let authority =
+            AuthorityLog::with(event.clone(), Arc::clone(&self.me.signatures)).map_err(refused)?;
         let id = authority.community();
         let membership = Membership {
             incarnation: self.rng.next_u32(),
@@ -220,6 +237,35 @@ impl<R: CryptoRng> Node<R> {
         self.communities.insert(id, community);
         self.outbox.store(writes, After::Nothing);
         Ok(())
+    }
+
+    /// A conversation whose beginning could not be stored was not begun: what the store may have of it goes, or a
+    /// restart would bring it back.
+    pub(crate) fn unbegin(&mut self, community: Community) {
+        let id = community.id;
+        let rows = community.rows.keys().map(|row| Key::Events(id, *row));
+        let epochs = community.keys.keys().map(|epoch| Key::Epoch(id, *epoch));
+        let wraps = community.wraps.keys().map(|epoch| Key::Wraps(id, *epoch));
+        let prekeys = community.prekeys.keys();
+        let prekeys = prekeys.map(|device| Key::Prekey(id, *device));
+        let keys = std::iter::once(Key::Community(id)).chain(rows);
+        let keys = keys.chain(epochs).chain(wraps).chain(prekeys);
+        let gone = keys.map(|key| Write::Delete(key.to_key())).collect();
+        for topic in community.topics.keys() {
+            self.outbox.push(Output::Unsubscribe(*topic));
+        }
+        for peer in self.peers.values_mut() {
+            peer.sessions.remove(&id);
+        }
+        self.timers.clear(Timer::Presence(id));
+        self.timers.clear(Timer::Sweep(id));
+        self.write_later(gone, Acks::new());
+        self.keep_peers();
+        self.views.directs_changed();
+        self.outbox.tell(Event::CommunityLeft {
+            community: id,
+            by: None,
+        });
     }
 
     /// Brings in devices that a conversation does not know yet, the own ones first.

@@ -497,7 +497,7 @@ impl<R: CryptoRng> Node<R> {
         prekey: PrekeyRecord,
         epochs: &[EpochId],
     ) {
-        if prekey.device != device || !prekey.verify() {
+        if prekey.device != device || !prekey.verify_by(&*self.me.signatures) {
             return self
                 .outbox
                 .penalize(from, "a prekey that its device did not sign");
@@ -662,9 +662,9 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Current prekeys of devices: the highest counter wins.
-    pub(crate) fn prekeys(&mut self, id: CommunityId, records: Vec<PrekeyRecord>) {
+    pub(crate) fn prekeys(&mut self, id: CommunityId, records: Vec<PrekeyRecord>) -> bool {
         let Some(community) = self.communities.get_mut(&id) else {
-            return;
+            return false;
         };
         let known: BTreeSet<DeviceId> = community
             .devices
@@ -678,7 +678,10 @@ impl<R: CryptoRng> Node<R> {
                 .prekeys
                 .get(&record.device)
                 .map_or(0, |held| held.counter);
-            if known.contains(&record.device) && record.counter > held && record.verify() {
+            if known.contains(&record.device)
+                && record.counter > held
+                && record.verify_by(&*self.me.signatures)
+            {
                 newer.insert(record.device, record);
             }
         }
@@ -690,9 +693,11 @@ impl<R: CryptoRng> Node<R> {
         if !writes.is_empty() {
             self.outbox.store(writes, After::Nothing);
         }
+        let any = !newer_of.is_empty();
         for device in newer_of {
             self.wrap_for_own_device(id, device);
         }
+        any
     }
 
     /// Bytes of a list of wraps, as stored.

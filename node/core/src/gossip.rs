@@ -7,7 +7,6 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, NetworkKey
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::{Kind, SignedEvent, VerifiedEvent};
-use alloquy_schema::keys;
 use bytes::Bytes;
 use rand_core::CryptoRng;
 
@@ -278,7 +277,10 @@ impl<R: CryptoRng> Node<R> {
 
     fn judge_signal(&mut self, id: CommunityId, signal: Signal) -> Verdict {
         if signal.community != id
-            || !keys::verify(&signal.device.0, &signal.message(), &signal.signature)
+            || !self
+                .me
+                .signatures
+                .hold(&signal.device.0, &signal.message(), &signal.signature)
         {
             return Verdict::Reject;
         }
@@ -308,13 +310,16 @@ impl<R: CryptoRng> Node<R> {
         admit: Option<Box<SignedEvent>>,
         events: Vec<SignedEvent>,
     ) -> Option<Verdict> {
-        let admit = match admit.map(|admit| admit.verify()).transpose() {
+        let admit = match admit
+            .map(|admit| admit.verify_by(&*self.me.signatures))
+            .transpose()
+        {
             Ok(admit) => admit,
             Err(_forged) => return Some(Verdict::Reject),
         };
         let Ok(events) = events
             .into_iter()
-            .map(SignedEvent::verify)
+            .map(|event| event.verify_by(&*self.me.signatures))
             .collect::<Result<Vec<_>, _>>()
         else {
             return Some(Verdict::Reject);

@@ -4,9 +4,12 @@
 //! wraps, judges by its own view of the authority log who may be given what, and authors nothing. Members know it
 //! by the identity chain of its account. Here: what both sides know of each other.
 
+pub(crate) mod carriers;
 pub(crate) mod keep;
+mod letters;
 mod live;
 mod owner;
+mod retention;
 mod rows;
 mod wraps;
 
@@ -25,7 +28,9 @@ use crate::wire::Frame;
 use crate::wire::home::HomeStatus;
 
 pub(crate) use keep::{HomeRecord, KeptRecord};
-pub(crate) use owner::STORED_PREFIX;
+pub(crate) use letters::LetterRecord;
+pub(crate) use owner::{LIMIT_PREFIX, STORED_PREFIX};
+pub(crate) use retention::LimitsRecord;
 pub(crate) use rows::Blind;
 
 /// What a node knows as a home node, and of those of its own account.
@@ -41,6 +46,14 @@ pub(crate) struct Home {
     pub(crate) said: BTreeMap<NetworkKey, (HomeStatus, UnixMs)>,
     /// When those whom this home node serves were last told how it stands.
     pub(crate) told: BTreeMap<NetworkKey, MonoMs>,
+    /// Letters that wait: addressee and writer.
+    pub(crate) letters: BTreeMap<(AccountId, AccountId), LetterRecord>,
+    /// How many letters connected peers have left.
+    pub(crate) left: BTreeMap<NetworkKey, u32>,
+    /// How many letters accounts have left today.
+    pub(crate) writers: letters::Writers,
+    /// Whether the wall clock goes steadily.
+    pub(crate) clock: letters::SteadyClock,
 }
 
 impl Community {
@@ -135,14 +148,11 @@ impl<R: CryptoRng> Node<R> {
         community.shared_places([&mine, &community.viewers(peer)])
     }
 
-    /// Connected home nodes of a community's members. A blind copy deals with members only.
+    /// Connected home nodes of a community's members. Those of different members, and of one, deal with each other too.
     pub(crate) fn connected_homes(&self, id: CommunityId) -> Vec<NetworkKey> {
         let Some(community) = self.communities.get(&id) else {
             return Vec::new();
         };
-        if community.blind.is_some() {
-            return Vec::new();
-        }
         let homes = self.peers.keys().copied();
         homes.filter(|key| community.is_home(*key)).collect()
     }
@@ -154,17 +164,16 @@ impl<R: CryptoRng> Node<R> {
         parties
     }
 
-    /// Whether a peer is a home node of anybody with whom this account is in a community, or of this account.
+    /// Whether a peer is a home node of anybody in a community that is held here, or of this account.
     pub(crate) fn knows_home(&self, key: NetworkKey) -> bool {
         let mut communities = self.communities.values();
-        communities.any(|community| community.blind.is_none() && community.is_home(key))
-            || self.own_homes().contains_key(&key)
+        communities.any(|community| community.is_home(key)) || self.own_homes().contains_key(&key)
     }
 
-    /// A frame of a member's home node.
+    /// A frame of a member's home node, to a member or to another home node.
     pub(crate) fn home_frame(&mut self, from: NetworkKey, id: CommunityId, frame: Frame) {
         let community = self.communities.get(&id);
-        if community.is_none_or(|community| community.blind.is_some() || !community.active) {
+        if community.is_none_or(|community| community.blind.is_none() && !community.active) {
             return;
         }
         self.open_session(from, id);
@@ -190,10 +199,16 @@ impl<R: CryptoRng> Node<R> {
             Frame::Heights { scopes, .. } => self.heights(from, id, scopes),
             Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
-            Frame::Prekeys { records, .. } => self.prekeys(id, records),
+            Frame::Newest { ranges, .. } => self.newest_came(from, id, &ranges),
+            Frame::Prekeys { records, .. } => {
+                if self.prekeys(id, records) {
+                    self.ask_wraps(from, id);
+                }
+            }
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
             Frame::Live(live) => self.live(from, *live),
             Frame::WrapRequest(request) => self.wrap_request(from, &request),
+            Frame::Homes(homes) => self.home_addresses(from, *homes),
             Frame::Ack {
                 scope,
                 incarnation,

@@ -48,6 +48,7 @@ impl<R: CryptoRng> Node<R> {
             return 0;
         };
         let came: BTreeSet<_> = incoming.iter().map(|(event, _)| event.id()).collect();
+        community.follow_newest(&incoming);
         let mut batch = community.take(incoming, arrival);
         community.note_bodies(batch.new.iter());
         batch.lacks.sort();
@@ -67,6 +68,10 @@ impl<R: CryptoRng> Node<R> {
             // The store was older than the device: others may hold more of the log than has come.
             self.start_incarnation(id);
         }
+        self.store_further(id, &batch.further);
+        self.note_wrong_bodies(from, id, &batch.wrong);
+        self.note_answers(id, &batch.new);
+        self.settle_newest(id);
         self.forget_waiting(id, &batch.dropped);
         self.await_held(id);
         if !batch.lacks.is_empty() {
@@ -342,8 +347,9 @@ impl<R: CryptoRng> Node<R> {
         let mut rows = BTreeSet::new();
         for event in ids {
             rows.extend(community.row_of.get(event).copied());
+            rows.extend(community.older_rows.get(event).into_iter().flatten());
         }
-        let mut writes = Vec::new();
+        let mut writes = community.forget_further(ids);
         for row in rows {
             // A row that can not be made again whole stays as it is: its events come before its bodies.
             let Some(ids) = community.rows.get(&row) else {
@@ -361,6 +367,10 @@ impl<R: CryptoRng> Node<R> {
                 .map(|(_, event)| event.header().wall)
                 .max()
                 .unwrap_or_default();
+            let blind = community.blind.as_ref();
+            let arrived = blind
+                .and_then(|blind| blind.arrived(row))
+                .unwrap_or(arrived);
             writes.push(put(
                 &Key::Events(id, row),
                 &Row {

@@ -4,11 +4,13 @@
 //! judged by the admitting member's clock and view; an `Admit` once made is never undone by another.
 
 mod admission;
+mod arriving;
 mod introduction;
 mod refusal;
 mod requests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
 use alloquy_ids::{AccountId, CommunityId, EpochId, EventId, InviteId, MonoMs, NetworkKey};
@@ -646,8 +648,10 @@ impl<R: CryptoRng> Node<R> {
             .iter()
             .flat_map(|(_, events)| events)
             .find(|(event, _)| event.id() == EventId::from(id));
-        let Some(authority) = genesis.and_then(|(event, _)| AuthorityLog::new(event.clone()).ok())
-        else {
+        let begun = |(event, _): &Incoming| {
+            AuthorityLog::with(event.clone(), Arc::clone(&self.me.signatures)).ok()
+        };
+        let Some(authority) = genesis.and_then(begun) else {
             return self
                 .outbox
                 .penalize(from, "a welcome without the community's genesis");
@@ -768,6 +772,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         self.timers.clear(Timer::Join(id));
+        self.views.node_changed();
         self.joined.entry(id).or_default().extend(attempt.origins);
         self.retry_unwritten();
         self.store_join(id);

@@ -29,6 +29,7 @@ mod membership;
 mod missing;
 mod nearby;
 mod newcomer;
+mod newest;
 mod node;
 mod outbox;
 mod own_document;

@@ -210,6 +210,14 @@ pub(crate) const WRAP_REQUESTS_MAX: usize = 16;
 pub(crate) const WRAPS_EACH_MAX: usize = 3;
 /// Rows of single events after which a home node packs them into one: enough of each log for small ranges.
 pub(crate) const LOOSE_ROWS_MAX: usize = 1_024;
+/// Ciphertexts of one event that a home node keeps beside the first: somebody may have given it a wrong one.
+pub(crate) const OTHER_CARRIERS_MAX: usize = 2;
+/// Wrong ciphertexts that a member remembers home nodes to have given, of one community.
+pub(crate) const WRONG_BODIES_MAX: usize = 1_024;
+/// Of these of one home node: the others have their share.
+pub(crate) const WRONG_BODIES_EACH_MAX: usize = 256;
+/// Milliseconds between two looks at the age of what a home node keeps for a number of days.
+pub(crate) const AGES_LOOK_EVERY_MS: u64 = 3600 * 1000;
 /// Milliseconds between two tellings of a home node's state to those whom it serves.
 pub(crate) const HOME_STATUS_EVERY_MS: u64 = 10_000;
 /// Pause before a device brings in what another device of its account has changed: that one does so at once.
@@ -254,6 +262,30 @@ pub(crate) const CONTACTS_MAX: usize = 4_096;
 pub(crate) const DM_REQUESTS_MAX: usize = 64;
 /// Bytes of the first message that a request shows: enough to say who one is.
 pub(crate) const DM_REQUEST_BYTES_MAX: usize = 256;
+/// Bytes of a letter that is left at a home node: an identity log of some ten changes, and the sealed words.
+pub(crate) const LETTER_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of the sealed words of a letter: a name, the text, and where two home nodes are reached.
+pub(crate) const LETTER_SEALED_BYTES_MAX: usize = 4 * 1024;
+/// Home nodes of its writer that a letter names.
+pub(crate) const LETTER_HOMES_MAX: usize = 2;
+/// Letters that a home node keeps for one account, as many as that account's device keeps requests.
+pub(crate) const LETTERS_EACH_MAX: usize = DM_REQUESTS_MAX;
+/// Letters that a home node takes of one peer over one connection.
+pub(crate) const LETTERS_LEFT_MAX: u32 = 16;
+/// Letters that a home node takes of one account on one day, over however many connections: a line that breaks often
+/// brings the same one again and again.
+pub(crate) const LETTERS_DAILY_MAX: u32 = 64;
+/// Accounts whose letters a home node counts on one day: half an hour's work of one processor, a megabyte.
+pub(crate) const LETTER_WRITERS_MAX: usize = 16_384;
+/// Milliseconds by which a wall clock may part from the time that passes, and for which it must not have, before
+/// anything is deleted by it: a day, more than any time zone or correction.
+pub(crate) const CLOCK_STEADY_MS: u64 = 24 * 3600 * 1000;
+/// Milliseconds that a home node keeps a letter: 30 days, as long as the prekey that opens it is kept.
+pub(crate) const LETTER_KEPT_MS: u64 = 30 * 24 * 3600 * 1000;
+/// Milliseconds between two looks at the age of letters.
+pub(crate) const LETTERS_LOOK_EVERY_MS: u64 = 3600 * 1000;
+/// Milliseconds before a letter that was not kept is offered to the same home node again.
+pub(crate) const LETTER_AGAIN_MS: u64 = 10 * 60 * 1000;
 /// Leading zero bits of a stranger's proof of work, for one recipient and day: about a tenth of a second of one
 /// processor, an hour for thirty thousand recipients.
 pub(crate) const DM_WORK_BITS: u32 = 18;
@@ -263,3 +295,11 @@ pub(crate) const DM_WORK_DAYS: u32 = 1;
 pub(crate) const CONTACT_BYTES_MAX: usize = 32 * 1024;
 /// Devices whose prekeys and addresses a contact link names.
 pub(crate) const CONTACT_DEVICES_MAX: usize = 8;
+/// Messages of a channel that come before everything else: a window and a half of them on a large screen.
+pub(crate) const NEWEST_MESSAGES: usize = 50;
+/// Events that are given for them: each with its edits, reactions and what threads got meanwhile.
+pub(crate) const NEWEST_EVENTS_MAX: usize = 512;
+/// Events lacking of a community from which the newest messages are asked for first: less is here as soon as they.
+pub(crate) const NEWEST_FROM: u64 = 256;
+/// Milliseconds for which a message waits until what was before it is here.
+pub(crate) const NEWEST_WRITE_WAIT_MS: u64 = 5_000;

@@ -27,6 +27,7 @@ impl<R: CryptoRng> Node<R> {
                 timeline.authority_changed(authority),
             ));
         }
+        let in_part = community.newest.authority_changed(authority);
         community.content.authority_changed(authority);
         community.index_homes();
         let provisional = std::mem::take(&mut community.provisional);
@@ -34,6 +35,9 @@ impl<R: CryptoRng> Node<R> {
             .into_iter()
             .filter(|key| community.member_of(*key).is_none())
             .collect();
+        for channel in in_part {
+            self.views.channel_changed(channel);
+        }
         for (place, changed) in &changes {
             if let Place::Channel(channel) = place
                 && (!changed.added.is_empty()
@@ -188,6 +192,36 @@ impl<R: CryptoRng> Node<R> {
                 message: event,
                 delivery,
             });
+        }
+    }
+
+    /// Who writes upon an own event holds it, and has read it if both are sealed under one key: so much is known though
+    /// the writer's own word of it was never heard.
+    pub(crate) fn note_answers(&mut self, id: CommunityId, events: &[VerifiedEvent]) {
+        let own = self.me.device();
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let mut known = Vec::new();
+        for event in events.iter().filter(|event| event.header().device != own) {
+            let header = event.header();
+            let Some(dag) = community
+                .place(header.scope, event.id())
+                .and_then(|place| community.dag(place))
+            else {
+                continue;
+            };
+            let upon = header.parents().filter_map(|parent| dag.get(parent));
+            for before in upon.map(VerifiedEvent::header) {
+                if before.device == own {
+                    let opened = before.epoch == header.epoch;
+                    let log = (before.scope, before.incarnation);
+                    known.push((header.device, log, before.seq + 1, opened));
+                }
+            }
+        }
+        for (device, log, height, opened) in known {
+            self.held(id, device, log, height, opened);
         }
     }
 

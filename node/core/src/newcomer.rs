@@ -541,10 +541,6 @@ impl<R: CryptoRng> Newcomer<R> {
                     self.fail(unknown_account());
                 }
             }
-            Restoring::Closed => self.fail(CommandError::new(
-                ErrorCode::NotPermitted,
-                "the account of these recovery words was closed: it can not come back",
-            )),
             Restoring::Ask(_) => self.penalize(from, "it asks who has no account".to_owned()),
         }
     }

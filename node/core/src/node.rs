@@ -6,7 +6,7 @@ use std::sync::Arc;
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::identity::{IdentityError, IdentityLog, NewAccount, PrekeyRecord};
-use alloquy_schema::keys::DeviceKey;
+use alloquy_schema::keys::{DeviceKey, Signatures};
 use alloquy_schema::permissions::CommunityKind;
 use alloquy_schema::templates::Blueprint;
 use rand_core::CryptoRng;
@@ -34,12 +34,17 @@ pub(crate) struct Me {
     pub(crate) identity: IdentityLog,
     /// It is ending itself: it says so everywhere before it falls silent.
     pub(crate) parting: bool,
+    /// Says which signatures hold, of everything that comes from outside.
+    pub(crate) signatures: Arc<dyn Signatures>,
 }
 
 impl Me {
     /// Checks the record's identity events.
-    pub(crate) fn new(record: AccountRecord) -> Result<Self, IdentityError> {
-        let identity = IdentityLog::verify(&record.chain)?;
+    pub(crate) fn new(
+        record: AccountRecord,
+        signatures: Arc<dyn Signatures>,
+    ) -> Result<Self, IdentityError> {
+        let identity = IdentityLog::verify_by(&record.chain, &*signatures)?;
         let key = DeviceKey::from_seed(&record.device_seed);
         let network = NetworkKey(DeviceKey::from_seed(&record.network_seed).public());
         let (counter, secret) = record.prekeys.last().copied().unwrap_or_default();
@@ -51,6 +56,7 @@ impl Me {
             prekey,
             identity,
             parting: false,
+            signatures,
         })
     }
 
@@ -163,6 +169,10 @@ pub(crate) enum Timer {
     Nearby,
     /// Tell those whom this home node serves how it stands.
     HomeStatus,
+    /// Look at the age of what this home node keeps.
+    Ages,
+    /// Look for letters at this home node that nobody took.
+    Letters,
     /// Write what changed and follows the account.
     OwnDocument,
     /// Drop bodies that were deleted long enough ago.
@@ -352,8 +362,8 @@ impl<R: CryptoRng> Node<R> {
     pub fn communities_of_peer(&self, key: NetworkKey) -> BTreeSet<CommunityId> {
         let all = self.communities.iter();
         let shared = all.filter(|(_, community)| {
-            let home = community.active && community.is_home(key);
-            home || community.member_of(key).is_some()
+            let here = community.active || community.blind.is_some();
+            (here && community.is_home(key)) || community.member_of(key).is_some()
         });
         shared.map(|(id, _)| *id).collect()
     }
@@ -424,6 +434,8 @@ impl<R: CryptoRng> Node<R> {
             Timer::HeldBack(community) => self.release_held(community),
             Timer::Nearby => self.nearby_tick(),
             Timer::HomeStatus => self.home_status_due(),
+            Timer::Ages => self.look_at_ages(),
+            Timer::Letters => self.look_at_letters(),
             Timer::OwnDocument => self.write_own_document(),
             Timer::Deleted(community) => self.drop_deleted(community),
             Timer::Prekey => self.renew_prekey(),
@@ -471,6 +483,7 @@ impl<R: CryptoRng> Node<R> {
             After::Announced(origin, id, announce) => self.announce_stored(origin, id, announce),
             After::DeviceTaken => self.device_taken(),
             After::HomeTaken => self.home_taken(),
+            After::LetterTaken(home, taken) => self.letter_stored(home, taken),
             After::RecoveryWiped(origin) => {
                 self.recovery = None;
                 self.views.node_changed();
@@ -544,7 +557,7 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, Acks::new());
                 self.unstored_joins.insert(community);
             }
-            After::Nothing | After::DeviceTaken | After::HomeTaken => {
+            After::Nothing | After::DeviceTaken | After::HomeTaken | After::LetterTaken(..) => {
                 self.write_later(writes, Acks::new());
             }
         }

@@ -14,6 +14,7 @@ use crate::io::{Fault, Origin, Output, TaskId, Write};
 use crate::record::Key;
 use crate::unwritten::Acks;
 use crate::wire::Frame;
+use crate::wire::letter::LetterAnswer;
 
 /// What is done when a storage task has succeeded.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub(crate) enum After {
     DeviceTaken,
     /// A home node of this account is in the stored identity log.
     HomeTaken,
+    /// What a letter brought is durable: the home node that brought it is told.
+    LetterTaken(NetworkKey, LetterAnswer),
     /// The recovery words are gone from the store.
     RecoveryWiped(Origin),
     /// Own events that rest on some that could not be stored: refuse, and remove them.

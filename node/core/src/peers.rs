@@ -38,6 +38,8 @@ pub(crate) struct Session {
     pub(crate) marked: bool,
     /// Proofs of membership sent over this connection.
     pub(crate) proofs: u32,
+    /// Prekeys that the peer was given, of a home node: device and counter.
+    pub(crate) gave: BTreeMap<alloquy_ids::DeviceId, u64>,
     /// How far the peer was told that its account's logs were read here.
     pub(crate) told_read: BTreeMap<crate::receipts::Log, u64>,
 }
@@ -89,6 +91,23 @@ impl Book {
         *old = merged;
         changed
     }
+
+    /// The same with what somebody else says: it is not taken for more than what the peer itself has said, which keeps
+    /// the first half of the places.
+    fn learn_told(&mut self, key: NetworkKey, addresses: Vec<String>) -> bool {
+        let known = self.of.get(&key).cloned().unwrap_or_default();
+        let new: Vec<_> = addresses
+            .into_iter()
+            .filter(|text| !known.contains(text))
+            .collect();
+        if new.is_empty() {
+            return false;
+        }
+        let mut own = known;
+        own.truncate(ADDRESSES_MAX / 2);
+        let changed = self.learn(key, new);
+        self.learn(key, own) || changed
+    }
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -104,6 +123,7 @@ impl<R: CryptoRng> Node<R> {
         );
         self.open_sessions(key);
         self.tell_home_status(key);
+        self.hand_letters(key);
         for community in self.joins.keys().copied().collect::<Vec<_>>() {
             self.join_peer_up(community, key);
         }
@@ -127,6 +147,8 @@ impl<R: CryptoRng> Node<R> {
         self.restore_asks.remove(&key);
         self.link_peer_down(key);
         self.entering_lost(key);
+        self.letters_lost(key);
+        self.home.left.remove(&key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
             let community = self.communities.get_mut(&id);
@@ -160,10 +182,7 @@ impl<R: CryptoRng> Node<R> {
         let shared: Vec<_> = self
             .communities
             .iter()
-            .filter(|(_, community)| {
-                let home = community.blind.is_none() && community.is_home(key);
-                home || community.device_of(key).is_some()
-            })
+            .filter(|(_, community)| community.is_home(key) || community.device_of(key).is_some())
             .map(|(id, _)| *id)
             .collect();
         for id in shared {
@@ -193,10 +212,10 @@ impl<R: CryptoRng> Node<R> {
             self.prove(key, id);
         }
         if home {
-            self.give_prekeys(key, id);
-        } else {
-            self.tell_home_addresses(key, id);
+            self.give_new_prekeys(key, id);
+            self.leave_letter(key, id);
         }
+        self.tell_home_addresses(key, id);
         self.say_hello(key, id);
         self.compare(key, id);
         self.send_signal_to(key, id);
@@ -236,14 +255,30 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         if self.book.learn(key, addresses) {
-            let record = AddressesRecord(self.book.of[&key].clone());
-            self.outbox
-                .store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
-            if self.own_homes().contains_key(&key) {
-                self.tell_all_home_addresses();
-            }
+            self.addresses_learned(key);
         }
         self.keep_peers();
+    }
+
+    /// Somebody else says where a home node is reached: of own ones nobody knows better than this account.
+    pub(crate) fn told_addresses(&mut self, key: NetworkKey, addresses: Vec<String>) {
+        let own = key == self.me.network || self.own_homes().contains_key(&key);
+        if own || !self.knows_home(key) {
+            return;
+        }
+        if self.book.learn_told(key, addresses) {
+            self.addresses_learned(key);
+        }
+        self.keep_peers();
+    }
+
+    fn addresses_learned(&mut self, key: NetworkKey) {
+        let record = AddressesRecord(self.book.of[&key].clone());
+        self.outbox
+            .store(vec![put(&Key::Addresses(key), &record)], After::Nothing);
+        if self.own_homes().contains_key(&key) {
+            self.tell_all_home_addresses();
+        }
     }
 
     /// Keeps connections to co-members whose addresses are known, and drops those that are none any more.
@@ -265,8 +300,11 @@ impl<R: CryptoRng> Node<R> {
             (self.book.of.iter()).partition(|(key, _)| own.contains_key(*key));
         for (key, addresses) in first.into_iter().chain(rest) {
             let member = self.communities.values().any(|community| {
-                let party = community.member_of(*key).is_some() || community.is_home(*key);
-                community.active && party && !self.is_shut(community)
+                let home = community.is_home(*key) && *key != self.me.network;
+                // A home node keeps to other home nodes; members come to it by themselves.
+                let party = home || (community.active && community.member_of(*key).is_some());
+                let held = community.active || community.blind.is_some();
+                held && party && !self.is_shut(community)
             });
             let member = member || own.contains_key(key);
             if member && !addresses.is_empty() && wanted.len() < KEPT_PEERS_MAX {
@@ -314,6 +352,25 @@ mod tests {
                 "/ip4/192.0.2.1/udp/1/quic-v1",
             ]
         );
+    }
+
+    #[test]
+    fn what_others_say_of_a_peer_pushes_out_nothing_that_it_said_itself() {
+        let mut book = Book::default();
+        let key = NetworkKey([1; 32]);
+        let own = ["/ip4/192.0.2.1/tcp/1", "/ip4/192.0.2.1/udp/1/quic-v1"];
+        assert!(book.learn(key, own.map(str::to_owned).to_vec()));
+        for round in 0..3 {
+            let junk = |port| format!("/ip4/203.0.113.{round}/tcp/{port}");
+            assert!(book.learn_told(key, (0..ADDRESSES_MAX).map(junk).collect()));
+            assert_eq!(book.of[&key].len(), ADDRESSES_MAX);
+            assert_eq!(book.of[&key][..2], own);
+        }
+        // What is told last has a place, so that a right one finds its way behind junk.
+        assert!(book.learn_told(key, vec!["/ip4/192.0.2.7/tcp/1".to_owned()]));
+        assert!(book.of[&key].contains(&"/ip4/192.0.2.7/tcp/1".to_owned()));
+        assert!(!book.learn_told(key, vec![own[1].to_owned()]), "known");
+        assert_eq!(book.of[&key][..2], own);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use alloquy_api::limits::KEPT_NAME_BYTES_MAX;
 use alloquy_ids::{
-    AccountId, ChannelId, CommunityId, DeviceId, EpochId, NetworkKey, ScopeId, UnixMs,
+    AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, NetworkKey, ScopeId, UnixMs,
 };
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::event::SignedEvent;
@@ -65,6 +65,12 @@ pub(crate) enum Key {
     Contact(AccountId),
     /// A request that waits: [`crate::direct::requests::DmRequest`].
     DmRequest(AccountId),
+    /// At a home node, a letter by addressee and writer: [`crate::home::LetterRecord`].
+    Letter(AccountId, AccountId),
+    /// At a home node, further ciphertexts of an event: [`crate::home::carriers::OtherCarriers`].
+    Others(CommunityId, EventId),
+    /// At a home node, how much of a community is kept for whom: [`crate::home::LimitsRecord`].
+    HomeLimits(CommunityId),
 }
 
 impl Key {
@@ -120,6 +126,15 @@ impl Key {
             Self::Arriving(id) => pair(&mut w, 0x27, id),
             Self::Contact(account) => pair(&mut w, 0x23, account),
             Self::DmRequest(account) => pair(&mut w, 0x24, account),
+            Self::Letter(to, from) => {
+                pair(&mut w, 0x31, to);
+                from.write(&mut w);
+            }
+            Self::Others(id, event) => {
+                pair(&mut w, 0x32, id);
+                event.write(&mut w);
+            }
+            Self::HomeLimits(id) => pair(&mut w, 0x33, id),
         }
         w.into_bytes().into()
     }
@@ -152,6 +167,9 @@ impl Key {
             0x27 => Self::Arriving(Canonical::read(&mut r)?),
             0x23 => Self::Contact(Canonical::read(&mut r)?),
             0x24 => Self::DmRequest(Canonical::read(&mut r)?),
+            0x31 => Self::Letter(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
+            0x33 => Self::HomeLimits(Canonical::read(&mut r)?),
+            0x32 => Self::Others(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             value => {
                 return Err(DecodeError::Unknown {
                     what: "record type",

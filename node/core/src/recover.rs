@@ -99,9 +99,7 @@ impl<R: CryptoRng> Node<R> {
         let Some(log) = logs.into_iter().reduce(|all, log| all.merged(&log)) else {
             return Restoring::Unknown;
         };
-        if log.identity().closed {
-            return Restoring::Closed;
-        }
+        // A closed account too: whoever closed it may have been a thief, and the words open it again.
         let wrap_key = log.identity().recovery_wrap_key;
         let ids: Vec<_> = self
             .communities

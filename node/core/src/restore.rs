@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EpochId, EventId, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::epoch::EpochKey;
 use alloquy_schema::identity::PrekeyRecord;
+use alloquy_schema::keys::{Signatures, Strict};
 use alloquy_schema::range::SignedRange;
 use alloquy_schema::templates::Blueprint;
 use bytes::Bytes;
@@ -21,7 +22,8 @@ use crate::arrive::Bootstrap;
 use crate::community::Community;
 use crate::direct::People;
 use crate::direct::requests::DmRequest;
-use crate::home::{Home, HomeRecord, KeptRecord};
+use crate::home::carriers::OtherCarriers;
+use crate::home::{Home, HomeRecord, KeptRecord, LetterRecord, LimitsRecord};
 use crate::ingest::Incoming;
 use crate::io::Now;
 use crate::limits::ROWS_MAX;
@@ -90,6 +92,9 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::HomeKept(id) => format!("for whom community {} is kept", id.short()),
         Key::Contact(account) => format!("the contact {}", account.short()),
         Key::DmRequest(account) => format!("the request of {}", account.short()),
+        Key::Letter(_, from) => format!("the letter of {}", from.short()),
+        Key::HomeLimits(id) => format!("how much of community {} is kept", id.short()),
+        Key::Others(id, _) => format!("ciphertexts of an event of community {}", id.short()),
     };
     RestoreError::Damaged {
         key,
@@ -109,7 +114,9 @@ struct Parts {
     held: Vec<(alloquy_ids::DeviceId, HeldRecord)>,
     /// Set if the community is held blind.
     kept: Option<KeptRecord>,
-    read_by: BTreeMap<alloquy_ids::AccountId, ReadLogs>,
+    others: Vec<(EventId, OtherCarriers)>,
+    limits: LimitsRecord,
+    read_by: BTreeMap<AccountId, ReadLogs>,
 }
 
 /// All records, sorted by what they are about.
@@ -125,6 +132,7 @@ struct Records {
     recovery: Option<Zeroizing<String>>,
     nearby: Nearby,
     home: Option<HomeRecord>,
+    letters: BTreeMap<(AccountId, AccountId), LetterRecord>,
     people: People,
     own: PendingRecord,
     prekey_made: Option<UnixMs>,
@@ -215,6 +223,19 @@ impl Records {
             Key::Contact(account) => {
                 self.people.contacts.insert(*account, decode(&key, value)?);
             }
+            Key::HomeLimits(id) => self.parts(*id).limits = decode(&key, value)?,
+            // Members give what lacks.
+            Key::Others(id, event) => {
+                if let Ok(others) = OtherCarriers::from_bytes(value) {
+                    self.parts(*id).others.push((*event, others));
+                }
+            }
+            // Whoever wrote it leaves it again.
+            Key::Letter(to, from) => {
+                if let Ok(letter) = LetterRecord::from_bytes(value) {
+                    self.letters.insert((*to, *from), letter);
+                }
+            }
             // Whoever asked asks again.
             Key::DmRequest(account) => {
                 if let Ok(request) = DmRequest::from_bytes(value) {
@@ -235,6 +256,7 @@ fn row_events(
     number: u64,
     row: &Row,
     keys: &BTreeMap<EpochId, EpochKey>,
+    signatures: &dyn Signatures,
 ) -> Result<Vec<Incoming>, RestoreError> {
     let fault = |error: &dyn std::fmt::Display| damaged(&Key::Events(id, number), error);
     match &row.events {
@@ -242,7 +264,7 @@ fn row_events(
             let event = event
                 .as_ref()
                 .clone()
-                .verify()
+                .verify_by(signatures)
                 .map_err(|error| fault(&error))?;
             Ok(vec![(event, None)])
         }
@@ -251,7 +273,7 @@ fn row_events(
             let mut events = Vec::new();
             for bytes in ranges {
                 let range = SignedRange::from_bytes(bytes).map_err(|error| fault(&error))?;
-                match range.verify(&secret) {
+                match range.verify_by(&secret, signatures) {
                     Ok(verified) => events.extend(verified.into_events()),
                     Err(error) if error.is_fault() => return Err(fault(&error)),
                     // Its key never became durable: peers give the events again.
@@ -282,7 +304,7 @@ fn build(
         rows.push((
             *number,
             row.arrived,
-            row_events(id, *number, row, &parts.keys)?,
+            row_events(id, *number, row, &parts.keys, &*me.signatures)?,
         ));
     }
     let genesis = rows
@@ -292,13 +314,13 @@ fn build(
     let Some((genesis, _)) = genesis else {
         return Ok(None);
     };
-    let authority =
-        AuthorityLog::new(genesis.clone()).map_err(|error| damaged(&Key::Community(id), error))?;
+    let authority = AuthorityLog::with(genesis.clone(), Arc::clone(&me.signatures));
+    let authority = authority.map_err(|error| damaged(&Key::Community(id), error))?;
     let mut community = Community::new(authority, membership, me.device());
     community.keys = parts.keys;
     community.wraps = parts.wraps;
     if let Some(kept) = parts.kept {
-        community.blind_from(kept, &parts.rows);
+        community.blind_from((kept, parts.limits), &parts.rows, parts.others);
     }
     community.read = parts.read;
     community.read_by = parts.read_by;
@@ -369,6 +391,20 @@ impl<R: CryptoRng> Node<R> {
         now: Now,
         rng: R,
     ) -> Result<Self, RestoreError> {
+        Self::restore_with(records, nonce, now, rng, Arc::new(Strict))
+    }
+
+    /// The same; `signatures` says which signatures hold.
+    ///
+    /// # Errors
+    /// As [`Self::restore`].
+    pub fn restore_with(
+        records: impl Iterator<Item = (Bytes, Bytes)>,
+        nonce: [u8; 32],
+        now: Now,
+        rng: R,
+        signatures: Arc<dyn Signatures>,
+    ) -> Result<Self, RestoreError> {
         let mut all = Records::default();
         for (key, value) in records {
             let parsed = Key::from_key(&key).map_err(|error| RestoreError::Damaged {
@@ -387,8 +423,8 @@ impl<R: CryptoRng> Node<R> {
                 });
             }
         }
-        let me = Me::new(all.account.ok_or(RestoreError::NoAccount)?)
-            .map_err(|error| damaged(&Key::Account, error))?;
+        let account = all.account.ok_or(RestoreError::NoAccount)?;
+        let me = Me::new(account, signatures).map_err(|error| damaged(&Key::Account, error))?;
         let mut communities = BTreeMap::new();
         for (id, parts) in all.communities {
             if let Some(community) = build(id, parts, &me, now.wall)? {
@@ -430,7 +466,7 @@ impl<R: CryptoRng> Node<R> {
             own,
             prekey_made: all.prekey_made,
             recovery: all.recovery,
-            home: Home::with_role(all.home),
+            home: Home::with_role(all.home, all.letters),
         };
         node.begin(nonce);
         for (id, bootstrap) in all.arriving {
@@ -480,5 +516,7 @@ impl<R: CryptoRng> Node<R> {
         self.begin_own_document();
         self.renew_prekey();
         self.keep_peers();
+        self.look_at_letters();
+        self.look_at_ages();
     }
 }

@@ -259,6 +259,7 @@ impl<R: CryptoRng> Node<R> {
         next.recovery_pending = self.recovery.is_some();
         next.nearby = shared(Some(&next.nearby), self.nearby_views());
         next.linking = self.links.view.clone();
+        next.catching_up = self.catching_up();
         next.requested = shared(Some(&next.requested), self.requested());
         next.trouble = self
             .store_fault

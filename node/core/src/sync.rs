@@ -18,7 +18,6 @@ use alloquy_schema::codec::Canonical;
 use alloquy_schema::dag::Height;
 use alloquy_schema::epoch::EpochSecret;
 use alloquy_schema::event::{Kind, VerifiedEvent};
-use alloquy_schema::keys;
 use alloquy_schema::range::{BodyMode, Packing, RangeError, SignedRange};
 use rand_core::CryptoRng;
 
@@ -101,6 +100,12 @@ impl<R: CryptoRng> Node<R> {
             Frame::Arrive(arrive) => return self.arrive_asked(from, &arrive),
             Frame::HomeStore(store) => return self.home_store(from, *store),
             Frame::HomeStatus(says) => return self.home_says(from, *says),
+            Frame::Letter(letter) if self.is_home() => return self.letter_left(from, *letter),
+            Frame::Letter(letter) => return self.letter_came(from, *letter),
+            Frame::LetterAnswer(answer) if self.is_home() => {
+                return self.letter_taken(from, answer);
+            }
+            Frame::LetterAnswer(answer) => return self.letter_answered(from, answer),
             frame => frame,
         };
         let Some(id) = frame.community() else {
@@ -187,13 +192,17 @@ impl<R: CryptoRng> Node<R> {
             Frame::Heights { scopes, .. } => self.heights(from, id, scopes),
             Frame::Marks { scopes, .. } => self.marks(from, id, scopes),
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
-            Frame::Prekeys { records, .. } => self.prekeys(id, records),
+            Frame::Prekeys { records, .. } => {
+                if self.prekeys(id, records) {
+                    self.ask_wraps(from, id);
+                }
+            }
             Frame::KeyRequest { prekey, epochs, .. } => {
                 self.key_request(from, account, device, id, prekey, &epochs)
             }
             Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
             Frame::Live(live) => self.live(from, *live),
-            Frame::Homes(homes) => self.home_addresses(*homes),
+            Frame::Homes(homes) => self.home_addresses(from, *homes),
             Frame::Ack {
                 scope,
                 incarnation,
@@ -211,7 +220,9 @@ impl<R: CryptoRng> Node<R> {
                 ..
             } => self.read_up_to(id, account, (scope, of, incarnation), height),
             Frame::Signal(signal) => {
-                let signed = keys::verify(&signal.device.0, &signal.message(), &signal.signature);
+                let signatures = &self.me.signatures;
+                let signed =
+                    signatures.hold(&signal.device.0, &signal.message(), &signal.signature);
                 if !signed || signal.device != device {
                     return self
                         .outbox
@@ -223,6 +234,8 @@ impl<R: CryptoRng> Node<R> {
                 account: newcomer, ..
             } => self.join_decided(account, id, newcomer),
             Frame::DirectAnswer { .. } => self.answered(from, id),
+            Frame::NewestAsk { scopes, .. } => self.newest_asked(from, id, &scopes),
+            Frame::Newest { ranges, .. } => self.newest_came(from, id, &ranges),
             Frame::Proof { .. }
             | Frame::JoinRequest { .. }
             | Frame::JoinRefused { .. }
@@ -231,6 +244,8 @@ impl<R: CryptoRng> Node<R> {
             | Frame::HomeStore(_)
             | Frame::HomeStatus(_)
             | Frame::WrapRequest(_)
+            | Frame::Letter(_)
+            | Frame::LetterAnswer(_)
             | Frame::Pairing(_)
             | Frame::Restoring(_)
             | Frame::Arrive(_)
@@ -314,7 +329,8 @@ impl<R: CryptoRng> Node<R> {
 
     /// Anti-entropy: compares with one connected member whose copy is not known to be equal.
     pub(crate) fn sweep(&mut self, id: CommunityId) {
-        for key in self.connected_members(id) {
+        self.leave_letters(id);
+        for key in self.connected_parties(id) {
             self.tell_home_addresses(key, id);
         }
         let members = self.connected_parties(id);
@@ -374,11 +390,7 @@ impl<R: CryptoRng> Node<R> {
         session.marked &= !session.equal;
         let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
         if theirs.events > mine.events && self.joins.contains_key(&id) {
-            self.outbox.tell(Event::Progress {
-                community: id,
-                held: mine.events,
-                of: theirs.events,
-            });
+            self.tell_progress(from, id);
         }
         if theirs.agrees(&mine) {
             if told.is_none() {
@@ -435,6 +447,7 @@ impl<R: CryptoRng> Node<R> {
         for (log, height) in logs {
             self.held(id, device, log, height, opened);
         }
+        self.newest_are_whole(from, id);
         let peers = self.equal_peers(id);
         self.outbox.tell(Event::CaughtUp {
             community: id,
@@ -443,6 +456,9 @@ impl<R: CryptoRng> Node<R> {
         self.join_caught_up(id);
         self.ask_for_bodies(from, id);
         self.ask_wraps(from, id);
+        self.note_backed(from, id);
+        self.give_right_bodies(from, id);
+        self.give_new_prekeys(from, id);
         self.retry_deferred();
     }
 
@@ -479,7 +495,10 @@ impl<R: CryptoRng> Node<R> {
             .filter(differ)
             .map(|((_, place), _)| *place)
             .collect();
-        self.stand(from, id, &differing);
+        let rest = self.newest_first(from, id, differing);
+        if !rest.is_empty() {
+            self.stand(from, id, &rest);
+        }
     }
 
     /// Asks a peer for what is lacking in some places.
@@ -579,7 +598,15 @@ impl<R: CryptoRng> Node<R> {
             if asked {
                 community.add_named(place, &theirs.wanted, &mut events);
             }
-            for range in community.pack_for_peer(from, theirs.scope, &events) {
+            let mut lists = vec![events];
+            if asked {
+                let left = CATCH_UP_BYTES_MAX.saturating_sub(bytes);
+                lists.extend(community.further_carriers(place, &theirs.wanted, left));
+            }
+            let packed = lists.iter();
+            let packed =
+                packed.flat_map(|events| community.pack_for_peer(from, theirs.scope, events));
+            for range in packed {
                 if bytes >= CATCH_UP_BYTES_MAX || ranges.len() >= RANGES_PER_FRAME_MAX {
                     more = true;
                     break;
@@ -625,6 +652,13 @@ impl<R: CryptoRng> Node<R> {
         if unknown.is_empty() && stated.wanted.iter().all(|id| held(*id)) {
             return;
         }
+        if self.newest_first(from, id, vec![place]).is_empty() {
+            return;
+        }
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let dag = community.dag(place);
         let is_fork = |height: &&&Height| {
             let own = dag.and_then(|dag| dag.log_head(height.device, height.incarnation));
             own.is_some_and(|event| event.header().seq + 1 >= height.height)
@@ -690,6 +724,7 @@ impl<R: CryptoRng> Node<R> {
                 .filter_map(|scope| community.place(*scope, EventId(scope.0)))
                 .collect();
             self.send_heights(from, id, &places, &[], true);
+            self.tell_progress(from, id);
         }
         if taken > 0 {
             // Whoever is connected here and not there learns of it through this node.
@@ -708,7 +743,7 @@ impl<R: CryptoRng> Node<R> {
         let secret = |epoch| -> Option<EpochSecret> { Some(community?.keys.get(&epoch)?.secret()) };
         let verified = SignedRange::from_bytes(bytes)
             .map_err(RangeError::from)
-            .and_then(|range| range.verify(&secret));
+            .and_then(|range| range.verify_by(&secret, &*self.me.signatures));
         match verified {
             Ok(verified) => Some(verified.into_events()),
             Err(RangeError::SecretNotHeld(epoch)) => {

@@ -1,6 +1,7 @@
 //! Taking verified events in: applied, or waiting until their past is here.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use alloquy_ids::{DeviceId, EventId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
@@ -9,6 +10,7 @@ use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::timeline::Changes;
 
 use crate::community::{Applied, Community, Place};
+use crate::home::carriers::Further;
 use crate::ingest::Incoming;
 use crate::limits::CLOCK_AHEAD_MS;
 use crate::record::Membership;
@@ -53,6 +55,10 @@ pub(crate) struct Batch {
     /// Waiting events that had to go.
     pub(crate) dropped: Vec<EventId>,
     pub(crate) changes: Vec<(Place, Changes)>,
+    /// Events of which a further ciphertext is held.
+    pub(crate) further: Vec<EventId>,
+    /// Events that came with a body which is not the committed one.
+    pub(crate) wrong: Vec<EventId>,
     /// Late events over their account's bound: taken only if somebody else's event names them.
     late: Vec<Incoming>,
 }
@@ -153,11 +159,15 @@ impl Community {
             .and_then(|place| self.dag(place)?.get(incoming.0.id()))
             .cloned();
         if let Some((place, held)) = place.zip(held) {
-            self.take_again(place, &held, incoming, batch);
+            self.take_again((place, &held), incoming, arrival, batch);
             return None;
         }
+        let came = incoming.0.body().is_some();
         let (event, plaintext) = self.judged(incoming);
         let id = event.id();
+        if came && event.body().is_none() {
+            batch.wrong.push(id);
+        }
         let early = |now| self.is_before_its_time(&event, now);
         if arrival.wall.is_some_and(early) {
             self.hold_back((event, plaintext), arrival, batch);
@@ -181,19 +191,34 @@ impl Community {
     /// A held event came again: its body and its signature are taken if they were lacking.
     fn take_again(
         &mut self,
-        place: Place,
-        held: &VerifiedEvent,
+        (place, held): (Place, &VerifiedEvent),
         (event, plaintext): Incoming,
+        arrival: Arrival,
         batch: &mut Batch,
     ) {
         let id = event.id();
         let signs = held.signature().is_none() && event.signature().is_some();
         let other_body = event.body().is_some() && event.body() != held.body();
-        let fills = other_body && self.lacks_body(held);
+        let mut fills = other_body && self.lacks_body(held);
+        if other_body && held.body().is_some() {
+            let by = arrival.from.unwrap_or(NetworkKey([0; 32]));
+            match self.keep_further(held, &event, by) {
+                Further::Known => {}
+                Further::Beside => batch.further.push(id),
+                Further::First => {
+                    batch.further.push(id);
+                    fills = true;
+                }
+            }
+        }
         if !fills && !signs {
             return;
         }
+        let came = event.body().is_some();
         let (event, plaintext) = self.judged((event, plaintext));
+        if came && event.body().is_none() {
+            batch.wrong.push(id);
+        }
         let fills = fills && event.body().is_some();
         if fills && held.body().is_some() {
             self.forget_body(place, id);
@@ -340,7 +365,11 @@ impl Community {
         let genesis = events
             .iter()
             .position(|event| event.id() == EventId::from(self.id))?;
-        let authority = AuthorityLog::new(events.swap_remove(genesis)).ok()?;
+        let authority = AuthorityLog::with(
+            events.swap_remove(genesis),
+            Arc::clone(self.authority.signatures()),
+        )
+        .ok()?;
         let membership = Membership {
             incarnation,
             ..self.membership
@@ -363,6 +392,7 @@ impl Community {
         rebuilt.closed = self.closed;
         rebuilt.active = self.active;
         rebuilt.blind = self.blind;
+        rebuilt.wrong_at = self.wrong_at;
         rebuilt.own_logs_checked = true;
         rebuilt.unstored = self
             .unstored

@@ -13,7 +13,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, RoleId, Un
 use alloquy_schema::authority::op;
 use alloquy_schema::content::{Field, Value};
 use alloquy_schema::event::VerifiedEvent;
-use alloquy_schema::permissions::{self, Permissions};
+use alloquy_schema::permissions::{self, CommunityKind, Permissions};
 use alloquy_schema::timeline::{Message, Timeline};
 use rand_core::CryptoRng;
 
@@ -280,6 +280,15 @@ impl<R: CryptoRng> Node<R> {
         community.presence_of(account, self.now)
     }
 
+    /// A member's name: in a conversation, where nobody may have said it yet, as it is known from elsewhere.
+    fn name_in(&self, community: &Community, account: AccountId) -> String {
+        match community.given_name(account) {
+            Some(name) => name,
+            None if community.kind() == CommunityKind::Community => account.short(),
+            None => self.person_name(account),
+        }
+    }
+
     pub(crate) fn member_views(&self, community: &Community) -> Vec<MemberView> {
         let forked = community.forked_accounts();
         let state = community.state();
@@ -300,7 +309,7 @@ impl<R: CryptoRng> Node<R> {
                 roles.sort();
                 MemberView {
                     account: *account,
-                    name: community.member_name(*account),
+                    name: self.name_in(community, *account),
                     roles: roles.into_iter().map(|(_, name)| name).collect(),
                     online: presence.is_some(),
                     availability: presence.as_ref().map(|(availability, _)| *availability),
@@ -326,7 +335,7 @@ impl<R: CryptoRng> Node<R> {
         message: EventId,
     ) -> Option<MessageView> {
         let community = self.communities.get(&id)?;
-        let message = community.timelines.get(&channel)?.message(message)?;
+        let message = community.shown(channel)?.message(message)?;
         Some(self.view_of(community, channel, message))
     }
 
@@ -357,7 +366,7 @@ impl<R: CryptoRng> Node<R> {
             emoji,
             accounts: accounts.into_iter().collect(),
         };
-        let timeline = community.timelines.get(&channel);
+        let timeline = community.shown(channel);
         let replies = timeline.and_then(|timeline| timeline.replies(message.id));
         let mut text = message.text.unwrap_or_default();
         let hidden = (message.author != self.me.account())

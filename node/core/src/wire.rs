@@ -6,6 +6,7 @@
 pub(crate) mod contact;
 pub(crate) mod hello;
 pub(crate) mod home;
+pub(crate) mod letter;
 pub(crate) mod link;
 pub(crate) mod pairing;
 pub(crate) mod restoring;
@@ -133,6 +134,10 @@ pub(crate) enum Frame {
     Homes(Box<home::HomeAddresses>),
     /// A home node asks for wraps that it has not got.
     WrapRequest(Box<home::WrapRequest>),
+    /// First words to somebody who is away: to a home node, and from one to its owner.
+    Letter(Box<letter::Letter>),
+    /// What became of a letter.
+    LetterAnswer(letter::LetterAnswer),
     /// A pairing by a code.
     Pairing(Box<Pairing>),
     /// Coming back by the recovery words.
@@ -143,6 +148,16 @@ pub(crate) enum Frame {
     DirectHello(Box<DirectHello>),
     /// The sender takes part in a group that it was told of: it is to be given the group.
     DirectAnswer { community: CommunityId },
+    /// Asks for the newest messages of some channels, before all that the sender lacks of them.
+    NewestAsk {
+        community: CommunityId,
+        scopes: Vec<ScopeId>,
+    },
+    /// The newest messages of the channels that were asked for.
+    Newest {
+        community: CommunityId,
+        ranges: Vec<Vec<u8>>,
+    },
 }
 
 /// A community that a member announces to its neighbours; that member's word.
@@ -415,6 +430,19 @@ fn read_flag(r: &mut Reader<'_>, what: &'static str) -> Result<bool, DecodeError
     }
 }
 
+fn write_ranges(w: &mut Writer, ranges: &[Vec<u8>]) {
+    w.varint(ranges.len() as u64);
+    for range in ranges {
+        w.bytes(range);
+    }
+}
+
+fn read_ranges(r: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let count = r.len(RANGES_PER_FRAME_MAX, "ranges")?;
+    let range = |_| r.bytes(RANGE_BYTES_MAX, "range").map(<[u8]>::to_vec);
+    (0..count).map(range).collect()
+}
+
 fn write_digests(w: &mut Writer, digests: &[u64]) {
     w.varint(digests.len() as u64);
     for digest in digests {
@@ -451,8 +479,12 @@ impl Frame {
             Self::HomeStatus(_) => 24,
             Self::Homes(_) => 30,
             Self::WrapRequest(_) => 31,
+            Self::Letter(_) => 32,
+            Self::LetterAnswer(_) => 33,
             Self::DirectHello(_) => 21,
             Self::DirectAnswer { .. } => 22,
+            Self::NewestAsk { .. } => 40,
+            Self::Newest { .. } => 41,
         }
     }
 
@@ -471,12 +503,11 @@ impl Frame {
             Self::Scopes { digests, .. } => write_digests(w, digests),
             Self::Heights { scopes, .. } => w.list(scopes),
             Self::Ranges { ranges, more, .. } => {
-                w.varint(ranges.len() as u64);
-                for range in ranges {
-                    w.bytes(range);
-                }
+                write_ranges(w, ranges);
                 w.u8(u8::from(*more));
             }
+            Self::Newest { ranges, .. } => write_ranges(w, ranges),
+            Self::NewestAsk { scopes, .. } => w.list(scopes),
             Self::Proof { admits, .. } => w.list(admits),
             Self::JoinRequest { join, name } => {
                 join.write(w);
@@ -525,6 +556,8 @@ impl Frame {
             Self::HomeStatus(status) => status.write(w),
             Self::Homes(homes) => homes.write(w),
             Self::WrapRequest(request) => request.write(w),
+            Self::Letter(letter) => letter.write(w),
+            Self::LetterAnswer(answer) => answer.write(w),
             Self::Pairing(pairing) => pairing.write(w),
             Self::Restoring(restoring) => restoring.write(w),
             Self::Arrive(arrive) => arrive.write(w),
@@ -549,6 +582,8 @@ impl Frame {
             | Self::Ack { community, .. }
             | Self::ReadUpTo { community, .. }
             | Self::Marks { community, .. }
+            | Self::NewestAsk { community, .. }
+            | Self::Newest { community, .. }
             | Self::DirectAnswer { community } => Some(*community),
             Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
@@ -563,6 +598,8 @@ impl Frame {
             | Self::Bye
             | Self::Pairing(_)
             | Self::Restoring(_)
+            | Self::Letter(_)
+            | Self::LetterAnswer(_)
             | Self::HomeStatus(_) => None,
         }
     }
@@ -612,6 +649,8 @@ impl Canonical for Frame {
             24 => return home::HomeStatus::read(r).map(|says| Self::HomeStatus(Box::new(says))),
             30 => return home::HomeAddresses::read(r).map(|of| Self::Homes(Box::new(of))),
             31 => return home::WrapRequest::read(r).map(|asks| Self::WrapRequest(Box::new(asks))),
+            32 => return letter::Letter::read(r).map(|one| Self::Letter(Box::new(one))),
+            33 => return letter::LetterAnswer::read(r).map(Self::LetterAnswer),
             17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
             18 => return Restoring::read(r).map(Self::Restoring),
             19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),
@@ -641,16 +680,11 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
             community,
             scopes: r.list(SCOPES_MAX, "scopes")?,
         },
-        4 => {
-            let count = r.len(RANGES_PER_FRAME_MAX, "ranges")?;
-            let range = |_| r.bytes(RANGE_BYTES_MAX, "range").map(<[u8]>::to_vec);
-            let ranges = (0..count).map(range).collect::<Result<_, _>>()?;
-            Frame::Ranges {
-                community,
-                ranges,
-                more: read_flag(r, "more")?,
-            }
-        }
+        4 => Frame::Ranges {
+            community,
+            ranges: read_ranges(r)?,
+            more: read_flag(r, "more")?,
+        },
         5 => Frame::Proof {
             community,
             admits: r.list(ADMIT_CHAIN_MAX, "admissions")?,
@@ -697,6 +731,14 @@ fn read_community_frame(tag: u8, r: &mut Reader<'_>) -> Result<Frame, DecodeErro
         },
         21 => Frame::DirectHello(Box::new(DirectHello::read_fields(community, r)?)),
         22 => Frame::DirectAnswer { community },
+        40 => Frame::NewestAsk {
+            community,
+            scopes: r.list(SCOPES_MAX, "scopes")?,
+        },
+        41 => Frame::Newest {
+            community,
+            ranges: read_ranges(r)?,
+        },
         value => {
             return Err(DecodeError::Unknown {
                 what: "frame",

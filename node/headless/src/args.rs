@@ -39,6 +39,8 @@ pub(crate) enum Action {
     Status(Look),
     /// Looks at a data directory and its node, and says what is wrong or could be safer
     Doctor(Doctor),
+    /// Makes a new password for IRC clients (run --irc), and shows it once
+    IrcPassword(Data),
     /// Prints this program's manual page (roff)
     Man,
     /// Prints completions for a shell
@@ -134,6 +136,10 @@ pub(crate) struct Run {
         default_value = "127.0.0.1:9180"
     )]
     pub(crate) page: SocketAddr,
+    /// Address of this machine where IRC clients are let in as faces of this account: 127.0.0.1:6667, [::1]:6667 or
+    /// unix:/path
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "home")]
+    pub(crate) irc: Option<String>,
     #[command(flatten)]
     pub(crate) key: Key,
 }

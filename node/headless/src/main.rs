@@ -1,12 +1,13 @@
 //! `alloquy-node`: the headless face. Makes an account, runs its node, and talks to a running one.
 //!
-//! `init`, `run` and `doctor` open a data directory themselves; `do`, `watch` and `status` are clients of
+//! `init`, `run`, `irc-password` and `doctor` open a data directory themselves; `do`, `watch` and `status` are clients of
 //! the node that another process runs there, over its local socket. Arguments are [`args`], everything
 //! printed goes through [`out`], forms for people are made in [`shown`]. Deliberately not here: any rule
 //! about communities (the core's), the grammar of lines (the contract's), prompts without a terminal.
 
 mod args;
 mod init;
+mod irc;
 mod link;
 mod out;
 mod serve;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Action::Watch(watch) => end(Out::new(watch.json), |out| talk::watch(out, &watch)),
         Action::Status(look) => end(Out::new(look.json), |out| talk::status(out, &look)),
         Action::Doctor(doctor) => end(Out::new(doctor.json), |out| talk::doctor(out, &doctor)),
+        Action::IrcPassword(data) => end(Out::new(false), |out| irc::new_password(out, &data)),
         Action::Man => end(Out::new(false), manual),
         Action::Completions { shell } => end(Out::new(false), |out| completions(out, shell)),
     }

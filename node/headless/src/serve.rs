@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::Stop;
 use crate::args;
+use crate::irc::OwnDoor;
 use crate::out::Out;
 
 /// Runs the node until it is told to stop. One line when ready, nothing else on standard output.
@@ -40,9 +41,13 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         // Before anything starts, so that a signal during the start ends it as cleanly as one later.
         let told_to_stop = stop_signals()?;
         let mut said = Ok(());
+        let door = OwnDoor::open(arguments)?;
         alloquy_node::run(
             config,
-            |running| said = tell_ready(out, running, arguments.home),
+            |running| {
+                said = tell_ready(out, running, arguments.home)
+                    .and_then(|()| open_irc(out, running, door))
+            },
             told_to_stop,
         )
         .await
@@ -99,6 +104,14 @@ fn tell_ready(out: &mut Out, running: &Running, home: bool) -> Result<(), Stop> 
     match home {
         true => tell_home(out, running),
         false => Ok(()),
+    }
+}
+
+/// Lets IRC clients in, and says where.
+fn open_irc(out: &mut Out, running: &Running, door: Option<OwnDoor>) -> Result<(), Stop> {
+    match door {
+        Some(door) => out.text(&format!("irc: {}", door.serve(running)?)),
+        None => Ok(()),
     }
 }
 

@@ -180,11 +180,12 @@ fn html(seen: &Seen) -> String {
     }
     put(format_args!(
         "<table><tr><th>Device<td><code>{}</code><tr><th>Kept<td>{} of {}<tr><th>Store file<td>{}\
-         <tr><th>Peers<td>{}<tr><th>Frames<td>{} in, {} out</table>",
+         <tr><th>Letters that wait<td>{}<tr><th>Peers<td>{}<tr><th>Frames<td>{} in, {} out</table>",
         home.device,
         size(home.bytes),
         size(home.quota),
         size(seen.store_bytes),
+        home.letters,
         home.peers,
         network.counters.frames_in,
         network.counters.frames_out,
@@ -195,18 +196,22 @@ fn html(seen: &Seen) -> String {
         ));
     }
     put(format_args!(
-        "<h2>Kept</h2><table><tr><th>Community<th>For<th>Events<th>Size<th>Behind"
+        "<h2>Kept</h2><table><tr><th>Community<th>For<th>Events<th>Size<th>Limit<th>Days\
+         <th>Behind<th>Only here"
     ));
     for kept in &home.keeps {
         let lag = kept
             .lag
             .map_or_else(|| "nobody connected".to_owned(), |lag| lag.to_string());
         put(format_args!(
-            "<tr><td><code>{}</code><td>{}<td>{}<td>{}<td>{lag}",
+            "<tr><td><code>{}</code><td>{}<td>{}<td>{}<td>{}<td>{}<td>{lag}<td>{}",
             kept.community,
             kept.accounts.len(),
             kept.events,
             size(kept.bytes),
+            kept.limit.map(size).unwrap_or_default(),
+            kept.days.map(|days| days.to_string()).unwrap_or_default(),
+            kept.alone,
         ));
     }
     put(format_args!(
@@ -254,6 +259,12 @@ fn metrics(seen: &Seen) -> String {
         "gauge",
         u64::from(home.peers),
     );
+    one(
+        "letters",
+        "Letters that wait for those whom it serves",
+        "gauge",
+        u64::from(home.letters),
+    );
     let counters = network.counters;
     one(
         "frames_in_total",
@@ -277,6 +288,10 @@ fn metrics(seen: &Seen) -> String {
         ("community_events", "Events kept of a community"),
         ("community_bytes", "Bytes kept of a community"),
         (
+            "community_alone_events",
+            "Events that nobody else may hold: they came since somebody was last found to hold all",
+        ),
+        (
             "community_lag_events",
             "Events by which a connected member is ahead",
         ),
@@ -290,6 +305,7 @@ fn metrics(seen: &Seen) -> String {
             let value = match name {
                 "community_events" => Some(kept.events),
                 "community_bytes" => Some(kept.bytes),
+                "community_alone_events" => Some(kept.alone),
                 _ => kept.lag,
             };
             if let Some(value) = value {

@@ -135,6 +135,35 @@ fn it_says_where_it_serves_keeps_its_name_and_ends_by_a_signal() {
 }
 
 #[test]
+fn it_serves_though_nobody_reads_what_it_says() {
+    let dir = tempfile::tempdir().unwrap();
+    // Held until just before the start, so that nobody else is given the port.
+    let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    drop(held);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let child = relay()
+        .args(["--open", &format!("--listen=/ip4/127.0.0.1/tcp/{port}")])
+        .arg("--key")
+        .arg(dir.path().join("key"))
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut child = Served(child);
+    let mut said = BufReader::new(child.0.stderr.take().unwrap()).lines();
+    let warned = said.next().expect("it warns").unwrap();
+    assert!(warned.contains("can not be told"), "{warned}");
+    std::net::TcpStream::connect(("127.0.0.1", port)).expect("it serves");
+    assert!(child.0.try_wait().unwrap().is_none(), "it goes on");
+    let pid = child.0.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(told.success());
+    assert!(child.0.wait().unwrap().success(), "it ends cleanly");
+}
+
+#[test]
 fn a_pass_is_signed_for_its_holder() {
     let dir = tempfile::tempdir().unwrap();
     let issuer = dir.path().join("issuer").display().to_string();

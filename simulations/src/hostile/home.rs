@@ -47,17 +47,18 @@ impl Run<'_> {
         self.world.net.introduce_all();
         self.world.run_for(5_000);
         let order = PersonalCommand::HomeCode;
-        let Reply::Code { code, .. } = self.must(home, Command::Personal { order })? else {
+        let Reply::Code { code, .. } = self.world.must(home, None, Command::Personal { order })?
+        else {
             return Err("home code: a reply of another shape".to_owned());
         };
         // It pairs as any home node does: what it does afterwards is another matter.
         let order = PersonalCommand::HomePair { code };
-        self.must(0, Command::Personal { order })?;
+        self.world.must(0, None, Command::Personal { order })?;
         let order = PersonalCommand::HomeStore {
             community: CommunityRef(self.community.to_string()),
             store: OnOff::On,
         };
-        self.must(0, Command::Personal { order })?;
+        self.world.must(0, None, Command::Personal { order })?;
         self.world.run_for(15_000);
         if held::events(self.world.records(home)).is_empty() {
             return Err("the home node keeps nothing".to_owned());

@@ -1,6 +1,7 @@
 //! People, their keys and a community at one moment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use alloquy_ids::{AccountId, EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::authority::AuthorityLog;
@@ -12,6 +13,7 @@ use alloquy_schema::keys::DeviceKey;
 use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions, Rank};
 
 use crate::draw;
+use crate::signatures::Remembered;
 
 /// A community and everybody who may act in it or come to it.
 #[derive(Debug)]
@@ -41,7 +43,9 @@ impl Club {
         });
         let event = signed(&founder.device, (ScopeId::ZERO, 0), (&[], 0), &genesis);
         Self {
-            log: AuthorityLog::new(event).expect("a genesis begins a log"),
+            // Each operation comes to many logs.
+            log: AuthorityLog::with(event, Arc::new(Remembered::default()))
+                .expect("a genesis begins a log"),
             people,
             things: BTreeMap::new(),
             invite_key: DeviceKey::from_seed(&[5; 32]),

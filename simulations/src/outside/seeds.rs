@@ -25,6 +25,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let cut = &club.link[..club.link.len() / 2];
     found.push(("invite", "cut".to_owned(), cut.as_bytes().to_vec()));
     found.extend(lines());
+    found.extend(irc());
     found.extend(stores(club));
     found
 }
@@ -129,6 +130,50 @@ fn lines() -> Vec<(&'static str, String, Vec<u8>)> {
         .map(named)
         .chain(whole.into_iter().enumerate().map(numbered))
         .collect()
+}
+
+/// What clients say, by subject.
+fn irc() -> Vec<(&'static str, String, Vec<u8>)> {
+    let all = [
+        (
+            "register",
+            "CAP LS 302\r\nPASS a:b\r\nNICK ana\r\nUSER ana 0 * :Ana\r\nCAP REQ :sasl batch -batch\r\nCAP END\r\n",
+        ),
+        (
+            "sasl",
+            "CAP REQ sasl\r\nAUTHENTICATE PLAIN\r\nAUTHENTICATE AGFuYQBzZWNyZXQ=\r\nAUTHENTICATE *\r\n",
+        ),
+        (
+            "tags",
+            "@label=a;+reply=x;+draft/react=\\:\\s\\\\\\r;batch=1 TAGMSG #a/b\r\n@+typing=active TAGMSG ana\r\n",
+        ),
+        (
+            "say",
+            "PRIVMSG #a/b,ana :\u{2}bold\u{3}04,01 red\u{f} ana: hi @ana\r\nNOTICE ana :\u{1}ACTION waves\u{1}\r\n",
+        ),
+        (
+            "batch",
+            "BATCH +1 draft/multiline ana\r\n@batch=1 PRIVMSG ana :one\r\n@batch=1;draft/multiline-concat PRIVMSG ana :two\r\nBATCH -1\r\n",
+        ),
+        (
+            "history",
+            "CHATHISTORY LATEST ana * 5\r\nCHATHISTORY BETWEEN ana timestamp=2026-09-21T14:13:20.123Z msgid=x 9\r\nCHATHISTORY TARGETS timestamp=2026-01-01T00:00:00.000Z timestamp=2027-01-01T00:00:00.000Z 9\r\nMARKREAD ana timestamp=2026-09-21T14:13:20.123Z\r\n",
+        ),
+        (
+            "rooms",
+            "JOIN #a/b,#c/d key\r\nNAMES #a/b\r\nTOPIC #a/b :x\r\nMODE #a/b +obm-v ana ~a:ben\r\nKICK #a/b ana :x\r\nINVITE ana #a/b\r\nLIST >1,*x*,!y\r\nPART #a/b\r\n",
+        ),
+        (
+            "people",
+            "WHO * %tcuihsnfdlaor,1\r\nWHOIS ana ana\r\nWHOWAS x\r\nISON ana\r\nUSERHOST ana\r\nMONITOR + a,b\r\nMONITOR S\r\nAWAY :x\r\nSETNAME :y\r\nREDACT ana x :y\r\n",
+        ),
+        (
+            "networks",
+            "BOUNCER LISTNETWORKS\r\nBOUNCER BIND dm\r\nHELP x\r\nVERSION\r\nQUIT :bye\r\n",
+        ),
+    ];
+    let named = |(name, lines): (&str, &str)| ("irc", name.to_owned(), lines.as_bytes().to_vec());
+    all.into_iter().map(named).collect()
 }
 
 fn stores(club: &Club) -> Vec<(&'static str, String, Vec<u8>)> {

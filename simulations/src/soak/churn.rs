@@ -111,9 +111,9 @@ impl Soak<'_> {
         self.ask(by, &format!("device revoke {device}"))?;
         self.out.revoked += 1;
         if matches!(ends, Ends::Away) {
-            for number in 0..COPY_WRITES {
+            for _ in 0..COPY_WRITES {
                 let room = self.draw.index(self.rooms.len());
-                self.write_at(gone, room, 1_000_000 + number, true)?;
+                self.write_at(gone, room, true)?;
             }
             self.world.run_for(10_000);
             self.world.heal();
@@ -191,9 +191,9 @@ impl Soak<'_> {
     fn put_back(&mut self) -> Result<(), String> {
         let seat = self.one_device()?;
         self.world.back_up(seat);
-        for number in 0..COPY_WRITES {
+        for _ in 0..COPY_WRITES {
             let room = self.draw.index(self.rooms.len());
-            self.write_at(seat, room, 2_000_000 + number, false)?;
+            self.write_at(seat, room, false)?;
         }
         self.world.run_for(REACH_MS);
         let noticed = self.draw.chance(500);
@@ -211,11 +211,11 @@ impl Soak<'_> {
         let seat = self.one_device()?;
         self.world.shut_down(seat);
         let mut other = self.world.records(seat).clone();
-        for turn in 0..4 {
+        for _ in 0..4 {
             self.world.start(seat)?;
-            for number in 0..COPY_WRITES {
+            for _ in 0..COPY_WRITES {
                 let room = self.draw.index(self.rooms.len());
-                self.write_at(seat, room, 3_000_000 + 10 * turn + number, false)?;
+                self.write_at(seat, room, false)?;
             }
             self.world.run_for(REACH_MS);
             self.world.shut_down(seat);

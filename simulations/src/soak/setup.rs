@@ -75,7 +75,7 @@ impl Soak<'_> {
             };
             self.rooms.push(room);
             let room = self.rooms.len() - 1;
-            self.write_at(ana, room, 0, false)?;
+            self.write_at(ana, room, false)?;
         }
         self.world.run_for(CALM_MS);
         for person in [1, 2] {

@@ -168,8 +168,8 @@ fn a_link_that_is_none_is_refused_before_anything_is_made() {
     let root = tempdir().unwrap();
     let phone = blank(root.path(), "phone");
     for (bad, says) in [
-        ("amber-river", "a number and 2 words"),
-        ("7-ambre-river", "word 1 of the code"),
+        ("anchor-river", "a number and 2 words"),
+        ("7-anchro-river", "word 1 of the code"),
         ("alloquy://link/aaaa", "version 0"),
     ] {
         let told = phone.init_with(&["--link", bad], "");

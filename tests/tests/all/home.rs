@@ -31,13 +31,17 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn started(root: &Path, port: u16) -> Self {
-        Self::behind(root, port, &[])
+        Self::behind(root, "home", port, &[])
+    }
+
+    pub(crate) fn named(root: &Path, name: &str, port: u16) -> Self {
+        Self::behind(root, name, port, &[])
     }
 
     /// The same behind words before the program.
-    pub(crate) fn behind(root: &Path, port: u16, prefix: &[&str]) -> Self {
+    pub(crate) fn behind(root: &Path, name: &str, port: u16, prefix: &[&str]) -> Self {
         let listen = format!("/ip4/127.0.0.1/tcp/{port}");
-        let peer = Peer::at(&root.join("home")).behind(prefix);
+        let peer = Peer::at(&root.join(name)).behind(prefix);
         let mut peer = peer.with_arguments(&[
             "--home",
             "--page",
@@ -78,7 +82,7 @@ impl Home {
     }
 }
 
-fn kept(home: &Peer) -> Vec<Value> {
+pub(crate) fn kept(home: &Peer) -> Vec<Value> {
     let status = home.line("home status");
     status["home"]["keeps"].as_array().unwrap().clone()
 }
@@ -193,7 +197,7 @@ fn page_and_figures(home: &mut Home, port: u16) {
     assert!(other.starts_with("HTTP/1.1 421"), "{other}");
     let missing = home.get("/etc/passwd", &home.page);
     assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
-    assert_eq!(home.peer.refused("home pair 7-amber"), "parse");
+    assert_eq!(home.peer.refused("home pair 7-anchor"), "parse");
 }
 
 /// The store, opened with its own key, and every other file of the home node hold no text and no name.

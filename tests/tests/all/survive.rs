@@ -83,7 +83,7 @@ fn ben_comes_a_day_later_by_the_clock_and_reads_everything_once_and_in_order() {
     ana.stop();
     home.peer.stop();
     // A day passes.
-    let mut home = Home::behind(root.path(), port, &tomorrow);
+    let mut home = Home::behind(root.path(), "home", port, &tomorrow);
     let mut ben = ben.behind(&tomorrow);
     ben.start();
     assert!(since(&ben) > today + ALMOST_A_DAY_MS);

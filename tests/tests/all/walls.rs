@@ -28,8 +28,11 @@ const SCHEMA: &str = "alloquy-schema";
 const API: &str = "alloquy-api";
 const CORE: &str = "alloquy-core";
 const RELAY: &str = "alloquy-relay";
+const DIRECTORY: &str = "alloquy-directory";
+const LISTENER: &str = "alloquy-irc-listener";
 const NODE: &str = "alloquy-node";
 const UI: &str = "alloquy-ui";
+const IRC: &str = "alloquy-irc";
 
 const NETWORK: &[&str] = &["libp2p*", "iroh*"];
 
@@ -105,6 +108,63 @@ const TABLE: &[Row] = &[
         pure: false,
     },
     Row {
+        name: IRC,
+        folder: "rendezvous/irc",
+        ours: &[IDS, API],
+        heavy: &[],
+        never: &[
+            "tokio*",
+            "libp2p*",
+            "iroh*",
+            "automerge",
+            "redb",
+            "egui*",
+            "webrtc*",
+            "opus",
+            SCHEMA,
+            CORE,
+            NODE,
+        ],
+        pure: true,
+    },
+    Row {
+        name: DIRECTORY,
+        folder: "rendezvous/directory",
+        ours: &[IDS],
+        heavy: &[],
+        never: &[
+            "tokio*",
+            "libp2p*",
+            "iroh*",
+            "automerge",
+            "redb",
+            "rusqlite",
+            "egui*",
+            SCHEMA,
+            CORE,
+            NODE,
+        ],
+        pure: true,
+    },
+    Row {
+        name: LISTENER,
+        folder: "rendezvous/listener",
+        ours: &[IDS, API, IRC],
+        heavy: &["tokio", "tokio-rustls", "tokio-tungstenite", "rustls"],
+        never: &[
+            "libp2p*",
+            "iroh*",
+            "automerge",
+            "redb",
+            "rusqlite",
+            "egui*",
+            SCHEMA,
+            CORE,
+            NODE,
+        ],
+        pure: false,
+    },
+    Row {
         name: NODE,
         folder: "node",
         ours: &[IDS, SCHEMA, API, CORE, RELAY],
@@ -121,9 +181,17 @@ const TABLE: &[Row] = &[
         pure: false,
     },
     Row {
+        name: "alloquy-rendezvous",
+        folder: "rendezvous",
+        ours: &[IDS, API, DIRECTORY, IRC, LISTENER, NODE],
+        heavy: &["tokio", "rusqlite", "hyper", "hyper-util"],
+        never: &["egui*", "eframe", "webrtc*", "opus"],
+        pure: false,
+    },
+    Row {
         name: "alloquy-headless",
         folder: "node/headless",
-        ours: &[IDS, API, NODE],
+        ours: &[IDS, API, IRC, LISTENER, NODE],
         heavy: &["tokio"],
         never: &["egui*", "eframe"],
         pure: false,
@@ -160,7 +228,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "alloquy-sim",
         folder: "simulations",
-        ours: &[IDS, SCHEMA, API, CORE],
+        ours: &[IDS, SCHEMA, API, CORE, IRC],
         heavy: &[],
         never: &["tokio*", "libp2p*", "iroh*", "redb", "egui*"],
         pure: false,

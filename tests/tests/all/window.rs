@@ -12,6 +12,8 @@ mod renames;
 mod screens;
 #[path = "window/together.rs"]
 mod together;
+#[path = "window/tray.rs"]
+mod tray;
 #[path = "window/trouble.rs"]
 mod trouble;
 

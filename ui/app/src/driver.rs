@@ -94,6 +94,8 @@ enum Request {
     Settle {},
     /// How many frames were drawn.
     Frames {},
+    /// Closes the window by its frame.
+    Close {},
     /// Makes the node's task panic at the next thing that it does.
     BreakNode {},
 }
@@ -240,6 +242,10 @@ impl Driver {
             }
             Request::Settle {} => self.settle()?,
             Request::Frames {} => answer.frames = Some(self.eye.frames()),
+            Request::Close {} => {
+                self.ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+                self.ctx.request_repaint();
+            }
             Request::BreakNode {} => breaking::break_node()?,
         }
         Ok(answer)

@@ -87,6 +87,7 @@ chip-waiting = { $count ->
 }
 chip-nobody = Nobody is connected
 chip-relayed-only = Only through a relay
+chip-catching-up = Getting history: { $here } of { $of }
 chip-direct = { $direct } direct
 chip-both = { $direct } direct · { $relayed } relayed
 channel-name = Name of the channel

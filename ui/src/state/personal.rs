@@ -76,6 +76,8 @@ pub struct Personal {
     pub pairing: Option<UnixMs>,
     /// A home node was given its code: how far that is may be shown.
     pub home_asked: bool,
+    /// The own name as typed to close the account.
+    pub farewell: String,
     /// An order of this sheet is under way.
     pub busy: Option<Overlay>,
     /// What did not work, and on which sheet.
@@ -127,6 +129,7 @@ fn done(order: &PersonalCommand, model: &Model) -> Option<String> {
         P::DeviceName { .. } => say::device_named().to_owned(),
         P::DeviceRevoke { .. } => say::device_revoked().to_owned(),
         P::HomeRemove { .. } => say::home_removed().to_owned(),
+        P::AccountClose { .. } => say::account_closed().to_owned(),
         P::RecoveryCheck { .. } => say::recovery_checked().to_owned(),
         _ => return None,
     })
@@ -211,6 +214,7 @@ impl UiState {
                 personal.home_asked = false;
             }
             Overlay::CheckRecovery => personal.forget_words(),
+            Overlay::CloseAccount => personal.farewell.clear(),
             _ => {}
         }
         Vec::new()
@@ -308,6 +312,9 @@ impl UiState {
             }
             (P::DeviceRevoke { .. }, _) => {
                 self.close_where(|open| matches!(open, Overlay::ConfirmRevocation(_)));
+            }
+            (P::AccountClose { .. }, _) => {
+                self.close_where(|open| *open == Overlay::CloseAccount);
             }
             (P::HomeRemove { .. }, _) => {
                 self.close_where(|open| matches!(open, Overlay::ConfirmHomeRemoval(_)));

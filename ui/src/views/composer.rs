@@ -4,7 +4,7 @@ mod complete;
 mod keys;
 
 use alloquy_api::limits::TEXT_BYTES_MAX;
-use alloquy_api::personal::{DirectKind, DirectView};
+use alloquy_api::personal::{DeviceState, DirectKind, DirectView};
 use alloquy_api::reply::ChannelView;
 use alloquy_api::snapshot::CommunitySnapshot;
 use egui::text::{CCursor, CCursorRange, CharIndex, LayoutJob, TextFormat};
@@ -105,6 +105,7 @@ fn facts<'a>(view: &View<'a>, slot: Slot) -> Facts<'a> {
         community: community.and_then(|id| model.community(id)),
         channel,
         barred: match (direct, slot.thread) {
+            _ if model.stopped().is_some() => model.stopped().map(|of| barred_by(of).to_owned()),
             (Some(direct), _) if direct.blocked => {
                 Some(say::composer_blocked(directs::title(direct)))
             }
@@ -120,6 +121,15 @@ fn facts<'a>(view: &View<'a>, slot: Slot) -> Facts<'a> {
             (Some(direct), None) => hint_of(direct),
             (None, None) => say::composer_message(name),
         },
+    }
+}
+
+/// What stands in place of the field on a device that may not write for its account.
+pub(super) fn barred_by(stopped: DeviceState) -> &'static str {
+    match stopped {
+        DeviceState::Suspended => say::composer_suspended(),
+        DeviceState::Closed => say::composer_closed(),
+        DeviceState::Revoked | DeviceState::Active => say::composer_revoked(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Short messages about what happened, and the banner about what goes wrong.
 
+use alloquy_api::personal::DeviceState;
 use egui::{Align2, Area, Frame, Id, Margin, Order, Panel, Ui, Vec2};
 use lucide_icons::Icon;
 
-use super::View;
+use super::{View, composer};
 use crate::action::Action;
 use crate::model::Phase;
 use crate::state::{Overlay, Tone};
@@ -78,6 +79,15 @@ fn one(view: &mut View<'_>, ui: &mut Ui, toast: &crate::state::Toast) {
     }
 }
 
+/// What is said on a device that may not write for its account.
+pub(crate) fn words_of_stop(stopped: DeviceState) -> &'static str {
+    match stopped {
+        DeviceState::Suspended => say::devices_suspended(),
+        DeviceState::Closed => say::stopped_closed(),
+        DeviceState::Revoked | DeviceState::Active => say::stopped_revoked(),
+    }
+}
+
 /// How often the words can be put off.
 const PUT_OFF_MAX: u8 = 2;
 
@@ -111,6 +121,18 @@ fn told(view: &View<'_>) -> Option<Banner> {
                 say::banner_not_stored_short(why)
             } else {
                 say::banner_not_stored(why)
+            },
+            step: None,
+            later: None,
+        });
+    }
+    if let Some(stopped) = view.model.stopped() {
+        return Some(Banner {
+            bad: true,
+            words: if tight {
+                composer::barred_by(stopped).to_owned()
+            } else {
+                words_of_stop(stopped).to_owned()
             },
             step: None,
             later: None,

@@ -191,6 +191,10 @@ fn switch_painted(ui: &mut Ui, on: bool, (name, about): (&str, &str), sense: Sen
     };
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), sense);
     response.widget_info(|| WidgetInfo::selected(Role::Switch, enabled, on, name));
+    if !about.is_empty() {
+        let described = |node: &mut egui::accesskit::Node| node.set_description(about);
+        ui.ctx().accesskit_node_builder(response.id, described);
+    }
     let top = if about.is_empty() {
         rect.center().y - title.size().y / 2.0
     } else {

@@ -14,7 +14,7 @@ const SIZES: [Size; 3] = [(1280.0, 800.0), (720.0, 480.0), (360.0, 240.0)];
 const NAMES: [&str; 25] = [
     // A link where the field cuts it.
     "bcdqrst",
-    "7-amber-river",
+    "7-anchor-river",
     "alloquy://contact/…",
     "alloquy://…",
     "alloquy-node run --home",

@@ -35,7 +35,7 @@ pub(crate) fn reply(order: &PersonalCommand) -> Option<Reply> {
             verified: false,
         }),
         P::DeviceLink => Some(Reply::Code {
-            code: "7-amber-river".to_owned(),
+            code: "7-anchor-river".to_owned(),
             link: "alloquy://link/x".to_owned(),
             until: CODE_ENDS,
         }),
@@ -427,7 +427,7 @@ fn a_code_is_shown_counted_down_and_goes_step_by_step() {
     harness.get_by_label("Link a device").click();
     harness.run();
     crate::sheets::answer(&mut harness);
-    harness.get_by_label("The code is 7-amber-river");
+    harness.get_by_label("The code is 7-anchor-river");
     harness.get_by_label("Good for 9:41");
     let due = harness.state().state.due().unwrap();
     assert_eq!(due, UnixMs(NOON.0 + 1_000), "the next second is shown");
@@ -517,10 +517,10 @@ fn who_has_another_device_enters_its_code() {
     let mut harness = open(first_run());
     harness.get_by_label("I already have an account").click();
     harness.run();
-    type_in(&mut harness, "Code or link", " 7-amber-river ");
+    type_in(&mut harness, "Code or link", " 7-anchor-river ");
     harness.get_by_label("Link this computer").click();
     harness.run();
-    let code = "7-amber-river".to_owned();
+    let code = "7-anchor-river".to_owned();
     assert_eq!(
         harness.state().effects.last(),
         Some(&Effect::LinkThisDevice { code })

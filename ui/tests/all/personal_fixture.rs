@@ -183,6 +183,7 @@ fn fill(snapshot: &mut Snapshot) {
             bytes: Some(940_000_000),
             quota: Some(1_000_000_000),
             keeps: vec![WITH_BEN, COMMUNITY],
+            behind: Some(0),
         },
         HomeView {
             device: DeviceId([86; 32]),
@@ -192,6 +193,7 @@ fn fill(snapshot: &mut Snapshot) {
             bytes: None,
             quota: None,
             keeps: Vec::new(),
+            behind: None,
         },
     ]);
     snapshot.receipts = true;
@@ -203,7 +205,7 @@ fn fill(snapshot: &mut Snapshot) {
 pub(crate) fn linking(step: LinkStep) -> LinkingView {
     LinkingView {
         what: Linking::Device,
-        code: Some("7-amber-river".to_owned()),
+        code: Some("7-anchor-river".to_owned()),
         link: Some(format!("alloquy://link/{}", "mnop6723".repeat(20))),
         until: CODE_ENDS,
         step,

@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use alloquy_api::personal::PersonalCommand;
+use alloquy_api::personal::{CatchingUpView, DeviceState, PersonalCommand};
 use alloquy_api::{Command, Event, Reply};
 use alloquy_ids::UnixMs;
 use alloquy_ui::settings::Notify;
 use alloquy_ui::state::{Heard, MissingKey, Muted, Overlay, Rule, SettingsPage};
 use alloquy_ui::{Action, Effect, UiState};
 use egui::Key;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use crate::fixture::{
     COMMUNITY, DESIGN, GENERAL, ME, NOON, World, change, message, open, open_sized, window,
 };
 use crate::personal::{opened, orders, refused, tell};
 use crate::personal_fixture::{ADA, BEN_CHANNEL, WITH_ADA, WITH_BEN, personal};
-use crate::personal_screens::overlays;
+use crate::personal_screens::{overlays, stop};
 use crate::sheets::{act, type_in};
 use crate::sheets_fixture::{BEN, recovery_words};
 
@@ -330,4 +330,94 @@ fn every_sheet_about_oneself_is_reached_in_the_smallest_window_at_double_size() 
             assert_eq!(seen, Ok(()), "{overlay:?}, step {step}");
         }
     }
+}
+
+// ---- the end of a device, and of the account
+
+#[test]
+fn a_device_that_was_ended_says_so_everywhere_and_lets_nothing_be_written() {
+    for (state, told, instead) in [
+        (
+            DeviceState::Revoked,
+            "This device was ended: it can not write in your name any more, and nothing new comes to it. What is here you can still read.",
+            "This device was ended, so nothing can be written here.",
+        ),
+        (
+            DeviceState::Closed,
+            "Your account is closed. What is here you can still read.",
+            "Your account is closed, so nothing can be written here.",
+        ),
+    ] {
+        let mut harness = open(personal());
+        act(&mut harness, Action::GoChannel(WITH_BEN, BEN_CHANNEL));
+        harness.get_by_role(egui::accesskit::Role::MultilineTextInput);
+        stop(&mut harness.state_mut().model, state);
+        harness.run();
+        harness.get_by_label(told);
+        harness.get_by_label(instead);
+        let field = harness.query_by_role(egui::accesskit::Role::MultilineTextInput);
+        assert!(field.is_none());
+        act(
+            &mut harness,
+            Action::Open(Overlay::Settings(SettingsPage::Devices)),
+        );
+        assert!(harness.query_by_label("Link a device").is_none());
+        assert!(harness.query_by_label("End Telephone").is_none());
+        act(
+            &mut harness,
+            Action::Open(Overlay::Settings(SettingsPage::Profile)),
+        );
+        assert!(harness.query_by_label("Close the account…").is_none());
+    }
+}
+
+#[test]
+fn an_account_is_closed_after_its_name_was_typed() {
+    let mut harness = opened(Overlay::Settings(SettingsPage::Profile));
+    harness.get_by_label("Close the account…").click();
+    harness.run();
+    harness.get_by_label_contains("not even with your recovery words");
+    let name = harness.state().model.snapshot.name.clone();
+    let field = format!("Type your name to confirm: {name}");
+    type_in(&mut harness, &field, "somebody else");
+    let disabled = |harness: &egui_kittest::Harness<'static, World>| {
+        let button = harness.get_by_label("Close the account");
+        button.accesskit_node().is_disabled()
+    };
+    assert!(disabled(&harness));
+    assert_eq!(orders(&harness), []);
+    harness.state_mut().state.personal.farewell.clear();
+    harness.run();
+    type_in(&mut harness, &field, &name);
+    assert!(!disabled(&harness));
+    harness.get_by_label("Close the account").click();
+    harness.run();
+    assert_eq!(orders(&harness), [PersonalCommand::AccountClose { name }]);
+    tell(&mut harness, refused("the store can not be written"));
+    harness.get_by_label("the store can not be written");
+    harness.get_by_label("Close the account").click();
+    harness.run();
+    tell(&mut harness, Ok(Reply::Ok { ok: true }));
+    assert!(
+        !harness
+            .state()
+            .state
+            .overlays
+            .contains(&Overlay::CloseAccount)
+    );
+    // What was typed is not there the next time.
+    act(&mut harness, Action::Open(Overlay::CloseAccount));
+    assert!(disabled(&harness));
+}
+
+#[test]
+fn how_far_a_new_device_is_stands_at_the_connections() {
+    let mut harness = open(personal());
+    let told = "Getting history: 3 of 20";
+    assert!(harness.query_by_label_contains(told).is_none());
+    change(&mut harness.state_mut().model, |snapshot| {
+        snapshot.catching_up = Some(CatchingUpView { here: 3, of: 20 });
+    });
+    harness.run();
+    assert!(harness.query_all_by_label_contains(told).count() > 0);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloquy_api::personal::{LinkStep, Linking};
+use alloquy_api::personal::{CatchingUpView, DeviceState, LinkStep, Linking};
 use alloquy_api::reply::DeliveryState;
 use alloquy_ids::UnixMs;
 use alloquy_ui::model::Return;
@@ -197,6 +197,7 @@ pub(crate) fn overlays() -> Vec<Overlay> {
         Overlay::ConfirmRevocation(PHONE),
         Overlay::CheckRecovery,
         Overlay::ReplaceRecovery,
+        Overlay::CloseAccount,
         Overlay::PairHome,
         Overlay::ConfirmHomeRemoval(ATTIC),
         Overlay::Hearing(WEEKEND, None),
@@ -293,9 +294,33 @@ pub(crate) fn more_sheets() -> Vec<Screen> {
     ]
 }
 
+/// A device that may not write any more, and one to which everything is still coming.
+fn ended_and_new() -> Vec<Screen> {
+    vec![
+        overlay(
+            "a device that was ended",
+            Overlay::Settings(SettingsPage::Devices),
+            |world| stop(&mut world.model, DeviceState::Revoked),
+        ),
+        overlay(
+            "a closed account",
+            Overlay::Settings(SettingsPage::Profile),
+            |world| stop(&mut world.model, DeviceState::Closed),
+        ),
+        screen("a device that fetches", |size| {
+            let mut model = personal();
+            change(&mut model, |snapshot| {
+                snapshot.catching_up = Some(CatchingUpView { here: 3, of: 20 });
+            });
+            shown(model, size)
+        }),
+    ]
+}
+
 /// Devices and home nodes in other states.
 pub(crate) fn most_sheets() -> Vec<Screen> {
-    vec![
+    let mut sheets = ended_and_new();
+    sheets.extend([
         code("a device is found", LinkStep::Talking, NOON),
         code("a device is linked", LinkStep::Done, NOON),
         code(
@@ -379,5 +404,15 @@ pub(crate) fn most_sheets() -> Vec<Screen> {
             Overlay::Profile(COMMUNITY, account(77)),
             |_| {},
         ),
-    ]
+    ]);
+    sheets
+}
+
+/// This device may not write any more.
+pub(crate) fn stop(model: &mut Model, state: DeviceState) {
+    change(model, |snapshot| {
+        let devices = Arc::make_mut(&mut snapshot.devices);
+        let this = devices.iter_mut().find(|device| device.this);
+        this.expect("there is this device").state = state;
+    });
 }

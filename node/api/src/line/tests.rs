@@ -151,6 +151,11 @@ fn what_only_faces_give_has_no_line() {
             channel,
             thread: None,
         },
+        Command::Page {
+            channel,
+            part: crate::pages::Part::Latest(None),
+            limit: 20,
+        },
         keep("draft", "half a thought"),
     ];
     for command in faces {

@@ -356,7 +356,7 @@ fn personal(kind: ReplyKind) -> Reply {
             }],
         },
         ReplyKind::Code => Reply::Code {
-            code: "7-amber-river".to_owned(),
+            code: "7-anchor-river".to_owned(),
             link: "alloquy://link/aeaqcaibaeaqcaibaeaq".to_owned(),
             until: TIME,
         },
@@ -393,6 +393,7 @@ fn personal(kind: ReplyKind) -> Reply {
                 bytes: Some(4096),
                 quota: Some(1_073_741_824),
                 keeps: vec![COMMUNITY],
+                behind: Some(3),
             }],
         },
         ReplyKind::HomeStatus => Reply::HomeStatus {
@@ -402,12 +403,17 @@ fn personal(kind: ReplyKind) -> Reply {
                 bytes: 4096,
                 quota: 1_073_741_824,
                 peers: 2,
+                letters: 1,
                 keeps: vec![KeptView {
                     community: COMMUNITY,
                     accounts: vec![ANA],
                     events: 12,
                     bytes: 4096,
                     lag: Some(0),
+                    limit: Some(1_048_576),
+                    days: Some(30),
+                    backed: Some(TIME),
+                    alone: 2,
                 }],
             },
         },
@@ -556,7 +562,7 @@ pub(crate) fn events() -> Vec<(Event, &'static str)> {
             Event::LinkingChanged {
                 linking: LinkingView {
                     what: Linking::Device,
-                    code: Some("7-amber-river".to_owned()),
+                    code: Some("7-anchor-river".to_owned()),
                     link: Some("alloquy://link/aeaqcaibaeaqcaibaeaq".to_owned()),
                     until: TIME,
                     step: LinkStep::Waiting,

@@ -63,14 +63,14 @@ fn replies_have_the_shapes_of_the_contract() {
         {"lost":[{"operation":"baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea","author":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","time":1700000000000,"kind":"removals","subject":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","what":"Ana removed Ben","effective":false,"reason":"too loud","because":"what it rested on was taken away"}]}
         {"stands":false,"because":["Ana deleted it"],"operations":["baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"]}
         {"devices":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"laptop","this":true,"since":1700000000000,"connected":true,"state":"active"}]}
-        {"code":"7-amber-river","link":"alloquy://link/aeaqcaibaeaqcaibaeaq","until":1700000000000}
+        {"code":"7-anchor-river","link":"alloquy://link/aeaqcaibaeaqcaibaeaq","until":1700000000000}
         {"contact":"alloquy://contact/aeaqcaibaeaqcaibaeaq"}
         {"contacts":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","verified":true,"blocked":false,"online":true}]}
         {"direct":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba"}
         {"dm_requests":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","text":"hi, it is me","time":1700000000000,"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"}]}
         {"safety_words":["abandon","ability"],"safety_code":"alloquy-safety:aeaqcaibaeaqcaibaeaq","verified":false}
-        {"homes":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"attic","connected":true,"seen":1700000000000,"bytes":4096,"quota":1073741824,"keeps":["aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"]}]}
-        {"home":{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","owner":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","bytes":4096,"quota":1073741824,"peers":2,"keeps":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","accounts":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"events":12,"bytes":4096,"lag":0}]}}
+        {"homes":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"attic","connected":true,"seen":1700000000000,"bytes":4096,"quota":1073741824,"keeps":["aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"],"behind":3}]}
+        {"home":{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","owner":"aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca","bytes":4096,"quota":1073741824,"peers":2,"letters":1,"keeps":[{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","accounts":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"events":12,"bytes":4096,"lag":0,"limit":1048576,"days":30,"backed":1700000000000,"alone":2}]}}
         {"ok":true}"#]].assert_eq(&shapes.join("\n"));
 }
 
@@ -143,7 +143,7 @@ fn events_have_the_shapes_of_the_contract() {
         {"event":"join-refused","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","message":"a member has decided not to let this account in"}
         {"event":"dm-requested","request":{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","text":"hi, it is me","time":1700000000000,"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq"}}
         {"event":"devices-changed"}
-        {"event":"linking-changed","linking":{"what":"device","code":"7-amber-river","link":"alloquy://link/aeaqcaibaeaqcaibaeaq","until":1700000000000,"step":"waiting"}}
+        {"event":"linking-changed","linking":{"what":"device","code":"7-anchor-river","link":"alloquy://link/aeaqcaibaeaqcaibaeaq","until":1700000000000,"step":"waiting"}}
         {"event":"progress","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","held":120,"of":4000}
         {"event":"key-missing","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","holders":["aqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqca"],"connected":false}
         {"event":"nearby-changed","count":1}

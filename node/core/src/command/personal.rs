@@ -28,6 +28,7 @@ impl<R: CryptoRng> Node<R> {
             | P::HomePair { .. }
             | P::HomeRemove { .. }
             | P::HomeStore { .. }
+            | P::HomeLimit { .. }
             | P::HomeCode
             | P::HomeStatus => self.home_order(origin, order),
             P::Receipts { receipts } => {

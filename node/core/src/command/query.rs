@@ -53,6 +53,11 @@ impl<R: CryptoRng> Node<R> {
                 before,
                 thread,
             } => self.history(&channel.0, *last, *before, *thread),
+            C::Page {
+                channel,
+                part,
+                limit,
+            } => self.page(*channel, *part, *limit),
             C::Pins { channel } => self.pins(&channel.0),
             C::Templates => Ok(Reply::Templates {
                 templates: self.template_views(),
@@ -169,7 +174,7 @@ impl<R: CryptoRng> Node<R> {
         let (id, channel) = self.channel_named(channel)?;
         let community = self.active(id)?;
         let limit = last.min(HISTORY_MAX) as usize;
-        let Some(timeline) = community.timelines.get(&channel) else {
+        let Some(timeline) = community.shown(channel) else {
             let whole = self.completeness(community, channel);
             return Ok(Reply::History {
                 messages: Vec::new(),

@@ -10,7 +10,7 @@ use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::VerifiedEvent;
-use alloquy_schema::identity::{self, Identity};
+use alloquy_schema::identity::{Identity, IdentityLog};
 use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
@@ -26,7 +26,7 @@ use crate::wire::hello::{DirectHello, Words};
 const FIRST_AMONG: usize = 64;
 
 /// At most `limit` bytes of a text, whole characters.
-fn beginning(text: &str, limit: usize) -> String {
+pub(super) fn beginning(text: &str, limit: usize) -> String {
     let mut end = text.len().min(limit);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -35,7 +35,7 @@ fn beginning(text: &str, limit: usize) -> String {
 }
 
 /// Whether a network key is of one of the identity's devices that may act.
-fn certifies(identity: &Identity, key: NetworkKey) -> bool {
+pub(crate) fn certifies(identity: &Identity, key: NetworkKey) -> bool {
     let mut acting = identity
         .devices
         .iter()
@@ -120,6 +120,7 @@ impl<R: CryptoRng> Node<R> {
             .get(&id)
             .is_some_and(|community| community.kind() != CommunityKind::Community);
         if private {
+            self.leave_letters(id);
             for key in self.connected_members(id) {
                 self.say_hello(key, id);
             }
@@ -127,7 +128,7 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// The first message that this account wrote into a conversation.
-    fn first_words(&self, id: CommunityId) -> String {
+    pub(super) fn first_words(&self, id: CommunityId) -> String {
         let me = self.me.account();
         let timeline = self
             .communities
@@ -143,18 +144,18 @@ impl<R: CryptoRng> Node<R> {
 
     /// A hello came.
     pub(crate) fn hello(&mut self, from: NetworkKey, hello: DirectHello) {
-        let identity = match identity::evaluate(&hello.chain) {
-            Ok(identity) => identity,
+        let shown = match IdentityLog::verify_by(&hello.chain, &*self.me.signatures) {
+            Ok(shown) => shown,
             Err(error) => return self.outbox.penalize(from, format!("a hello: {error}")),
         };
-        let asker = identity.account;
-        if self.is_blocked(asker) {
+        let identity = shown.identity();
+        if self.is_blocked(identity.account) {
             return;
         }
         if hello.added.is_empty() {
-            self.hello_of_two(from, hello, &identity);
+            self.hello_of_two(from, hello, identity);
         } else {
-            self.hello_of_group(from, hello, &identity);
+            self.hello_of_group(from, hello, &shown);
         }
     }
 
@@ -176,9 +177,10 @@ impl<R: CryptoRng> Node<R> {
         self.open_session(from, hello.community);
     }
 
-    fn hello_of_group(&mut self, from: NetworkKey, hello: DirectHello, identity: &Identity) {
+    fn hello_of_group(&mut self, from: NetworkKey, hello: DirectHello, shown: &IdentityLog) {
         let id = hello.community;
-        let Some(add) = self.addition_in(from, &hello, identity) else {
+        let identity = shown.identity();
+        let Some((add, device)) = self.addition_in(from, &hello, identity) else {
             return;
         };
         let held = self.communities.get(&id);
@@ -193,20 +195,23 @@ impl<R: CryptoRng> Node<R> {
             .communities
             .get(&direct::id(me, asker))
             .is_some_and(|community| community.active);
-        if talks || self.is_accepted(asker) || asker == me {
+        // Whoever has a device that was revoked can make a group with it: that is asked about first.
+        let acts = self.acts_as_known(shown, device);
+        if acts && (talks || self.is_accepted(asker) || asker == me) {
             self.enter_group(from, id);
-        } else {
+        } else if asker != me {
             self.keep_dm_request(from, asker, hello, Some(id));
         }
     }
 
-    /// The operation of a hello that adds this account, if it is what it says and the asker signed it.
+    /// The operation of a hello that adds this account, and the device that signed it, if it is what it says and the
+    /// asker signed it.
     fn addition_in(
         &mut self,
         from: NetworkKey,
         hello: &DirectHello,
         identity: &Identity,
-    ) -> Option<EventId> {
+    ) -> Option<(EventId, DeviceId)> {
         let me = self.me.account();
         let incoming = self.verify_range(from, hello.community, &hello.added)?;
         // The device that signed it may have been revoked since: what it did before stands.
@@ -225,7 +230,7 @@ impl<R: CryptoRng> Node<R> {
             self.outbox
                 .penalize(from, "a group that this account was not added to");
         }
-        found.map(|(event, _)| event.id())
+        found.map(|(event, _)| (event.id(), event.header().device))
     }
 
     /// Asks a member for a group that this account takes part in.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::{CommandError, ErrorCode};
-use alloquy_ids::{AccountId, CommunityId};
+use alloquy_ids::{AccountId, CommunityId, DeviceId};
 use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::event::SignedEvent;
-use alloquy_schema::identity::{self, Identity, PrekeyRecord};
+use alloquy_schema::identity::{self, Identity, IdentityLog, PrekeyRecord};
 use rand_core::CryptoRng;
 
 use super::contacts::Standing;
@@ -65,6 +65,30 @@ impl<R: CryptoRng> Node<R> {
         identity::evaluate(&self.chain_of(account)?).ok()
     }
 
+    /// Whether a device acts for an account as the identity log shown and all that is known here of it come to
+    /// together: a chain that is shown may be an old one.
+    pub(crate) fn acts_as_known(&self, shown: &IdentityLog, device: DeviceId) -> bool {
+        let account = shown.account();
+        let mut all = shown.clone();
+        for community in self.communities.values() {
+            if let Some(known) = community.state().identity(account) {
+                all = all.merged(known);
+            }
+        }
+        let kept = self.contact(account).map(|contact| &contact.chain);
+        let asked = self.people.requests.get(&account).map(|one| &one.chain);
+        let letters = self.home.letters.iter();
+        let letters = letters.filter(|((_, from), _)| *from == account);
+        let letters = letters.map(|(_, record)| &record.letter.chain);
+        for chain in kept.into_iter().chain(asked).chain(letters) {
+            // What was kept held when it came; an empty one says nothing.
+            if let Ok(known) = IdentityLog::verify_by(chain, &*self.me.signatures) {
+                all = all.merged(&known);
+            }
+        }
+        all.identity().acts(device)
+    }
+
     /// Current prekeys of an account's devices, as far as they are known here.
     pub(crate) fn prekeys_of(&self, account: AccountId) -> Vec<PrekeyRecord> {
         let devices = self
@@ -72,7 +96,7 @@ impl<R: CryptoRng> Node<R> {
             .map(|identity| identity.devices)
             .unwrap_or_default();
         let own = &self.me.prekey;
-        let newest = |device: &alloquy_ids::DeviceId| {
+        let newest = |device: &DeviceId| {
             let held = self
                 .communities
                 .values()
@@ -195,8 +219,10 @@ impl<R: CryptoRng> Node<R> {
         let identity = self.identity_of(me);
         let devices = identity.into_iter().flat_map(|identity| identity.devices);
         for key in devices.flat_map(|(_, keys)| keys) {
-            let known = self.book.of.get(&key).filter(|_| key != self.me.network);
-            peers.extend(known.map(|addresses| (key, addresses.clone())));
+            let addresses = self.first_addresses(key);
+            if key != self.me.network && !addresses.is_empty() {
+                peers.push((key, addresses));
+            }
         }
         peers.truncate(CONTACT_DEVICES_MAX);
         ContactLink {

@@ -16,10 +16,13 @@ use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use super::contacts::Standing;
-use crate::limits::{DM_REQUEST_BYTES_MAX, DM_REQUESTS_MAX, DM_WORK_BITS, DM_WORK_DAYS};
+use crate::limits::{
+    DM_REQUEST_BYTES_MAX, DM_REQUESTS_MAX, DM_WORK_BITS, DM_WORK_DAYS, LETTER_KEPT_MS,
+};
 use crate::node::Node;
 use crate::outbox::{After, put};
 use crate::record::Key;
+use crate::wire::contact::{Places, read_places, write_places};
 use crate::wire::hello::{DirectHello, Proof, Words};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
@@ -39,6 +42,20 @@ pub(crate) struct DmRequest {
     pub(crate) prekey: PrekeyRecord,
     /// The peer that brought it.
     pub(crate) from: NetworkKey,
+    /// Home nodes of whoever asks, with addresses.
+    pub(crate) homes: Places,
+}
+
+/// A request as it came, before it has a place in the queue.
+pub(super) struct Asked {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) homes: Places,
+    pub(super) community: Option<CommunityId>,
+    pub(super) group: Option<CommunityId>,
+    pub(super) chain: Vec<SignedEvent>,
+    pub(super) prekey: PrekeyRecord,
+    pub(super) from: NetworkKey,
 }
 
 impl DmRequest {
@@ -64,6 +81,7 @@ impl Canonical for DmRequest {
         w.list(&self.chain);
         self.prekey.write(w);
         self.from.write(w);
+        write_places(w, &self.homes);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -76,6 +94,7 @@ impl Canonical for DmRequest {
             chain: r.list(IDENTITY_CHAIN_MAX, "identity events")?,
             prekey: PrekeyRecord::read(r)?,
             from: NetworkKey::read(r)?,
+            homes: read_places(r)?,
         })
     }
 }
@@ -93,13 +112,31 @@ fn day_of(wall: UnixMs) -> u32 {
     u32::try_from(wall.0 / DAY_MS).unwrap_or(u32::MAX)
 }
 
-/// The first number that is work enough.
-pub(super) fn work(to: AccountId, from: AccountId, wall: UnixMs) -> Proof {
+/// The first number that is work enough, and its day.
+fn work(to: AccountId, from: AccountId, wall: UnixMs) -> (u32, u64) {
     let day = day_of(wall);
     let nonce = (0..)
-        .find(|nonce| zeros(to, from, day, *nonce) >= DM_WORK_BITS)
+        .find(|nonce| is_work(to, from, (day, *nonce)))
         .expect("one of 2^64 numbers has a few zeros");
-    Proof::Work { day, nonce }
+    (day, nonce)
+}
+
+/// Whether that is work enough for somebody, whatever the day.
+pub(crate) fn is_work(to: AccountId, from: AccountId, (day, nonce): (u32, u64)) -> bool {
+    zeros(to, from, day, nonce) >= DM_WORK_BITS
+}
+
+/// Whether it was done today, as clocks around midnight have it.
+pub(crate) fn is_worked_today((day, _): (u32, u64), wall: UnixMs) -> bool {
+    day.abs_diff(day_of(wall)) <= DM_WORK_DAYS
+}
+
+/// Whether it was done since letters are kept that long.
+pub(super) fn is_worked_lately((day, _): (u32, u64), wall: UnixMs) -> bool {
+    let today = day_of(wall);
+    let kept = u32::try_from(LETTER_KEPT_MS / DAY_MS).unwrap_or(u32::MAX);
+    day <= today.saturating_add(DM_WORK_DAYS)
+        && day.saturating_add(kept).saturating_add(DM_WORK_DAYS) >= today
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -117,20 +154,28 @@ impl<R: CryptoRng> Node<R> {
         if let Some(secret) = secret.filter(|_| asker == self.me.account()) {
             return Proof::Contact(secret);
         }
+        let (day, nonce) = self.work_for(to, asker);
+        Proof::Work { day, nonce }
+    }
+
+    /// Work for somebody in an asker's name, done once a day.
+    pub(super) fn work_for(&mut self, to: AccountId, asker: AccountId) -> (u32, u64) {
         let day = day_of(self.now.wall);
         let done = self.people.work.get(&(to, asker)).copied();
-        if let Some((_, nonce)) = done.filter(|(done, _)| *done == day) {
-            return Proof::Work { day, nonce };
+        if let Some(done) = done.filter(|(done, _)| *done == day) {
+            return done;
         }
-        let proof = work(to, asker, self.now.wall);
-        if let Proof::Work { day, nonce } = proof {
-            self.people.work.insert((to, asker), (day, nonce));
-        }
-        proof
+        let done = work(to, asker, self.now.wall);
+        self.people.work.insert((to, asker), done);
+        done
     }
 
     /// A community or group that both are in, besides the one that it is about.
-    fn shared_with(&self, both: [AccountId; 2], about: CommunityId) -> Option<CommunityId> {
+    pub(super) fn shared_with(
+        &self,
+        both: [AccountId; 2],
+        about: CommunityId,
+    ) -> Option<CommunityId> {
         let shared = self.communities.values().find(|community| {
             let state = community.state();
             community.active
@@ -158,8 +203,8 @@ impl<R: CryptoRng> Node<R> {
                 .contact(me)
                 .is_some_and(|own| own.secret == Some(*secret)),
             Proof::Work { day, nonce } => {
-                day.abs_diff(day_of(self.now.wall)) <= DM_WORK_DAYS
-                    && zeros(me, asker, *day, *nonce) >= DM_WORK_BITS
+                let done = (*day, *nonce);
+                is_worked_today(done, self.now.wall) && is_work(me, asker, done)
             }
         };
         holds.then(|| self.shared_with([asker, me], hello.community))
@@ -173,16 +218,13 @@ impl<R: CryptoRng> Node<R> {
         hello: DirectHello,
         group: Option<CommunityId>,
     ) {
-        let declined = self
-            .contact(asker)
-            .is_some_and(|contact| contact.standing == Standing::Declined);
-        if declined {
+        if self.is_declined(asker) {
             return;
         }
         let Some(community) = self.proof_holds(asker, &hello) else {
             // Who left a community, or replaced a link, may not have told yet; work is what it is.
             if let Proof::Work { day, nonce } = hello.proof
-                && zeros(self.me.account(), asker, day, nonce) < DM_WORK_BITS
+                && !is_work(self.me.account(), asker, (day, nonce))
             {
                 self.outbox
                     .penalize(from, "a request with less work than is asked for");
@@ -195,21 +237,50 @@ impl<R: CryptoRng> Node<R> {
             secrets.find_map(|secret| Words::open(hello.community, sealed, secret))
         });
         let Words { name, text } = words.unwrap_or_default();
-        let held = self.people.requests.get(&asker);
-        let same = held
-            .is_some_and(|held| held.group != group || held.text == text || !held.text.is_empty());
-        if same || (held.is_none() && self.people.requests.len() >= DM_REQUESTS_MAX) {
-            return;
-        }
-        let request = DmRequest {
-            name: shown_name(&name, asker),
-            text: text.chars().filter(|c| !c.is_control()).collect(),
-            time: self.now.wall,
+        let asked = Asked {
+            name,
+            text,
+            homes: Places::new(),
             community,
             group,
             chain: hello.chain,
             prekey: hello.prekey,
             from,
+        };
+        self.keep_asked(asker, asked);
+    }
+
+    fn is_declined(&self, asker: AccountId) -> bool {
+        let contact = self.contact(asker);
+        contact.is_some_and(|contact| contact.standing == Standing::Declined)
+    }
+
+    /// Gives a request a place in the queue, or shows it with more text. Returns whether it need not come again.
+    pub(super) fn keep_asked(&mut self, asker: AccountId, asked: Asked) -> bool {
+        if self.is_declined(asker) {
+            return true;
+        }
+        let held = self.people.requests.get(&asker);
+        let same = held.is_some_and(|held| {
+            held.group != asked.group || held.text == asked.text || !held.text.is_empty()
+        });
+        if same {
+            return true;
+        }
+        if held.is_none() && self.people.requests.len() >= DM_REQUESTS_MAX {
+            return false;
+        }
+        let text = asked.text.chars().filter(|c| !c.is_control());
+        let request = DmRequest {
+            name: shown_name(&asked.name, asker),
+            text: text.collect(),
+            time: self.now.wall,
+            community: asked.community,
+            group: asked.group,
+            chain: asked.chain,
+            prekey: asked.prekey,
+            from: asked.from,
+            homes: asked.homes,
         };
         let write = put(&Key::DmRequest(asker), &request);
         self.outbox.store(vec![write], After::Nothing);
@@ -217,6 +288,7 @@ impl<R: CryptoRng> Node<R> {
         self.people.requests.insert(asker, request);
         self.views.directs_changed();
         self.outbox.tell(Event::DmRequested { request: view });
+        true
     }
 }
 
@@ -236,9 +308,7 @@ mod tests {
     fn work_counts_for_one_recipient_one_asker_and_one_day() {
         let (ana, ben) = (AccountId([1; 32]), AccountId([2; 32]));
         let wall = UnixMs(DAY_MS * 20_000);
-        let Proof::Work { day, nonce } = work(ana, ben, wall) else {
-            panic!("work is a number");
-        };
+        let (day, nonce) = work(ana, ben, wall);
         assert_eq!(day, 20_000);
         assert!(zeros(ana, ben, day, nonce) >= DM_WORK_BITS);
         for (to, from, day) in [
@@ -248,5 +318,18 @@ mod tests {
         ] {
             assert!(zeros(to, from, day, nonce) < DM_WORK_BITS);
         }
+        let done = (day, nonce);
+        for (later, today, lately) in [
+            (0, true, true),
+            (1, true, true),
+            (2, false, true),
+            (31, false, true),
+            (32, false, false),
+        ] {
+            let wall = UnixMs(wall.0 + later * DAY_MS);
+            assert_eq!(is_worked_today(done, wall), today, "{later} days later");
+            assert_eq!(is_worked_lately(done, wall), lately, "{later} days later");
+        }
+        assert!(!is_worked_lately(done, UnixMs(wall.0 - 2 * DAY_MS)));
     }
 }

@@ -73,8 +73,7 @@ impl<R: CryptoRng> Node<R> {
         let kind = community.direct_kind(me)?;
         let channel = direct::channel(community.id);
         let newest = community
-            .timelines
-            .get(&channel)
+            .shown(channel)
             .and_then(|timeline| timeline.messages(None, 1).pop());
         let accounts: Vec<_> = self.others_in(community).into_iter().collect();
         let partner = community.partner(me).filter(|partner| *partner != me);

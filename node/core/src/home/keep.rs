@@ -4,6 +4,7 @@
 //! follows of the authority log; the rest comes by comparing, as between members.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use alloquy_api::reply::{HomeStatusView, KeptView};
 use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey};
@@ -16,7 +17,9 @@ use alloquy_schema::limits::IDENTITY_CHAIN_MAX;
 use alloquy_schema::range::SignedRange;
 use rand_core::CryptoRng;
 
-use super::rows::{is_single, wraps_bytes};
+use super::carriers::OtherCarriers;
+use super::retention::LimitsRecord;
+use super::rows::wraps_bytes;
 use super::{Blind, Home};
 use crate::community::{Community, Place};
 use crate::ingest::Incoming;
@@ -29,7 +32,7 @@ use crate::wire::Frame;
 use crate::wire::home::{HomeStatus, HomeStore, KeptPart};
 
 /// Accounts that may have one home node keep communities for them: its owner, and friends.
-const PAIRED_MAX: usize = 64;
+pub(super) const PAIRED_MAX: usize = 64;
 
 /// What a home node is told once: whose it is, and how much it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,9 +102,13 @@ impl Canonical for KeptRecord {
 
 impl Home {
     /// Reads whose devices are known from the chains that were shown.
-    pub(crate) fn with_role(role: Option<HomeRecord>) -> Self {
+    pub(crate) fn with_role(
+        role: Option<HomeRecord>,
+        letters: BTreeMap<(AccountId, AccountId), super::LetterRecord>,
+    ) -> Self {
         let mut home = Self {
             role,
+            letters,
             ..Self::default()
         };
         home.index_paired();
@@ -207,6 +214,7 @@ impl<R: CryptoRng> Node<R> {
                 community: community.id,
                 events: community.events_held(),
                 bytes: blind.bytes,
+                keeping: blind.keeping_of(account),
             })
         };
         let says = HomeStatus {
@@ -241,6 +249,9 @@ impl<R: CryptoRng> Node<R> {
             self.keep_for(id, account);
         } else if let Some(community) = self.begin_blind(from, account, &store.ranges, id) {
             self.insert_blind(from, community, &store.ranges);
+        }
+        if store.keep {
+            self.set_keeping(id, account, store.keeping);
         }
         self.tell_home_status(from);
     }
@@ -281,8 +292,9 @@ impl<R: CryptoRng> Node<R> {
             .prekeys
             .keys()
             .map(|device| Key::Prekey(id, *device));
-        let keys = [Key::Community(id), Key::HomeKept(id)].into_iter();
-        let keys = keys.chain(rows).chain(wraps).chain(prekeys);
+        let others = blind.others.keys().map(|event| Key::Others(id, *event));
+        let keys = [Key::Community(id), Key::HomeKept(id), Key::HomeLimits(id)].into_iter();
+        let keys = keys.chain(rows).chain(wraps).chain(prekeys).chain(others);
         let writes = keys.map(|key| Write::Delete(key.to_key())).collect();
         self.communities.remove(&id);
         for peer in self.peers.values_mut() {
@@ -309,7 +321,8 @@ impl<R: CryptoRng> Node<R> {
             .iter()
             .flat_map(|bytes| verified(bytes))
             .find(|(event, _)| event.id() == EventId::from(id));
-        let authority = genesis.and_then(|(event, _)| AuthorityLog::new(event).ok());
+        let authority = genesis
+            .and_then(|(event, _)| AuthorityLog::with(event, Arc::clone(&self.me.signatures)).ok());
         let Some(authority) = authority else {
             self.outbox
                 .penalize(from, "a community to keep, without its genesis");
@@ -361,7 +374,8 @@ impl<R: CryptoRng> Node<R> {
         self.timers.set(Timer::Sweep(id), at);
         let connected: Vec<_> = self.peers.keys().copied().collect();
         for key in connected {
-            if self.communities[&id].member_of(key).is_some() {
+            let community = &self.communities[&id];
+            if community.member_of(key).is_some() || community.is_home(key) {
                 self.open_session(key, id);
             }
         }
@@ -376,12 +390,19 @@ impl<R: CryptoRng> Node<R> {
             .values()
             .filter_map(|community| {
                 let blind = community.blind.as_ref()?;
+                let keeping = blind.keeping();
+                let events = community.events_held();
+                let backed = blind.backed.map(|(_, events)| events).unwrap_or_default();
                 Some(KeptView {
                     community: community.id,
                     accounts: blind.accounts.iter().copied().collect(),
-                    events: community.events_held(),
+                    events,
                     bytes: blind.bytes,
                     lag: self.lag_of(community),
+                    limit: Some(keeping.bytes).filter(|bytes| *bytes > 0),
+                    days: Some(keeping.days).filter(|days| *days > 0),
+                    backed: blind.backed.map(|(at, _)| at),
+                    alone: events.saturating_sub(backed),
                 })
             })
             .collect();
@@ -392,8 +413,26 @@ impl<R: CryptoRng> Node<R> {
             bytes: self.home_bytes(),
             quota: role.quota,
             peers: u32::try_from(self.peers.len()).unwrap_or(u32::MAX),
+            letters: u32::try_from(self.home.letters.len()).unwrap_or(u32::MAX),
             keeps,
         })
+    }
+
+    /// Somebody else holds all of a blind copy: what each of both may view is the whole.
+    pub(crate) fn note_backed(&mut self, from: NetworkKey, id: CommunityId) {
+        let wall = self.wall();
+        let me = self.me.network;
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let mine = community.viewers(me);
+        let all = community.shared_places([&mine, &mine]).len();
+        let whole = self.places_with(community, from).len() == all;
+        let events = community.events_held();
+        let community = self.communities.get_mut(&id).filter(|_| whole);
+        if let Some(blind) = community.and_then(|community| community.blind.as_mut()) {
+            blind.backed = Some((wall, events));
+        }
     }
 
     /// By how many events the connected member that holds most is ahead.
@@ -421,11 +460,20 @@ impl Community {
     }
 
     /// Restores what a start has read: for whom the copy is kept, and what it takes of the store.
-    pub(crate) fn blind_from(&mut self, record: KeptRecord, rows: &BTreeMap<u64, Row>) {
+    pub(crate) fn blind_from(
+        &mut self,
+        (record, limits): (KeptRecord, LimitsRecord),
+        rows: &BTreeMap<u64, Row>,
+        others: Vec<(EventId, OtherCarriers)>,
+    ) {
         let mut blind = Blind::of(record.0);
+        blind.limits = limits;
+        for (event, others) in others {
+            blind.note_others(event, Some(others));
+        }
         for (number, row) in rows {
             let value = row.to_bytes();
-            blind.note_row(*number, value.len() as u64, is_single(&value));
+            blind.note_row(*number, value.len() as u64, &value);
         }
         for (epoch, wraps) in &self.wraps {
             blind.note_wraps(*epoch, wraps_bytes(wraps));

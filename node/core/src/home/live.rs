@@ -72,9 +72,15 @@ impl<R: CryptoRng> Node<R> {
     /// New events came from a member, or from a home node.
     pub(crate) fn live(&mut self, from: NetworkKey, live: Live) {
         let id = live.community;
-        let admit = live.admit.map(|admit| admit.verify()).transpose();
-        let events: Result<Vec<VerifiedEvent>, _> =
-            live.events.into_iter().map(SignedEvent::verify).collect();
+        let admit = live
+            .admit
+            .map(|admit| admit.verify_by(&*self.me.signatures))
+            .transpose();
+        let events: Result<Vec<VerifiedEvent>, _> = live
+            .events
+            .into_iter()
+            .map(|event| event.verify_by(&*self.me.signatures))
+            .collect();
         let (Ok(admit), Ok(mut events)) = (admit, events) else {
             return self
                 .outbox
@@ -99,23 +105,30 @@ impl<R: CryptoRng> Node<R> {
         }
         match self.known_authors(id, &events) {
             Some(true) => {
-                let ids: Vec<_> = events.iter().map(VerifiedEvent::id).collect();
+                // Only what is new goes on: one event over several ciphertexts would circle among home nodes for ever.
+                let lacking = |event: &&VerifiedEvent| !community.holds(event);
+                let new: Vec<_> = events
+                    .iter()
+                    .filter(lacking)
+                    .map(VerifiedEvent::id)
+                    .collect();
                 self.take_live(id, from, events);
-                self.pass_on(from, id, &ids);
+                self.pass_on(from, id, &new);
             }
             Some(false) => {}
             None => self.ask_for(id, &[Place::Authority], from),
         }
     }
 
-    /// A home node passes new events on to connected members who may view them.
+    /// A home node passes new events on to connected members who may view them, and to their home nodes: those of them
+    /// that it has taken.
     fn pass_on(&mut self, from: NetworkKey, id: CommunityId, events: &[EventId]) {
         if !self.holds_blind(id) {
             return;
         }
-        for member in self.connected_members(id) {
-            if member != from {
-                self.send_live_to(member, id, events, None);
+        for party in self.connected_parties(id) {
+            if party != from {
+                self.send_live_to(party, id, events, None);
             }
         }
     }
@@ -128,10 +141,24 @@ impl<R: CryptoRng> Node<R> {
 }
 
 impl crate::community::Community {
+    /// Whether an event is held, with whatever body.
+    fn holds(&self, event: &VerifiedEvent) -> bool {
+        let place = self.place(event.header().scope, event.id());
+        let dag = place.and_then(|place| self.dag(place));
+        dag.is_some_and(|dag| dag.contains(event.id()))
+    }
+
     /// Whether an event is held with this body and signature.
     fn holds_whole(&self, event: &VerifiedEvent) -> bool {
         let place = self.place(event.header().scope, event.id());
         let held = place.and_then(|place| self.dag(place)?.get(event.id()));
-        held.is_some_and(|held| held.body().is_some() || event.body().is_none())
+        held.is_some_and(|held| {
+            let whole = match self.blind {
+                // Which of several ciphertexts is the right one is not known without a key.
+                Some(_) => held.body() == event.body() || self.holds_beside(event),
+                None => held.body().is_some(),
+            };
+            whole || event.body().is_none()
+        })
     }
 }

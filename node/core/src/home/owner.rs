@@ -10,14 +10,18 @@ use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::limits::{
-    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOMES_TOLD_MAX, RANGES_PER_FRAME_MAX,
+    CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOMES_TOLD_MAX,
+    INVITE_OTHERS_ADDRESSES_MAX, RANGES_PER_FRAME_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::wire::Frame;
-use crate::wire::home::{HomeAddresses, HomeStatus, HomeStore};
+use crate::wire::home::{HomeAddresses, HomeStatus, HomeStore, Keeping};
 
 /// Beginning of the name under which it is kept that home nodes keep a community; its id follows.
 pub(crate) const STORED_PREFIX: &str = "settings/home/";
+/// Beginning of the name under which it is kept how much of a community home nodes keep; its id follows. The text is
+/// bytes and days.
+pub(crate) const LIMIT_PREFIX: &str = "settings/home-limit/";
 
 impl<R: CryptoRng> Node<R> {
     /// Home nodes of this account, by network key.
@@ -29,8 +33,17 @@ impl<R: CryptoRng> Node<R> {
     /// Home nodes of this account with the addresses that are known, for a contact link.
     pub(crate) fn own_home_places(&self) -> Vec<(NetworkKey, Vec<String>)> {
         let homes = self.own_homes().into_keys();
-        let known = homes.filter_map(|key| Some((key, self.book.of.get(&key)?.clone())));
-        known.take(CONTACT_DEVICES_MAX).collect()
+        let known = homes.map(|key| (key, self.first_addresses(key)));
+        known
+            .filter(|(_, addresses)| !addresses.is_empty())
+            .take(CONTACT_DEVICES_MAX)
+            .collect()
+    }
+
+    /// The first addresses of a peer that are known, for links: they stay short.
+    pub(crate) fn first_addresses(&self, key: NetworkKey) -> Vec<String> {
+        let known = self.book.of.get(&key).into_iter().flatten();
+        known.take(INVITE_OTHERS_ADDRESSES_MAX).cloned().collect()
     }
 
     /// Whether home nodes of this account are to keep a community: conversations always.
@@ -52,7 +65,11 @@ impl<R: CryptoRng> Node<R> {
         if !self.own_homes().contains_key(&from) {
             return;
         }
-        let kept: Vec<_> = says.kept.iter().map(|part| part.community).collect();
+        let kept: BTreeMap<_, _> = says
+            .kept
+            .iter()
+            .map(|part| (part.community, part.keeping))
+            .collect();
         let is_full = |says: &HomeStatus| says.bytes.saturating_add(FULL_SLACK_BYTES) > says.quota;
         if is_full(&says)
             && self
@@ -73,11 +90,25 @@ impl<R: CryptoRng> Node<R> {
         let all: Vec<_> = self.communities.keys().copied().collect();
         for id in all {
             let wanted = self.wants_kept(id);
-            if wanted && !kept.contains(&id) {
+            let there = kept.get(&id);
+            if wanted && there != Some(&self.keeping(id)) {
                 self.send_home_store(from, id, true);
-            } else if !wanted && kept.contains(&id) && self.is_forgettable(id) {
+            } else if !wanted && there.is_some() && self.is_forgettable(id) {
                 self.send_home_store(from, id, false);
             }
+        }
+    }
+
+    /// How much of a community home nodes keep for this account.
+    pub(crate) fn keeping(&self, id: CommunityId) -> Keeping {
+        let text = self.kept.get(&format!("{LIMIT_PREFIX}{id}"));
+        let mut numbers = text.into_iter().flat_map(|text| text.split(' '));
+        let mut next = || numbers.next().and_then(|number| number.parse::<u64>().ok());
+        Keeping {
+            bytes: next().unwrap_or_default(),
+            days: next()
+                .and_then(|days| u32::try_from(days).ok())
+                .unwrap_or_default(),
         }
     }
 
@@ -121,6 +152,7 @@ impl<R: CryptoRng> Node<R> {
         let store = HomeStore {
             community: id,
             keep,
+            keeping: self.keeping(id),
             ranges,
         };
         self.outbox.send(to, &Frame::HomeStore(Box::new(store)));
@@ -151,28 +183,45 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn tell_all_home_addresses(&mut self) {
         let all: Vec<_> = self.communities.keys().copied().collect();
         for id in all {
-            for member in self.connected_members(id) {
-                self.tell_home_addresses(member, id);
+            for party in self.connected_parties(id) {
+                self.tell_home_addresses(party, id);
             }
         }
     }
 
-    /// A member says where home nodes are reached. A false address leads to nobody with the right key.
-    pub(crate) fn home_addresses(&mut self, told: HomeAddresses) {
+    /// A member says where home nodes are reached. A false address leads to nobody with the right key; of own home
+    /// nodes only own devices and they themselves are believed.
+    pub(crate) fn home_addresses(&mut self, from: NetworkKey, told: HomeAddresses) {
         let Some(community) = self.communities.get(&told.community) else {
             return;
         };
-        if community.blind.is_some() {
-            return;
-        }
+        let me = self.me.account();
+        let own = community.member_of(from);
+        let own = own.is_some_and(|(account, _)| account == me);
         let known: Vec<_> = told
             .of
             .into_iter()
             .filter(|(key, _)| community.is_home(*key) && *key != self.me.network)
             .collect();
         for (key, addresses) in known {
-            self.peer_addresses(key, addresses);
+            if own || key == from {
+                self.peer_addresses(key, addresses);
+            } else {
+                self.told_addresses(key, addresses);
+            }
         }
+    }
+
+    /// Events held here of what home nodes are to keep that one of them, as it says, has not got.
+    fn behind(&self, says: &HomeStatus) -> u64 {
+        let of = |id: &CommunityId| {
+            let mut kept = says.kept.iter();
+            let there = kept.find(|part| part.community == *id);
+            let here = self.communities.get(id).map_or(0, |one| one.events_held());
+            here.saturating_sub(there.map_or(0, |part| part.events))
+        };
+        let wanted = self.communities.keys().filter(|id| self.wants_kept(**id));
+        wanted.map(of).sum()
     }
 
     /// Home nodes of this account as faces show them.
@@ -190,6 +239,7 @@ impl<R: CryptoRng> Node<R> {
                 keeps: said
                     .map(|(says, _)| says.kept.iter().map(|part| part.community).collect())
                     .unwrap_or_default(),
+                behind: said.map(|(says, _)| self.behind(says)),
             }
         };
         self.own_homes().into_iter().map(view).collect()

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alloquy_ids::{AccountId, CommunityId, EventId};
+use alloquy_ids::{AccountId, CommunityId, EventId, UnixMs};
 use alloquy_schema::codec::{Canonical, Reader};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use rand_core::CryptoRng;
 
+use super::carriers::OtherCarriers;
+use super::retention::LimitsRecord;
 use crate::community::Community;
 use crate::io::Write;
 use crate::limits::{FULL_SLACK_BYTES, LOOSE_ROWS_MAX, RANGES_PER_FRAME_MAX};
@@ -19,14 +21,20 @@ use crate::record::{Key, Row, RowEvents};
 pub(crate) struct Blind {
     /// For whom it is kept.
     pub(crate) accounts: BTreeSet<AccountId>,
-    /// Bytes of each of its rows in the store.
-    sizes: BTreeMap<u64, u64>,
+    /// How much of it is kept for whom.
+    pub(crate) limits: LimitsRecord,
+    /// When somebody else was last found to hold all of it, and how many events that were.
+    pub(crate) backed: Option<(UnixMs, u64)>,
+    /// Bytes of each of its rows in the store, and when they arrived.
+    sizes: BTreeMap<u64, (u64, UnixMs)>,
     /// Bytes of its rows and wraps.
     pub(crate) bytes: u64,
     /// Rows of one event each.
     loose: BTreeSet<u64>,
     /// Sealed events that came without their bodies.
     pub(crate) bodiless: BTreeSet<EventId>,
+    /// Further ciphertexts of sealed events.
+    pub(crate) others: BTreeMap<EventId, OtherCarriers>,
     /// Bytes of the wraps of each epoch.
     pub(crate) wraps: BTreeMap<alloquy_ids::EpochId, u64>,
 }
@@ -40,24 +48,49 @@ impl Blind {
     }
 
     /// A row is in the store, with so many bytes.
-    pub(crate) fn note_row(&mut self, row: u64, bytes: u64, is_single: bool) {
+    pub(crate) fn note_row(&mut self, row: u64, bytes: u64, value: &[u8]) {
         self.forget_row(row);
-        self.sizes.insert(row, bytes);
+        let arrived = Reader::new(value).varint("time").unwrap_or_default();
+        self.sizes.insert(row, (bytes, UnixMs(arrived)));
         self.bytes += bytes;
-        if is_single {
+        if is_single(value) {
             self.loose.insert(row);
         }
     }
 
     fn forget_row(&mut self, row: u64) {
-        self.bytes -= self.sizes.remove(&row).unwrap_or_default();
+        self.bytes -= self.sizes.remove(&row).unwrap_or_default().0;
         self.loose.remove(&row);
+    }
+
+    /// Rows that arrived before a time.
+    pub(super) fn rows_before(&self, before: UnixMs) -> Vec<u64> {
+        let rows = self.sizes.iter();
+        let old = rows.filter(|(_, (_, arrived))| *arrived < before);
+        old.map(|(row, _)| *row).collect()
+    }
+
+    /// When a row arrived.
+    pub(crate) fn arrived(&self, row: u64) -> Option<UnixMs> {
+        self.sizes.get(&row).map(|(_, arrived)| *arrived)
     }
 
     /// Wraps of an epoch are in the store, with so many bytes.
     pub(crate) fn note_wraps(&mut self, epoch: alloquy_ids::EpochId, bytes: u64) {
         self.bytes -= self.wraps.insert(epoch, bytes).unwrap_or_default();
         self.bytes += bytes;
+    }
+
+    /// Further ciphertexts of an event are held, or none any more.
+    pub(super) fn note_others(&mut self, event: EventId, others: Option<OtherCarriers>) {
+        let before = match others {
+            Some(others) => {
+                self.bytes += others.size();
+                self.others.insert(event, others)
+            }
+            None => self.others.remove(&event),
+        };
+        self.bytes -= before.map_or(0, |others| others.size());
     }
 
     /// What a storage task does to the rows.
@@ -69,7 +102,7 @@ impl Blind {
             match write {
                 Write::Put(key, value) => {
                     let bytes = (key.len() + value.len()) as u64;
-                    self.note_row(row, bytes, is_single(value));
+                    self.note_row(row, bytes, value);
                 }
                 Write::Delete(_) => self.forget_row(row),
             }
@@ -79,7 +112,7 @@ impl Blind {
 
 /// Whether a stored row is of one live event that may be packed with others. A deletion stays alone: the week until
 /// its targets lose their bodies begins with its own arrival.
-pub(super) fn is_single(value: &[u8]) -> bool {
+fn is_single(value: &[u8]) -> bool {
     // The form stands behind the time of arrival: see `Row`.
     let mut r = Reader::new(value);
     let live = r.varint("time").is_ok() && r.u8("row form") == Ok(1);
@@ -150,8 +183,10 @@ impl<R: CryptoRng> Node<R> {
         let Some(first) = loose.first().copied() else {
             return;
         };
+        let blind = community.blind.as_ref();
+        let arrived = loose.iter().filter_map(|row| blind?.arrived(*row)).max();
         let row = Row {
-            arrived: self.now.wall,
+            arrived: arrived.unwrap_or(self.now.wall),
             events: RowEvents::Ranges(packed),
         };
         let mut writes = vec![put(&Key::Events(id, first), &row)];
@@ -173,7 +208,8 @@ impl<R: CryptoRng> Node<R> {
 
     /// Whether a community is held blind and there is no room for more of it.
     pub(crate) fn takes_no_more(&self, community: &Community) -> bool {
-        community.blind.is_some() && self.home_is_full()
+        let over = |blind: &Blind| blind.is_over(FULL_SLACK_BYTES) || self.home_is_full();
+        community.blind.as_ref().is_some_and(over)
     }
 
     /// Bytes that this home node keeps.
@@ -190,7 +226,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn has_no_room(&self, id: CommunityId, events: &[&VerifiedEvent]) -> bool {
         let blind = self.communities.get(&id).and_then(|one| one.blind.as_ref());
         let quota = self.home.role.as_ref().map(|role| role.quota);
-        let (Some(_), Some(quota)) = (blind, quota) else {
+        let (Some(blind), Some(quota)) = (blind, quota) else {
             return false;
         };
         let sealed = events
@@ -198,7 +234,7 @@ impl<R: CryptoRng> Node<R> {
             .filter(|event| event.header().kind == Kind::Sealed)
             .map(|event| u64::from(event.header().body_len));
         let bytes: u64 = sealed.sum();
-        bytes > 0 && self.home_bytes().saturating_add(bytes) > quota
+        bytes > 0 && (self.home_bytes().saturating_add(bytes) > quota || blind.is_over(bytes))
     }
 }
 

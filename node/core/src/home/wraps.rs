@@ -51,7 +51,7 @@ impl Community {
 }
 
 impl<R: CryptoRng> Node<R> {
-    /// A blind copy asks a member for wraps that it lacks, newest epochs first.
+    /// A blind copy asks a member, or a home node, for wraps that it lacks, newest epochs first.
     pub(crate) fn ask_wraps(&mut self, from: NetworkKey, id: CommunityId) {
         let Some(community) = self.communities.get(&id).filter(|one| one.blind.is_some()) else {
             return;
@@ -69,11 +69,12 @@ impl<R: CryptoRng> Node<R> {
             })
             .collect();
         epochs.sort_unstable();
-        let account = community.device_of(from).map(|(account, _)| account);
+        let viewers = community.viewers(from);
         let asks: Vec<_> = epochs
             .into_iter()
             .filter(|(_, _, channel)| {
-                account.is_some_and(|account| community.is_entitled(account, *channel))
+                let mut viewers = viewers.iter();
+                viewers.any(|account| community.is_entitled(*account, *channel))
             })
             .map(|(_, epoch, channel)| (epoch, community.lacking_wraps(epoch, channel)))
             .filter(|(_, to)| !to.is_empty())
@@ -104,10 +105,28 @@ impl<R: CryptoRng> Node<R> {
         if !viewers.any(|account| community.is_entitled(account, channel)) {
             return;
         }
+        let asked: BTreeSet<_> = request.to.iter().collect();
+        if community.blind.is_some() {
+            // It can make none: it hands on what it holds.
+            let held = community.wraps.get(&epoch).into_iter().flatten();
+            let wraps: Vec<_> = held
+                .filter(|wrap| asked.contains(&wrap.to))
+                .take(WRAPS_ASKED_MAX)
+                .cloned()
+                .collect();
+            if !wraps.is_empty() {
+                let frame = Frame::Keys {
+                    community: id,
+                    epoch,
+                    wraps,
+                };
+                self.outbox.send(from, &frame);
+            }
+            return;
+        }
         let Some(key) = community.keys.get(&epoch) else {
             return;
         };
-        let asked: BTreeSet<_> = request.to.iter().collect();
         let shared: Vec<_> = community
             .receivers(epoch, channel)
             .into_iter()
@@ -132,6 +151,8 @@ impl<R: CryptoRng> Node<R> {
     /// Gives connected home nodes the wraps of a new epoch, for everybody whom it was made for.
     pub(crate) fn hand_out_to_homes(&mut self, id: CommunityId, epoch: EpochId) {
         for home in self.connected_homes(id) {
+            // It keeps wraps for keys that it knows: of somebody new it may not have been told.
+            self.give_new_prekeys(home, id);
             let Some(community) = self.communities.get(&id) else {
                 return;
             };
@@ -153,16 +174,35 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// Gives a home node the prekeys that are known, so that it can tell whose wraps it lacks.
-    pub(crate) fn give_prekeys(&mut self, to: NetworkKey, id: CommunityId) {
-        let Some(community) = self.communities.get(&id).filter(|one| one.active) else {
+    /// Gives a home node the prekeys that are known, so that it can tell whose wraps it lacks: when they meet, and
+    /// when more are known and both copies are equal, so that it knows the devices.
+    pub(crate) fn give_new_prekeys(&mut self, to: NetworkKey, id: CommunityId) {
+        let Some(community) = self.communities.get(&id) else {
             return;
         };
+        let own = community.active.then(|| self.me.prekey.clone());
+        if !community.is_home(to) || (own.is_none() && community.blind.is_none()) {
+            return;
+        }
         let known = community.prekeys.values().cloned();
-        let records = known.chain([self.me.prekey.clone()]).take(PREKEYS_MAX);
+        let mut records: Vec<_> = known.chain(own).collect();
+        let Some(session) = self.session(to, id) else {
+            return;
+        };
+        // What the first giving met may have been no copy at all: the second counts.
+        let first = !session.equal;
+        records.retain(|record| session.gave.get(&record.device) != Some(&record.counter));
+        records.truncate(PREKEYS_MAX);
+        if records.is_empty() {
+            return;
+        }
+        if !first {
+            let gave = records.iter().map(|record| (record.device, record.counter));
+            session.gave.extend(gave);
+        }
         let frame = Frame::Prekeys {
             community: id,
-            records: records.collect(),
+            records,
         };
         self.outbox.send(to, &frame);
     }

@@ -74,7 +74,7 @@ impl<R: CryptoRng> Node<R> {
             .get(&join.community)
             .filter(|community| community.active)?;
         let state = community.state();
-        let Ok(log) = join.check() else {
+        let Ok(log) = join.check_by(&**community.authority.signatures()) else {
             return Some(Err(Refusal::Invalid));
         };
         let bound = log

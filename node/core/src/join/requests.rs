@@ -78,7 +78,7 @@ impl<R: CryptoRng> Node<R> {
             invite.is_some_and(|invite| invite_holds(&state, invite, join))
         });
         let known = state.is_member(join.account) || state.banned.contains_key(&join.account);
-        if known || !invited || join.check().is_err() {
+        if known || !invited || join.check_by(&*self.me.signatures).is_err() {
             return;
         }
         if community.refused.contains(&join.account) {

@@ -12,7 +12,7 @@ use alloquy_schema::identity::{self, IdentityOp, NetworkCertificate, accept_home
 use alloquy_schema::limits::IDENTITY_CHAIN_MAX;
 use rand_core::CryptoRng;
 
-use super::{End, Side};
+use super::{End, Guest, Side};
 use crate::node::Node;
 use crate::outbox::After;
 
@@ -138,10 +138,16 @@ impl<R: CryptoRng> Node<R> {
         self.tell_of_owner();
         self.link_cancel(Side::Guest, End::Done);
         self.views.node_changed();
-        // What it said of its addresses when it was a stranger counts now.
+        // What it said of its addresses when it was a stranger counts now, and before that what its link says.
+        let entered = self.links.guest.as_ref().and_then(Guest::wanted);
+        let linked = entered.map(|(host, addresses)| (host, addresses.to_vec()));
         for key in self.own_homes().into_keys() {
             let said = self.peers.get(&key).map(|peer| peer.addresses.clone());
-            self.peer_addresses(key, said.unwrap_or_default());
+            let linked = linked.iter().filter(|(host, _)| *host == key);
+            let linked: Vec<_> = linked.map(|(_, addresses)| addresses.clone()).collect();
+            for addresses in linked.into_iter().chain(said) {
+                self.peer_addresses(key, addresses);
+            }
         }
         self.keep_peers();
     }

@@ -230,7 +230,7 @@ impl<R: CryptoRng> Node<R> {
             typing: community.typing_in(channel, self.now.mono),
             ..WindowSnapshot::default()
         };
-        let Some(timeline) = community.timelines.get(&channel) else {
+        let Some(timeline) = community.shown(channel) else {
             return new;
         };
         new.read = community
@@ -239,7 +239,8 @@ impl<R: CryptoRng> Node<R> {
         let messages = messages_of(timeline, window);
         new.at_start = messages
             .first()
-            .is_none_or(|first| part(timeline, window.thread, Part::Before(first), 1).is_empty());
+            .is_none_or(|first| part(timeline, window.thread, Part::Before(first), 1).is_empty())
+            && !community.past_is_coming(channel);
         // The last message itself, and one more if there is one.
         new.at_end = messages
             .last()

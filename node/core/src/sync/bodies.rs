@@ -3,7 +3,7 @@
 //! An author's own deletion drops the body at once. If it turns out to be without effect (the author had been
 //! removed, say), the message is shown again, and whoever still holds the body gives it.
 
-use alloquy_ids::{CommunityId, EventId, NetworkKey};
+use alloquy_ids::{CommunityId, EventId, NetworkKey, UnixMs};
 use alloquy_schema::event::VerifiedEvent;
 use rand_core::CryptoRng;
 
@@ -13,9 +13,13 @@ use crate::node::Node;
 
 impl Community {
     /// Events of a place that should be readable here and have lost their bodies.
-    fn lost_bodies(&self, place: Place) -> Vec<EventId> {
+    fn lost_bodies(&self, place: Place, now: UnixMs) -> Vec<EventId> {
         if let Some(blind) = &self.blind {
-            let here = |id: &&EventId| self.dag(place).is_some_and(|dag| dag.contains(**id));
+            let aged = self.aged_before(now);
+            let here = |id: &&EventId| {
+                let event = self.dag(place).and_then(|dag| dag.get(**id));
+                event.is_some_and(|event| event.header().wall >= aged)
+            };
             let lost = blind.bodiless.iter().filter(here);
             return lost.copied().take(BODIES_ASKED_MAX).collect();
         }
@@ -44,7 +48,7 @@ impl Community {
 
     /// Adds the named events whose bodies are held, each with those that follow it up to a signed one: an event
     /// of a range is proved by the next signature of its log.
-    pub(super) fn add_named(
+    pub(crate) fn add_named(
         &self,
         place: Place,
         named: &[EventId],
@@ -67,13 +71,12 @@ impl Community {
                     std::iter::successors(dag.get(head.head), |event| dag.get(event.header().prev));
                 let mut run: Vec<_> = back
                     .take_while(|later| later.header().seq >= event.header().seq)
-                    .cloned()
                     .collect();
                 run.reverse();
                 if run.first().is_some_and(|first| first.id() == *id) {
                     let signed = run.iter().position(|one| one.signature().is_some());
                     run.truncate(signed.map_or(0, |at| at + 1));
-                    events.append(&mut run);
+                    events.extend(run.into_iter().cloned());
                     break;
                 }
             }
@@ -92,7 +95,7 @@ impl<R: CryptoRng> Node<R> {
         let wanted: Vec<_> = self
             .places_with(community, from)
             .into_iter()
-            .map(|(_, place)| (place, community.lost_bodies(place)))
+            .map(|(_, place)| (place, community.lost_bodies(place, self.now.wall)))
             .filter(|(_, lost)| !lost.is_empty())
             .collect();
         for (place, lost) in wanted {

@@ -17,7 +17,7 @@ use crate::wire::{Frame, Mark, ScopeHeights, ScopeMarks};
 
 impl<R: CryptoRng> Node<R> {
     /// Says where this node stands in some places, and asks for what it lacks there.
-    pub(super) fn stand(&mut self, to: NetworkKey, id: CommunityId, places: &[Place]) {
+    pub(crate) fn stand(&mut self, to: NetworkKey, id: CommunityId, places: &[Place]) {
         let session = self.session(to, id);
         let marked = session.is_none_or(|session| std::mem::replace(&mut session.marked, true));
         let Some(community) = self.communities.get(&id) else {

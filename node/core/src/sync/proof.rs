@@ -38,6 +38,10 @@ impl<R: CryptoRng> Node<R> {
     /// Shows a peer the admissions that lead from a member that it knows to this account.
     pub(crate) fn prove(&mut self, key: NetworkKey, id: CommunityId) {
         let account = self.me.account();
+        // A home node is no member and shows nothing: who has paired with it is known by the authority log.
+        if self.holds_blind(id) {
+            return;
+        }
         let Some(session) = self.session(key, id) else {
             return;
         };
@@ -100,15 +104,16 @@ impl<R: CryptoRng> Node<R> {
         let mut path = Path::new(community);
         let in_group = community.kind() == CommunityKind::Group;
         for signed in admits {
-            let Ok(event) = signed.verify() else {
+            let Ok(event) = signed.verify_by(&*self.me.signatures) else {
                 return self
                     .outbox
                     .penalize(from, "a proof of membership that does not verify");
             };
             let identity = match AuthorityOp::from_bytes(event.body().unwrap_or_default()) {
-                Ok(AuthorityOp::Admit(join)) if join.community == id => {
-                    join.check().ok().map(|log| log.identity().clone())
-                }
+                Ok(AuthorityOp::Admit(join)) if join.community == id => join
+                    .check_by(&*self.me.signatures)
+                    .ok()
+                    .map(|log| log.identity().clone()),
                 Ok(AuthorityOp::Add { account, chain, .. })
                     if in_group && event.header().scope == id.into() =>
                 {

@@ -20,11 +20,35 @@ pub(crate) struct Live {
     pub(crate) events: Vec<SignedEvent>,
 }
 
+/// How much of a community is kept for an account; 0 is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Keeping {
+    /// The most bytes, beyond which nothing new is taken.
+    pub(crate) bytes: u64,
+    /// Days after which the bodies of messages go.
+    pub(crate) days: u32,
+}
+
+impl Canonical for Keeping {
+    fn write(&self, w: &mut Writer) {
+        w.varint(self.bytes);
+        w.u32(self.days);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            bytes: r.varint("limit in bytes")?,
+            days: r.u32("limit in days")?,
+        })
+    }
+}
+
 /// Whether a home node is to keep a community for the sender's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HomeStore {
     pub(crate) community: CommunityId,
     pub(crate) keep: bool,
+    pub(crate) keeping: Keeping,
     /// The authority log from its genesis on, as far as it fits: enough to begin with.
     pub(crate) ranges: Vec<Vec<u8>>,
 }
@@ -35,6 +59,8 @@ pub(crate) struct KeptPart {
     pub(crate) community: CommunityId,
     pub(crate) events: u64,
     pub(crate) bytes: u64,
+    /// The receiver's limits.
+    pub(crate) keeping: Keeping,
 }
 
 /// What a home node says of itself to those for whom it keeps communities.
@@ -82,6 +108,7 @@ impl Canonical for HomeStore {
     fn write(&self, w: &mut Writer) {
         self.community.write(w);
         w.u8(u8::from(self.keep));
+        self.keeping.write(w);
         w.varint(self.ranges.len() as u64);
         for range in &self.ranges {
             w.bytes(range);
@@ -92,6 +119,7 @@ impl Canonical for HomeStore {
         Ok(Self {
             community: CommunityId::read(r)?,
             keep: read_flag(r, "keep")?,
+            keeping: Keeping::read(r)?,
             ranges: {
                 let count = r.len(RANGES_PER_FRAME_MAX, "ranges")?;
                 (0..count)
@@ -107,6 +135,7 @@ impl Canonical for KeptPart {
         self.community.write(w);
         w.varint(self.events);
         w.varint(self.bytes);
+        self.keeping.write(w);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -114,6 +143,7 @@ impl Canonical for KeptPart {
             community: CommunityId::read(r)?,
             events: r.varint("events kept")?,
             bytes: r.varint("bytes kept")?,
+            keeping: Keeping::read(r)?,
         })
     }
 }
@@ -208,12 +238,17 @@ mod tests {
         comes_back(&Frame::HomeStore(Box::new(HomeStore {
             community,
             keep: true,
+            keeping: Keeping {
+                bytes: 5 << 20,
+                days: 30,
+            },
             ranges: vec![vec![1, 2, 3], Vec::new()],
         })));
         let kept = vec![KeptPart {
             community,
             events: 7,
             bytes: 900,
+            keeping: Keeping::default(),
         }];
         comes_back(&Frame::HomeStatus(Box::new(HomeStatus {
             bytes: 900,

@@ -20,8 +20,6 @@ pub(crate) enum Restoring {
     Given(Box<GivenAccount>),
     /// No account that is known here has these words.
     Unknown,
-    /// The account was closed.
-    Closed,
 }
 
 /// A recovery signing key has signed for one connection: who hears it can show it to nobody else.
@@ -117,7 +115,6 @@ impl Canonical for Restoring {
                 w.list(&given.communities);
             }
             Self::Unknown => w.u8(3),
-            Self::Closed => w.u8(4),
         }
     }
 
@@ -131,7 +128,6 @@ impl Canonical for Restoring {
                 communities: r.list(COMMUNITIES_MAX, "communities")?,
             })),
             3 => Self::Unknown,
-            4 => Self::Closed,
             value => {
                 return Err(DecodeError::Unknown {
                     what: "frame of a recovery",

@@ -19,6 +19,16 @@ pub(crate) fn link(world: &mut World, host: usize) -> usize {
     settle(world, newcomer, host)
 }
 
+/// The same, before anything has come to it.
+pub(crate) fn link_at_once(world: &mut World, host: usize) -> usize {
+    let code = world.word(host, "device link", "link");
+    let rng = ChaCha8Rng::seed_from_u64(77 + world.peers.len() as u64);
+    let newcomer = Newcomer::link(&code, "phone", world.now, rng).expect("a link");
+    let at = started(world, newcomer, host);
+    world.connect(at, host);
+    at
+}
+
 /// A new device that comes back by the recovery words, given by one node.
 pub(crate) fn restore(world: &mut World, words: &str, from: usize, others: OtherDevices) -> usize {
     let rng = ChaCha8Rng::seed_from_u64(177 + world.peers.len() as u64);
@@ -27,8 +37,16 @@ pub(crate) fn restore(world: &mut World, words: &str, from: usize, others: Other
     settle(world, newcomer, from)
 }
 
-/// Lets a newcomer talk with one node until it has an account, and starts it as a node connected with that one.
-fn settle(world: &mut World, mut newcomer: Newcomer<ChaCha8Rng>, host: usize) -> usize {
+/// Lets a newcomer talk with one node until it has an account, starts it as a node connected with that one, and has it
+/// fetch what there is.
+fn settle(world: &mut World, newcomer: Newcomer<ChaCha8Rng>, host: usize) -> usize {
+    let at = started(world, newcomer, host);
+    world.connect(at, host);
+    world.pass(10_000);
+    at
+}
+
+fn started(world: &mut World, mut newcomer: Newcomer<ChaCha8Rng>, host: usize) -> usize {
     let key = NetworkKey(DeviceKey::from_seed(&newcomer.network_seed()).public());
     let host_key = world.peers[host].key;
     world.input(host, Input::PeerUp(key));
@@ -60,10 +78,7 @@ fn settle(world: &mut World, mut newcomer: Newcomer<ChaCha8Rng>, host: usize) ->
         }
     }
     world.input(host, Input::PeerDown(key));
-    let at = world.add(&settled.writes);
-    world.connect(at, host);
-    world.pass(10_000);
-    at
+    world.add(&settled.writes)
 }
 
 /// Ana's laptop (0), ben (1) and ana's phone (2), all connected, with a message of each person.
@@ -379,6 +394,30 @@ fn a_group_is_brought_by_whoever_is_left_of_the_devices_that_made_it() {
 }
 
 #[test]
+fn whoever_found_a_revoked_device_draws_its_owners_friends_into_nothing() {
+    let mut world = household();
+    world.ok(0, "send @ben \"hi\"");
+    world.ok(1, "send @ana \"ho\"");
+    world.pass(10_000);
+    world.disconnect(0, 2);
+    world.disconnect(1, 2);
+    let phone = device(&world, 2);
+    world.ok(0, &format!("device revoke {phone}"));
+    world.pass(10_000);
+    world.disconnect(0, 1);
+    // It has not heard of that, shows a log without its end, and signs the addition itself.
+    let channel = world.word(2, "group create heist ben", "channel");
+    world.ok(2, &format!("send {channel} \"come in\""));
+    world.connect(1, 2);
+    world.pass(10_000);
+    let shown = world.snapshot(1);
+    let group = shown.directs.iter().find(|one| one.name == "heist");
+    assert!(group.is_none(), "he is asked first");
+    assert_eq!(shown.dm_requests.len(), 1);
+    assert!(shown.dm_requests[0].group.is_some());
+}
+
+#[test]
 fn a_restored_backup_of_a_linked_device_goes_on_as_another_log() {
     let mut world = household();
     let backup = world.peers[2].records.clone();
@@ -469,4 +508,30 @@ fn a_closed_account_leaves_every_community_and_ends_all_its_devices() {
         2,
         "what was written stays"
     );
+}
+
+#[test]
+fn the_words_open_an_account_again_that_somebody_closed() {
+    let mut world = household_of(KEEPS_WORDS);
+    world.ok(1, "send @keeper \"are you well?\"");
+    world.pass(5_000);
+    let words = world.peers[0].records[&b"\x04"[..]].clone();
+    let words = String::from_utf8(words.to_vec()).expect("words");
+    // Whoever has the phone has the account, and can end it; the words are not on it.
+    world.ok(2, &format!("account close {KEEPS_WORDS}"));
+    world.pass(15_000);
+    for at in [0, 2] {
+        refused(&mut world, at, "create-community next", "was closed");
+    }
+    let tablet = restore(&mut world, &words, 1, OtherDevices::Revoke);
+    world.pass(60_000);
+    let account = world.peers[tablet].node.account();
+    assert_eq!(account, world.peers[0].node.account());
+    world.ok(tablet, "create-community next");
+    assert_eq!(world.texts(tablet, "@ben"), ["are you well?"]);
+    // It has left its communities, as whoever closed it had it do, and comes in again as anybody may.
+    let Reply::Members { members, .. } = world.ok(1, "members club") else {
+        panic!("a list of members");
+    };
+    assert_eq!(members.len(), 1, "ben alone");
 }

@@ -18,6 +18,7 @@ use crate::world::{Packet, Peer};
 /// Version of frames, and tags of those that are made here.
 const VERSION: u8 = 1;
 const RANGES: u8 = 4;
+const LIVE: u8 = 16;
 const EVENTS: u8 = 1;
 
 /// Keys and own events of a node, read from its records.
@@ -175,6 +176,22 @@ impl Forger {
             w.bytes(&range.to_bytes());
         }
         w.u8(0);
+        Packet::Frame(w.into_bytes().into())
+    }
+
+    /// The same event, signed over such bytes.
+    pub(crate) fn over(&self, event: &SignedEvent, byte: u8) -> SignedEvent {
+        let body = vec![byte; event.body.len()];
+        SignedEvent::sign(event.header.clone(), body, &self.key)
+    }
+
+    /// A frame that gives a home node one new event.
+    pub(crate) fn live(&self, event: &SignedEvent) -> Packet {
+        let mut w = Writer::new();
+        w.raw(&[VERSION, LIVE]);
+        self.community.write(&mut w);
+        w.option::<SignedEvent>(None);
+        w.list(std::slice::from_ref(event));
         Packet::Frame(w.into_bytes().into())
     }
 

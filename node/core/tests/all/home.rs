@@ -397,6 +397,9 @@ fn direct_messages_wait_at_either_sides_home_node() {
     world.connect(0, 2);
     world.pass(10_000);
     assert_eq!(conversation(&mut world, 0, &channel).len(), 3);
+    // They were never there at once: his answer shows that he has it.
+    let written = &world.history(0, &channel)[1];
+    assert_eq!(written.delivery.state, DeliveryState::Delivered);
     assert!(!holds(&disk(&world, 2), "while you were away"));
     no_faults(&world);
 }

@@ -1,5 +1,6 @@
 //! Prekeys are replaced, and what was wrapped for the one before is opened for a while.
 
+use crate::home::kept_club;
 use crate::world::{Packet, World};
 
 /// Milliseconds of a day.
@@ -70,4 +71,28 @@ fn what_was_wrapped_for_the_prekey_before_is_opened() {
     world.connect(0, 1);
     world.pass(5_000);
     assert_eq!(world.texts(0, "club/general"), ["with that key"]);
+}
+
+#[test]
+fn prekeys_that_are_known_make_a_home_node_ask_for_nothing() {
+    let (mut world, id) = kept_club(&["ana", "ben", "home"]);
+    // It is given no wraps, so that it lacks some.
+    world.tamper = Some(Box::new(|_, to, packet| match &packet {
+        Packet::Frame(bytes) if to == 2 && bytes[1] == KEYS_FRAME => Vec::new(),
+        _ => vec![packet],
+    }));
+    world.ok(0, "create-channel club text --private quiet");
+    world.ok(0, "overwrite club/quiet member ben --allow view,send");
+    world.pass(20_000);
+    let asked = |world: &World| world.wire.iter().filter(|bytes| bytes[1] == 31).count();
+    let before = asked(&world);
+    assert!(before > 0, "it lacks some and asks when copies are equal");
+    let mut frame = vec![1, 8];
+    frame.extend(id.as_bytes());
+    frame.push(0);
+    for _ in 0..20 {
+        world.arrive(1, 2, Packet::Frame(frame.clone().into()));
+    }
+    world.settle();
+    assert_eq!(asked(&world), before);
 }

@@ -62,6 +62,26 @@ fn who_could_not_leave_for_want_of_room_is_a_member_still() {
 }
 
 #[test]
+fn a_conversation_that_could_not_be_stored_is_not_there_after_a_restart_either() {
+    for stored in 0..5 {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.peers[0].unwritten = Some(Vec::new());
+        world.ok(0, "dm ben");
+        world.written_in_part(0, stored);
+        world.pass(5_000);
+        let shown = |world: &mut World| world.snapshot(0).directs.len();
+        let before = shown(&mut world);
+        world.restart(0, 1);
+        world.pass(5_000);
+        assert_eq!(shown(&mut world), before, "{stored} tasks were stored");
+        world.connect(0, 1);
+        world.ok(0, "dm ben");
+        world.pass(2_000);
+        assert_eq!(shown(&mut world), 2, "beside the own notes");
+    }
+}
+
+#[test]
 fn a_store_that_refuses_for_long_costs_bounded_memory_and_says_so() {
     let (mut world, id) = World::club(&["ana", "ben"]);
     world.ok(1, "send club/general \"first\"");

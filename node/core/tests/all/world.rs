@@ -25,6 +25,8 @@ pub(crate) struct Peer {
     pub(crate) events: Vec<Event>,
     pub(crate) faults: Vec<String>,
     pub(crate) verdicts: Vec<Verdict>,
+    /// Peers that it wants to be connected to, and where.
+    pub(crate) wants: BTreeMap<NetworkKey, Vec<String>>,
     /// Storage tasks so far.
     pub(crate) tasks: usize,
     /// While set, nothing can be written.
@@ -206,7 +208,8 @@ impl World {
             Output::Unsubscribe(topic) => drop(peer.topics.remove(&topic)),
             Output::Verdict(_, verdict) => peer.verdicts.push(verdict),
             Output::Penalize(_, fault) => peer.faults.push(fault.reason),
-            Output::Keep(..) | Output::Release(_) => {}
+            Output::Keep(key, addresses) => drop(peer.wants.insert(key, addresses)),
+            Output::Release(key) => drop(peer.wants.remove(&key)),
         }
     }
 
@@ -224,6 +227,21 @@ impl World {
         for (task, writes) in self.peers[at].unwritten.take().unwrap_or_default() {
             apply(&mut self.peers[at].records, &writes);
             self.input(at, Input::Storage(task, Ok(())));
+        }
+        self.settle();
+    }
+
+    /// A disk that was slow has written so many tasks, and had no room for the others.
+    pub(crate) fn written_in_part(&mut self, at: usize, stored: usize) {
+        let waiting = self.peers[at].unwritten.take().unwrap_or_default();
+        for (place, (task, writes)) in waiting.into_iter().enumerate() {
+            let result = if place < stored {
+                apply(&mut self.peers[at].records, &writes);
+                Ok(())
+            } else {
+                Err(StorageError::Full("no space left".to_owned()))
+            };
+            self.input(at, Input::Storage(task, result));
         }
         self.settle();
     }
@@ -320,6 +338,17 @@ impl World {
             .parse()
             .unwrap_or_else(|error| panic!("{line}: {error}"));
         self.submit(at, command)
+    }
+
+    /// Types a line at a node and does not wait.
+    pub(crate) fn give(&mut self, at: usize, line: &str) {
+        let command = line.parse().expect("a line");
+        self.peers[at].next_command += 1;
+        let origin = Origin {
+            client: CLIENT,
+            command: CommandId(self.peers[at].next_command),
+        };
+        self.input(at, Input::Command(origin, command));
     }
 
     pub(crate) fn submit(&mut self, at: usize, command: Command) -> Result<Reply, CommandError> {
@@ -423,6 +452,7 @@ fn start(records: BTreeMap<Bytes, Bytes>, nonce: [u8; 32], now: Now, seed: u64) 
         events: Vec::new(),
         faults: Vec::new(),
         verdicts: Vec::new(),
+        wants: BTreeMap::new(),
         tasks: 0,
         disk: None,
         unwritten: None,

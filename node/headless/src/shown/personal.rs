@@ -113,6 +113,7 @@ fn devices_table(devices: &[DeviceView]) -> String {
             DeviceState::Active => "active",
             DeviceState::Suspended => "suspended",
             DeviceState::Revoked => "revoked",
+            DeviceState::Closed => "closed",
         };
         table.row([
             here.to_owned(),
@@ -157,7 +158,15 @@ fn requests_table(requests: &[DmRequestView]) -> String {
 }
 
 fn homes_table(homes: &[HomeView]) -> String {
-    let mut table = Table::new(["", "name", "bytes", "of", "keeps", "device"]);
+    let mut table = Table::new([
+        "",
+        "name",
+        "bytes",
+        "of",
+        "keeps",
+        "not there yet",
+        "device",
+    ]);
     for home in homes {
         let number = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
         table.row([
@@ -166,6 +175,7 @@ fn homes_table(homes: &[HomeView]) -> String {
             number(home.bytes),
             number(home.quota),
             home.keeps.len().to_string(),
+            number(home.behind),
             home.device.to_string(),
         ]);
     }
@@ -177,17 +187,29 @@ fn home_lines(home: &HomeStatusView) -> String {
         Some(owner) => owner.to_string(),
         None => "nobody yet: `home code` shows a code to pair with".to_owned(),
     };
-    let mut table = Table::new(["community", "events", "bytes", "behind"]);
+    let mut table = Table::new([
+        "community",
+        "events",
+        "bytes",
+        "limit",
+        "days",
+        "behind",
+        "only here",
+    ]);
+    let number = |value: Option<u64>| value.map_or("-".to_owned(), |value| value.to_string());
     for kept in &home.keeps {
         table.row([
             CommunityId::to_string(&kept.community),
             kept.events.to_string(),
             kept.bytes.to_string(),
-            kept.lag.map_or("-".to_owned(), |lag| lag.to_string()),
+            number(kept.limit),
+            number(kept.days.map(u64::from)),
+            number(kept.lag),
+            kept.alone.to_string(),
         ]);
     }
     format!(
-        "owner {owner}\nkeeps {} of {} bytes, {} peers\n{table}",
-        home.bytes, home.quota, home.peers
+        "owner {owner}\nkeeps {} of {} bytes, {} peers, {} letters\n{table}",
+        home.bytes, home.quota, home.peers, home.letters
     )
 }

@@ -55,7 +55,7 @@ fn by_device(view: &mut View<'_>, ui: &mut Ui) {
     let long = over_limit(&view.state.personal.code, LINK_BYTES_MAX);
     let words = Field {
         name: say::back_code(),
-        hint: "7-amber-river",
+        hint: "7-anchor-river",
         error: long.as_deref(),
         secret: false,
     };

@@ -4,6 +4,7 @@ mod reach;
 
 use std::fmt::Write as _;
 
+use alloquy_api::personal::CatchingUpView;
 use alloquy_api::reach::ReachView;
 use alloquy_api::snapshot::{ConnectionView, PathKind};
 use alloquy_ids::UnixMs;
@@ -344,6 +345,14 @@ fn transport(address: &str) -> String {
 /// How this node reaches others, in a few words, and the colour of it.
 pub(crate) fn connection_words(model: &Model, palette: &Palette) -> (String, Color32) {
     let waiting = model.snapshot.waiting;
+    if let Some(CatchingUpView { here, of }) = model.snapshot.catching_up
+        && reached(model) != (0, 0)
+    {
+        return (
+            say::chip_catching_up(u64::from(here), u64::from(of)),
+            palette.accent_text,
+        );
+    }
     match reached(model) {
         (0, 0) if waiting > 0 => (say::chip_waiting(waiting.into()), palette.warn),
         (0, 0) => (say::chip_nobody().to_owned(), palette.text_faint),

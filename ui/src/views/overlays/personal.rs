@@ -1,5 +1,6 @@
 //! Sheets about what concerns the person alone: conversations, contacts, devices, recovery words, home nodes.
 
+mod account;
 mod closing;
 mod contacts;
 mod conversation;
@@ -41,6 +42,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, overlay: &Overlay) -> bool 
         Overlay::ConfirmRevocation(device) => devices::revoke(view, ui, device),
         Overlay::CheckRecovery => recovery::check(view, ui),
         Overlay::ReplaceRecovery => recovery::replace(view, ui),
+        Overlay::CloseAccount => account::close(view, ui),
         Overlay::PairHome => homes::pair(view, ui),
         Overlay::ConfirmHomeRemoval(device) => homes::remove(view, ui, device),
         Overlay::Hearing(id, channel) => hearing::show(view, ui, id, channel),

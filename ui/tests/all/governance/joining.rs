@@ -1,15 +1,16 @@
 //! Who came in by whom, who asks to, and the rules about it.
 
-use alloquy_api::command::{AccountRef, JoinRule, LinkRule, WordRule};
+use alloquy_api::command::{AccountRef, CommunityRef, JoinRule, LinkRule, WordRule};
+use alloquy_api::nearby::Announce;
 use alloquy_api::reply::TreeView;
 use alloquy_api::{Command, Reply};
 use alloquy_ids::{EventId, InviteId, UnixMs};
 use alloquy_ui::Action;
 use alloquy_ui::state::{Branch, CommunityPage, Overlay};
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use std::sync::Arc;
 
-use super::{is_disabled, last, outcome, press, ranked, refused, retype};
+use super::{asked, is_disabled, last, outcome, press, ranked, refused, retype};
 use crate::fixture::{COMMUNITY, ME, NOON, account, change_community};
 use crate::sheets::{opened, type_in};
 use crate::sheets_fixture::{BEN, rich};
@@ -251,4 +252,47 @@ fn a_proposal_is_voted_for_once() {
     let harness = opened(model, page);
     assert!(harness.query_by_label("Look at it and vote…").is_none());
     harness.get_by_label("You have voted for it.");
+}
+
+#[test]
+fn a_community_is_shown_on_the_local_network_by_a_switch_where_one_may() {
+    let overview = Overlay::Community(COMMUNITY, CommunityPage::Overview);
+    let switch = "Show it to others on this network";
+    let with = |joins: JoinRule, rights: &[&str]| {
+        let mut model = ranked(10, rights);
+        change_community(&mut model, |community| {
+            Arc::make_mut(&mut community.policy).joins = joins;
+        });
+        asked(model, overview.clone())
+    };
+    let announce = |announce| Command::NearbyAnnounce {
+        community: CommunityRef(COMMUNITY.to_string()),
+        announce,
+    };
+    let mut harness = with(JoinRule::Approval, &["invite"]);
+    press(&mut harness, switch);
+    assert_eq!(last(&harness), announce(Announce::On));
+    change_community(&mut harness.state_mut().model, |community| {
+        community.nearby = true;
+        Arc::make_mut(&mut community.policy).joins = JoinRule::Invite;
+    });
+    harness.run();
+    // The rules have changed since: it can be turned off.
+    press(&mut harness, switch);
+    assert_eq!(last(&harness), announce(Announce::Off));
+    for (joins, rights, why) in [
+        (
+            JoinRule::Invite,
+            &["invite"][..],
+            "It lets in by invite only",
+        ),
+        (JoinRule::Open, &[][..], "you need the right to invite"),
+    ] {
+        let mut harness = with(joins, rights);
+        let before = harness.state().commands().len();
+        let described = harness.get_by_label(switch).accesskit_node().description();
+        assert!(described.is_some_and(|about| about.contains(why)), "{why}");
+        press(&mut harness, switch);
+        assert_eq!(harness.state().commands().len(), before, "{joins:?}");
+    }
 }

@@ -1,11 +1,11 @@
 //! Lines about what concerns one account alone: devices, contacts, direct messages, home nodes.
 
 use crate::PersonalCommand;
-use crate::limits::RECOVERY_PHRASE_BYTES_MAX;
+use crate::limits::{HOME_DAYS_MAX, HOME_MIB_MAX, RECOVERY_PHRASE_BYTES_MAX};
 use crate::line::kind::Kind;
 use crate::line::spec::{Argument, LineSpec};
 
-use super::{ACCOUNT, COMMUNITY, many, one, switch};
+use super::{ACCOUNT, COMMUNITY, flag, many, one, switch};
 
 /// Describes an order whose fields are its arguments and flags, in order.
 macro_rules! order {
@@ -47,8 +47,8 @@ pub(super) const LINES: &[LineSpec] = &[
     order!("recovery check", RecoveryCheck(words: one("WORDS", Kind::Text(RECOVERY_PHRASE_BYTES_MAX));), Ok,
         "Tells whether these are the account's recovery words. Nothing of them is kept."),
     order!("account close", AccountClose(name: one("NAME", Kind::Name);), Ok,
-        "Ends this account for good: leaves every community, and ends all its devices. The display name stands for \
-         \"yes\"."),
+        "Ends this account: leaves every community, and ends all its devices. Only the recovery words open it again. The \
+         display name stands for \"yes\"."),
     order!("contact link", ContactLink(;), ContactLink,
         "Makes a link by which others write to this account."),
     order!("contact add", ContactAdd(link: one("LINK", Kind::Link);), Direct,
@@ -82,6 +82,11 @@ pub(super) const LINES: &[LineSpec] = &[
         "Ends a home node: it is given nothing more. What it keeps can be read by nobody but members."),
     order!("home store", HomeStore(community: COMMUNITY, store: ON_OFF;), Ok,
         "Whether the home nodes keep a community. Direct messages and groups are always kept."),
+    order!("home limit", HomeLimit(community: COMMUNITY;
+            mib: flag("--size", "MIB", Kind::Number(1, HOME_MIB_MAX)),
+            days: flag("--days", "N", Kind::Number(1, HOME_DAYS_MAX))), Ok,
+        "How much of a community or conversation the home nodes keep for this account: at most a size, beyond which \
+         nothing new is taken, and messages for a number of days. A limit that is not named ends."),
     order!("home code", HomeCode(;), Code, "On a home node: shows a new code to pair with."),
     order!("home status", HomeStatus(;), HomeStatus, "On a home node: what it keeps, and for whom."),
 ];

@@ -197,6 +197,6 @@ fn every_command_but_those_of_faces_has_a_line_and_every_line_takes_its_fields()
             assert_eq!(own.usage(), spec.usage());
         }
     }
-    seen.extend(["watch", "unwatch", "keep"].map(str::to_owned));
+    seen.extend(["watch", "unwatch", "keep", "page"].map(str::to_owned));
     assert_eq!(seen, variants());
 }

@@ -68,7 +68,9 @@ impl<R: CryptoRng> Node<R> {
         let log = &self.me.identity;
         let identity = log.identity();
         let view = |device: &DeviceId| {
-            let state = if identity.revoked.contains(device) {
+            let state = if identity.closed {
+                DeviceState::Closed
+            } else if identity.revoked.contains(device) {
                 DeviceState::Revoked
             } else if identity.suspended.contains(device) {
                 DeviceState::Suspended

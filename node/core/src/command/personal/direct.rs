@@ -4,6 +4,7 @@ use alloquy_api::command::AccountRef;
 use alloquy_api::{CommandError, ErrorCode, PersonalCommand, Reply};
 use alloquy_ids::{AccountId, CommunityId, UnixMs};
 use alloquy_schema::authority::direct;
+use alloquy_schema::identity;
 use rand_core::CryptoRng;
 
 use crate::command::{Outcome, error};
@@ -139,6 +140,7 @@ impl<R: CryptoRng> Node<R> {
             contact.standing = Standing::Accepted;
             contact.name.clone_from(&request.name);
             contact.chain.clone_from(&request.chain);
+            contact.homes.clone_from(&request.homes);
             if request.group.is_none() {
                 contact.prekeys.clone_from(&prekeys);
             }
@@ -149,6 +151,9 @@ impl<R: CryptoRng> Node<R> {
         let reply = match request.group {
             None => {
                 let id = self.hold_direct(account, &chain, prekeys, UnixMs(0))?;
+                if let Ok(identity) = identity::evaluate(&request.chain) {
+                    self.learn_homes(&identity, &request.homes);
+                }
                 self.greet(request.from, id);
                 self.answers_later(id);
                 opened(id)

@@ -11,8 +11,8 @@ use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use crate::command::{Outcome, error};
-use crate::home::STORED_PREFIX;
-use crate::io::Origin;
+use crate::home::{LIMIT_PREFIX, STORED_PREFIX};
+use crate::io::{Origin, Write};
 use crate::node::Node;
 use crate::outbox::{After, put_bytes};
 use crate::record::Key;
@@ -28,6 +28,14 @@ impl<R: CryptoRng> Node<R> {
             P::HomeStore { community, store } => {
                 let id = self.community_named(&community.0)?;
                 self.store_at_home(origin, id, store)
+            }
+            P::HomeLimit {
+                community,
+                mib,
+                days,
+            } => {
+                let id = self.community_named(&community.0)?;
+                self.limit_at_home(origin, id, (mib, days))
             }
             P::HomeStatus => {
                 let home = self.home_status_view().ok_or_else(no_home)?;
@@ -84,7 +92,34 @@ impl<R: CryptoRng> Node<R> {
             OnOff::On => "on",
             OnOff::Off => "off",
         };
-        let name = format!("{STORED_PREFIX}{id}");
+        let writes = self.home_setting(format!("{STORED_PREFIX}{id}"), text);
+        self.tell_homes_to_keep(id, store == OnOff::On);
+        self.outbox
+            .store(writes, After::Answer(origin, Reply::Ok { ok: true }));
+        Ok(())
+    }
+
+    fn limit_at_home(
+        &mut self,
+        origin: Origin,
+        id: CommunityId,
+        (mib, days): (Option<u32>, Option<u32>),
+    ) -> Outcome {
+        if !self.wants_kept(id) {
+            let text = "home nodes do not keep this community: `home store` has them keep it";
+            return Err(error(ErrorCode::NotPermitted, text));
+        }
+        let bytes = u64::from(mib.unwrap_or_default()) * 1024 * 1024;
+        let text = format!("{bytes} {}", days.unwrap_or_default());
+        let writes = self.home_setting(format!("{LIMIT_PREFIX}{id}"), &text);
+        self.tell_homes_to_keep(id, true);
+        self.outbox
+            .store(writes, After::Answer(origin, Reply::Ok { ok: true }));
+        Ok(())
+    }
+
+    /// A setting about home nodes, which follows the account.
+    fn home_setting(&mut self, name: String, text: &str) -> Vec<Write> {
         let mut writes = vec![put_bytes(
             &Key::Kept(name.clone()),
             text.as_bytes().to_vec(),
@@ -95,10 +130,7 @@ impl<R: CryptoRng> Node<R> {
         ));
         Arc::make_mut(&mut self.kept).insert(name, text.into());
         self.views.node_changed();
-        self.tell_homes_to_keep(id, store == OnOff::On);
-        self.outbox
-            .store(writes, After::Answer(origin, Reply::Ok { ok: true }));
-        Ok(())
+        writes
     }
 }
 

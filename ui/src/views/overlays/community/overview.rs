@@ -1,7 +1,8 @@
 //! What a community is: name, topic, and its keys.
 
 use alloquy_api::Command;
-use alloquy_api::command::CommunityRef;
+use alloquy_api::command::{CommunityRef, JoinRule};
+use alloquy_api::nearby::Announce;
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_ids::CommunityId;
 use egui::Ui;
@@ -11,7 +12,7 @@ use crate::state::{Order, Standing};
 use crate::text;
 use crate::theme::{self, font};
 use crate::views::View;
-use crate::widgets::{Field, Tone, button, field, label, section};
+use crate::widgets::{Field, Tone, button, field, label, section, switch, switch_fixed};
 use crate::words::say;
 
 pub(super) fn show(
@@ -32,6 +33,7 @@ pub(super) fn show(
     }
     let words = say::community_members(community.members.len() as u64);
     label(ui, &words, font::secondary(), palette.text_dim);
+    nearby(view, ui, id, community);
     if !own.has("manage-community") {
         return;
     }
@@ -43,6 +45,38 @@ pub(super) fn show(
                 target: CommunityRef(id.to_string()).0,
             },
             done: say::keys_changed().to_owned(),
+            closes: Vec::new(),
+        })));
+    }
+}
+
+/// Whether this computer tells its local network of the community.
+fn nearby(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, community: &CommunitySnapshot) {
+    let own = Standing::of(community, view.model.me());
+    let may = match community.policy.joins {
+        JoinRule::Invite => Err(say::announce_invite_only()),
+        JoinRule::Open if own.has("invite") => Ok(()),
+        JoinRule::Approval if own.has("invite") || own.has("manage-community") => Ok(()),
+        JoinRule::Open | JoinRule::Approval => Err(say::announce_no_right()),
+    };
+    let on = community.nearby;
+    section(ui, say::announce_title());
+    let pressed = match may {
+        // What was turned on before can be turned off whatever the rules have become.
+        Err(why) if !on => switch_fixed(ui, on, say::announce(), why),
+        _ => switch(ui, on, say::announce(), say::announce_about()),
+    };
+    if pressed.clicked() {
+        let (announce, done) = match on {
+            true => (Announce::Off, say::announced_no_more()),
+            false => (Announce::On, say::announced_now()),
+        };
+        view.act(Action::Govern(Box::new(Order {
+            command: Command::NearbyAnnounce {
+                community: CommunityRef(id.to_string()),
+                announce,
+            },
+            done: done.to_owned(),
             closes: Vec::new(),
         })));
     }

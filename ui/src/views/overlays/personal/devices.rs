@@ -35,7 +35,7 @@ pub(in crate::views::overlays) fn icon_of(device: &DeviceView) -> Icon {
     match device.state {
         DeviceState::Active => Icon::Laptop,
         DeviceState::Suspended => Icon::TriangleAlert,
-        DeviceState::Revoked => Icon::Ban,
+        DeviceState::Revoked | DeviceState::Closed => Icon::Ban,
     }
 }
 

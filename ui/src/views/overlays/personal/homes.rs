@@ -42,7 +42,7 @@ pub(super) fn pair(view: &mut View<'_>, ui: &mut Ui) -> bool {
         let long = over_limit(&view.state.personal.code, LINK_BYTES_MAX);
         let words = Field {
             name: say::home_code(),
-            hint: "7-amber-river",
+            hint: "7-anchor-river",
             error: long.as_deref(),
             secret: false,
         };

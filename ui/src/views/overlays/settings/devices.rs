@@ -13,6 +13,7 @@ use crate::views::View;
 use crate::views::overlays::community::line::{Face, line};
 use crate::views::overlays::personal::{called, fault, icon_of, order};
 use crate::views::overlays::spans;
+use crate::views::words_of_stop;
 use crate::widgets::{
     Field, Tone, Weight, button, entered, field, label, notice, over_limit, section,
 };
@@ -27,7 +28,10 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     if devices.iter().any(|of| of.state == DeviceState::Suspended) {
         notice(ui, Weight::Warn, say::devices_suspended());
     }
-    if button(ui, Tone::Primary, say::link_device(), Ok(())).clicked() {
+    let stopped = view.model.stopped().map(words_of_stop);
+    if let Some(why) = stopped {
+        notice(ui, Weight::Bad, why);
+    } else if button(ui, Tone::Primary, say::link_device(), Ok(())).clicked() {
         view.act(Action::Open(Overlay::LinkDevice));
     }
     section(ui, say::devices());
@@ -50,7 +54,7 @@ fn about(view: &View<'_>, device: &DeviceView) -> String {
         parts.push(say::device_this().to_owned());
     }
     match device.state {
-        DeviceState::Revoked => parts.push(say::device_ended().to_owned()),
+        DeviceState::Revoked | DeviceState::Closed => parts.push(say::device_ended().to_owned()),
         DeviceState::Suspended => parts.push(say::device_suspended().to_owned()),
         DeviceState::Active if device.this => {}
         DeviceState::Active if device.connected => parts.push(say::device_connected().to_owned()),
@@ -72,7 +76,9 @@ fn one(view: &mut View<'_>, ui: &mut Ui, device: &DeviceView) {
     if let Some((_, typed)) = naming.filter(|(of, _)| *of == device.device) {
         return name_field(view, ui, device, typed);
     }
-    if device.state == DeviceState::Revoked {
+    if matches!(device.state, DeviceState::Revoked | DeviceState::Closed)
+        || view.model.stopped().is_some()
+    {
         return;
     }
     ui.horizontal_wrapped(|ui| {

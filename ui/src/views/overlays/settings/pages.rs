@@ -44,8 +44,22 @@ pub(super) fn profile(view: &mut View<'_>, ui: &mut Ui) {
         if button(ui, Tone::Plain, say::recovery_show(), Ok(())).clicked() {
             view.act(Action::Open(Overlay::Recovery));
         }
-        return;
+    } else {
+        recovery_later(view, ui);
     }
+    if view.model.stopped().is_none() {
+        section(ui, say::account_close_title());
+        let palette = theme::palette(ui);
+        let about = say::account_close_short();
+        label(ui, about, font::secondary(), palette.text_dim);
+        if button(ui, Tone::Plain, say::account_close_more(), Ok(())).clicked() {
+            view.act(Action::Open(Overlay::CloseAccount));
+        }
+    }
+}
+
+/// What can be done with recovery words that were written down.
+fn recovery_later(view: &mut View<'_>, ui: &mut Ui) {
     let palette = theme::palette(ui);
     section(ui, say::recovery());
     label(

@@ -1,0 +1,171 @@
+//! Parts of a history by message or instant, for faces whose readers page through it.
+
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
+
+use alloquy_api::limits::HISTORY_PAGE;
+use alloquy_api::pages::{At, Part};
+use alloquy_api::{CommandError, ErrorCode, Reply};
+use alloquy_ids::ChannelId;
+use alloquy_schema::event::OrderKey;
+use alloquy_schema::timeline::{Message, Timeline};
+use rand_core::CryptoRng;
+
+use super::error;
+use crate::community::Community;
+use crate::node::Node;
+use crate::views::Holders;
+
+type Range = (Bound<OrderKey>, Bound<OrderKey>);
+
+/// Which end of a range is read from when not all of it is.
+#[derive(Clone, Copy, Debug)]
+enum From {
+    Start,
+    End,
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// See [`alloquy_api::Command::Page`].
+    pub(super) fn page(
+        &self,
+        channel: ChannelId,
+        part: Part,
+        limit: u32,
+    ) -> Result<Reply, CommandError> {
+        let unknown = || error(ErrorCode::UnknownName, format!("no channel {channel}"));
+        let id = self.community_of(channel).ok_or_else(unknown)?;
+        let community = self.active(id)?;
+        if !community.is_entitled(self.me.account(), Some(channel)) {
+            return Err(unknown());
+        }
+        let limit = limit.min(HISTORY_PAGE) as usize;
+        let messages = match community.timelines.get(&channel) {
+            Some(timeline) => part_of(community, channel, timeline, (part, limit))?,
+            None => Vec::new(),
+        };
+        let holders = Holders::of(community, channel);
+        let views = messages
+            .into_iter()
+            .map(|message| self.view_with(community, channel, message, &holders));
+        let whole = self.completeness(community, channel);
+        Ok(Reply::History {
+            messages: views.collect(),
+            complete: whole.complete,
+            complete_since: whole.since,
+            confirmed: whole.confirmed,
+        })
+    }
+}
+
+/// The messages of a part, oldest first.
+fn part_of(
+    community: &Community,
+    channel: ChannelId,
+    timeline: &Timeline,
+    (part, limit): (Part, usize),
+) -> Result<Vec<Message>, CommandError> {
+    let after = |at| after(timeline, at);
+    let before = |at| before(timeline, at);
+    Ok(match part {
+        Part::Latest(None) => read(timeline, (Unbounded, Unbounded), From::End, limit),
+        Part::Latest(Some(at)) => read(timeline, (after(at)?, Unbounded), From::End, limit),
+        Part::Before(at) => read(timeline, (Unbounded, before(at)?), From::End, limit),
+        Part::After(at) => read(timeline, (after(at)?, Unbounded), From::Start, limit),
+        Part::Around(at) => {
+            let from = match at {
+                At::Message(_) => match after(at)? {
+                    Excluded(key) => Included(key),
+                    other => other,
+                },
+                At::Time(_) => after(at)?,
+            };
+            let half = limit / 2;
+            // What stands before the first of the second half, whatever its author's clock said.
+            let until = match from {
+                Included(key) => Excluded(key),
+                _ => Unbounded,
+            };
+            let mut messages = read(timeline, (Unbounded, until), From::End, half);
+            if !matches!(from, Excluded(_)) {
+                let rest = limit - messages.len();
+                messages.extend(read(timeline, (from, Unbounded), From::Start, rest));
+            }
+            messages
+        }
+        Part::Between(one, other) => match (place(timeline, one)?, place(timeline, other)?) {
+            (Some(first), Some(second)) if second < first => {
+                read(timeline, (after(other)?, before(one)?), From::End, limit)
+            }
+            (None, Some(_)) => read(timeline, (after(other)?, before(one)?), From::End, limit),
+            _ => read(timeline, (after(one)?, before(other)?), From::Start, limit),
+        },
+        Part::Read => {
+            let read = community.last_read(channel);
+            read.and_then(|id| timeline.message(id))
+                .into_iter()
+                .collect()
+        }
+    })
+}
+
+/// Deleted messages are left out and do not count.
+fn read(timeline: &Timeline, range: Range, from: From, limit: usize) -> Vec<Message> {
+    let shown = timeline
+        .messages_in(range)
+        .filter(|message| !message.deleted);
+    match from {
+        From::Start => shown.take(limit).collect(),
+        From::End => {
+            let mut messages: Vec<_> = shown.rev().take(limit).collect();
+            messages.reverse();
+            messages
+        }
+    }
+}
+
+/// Where a part begins that lies after `at`.
+fn after(timeline: &Timeline, at: At) -> Result<Bound<OrderKey>, CommandError> {
+    Ok(match at {
+        At::Message(_) => place(timeline, at)?.map_or(Unbounded, Excluded),
+        // Nothing is later: the part is what comes after the end.
+        At::Time(time) => match timeline.first_after(time) {
+            Some(key) => Included(key),
+            None => last(timeline).map_or(Unbounded, Excluded),
+        },
+    })
+}
+
+/// Where a part ends that lies before `at`.
+fn before(timeline: &Timeline, at: At) -> Result<Bound<OrderKey>, CommandError> {
+    Ok(match at {
+        At::Message(_) => place(timeline, at)?.map_or(Unbounded, Excluded),
+        At::Time(time) => match timeline.last_before(time) {
+            Some(key) => Included(key),
+            None => first(timeline).map_or(Unbounded, Excluded),
+        },
+    })
+}
+
+/// A key to compare with; `None`: behind everything.
+fn place(timeline: &Timeline, at: At) -> Result<Option<OrderKey>, CommandError> {
+    match at {
+        At::Message(id) => {
+            let found = timeline.message(id).map(|message| message.order);
+            found.map(Some).ok_or_else(|| {
+                let text = format!("the channel has no message {id}");
+                error(ErrorCode::UnknownName, text)
+            })
+        }
+        At::Time(time) => Ok(timeline.first_after(time)),
+    }
+}
+
+fn first(timeline: &Timeline) -> Option<OrderKey> {
+    let mut all = timeline.messages_in((Unbounded, Unbounded));
+    all.next().map(|message| message.order)
+}
+
+fn last(timeline: &Timeline) -> Option<OrderKey> {
+    let mut all = timeline.messages_in((Unbounded, Unbounded));
+    all.next_back().map(|message| message.order)
+}

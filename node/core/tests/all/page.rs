@@ -1,0 +1,186 @@
+//! Parts of a history: every message once, whatever it is read from, also after a partition.
+
+use alloquy_api::pages::{At, Part};
+use alloquy_api::reply::MessageView;
+use alloquy_api::{Command, ErrorCode, Reply};
+use alloquy_ids::{ChannelId, EventId};
+
+use crate::world::World;
+
+fn general(world: &mut World, at: usize) -> ChannelId {
+    let (_, community) = world.community(at);
+    let mut channels = community.channels.iter();
+    let found = channels.find(|view| view.name == "general");
+    found.expect("the channel is there").channel
+}
+
+fn page(
+    world: &mut World,
+    (at, channel): (usize, ChannelId),
+    part: Part,
+    limit: u32,
+) -> Vec<MessageView> {
+    let command = Command::Page {
+        channel,
+        part,
+        limit,
+    };
+    match world.submit(at, command) {
+        Ok(Reply::History { messages, .. }) => messages,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ids(messages: &[MessageView]) -> Vec<EventId> {
+    messages.iter().map(|message| message.id).collect()
+}
+
+/// Both write on their own side of a partition, which then ends.
+fn merged() -> (World, ChannelId) {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.ok(0, "send club/general \"before\"");
+    world.pass(5_000);
+    world.disconnect(0, 1);
+    for round in 0..40 {
+        for at in [0, 1] {
+            world.ok(at, &format!("send club/general \"{at} {round}\""));
+        }
+        world.pass(1_000);
+    }
+    world.connect(0, 1);
+    world.pass(20_000);
+    let channel = general(&mut world, 0);
+    (world, channel)
+}
+
+#[test]
+fn pages_give_each_message_once_in_both_directions_after_a_partition() {
+    let (mut world, channel) = merged();
+    for at in [0, 1] {
+        let all = ids(&world.history(at, "club/general"));
+        assert_eq!(all.len(), 81);
+        let mut back = page(&mut world, (at, channel), Part::Latest(None), 7);
+        let mut seen = ids(&back);
+        while let Some(first) = back.first() {
+            let part = Part::Before(At::Message(first.id));
+            back = page(&mut world, (at, channel), part, 7);
+            seen.splice(0..0, ids(&back));
+        }
+        assert_eq!(seen, all, "backwards by message");
+        let mut seen = vec![all[0]];
+        loop {
+            let part = Part::After(At::Message(seen[seen.len() - 1]));
+            let more = ids(&page(&mut world, (at, channel), part, 9));
+            if more.is_empty() {
+                break;
+            }
+            seen.extend(more);
+        }
+        assert_eq!(seen, all, "forwards by message");
+        let between = Part::Between(At::Message(all[10]), At::Message(all[30]));
+        assert_eq!(
+            ids(&page(&mut world, (at, channel), between, 500)),
+            all[11..30]
+        );
+        assert_eq!(
+            ids(&page(&mut world, (at, channel), between, 4)),
+            all[11..15]
+        );
+        let back = Part::Between(At::Message(all[30]), At::Message(all[10]));
+        assert_eq!(ids(&page(&mut world, (at, channel), back, 4)), all[26..30]);
+        let around = Part::Around(At::Message(all[20]));
+        assert_eq!(
+            ids(&page(&mut world, (at, channel), around, 5)),
+            all[18..23]
+        );
+        let since = Part::Latest(Some(At::Message(all[70])));
+        assert_eq!(ids(&page(&mut world, (at, channel), since, 500)), all[71..]);
+        assert_eq!(ids(&page(&mut world, (at, channel), since, 3)), all[78..]);
+    }
+}
+
+#[test]
+fn by_the_clock_nothing_is_left_out() {
+    let (mut world, channel) = merged();
+    let all = world.history(0, "club/general");
+    let mut time = all[0].time;
+    let mut seen = vec![all[0].id];
+    // Clients go on from the time of the last message that they were given.
+    loop {
+        let more = page(&mut world, (0, channel), Part::After(At::Time(time)), 500);
+        let Some(last) = more.iter().map(|message| message.time).max() else {
+            break;
+        };
+        seen.extend(ids(&more));
+        time = last;
+    }
+    for message in &all {
+        assert!(seen.contains(&message.id), "{message:?}");
+    }
+    assert!(
+        page(
+            &mut world,
+            (0, channel),
+            Part::Before(At::Time(all[0].time)),
+            5
+        )
+        .is_empty()
+    );
+    let newest = all
+        .iter()
+        .map(|message| message.time)
+        .max()
+        .expect("there are some");
+    assert!(page(&mut world, (0, channel), Part::After(At::Time(newest)), 5).is_empty());
+}
+
+#[test]
+fn deleted_messages_are_left_out_and_the_marker_is_a_part_of_its_own() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    let channel = general(&mut world, 0);
+    assert!(page(&mut world, (0, channel), Part::Latest(None), 5).is_empty());
+    assert!(page(&mut world, (0, channel), Part::Read, 1).is_empty());
+    for text in ["one", "two", "three"] {
+        world.ok(1, &format!("send club/general {text}"));
+    }
+    world.pass(5_000);
+    let all = ids(&world.history(0, "club/general"));
+    world.ok(0, &format!("delete {}", all[1]));
+    world.pass(5_000);
+    assert_eq!(
+        ids(&page(&mut world, (0, channel), Part::Latest(None), 2)),
+        [all[0], all[2]]
+    );
+    world.ok(0, &format!("mark-read {channel} {}", all[0]));
+    assert_eq!(
+        ids(&page(&mut world, (0, channel), Part::Read, 1)),
+        [all[0]]
+    );
+}
+
+#[test]
+fn what_may_not_be_seen_is_unknown() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    let secret = world.word(0, "create-channel club text secret --private", "channel");
+    let secret: ChannelId = secret.parse().expect("an id");
+    world.ok(0, &format!("send {secret} hush"));
+    world.ok(0, "send club/general aloud");
+    world.pass(5_000);
+    let hush = page(&mut world, (0, secret), Part::Latest(None), 5)[0].id;
+    let open = general(&mut world, 1);
+    for (channel, part) in [
+        (secret, Part::Latest(None)),
+        (secret, Part::Around(At::Message(hush))),
+        (ChannelId([9; 32]), Part::Latest(None)),
+        (open, Part::Before(At::Message(hush))),
+        (open, Part::After(At::Message(EventId([9; 32])))),
+    ] {
+        let command = Command::Page {
+            channel,
+            part,
+            limit: 5,
+        };
+        let error = world.submit(1, command).expect_err("it may not be seen");
+        assert_eq!(error.code, ErrorCode::UnknownName, "{error}");
+    }
+}

@@ -1,0 +1,137 @@
+//! Capabilities: what clients may ask for.
+
+use crate::limits::{MULTILINE_BYTES_MAX, MULTILINE_LINES_MAX};
+
+macro_rules! caps {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// A capability that is announced.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Cap {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Cap {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The name of it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+caps! {
+    /// Who logged in or out is told; members of a community always are.
+    AccountNotify = "account-notify",
+    /// The account of a message's source.
+    AccountTag = "account-tag",
+    /// Who goes away and comes back.
+    AwayNotify = "away-notify",
+    /// Lines that belong together.
+    Batch = "batch",
+    /// Changes of this list; implied by version 302.
+    CapNotify = "cap-notify",
+    /// Making an account.
+    AccountRegistration = "draft/account-registration",
+    /// Reading what was said before.
+    ChatHistory = "draft/chathistory",
+    /// Deleting messages.
+    MessageRedaction = "draft/message-redaction",
+    /// Messages of several lines.
+    Multiline = "draft/multiline",
+    /// JOIN without the list of names, as a draft called it.
+    NoImplicitNamesDraft = "draft/no-implicit-names",
+    /// How far the account has read.
+    ReadMarker = "draft/read-marker",
+    /// What a client says comes back to it.
+    EchoMessage = "echo-message",
+    /// JOIN with account and name.
+    ExtendedJoin = "extended-join",
+    /// MONITOR tells of more than coming and going.
+    ExtendedMonitor = "extended-monitor",
+    /// Who invites whom.
+    InviteNotify = "invite-notify",
+    /// Answers carry the label of their request.
+    LabeledResponse = "labeled-response",
+    /// Tags between clients.
+    MessageTags = "message-tags",
+    /// All prefixes of a member.
+    MultiPrefix = "multi-prefix",
+    /// JOIN without the list of names.
+    NoImplicitNames = "no-implicit-names",
+    /// Logging in.
+    Sasl = "sasl",
+    /// When something was said.
+    ServerTime = "server-time",
+    /// Changing one's name.
+    SetName = "setname",
+    /// FAIL, WARN and NOTE.
+    StandardReplies = "standard-replies",
+    /// Each community as a network of its own.
+    BouncerNetworks = "soju.im/bouncer-networks",
+    /// Whole addresses in lists of names.
+    UserhostInNames = "userhost-in-names",
+}
+
+impl Cap {
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|cap| cap.name() == name)
+    }
+
+    /// How it is listed for clients of version 302.
+    #[must_use]
+    pub fn listed(self) -> String {
+        match self {
+            Self::Sasl => "sasl=PLAIN".to_owned(),
+            Self::Multiline => format!(
+                "draft/multiline=max-bytes={MULTILINE_BYTES_MAX},max-lines={MULTILINE_LINES_MAX}"
+            ),
+            other => other.name().to_owned(),
+        }
+    }
+}
+
+/// A set of capabilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Caps(u64);
+
+impl Caps {
+    /// Every one.
+    #[must_use]
+    pub fn all() -> Self {
+        let mut all = Self::default();
+        for cap in Cap::ALL {
+            all.add(*cap);
+        }
+        all
+    }
+
+    /// Whether it is in the set.
+    #[must_use]
+    pub const fn has(self, cap: Cap) -> bool {
+        self.0 & (1 << cap as u64) != 0
+    }
+
+    /// Puts it in.
+    pub fn add(&mut self, cap: Cap) {
+        self.0 |= 1 << cap as u64;
+    }
+
+    /// Takes it out.
+    pub fn remove(&mut self, cap: Cap) {
+        self.0 &= !(1 << cap as u64);
+    }
+
+    /// Whether the client wants JOIN without names.
+    #[must_use]
+    pub const fn no_names(self) -> bool {
+        self.has(Cap::NoImplicitNames) || self.has(Cap::NoImplicitNamesDraft)
+    }
+}

@@ -1,0 +1,169 @@
+//! Commands of clients, each to its handler.
+
+mod account;
+mod bouncer;
+mod channel;
+mod directory;
+mod history;
+mod info;
+mod modes;
+mod monitor;
+mod multiline;
+mod people;
+mod redact;
+mod register;
+mod say;
+
+pub(crate) use channel::join_line;
+pub(crate) use say::shown;
+
+use crate::io::ConnId;
+use crate::line::Line;
+use crate::server::Server;
+use crate::session::Stage;
+
+/// Commands and how many parameters each needs at least.
+const COMMANDS: &[(&str, usize)] = &[
+    ("ADMIN", 0),
+    ("AUTHENTICATE", 1),
+    ("AWAY", 0),
+    ("BATCH", 1),
+    ("BOUNCER", 1),
+    ("CAP", 1),
+    ("CHATHISTORY", 1),
+    ("HELP", 0),
+    ("HELPOP", 0),
+    ("INFO", 0),
+    ("INVITE", 0),
+    ("ISON", 1),
+    ("JOIN", 1),
+    ("KICK", 2),
+    ("LINKS", 0),
+    ("LIST", 0),
+    ("LUSERS", 0),
+    ("MARKREAD", 1),
+    ("MODE", 1),
+    ("MONITOR", 1),
+    ("MOTD", 0),
+    ("NAMES", 0),
+    ("NICK", 0),
+    ("NOTICE", 0),
+    ("OPER", 2),
+    ("PART", 1),
+    ("PASS", 1),
+    ("PING", 1),
+    ("PONG", 0),
+    ("PRIVMSG", 0),
+    ("QUIT", 0),
+    ("REDACT", 2),
+    ("REGISTER", 3),
+    ("SETNAME", 1),
+    ("TAGMSG", 1),
+    ("TIME", 0),
+    ("TOPIC", 1),
+    ("USER", 4),
+    ("USERHOST", 1),
+    ("VERSION", 0),
+    ("WALLOPS", 1),
+    ("WHO", 0),
+    ("WHOIS", 0),
+    ("WHOWAS", 0),
+];
+
+/// Commands that change something of the account or for others.
+const WRITES: &[&str] = &[
+    "AWAY", "BATCH", "INVITE", "KICK", "MARKREAD", "NOTICE", "PRIVMSG", "REDACT", "SETNAME",
+    "TAGMSG", "WALLOPS",
+];
+
+impl Server {
+    pub(crate) fn carry_out(&mut self, conn: ConnId, line: &Line) {
+        let Some(stage) = self.session(conn).map(|session| session.stage) else {
+            return;
+        };
+        let command = line.command.as_str();
+        let Some((_, needed)) = COMMANDS.iter().find(|(name, _)| *name == command) else {
+            let number = if stage == Stage::In { "421" } else { "451" };
+            let text = if stage == Stage::In {
+                "Unknown command"
+            } else {
+                "You have not registered"
+            };
+            return self.numeric(conn, number, &[command, text]);
+        };
+        if line.params.len() < *needed {
+            return self.numeric(conn, "461", &[command, "Not enough parameters"]);
+        }
+        let early = [
+            "AUTHENTICATE",
+            "BOUNCER",
+            "CAP",
+            "NICK",
+            "PASS",
+            "PING",
+            "PONG",
+            "QUIT",
+            "REGISTER",
+            "USER",
+        ];
+        match early.contains(&command) {
+            true => self.early(conn, line),
+            false if stage != Stage::In => {
+                self.numeric(conn, "451", &["You have not registered"]);
+            }
+            false => self.late(conn, line),
+        }
+    }
+
+    fn early(&mut self, conn: ConnId, line: &Line) {
+        match line.command.as_str() {
+            "AUTHENTICATE" => self.authenticate(conn, line),
+            "BOUNCER" => self.bouncer(conn, line),
+            "CAP" => self.cap(conn, line),
+            "NICK" => self.nick(conn, line),
+            "PASS" => self.pass(conn, line),
+            "PING" => {
+                let server = self.settings.server_name.clone();
+                self.server_line(conn, "PONG", &[&server, &line.params[0]]);
+            }
+            "QUIT" => self.end(conn, "Quit"),
+            "REGISTER" => self.register(conn, line),
+            "USER" => self.user(conn, line),
+            // PONG: that it came is all there is to it.
+            _ => {}
+        }
+    }
+
+    fn late(&mut self, conn: ConnId, line: &Line) {
+        let reads = !WRITES.contains(&line.command.as_str());
+        if !reads && self.session(conn).is_some_and(|session| session.read_only) {
+            let text = "This log-in is for reading alone";
+            return self.fail(conn, &line.command, "READ_ONLY", &[], text);
+        }
+        match line.command.as_str() {
+            "AWAY" => self.away(conn, line),
+            "BATCH" => self.batch(conn, line),
+            "CHATHISTORY" => self.chathistory(conn, line),
+            "INVITE" => self.invite(conn, line),
+            "ISON" => self.ison(conn, line),
+            "JOIN" => self.join(conn, line),
+            "KICK" => self.kick(conn, line),
+            "LIST" => self.list(conn, line),
+            "MARKREAD" => self.markread(conn, line),
+            "MODE" => self.mode(conn, line),
+            "MONITOR" => self.monitor(conn, line),
+            "NAMES" => self.names(conn, line),
+            "NOTICE" | "PRIVMSG" => self.message(conn, line),
+            "PART" => self.part(conn, line),
+            "REDACT" => self.redact(conn, line),
+            "SETNAME" => self.setname(conn, line),
+            "TAGMSG" => self.tagmsg(conn, line),
+            "TOPIC" => self.topic(conn, line),
+            "USERHOST" => self.userhost(conn, line),
+            "WHO" => self.who(conn, line),
+            "WHOIS" => self.whois(conn, line),
+            "WHOWAS" => self.whowas(conn, line),
+            _ => self.info(conn, line),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What passes between the machine and the shell that owns sockets, clocks and passwords.
+
+use std::fmt;
+
+use alloquy_ids::{MonoMs, UnixMs};
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+use crate::bridge::{AccountOrder, Wanted};
+
+/// A connection, numbered by the shell; never used again after [`crate::Server::closed`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConnId(pub u64);
+
+/// A credential that is being checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CheckId(pub u64);
+
+/// The client of a node that a connection acts through once it is logged in: one for each account. The own door has
+/// only [`ClientKey::OWN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientKey(pub u64);
+
+impl ClientKey {
+    /// The one account of a node's own door.
+    pub const OWN: Self = Self(0);
+}
+
+/// The time of an input.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// Drives timers.
+    pub mono: MonoMs,
+    /// Stamped and shown.
+    pub wall: UnixMs,
+}
+
+/// What the shell knows of a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Whether the other side is on this machine.
+    pub loopback: bool,
+    /// Whether it is spared the throttles of messages (never that of log-ins).
+    pub exempt: bool,
+    /// A keyed hash of the address, made by the shell: all that this crate learns of it.
+    pub cloak: u64,
+    /// Set over TLS.
+    pub tls: Option<Tls>,
+}
+
+/// What a TLS handshake told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// SHA-256 of the certificate that the client proved to hold.
+    pub fingerprint: Option<[u8; 32]>,
+    /// The name that the client asked for.
+    pub sni: Option<String>,
+}
+
+/// What a client logs in with. Checked by the shell, off its event loop, for it is expensive on purpose.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// PASS or SASL PLAIN.
+    Password {
+        /// The account as typed, without what stands after a slash; `None`: only a password was given.
+        account: Option<String>,
+        /// The password.
+        password: Zeroizing<String>,
+    },
+    /// SASL EXTERNAL.
+    Certificate {
+        /// The account that it asks for; `None`: that of the certificate.
+        account: Option<String>,
+        /// SHA-256 of the certificate.
+        fingerprint: [u8; 32],
+    },
+    /// None: a guest of a rendezvous.
+    Guest {
+        /// The nick that it asks for.
+        nick: String,
+    },
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No password and no account's name may reach a log.
+        f.write_str(match self {
+            Self::Password { .. } => "Password",
+            Self::Certificate { .. } => "Certificate",
+            Self::Guest { .. } => "Guest",
+        })
+    }
+}
+
+/// What the check of a credential gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is right: the connection acts through this client from now on.
+    Granted(ClientKey),
+    /// It is wrong, or the account is unknown: both look the same.
+    Denied,
+    /// An exchange goes on: the server's next message.
+    Challenge(String),
+    /// An exchange has ended well: the server's last message, and the client to act through.
+    Proven(String, ClientKey),
+    /// It is right, for reading alone.
+    GrantedReading(ClientKey),
+    /// What an account asked was done: lines for its person.
+    Told(Vec<String>),
+    /// An account is not made: the code of the specification, and why.
+    Refused {
+        /// As `ACCOUNT_EXISTS`.
+        code: &'static str,
+        /// For people.
+        text: String,
+    },
+}
+
+/// What the shell does, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Writes to a connection. Several in a row may go out as one write.
+    Write(ConnId, Bytes),
+    /// Closes a connection when everything before is written.
+    Close(ConnId),
+    /// Checks a credential and answers by [`crate::Server::checked`].
+    Check(CheckId, Credential),
+    /// Takes the next message of a SCRAM-SHA-256 exchange, of which each connection has one at most, and answers by
+    /// [`crate::Server::checked`].
+    Scram(CheckId, Zeroizing<String>),
+    /// Makes a channel of the lobby for this client and answers by [`crate::Server::checked`] when the client sees it.
+    Open(CheckId, ClientKey, String),
+    /// Does what an account asks about itself and answers by [`crate::Server::checked`].
+    Account(CheckId, ClientKey, AccountOrder),
+    /// Makes an account and answers by [`crate::Server::checked`].
+    Register(CheckId, Wanted),
+}
+
+/// What a server is, to its clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The source of numerics, verbatim; also the domain of hosts.
+    pub server_name: String,
+    /// `NETWORK` in 005.
+    pub network: String,
+    /// The program and its version.
+    pub version: String,
+    /// When the server was started.
+    pub started: UnixMs,
+}

@@ -1,0 +1,80 @@
+//! Every maximum of the IRC side, with its unit and its reason (invariant I7).
+
+/// Bytes of one line without its tags, with CR LF: RFC 1459.
+pub const BODY_BYTES_MAX: usize = 512;
+/// Bytes of the tags that a client sends, with `@` and the space: message-tags.
+pub const CLIENT_TAGS_BYTES_MAX: usize = 4096;
+/// Bytes of the tags' data of one line from the server, and of what is kept of a client's.
+pub const TAG_DATA_BYTES_MAX: usize = 4094;
+/// Bytes of one line with its tags and CR LF: message-tags.
+pub const LINE_BYTES_MAX: usize = 8191;
+/// Bytes of an AUTHENTICATE or REGISTER line: 400 characters of a chunk and its command, or a long e-mail address.
+pub const AUTHENTICATE_LINE_BYTES_MAX: usize = 1024;
+/// Milliseconds within which a connection must have registered.
+pub const REGISTRATION_MS_MAX: u64 = 60_000;
+/// Bytes that a connection may send before it has registered.
+pub const REGISTRATION_BYTES_MAX: usize = 64 * 1024;
+/// Lines that a connection may send before it has registered.
+pub const REGISTRATION_LINES_MAX: u32 = 1024;
+/// Parameters of a line, its command among them; more stand in the last one. RFC 1459.
+pub const PARAMS_MAX: usize = 15;
+/// Tags of one line that are looked at: far more than any client sends.
+pub const TAGS_MAX: usize = 64;
+/// Bytes of a multiline message: the longest text that a message may have.
+pub const MULTILINE_BYTES_MAX: usize = alloquy_api::limits::TEXT_BYTES_MAX;
+/// Lines of a multiline message: a long listing of code; each costs the reader a line of his window.
+pub const MULTILINE_LINES_MAX: usize = 400;
+/// Lines in which one message is given to a client that knows no multiline; the rest is told of in one more.
+pub const SPLIT_LINES_MAX: usize = 20;
+/// Bytes of text in one line: 510 without `:nick!user@host PRIVMSG #target :`, the longest names taken for granted.
+pub const TEXT_LINE_BYTES: usize = 350;
+/// Bytes of a nick.
+pub const NICK_BYTES_MAX: usize = 32;
+/// Bytes of a community's part of a channel's name.
+pub const SLUG_BYTES_MAX: usize = 24;
+/// Bytes of a channel's name with its community: the name of a channel here has at most 100, more are cut off.
+pub const CHANNEL_BYTES_MAX: usize = 64;
+/// Bytes of a topic told in 005; longer ones are cut off in the line that shows them.
+pub const TOPIC_BYTES_MAX: usize = 390;
+/// Bytes of a reason for a kick.
+pub const KICK_BYTES_MAX: usize = 255;
+/// Bytes of a text for being away.
+pub const AWAY_BYTES_MAX: usize = 200;
+/// Targets of one JOIN, KICK, PRIVMSG, NOTICE or TAGMSG.
+pub const TARGETS_MAX: usize = 8;
+/// Nicks that one connection monitors.
+pub const MONITOR_MAX: usize = 200;
+/// Channels that one connection is in.
+pub const CHANNELS_MAX: usize = 250;
+/// Messages of one CHATHISTORY: more are read by the next one.
+pub const HISTORY_MAX: u32 = 200;
+/// Lines that wait for their turn of one connection; more close it.
+pub const INBOX_LINES_MAX: usize = 600;
+/// Bytes that wait for their turn of one connection.
+pub const INBOX_BYTES_MAX: usize = 256 * 1024;
+/// Lines that a connection may send at once.
+pub const FLOOD_BURST: u64 = 5;
+/// Milliseconds after which it may send another one: two a second.
+pub const FLOOD_MS: u64 = 500;
+/// Milliseconds of silence after which a connection is asked whether it is there, and as long again to answer.
+pub const PING_MS: u64 = 120_000;
+/// Failed log-ins of one connection before it is closed.
+pub const FAILURES_MAX: u32 = 3;
+/// Milliseconds that the check after a failed one waits; doubled by each further failure.
+pub const FAILURE_DELAY_MS: u64 = 250;
+/// Milliseconds that a check waits at most: a person who mistypes must not be locked out by a stranger who guesses.
+pub const FAILURE_DELAY_MS_MAX: u64 = 4_000;
+/// Bytes of one SASL exchange: three strings of at most 255 bytes in base64, with room.
+pub const SASL_BYTES_MAX: usize = 4096;
+/// Bytes of a chunk of AUTHENTICATE.
+pub const SASL_CHUNK: usize = 400;
+/// Messages whose text and reactions are remembered, so that a change of them can be told as what it is.
+pub const SEEN_MAX: usize = 8192;
+/// Milliseconds that an edit waits for another one before it is told to clients that know no edits.
+pub const EDIT_MS: u64 = 3_000;
+/// Members that NAMES, WHO and their like list of one channel: those online first.
+pub const MEMBERS_LISTED_MAX: usize = 500;
+/// Bytes of a label of labeled-response.
+pub const LABEL_BYTES_MAX: usize = 64;
+/// Milliseconds between two `+typing=active` that are passed on for one channel.
+pub const TYPING_MS: u64 = 3_000;

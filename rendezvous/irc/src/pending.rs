@@ -1,0 +1,118 @@
+//! What a connection waits for: commands that the node has been given.
+
+use alloquy_api::Command;
+use alloquy_ids::{AccountId, ChannelId, EventId, UnixMs};
+
+use crate::io::ConnId;
+
+/// What becomes of a command's outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// Nothing.
+    Quiet,
+    /// A message was written: it is echoed, or the refusal told.
+    Said(ConnId, Said),
+    /// A conversation was opened, in which this is to be said.
+    Opened(ConnId, Said, String),
+    /// Something was asked for of which only a refusal is told.
+    Done(ConnId, Order),
+    /// A part of a history.
+    Page(ConnId, Page),
+    /// How far a room was read, for these of the account's connections.
+    Read(ReadFor, ChannelId),
+    /// The message up to which a room was read, by its time.
+    ReadUpTo(ConnId, ChannelId),
+    /// How far a room was read so far, before it is read up to this message of this time.
+    Advance(ConnId, ChannelId, EventId, UnixMs),
+    /// The time of the newest message of a room, for CHATHISTORY TARGETS.
+    Newest(ConnId, ChannelId),
+    /// Whether a message is where a client says it is.
+    Located(ConnId, Box<Located>),
+    /// An invite, for somebody who is no member.
+    Invited(ConnId, Order, AccountId),
+}
+
+impl Pending {
+    /// The connection that waits.
+    pub(crate) const fn conn(&self) -> Option<ConnId> {
+        match self {
+            Self::Quiet | Self::Read(ReadFor::All, _) => None,
+            Self::Said(conn, _)
+            | Self::Opened(conn, ..)
+            | Self::Done(conn, _)
+            | Self::Page(conn, _)
+            | Self::Read(ReadFor::One(conn) | ReadFor::Join(conn), _)
+            | Self::ReadUpTo(conn, _)
+            | Self::Advance(conn, ..)
+            | Self::Newest(conn, _)
+            | Self::Located(conn, _)
+            | Self::Invited(conn, ..) => Some(*conn),
+        }
+    }
+}
+
+/// What is to be done about a message of a room, once it is known that it is one of that room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Located {
+    pub(crate) message: EventId,
+    pub(crate) found: (Command, Pending),
+    pub(crate) lost: Lost,
+}
+
+/// What is done about a message that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The client is told.
+    Refused(Order),
+    /// This.
+    Instead(Command, Pending),
+}
+
+/// For whom a read marker is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadFor {
+    /// Whoever asked by MARKREAD.
+    One(ConnId),
+    /// Whoever joins.
+    Join(ConnId),
+    /// All connections of the account: it was moved elsewhere.
+    All,
+}
+
+/// Something that was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// `PRIVMSG`, `NOTICE` or `TAGMSG`.
+    pub(crate) command: &'static str,
+    /// To whom, as typed.
+    pub(crate) target: String,
+    /// The message that it answers.
+    pub(crate) reply_to: Option<EventId>,
+}
+
+/// An order to the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    /// The command of IRC.
+    pub(crate) command: &'static str,
+    /// What it was about, as typed: the first parameters of a refusal.
+    pub(crate) about: Vec<String>,
+}
+
+/// A CHATHISTORY under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) channel: ChannelId,
+    /// As typed.
+    pub(crate) target: String,
+    pub(crate) subcommand: String,
+}
+
+/// A CHATHISTORY TARGETS under way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Targets {
+    pub(crate) from: UnixMs,
+    pub(crate) to: UnixMs,
+    pub(crate) limit: usize,
+    pub(crate) found: Vec<(UnixMs, ChannelId)>,
+}

@@ -1,0 +1,390 @@
+//! What happened in communities, as lines to the connections that are in.
+
+mod messages;
+mod outcomes;
+
+use alloquy_api::Event;
+use alloquy_api::reply::MessageView;
+use alloquy_ids::{AccountId, ChannelId, CommunityId};
+
+use crate::caps::Cap;
+use crate::commands::join_line;
+use crate::io::{ClientKey, ConnId};
+use crate::line::{Out, Tags};
+use crate::pending::{Pending, ReadFor};
+use crate::server::Server;
+use crate::world::{Change, Difference, PREFIXES, Room};
+
+impl Server {
+    pub(super) fn tell_changes(&mut self, key: ClientKey, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Gone(room) => self.tell_gone(key, &room),
+                Change::Renamed(old, new) => self.tell_renamed(key, &old, &new),
+                Change::Topic(channel) => self.tell_topic(key, channel),
+                Change::Came(community, account) => self.tell_came(key, community, account),
+                Change::Went(community, account) => self.tell_went(key, community, account),
+                Change::Nick(account, mask) => self.tell_nick(key, account, &mask),
+                Change::Name(account) => self.tell_name(key, account),
+                Change::Away(account) => self.tell_away(key, account),
+                Change::Modes(community, account, was, is) => {
+                    self.tell_modes(key, (community, account), (&was, &is));
+                }
+            }
+        }
+    }
+
+    /// Rooms of a community that a connection is in.
+    fn joined_of(&self, conn: ConnId, community: CommunityId) -> Vec<Room> {
+        let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
+            return Vec::new();
+        };
+        let rooms = session
+            .joined
+            .iter()
+            .filter_map(|channel| world.room(*channel));
+        rooms
+            .filter(|room| room.community == community)
+            .cloned()
+            .collect()
+    }
+
+    fn is_among(&self, conn: ConnId, account: AccountId) -> bool {
+        let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
+            return false;
+        };
+        let mut rooms = session
+            .joined
+            .iter()
+            .filter_map(|channel| world.room(*channel));
+        account == world.me() || rooms.any(|room| world.sees(room, account))
+    }
+
+    fn tags_of(&self, account: AccountId) -> Tags {
+        Tags {
+            time: Some(self.now.wall),
+            account: Some(account.to_string()),
+            ..Tags::default()
+        }
+    }
+
+    fn tell_gone(&mut self, key: ClientKey, room: &Room) {
+        for conn in self.all_in(key) {
+            let was_in = self
+                .session_mut(conn)
+                .is_some_and(|session| session.joined.remove(&room.channel));
+            if was_in {
+                let nick = self.nick_of(conn);
+                let server = self.settings.server_name.clone();
+                let params = [
+                    room.name.as_str(),
+                    &nick,
+                    "The channel is gone, or you may not see it any more",
+                ];
+                self.tell(conn, &Out::new(&server, "KICK", &params));
+            }
+        }
+    }
+
+    fn tell_renamed(&mut self, key: ClientKey, old: &Room, new: &Room) {
+        for conn in self.all_in(key) {
+            if !self
+                .session(conn)
+                .is_some_and(|session| session.joined.contains(&old.channel))
+            {
+                continue;
+            }
+            let Some(world) = self.world_of(conn) else {
+                continue;
+            };
+            let me = world.me();
+            let extended = self
+                .session(conn)
+                .is_some_and(|session| session.caps.has(Cap::ExtendedJoin));
+            let text = format!("The channel is called {} now", new.name);
+            let part =
+                Out::new(&world.mask(me), "PART", &[&old.name, &text]).tagged(self.tags_of(me));
+            let join = join_line(world, new, (me, extended), self.now.wall);
+            self.tell(conn, &part);
+            self.tell(conn, &join);
+            self.names_after_join(conn, new.channel);
+        }
+    }
+
+    fn tell_topic(&mut self, key: ClientKey, channel: ChannelId) {
+        for conn in self.all_in(key) {
+            let joined = self
+                .session(conn)
+                .is_some_and(|session| session.joined.contains(&channel));
+            let room = self
+                .world_of(conn)
+                .and_then(|world| world.room(channel))
+                .cloned();
+            if let Some(room) = room.filter(|_| joined) {
+                let server = self.settings.server_name.clone();
+                let topic = crate::text::to_irc(&room.topic);
+                let tags = Tags {
+                    time: Some(self.now.wall),
+                    ..Tags::default()
+                };
+                self.tell(
+                    conn,
+                    &Out::new(&server, "TOPIC", &[&room.name, &topic]).tagged(tags),
+                );
+            }
+        }
+    }
+
+    fn tell_came(&mut self, key: ClientKey, community: CommunityId, account: AccountId) {
+        for conn in self.all_in(key) {
+            let extended = self
+                .session(conn)
+                .is_some_and(|session| session.caps.has(Cap::ExtendedJoin));
+            for room in self.joined_of(conn, community) {
+                let Some(world) = self
+                    .world_of(conn)
+                    .filter(|world| world.sees(&room, account))
+                else {
+                    continue;
+                };
+                let join = join_line(world, &room, (account, extended), self.now.wall);
+                self.tell(conn, &join);
+            }
+        }
+    }
+
+    fn tell_went(&mut self, key: ClientKey, community: CommunityId, account: AccountId) {
+        for conn in self.all_in(key) {
+            for room in self.joined_of(conn, community) {
+                let Some(world) = self.world_of(conn) else {
+                    continue;
+                };
+                let tags = self.tags_of(account);
+                let part = Out::new(&world.mask(account), "PART", &[&room.name]).tagged(tags);
+                self.tell(conn, &part);
+            }
+        }
+    }
+
+    fn tell_nick(&mut self, key: ClientKey, account: AccountId, old_mask: &str) {
+        for conn in self.all_in(key) {
+            let Some(nick) = self.world_of(conn).map(|world| world.nick(account)) else {
+                continue;
+            };
+            if self.is_among(conn, account) {
+                let out = Out::new(old_mask, "NICK", &[&nick]).tagged(self.tags_of(account));
+                self.tell(conn, &out);
+            }
+        }
+        let Some(world) = self.worlds.get(&key) else {
+            return;
+        };
+        let here = world
+            .person(account)
+            .is_some_and(|person| person.away.is_none());
+        let (nick, mask) = (world.nick(account), world.mask(account));
+        let old = old_mask.split('!').next().unwrap_or_default().to_owned();
+        self.tell_monitored(key, (&old, ""), false);
+        if here {
+            self.tell_monitored(key, (&nick, &mask), true);
+        }
+    }
+
+    fn tell_name(&mut self, key: ClientKey, account: AccountId) {
+        for conn in self.all_in(key) {
+            let asked = self
+                .session(conn)
+                .is_some_and(|session| session.caps.has(Cap::SetName));
+            let Some(world) = self
+                .world_of(conn)
+                .filter(|_| asked && self.is_among(conn, account))
+            else {
+                continue;
+            };
+            let name = world
+                .person(account)
+                .map(|person| person.name.clone())
+                .unwrap_or_default();
+            let out =
+                Out::new(&world.mask(account), "SETNAME", &[&name]).tagged(self.tags_of(account));
+            self.tell(conn, &out);
+        }
+    }
+
+    fn tell_away(&mut self, key: ClientKey, account: AccountId) {
+        let Some(world) = self.worlds.get(&key) else {
+            return;
+        };
+        let Some(person) = world.person(account).cloned() else {
+            return;
+        };
+        let mask = world.mask(account);
+        for conn in self.all_in(key) {
+            let Some(session) = self.session(conn) else {
+                continue;
+            };
+            let monitored = session.caps.has(Cap::ExtendedMonitor)
+                && session
+                    .monitored
+                    .contains_key(&crate::names::fold(&person.nick));
+            let told =
+                session.caps.has(Cap::AwayNotify) && (monitored || self.is_among(conn, account));
+            if told {
+                let params: Vec<&str> = person.away.as_deref().into_iter().collect();
+                let out = Out::new(&mask, "AWAY", &params).tagged(self.tags_of(account));
+                self.tell(conn, &out);
+            }
+        }
+        self.tell_monitored(key, (&person.nick, &mask), person.away.is_none());
+    }
+
+    fn tell_modes(
+        &mut self,
+        key: ClientKey,
+        (community, account): (CommunityId, AccountId),
+        (was, is): (&str, &str),
+    ) {
+        let letter = |prefix: char| {
+            PREFIXES
+                .iter()
+                .find(|(_, of)| *of == prefix)
+                .map(|(mode, _)| *mode)
+        };
+        let gone: String = was
+            .chars()
+            .filter(|prefix| !is.contains(*prefix))
+            .filter_map(letter)
+            .collect();
+        let come: String = is
+            .chars()
+            .filter(|prefix| !was.contains(*prefix))
+            .filter_map(letter)
+            .collect();
+        let mut modes = String::new();
+        for (sign, letters) in [('-', &gone), ('+', &come)] {
+            if !letters.is_empty() {
+                modes.push(sign);
+                modes.push_str(letters);
+            }
+        }
+        if modes.is_empty() {
+            return;
+        }
+        for conn in self.all_in(key) {
+            for room in self.joined_of(conn, community) {
+                let Some(nick) = self
+                    .world_of(conn)
+                    .filter(|world| world.sees(&room, account))
+                    .map(|world| world.nick(account))
+                else {
+                    continue;
+                };
+                let server = self.settings.server_name.clone();
+                let mut params = vec![room.name.as_str(), modes.as_str()];
+                params.extend(std::iter::repeat_n(nick.as_str(), gone.len() + come.len()));
+                self.tell(conn, &Out::new(&server, "MODE", &params));
+            }
+        }
+    }
+
+    pub(super) fn tell_event(&mut self, key: ClientKey, event: Event) {
+        match event {
+            Event::Done { id, result } => {
+                let pending = self
+                    .worlds
+                    .get_mut(&key)
+                    .and_then(|world| world.pending.remove(&id));
+                if let Some(pending) = pending {
+                    self.outcome(key, pending, result);
+                }
+            }
+            Event::MessageAdded {
+                channel, message, ..
+            } => self.message_added(key, channel, message),
+            Event::MessageChanged {
+                channel, message, ..
+            } => self.message_changed(key, channel, &message),
+            Event::MessageRemoved {
+                channel, message, ..
+            } => {
+                let author = self
+                    .worlds
+                    .get_mut(&key)
+                    .and_then(|world| world.seen.remove(message));
+                if let Some(author) = author {
+                    self.tell_redacted(key, channel, (message, author));
+                }
+            }
+            Event::Typing {
+                channel, account, ..
+            } => self.tell_typing(key, channel, account),
+            Event::UnreadChanged { channel, .. } => self.read_elsewhere(key, channel),
+            Event::Lagged { count } => {
+                let text = format!("{count} events came too fast to be shown: read the history");
+                for conn in self.all_in(key) {
+                    self.note(conn, "*", "LAGGED", &text);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The unread count of a channel changed: perhaps it was read by another face.
+    fn read_elsewhere(&mut self, key: ClientKey, channel: ChannelId) {
+        let cares = self.all_in(key).into_iter().find(|conn| {
+            self.session(*conn)
+                .is_some_and(|session| session.caps.has(Cap::ReadMarker))
+        });
+        let Some(conn) = cares else {
+            return;
+        };
+        let asked = self.worlds.get(&key).is_some_and(|world| {
+            let waiting = world.orders.iter().map(|(_, pending)| pending);
+            let mut all = waiting.chain(world.pending.values());
+            all.any(|pending| *pending == Pending::Read(ReadFor::All, channel))
+        });
+        if !asked {
+            self.ask_read(conn, channel, ReadFor::All);
+        }
+    }
+
+    fn message_changed(&mut self, key: ClientKey, channel: ChannelId, message: &MessageView) {
+        let Some(world) = self.worlds.get_mut(&key) else {
+            return;
+        };
+        let Some(difference) = world.seen.note(channel, message) else {
+            return;
+        };
+        let Difference {
+            arrived,
+            edited,
+            deleted,
+            added,
+            removed,
+        } = difference;
+        if deleted {
+            return self.tell_redacted(key, channel, (message.id, message.author));
+        }
+        if arrived {
+            self.tell_message(key, channel, message);
+        }
+        if edited {
+            let at = self.now.mono.plus(crate::limits::EDIT_MS);
+            self.edits.insert((key, message.id), (at, channel));
+        }
+        for (account, emoji) in added {
+            self.tell_reaction(
+                key,
+                (channel, message.id),
+                (account, &emoji, "+draft/react"),
+            );
+        }
+        for (account, emoji) in removed {
+            self.tell_reaction(
+                key,
+                (channel, message.id),
+                (account, &emoji, "+draft/unreact"),
+            );
+        }
+    }
+}

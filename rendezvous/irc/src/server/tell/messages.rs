@@ -1,0 +1,297 @@
+//! Messages as each connection can show them: one line, a multiline batch, or several lines.
+
+use alloquy_api::reply::MessageView;
+use alloquy_ids::{AccountId, ChannelId, EventId};
+
+use crate::caps::Cap;
+use crate::commands::shown;
+use crate::io::{ClientKey, ConnId};
+use crate::limits::{SPLIT_LINES_MAX, TEXT_LINE_BYTES};
+use crate::line::{Out, Tags};
+use crate::server::Server;
+use crate::text::pieces;
+use crate::world::{Kind, Room, World};
+
+/// The two spellings of the tag that names an answered message.
+fn reply_tags(message: EventId) -> Vec<(String, String)> {
+    let id = message.to_string();
+    vec![
+        ("+reply".to_owned(), id.clone()),
+        ("+draft/reply".to_owned(), id),
+    ]
+}
+
+/// To whom something in a room is addressed, as this account's clients see it.
+fn target(world: &World, room: &Room, author: AccountId) -> String {
+    match room.kind {
+        Kind::Channel | Kind::Group => room.name.clone(),
+        Kind::Two(other) if author == world.me() => world.nick(other),
+        Kind::Two(_) | Kind::Notes => world.my_nick(),
+    }
+}
+
+impl Server {
+    /// Whether a connection is shown what happens in a room: it joined it, or it is a conversation.
+    pub(super) fn follows(&self, conn: ConnId, channel: ChannelId) -> bool {
+        let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
+            return false;
+        };
+        match world.room(channel) {
+            Some(room) if room.is_channel() => session.joined.contains(&channel),
+            Some(room) => self.shows(conn, room),
+            None => false,
+        }
+    }
+
+    pub(super) fn message_added(
+        &mut self,
+        key: ClientKey,
+        channel: ChannelId,
+        message: MessageView,
+    ) {
+        let Some(world) = self.worlds.get_mut(&key) else {
+            return;
+        };
+        world.seen.note(channel, &message);
+        if message.deleted || message.waiting {
+            return;
+        }
+        let own = message.author == world.me();
+        let says = |pending: &crate::pending::Pending| {
+            matches!(pending, crate::pending::Pending::Said(..))
+        };
+        // Whose it is shows when the command that wrote it ends.
+        if own && world.pending.values().any(says) {
+            self.own.entry(key).or_default().push((channel, message));
+            return;
+        }
+        self.tell_message(key, channel, &message);
+    }
+
+    /// Gives a message to all connections of the account that follow the room.
+    pub(super) fn tell_message(
+        &mut self,
+        key: ClientKey,
+        channel: ChannelId,
+        message: &MessageView,
+    ) {
+        for conn in self.all_in(key) {
+            self.tell_message_to(conn, channel, message);
+        }
+    }
+
+    pub(super) fn tell_message_to(
+        &mut self,
+        conn: ConnId,
+        channel: ChannelId,
+        message: &MessageView,
+    ) {
+        if self.follows(conn, channel) {
+            for out in self.lines_of(conn, channel, message) {
+                self.tell(conn, &out);
+            }
+        }
+    }
+
+    /// A message as this connection can show it.
+    pub(crate) fn lines_of(
+        &mut self,
+        conn: ConnId,
+        channel: ChannelId,
+        message: &MessageView,
+    ) -> Vec<Out> {
+        let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
+            return Vec::new();
+        };
+        let Some(room) = world.room(channel) else {
+            return Vec::new();
+        };
+        let caps = session.caps;
+        let source = world.mask(message.author);
+        let target = target(world, room, message.author);
+        let mut text = shown(&world.mentions_out(&message.text));
+        let answered = message.reply_to.or(message.thread);
+        if !caps.has(Cap::MessageTags)
+            && let Some(quote) = message
+                .quote
+                .as_ref()
+                .filter(|_| !text.starts_with('\u{1}'))
+        {
+            let nick = world.nick(quote.author);
+            if !text.starts_with(&format!("{nick}:")) && !text.starts_with(&format!("{nick},")) {
+                text = format!("{nick}: {text}");
+            }
+        }
+        if text.is_empty() {
+            let hidden = message.hidden.as_deref().unwrap_or("empty");
+            text = format!("[{hidden}]");
+        }
+        let first = Tags {
+            time: Some(message.time),
+            msgid: Some(message.id.to_string()),
+            account: Some(message.author.to_string()),
+            client: answered.map(reply_tags).unwrap_or_default(),
+            ..Tags::default()
+        };
+        let say =
+            |text: &str, tags: Tags| Out::new(&source, "PRIVMSG", &[&target, text]).tagged(tags);
+        let parts = pieces(&text, TEXT_LINE_BYTES);
+        if parts.len() == 1 {
+            return vec![say(&parts[0].text, first)];
+        }
+        if caps.has(Cap::Multiline) && caps.has(Cap::Batch) {
+            let reference = self.batch_reference();
+            let open = Out::new(
+                &source,
+                "BATCH",
+                &[&format!("+{reference}"), "draft/multiline", &target],
+            );
+            let mut lines = vec![open.tagged(first)];
+            lines.extend(parts.iter().map(|piece| {
+                let tags = Tags {
+                    batch: Some(reference.clone()),
+                    concat: piece.goes_on,
+                    ..Tags::default()
+                };
+                say(&piece.text, tags)
+            }));
+            let server = self.settings.server_name.clone();
+            lines.push(Out::new(&server, "BATCH", &[&format!("-{reference}")]));
+            return lines;
+        }
+        // Empty lines mean nothing to who reads them one by one. Only the first one has the id.
+        let mut tags = Some(first.clone());
+        let rest = Tags {
+            msgid: None,
+            client: Vec::new(),
+            ..first
+        };
+        let shown_parts: Vec<_> = parts
+            .iter()
+            .filter(|piece| !piece.text.is_empty())
+            .collect();
+        let mut lines: Vec<Out> = shown_parts
+            .iter()
+            .take(SPLIT_LINES_MAX)
+            .map(|piece| say(&piece.text, tags.take().unwrap_or_else(|| rest.clone())))
+            .collect();
+        let more = shown_parts.len().saturating_sub(SPLIT_LINES_MAX);
+        if more > 0 {
+            lines.push(say(
+                &format!("[{more} more lines: ask for draft/multiline, or read on in the app]"),
+                rest,
+            ));
+        }
+        lines
+    }
+
+    /// A deleted message, for clients that can take one back.
+    pub(super) fn tell_redacted(
+        &mut self,
+        key: ClientKey,
+        channel: ChannelId,
+        (message, author): (EventId, AccountId),
+    ) {
+        self.edits.remove(&(key, message));
+        let Some(world) = self.worlds.get(&key) else {
+            return;
+        };
+        let Some(room) = world.room(channel) else {
+            return;
+        };
+        // Who deleted it is not told by the node: the line stands in the author's name.
+        let tags = self.tags_of(author);
+        let out = Out::new(
+            &world.mask(author),
+            "REDACT",
+            &[&target(world, room, author), &message.to_string()],
+        );
+        let out = out.tagged(tags);
+        for conn in self.all_in(key) {
+            let asked = self
+                .session(conn)
+                .is_some_and(|session| session.caps.has(Cap::MessageRedaction));
+            if asked && self.follows(conn, channel) {
+                self.tell(conn, &out);
+            }
+        }
+    }
+
+    pub(super) fn tell_reaction(
+        &mut self,
+        key: ClientKey,
+        (channel, message): (ChannelId, EventId),
+        (account, emoji, tag): (AccountId, &str, &str),
+    ) {
+        let mut client = reply_tags(message);
+        client.push((tag.to_owned(), emoji.to_owned()));
+        self.tell_tagmsg(key, (channel, account), client);
+    }
+
+    pub(super) fn tell_typing(&mut self, key: ClientKey, channel: ChannelId, account: AccountId) {
+        let client = vec![("+typing".to_owned(), "active".to_owned())];
+        self.tell_tagmsg(key, (channel, account), client);
+    }
+
+    fn tell_tagmsg(
+        &mut self,
+        key: ClientKey,
+        (channel, account): (ChannelId, AccountId),
+        client: Vec<(String, String)>,
+    ) {
+        let Some(world) = self.worlds.get(&key) else {
+            return;
+        };
+        let Some(room) = world.room(channel) else {
+            return;
+        };
+        let tags = Tags {
+            client,
+            ..self.tags_of(account)
+        };
+        let out = Out::new(
+            &world.mask(account),
+            "TAGMSG",
+            &[&target(world, room, account)],
+        )
+        .tagged(tags);
+        for conn in self.all_in(key) {
+            if self.follows(conn, channel) {
+                self.tell(conn, &out);
+            }
+        }
+    }
+
+    /// An edit that nothing followed for a while: one short line, since no client knows edits.
+    pub(crate) fn tell_edit(&mut self, key: ClientKey, channel: ChannelId, message: EventId) {
+        let Some(world) = self.worlds.get(&key) else {
+            return;
+        };
+        let Some((author, text)) = world.seen.text_of(message) else {
+            return;
+        };
+        let Some(room) = world.room(channel) else {
+            return;
+        };
+        let first = text.split('\n').next().unwrap_or_default();
+        let text = format!("* {}", crate::text::to_irc(&world.mentions_out(first)));
+        let Some(piece) = pieces(&text, TEXT_LINE_BYTES).into_iter().next() else {
+            return;
+        };
+        let tags = Tags {
+            client: reply_tags(message),
+            ..self.tags_of(author)
+        };
+        let out = Out::new(
+            &world.mask(author),
+            "PRIVMSG",
+            &[&target(world, room, author), &piece.text],
+        )
+        .tagged(tags);
+        for conn in self.all_in(key) {
+            if self.follows(conn, channel) {
+                self.tell(conn, &out);
+            }
+        }
+    }
+}

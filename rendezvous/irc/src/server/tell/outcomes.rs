@@ -1,0 +1,263 @@
+//! What became of commands: echoes, answers and refusals.
+
+use alloquy_api::reply::MessageView;
+use alloquy_api::{Command, CommandError, ErrorCode, PersonalCommand, Reply};
+use alloquy_ids::{AccountId, ChannelId};
+
+use crate::caps::Cap;
+use crate::io::{ClientKey, ConnId};
+use crate::line::Out;
+use crate::pending::{Order, Pending, ReadFor, Said};
+use crate::server::Server;
+
+type Result = std::result::Result<Reply, CommandError>;
+
+/// The messages of a page; none where it could not be read.
+fn messages(result: &Result) -> &[MessageView] {
+    match result {
+        Ok(Reply::History { messages, .. }) => messages,
+        _ => &[],
+    }
+}
+
+impl Server {
+    /// A command has ended.
+    pub(super) fn outcome(&mut self, key: ClientKey, pending: Pending, result: Result) {
+        let conn = pending.conn();
+        match pending {
+            Pending::Quiet => {}
+            Pending::Said(conn, said) => self.said(key, conn, (&said, result)),
+            Pending::Opened(conn, said, text) => match result {
+                // It is awaited again, by the message itself.
+                Ok(Reply::Direct { channel, .. }) => {
+                    return self.say_opened(conn, said, (channel, text));
+                }
+                Ok(_) => {}
+                Err(error) => self.refuse_said(conn, &said, &error),
+            },
+            Pending::Done(conn, order) => {
+                if let Err(error) = result {
+                    self.refuse(conn, &order, &error);
+                }
+            }
+            Pending::Page(conn, page) => match &result {
+                Err(error) => {
+                    let code = if error.code == ErrorCode::UnknownName {
+                        "INVALID_MSGREFTYPE"
+                    } else {
+                        "MESSAGE_ERROR"
+                    };
+                    let context: [&str; 1] = [&page.target];
+                    self.history_failed(
+                        conn,
+                        code,
+                        (&page.subcommand, &context),
+                        "Messages could not be retrieved",
+                    );
+                }
+                Ok(_) => self.give_history(conn, &page, messages(&result)),
+            },
+            Pending::Read(read_for, channel) => {
+                self.read_known(key, (read_for, channel), messages(&result).first());
+            }
+            Pending::ReadUpTo(conn, channel) => {
+                self.mark_read(conn, channel, messages(&result).first())
+            }
+            Pending::Advance(conn, channel, message, time) => {
+                let marked = messages(&result).first().map(|message| message.time);
+                self.advance(conn, channel, (message, time), marked);
+            }
+            Pending::Newest(conn, channel) => {
+                let time = messages(&result).last().map(|message| message.time);
+                self.target_found(conn, channel, time);
+            }
+            Pending::Located(conn, located) => self.looked_for(conn, *located, messages(&result)),
+            Pending::Invited(conn, order, account) => self.invited(conn, (&order, account), result),
+        }
+        if let Some(conn) = conn {
+            self.waited(conn);
+        }
+        self.release_own(key);
+    }
+
+    /// A message was written: its connection sees it if it asked for echoes, the account's others see it always.
+    fn said(&mut self, key: ClientKey, conn: ConnId, (said, result): (&Said, Result)) {
+        let id = match result {
+            Ok(Reply::Message { message }) => message,
+            Ok(_) => return,
+            Err(error) => return self.refuse_said(conn, said, &error),
+        };
+        let held = self.own.get_mut(&key).and_then(|held| {
+            let at = held.iter().position(|(_, message)| message.id == id)?;
+            Some(held.remove(at))
+        });
+        let Some((channel, message)) = held else {
+            return;
+        };
+        let echo = self
+            .session(conn)
+            .is_some_and(|session| session.caps.has(Cap::EchoMessage));
+        if echo {
+            for out in self.lines_of(conn, channel, &message) {
+                self.reply(conn, out);
+            }
+        }
+        for other in self.all_in(key).into_iter().filter(|other| *other != conn) {
+            self.tell_message_to(other, channel, &message);
+        }
+    }
+
+    /// Own messages that no connection wrote are told to all, once no connection is known to be writing.
+    fn release_own(&mut self, key: ClientKey) {
+        let says = |pending: &Pending| matches!(pending, Pending::Said(..));
+        let writing = self
+            .worlds
+            .get(&key)
+            .is_some_and(|world| world.pending.values().any(says));
+        if writing {
+            return;
+        }
+        for (channel, message) in self.own.remove(&key).unwrap_or_default() {
+            self.tell_message(key, channel, &message);
+        }
+    }
+
+    fn refuse_said(&mut self, conn: ConnId, said: &Said, error: &CommandError) {
+        // A NOTICE is never answered.
+        if said.command == "NOTICE" {
+            return;
+        }
+        let slow = error.code == ErrorCode::Limit && error.message.contains("slow mode");
+        match slow {
+            true => self.fail(
+                conn,
+                said.command,
+                "RATE_LIMITED",
+                &[&said.target],
+                &error.message,
+            ),
+            false => self.numeric(conn, "404", &[&said.target, &error.message]),
+        }
+    }
+
+    fn refuse(&mut self, conn: ConnId, order: &Order, error: &CommandError) {
+        let about: Vec<&str> = order.about.iter().map(String::as_str).collect();
+        match order.command {
+            "REDACT" => {
+                let code = match error.code {
+                    ErrorCode::NotPermitted => "REDACT_FORBIDDEN",
+                    _ => "UNKNOWN_MSGID",
+                };
+                self.fail(conn, "REDACT", code, &about, &error.message);
+            }
+            "TAGMSG" => self.fail(conn, "TAGMSG", "CANNOT_SEND", &about, &error.message),
+            "SETNAME" => self.fail(conn, "SETNAME", "INVALID_REALNAME", &about, &error.message),
+            "AWAY" => self.fail(conn, "AWAY", "CANNOT_SET", &about, &error.message),
+            _ => self.numeric(
+                conn,
+                "482",
+                &[about.first().copied().unwrap_or("*"), &error.message],
+            ),
+        }
+    }
+
+    fn invited(&mut self, conn: ConnId, (order, account): (&Order, AccountId), result: Result) {
+        let link = match result {
+            Err(error) => return self.refuse(conn, order, &error),
+            Ok(Reply::Invite { invite, .. }) => Some(invite),
+            Ok(_) => None,
+        };
+        let (room, nick) = (order.about[0].clone(), order.about[1].clone());
+        self.numeric(conn, "341", &[&nick, &room]);
+        self.tell_invite(conn, (&room, &nick));
+        let Some((world, link)) = self.world_mut(conn).zip(link) else {
+            return;
+        };
+        // A link reaches who is no member by direct message.
+        let said = Said {
+            command: "NOTICE",
+            target: nick,
+            reply_to: None,
+        };
+        let order = PersonalCommand::Dm {
+            account: alloquy_api::command::AccountRef(account.to_string()),
+        };
+        world.order(
+            Command::Personal { order },
+            Pending::Opened(conn, said, link),
+        );
+        self.wait(conn);
+    }
+
+    /// Tells the account's connections in the room that somebody was invited, if they asked for that.
+    fn tell_invite(&mut self, conn: ConnId, (room, nick): (&str, &str)) {
+        let Some((mask, channel, key)) = self.world_of(conn).and_then(|world| {
+            let channel = world.room_named(room)?.channel;
+            Some((world.mask(world.me()), channel, self.session(conn)?.key?))
+        }) else {
+            return;
+        };
+        let out = Out::new(&mask, "INVITE", &[nick, room]);
+        for other in self.all_in(key) {
+            let asked = self
+                .session(other)
+                .is_some_and(|session| session.caps.has(Cap::InviteNotify));
+            if asked && self.follows(other, channel) {
+                self.tell(other, &out);
+            }
+        }
+    }
+
+    /// How far a room was read is known.
+    fn read_known(
+        &mut self,
+        key: ClientKey,
+        (read_for, channel): (ReadFor, ChannelId),
+        message: Option<&MessageView>,
+    ) {
+        let time = message.map(|message| message.time);
+        match read_for {
+            ReadFor::One(conn) => {
+                if let Some(out) = self.read_line(conn, channel, time) {
+                    self.reply(conn, out);
+                }
+                self.tell_read(key, channel, (Some(conn), time));
+            }
+            ReadFor::Join(conn) => {
+                if let Some(out) = self.read_line(conn, channel, time) {
+                    self.reply(conn, out);
+                }
+                self.names_after_join(conn, channel);
+            }
+            ReadFor::All => self.tell_read(key, channel, (None, time)),
+        }
+    }
+
+    /// Tells connections how far a room was read if that is news.
+    fn tell_read(
+        &mut self,
+        key: ClientKey,
+        channel: ChannelId,
+        (except, time): (Option<ConnId>, Option<alloquy_ids::UnixMs>),
+    ) {
+        let news = self
+            .worlds
+            .get_mut(&key)
+            .is_some_and(|world| world.seen.read(channel, time));
+        if !news {
+            return;
+        }
+        for conn in self
+            .all_in(key)
+            .into_iter()
+            .filter(|conn| Some(*conn) != except)
+        {
+            let asked = self
+                .session(conn)
+                .is_some_and(|session| session.caps.has(Cap::ReadMarker));
+            if let Some(out) = self.read_line(conn, channel, time).filter(|_| asked) {
+                self.tell(conn, &out);
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What is due when nothing comes: silence, log-ins, edits that waited.
+
+use alloquy_ids::MonoMs;
+
+use crate::io::Output;
+use crate::limits::{PING_MS, REGISTRATION_MS_MAX};
+use crate::line::Out;
+use crate::server::Server;
+use crate::session::Stage;
+
+impl Server {
+    pub(super) fn next_due(&self) -> Option<MonoMs> {
+        let sessions = self.sessions.values().filter(|session| !session.closing);
+        let sessions = sessions.map(crate::session::Session::due);
+        let checks = self.delayed.keys().map(|(at, _)| *at);
+        let edits = self.edits.values().map(|(at, _)| *at);
+        sessions.chain(checks).chain(edits).min()
+    }
+
+    pub(super) fn time_passed(&mut self) {
+        let now = self.now.mono;
+        while let Some(entry) = self
+            .delayed
+            .first_entry()
+            .filter(|entry| entry.key().0 <= now)
+        {
+            let ((_, check), credential) = entry.remove_entry();
+            self.output(Output::Check(check, credential));
+        }
+        let due = self.edits.iter().filter(|(_, (at, _))| *at <= now);
+        let due: Vec<_> = due
+            .map(|((key, message), (_, channel))| (*key, *message, *channel))
+            .collect();
+        for (key, message, channel) in due {
+            self.edits.remove(&(key, message));
+            self.tell_edit(key, channel, message);
+        }
+        let conns: Vec<_> = self.sessions.keys().copied().collect();
+        for conn in conns {
+            let session = &self.sessions[&conn];
+            let (stage, opened, heard, pinged) =
+                (session.stage, session.opened, session.heard, session.pinged);
+            let late = opened.plus(REGISTRATION_MS_MAX) <= now;
+            match stage {
+                Stage::Registering | Stage::Welcoming if late => {
+                    self.end(conn, "Registration timed out")
+                }
+                Stage::In if pinged && heard.plus(2 * PING_MS) <= now => {
+                    self.end(conn, "Ping timeout")
+                }
+                Stage::In if !pinged && heard.plus(PING_MS) <= now => {
+                    let ping = Out::new("", "PING", &[&self.settings.server_name]);
+                    self.tell(conn, &ping);
+                    if let Some(session) = self.session_mut(conn) {
+                        session.pinged = true;
+                    }
+                }
+                _ => {}
+            }
+            self.go_on(conn);
+        }
+    }
+}

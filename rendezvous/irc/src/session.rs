@@ -1,0 +1,257 @@
+//! One connection: what it has said of itself, what waits of it, and what it may send.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use alloquy_ids::{ChannelId, EventId, MonoMs};
+use zeroize::Zeroizing;
+
+use crate::bound::Bound;
+use crate::bridge::Mechanism;
+use crate::caps::Caps;
+use crate::io::{CheckId, ClientKey, Now, Origin};
+use crate::limits::{
+    FLOOD_BURST, FLOOD_MS, INBOX_BYTES_MAX, INBOX_LINES_MAX, LINE_BYTES_MAX, PING_MS,
+    REGISTRATION_BYTES_MAX, REGISTRATION_LINES_MAX, REGISTRATION_MS_MAX,
+};
+use crate::line::{BadLine, Line, Out};
+use crate::pending::Targets;
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// NICK, USER, CAP and a log-in are awaited.
+    Registering,
+    /// All was said; the node has not told yet who this is.
+    Welcoming,
+    /// It is in.
+    In,
+}
+
+/// A SASL exchange.
+#[derive(Debug, Default)]
+pub(crate) struct Sasl {
+    pub(crate) mechanism: Mechanism,
+    pub(crate) base64: Zeroizing<String>,
+    /// The proof was right: the client's last word is awaited.
+    pub(crate) proven: Option<ClientKey>,
+}
+
+/// A multiline message that is being sent.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) reference: String,
+    pub(crate) target: String,
+    pub(crate) label: Option<String>,
+    pub(crate) command: Option<&'static str>,
+    pub(crate) reply_to: Option<EventId>,
+    pub(crate) text: String,
+    pub(crate) lines: usize,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) origin: Origin,
+    pub(crate) stage: Stage,
+    pub(crate) caps: Caps,
+    pub(crate) cap_302: bool,
+    pub(crate) negotiating: bool,
+    pub(crate) nick: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) pass: Option<Zeroizing<String>>,
+    pub(crate) sasl: Option<Sasl>,
+    pub(crate) check: Option<CheckId>,
+    /// The check is of a PASS, not of SASL.
+    pub(crate) by_pass: bool,
+    /// It has no account.
+    pub(crate) guest: bool,
+    /// The account that is being made for it.
+    pub(crate) registering: Option<String>,
+    /// The room of the lobby that is being made for it, and whether it is made.
+    pub(crate) opening: Option<(String, bool)>,
+    /// It waits for what its account asked about itself.
+    pub(crate) asked_account: bool,
+    /// It was let in for reading alone.
+    pub(crate) read_only: bool,
+    /// It waits for a word of NickServ.
+    pub(crate) asked_serv: bool,
+    pub(crate) failures: u32,
+    pub(crate) key: Option<ClientKey>,
+    pub(crate) joined: BTreeSet<ChannelId>,
+    pub(crate) monitored: BTreeMap<String, String>,
+    pub(crate) bot: bool,
+    /// The community that is the whole network to it.
+    pub(crate) bound: Option<Bound>,
+    pub(crate) batch: Option<Batch>,
+    pub(crate) targets: Option<Targets>,
+    /// The node works for the line that is being answered.
+    pub(crate) waiting: u32,
+    pub(crate) label: Option<String>,
+    pub(crate) answer: Option<Vec<Out>>,
+    pub(crate) typing: BTreeMap<ChannelId, MonoMs>,
+    pub(crate) closing: bool,
+    pub(crate) opened: MonoMs,
+    pub(crate) heard: MonoMs,
+    pub(crate) pinged: bool,
+    input: Vec<u8>,
+    /// The line is longer than any may be: the rest of it is passed over.
+    overlong: bool,
+    inbox: VecDeque<Result<Line, BadLine>>,
+    inbox_bytes: usize,
+    bytes: usize,
+    lines: u32,
+    /// When the next token would be there if none had been kept.
+    bucket: MonoMs,
+}
+
+/// Why a connection is closed for what it sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Excess {
+    /// It speaks another protocol.
+    Http,
+    /// It sent too much before it had registered.
+    Registration,
+    /// More waits of it than may.
+    Flood,
+}
+
+impl Session {
+    pub(crate) fn new(origin: Origin, now: Now) -> Self {
+        Self {
+            origin,
+            stage: Stage::Registering,
+            caps: Caps::default(),
+            cap_302: false,
+            negotiating: false,
+            nick: None,
+            user: None,
+            pass: None,
+            sasl: None,
+            check: None,
+            by_pass: false,
+            guest: false,
+            registering: None,
+            opening: None,
+            asked_account: false,
+            read_only: false,
+            asked_serv: false,
+            failures: 0,
+            key: None,
+            joined: BTreeSet::new(),
+            monitored: BTreeMap::new(),
+            bot: false,
+            bound: None,
+            batch: None,
+            targets: None,
+            waiting: 0,
+            label: None,
+            answer: None,
+            typing: BTreeMap::new(),
+            closing: false,
+            opened: now.mono,
+            heard: now.mono,
+            pinged: false,
+            input: Vec::new(),
+            overlong: false,
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            bytes: 0,
+            lines: 0,
+            bucket: now.mono,
+        }
+    }
+
+    /// Takes bytes and puts whole lines into the inbox.
+    pub(crate) fn take(&mut self, bytes: &[u8], now: Now) -> Result<(), Excess> {
+        self.heard = now.mono;
+        self.pinged = false;
+        if self.stage == Stage::Registering {
+            let first = self.bytes == 0;
+            let verbs = [
+                &b"GET "[..],
+                b"POST",
+                b"HEAD",
+                b"PUT ",
+                b"OPTI",
+                b"CONN",
+                b"PRI ",
+            ];
+            if first && verbs.iter().any(|verb| bytes.starts_with(verb)) {
+                return Err(Excess::Http);
+            }
+            self.bytes = self.bytes.saturating_add(bytes.len());
+        }
+        for byte in bytes {
+            if *byte != b'\n' {
+                // One more than a line may have is enough to see that it is too long.
+                match self.input.len() > LINE_BYTES_MAX {
+                    true => self.overlong = true,
+                    false => self.input.push(*byte),
+                }
+                continue;
+            }
+            let mut line = std::mem::take(&mut self.input);
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
+            let parsed = match std::mem::take(&mut self.overlong) {
+                true if line.starts_with(b"@") => Err(BadLine::TagsTooLong),
+                true => Err(BadLine::TooLong),
+                false => Line::parse(&line),
+            };
+            self.lines = self.lines.saturating_add(1);
+            let parsed = match parsed {
+                Ok(None) => continue,
+                Ok(Some(line)) => Ok(line),
+                Err(error) => Err(error),
+            };
+            self.inbox_bytes += line.len();
+            self.inbox.push_back(parsed);
+        }
+        if self.stage == Stage::Registering
+            && (self.bytes > REGISTRATION_BYTES_MAX || self.lines > REGISTRATION_LINES_MAX)
+        {
+            return Err(Excess::Registration);
+        }
+        if self.inbox.len() > INBOX_LINES_MAX || self.inbox_bytes > INBOX_BYTES_MAX {
+            return Err(Excess::Flood);
+        }
+        Ok(())
+    }
+
+    /// The next line, if it is its turn: the one before is answered, and the bucket has a token.
+    pub(crate) fn next_line(&mut self, now: Now) -> Option<Result<Line, BadLine>> {
+        let held =
+            self.waiting > 0 || self.check.is_some() || self.opening.is_some() || self.closing;
+        if held || self.stage == Stage::Welcoming || self.inbox.is_empty() {
+            return None;
+        }
+        if self.stage == Stage::In && !self.origin.exempt {
+            let floor = now.mono.0.saturating_sub(FLOOD_BURST * FLOOD_MS);
+            let next = self.bucket.0.max(floor) + FLOOD_MS;
+            if next > now.mono.0 {
+                return None;
+            }
+            self.bucket = MonoMs(next);
+        }
+        let line = self.inbox.pop_front()?;
+        if self.inbox.is_empty() {
+            self.inbox_bytes = 0;
+        }
+        Some(line)
+    }
+
+    /// When something of this connection is due.
+    pub(crate) fn due(&self) -> MonoMs {
+        let silent = match self.stage {
+            Stage::Registering | Stage::Welcoming => self.opened.plus(REGISTRATION_MS_MAX),
+            Stage::In if self.pinged => self.heard.plus(2 * PING_MS),
+            Stage::In => self.heard.plus(PING_MS),
+        };
+        let held = self.waiting > 0 || self.check.is_some() || self.inbox.is_empty();
+        match held || self.stage != Stage::In || self.origin.exempt {
+            true => silent,
+            false => silent.min(self.bucket.plus(FLOOD_MS)),
+        }
+    }
+}

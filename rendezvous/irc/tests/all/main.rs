@@ -1,0 +1,15 @@
+//! The server against a node in memory: lines in, lines out.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can not go on says so by panicking"
+)]
+
+mod bad_input;
+mod bound;
+mod caps;
+mod fake;
+mod history;
+mod messages;
+mod people;
+mod rooms;

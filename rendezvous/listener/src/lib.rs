@@ -1,0 +1,26 @@
+//! Sockets for the IRC side: whoever holds a client of a node can open doors to it.
+//!
+//! ```text
+//!  Door -> connection (TLS, WebSocket, first bytes) -> Piece -> the server's task -> alloquy_irc::Server <-> Client
+//!          connection <- queue, one write a turn   <- Output <-
+//! ```
+//! One task holds the server and all clients and takes what came in turns: everything that one turn gives a connection
+//! leaves in one write. A connection that does not read is closed when its queue is full, and nobody waits for it.
+//! Checks of passwords run beside. What a face does with its clients is not known here; nor are accounts, rules or texts.
+
+mod connection;
+mod doors;
+mod figures;
+pub mod limits;
+mod network;
+mod queue;
+mod service;
+mod throttle;
+mod tls;
+mod web;
+
+pub use doors::{Address, Door, DoorError, Kind};
+pub use figures::{Figure, Figures};
+pub use network::{Range, RangeError};
+pub use service::{Accounts, Answer, Bell, BoxedClient, Face, From, serve};
+pub use tls::{Pair, Tls, TlsError};

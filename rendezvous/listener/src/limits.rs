@@ -1,0 +1,39 @@
+//! How much of everything one face of IRC holds, with unit and reason.
+
+use std::time::Duration;
+
+/// Time until a connection has said anything; from then on the server counts until it has registered.
+pub const FIRST_WAIT: Duration = Duration::from_secs(40);
+/// Time for the TLS or WebSocket handshake: several round trips over a bad line.
+pub const HANDSHAKE_WAIT: Duration = Duration::from_secs(15);
+/// Bytes read from a connection at once. Each idle connection keeps such a buffer; a line of a person fits.
+pub const READ_BYTES: usize = 2 * 1024;
+/// Bytes that wait for one connection before it is closed as too slow: history of some thousand lines.
+pub const SEND_QUEUE_BYTES_MAX: usize = 1024 * 1024;
+/// Pieces that wait for the server from all connections together, each of [`READ_BYTES`] at most: 2 MiB. Whoever
+/// sends more waits in the socket.
+pub const PIECES_MAX: usize = 1_024;
+/// Pieces of one connection that wait at once: whoever floods stands before nobody's line with more than these.
+pub const PIECES_OF_ONE_MAX: usize = 4;
+/// Pieces taken in one turn before what came of them is written: bounds the delay of the first by some ms.
+pub const TURN_PIECES_MAX: usize = 512;
+/// Connections at once. Each costs at most 32 KiB idle: 512 MiB.
+pub const CONNECTIONS_MAX: usize = 16_384;
+/// Connections of one address (of an IPv6 /64) at once: a household or a small bouncer.
+pub const ADDRESS_CONNECTIONS_MAX: u32 = 32;
+/// Connections of one address within [`ADDRESS_WINDOW`]: a client that reconnects each minute is let in.
+pub const ADDRESS_ATTEMPTS_MAX: u32 = 64;
+/// Time over which attempts of one address are counted.
+pub const ADDRESS_WINDOW: Duration = Duration::from_secs(10 * 60);
+/// Addresses whose attempts are remembered; beyond it the oldest is forgotten: some 6 MiB.
+pub const ADDRESSES_MAX: usize = 65_536;
+/// Password checks that run at once: each takes Argon2id's memory (19 MiB) and a core.
+pub const CHECKS_MAX: usize = 2;
+/// Time in which what was written last (an ERROR line) may still leave a connection that is being closed.
+pub const CLOSE_WAIT: Duration = Duration::from_secs(5);
+/// Bytes of one WebSocket frame: tags, body and what the protocol adds.
+pub const FRAME_BYTES_MAX: usize = 16 * 1024;
+/// Pause after the system refused to accept a connection (no descriptors left).
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of a certificate or key file: chains of a dozen certificates are a fifth of it.
+pub const PEM_BYTES_MAX: u64 = 256 * 1024;

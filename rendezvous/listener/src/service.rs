@@ -1,0 +1,532 @@
+//! The one task that holds the server: sockets and clients in, lines out, a turn at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use alloquy_api::Client;
+use alloquy_ids::{MonoMs, UnixMs};
+use alloquy_irc::{
+    AccountOrder, CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server,
+    Wanted,
+};
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use zeroize::Zeroizing;
+
+use crate::connection::{self, Link, Piece};
+use crate::doors::{Caller, Door};
+use crate::figures::Figures;
+use crate::limits::{
+    ACCEPT_PAUSE, CHECKS_MAX, PIECES_MAX, PIECES_OF_ONE_MAX, SEND_QUEUE_BYTES_MAX, TURN_PIECES_MAX,
+};
+use crate::network::{Range, cloak};
+use crate::queue::{End, Queue};
+use crate::throttle::Throttle;
+use crate::tls::Tls;
+
+/// Who may log in.
+pub trait Accounts: Send + Sync + 'static {
+    /// How long the check of a credential waits: whoever guesses waits longer and longer.
+    fn delay(&self, _credential: &Credential, _from: &From) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Checks a credential. Blocking, as the others are: runs on a thread of its own.
+    fn check(&self, credential: Credential) -> Answer;
+
+    /// The same, for those who count guesses by where they come from.
+    fn log_in(&self, credential: Credential, _from: &From) -> Answer {
+        self.check(credential)
+    }
+
+    /// Takes the next message of the SCRAM-SHA-256 exchange of a connection.
+    fn scram(&self, _message: &str, _from: &From) -> Answer {
+        Answer::Denied
+    }
+
+    /// Makes an account.
+    fn register(&self, _wanted: &Wanted, _from: &From) -> Answer {
+        Answer::Denied
+    }
+
+    /// Does what an account asks about itself.
+    fn account(&self, _key: ClientKey, _order: AccountOrder) -> Answer {
+        Answer::Denied
+    }
+
+    /// Makes a channel of the lobby for a client, and returns when that sees it.
+    fn open(&self, _key: ClientKey, _name: &str) -> Answer {
+        Answer::Denied
+    }
+
+    /// A connection has ended. The client that was its alone, if there is one, is dropped.
+    fn gone(&self, _conn: ConnId) -> Option<ClientKey> {
+        None
+    }
+}
+
+/// Where somebody comes from who logs in.
+#[derive(Clone, Copy, Debug)]
+pub struct From {
+    /// The connection.
+    pub conn: ConnId,
+    /// Its household, as a keyed hash.
+    pub cloak: u64,
+    /// Its address; `None`: a Unix socket. For the log of wrong log-ins alone.
+    pub address: Option<IpAddr>,
+}
+
+/// What a check of a credential gave.
+pub enum Answer {
+    /// It is right: the connection acts through this client, which is given where the face does not hold it yet.
+    Granted(ClientKey, Option<BoxedClient>),
+    /// It is wrong, or the account is unknown.
+    Denied,
+    /// An exchange goes on.
+    Challenge(String),
+    /// An exchange has ended well: the last message, and what [`Self::Granted`] holds.
+    Proven(String, ClientKey, Option<BoxedClient>),
+    /// The same as [`Self::Granted`], for reading alone.
+    Reading(ClientKey, Option<BoxedClient>),
+    /// What an account asked was done: lines for its person.
+    Told(Vec<String>),
+    /// It is not made: a code, and why.
+    Refused(&'static str, String),
+}
+
+/// A client of a node.
+pub type BoxedClient = Box<dyn Client + Send>;
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Granted(key, _) => f.debug_tuple("Granted").field(key).finish(),
+            Self::Denied => f.write_str("Denied"),
+            Self::Challenge(_) => f.write_str("Challenge"),
+            Self::Proven(_, key, _) => f.debug_tuple("Proven").field(key).finish(),
+            Self::Reading(key, _) => f.debug_tuple("Reading").field(key).finish(),
+            Self::Told(_) => f.write_str("Told"),
+            Self::Refused(code, _) => f.debug_tuple("Refused").field(code).finish(),
+        }
+    }
+}
+
+/// Tells the server's task that a client has something new.
+#[derive(Clone, Debug, Default)]
+pub struct Bell {
+    rung: Arc<Mutex<BTreeSet<ClientKey>>>,
+    heard: Arc<Notify>,
+}
+
+impl Bell {
+    /// There is something new for this client.
+    pub fn ring(&self, key: ClientKey) {
+        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = rung.insert(key);
+        drop(rung);
+        if fresh {
+            self.heard.notify_one();
+        }
+    }
+
+    fn take(&self) -> BTreeSet<ClientKey> {
+        std::mem::take(&mut *self.rung.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What a face is made of.
+pub struct Face {
+    /// The server, without connections.
+    pub server: Server,
+    /// Where connections come in.
+    pub doors: Vec<Door>,
+    /// The certificate; doors of TLS without one let nobody in.
+    pub tls: Option<Tls>,
+    /// Addresses that no throttle counts.
+    pub exempt: Arc<Mutex<Vec<Range>>>,
+    /// Hides addresses from the server.
+    pub cloak_key: [u8; 32],
+    /// Who may log in.
+    pub accounts: Arc<dyn Accounts>,
+    /// Clients that are there from the start.
+    pub clients: Vec<(ClientKey, BoxedClient)>,
+    /// Rung by whoever holds the nodes.
+    pub bell: Bell,
+    /// What is counted.
+    pub figures: Arc<Figures>,
+}
+
+impl fmt::Debug for Face {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Face")
+            .field("doors", &self.doors)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Serves until `stop` resolves; then every connection ends at once.
+pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
+    let (pieces, inbound) = mpsc::channel(PIECES_MAX);
+    let shared = Arc::new(Shared {
+        tls: face.tls,
+        exempt: face.exempt,
+        cloak_key: face.cloak_key,
+        throttle: Throttle::default(),
+        figures: Arc::clone(&face.figures),
+        pieces,
+        next: AtomicU64::new(1),
+        started: Instant::now(),
+    });
+    let mut doors = JoinSet::new();
+    for door in face.doors {
+        doors.spawn(listen(door, Arc::clone(&shared)));
+    }
+    let (checked, checks) = mpsc::unbounded_channel();
+    let turns = Turns {
+        server: face.server,
+        clients: face.clients.into_iter().collect(),
+        lines: BTreeMap::new(),
+        dirty: BTreeSet::new(),
+        accounts: face.accounts,
+        checked,
+        room: Arc::new(Semaphore::new(CHECKS_MAX)),
+        bell: face.bell,
+        figures: face.figures,
+        started: shared.started,
+    };
+    drop(shared);
+    tokio::select! {
+        () = turns.run(inbound, checks) => {}
+        () = stop => {}
+    }
+    // Doors and the connections that they let in end with the set.
+    drop(doors);
+}
+
+/// What all doors share.
+struct Shared {
+    tls: Option<Tls>,
+    exempt: Arc<Mutex<Vec<Range>>>,
+    cloak_key: [u8; 32],
+    throttle: Throttle,
+    figures: Arc<Figures>,
+    pieces: mpsc::Sender<Piece>,
+    next: AtomicU64,
+    started: Instant,
+}
+
+async fn listen(door: Door, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = door.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok(caller) => shared.admit(caller, &door, &mut connections),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn admit(&self, caller: Caller, door: &Door, connections: &mut JoinSet<()>) {
+        let address = match &caller {
+            Caller::Tcp(_, address) => Some(*address),
+            Caller::Unix(_) => None,
+        };
+        let exempt = address.is_none_or(|address| self.exempts(address));
+        let counted = address.filter(|_| !exempt);
+        let now = MonoMs(millis(self.started.elapsed()));
+        let Some(place) = self.throttle.enter(counted, now) else {
+            return self.figures.refused.add(1);
+        };
+        self.figures.accepted.add(1);
+        let origin = Origin {
+            loopback: address.is_none_or(|address| address.to_canonical().is_loopback()),
+            exempt,
+            cloak: address.map_or(0, |address| cloak(&self.cloak_key, address)),
+            tls: None,
+        };
+        let link = Link {
+            conn: ConnId(self.next.fetch_add(1, Ordering::Relaxed)),
+            pieces: self.pieces.clone(),
+            queue: Arc::new(Queue::default()),
+            places: Arc::new(Semaphore::new(PIECES_OF_ONE_MAX)),
+            address,
+            figures: Arc::clone(&self.figures),
+        };
+        let tls = self.tls.clone();
+        connections.spawn(connection::serve(
+            caller,
+            door.kind(),
+            tls,
+            (link, origin, place),
+        ));
+    }
+
+    fn exempts(&self, address: IpAddr) -> bool {
+        let ranges = self.exempt.lock().unwrap_or_else(PoisonError::into_inner);
+        ranges.iter().any(|range| range.holds(address))
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A connection as the server's task holds it.
+struct Line {
+    queue: Arc<Queue>,
+    cloak: u64,
+    address: Option<IpAddr>,
+    /// What this turn gave, in one piece.
+    turn: Vec<u8>,
+}
+
+struct Turns {
+    server: Server,
+    clients: BTreeMap<ClientKey, BoxedClient>,
+    lines: BTreeMap<ConnId, Line>,
+    /// Connections that this turn gave something.
+    dirty: BTreeSet<ConnId>,
+    accounts: Arc<dyn Accounts>,
+    checked: mpsc::UnboundedSender<Answered>,
+    room: Arc<Semaphore>,
+    bell: Bell,
+    figures: Arc<Figures>,
+    started: Instant,
+}
+
+impl Turns {
+    fn now(&self) -> Now {
+        let wall = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        Now {
+            mono: MonoMs(millis(self.started.elapsed())),
+            wall: UnixMs(millis(wall)),
+        }
+    }
+
+    async fn run(
+        mut self,
+        mut inbound: mpsc::Receiver<Piece>,
+        mut checks: mpsc::UnboundedReceiver<Answered>,
+    ) {
+        let heard = Arc::clone(&self.bell.heard);
+        loop {
+            let due = self.server.next_timeout();
+            let due = due.map(|at| self.started + Duration::from_millis(at.0));
+            tokio::select! {
+                piece = inbound.recv() => {
+                    let Some(piece) = piece else { return };
+                    self.take(piece);
+                    let mut taken = 1;
+                    while taken < TURN_PIECES_MAX && let Ok(piece) = inbound.try_recv() {
+                        self.take(piece);
+                        taken += 1;
+                    }
+                }
+                Some(answered) = checks.recv() => self.checked(answered),
+                () = heard.notified() => {}
+                () = until(due) => {}
+            }
+            self.turn();
+        }
+    }
+
+    fn take(&mut self, piece: Piece) {
+        let now = self.now();
+        match piece {
+            Piece::Open(conn, origin, (queue, address)) => {
+                let line = Line {
+                    queue,
+                    cloak: origin.cloak,
+                    address,
+                    turn: Vec::new(),
+                };
+                self.lines.insert(conn, line);
+                self.server.open(conn, origin, now);
+            }
+            Piece::Bytes(conn, bytes, _place) => {
+                if self.lines.contains_key(&conn) {
+                    self.server.received(conn, &bytes, now);
+                }
+            }
+            Piece::Closed(conn) => {
+                // What it asked for is given before it goes; it may still read.
+                self.outputs();
+                if self.lines.contains_key(&conn) {
+                    self.server.closed(conn, now);
+                    self.part(conn, End::Written);
+                }
+            }
+        }
+    }
+
+    fn checked(&mut self, (check, conn, answer): Answered) {
+        let now = self.now();
+        let outcome = match answer {
+            Answer::Granted(key, client) => {
+                self.clients.extend(client.map(|client| (key, client)));
+                Outcome::Granted(key)
+            }
+            Answer::Denied => {
+                self.figures.denied.add(1);
+                Outcome::Denied
+            }
+            Answer::Challenge(message) => Outcome::Challenge(message),
+            Answer::Proven(message, key, client) => {
+                self.clients.extend(client.map(|client| (key, client)));
+                Outcome::Proven(message, key)
+            }
+            Answer::Reading(key, client) => {
+                self.clients.extend(client.map(|client| (key, client)));
+                Outcome::GrantedReading(key)
+            }
+            Answer::Told(lines) => Outcome::Told(lines),
+            Answer::Refused(code, text) => Outcome::Refused { code, text },
+        };
+        self.server.checked(check, outcome, now);
+        if !self.lines.contains_key(&conn) {
+            // It ended while its question was answered.
+            self.gone(conn);
+        }
+    }
+
+    fn gone(&mut self, conn: ConnId) {
+        if let Some(key) = self.accounts.gone(conn) {
+            self.clients.remove(&key);
+            self.server.drop_client(key);
+        }
+    }
+
+    /// Time, clients and outputs, after whatever was taken.
+    fn turn(&mut self) {
+        self.figures.turns.add(1);
+        let now = self.now();
+        if self
+            .server
+            .next_timeout()
+            .is_some_and(|due| due <= now.mono)
+        {
+            self.server.tick(now);
+        }
+        self.bell.take();
+        for (key, client) in &mut self.clients {
+            self.server.pump(*key, &mut **client, now);
+        }
+        self.outputs();
+        for conn in std::mem::take(&mut self.dirty) {
+            self.flush(conn);
+        }
+    }
+
+    fn outputs(&mut self) {
+        while let Some(output) = self.server.next_output() {
+            match output {
+                Output::Write(conn, bytes) => {
+                    if let Some(line) = self.lines.get_mut(&conn) {
+                        line.turn.extend_from_slice(&bytes);
+                        self.dirty.insert(conn);
+                    }
+                }
+                Output::Close(conn) => self.part(conn, End::Written),
+                Output::Check(check, credential) => {
+                    self.figures.checks.add(1);
+                    self.ask(check, Question::LogIn(credential));
+                }
+                Output::Scram(check, message) => self.ask(check, Question::Scram(message)),
+                Output::Register(check, wanted) => self.ask(check, Question::Register(wanted)),
+                Output::Account(check, key, order) => {
+                    self.ask(check, Question::Account(key, order));
+                }
+                Output::Open(check, key, name) => self.ask(check, Question::Open(key, name)),
+            }
+        }
+    }
+
+    /// Hands a turn to the writer; whoever does not read is closed.
+    fn flush(&mut self, conn: ConnId) {
+        let Some(line) = self.lines.get_mut(&conn) else {
+            return;
+        };
+        self.figures.written_bytes.add(line.turn.len() as u64);
+        if !line.queue.put(&mut line.turn, SEND_QUEUE_BYTES_MAX) {
+            self.figures.slow_readers.add(1);
+            self.lines.remove(&conn);
+            let now = self.now();
+            self.server.closed(conn, now);
+            self.gone(conn);
+            // What its going gave others belongs to the next turn.
+            self.bell.heard.notify_one();
+        }
+    }
+
+    fn part(&mut self, conn: ConnId, end: End) {
+        self.flush(conn);
+        if let Some(line) = self.lines.remove(&conn) {
+            line.queue.end(end);
+            self.gone(conn);
+        }
+    }
+
+    /// Has a question answered on a thread of its own.
+    fn ask(&self, check: CheckId, question: Question) {
+        let Some(conn) = self.server.checked_for(check) else {
+            return;
+        };
+        let line = self.lines.get(&conn);
+        let from = From {
+            conn,
+            cloak: line.map_or(0, |line| line.cloak),
+            address: line.and_then(|line| line.address),
+        };
+        let accounts = Arc::clone(&self.accounts);
+        let checked = self.checked.clone();
+        let room = Arc::clone(&self.room);
+        tokio::spawn(async move {
+            if let Question::LogIn(credential) = &question {
+                tokio::time::sleep(accounts.delay(credential, &from)).await;
+            }
+            // The semaphore is never closed.
+            let _permit = room.acquire_owned().await;
+            let answered = tokio::task::spawn_blocking(move || match question {
+                Question::LogIn(credential) => accounts.log_in(credential, &from),
+                Question::Scram(message) => accounts.scram(&message, &from),
+                Question::Register(wanted) => accounts.register(&wanted, &from),
+                Question::Account(key, order) => accounts.account(key, order),
+                Question::Open(key, name) => accounts.open(key, &name),
+            });
+            let answer = answered.await.unwrap_or(Answer::Denied);
+            // Nobody waits for it when the face has ended.
+            drop(checked.send((check, conn, answer)));
+        });
+    }
+}
+
+/// An answer, with the connection that it is for.
+type Answered = (CheckId, ConnId, Answer);
+
+/// What the server's task does not answer itself.
+enum Question {
+    LogIn(Credential),
+    Scram(Zeroizing<String>),
+    Register(Wanted),
+    Open(ClientKey, String),
+    Account(ClientKey, AccountOrder),
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,161 @@
+//! A face to try: an own door with one account, whose password is `secret`.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Snapshot};
+use alloquy_ids::{AccountId, UnixMs};
+use alloquy_irc::{ClientKey, Credential, Server, Settings};
+use alloquy_irc_listener::{
+    Accounts, Address, Answer, Bell, Door, Face, Figures, Kind, Pair, Range, Tls, serve,
+};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::task::JoinHandle;
+
+/// Patience of a test with a loaded machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A node in which nothing happens.
+#[derive(Debug, Default)]
+struct Quiet(u64);
+
+impl Client for Quiet {
+    fn submit(&mut self, _command: Command) -> Result<CommandId, Busy> {
+        self.0 += 1;
+        Ok(CommandId(self.0))
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        None
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::new(Snapshot {
+            account: Some(AccountId([3; 32])),
+            name: "ana".to_owned(),
+            ..Snapshot::default()
+        })
+    }
+
+    fn ended(&self) -> Option<CommandError> {
+        None
+    }
+}
+
+struct One;
+
+impl Accounts for One {
+    fn check(&self, credential: Credential) -> Answer {
+        match credential {
+            Credential::Password { password, .. } if *password == "secret" => {
+                Answer::Granted(ClientKey::OWN, None)
+            }
+            _ => Answer::Denied,
+        }
+    }
+}
+
+/// A face that serves until it is dropped.
+pub(crate) struct Served {
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) figures: Arc<Figures>,
+    pub(crate) tls: Option<Tls>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+pub(crate) fn face(doors: Vec<Door>, pair: Option<Pair>, exempt: &[&str]) -> Served {
+    let settings = Settings {
+        server_name: "irc.example.org".to_owned(),
+        network: "Example".to_owned(),
+        version: "alloquy-test".to_owned(),
+        started: UnixMs(1_700_000_000_000),
+    };
+    let tls = pair.map(Tls::new);
+    let figures = Arc::new(Figures::default());
+    let exempt: Vec<Range> = exempt.iter().map(|range| range.parse().unwrap()).collect();
+    let addresses = doors.iter().map(|door| door.address().clone()).collect();
+    let face = Face {
+        server: Server::new(settings),
+        doors,
+        tls: tls.clone(),
+        exempt: Arc::new(Mutex::new(exempt)),
+        cloak_key: [7; 32],
+        accounts: Arc::new(One),
+        clients: vec![(ClientKey::OWN, Box::new(Quiet::default()))],
+        bell: Bell::default(),
+        figures: Arc::clone(&figures),
+    };
+    Served {
+        addresses,
+        figures,
+        tls,
+        task: tokio::spawn(serve(face, std::future::pending())),
+    }
+}
+
+pub(crate) fn door(kind: Kind) -> Door {
+    Door::open(kind, "127.0.0.1:0".parse().unwrap()).unwrap()
+}
+
+impl Served {
+    pub(crate) fn tcp(&self) -> std::net::SocketAddr {
+        match &self.addresses[0] {
+            Address::Tcp(address) => *address,
+            Address::Unix(path) => panic!("{} is no TCP address", path.display()),
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> tokio::net::TcpStream {
+        tokio::net::TcpStream::connect(self.tcp()).await.unwrap()
+    }
+}
+
+/// Waits until something holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let waits = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let held = tokio::time::timeout(PATIENCE, waits).await;
+    assert!(held.is_ok(), "{what}");
+}
+
+/// All that comes until the other side ends; a connection that is cut has ended, too.
+pub(crate) async fn rest(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut bytes = Vec::new();
+    let read = async {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+            bytes.extend_from_slice(&buffer[..count]);
+        }
+    };
+    tokio::time::timeout(PATIENCE, read).await.expect("it ends");
+    String::from_utf8(bytes).unwrap()
+}
+
+/// What comes until a text is in it.
+pub(crate) async fn until(stream: &mut (impl AsyncRead + Unpin), text: &str) -> String {
+    let mut bytes = Vec::new();
+    let read = async {
+        let mut buffer = [0; 4096];
+        while !String::from_utf8_lossy(&bytes).contains(text) {
+            match stream.read(&mut buffer).await {
+                Ok(count @ 1..) => bytes.extend_from_slice(&buffer[..count]),
+                ended => panic!(
+                    "{ended:?} before {text:?}: {}",
+                    String::from_utf8_lossy(&bytes)
+                ),
+            }
+        }
+    };
+    let come = tokio::time::timeout(PATIENCE, read).await;
+    assert!(come.is_ok(), "{text:?} does not come");
+    String::from_utf8(bytes).unwrap()
+}

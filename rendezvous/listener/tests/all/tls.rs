@@ -1,0 +1,226 @@
+//! TLS: versions, the protocol's name, another certificate without a restart, certificates of clients.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use alloquy_irc_listener::{Kind, Pair};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
+    SupportedProtocolVersion, version,
+};
+use tokio::io::AsyncWriteExt;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::face::{Served, door, eventually, face, rest, until};
+
+fn certificate() -> CertifiedKey {
+    generate_simple_self_signed(["irc.example.org".to_owned()]).unwrap()
+}
+
+fn write(dir: &Path, made: &CertifiedKey) {
+    std::fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(dir.join("key.pem"), made.key_pair.serialize_pem()).unwrap();
+}
+
+fn pair(dir: &Path) -> Pair {
+    Pair::read(&dir.join("cert.pem"), &dir.join("key.pem")).unwrap()
+}
+
+/// Takes whatever certificate is shown: the test looks at it itself.
+#[derive(Debug)]
+struct Any;
+
+impl ServerCertVerifier for Any {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let known = ring::default_provider().signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, cert, signed, &known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let known = ring::default_provider().signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, cert, signed, &known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let known = ring::default_provider().signature_verification_algorithms;
+        known.supported_schemes()
+    }
+}
+
+fn client(
+    versions: &[&'static SupportedProtocolVersion],
+    shows: Option<&CertifiedKey>,
+    alpn: &[&str],
+) -> TlsConnector {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Any));
+    let mut config = match shows {
+        None => builder.with_no_client_auth(),
+        Some(own) => {
+            let key = PrivateKeyDer::Pkcs8(own.key_pair.serialize_der().into());
+            let chain = vec![own.cert.der().clone()];
+            builder.with_client_auth_cert(chain, key).unwrap()
+        }
+    };
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    TlsConnector::from(Arc::new(config))
+}
+
+async fn connect(
+    served: &Served,
+    client: TlsConnector,
+) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
+    let name = ServerName::try_from("irc.example.org").unwrap();
+    client.connect(name, served.connect().await).await
+}
+
+const BOTH: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_versions_and_the_name_of_the_protocol_are_agreed_on() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &certificate());
+    let served = face(
+        vec![door(Kind::Tls)],
+        Some(pair(dir.path())),
+        &["127.0.0.0/8"],
+    );
+    for (only, agreed) in [
+        (&version::TLS12, ProtocolVersion::TLSv1_2),
+        (&version::TLS13, ProtocolVersion::TLSv1_3),
+    ] {
+        let stream = connect(&served, client(&[only], None, &["irc"]))
+            .await
+            .unwrap();
+        let (_, session) = stream.get_ref();
+        assert_eq!(session.protocol_version(), Some(agreed));
+        assert_eq!(session.alpn_protocol(), Some(&b"irc"[..]));
+    }
+    assert!(
+        connect(&served, client(BOTH, None, &[])).await.is_ok(),
+        "a client may ask for none"
+    );
+    let refused = connect(&served, client(BOTH, None, &["http/1.1"])).await;
+    assert!(refused.is_err(), "a browser that was led here");
+    eventually("it is counted", || {
+        served.figures.handshakes_failed.get() == 1
+    })
+    .await;
+    // Whoever speaks no TLS is cut, and gets nothing but an alert.
+    let mut clear = served.connect().await;
+    clear
+        .write_all(b"NICK ana\r\nUSER ana 0 * :Ana\r\n")
+        .await
+        .unwrap();
+    let mut bytes = Vec::new();
+    tokio::io::AsyncReadExt::read_to_end(&mut clear, &mut bytes)
+        .await
+        .ok();
+    assert!(!bytes.windows(3).any(|part| part == b"001"), "{bytes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_logs_in_and_out_over_tls() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &certificate());
+    let served = face(
+        vec![door(Kind::Tls)],
+        Some(pair(dir.path())),
+        &["127.0.0.0/8"],
+    );
+    let own = certificate();
+    for shows in [None, Some(&own)] {
+        let mut stream = connect(&served, client(BOTH, shows, &["irc"]))
+            .await
+            .unwrap();
+        let log_in = b"PASS secret\r\nNICK ana\r\nUSER ana 0 * :Ana\r\n";
+        stream.write_all(log_in).await.unwrap();
+        until(&mut stream, " 005 ").await;
+        stream.write_all(b"PING sealed\r\nQUIT\r\n").await.unwrap();
+        let said = rest(&mut stream).await;
+        assert!(said.contains("sealed") && said.contains("ERROR"), "{said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_certificate_is_shown_without_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (certificate(), certificate());
+    write(dir.path(), &first);
+    let served = face(
+        vec![door(Kind::Tls)],
+        Some(pair(dir.path())),
+        &["127.0.0.0/8"],
+    );
+    let shown = |stream: &TlsStream<tokio::net::TcpStream>| {
+        let (_, session) = stream.get_ref();
+        session.peer_certificates().unwrap()[0].clone().into_owned()
+    };
+    let mut before = connect(&served, client(BOTH, None, &["irc"]))
+        .await
+        .unwrap();
+    assert_eq!(shown(&before), *first.cert.der());
+    write(dir.path(), &second);
+    served.tls.as_ref().unwrap().show(pair(dir.path()));
+    let after = connect(&served, client(BOTH, None, &["irc"]))
+        .await
+        .unwrap();
+    assert_eq!(shown(&after), *second.cert.der());
+    // Who was there stays.
+    before
+        .write_all(b"PASS secret\r\nNICK ana\r\nUSER ana 0 * :Ana\r\n")
+        .await
+        .unwrap();
+    until(&mut before, " 001 ").await;
+}
+
+#[test]
+fn files_that_are_no_certificate_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    let refused = || Pair::read(&cert, &key).unwrap_err().to_string();
+    assert!(refused().contains("cert.pem"), "{}", refused());
+    write(dir.path(), &certificate());
+    std::fs::write(&key, "nothing").unwrap();
+    assert!(refused().contains("key.pem"), "{}", refused());
+    std::fs::write(&cert, "nothing").unwrap();
+    assert!(refused().contains("no certificate"), "{}", refused());
+    write(dir.path(), &certificate());
+    std::fs::write(&key, certificate().key_pair.serialize_pem()).unwrap();
+    let error = refused();
+    assert!(
+        error.contains("cert.pem") && error.contains("key.pem"),
+        "{error}"
+    );
+    std::fs::write(&cert, "x".repeat(300 * 1024)).unwrap();
+    assert!(refused().contains("262144 bytes"), "{}", refused());
+}

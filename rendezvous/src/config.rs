@@ -1,0 +1,284 @@
+//! The file of settings: what may stand in it, and what is wrong with it.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use alloquy_irc::{Mechanism, Registration};
+use alloquy_irc_listener::{Address, DoorError, Kind, Pair, Range, RangeError, TlsError};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// Bytes of a file of settings.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+/// Bytes of a server's name: what lines have room for.
+const SERVER_NAME_BYTES_MAX: usize = 63;
+/// Bytes of a network's name: it is a word of 005, and the name of the lobby.
+const NETWORK_BYTES_MAX: usize = 50;
+/// Who is spared throttles unless the file says otherwise: this machine.
+const EXEMPT: [&str; 2] = ["127.0.0.0/8", "::1"];
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("{}: {error}", path.display())]
+    File {
+        path: PathBuf,
+        error: std::io::Error,
+    },
+    #[error("{}: more than {FILE_BYTES_MAX} bytes", .0.display())]
+    Large(PathBuf),
+    #[error("{}: {error}", path.display())]
+    Toml {
+        path: PathBuf,
+        error: toml::de::Error,
+    },
+    #[error("{key}: {reason}")]
+    Value { key: &'static str, reason: String },
+    #[error("irc.{key}: {error}")]
+    Door { key: &'static str, error: DoorError },
+    #[error("irc.exempt: {0}")]
+    Exempt(#[from] RangeError),
+    #[error("irc.tls_cert, irc.tls_key: {0}")]
+    Tls(#[from] TlsError),
+}
+
+/// The file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    server_name: String,
+    data_dir: PathBuf,
+    metrics: Option<SocketAddr>,
+    #[serde(default)]
+    irc: WrittenIrc,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the file, named there"
+)]
+struct WrittenIrc {
+    network: Option<String>,
+    listen_plain: Vec<String>,
+    listen_tls: Vec<String>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    listen_websocket: Vec<String>,
+    listen_sts: Vec<String>,
+    sts_names: Vec<String>,
+    guests: Option<bool>,
+    password: Option<String>,
+    exempt: Option<Vec<String>>,
+    open_registration: bool,
+    register_before_connect: bool,
+    register_needs_email: bool,
+    sasl: Vec<String>,
+    lobby: bool,
+    oper: Vec<Oper>,
+}
+
+/// An operator.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Oper {
+    name: String,
+    password: String,
+}
+
+impl std::fmt::Debug for Oper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Oper(..)")
+    }
+}
+
+/// Settings that were read and are good.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) server_name: String,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) network: String,
+    /// Where connections come in, in the order of the file.
+    pub(crate) doors: Vec<(Kind, Address)>,
+    pub(crate) pair: Option<Pair>,
+    pub(crate) exempt: Vec<Range>,
+    pub(crate) open_registration: bool,
+    register_before_connect: bool,
+    pub(crate) guests: bool,
+    pub(crate) sasl: Vec<Mechanism>,
+    pub(crate) lobby: bool,
+}
+
+impl Config {
+    /// Reads a file and everything that it names.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = read_text(path)?;
+        let written: Written = toml::from_str(&text).map_err(|error| ConfigError::Toml {
+            path: path.to_owned(),
+            error,
+        })?;
+        // Relative paths are relative to the file, wherever the program was started.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        written.judged(folder)
+    }
+}
+
+impl Config {
+    /// Whether accounts are made.
+    pub(crate) fn registration(&self) -> Registration {
+        match (self.open_registration, self.register_before_connect) {
+            (false, _) => Registration::Closed,
+            (true, false) => Registration::Open,
+            (true, true) => Registration::BeforeConnect,
+        }
+    }
+}
+
+fn read_text(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
+    let mut text = Zeroizing::new(String::new());
+    File::open(path)
+        .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
+        .map_err(|error| ConfigError::File {
+            path: path.to_owned(),
+            error,
+        })?;
+    if text.len() as u64 > FILE_BYTES_MAX {
+        return Err(ConfigError::Large(path.to_owned()));
+    }
+    Ok(text)
+}
+
+fn bad(key: &'static str, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Value {
+        key,
+        reason: reason.into(),
+    }
+}
+
+/// A word that stands in lines of IRC.
+fn word(key: &'static str, text: &str, bytes: usize) -> Result<(), ConfigError> {
+    let graphic = |character: char| !character.is_whitespace() && !character.is_control();
+    if text.is_empty() || text.len() > bytes || text.starts_with(':') {
+        return Err(bad(
+            key,
+            format!("{text:?} is not 1 to {bytes} bytes that do not begin with a colon"),
+        ));
+    }
+    if !text.chars().all(graphic) {
+        return Err(bad(key, format!("{text:?} is not one word")));
+    }
+    Ok(())
+}
+
+impl Written {
+    fn judged(self, folder: &Path) -> Result<Config, ConfigError> {
+        let irc = self.irc;
+        word("server_name", &self.server_name, SERVER_NAME_BYTES_MAX)?;
+        let network = irc.network.as_deref().unwrap_or(&self.server_name);
+        word("irc.network", network, NETWORK_BYTES_MAX)?;
+        if let Some(page) = self.metrics
+            && !page.ip().is_loopback()
+        {
+            return Err(bad(
+                "metrics",
+                format!("{page} is not of this machine: 127.0.0.0/8 or [::1] is"),
+            ));
+        }
+        irc.judge_unbuilt()?;
+        let doors = irc.doors()?;
+        if doors.is_empty() {
+            return Err(bad(
+                "irc",
+                "nobody could connect: neither listen_plain, listen_tls nor listen_websocket is set",
+            ));
+        }
+        let exempt = irc.exempt.clone();
+        let exempt = exempt.unwrap_or_else(|| EXEMPT.map(str::to_owned).to_vec());
+        Ok(Config {
+            network: network.to_owned(),
+            data_dir: folder.join(&self.data_dir),
+            metrics: self.metrics,
+            pair: irc.pair(folder)?,
+            doors,
+            exempt: exempt
+                .iter()
+                .map(|range| range.parse())
+                .collect::<Result<_, _>>()?,
+            open_registration: irc.open_registration,
+            register_before_connect: irc.register_before_connect,
+            guests: irc.guests.unwrap_or(true),
+            sasl: irc.mechanisms()?,
+            lobby: irc.lobby,
+            server_name: self.server_name,
+        })
+    }
+}
+
+impl WrittenIrc {
+    /// What the contract names and this version does not do is refused, so that nobody relies on it.
+    fn judge_unbuilt(&self) -> Result<(), ConfigError> {
+        let empty = |oper: &&Oper| oper.name.is_empty() || oper.password.is_empty();
+        if let Some(oper) = self.oper.iter().find(empty) {
+            let reason = format!("the name {:?} or its password is empty", oper.name);
+            return Err(bad("irc.oper", reason));
+        }
+        let unbuilt = [
+            ("irc.listen_sts", !self.listen_sts.is_empty()),
+            ("irc.sts_names", !self.sts_names.is_empty()),
+            ("irc.password", self.password.is_some()),
+            ("irc.register_needs_email", self.register_needs_email),
+            ("irc.oper", !self.oper.is_empty()),
+        ];
+        match unbuilt.into_iter().find(|(_, set)| *set) {
+            Some((key, _)) => Err(bad(key, "this version does not do it: leave it out")),
+            None => Ok(()),
+        }
+    }
+
+    fn mechanisms(&self) -> Result<Vec<Mechanism>, ConfigError> {
+        let named = self.sasl.iter().map(|name| {
+            Mechanism::named(name).ok_or_else(|| {
+                let all = Mechanism::ALL.map(Mechanism::name).join(", ");
+                bad("irc.sasl", format!("{name:?} is none of {all}"))
+            })
+        });
+        named.collect()
+    }
+
+    fn doors(&self) -> Result<Vec<(Kind, Address)>, ConfigError> {
+        let lists = [
+            ("listen_plain", Kind::Plain, &self.listen_plain),
+            ("listen_tls", Kind::Tls, &self.listen_tls),
+            ("listen_websocket", Kind::WebSocket, &self.listen_websocket),
+        ];
+        let mut doors = Vec::new();
+        for (key, kind, list) in lists {
+            for text in list {
+                let door = |error| ConfigError::Door { key, error };
+                let address: Address = text.parse().map_err(door)?;
+                kind.check(&address).map_err(door)?;
+                doors.push((kind, address));
+            }
+        }
+        Ok(doors)
+    }
+
+    fn pair(&self, folder: &Path) -> Result<Option<Pair>, ConfigError> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(cert), Some(key)) => Ok(Some(Pair::read(&folder.join(cert), &folder.join(key))?)),
+            (None, None) if self.listen_tls.is_empty() => Ok(None),
+            (None, _) => Err(bad("irc.tls_cert", "is missing")),
+            (_, None) => Err(bad("irc.tls_key", "is missing")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+use super::*;
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rendezvous.toml");
+    std::fs::write(&path, text).unwrap();
+    Config::read(&path)
+}
+
+const HEAD: &str = "server_name = \"irc.example.org\"\ndata_dir = \"data\"\n[irc]\n";
+const PLAIN: &str = "listen_plain = [\"127.0.0.1:6667\"]\n";
+
+fn refused(irc: &str) -> String {
+    read(&format!("{HEAD}{irc}")).unwrap_err().to_string()
+}
+
+#[test]
+fn a_short_file_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rendezvous.toml");
+    std::fs::write(&path, format!("{HEAD}{PLAIN}")).unwrap();
+    let config = Config::read(&path).unwrap();
+    assert_eq!(config.server_name, "irc.example.org");
+    assert_eq!(config.network, "irc.example.org");
+    assert_eq!(
+        config.data_dir,
+        folder.path().join("data"),
+        "relative to the file"
+    );
+    assert_eq!(
+        config.doors,
+        [(Kind::Plain, "127.0.0.1:6667".parse().unwrap())]
+    );
+    let exempt: Vec<String> = config.exempt.iter().map(ToString::to_string).collect();
+    assert_eq!(exempt, ["127.0.0.0/8", "::1/128"]);
+    assert!(config.sasl.is_empty() && !config.open_registration && !config.lobby);
+    assert!(config.pair.is_none() && config.metrics.is_none());
+}
+
+#[test]
+fn an_unknown_key_is_named() {
+    for (text, key) in [
+        (format!("{HEAD}{PLAIN}lisen_tls = []\n"), "lisen_tls"),
+        (format!("colour = 1\n{HEAD}{PLAIN}"), "colour"),
+        (format!("{HEAD}{PLAIN}[http]\nlisten = 1\n"), "http"),
+        (
+            format!("{HEAD}{PLAIN}[[irc.oper]]\nname = \"o\"\npassword = \"p\"\nhost = \"h\"\n"),
+            "host",
+        ),
+    ] {
+        let error = read(&text).unwrap_err().to_string();
+        assert!(error.contains(&format!("unknown field `{key}`")), "{error}");
+        assert!(error.contains("rendezvous.toml"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_key() {
+    for (irc, parts) in [
+        (
+            "listen_plain = [\"0.0.0.0:6667\"]",
+            &["listen_plain", "0.0.0.0:6667", "127.0.0.0/8"][..],
+        ),
+        (
+            "listen_websocket = [\"[::]:7002\"]",
+            &["listen_websocket", "[::]:7002"],
+        ),
+        ("listen_plain = [\"6667\"]", &["listen_plain", "\"6667\""]),
+        ("listen_tls = [\"[::]:6697\"]", &["tls_cert", "missing"]),
+        (
+            "listen_tls = [\"[::]:6697\"]\ntls_cert = \"c.pem\"",
+            &["tls_key", "missing"],
+        ),
+        (
+            "listen_tls = [\"[::]:6697\"]\ntls_cert = \"c.pem\"\ntls_key = \"k.pem\"",
+            &["tls_cert", "c.pem"],
+        ),
+        ("", &["nobody could connect"]),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nexempt = [\"home\"]",
+            &["exempt", "\"home\""],
+        ),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nsasl = [\"DH-AES\"]",
+            &["DH-AES", "PLAIN"],
+        ),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nnetwork = \"A B\"",
+            &["irc.network", "A B"],
+        ),
+        ("listen_plain = 6667", &["listen_plain", "array"]),
+    ] {
+        let error = refused(irc);
+        for part in parts {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+    for text in [
+        "data_dir = \"data\"\n",
+        "server_name = \"\"\ndata_dir = \"data\"\n",
+        "server_name = \":a\"\ndata_dir = \"data\"\n",
+    ] {
+        let error = read(text).unwrap_err().to_string();
+        assert!(error.contains("server_name"), "{error}");
+    }
+    let public = format!("metrics = \"192.0.2.1:9102\"\n{HEAD}{PLAIN}");
+    let error = read(&public).unwrap_err().to_string();
+    assert!(error.contains("metrics: 192.0.2.1:9102"), "{error}");
+    let large = format!("{HEAD}{PLAIN}{}", "#".repeat(300_000));
+    assert!(
+        read(&large)
+            .unwrap_err()
+            .to_string()
+            .contains("262144 bytes")
+    );
+    let missing = Config::read(Path::new("/nowhere/rendezvous.toml")).unwrap_err();
+    assert!(
+        missing.to_string().contains("/nowhere/rendezvous.toml"),
+        "{missing}"
+    );
+}
+
+#[test]
+fn passwords_are_not_shown() {
+    let text =
+        "listen_plain = [\"127.0.0.1:6667\"]\n[[irc.oper]]\nname = \"o\"\npassword = \"hush\"\n";
+    let written: Written = toml::from_str(&format!("{HEAD}{text}")).unwrap();
+    assert_eq!(written.irc.oper[0].password, "hush");
+    assert!(!format!("{:?}", written.irc.oper).contains("hush"));
+}

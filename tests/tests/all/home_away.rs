@@ -1,0 +1,172 @@
+//! Home nodes as processes, where nobody else is there: first words to a stranger, two home nodes among themselves,
+//! and one whose disk is lost.
+
+use alloquy_tests::{Peer, eventually};
+use serde_json::Value;
+use tempfile::tempdir;
+
+use crate::home::{Home, free_port, kept};
+
+/// What a home node keeps of a community; `None` before it does.
+fn part(home: &Peer, community: &str) -> Option<Value> {
+    let mut kept = kept(home).into_iter();
+    kept.find(|part| part["community"] == community)
+}
+
+fn whole(home: &Peer, community: &str) {
+    eventually("the home node keeps all of it", || {
+        let part = part(home, community)?;
+        let whole = part["lag"] == 0 && part["events"].as_u64() > Some(5);
+        whole.then_some(())
+    });
+}
+
+/// Waits until the newest message that a peer sees is held elsewhere.
+fn held(peer: &Peer, channel: &str) {
+    eventually("the last message is held by a home node", || {
+        let history = peer.line(&format!("history {channel} --last 1"));
+        let state = &history["messages"][0]["delivery"]["state"];
+        (state == "held" || state == "delivered").then_some(())
+    });
+}
+
+fn sees(peer: &Peer, channel: &str, text: &str) {
+    eventually("a message is read", || {
+        let history = peer.line(&format!("history {channel} --last 50"));
+        let messages = history["messages"].as_array()?.clone();
+        let mut texts = messages.iter();
+        texts.any(|message| message["text"] == text).then_some(())
+    });
+}
+
+#[test]
+fn who_has_a_contact_link_alone_writes_to_somebody_who_is_away() {
+    let root = tempdir().unwrap();
+    let mut ana = Peer::started(root.path(), "ana");
+    let mut ben = Peer::started(root.path(), "ben");
+    let mut home = Home::named(root.path(), "home", free_port());
+    ben.line(&format!("home pair {}", home.link()));
+    let contact = ben.line("contact link")["contact"].clone();
+    let contact = contact.as_str().unwrap().to_owned();
+    ben.stop();
+    ana.line(&format!("contact add {contact}"));
+    ana.line("send @ben \"I have your link from the wall\"");
+    eventually("the home node keeps the letter", || {
+        let status = home.peer.line("home status");
+        (status["home"]["letters"] == 1).then_some(())
+    });
+    ana.stop();
+    ben.start();
+    let asked = eventually("ben is shown the request", || {
+        let requests = ben.line("dm requests");
+        requests["dm_requests"].as_array()?.first().cloned()
+    });
+    assert_eq!(asked["name"], "ana");
+    assert_eq!(asked["text"], "I have your link from the wall");
+    ben.line("dm accept ana");
+    ben.line("send @ana \"come in\"");
+    held(&ben, "@ana");
+    eventually(
+        "the home node holds nothing alone, and lacks nothing",
+        || {
+            let kept = kept(&home.peer);
+            let whole = |part: &Value| part["alone"] == 0 && part["lag"] == 0;
+            kept.iter().all(whole).then_some(())
+        },
+    );
+    ben.stop();
+    ana.start();
+    sees(&ana, "@ben", "come in");
+    ana.line("send @ben \"here I am\"");
+    held(&ana, "@ben");
+    ana.stop();
+    ben.start();
+    sees(&ben, "@ana", "I have your link from the wall");
+    sees(&ben, "@ana", "here I am");
+    let status = home.peer.line("home status");
+    assert_eq!(status["home"]["letters"], 0);
+}
+
+#[test]
+fn two_home_nodes_carry_messages_between_people_who_never_meet() {
+    let root = tempdir().unwrap();
+    let mut ana = Peer::started(root.path(), "ana");
+    let mut ben = Peer::started(root.path(), "ben");
+    let id = ana.line("create-community circle")["community"].clone();
+    let id = id.as_str().unwrap().to_owned();
+    ana.line("create-channel circle text general");
+    ben.line(&format!("join {}", ana.invite("circle")));
+    let mut of_ana = Home::named(root.path(), "home-of-ana", free_port());
+    let mut of_ben = Home::named(root.path(), "home-of-ben", free_port());
+    for (owner, home) in [(&ana, &mut of_ana), (&ben, &mut of_ben)] {
+        owner.line(&format!("home pair {}", home.link()));
+        owner.line("home store circle on");
+        whole(&home.peer, &id);
+    }
+    eventually("the home nodes know each other", || {
+        let peers = of_ana.peer.line("home status")["home"]["peers"].as_u64();
+        (peers >= Some(3)).then_some(())
+    });
+    ben.stop();
+    of_ben.peer.stop();
+    let texts: Vec<_> = (0..20).map(|n| format!("ana {n}")).collect();
+    for text in &texts {
+        ana.line(&format!("send circle/general \"{text}\""));
+    }
+    held(&ana, "circle/general");
+    ana.stop();
+    // Only the two home nodes are there.
+    of_ben.peer.start();
+    eventually("ben's home node has what ana's has", || {
+        let [one, other] = [&of_ana, &of_ben].map(|home| part(&home.peer, &id));
+        (one?["events"] == other?["events"]).then_some(())
+    });
+    of_ana.peer.stop();
+    ben.start();
+    ben.reads("circle/general", &texts);
+}
+
+#[test]
+fn a_home_node_whose_disk_is_lost_is_filled_again_by_members() {
+    let root = tempdir().unwrap();
+    let mut ana = Peer::started(root.path(), "ana");
+    let mut ben = Peer::started(root.path(), "ben");
+    let id = ana.line("create-community circle")["community"].clone();
+    let id = id.as_str().unwrap().to_owned();
+    ana.line("create-channel circle text general");
+    ben.line(&format!("join {}", ana.invite("circle")));
+    let mut home = Home::named(root.path(), "home", free_port());
+    ana.line(&format!("home pair {}", home.link()));
+    ana.line("home store circle on");
+    let texts: Vec<_> = (0..20).map(|n| format!("ana {n}")).collect();
+    for text in &texts {
+        ana.line(&format!("send circle/general \"{text}\""));
+    }
+    held(&ana, "circle/general");
+    whole(&home.peer, &id);
+    let before = part(&home.peer, &id).unwrap()["events"].as_u64();
+    let device = home.peer.line("home status")["home"]["device"].clone();
+    home.peer.stop();
+    std::fs::remove_dir_all(home.peer.folder()).unwrap();
+    ana.line(&format!("home remove {}", device.as_str().unwrap()));
+    let mut home = Home::named(root.path(), "home", free_port());
+    ana.line(&format!("home pair {}", home.link()));
+    eventually("it keeps at least what the lost one kept", || {
+        let part = part(&home.peer, &id)?;
+        (part["events"].as_u64() >= before && part["lag"] == 0).then_some(())
+    });
+    // A member who was away meanwhile has all of it by the new one alone.
+    ben.stop();
+    ana.line("send circle/general \"after the loss\"");
+    eventually("the new home node is behind in nothing", || {
+        let homes = ana.line("home");
+        let mut homes = homes["homes"].as_array()?.iter();
+        homes.any(|home| home["behind"] == 0).then_some(())
+    });
+    held(&ana, "circle/general");
+    ana.stop();
+    ben.start();
+    let mut all = texts.clone();
+    all.push("after the loss".to_owned());
+    ben.reads("circle/general", &all);
+}
