@@ -629,12 +629,7 @@ impl<R: CryptoRng> Node<R> {
             .values()
             .filter(|community| community.active)
         {
-            for (channel, timeline) in &community.timelines {
-                if timeline.message(message).is_some() {
-                    return Ok((community.id, *channel));
-                }
-            }
-            if let Some(channel) = community.shown_before_its_past(message) {
+            if let Some(channel) = community.channel_of_message(message) {
                 return Ok((community.id, channel));
             }
         }

@@ -167,10 +167,12 @@ impl Community {
         newest.or_else(|| self.timelines.get(&channel))
     }
 
-    /// The channel in which a message is shown whose past is still coming.
-    pub(crate) fn shown_before_its_past(&self, message: EventId) -> Option<ChannelId> {
-        let mut shown = self.newest.shown.iter();
-        let found = shown.find(|(_, shown)| shown.timeline.message(message).is_some())?;
+    /// The channel in which a message is, whether or not its past is still coming.
+    pub(crate) fn channel_of_message(&self, message: EventId) -> Option<ChannelId> {
+        let newest = self.newest.shown.iter();
+        let newest = newest.map(|(channel, shown)| (channel, &shown.timeline));
+        let mut all = self.timelines.iter().chain(newest);
+        let found = all.find(|(_, timeline)| timeline.message(message).is_some())?;
         Some(*found.0)
     }
 
