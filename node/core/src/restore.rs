@@ -41,6 +41,7 @@ use crate::snapshot::Views;
 use crate::take::Arrival;
 use crate::unread::mention_of;
 use crate::unwritten::Unwritten;
+use crate::words::WordsSecret;
 
 /// The store holds something that this node can not start from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +83,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::ReadBy(id, _) => format!("what others have read in community {}", id.short()),
         Key::Addresses(key) => format!("addresses of {}", key.short()),
         Key::Recovery => "recovery words".to_owned(),
+        Key::Words => "what the recovery words open".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
         Key::Nearby(id) => format!("the announcement of community {}", id.short()),
@@ -130,6 +132,7 @@ struct Records {
     templates: BTreeMap<String, Blueprint>,
     arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
+    words: Option<WordsSecret>,
     nearby: Nearby,
     home: Option<HomeRecord>,
     letters: BTreeMap<(AccountId, AccountId), LetterRecord>,
@@ -199,6 +202,12 @@ impl Records {
             Key::Recovery => {
                 let words = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.recovery = Some(Zeroizing::new(words.to_owned()));
+            }
+            Key::Words => {
+                let secret = value
+                    .try_into()
+                    .map_err(|_length| damaged(&key, "not 32 bytes"))?;
+                self.words = Some(WordsSecret::new(secret));
             }
             Key::Kept(name) => {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
@@ -466,6 +475,7 @@ impl<R: CryptoRng> Node<R> {
             own,
             prekey_made: all.prekey_made,
             recovery: all.recovery,
+            words: all.words,
             home: Home::with_role(all.home, all.letters),
         };
         node.begin(nonce);

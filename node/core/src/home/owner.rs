@@ -97,6 +97,7 @@ impl<R: CryptoRng> Node<R> {
                 self.send_home_store(from, id, false);
             }
         }
+        self.end_words();
     }
 
     /// How much of a community home nodes keep for this account.
