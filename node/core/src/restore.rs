@@ -104,6 +104,12 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
     }
 }
 
+fn words_secret(key: &Key, value: &[u8]) -> Result<WordsSecret, RestoreError> {
+    let secret = value.try_into();
+    let secret = secret.map_err(|_length| damaged(key, "not 32 bytes"))?;
+    Ok(WordsSecret::new(secret))
+}
+
 /// Records of one community, before it is built.
 #[derive(Default)]
 struct Parts {
@@ -203,12 +209,7 @@ impl Records {
                 let words = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.recovery = Some(Zeroizing::new(words.to_owned()));
             }
-            Key::Words => {
-                let secret = value
-                    .try_into()
-                    .map_err(|_length| damaged(&key, "not 32 bytes"))?;
-                self.words = Some(WordsSecret::new(secret));
-            }
+            Key::Words => self.words = Some(words_secret(&key, value)?),
             Key::Kept(name) => {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
