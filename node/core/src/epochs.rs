@@ -204,7 +204,7 @@ impl Community {
     }
 
     /// Epochs whose key is not here though an event, or a writer, needs it.
-    fn wanted_keys(&self, me: AccountId) -> BTreeSet<EpochId> {
+    pub(crate) fn wanted_keys(&self, me: AccountId) -> BTreeSet<EpochId> {
         let state = self.state();
         let missing = |dag: &alloquy_schema::dag::Dag, ids: Vec<EventId>| -> Vec<EpochId> {
             ids.into_iter()
@@ -535,8 +535,12 @@ impl<R: CryptoRng> Node<R> {
                         .get(epoch)
                         .map(Vec::as_slice)
                         .unwrap_or_default();
+                    // Those that only the recovery words open too: its account may have come back by them.
+                    let state = community.state();
+                    let words = state.members.get(&account);
+                    let words = words.map(|member| member.recovery_wrap_key);
                     held.iter()
-                        .filter(|wrap| wrap.to == prekey.key)
+                        .filter(|wrap| wrap.to == prekey.key || Some(wrap.to) == words)
                         .cloned()
                         .collect()
                 }
@@ -572,7 +576,9 @@ impl<R: CryptoRng> Node<R> {
         let own = |wrap: &Wrap| epoch::unwrap(epoch, wrap, self.me.prekey_secret(&wrap.to)?);
         let newest = |wrap: &&Wrap| wrap.to == self.me.prekey.key;
         let key = wraps.iter().filter(newest).take(4).find_map(own);
-        let Some(key) = key.or_else(|| wraps.iter().take(4).find_map(own)) else {
+        let words = || self.words.as_ref()?.open(epoch, &wraps);
+        let older = || wraps.iter().take(4).find_map(own);
+        let Some(key) = key.or_else(older).or_else(words) else {
             return;
         };
         self.take_key(id, epoch, key);

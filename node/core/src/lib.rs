@@ -48,6 +48,7 @@ mod unwritten;
 mod views;
 mod waiting;
 mod wire;
+mod words;
 
 pub use io::{
     Fault, GossipId, Input, Now, Origin, Output, StorageError, TaskId, Topic, Verdict, Write,

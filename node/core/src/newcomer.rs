@@ -462,7 +462,7 @@ impl<R: CryptoRng> Newcomer<R> {
             communities,
             ..
         } = welcome;
-        self.settle(log.chain(), (name, about), communities);
+        self.settle(log.chain(), (name, about), communities, None);
         Ok(())
     }
 
@@ -471,6 +471,7 @@ impl<R: CryptoRng> Newcomer<R> {
         chain: Vec<SignedEvent>,
         (name, about): (String, String),
         communities: Vec<(CommunityId, Bootstrap)>,
+        words: Option<&[u8; 32]>,
     ) {
         let account = chain[0].header.id().into();
         let record = AccountRecord {
@@ -489,6 +490,7 @@ impl<R: CryptoRng> Newcomer<R> {
             put_bytes(&Key::Format, FORMAT.to_le_bytes().to_vec()),
             put(&Key::Account, &record),
         ];
+        writes.extend(words.map(|secret| put_bytes(&Key::Words, secret.to_vec())));
         let arriving = communities.iter();
         writes.extend(arriving.map(|(id, bootstrap)| put(&Key::Arriving(*id), bootstrap)));
         self.settled = Some(Ok(Settled {
@@ -580,7 +582,8 @@ impl<R: CryptoRng> Newcomer<R> {
             (given.id, Bootstrap { peers, keys })
         });
         let communities = communities.collect();
-        self.settle(log.chain(), (given.name, given.about), communities);
+        let profile = (given.name, given.about);
+        self.settle(log.chain(), profile, communities, Some(&secret));
         Ok(())
     }
 }

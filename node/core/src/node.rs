@@ -116,6 +116,8 @@ pub struct Node<R> {
     pub(crate) people: People,
     /// The recovery words, until they were confirmed.
     pub(crate) recovery: Option<Zeroizing<String>>,
+    /// Set on a device that came back by the recovery words, until all is here.
+    pub(crate) words: Option<crate::words::WordsSecret>,
     pub(crate) home: crate::home::Home,
 }
 

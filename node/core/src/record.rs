@@ -43,6 +43,8 @@ pub(crate) enum Key {
     Addresses(NetworkKey),
     /// The recovery words, until they were confirmed: text.
     Recovery,
+    /// What the recovery words open wraps with, on a device that came back by them, until all is here: 32 bytes.
+    Words,
     /// What a face keeps under a name: text.
     Kept(String),
     /// A template that was kept, by its name.
@@ -108,6 +110,7 @@ impl Key {
             }
             Self::Addresses(key) => pair(&mut w, 0x20, key),
             Self::Recovery => w.u8(4),
+            Self::Words => w.u8(5),
             Self::Kept(name) => {
                 w.u8(0x21);
                 w.text(name);
@@ -159,6 +162,7 @@ impl Key {
             0x15 => Self::Held(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x20 => Self::Addresses(Canonical::read(&mut r)?),
             4 => Self::Recovery,
+            5 => Self::Words,
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
             0x28 => Self::OwnPending,
             0x2a => Self::PrekeyMade,

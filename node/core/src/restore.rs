@@ -41,6 +41,7 @@ use crate::snapshot::Views;
 use crate::take::Arrival;
 use crate::unread::mention_of;
 use crate::unwritten::Unwritten;
+use crate::words::WordsSecret;
 
 /// The store holds something that this node can not start from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +83,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::ReadBy(id, _) => format!("what others have read in community {}", id.short()),
         Key::Addresses(key) => format!("addresses of {}", key.short()),
         Key::Recovery => "recovery words".to_owned(),
+        Key::Words => "what the recovery words open".to_owned(),
         Key::Kept(name) => format!("what a window keeps as {name:?}"),
         Key::Template(name) => format!("the template {name:?}"),
         Key::Nearby(id) => format!("the announcement of community {}", id.short()),
@@ -101,6 +103,12 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         key,
         reason: reason.to_string(),
     }
+}
+
+fn words_secret(key: &Key, value: &[u8]) -> Result<WordsSecret, RestoreError> {
+    let secret = value.try_into();
+    let secret = secret.map_err(|_length| damaged(key, "not 32 bytes"))?;
+    Ok(WordsSecret::new(secret))
 }
 
 /// Records of one community, before it is built.
@@ -131,6 +139,7 @@ struct Records {
     templates: BTreeMap<String, Blueprint>,
     arriving: BTreeMap<CommunityId, Bootstrap>,
     recovery: Option<Zeroizing<String>>,
+    words: Option<WordsSecret>,
     nearby: Nearby,
     home: Option<HomeRecord>,
     clock: Option<ClockRecord>,
@@ -202,6 +211,7 @@ impl Records {
                 let words = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.recovery = Some(Zeroizing::new(words.to_owned()));
             }
+            Key::Words => self.words = Some(words_secret(&key, value)?),
             Key::Kept(name) => {
                 let text = std::str::from_utf8(value).map_err(|error| damaged(&key, error))?;
                 self.kept.insert(name.clone(), text.into());
@@ -470,6 +480,7 @@ impl<R: CryptoRng> Node<R> {
             own,
             prekey_made: all.prekey_made,
             recovery: all.recovery,
+            words: all.words,
             home: Home::with_role(all.home, all.letters, all.clock),
         };
         node.begin(nonce);

@@ -118,6 +118,7 @@ impl<R: CryptoRng> Node<R> {
                 self.home.asked.remove(&(from, id));
             }
         }
+        self.end_words();
     }
 
     /// Whether settings of other devices of the account are known here: some copy of the self document was found equal

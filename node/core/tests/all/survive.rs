@@ -81,6 +81,47 @@ fn an_account_whose_devices_are_all_lost_comes_back_from_its_home_node_alone() {
 }
 
 #[test]
+fn a_group_of_32_reads_through_a_home_node_what_was_written_while_nobody_else_was_there() {
+    let names: Vec<String> = (0..32).map(|at| format!("p{at}")).collect();
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.push("home");
+    let (mut world, _) = kept_club(&names);
+    let home = names.len() - 1;
+    let others = names[1..home].join(" ");
+    let channel = world.word(0, &format!("group create trip {others}"), "channel");
+    world.pass(5_000);
+    for at in 1..home {
+        accept(&mut world, at, "p0");
+    }
+    world.ok(0, &format!("send {channel} \"who comes\""));
+    world.pass(20_000);
+    let mut all = vec!["who comes".to_owned()];
+    for at in 1..home {
+        assert_eq!(world.texts(at, &channel), all, "{at}");
+        alone(&mut world, at);
+    }
+    for number in 0..5 {
+        let text = format!("number {number}");
+        world.ok(0, &format!("send {channel} \"{text}\""));
+        world.pass(1_000);
+        all.push(text);
+    }
+    world.pass(5_000);
+    alone(&mut world, 0);
+    // A day in one leap: the timers of all those hours fire late, and once.
+    let day = 24 * 3_600_000;
+    world.now.mono = world.now.mono.plus(day);
+    world.now.wall.0 += day;
+    for at in 1..home {
+        world.connect(at, home);
+        world.pass(3_000);
+        assert_eq!(world.texts(at, &channel), all, "{at}");
+        world.disconnect(at, home);
+    }
+    no_faults(&world);
+}
+
+#[test]
 fn a_draft_that_was_not_sent_is_on_no_disk_but_of_own_devices() {
     let (mut world, _) = kept_club(&["ana", "ben", "home"]);
     let phone = link(&mut world, 0);
@@ -142,4 +183,38 @@ fn whoever_comes_in_under_since_join_reads_nothing_earlier_with_the_whole_disk_o
         world.texts(1, "club/secret"),
         ["long before", "before too", "after"]
     );
+}
+
+#[test]
+fn notes_that_a_member_could_not_give_back_are_read_when_the_home_node_is_met() {
+    let (mut world, _) = kept_club(&[KEEPS_WORDS, "ben", "home"]);
+    world.ok(0, "send @me \"for myself\"");
+    let direct = world.word(0, "dm ben", "channel");
+    world.ok(0, &format!("send {direct} \"to ben\""));
+    world.pass(10_000);
+    accept(&mut world, 1, KEEPS_WORDS);
+    world.pass(60_000);
+    let words = words(&world);
+    for at in 0..2 {
+        alone(&mut world, at);
+    }
+    world.pass(3_600_000);
+
+    // A member holds nothing of the notes.
+    let back = restore(&mut world, &words, 1, OtherDevices::Revoke);
+    world.pass(60_000);
+    assert_eq!(world.texts(back, &direct), ["to ben"]);
+    assert!(world.texts(back, "@me").is_empty());
+    world.ok(back, "send @me \"again\"");
+    // A start in between: what the words open is kept.
+    world.restart(back, 1);
+    alone(&mut world, back);
+    assert!(world.peers[back].records.contains_key(&b"\x05"[..]));
+
+    world.connect(back, 2);
+    world.pass(120_000);
+    let mut read = world.texts(back, "@me");
+    read.sort();
+    assert_eq!(read, ["again", "for myself"]);
+    no_faults(&world);
 }

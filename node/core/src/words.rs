@@ -1,0 +1,78 @@
+//! What the recovery words still open, after a device came back by them (docs/protocol.md, "Recovery").
+//!
+//! Whoever answers first decides what the device is given, and may hold little: a member has no keys of the own
+//! notes. So the secret that the words open wraps with is kept until everything is here that home nodes of the
+//! account keep, and every key to it: home nodes hand out wraps for it as they do for the device's own prekey.
+
+use alloquy_ids::{CommunityId, EpochId};
+use alloquy_schema::epoch::{self, EpochKey, Wrap};
+use alloquy_schema::keys::x25519_public;
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::community::Community;
+use crate::io::Write;
+use crate::limits::WRAPS_EACH_MAX;
+use crate::node::Node;
+use crate::outbox::After;
+use crate::record::Key;
+
+/// The secret behind the recovery wrap key.
+pub(crate) struct WordsSecret {
+    secret: Zeroizing<[u8; 32]>,
+    public: [u8; 32],
+}
+
+impl std::fmt::Debug for WordsSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WordsSecret")
+    }
+}
+
+impl WordsSecret {
+    pub(crate) fn new(secret: [u8; 32]) -> Self {
+        Self {
+            public: x25519_public(&secret),
+            secret: Zeroizing::new(secret),
+        }
+    }
+
+    /// The key in the first of these wraps that the words open.
+    pub(crate) fn open(&self, epoch: EpochId, wraps: &[Wrap]) -> Option<EpochKey> {
+        let own = wraps.iter().filter(|wrap| wrap.to == self.public);
+        own.take(WRAPS_EACH_MAX)
+            .find_map(|wrap| epoch::unwrap(epoch, wrap, &self.secret))
+    }
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// Forgets what the words open as soon as nothing can lack any more, or the words were replaced.
+    pub(crate) fn end_words(&mut self) {
+        let Some(words) = &self.words else {
+            return;
+        };
+        let replaced = words.public != self.me.identity.identity().recovery_wrap_key;
+        if replaced || self.is_all_back() {
+            self.words = None;
+            let gone = Write::Delete(Key::Words.to_key());
+            self.outbox.store(vec![gone], After::Nothing);
+        }
+    }
+
+    /// Whether everything that home nodes of this account keep is here, with its keys.
+    fn is_all_back(&self) -> bool {
+        let here = |id: &CommunityId| self.communities.get(id).map_or(0, Community::events_held);
+        let mut homes = self.own_homes().into_keys();
+        let said = homes.all(|home| {
+            let said = self.home.said.get(&home);
+            said.is_some_and(|(says, _)| {
+                let mut kept = says.kept.iter();
+                kept.all(|part| here(&part.community) >= part.events)
+            })
+        });
+        let me = self.me.account();
+        let mut held = self.communities.values();
+        said && self.catching_up().is_none()
+            && held.all(|held| held.blind.is_some() || held.wanted_keys(me).is_empty())
+    }
+}
