@@ -15,7 +15,7 @@ mod register;
 mod say;
 
 pub(crate) use channel::join_line;
-pub(crate) use say::shown;
+pub(crate) use say::{is_sealed, shown};
 
 use crate::io::ConnId;
 use crate::line::Line;
