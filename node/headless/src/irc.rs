@@ -151,15 +151,22 @@ pub(crate) fn new_password(out: &mut Out, arguments: &args::Data) -> Result<(), 
 fn write(path: &Path, text: &str) -> Result<(), CommandError> {
     let beside = path.with_extension("new");
     let written = || {
+        // What a crash left there, or somebody laid there, is not written into: its mode would stay.
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&beside)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        std::fs::rename(&beside, path)
+        std::fs::rename(&beside, path)?;
+        // The name lasts only when its directory is on disk.
+        path.parent()
+            .map_or(Ok(()), |dir| File::open(dir)?.sync_all())
     };
     written().map_err(|error: std::io::Error| storage(path, &error))
 }
@@ -261,6 +268,20 @@ mod tests {
             ..kept
         };
         assert!(!cut.fits("correct horse"));
+    }
+
+    #[test]
+    fn what_lies_beside_is_not_written_into() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = path_in(dir.path());
+        std::fs::write(path.with_extension("new"), "left by a crash").unwrap();
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(path.with_extension("new"), open).unwrap();
+        write(&path, "new").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

@@ -164,10 +164,13 @@ impl Server {
 
     pub(super) fn part(&mut self, conn: ConnId, line: &Line) {
         let reason = line.param(1).unwrap_or_default().to_owned();
-        for target in line.params[0]
+        let targets = line.params[0]
             .split(',')
-            .filter(|target| !target.is_empty())
-        {
+            .filter(|target| !target.is_empty());
+        for (at, target) in targets.enumerate() {
+            if at == TARGETS_MAX {
+                return self.numeric(conn, "407", &[target, "Too many targets"]);
+            }
             if let Some(room) = self.room_that_it_is_in(conn, target) {
                 self.part_one(conn, room.channel, &reason);
             }

@@ -25,6 +25,16 @@ fn at(text: &str) -> Option<At> {
     }
 }
 
+/// Whether a place is named by something that 005 does not list.
+fn names_unknown_kind(subcommand: &str, line: &Line) -> bool {
+    let last = if subcommand == "BETWEEN" { 3 } else { 2 };
+    let mut places = (2..=last).filter_map(|which| line.param(which));
+    places.any(|place| {
+        let kind = place.split_once('=').map_or(place, |(kind, _)| kind);
+        !["msgid", "timestamp", "*"].contains(&kind)
+    })
+}
+
 /// The part of a history that a subcommand means, and where its limit stands.
 fn part(subcommand: &str, line: &Line) -> Option<(Part, usize)> {
     let place = |which: usize| at(line.param(which)?);
@@ -81,10 +91,10 @@ impl Server {
         let Some((part, limit)) =
             part(&subcommand, line).and_then(|(part, which)| Some((part, limit(line, which)?)))
         else {
-            let code = if enough {
-                "INVALID_PARAMS"
-            } else {
-                "NEED_MORE_PARAMS"
+            let code = match enough {
+                true if names_unknown_kind(&subcommand, line) => "INVALID_MSGREFTYPE",
+                true => "INVALID_PARAMS",
+                false => "NEED_MORE_PARAMS",
             };
             return self.history_failed(
                 conn,

@@ -20,8 +20,18 @@ impl Server {
         match line.command.as_str() {
             "ADMIN" => {
                 self.numeric(conn, "256", &[server, "Administrative info"]);
-                self.numeric(conn, "257", &["This is a door of one person's own node."]);
-                self.numeric(conn, "258", &["Nobody else is connected to it."]);
+                let (what, who) = match self.bridge.is_some() {
+                    true => (
+                        "This is a rendezvous: a door to communities for many.",
+                        "Whoever runs it holds the nodes of those who come in by it.",
+                    ),
+                    false => (
+                        "This is a door of one person's own node.",
+                        "Nobody else is connected to it.",
+                    ),
+                };
+                self.numeric(conn, "257", &[what]);
+                self.numeric(conn, "258", &[who]);
                 self.numeric(conn, "259", &["-"]);
             }
             "HELP" | "HELPOP" => {

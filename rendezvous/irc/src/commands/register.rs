@@ -52,9 +52,14 @@ impl Server {
             "REQ" => {
                 session.negotiating |= registering;
                 let changed = requested(session.caps, &argument, session.cap_302);
+                let nick = self.nick_of(conn);
+                let names = self.settings.server_name.len() + nick.len();
+                let head = names + ":  CAP  ACK :\r\n".len();
                 let changed = changed.filter(|caps| {
+                    // An answer that is cut off would grant what nobody can read.
+                    let fits = argument.trim().len() + head <= BODY_BYTES_MAX;
                     let hidden = |cap: &&Cap| caps.has(**cap) && !self.offers(**cap);
-                    !Cap::ALL.iter().any(|cap| hidden(&cap))
+                    fits && !Cap::ALL.iter().any(|cap| hidden(&cap))
                 });
                 let verb = match (changed, self.session_mut(conn)) {
                     (Some(caps), Some(session)) => {
@@ -63,11 +68,13 @@ impl Server {
                     }
                     _ => "NAK",
                 };
-                let nick = self.nick_of(conn);
                 self.server_line(conn, "CAP", &[&nick, verb, argument.trim()]);
             }
             "END" => {
                 session.negotiating = false;
+                if session.sasl.take().is_some() {
+                    self.numeric(conn, "906", &["SASL authentication aborted"]);
+                }
                 self.try_to_come_in(conn);
             }
             _ => self.numeric(conn, "410", &[&line.params[0], "Invalid CAP command"]),

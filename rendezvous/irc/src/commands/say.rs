@@ -53,7 +53,7 @@ pub(crate) fn shown(markdown: &str) -> String {
 }
 
 /// Whether two programs talk by ciphers of their own in a line (OTR, FiSH).
-fn is_sealed(text: &str) -> bool {
+pub(crate) fn is_sealed(text: &str) -> bool {
     ["?OTR", "+OK ", "mcps "]
         .iter()
         .any(|mark| text.starts_with(mark))
@@ -146,7 +146,11 @@ impl Server {
         let Some(world) = self.world_mut(conn) else {
             return;
         };
-        let text = world.mentions_in(&markdown(text));
+        // Lines between two programs mean nothing here, not even a nick in them.
+        let text = match is_sealed(text) {
+            true => text.to_owned(),
+            false => world.mentions_in(&markdown(text)),
+        };
         match place {
             Where::Room(room) => {
                 let said_by = Pending::Said(conn, said.clone());

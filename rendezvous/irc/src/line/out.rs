@@ -104,16 +104,20 @@ impl Out {
     /// The reference of the batch that it begins.
     #[must_use]
     pub fn opens_batch(&self) -> Option<&str> {
-        let (_, rest) = self.body.split_once(" BATCH +")?;
-        rest.split(' ').next()
+        self.batch_of('+')
     }
 
     /// Whether it ends this batch.
     #[must_use]
     pub fn closes_batch(&self, reference: &str) -> bool {
-        self.body
-            .split_once(" BATCH -")
-            .is_some_and(|(_, rest)| rest == reference)
+        self.batch_of('-') == Some(reference)
+    }
+
+    /// The reference of a BATCH line, by its sign. What somebody said is not looked at.
+    fn batch_of(&self, sign: char) -> Option<&str> {
+        let (_, rest) = self.body.strip_prefix(':')?.split_once(' ')?;
+        let rest = rest.strip_prefix("BATCH ")?.strip_prefix(sign)?;
+        rest.split(' ').next()
     }
 
     /// Its bytes for a client with these capabilities, CR LF among them.

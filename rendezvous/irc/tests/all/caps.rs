@@ -80,7 +80,6 @@ fn registration_waits_for_cap_end_and_needs_the_password() {
         "WHOX",
         "PREFIX=(qaohv)~&@%+",
         "MSGREFTYPES=msgid,timestamp",
-        "STATUSMSG=~&@%+",
         "ELIST=",
         "EXTBAN=",
         "MONITOR=",

@@ -454,6 +454,8 @@ pub(crate) struct Irc {
     pub(crate) exempt: bool,
     text: BTreeMap<ConnId, String>,
     pub(crate) closed: Vec<ConnId>,
+    /// Rooms that are to be made, and messages of SCRAM.
+    pub(crate) asked: Vec<alloquy_irc::CheckId>,
     last: u64,
 }
 
@@ -480,7 +482,21 @@ impl Irc {
             exempt: true,
             text: BTreeMap::new(),
             closed: Vec::new(),
+            asked: Vec::new(),
             last: 0,
+        }
+    }
+
+    /// The face of a rendezvous whose lobby is the club.
+    pub(crate) fn bridge() -> Self {
+        let bridge = alloquy_irc::Bridge {
+            lobby: Some(CLUB),
+            mechanisms: alloquy_irc::Mechanism::ALL.to_vec(),
+            ..alloquy_irc::Bridge::default()
+        };
+        Self {
+            server: Server::new(settings()).with_bridge(bridge),
+            ..Self::new()
         }
     }
 
@@ -578,6 +594,7 @@ impl Irc {
                     }
                     Output::Close(conn) => self.closed.push(conn),
                     Output::Check(check, credential) => self.checks.push((check, credential)),
+                    Output::Open(check, ..) | Output::Scram(check, _) => self.asked.push(check),
                     other => panic!("an own door asks for {other:?}"),
                 }
             }
@@ -594,12 +611,14 @@ impl Irc {
     }
 
     pub(crate) fn answer(&mut self, check: alloquy_irc::CheckId, credential: &Credential) {
-        let right =
-            matches!(credential, Credential::Password { password, .. } if **password == "secret");
-        let outcome = if right {
-            Outcome::Granted(ClientKey::OWN)
-        } else {
-            Outcome::Denied
+        let outcome = match credential {
+            Credential::Password { password, .. } if **password == "secret" => {
+                Outcome::Granted(ClientKey::OWN)
+            }
+            Credential::Password { password, .. } if **password == "reading" => {
+                Outcome::GrantedReading(ClientKey::OWN)
+            }
+            _ => Outcome::Denied,
         };
         self.server.checked(check, outcome, self.now);
     }

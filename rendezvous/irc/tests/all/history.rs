@@ -157,6 +157,10 @@ fn bad_requests_fail_with_their_codes() {
         // An id of another channel says nothing about that channel.
         (
             format!("CHATHISTORY BEFORE #our-club/general msgid={id} 5"),
+            "MESSAGE_ERROR BEFORE #our-club/general ",
+        ),
+        (
+            "CHATHISTORY BEFORE #our-club/general eventid=abc 5".to_owned(),
             "INVALID_MSGREFTYPE BEFORE #our-club/general ",
         ),
         (

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bound;
+mod bridge;
 mod caps;
 mod fake;
 mod history;

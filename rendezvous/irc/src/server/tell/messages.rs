@@ -4,9 +4,9 @@ use alloquy_api::reply::MessageView;
 use alloquy_ids::{AccountId, ChannelId, EventId};
 
 use crate::caps::Cap;
-use crate::commands::shown;
+use crate::commands::{is_sealed, shown};
 use crate::io::{ClientKey, ConnId};
-use crate::limits::{SPLIT_LINES_MAX, TEXT_LINE_BYTES};
+use crate::limits::{BODY_BYTES_MAX, SPLIT_LINES_MAX, TEXT_LINE_BYTES};
 use crate::line::{Out, Tags};
 use crate::server::Server;
 use crate::text::pieces;
@@ -109,13 +109,17 @@ impl Server {
         let caps = session.caps;
         let source = world.mask(message.author);
         let target = target(world, room, message.author);
-        let mut text = shown(&world.mentions_out(&message.text));
+        let sealed = is_sealed(&message.text);
+        let mut text = match sealed {
+            true => message.text.clone(),
+            false => shown(&world.mentions_out(&message.text)),
+        };
         let answered = message.reply_to.or(message.thread);
         if !caps.has(Cap::MessageTags)
             && let Some(quote) = message
                 .quote
                 .as_ref()
-                .filter(|_| !text.starts_with('\u{1}'))
+                .filter(|_| !sealed && !text.starts_with('\u{1}'))
         {
             let nick = world.nick(quote.author);
             if !text.starts_with(&format!("{nick}:")) && !text.starts_with(&format!("{nick},")) {
@@ -135,7 +139,13 @@ impl Server {
         };
         let say =
             |text: &str, tags: Tags| Out::new(&source, "PRIVMSG", &[&target, text]).tagged(tags);
-        let parts = pieces(&text, TEXT_LINE_BYTES);
+        // A sealed line is whole or worth nothing: all the room that its line has.
+        let head = source.len() + target.len() + ": PRIVMSG  :\r\n".len();
+        let room = match sealed {
+            true => BODY_BYTES_MAX.saturating_sub(head).max(TEXT_LINE_BYTES),
+            false => TEXT_LINE_BYTES,
+        };
+        let parts = pieces(&text, room);
         if parts.len() == 1 {
             return vec![say(&parts[0].text, first)];
         }

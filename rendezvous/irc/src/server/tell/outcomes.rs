@@ -41,16 +41,11 @@ impl Server {
                 }
             }
             Pending::Page(conn, page) => match &result {
-                Err(error) => {
-                    let code = if error.code == ErrorCode::UnknownName {
-                        "INVALID_MSGREFTYPE"
-                    } else {
-                        "MESSAGE_ERROR"
-                    };
+                Err(_) => {
                     let context: [&str; 1] = [&page.target];
                     self.history_failed(
                         conn,
-                        code,
+                        "MESSAGE_ERROR",
                         (&page.subcommand, &context),
                         "Messages could not be retrieved",
                     );

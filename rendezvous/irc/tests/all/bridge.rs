@@ -1,0 +1,246 @@
+//! What a rendezvous adds, and what comes, goes and waits at any door.
+
+use std::sync::Arc;
+
+use alloquy_api::Command;
+use alloquy_irc::{ClientKey, Outcome};
+use data_encoding::BASE64;
+
+use crate::fake::{GENERAL, Irc, none, one};
+
+#[test]
+fn who_was_let_in_for_reading_changes_nothing() {
+    let mut irc = Irc::bridge();
+    irc.node.write(GENERAL, crate::fake::BEN, "hello");
+    let conn = irc.connect();
+    irc.send(
+        conn,
+        "CAP REQ :standard-replies draft/read-marker message-tags",
+    );
+    irc.send(conn, "PASS ana:reading");
+    irc.send(conn, "NICK ana");
+    irc.send(conn, "USER u 0 * :r");
+    one(&irc.ask(conn, "CAP END"), " 001 Ana ");
+    one(&irc.ask(conn, "JOIN #general"), " JOIN #general");
+    let before = irc.node.log.len();
+    for line in [
+        "PRIVMSG #general :x",
+        "NOTICE #general :x",
+        "TAGMSG #general",
+        "MODE #general +m",
+        "MODE #general +b Ben-Ash",
+        "MODE #general -b Ben-Ash",
+        "MODE #general +o Ben-Ash",
+        "MODE Ana +B",
+        "TOPIC #general :new",
+        "TOPIC #general :",
+        "KICK #general Ben-Ash",
+        "INVITE Ben-Ash #general",
+        "MARKREAD #general timestamp=2026-11-21T08:15:00.123Z",
+        "AWAY :gone",
+        "SETNAME :other",
+        "BATCH +a draft/multiline #general",
+    ] {
+        let command = line.split(' ').next().unwrap();
+        let told = irc.ask(conn, line);
+        one(&told, &format!("FAIL {command} READ_ONLY"));
+    }
+    one(&irc.ask(conn, "JOIN #new-room"), " 403 ");
+    assert!(irc.asked.is_empty(), "no room is made");
+    assert_eq!(irc.node.log.len(), before, "{:?}", &irc.node.log[before..]);
+    for (line, told) in [
+        ("MODE #general", " 324 "),
+        ("MODE #general +b", " 368 "),
+        ("MODE #general e", " 349 "),
+        ("TOPIC #general", " 331 "),
+        ("WHOIS Ben-Ash", " 318 "),
+        ("MARKREAD #general", "MARKREAD #general *"),
+        (
+            "CHATHISTORY LATEST #general * 10",
+            " PRIVMSG #general hello",
+        ),
+        ("PART #general", " PART #general"),
+    ] {
+        one(&irc.ask(conn, line), told);
+    }
+    assert!(
+        irc.node
+            .log
+            .iter()
+            .all(|command| matches!(command, Command::Page { .. } | Command::Keep { .. }))
+    );
+}
+
+#[test]
+fn a_room_that_is_being_made_keeps_nobody_awake() {
+    let mut irc = Irc::bridge();
+    irc.exempt = false;
+    let conn = irc.client("");
+    irc.pass(10_000);
+    irc.bytes(conn, b"JOIN #new-room\r\nPING after\r\n");
+    assert_eq!(irc.asked.len(), 1);
+    irc.pass(10_000);
+    let due = irc.server.next_timeout().unwrap();
+    assert!(
+        due.0 > irc.now.mono.0 + 1_000,
+        "{due:?} at {:?}",
+        irc.now.mono
+    );
+    none(&irc.lines(conn), "PONG");
+    let check = irc.asked.remove(0);
+    let refused = Outcome::Refused {
+        code: "NO",
+        text: "Not here".to_owned(),
+    };
+    irc.server.checked(check, refused, irc.now);
+    irc.turn();
+    let told = irc.lines(conn);
+    one(&told, " 403 ");
+    one(&told, "PONG irc.test after");
+}
+
+#[test]
+fn the_last_word_of_scram_is_empty_or_nothing_is_proven() {
+    for (word, is_in) in [("+".to_owned(), true), (BASE64.encode(b"x"), false)] {
+        let mut irc = Irc::bridge();
+        let conn = irc.connect();
+        irc.send(conn, "CAP REQ sasl");
+        irc.send(conn, "AUTHENTICATE SCRAM-SHA-256");
+        irc.send(
+            conn,
+            &format!("AUTHENTICATE {}", BASE64.encode(b"n,,n=ana,r=x")),
+        );
+        let check = irc.asked.remove(0);
+        let proven = Outcome::Proven("v=x".to_owned(), ClientKey::OWN);
+        irc.server.checked(check, proven, irc.now);
+        irc.turn();
+        let told = irc.ask(conn, &format!("AUTHENTICATE {word}"));
+        match is_in {
+            true => {
+                one(&told, " 900 ");
+                one(&told, " 903 ");
+            }
+            false => {
+                none(&told, " 900 ");
+                none(&told, " 903 ");
+                one(&told, " 904 ");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_second_batch_is_refused_by_its_own_label() {
+    let mut irc = Irc::new();
+    let conn = irc.in_general("batch labeled-response draft/multiline message-tags echo-message");
+    none(
+        &irc.ask(conn, "@label=1 BATCH +a draft/multiline #our-club/general"),
+        " ",
+    );
+    let told = irc.ask(conn, "@label=2 BATCH +b draft/multiline #our-club/general");
+    assert!(
+        one(&told, "FAIL BATCH MULTILINE_INVALID").contains("label=2"),
+        "{told:?}"
+    );
+    irc.send(conn, "@batch=a PRIVMSG #our-club/general :still whole");
+    let told = irc.ask(conn, "BATCH -a");
+    assert!(one(&told, "still whole").contains("label=1"), "{told:?}");
+}
+
+#[test]
+fn what_was_answered_does_not_count_against_the_limit_of_what_waits() {
+    let mut irc = Irc::new();
+    irc.exempt = false;
+    let conn = irc.client("message-tags");
+    let line = format!("@+x={} PING a\r\n", "y".repeat(4000));
+    // Something waits all the time, and in all it is more than may wait at once.
+    irc.bytes(conn, line.repeat(10).as_bytes());
+    for _ in 0..100 {
+        irc.bytes(conn, line.as_bytes());
+        irc.pass(500);
+    }
+    none(&irc.lines(conn), "ERROR");
+    assert!(irc.closed.is_empty());
+}
+
+#[test]
+fn who_is_in_no_community_any_more_is_unknown() {
+    let mut irc = Irc::new();
+    let conn = irc.in_general("");
+    one(&irc.ask(conn, "MONITOR + Ben-Ash"), " 730 Ana Ben-Ash!");
+    irc.node.change(|snapshot| snapshot.communities.clear());
+    irc.turn();
+    let told = irc.lines(conn);
+    one(&told, " 731 Ana Ben-Ash");
+    one(&irc.ask(conn, "WHOIS Ben-Ash"), " 401 ");
+    one(&irc.ask(conn, "MONITOR S"), " 731 Ana Ben-Ash");
+    one(&irc.ask(conn, "PRIVMSG Ben-Ash :hello"), " 401 ");
+}
+
+#[test]
+fn who_may_see_a_room_comes_and_who_may_not_goes() {
+    let mut irc = Irc::new();
+    let conn = irc.in_general("");
+    irc.send(conn, "JOIN #our-club/secret");
+    irc.lines(conn);
+    let private = |irc: &mut Irc, private: bool| {
+        irc.node.change_club(|club| {
+            let mut channels = club.channels.to_vec();
+            channels[0].private = private;
+            club.channels = Arc::new(channels);
+        });
+        irc.turn();
+    };
+    private(&mut irc, true);
+    let told = irc.lines(conn);
+    one(&told, ":Ben-Ash!");
+    one(&told, " PART #our-club/general");
+    private(&mut irc, false);
+    let told = irc.lines(conn);
+    one(&told, ":Ben-Ash!");
+    one(&told, " JOIN #our-club/general");
+    irc.node.change_club(|club| {
+        club.members = Arc::new(club.members[..1].to_vec());
+    });
+    irc.turn();
+    let told = irc.lines(conn);
+    assert!(one(&told, " PART ").starts_with(":Ben-Ash!"), "{told:?}");
+    none(&told, "secret");
+}
+
+#[test]
+fn an_answer_that_does_not_fit_grants_nothing() {
+    let mut irc = Irc::new();
+    let conn = irc.connect();
+    let long = "server-time ".repeat(41);
+    one(&irc.ask(conn, &format!("CAP REQ :{long}")), "CAP * NAK :");
+    none(&irc.ask(conn, "CAP LIST"), "server-time");
+}
+
+#[test]
+fn the_end_of_cap_ends_an_exchange() {
+    let mut irc = Irc::new();
+    let conn = irc.connect();
+    irc.send(conn, "CAP REQ sasl");
+    irc.send(conn, "AUTHENTICATE PLAIN");
+    irc.send(conn, "PASS secret");
+    irc.send(conn, "NICK ana");
+    irc.send(conn, "USER u 0 * :r");
+    let told = irc.ask(conn, "CAP END");
+    one(&told, " 906 ");
+    one(&told, " 001 Ana ");
+}
+
+#[test]
+fn sealed_lines_pass_byte_for_byte() {
+    let mut irc = Irc::new();
+    let conn = irc.in_general("");
+    let sealed = format!("+OK Ben-Ash: @Ben Ash *{}", "x".repeat(340));
+    irc.send(conn, &format!("PRIVMSG #our-club/general :{sealed}"));
+    assert_eq!(irc.node.messages[&GENERAL][0].text, sealed);
+    irc.lines(conn);
+    irc.node.write(GENERAL, crate::fake::BEN, &sealed);
+    irc.turn();
+    let told = irc.lines(conn);
+    assert!(one(&told, " PRIVMSG ").ends_with(&sealed), "{told:?}");
+}
