@@ -96,7 +96,8 @@ pub(crate) struct Session {
     input: Vec<u8>,
     /// The line is longer than any may be: the rest of it is passed over.
     overlong: bool,
-    inbox: VecDeque<Result<Line, BadLine>>,
+    /// With how many bytes each was sent.
+    inbox: VecDeque<(usize, Result<Line, BadLine>)>,
     inbox_bytes: usize,
     bytes: usize,
     lines: u32,
@@ -206,7 +207,7 @@ impl Session {
                 Err(error) => Err(error),
             };
             self.inbox_bytes += line.len();
-            self.inbox.push_back(parsed);
+            self.inbox.push_back((line.len(), parsed));
         }
         if self.stage == Stage::Registering
             && (self.bytes > REGISTRATION_BYTES_MAX || self.lines > REGISTRATION_LINES_MAX)
@@ -221,9 +222,7 @@ impl Session {
 
     /// The next line, if it is its turn: the one before is answered, and the bucket has a token.
     pub(crate) fn next_line(&mut self, now: Now) -> Option<Result<Line, BadLine>> {
-        let held =
-            self.waiting > 0 || self.check.is_some() || self.opening.is_some() || self.closing;
-        if held || self.stage == Stage::Welcoming || self.inbox.is_empty() {
+        if self.is_held() || self.stage == Stage::Welcoming || self.inbox.is_empty() {
             return None;
         }
         if self.stage == Stage::In && !self.origin.exempt {
@@ -234,11 +233,14 @@ impl Session {
             }
             self.bucket = MonoMs(next);
         }
-        let line = self.inbox.pop_front()?;
-        if self.inbox.is_empty() {
-            self.inbox_bytes = 0;
-        }
+        let (bytes, line) = self.inbox.pop_front()?;
+        self.inbox_bytes -= bytes;
         Some(line)
+    }
+
+    /// Whether its next line waits for something else than time.
+    fn is_held(&self) -> bool {
+        self.waiting > 0 || self.check.is_some() || self.opening.is_some() || self.closing
     }
 
     /// When something of this connection is due.
@@ -248,7 +250,7 @@ impl Session {
             Stage::In if self.pinged => self.heard.plus(2 * PING_MS),
             Stage::In => self.heard.plus(PING_MS),
         };
-        let held = self.waiting > 0 || self.check.is_some() || self.inbox.is_empty();
+        let held = self.is_held() || self.inbox.is_empty();
         match held || self.stage != Stage::In || self.origin.exempt {
             true => silent,
             false => silent.min(self.bucket.plus(FLOOD_MS)),

@@ -194,12 +194,7 @@ impl World {
             return;
         }
         let away = known.and_then(|person| person.away.clone());
-        if let Some(old) = self.people.remove(&account) {
-            self.nicks.remove(&fold(&old.nick));
-            if self.display.get(&old.name) == Some(&account) {
-                self.display.remove(&old.name);
-            }
-        }
+        self.forget(account);
         let nick = names::free(&names::nick(name), NICK_BYTES_MAX, |nick| {
             self.nicks.contains_key(nick)
         });
@@ -207,6 +202,15 @@ impl World {
         self.display.entry(name.to_owned()).or_insert(account);
         let name = name.to_owned();
         self.people.insert(account, Person { nick, name, away });
+    }
+
+    fn forget(&mut self, account: AccountId) -> Option<Person> {
+        let old = self.people.remove(&account)?;
+        self.nicks.remove(&fold(&old.nick));
+        if self.display.get(&old.name) == Some(&account) {
+            self.display.remove(&old.name);
+        }
+        Some(old)
     }
 
     /// `@Display Name` becomes the nick.

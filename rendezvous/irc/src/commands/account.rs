@@ -80,7 +80,9 @@ impl Server {
         }
         if let Some(key) = sasl.proven {
             // The client has seen that the server knows the password's verifier, too.
-            self.sasl_passed(conn, key);
+            if text.is_empty() {
+                self.sasl_passed(conn, key);
+            }
             return text.is_empty();
         }
         let check = self.new_check(conn);
@@ -358,7 +360,9 @@ impl Server {
         let Some(name) = target.strip_prefix('#').filter(|_| lobby.is_some()) else {
             return false;
         };
-        let key = self.session(conn).and_then(|session| session.key);
+        let session = self.session(conn);
+        // Making a room is no reading.
+        let key = session.and_then(|session| session.key.filter(|_| !session.read_only));
         let Some(key) = key.filter(|_| names::channel(name) == name) else {
             return false;
         };

@@ -13,6 +13,11 @@ use crate::world::{Kind, Room, World, is_moderated, mode_of_role};
 /// Modes that one MODE changes.
 const CHANGES_MAX: usize = 12;
 
+/// Whether a change of modes asks for a list instead.
+pub(super) fn is_list(changes: &str) -> bool {
+    ["b", "e", "I"].contains(&changes.trim_start_matches('+'))
+}
+
 impl Server {
     pub(super) fn mode(&mut self, conn: ConnId, line: &Line) {
         let target = line.params[0].clone();
@@ -30,7 +35,7 @@ impl Server {
             return self.numeric(conn, "324", &[&room.name, &modes]);
         };
         let list = changes.trim_start_matches('+');
-        if line.params.len() == 2 && ["b", "e", "I"].contains(&list) {
+        if line.params.len() == 2 && is_list(changes) {
             return self.mode_list(conn, &room, list);
         }
         if !self.is_in(conn, &room) {

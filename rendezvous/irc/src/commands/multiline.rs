@@ -41,6 +41,16 @@ impl Server {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
+        if session.batch.is_some() {
+            // The one before goes on, and keeps its label.
+            return self.fail(
+                conn,
+                "BATCH",
+                "MULTILINE_INVALID",
+                &[],
+                "Another batch is being sent",
+            );
+        }
         // The label waits for the answer to the whole.
         let label = session.label.take();
         session.answer = None;

@@ -22,8 +22,11 @@ impl Server {
                 Change::Gone(room) => self.tell_gone(key, &room),
                 Change::Renamed(old, new) => self.tell_renamed(key, &old, &new),
                 Change::Topic(channel) => self.tell_topic(key, channel),
-                Change::Came(community, account) => self.tell_came(key, community, account),
-                Change::Went(community, account) => self.tell_went(key, community, account),
+                Change::Came(channel, account) => self.tell_came(key, channel, account),
+                Change::Went(channel, account, mask) => {
+                    self.tell_went(key, channel, (account, &mask));
+                }
+                Change::Forgotten(nick) => self.tell_monitored(key, (&nick, ""), false),
                 Change::Nick(account, mask) => self.tell_nick(key, account, &mask),
                 Change::Name(account) => self.tell_name(key, account),
                 Change::Away(account) => self.tell_away(key, account),
@@ -135,34 +138,47 @@ impl Server {
         }
     }
 
-    fn tell_came(&mut self, key: ClientKey, community: CommunityId, account: AccountId) {
-        for conn in self.all_in(key) {
+    /// Connections of an account that are in a room, if what happens there to somebody else is news to them.
+    fn all_in_room(&self, key: ClientKey, channel: ChannelId, account: AccountId) -> Vec<ConnId> {
+        let mut conns = self.all_in(key);
+        conns.retain(|conn| {
+            let session = self.session(*conn);
+            account != self.me(*conn)
+                && session.is_some_and(|session| session.joined.contains(&channel))
+        });
+        conns
+    }
+
+    fn tell_came(&mut self, key: ClientKey, channel: ChannelId, account: AccountId) {
+        for conn in self.all_in_room(key, channel, account) {
             let extended = self
                 .session(conn)
                 .is_some_and(|session| session.caps.has(Cap::ExtendedJoin));
-            for room in self.joined_of(conn, community) {
-                let Some(world) = self
-                    .world_of(conn)
-                    .filter(|world| world.sees(&room, account))
-                else {
-                    continue;
-                };
-                let join = join_line(world, &room, (account, extended), self.now.wall);
+            let join = self.world_of(conn).and_then(|world| {
+                let room = world.room(channel)?;
+                Some(join_line(world, room, (account, extended), self.now.wall))
+            });
+            if let Some(join) = join {
                 self.tell(conn, &join);
             }
         }
     }
 
-    fn tell_went(&mut self, key: ClientKey, community: CommunityId, account: AccountId) {
-        for conn in self.all_in(key) {
-            for room in self.joined_of(conn, community) {
-                let Some(world) = self.world_of(conn) else {
-                    continue;
-                };
-                let tags = self.tags_of(account);
-                let part = Out::new(&world.mask(account), "PART", &[&room.name]).tagged(tags);
-                self.tell(conn, &part);
-            }
+    fn tell_went(
+        &mut self,
+        key: ClientKey,
+        channel: ChannelId,
+        (account, mask): (AccountId, &str),
+    ) {
+        let Some(world) = self.worlds.get(&key) else {
+            return;
+        };
+        let Some(room) = world.room(channel) else {
+            return;
+        };
+        let part = Out::new(mask, "PART", &[&room.name]).tagged(self.tags_of(account));
+        for conn in self.all_in_room(key, channel, account) {
+            self.tell(conn, &part);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloquy_api::command::ChannelKind;
 use alloquy_api::personal::DirectKind;
-use alloquy_api::reply::MemberView;
+use alloquy_api::reply::{ChannelView, MemberView};
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, Snapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId};
@@ -28,10 +28,12 @@ pub(crate) enum Change {
     Renamed(Room, Room),
     /// A room has another topic.
     Topic(ChannelId),
-    /// Somebody is a member now.
-    Came(CommunityId, AccountId),
-    /// Somebody is none any more.
-    Went(CommunityId, AccountId),
+    /// Somebody sees a room now.
+    Came(ChannelId, AccountId),
+    /// Somebody sees it no more: the mask.
+    Went(ChannelId, AccountId, String),
+    /// Nothing is known of somebody any more: the nick.
+    Forgotten(String),
     /// Somebody has another nick: the mask before.
     Nick(AccountId, String),
     /// Somebody has another display name.
@@ -55,9 +57,10 @@ impl World {
         self.update_rooms(&mut changes);
         for (id, community) in &snapshot.communities {
             if let Some(before) = old.communities.get(id) {
-                members_changed(*id, before, community, &mut changes);
+                self.members_changed(*id, (before, community), &mut changes);
             }
         }
+        self.forget_people(&mut changes);
         if first {
             changes.clear();
         }
@@ -141,7 +144,7 @@ impl World {
         let mut names: BTreeSet<String> = BTreeSet::new();
         let mut rooms: BTreeMap<ChannelId, Room> = BTreeMap::new();
         for (id, community) in &snapshot.communities {
-            let room = |kind, name, channel: &alloquy_api::reply::ChannelView| Room {
+            let room = |kind, name, channel: &ChannelView| Room {
                 community: *id,
                 channel: channel.channel,
                 kind,
@@ -166,8 +169,7 @@ impl World {
                     Kind::Two(*account)
                 }
             };
-            let shown =
-                |channel: &&alloquy_api::reply::ChannelView| channel.kind != ChannelKind::Category;
+            let shown = |channel: &&ChannelView| channel.kind != ChannelKind::Category;
             for channel in community.channels.iter().filter(shown) {
                 let name = match kind {
                     Kind::Channel if self.lobby == Some(*id) => {
@@ -220,6 +222,86 @@ impl World {
         channels.any(|view| view.channel == channel)
     }
 
+    /// Who sees which rooms now and did not before, and the other way round; and whose prefixes are others.
+    fn members_changed(
+        &self,
+        id: CommunityId,
+        (before, now): (&CommunitySnapshot, &CommunitySnapshot),
+        changes: &mut Vec<Change>,
+    ) {
+        let same_members = Arc::ptr_eq(&before.members, &now.members);
+        let same_roles = Arc::ptr_eq(&before.roles, &now.roles) || before.roles == now.roles;
+        if same_members && same_roles && Arc::ptr_eq(&before.channels, &now.channels) {
+            return;
+        }
+        let rooms = both(before, now);
+        if same_members && same_roles && !rooms.iter().any(|room| room.touched) {
+            return;
+        }
+        let (old, new) = (by_account(before), by_account(now));
+        for (account, member) in old.iter().filter(|(account, _)| !new.contains_key(account)) {
+            let seen = rooms
+                .iter()
+                .filter(|room| rooms::sees(before, room.old, member));
+            changes.extend(
+                seen.map(|room| Change::Went(room.new.channel, *account, self.mask(*account))),
+            );
+        }
+        for (account, member) in &new {
+            let earlier = old.get(account);
+            let same_standing = same_roles
+                && earlier.is_some_and(|earlier| {
+                    earlier.roles == member.roles && earlier.owner == member.owner
+                });
+            for room in rooms.iter().filter(|room| room.touched || !same_standing) {
+                let was = earlier.is_some_and(|earlier| rooms::sees(before, room.old, earlier));
+                let is = rooms::sees(now, room.new, member);
+                let channel = room.new.channel;
+                match (was, is) {
+                    (false, true) => changes.push(Change::Came(channel, *account)),
+                    (true, false) => {
+                        changes.push(Change::Went(channel, *account, self.mask(*account)));
+                    }
+                    _ => {}
+                }
+            }
+            let Some(earlier) = earlier else {
+                continue;
+            };
+            let was = rooms::prefixes(before, earlier);
+            let is = rooms::prefixes(now, member);
+            if was != is {
+                changes.push(Change::Modes(id, *account, was, is));
+            }
+        }
+    }
+
+    /// Forgets those whom nothing names any more: a community was left, or they left it.
+    fn forget_people(&mut self, changes: &mut Vec<Change>) {
+        let snapshot = Arc::clone(&self.snapshot);
+        let contacts = snapshot.contacts.iter().map(|contact| contact.account);
+        let directs = snapshot.directs.iter();
+        let communities = snapshot.communities.values();
+        let named: BTreeSet<AccountId> = contacts
+            .chain(directs.flat_map(|direct| direct.accounts.iter().copied()))
+            .chain(communities.flat_map(|of| of.members.iter().map(|member| member.account)))
+            .chain(snapshot.account)
+            .collect();
+        let gone: Vec<AccountId> = self
+            .people
+            .keys()
+            .filter(|account| !named.contains(account))
+            .copied()
+            .collect();
+        for account in gone {
+            if let Some(person) = self.forget(account)
+                && person.away.is_none()
+            {
+                changes.push(Change::Forgotten(person.nick));
+            }
+        }
+    }
+
     /// The first part of the names of a community's channels: given once, kept for good.
     fn slug(&mut self, id: CommunityId, community: &CommunitySnapshot) -> String {
         if let Some(slug) = self.slugs.get(&id) {
@@ -256,34 +338,32 @@ impl World {
     }
 }
 
-fn members_changed(
-    id: CommunityId,
-    before: &CommunitySnapshot,
-    now: &CommunitySnapshot,
-    changes: &mut Vec<Change>,
-) {
-    if Arc::ptr_eq(&before.members, &now.members) && Arc::ptr_eq(&before.roles, &now.roles) {
-        return;
-    }
-    let by_account = |community: &CommunitySnapshot| -> BTreeMap<AccountId, MemberView> {
-        let members = community.members.iter();
-        members
-            .map(|member| (member.account, member.clone()))
-            .collect()
-    };
-    let (old, new) = (by_account(before), by_account(now));
-    for account in old.keys().filter(|account| !new.contains_key(account)) {
-        changes.push(Change::Went(id, *account));
-    }
-    for (account, member) in &new {
-        let Some(earlier) = old.get(account) else {
-            changes.push(Change::Came(id, *account));
-            continue;
-        };
-        let was = rooms::prefixes(before, earlier);
-        let is = rooms::prefixes(now, member);
-        if was != is {
-            changes.push(Change::Modes(id, *account, was, is));
-        }
-    }
+/// A member by account.
+type Members<'a> = BTreeMap<AccountId, &'a MemberView>;
+
+fn by_account(community: &CommunitySnapshot) -> Members<'_> {
+    let members = community.members.iter();
+    members.map(|member| (member.account, member)).collect()
+}
+
+/// A channel that is still there, as it was and as it is.
+struct Both<'a> {
+    old: &'a ChannelView,
+    new: &'a ChannelView,
+    /// Whether others may see it than before.
+    touched: bool,
+}
+
+fn both<'a>(before: &'a CommunitySnapshot, now: &'a CommunitySnapshot) -> Vec<Both<'a>> {
+    let old: BTreeMap<ChannelId, &ChannelView> = before
+        .channels
+        .iter()
+        .map(|view| (view.channel, view))
+        .collect();
+    let pairs = now.channels.iter().filter_map(|new| {
+        let old = *old.get(&new.channel)?;
+        let touched = old.private != new.private || old.overwrites != new.overwrites;
+        Some(Both { old, new, touched })
+    });
+    pairs.collect()
 }
