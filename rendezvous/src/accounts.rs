@@ -1,24 +1,24 @@
 //! Who logs in: the directory, its disk, and the node behind each account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_directory::{
     Account, AppNumber, AppPassword, Begun, Directory, Exchange, Kept, LoggedIn, NONCE_BYTES, Name,
-    NameError, Number, PasswordError, Refused, Scope, ScramError, Source,
+    NameError, Number, PasswordError, Refused, Registrations, Scope, ScramError, Source,
 };
 use alloquy_ids::{MonoMs, UnixMs};
 use alloquy_irc::{AccountOrder, ClientKey, ConnId, Credential, Wanted};
-use alloquy_irc_listener::{Accounts, Answer, BoxedClient, From};
+use alloquy_irc_listener::{Accounts, Answer, BoxedClient, From, Lane};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::keep::{Keep, KeepError};
-use crate::nodes::{NodeError, Nodes};
+use crate::nodes::Nodes;
 
 /// What the accounts of a rendezvous are made of.
 pub(crate) struct Ledger {
@@ -29,6 +29,10 @@ pub(crate) struct Ledger {
     started: Instant,
     /// Exchanges of SCRAM under way, one a connection.
     exchanges: Mutex<BTreeMap<ConnId, (Begun, Exchange)>>,
+    /// Connections that an app password let in.
+    by_app: Mutex<BTreeMap<ConnId, (Number, AppNumber)>>,
+    /// Who made accounts of late, and the connections that did.
+    registrations: Mutex<(Registrations, BTreeSet<ConnId>)>,
     /// Whether accounts are made, as the settings say now.
     open_registration: AtomicBool,
 }
@@ -46,6 +50,8 @@ pub(crate) enum RegisterError {
     Refused(#[from] Refused),
     #[error(transparent)]
     Keep(#[from] KeepError),
+    #[error("too many accounts were made from where you are: try again in an hour")]
+    Often,
     #[error("the system has no entropy: {0}")]
     Entropy(getrandom::Error),
 }
@@ -68,6 +74,8 @@ impl Ledger {
             runtime,
             started: Instant::now(),
             exchanges: Mutex::default(),
+            by_app: Mutex::default(),
+            registrations: Mutex::default(),
             open_registration: AtomicBool::new(open_registration),
         })
     }
@@ -90,13 +98,21 @@ impl Ledger {
     }
 
     /// Makes an account. Blocking: the password is stretched.
-    fn make(&self, name: &str, password: &str) -> Result<Number, RegisterError> {
+    fn make(&self, name: &str, password: &str, from: &From) -> Result<Number, RegisterError> {
         if !self.open_registration.load(Ordering::Relaxed) {
             return Err(RegisterError::Closed);
         }
         let name = Name::new(name)?;
         // Judged before the expensive part, and again when it is made.
         locked(&self.directory).may_register(&name)?;
+        Kept::may_be(password)?;
+        if !from.exempt {
+            let (counted, conns) = &mut *locked(&self.registrations);
+            if conns.contains(&from.conn) || !counted.take(source(from), self.now().0) {
+                return Err(RegisterError::Often);
+            }
+            conns.insert(from.conn);
+        }
         let kept = Kept::of(password, &mut rng()?)?;
         let mut directory = locked(&self.directory);
         let number = directory.register(name, kept, self.now().1)?;
@@ -104,9 +120,16 @@ impl Ledger {
         Ok(number)
     }
 
-    fn by_password(&self, name: &str, password: &str, source: Source) -> Option<LoggedIn> {
-        if let Some(found) = locked(&self.directory).app(name, password, source, self.now()) {
-            return found;
+    fn by_password(&self, name: &str, password: &str, from: &From) -> Option<LoggedIn> {
+        let source = source(from);
+        {
+            let mut directory = locked(&self.directory);
+            if let Some(found) = directory.app(name, password, source, self.now()) {
+                // While the directory is held: whoever revokes it finds the connection.
+                let app = found.as_ref().and_then(|who| Some((who.number, who.app?)));
+                locked(&self.by_app).extend(app.map(|app| (from.conn, app)));
+                return found;
+            }
         }
         let begun = self.begin(name, source);
         let right = begun.right(password);
@@ -117,17 +140,17 @@ impl Ledger {
         locked(&self.directory).begin(name, source, self.now().0)
     }
 
-    fn find(&self, credential: Credential, source: Source) -> Option<LoggedIn> {
+    fn find(&self, credential: Credential, from: &From) -> Option<LoggedIn> {
         match credential {
             Credential::Password { account, password } => {
-                self.by_password(&account?, &password, source)
+                self.by_password(&account?, &password, from)
             }
             Credential::Certificate {
                 account,
                 fingerprint,
             } => {
                 let mut directory = locked(&self.directory);
-                directory.certificate(account.as_deref(), &fingerprint, source)
+                directory.certificate(account.as_deref(), &fingerprint, source(from))
             }
             Credential::Guest { .. } => None,
         }
@@ -144,31 +167,46 @@ impl Ledger {
         }
     }
 
-    /// The client of an account, whose node is started if it does not run.
-    fn enter(&self, number: Number) -> Result<(ClientKey, Option<BoxedClient>), NodeError> {
+    /// Lets an account in, whose node is started first if it does not run. `then`: what is answered; it is given
+    /// nothing when the node does not come.
+    fn enter(
+        &self,
+        number: Number,
+        then: impl FnOnce(Option<(ClientKey, Option<BoxedClient>)>) -> Answer + Send + 'static,
+    ) -> Answer {
         let account = locked(&self.directory).account(number).cloned();
-        let name = account.map(|account: Account| account.name);
-        let name = name.ok_or(NodeError::Ending)?;
-        let client = self.nodes.client(number, name.as_str());
-        let client = self.runtime.block_on(client)?;
-        let boxed = client.map(|client| Box::new(client) as BoxedClient);
-        Ok((ClientKey(number.0), boxed))
+        let (nodes, runtime) = (Arc::clone(&self.nodes), self.runtime.clone());
+        let start = move || {
+            let Some(Account { name, .. }) = account else {
+                return then(None);
+            };
+            match runtime.block_on(nodes.client(number, name.as_str())) {
+                Ok(client) => {
+                    let boxed = client.map(|client| Box::new(client) as BoxedClient);
+                    then(Some((ClientKey(number.0), boxed)))
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the node of an account is not there");
+                    then(None)
+                }
+            }
+        };
+        Answer::Later(Lane::Account, Box::new(start))
     }
 
     fn granted(&self, who: &LoggedIn) -> Answer {
-        match (self.enter(who.number), who.scope) {
-            (Ok((key, client)), Scope::Full) => Answer::Granted(key, client),
-            (Ok((key, client)), Scope::Read) => Answer::Reading(key, client),
-            (Err(error), _) => {
-                tracing::error!(%error, "the node of an account is not there");
-                Answer::Denied
-            }
-        }
+        let scope = who.scope;
+        self.enter(who.number, move |entered| match (entered, scope) {
+            (Some((key, client)), Scope::Full) => Answer::Granted(key, client),
+            (Some((key, client)), Scope::Read) => Answer::Reading(key, client),
+            (None, _) => Answer::Denied,
+        })
     }
 
-    fn done(&self, number: Number, order: AccountOrder) -> Result<Vec<String>, RegisterError> {
+    fn done(&self, number: Number, order: AccountOrder) -> Result<Answer, RegisterError> {
         let at = self.now().1;
         let mut directory = locked(&self.directory);
+        let mut ended = Vec::new();
         let lines = match order {
             AccountOrder::CertAdd(fingerprint) => {
                 directory.add_certificate(number, fingerprint)?;
@@ -189,41 +227,62 @@ impl Ledger {
             }
             AccountOrder::AppRevoke(app) => {
                 directory.revoke_app(number, AppNumber(app), at)?;
+                let by_app = locked(&self.by_app);
+                let of = by_app
+                    .iter()
+                    .filter(|(_, by)| **by == (number, AppNumber(app)));
+                ended.extend(of.map(|(conn, _)| *conn));
                 vec![format!("App password {app} is revoked")]
             }
         };
         self.keep.put_accounts(&directory.take_changed())?;
-        Ok(lines)
+        Ok(match ended.is_empty() {
+            true => Answer::Told(lines),
+            false => Answer::Revoked(lines, ended),
+        })
     }
 
     fn guest(&self, nick: &str, from: &From) -> Answer {
         // A guest looks like nobody who has an account.
-        let free = Name::new(nick)
-            .is_ok_and(|name| locked(&self.directory).may_register(&name) != Err(Refused::Taken));
-        if !free || self.nodes.has_guest(nick) {
+        let judged = Name::new(nick).map(|name| locked(&self.directory).may_register(&name).err());
+        let free = !matches!(
+            judged,
+            Err(_) | Ok(Some(Refused::Taken | Refused::Confusable))
+        );
+        let in_use = || {
             let text = "Nickname is in use: log in, or take another".to_owned();
-            return Answer::Refused("NICK", text);
+            Answer::Refused("NICK", text)
+        };
+        if !free {
+            return in_use();
         }
-        match self.runtime.block_on(self.nodes.guest(from.conn, nick)) {
-            Ok((key, client)) => Answer::Granted(key, Some(Box::new(client))),
-            Err(error) => {
-                tracing::warn!(%error, "a guest did not come in");
-                Answer::Refused("GUEST", "Guests can not come in now: log in".to_owned())
+        let (nodes, runtime) = (Arc::clone(&self.nodes), self.runtime.clone());
+        let (conn, nick) = (from.conn, nick.to_owned());
+        let start = move || {
+            if nodes.has_guest(&nick) {
+                return in_use();
             }
-        }
+            match runtime.block_on(nodes.guest(conn, &nick)) {
+                Ok((key, client)) => Answer::Granted(key, Some(Box::new(client))),
+                Err(error) => {
+                    tracing::warn!(%error, "a guest did not come in");
+                    Answer::Refused("GUEST", "Guests can not come in now: log in".to_owned())
+                }
+            }
+        };
+        Answer::Later(Lane::Guest, Box::new(start))
     }
 
     /// The first message of an exchange begins it; the second ends it.
     fn exchange(&self, message: &str, from: &From) -> Result<Answer, ScramError> {
+        // One that was given up has left its first half.
         let begun = locked(&self.exchanges).remove(&from.conn);
-        let Some((begun, exchange)) = begun else {
+        let Some((begun, exchange)) = begun.filter(|_| ends_exchange(message)) else {
             let begun = self.begin(&Exchange::user(message)?, source(from));
             let mut random = [0; NONCE_BYTES];
             getrandom::fill(&mut random).map_err(|_error| ScramError::Proof)?;
             let mut exchange = begun.exchange();
             let first = exchange.first(message, random)?;
-            // Whoever guesses waits here, where nothing else waits for it.
-            std::thread::sleep(Duration::from_millis(begun.wait_ms));
             locked(&self.exchanges).insert(from.conn, (begun, exchange));
             return Ok(Answer::Challenge(first));
         };
@@ -231,14 +290,17 @@ impl Ledger {
         let who = locked(&self.directory).end(&begun, last.is_ok(), self.now());
         self.keep_changes();
         let who = who.ok_or(ScramError::Proof)?;
-        Ok(match self.enter(who.number) {
-            Ok((key, client)) => Answer::Proven(last?, key, client),
-            Err(error) => {
-                tracing::error!(%error, "the node of an account is not there");
-                Answer::Denied
-            }
-        })
+        let last = last?;
+        Ok(self.enter(who.number, |entered| match entered {
+            Some((key, client)) => Answer::Proven(last, key, client),
+            None => Answer::Denied,
+        }))
     }
+}
+
+/// Whether a message of SCRAM is a client's last: that begins with what bound the channel, a first never does.
+fn ends_exchange(message: &str) -> bool {
+    message.starts_with("c=")
 }
 
 fn rng() -> Result<ChaCha20Rng, RegisterError> {
@@ -297,7 +359,7 @@ impl Accounts for Ledger {
         if let Credential::Guest { nick } = &credential {
             return self.guest(nick, from);
         }
-        let found = self.find(credential, source(from));
+        let found = self.find(credential, from);
         self.keep_changes();
         match found {
             Some(who) => self.granted(&who),
@@ -306,6 +368,20 @@ impl Accounts for Ledger {
                 Answer::Denied
             }
         }
+    }
+
+    fn scram_delay(&self, message: &str, from: &From) -> Duration {
+        let wait_ms = if ends_exchange(message) {
+            let exchanges = locked(&self.exchanges);
+            let begun = exchanges.get(&from.conn).map(|(begun, _)| begun);
+            begun.map_or(0, |begun| {
+                locked(&self.directory).wait_ms(begun, self.now().0)
+            })
+        } else {
+            let user = Exchange::user(message);
+            user.map_or(0, |user| self.begin(&user, source(from)).wait_ms)
+        };
+        Duration::from_millis(wait_ms)
     }
 
     fn scram(&self, message: &str, from: &From) -> Answer {
@@ -318,45 +394,56 @@ impl Accounts for Ledger {
     }
 
     fn register(&self, wanted: &Wanted, from: &From) -> Answer {
-        let number = match self.make(&wanted.account, &wanted.password) {
+        let number = match self.make(&wanted.account, &wanted.password, from) {
             Ok(number) => number,
             Err(error) => return error.answer(),
         };
         // A guest who makes an account of its nick goes on as who it is.
-        let same = self.nodes.is_guest_named(from.conn, &wanted.account);
-        let adopts = self.nodes.adopt(from.conn, number);
-        if same && let Some(key) = self.runtime.block_on(adopts) {
-            return Answer::Granted(key, None);
+        if self.nodes.is_guest_named(from.conn, &wanted.account) {
+            let adopts = self.nodes.adopt(from.conn, number);
+            if let Some(key) = self.runtime.block_on(adopts) {
+                return Answer::Granted(key, None);
+            }
         }
-        match self.enter(number) {
-            Ok((key, client)) => Answer::Granted(key, client),
-            Err(error) => {
-                tracing::error!(%error, "the node of a new account is not there");
+        // One of another nick stays who it is: the account's node starts when somebody logs in.
+        if self.nodes.is_guest(from.conn) {
+            return Answer::Granted(ClientKey(number.0), None);
+        }
+        self.enter(number, |entered| match entered {
+            Some((key, client)) => Answer::Granted(key, client),
+            None => {
                 let text = "The account is made, but can not come in now".to_owned();
                 Answer::Refused("TEMPORARILY_UNAVAILABLE", text)
             }
-        }
+        })
     }
 
     fn account(&self, key: ClientKey, order: AccountOrder) -> Answer {
         let Some(number) = self.nodes.number_of(key) else {
             return Answer::Denied;
         };
-        match self.done(number, order) {
-            Ok(lines) => Answer::Told(lines),
-            Err(error) => error.answer(),
-        }
+        self.done(number, order)
+            .unwrap_or_else(|error| error.answer())
     }
 
     fn open(&self, key: ClientKey, name: &str) -> Answer {
-        match self.runtime.block_on(self.nodes.open(key, name)) {
+        let (nodes, runtime) = (Arc::clone(&self.nodes), self.runtime.clone());
+        let name = name.to_owned();
+        let start = move || match runtime.block_on(nodes.open(key, &name)) {
             Ok(()) => Answer::Granted(key, None),
             Err(error) => Answer::Refused("CANNOT_CREATE", error.to_string()),
-        }
+        };
+        Answer::Later(Lane::Guest, Box::new(start))
+    }
+
+    fn ended(&self, key: ClientKey) -> bool {
+        self.nodes.ended(key)
     }
 
     fn gone(&self, conn: ConnId) -> Option<ClientKey> {
         locked(&self.exchanges).remove(&conn);
+        locked(&self.by_app).remove(&conn);
+        locked(&self.registrations).1.remove(&conn);
         self.nodes.gone(conn)
     }
 }
@@ -370,7 +457,9 @@ impl RegisterError {
             Self::Password(PasswordError::Short) => "WEAK_PASSWORD",
             Self::Password(PasswordError::Long) => "UNACCEPTABLE_PASSWORD",
             Self::Refused(Refused::Taken) => "ACCOUNT_EXISTS",
-            Self::Refused(_) | Self::Keep(_) | Self::Entropy(_) => "TEMPORARILY_UNAVAILABLE",
+            Self::Refused(_) | Self::Keep(_) | Self::Often | Self::Entropy(_) => {
+                "TEMPORARILY_UNAVAILABLE"
+            }
         };
         if let Self::Keep(error) = self {
             tracing::error!(%error, "an account could not be kept");

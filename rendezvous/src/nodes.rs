@@ -221,6 +221,11 @@ impl Nodes {
         names.any(|known| known.eq_ignore_ascii_case(name))
     }
 
+    /// Whether a connection is a guest's.
+    pub(crate) fn is_guest(&self, conn: ConnId) -> bool {
+        locked(&self.guests).contains_key(&conn)
+    }
+
     /// Whether a connection is a guest's of this name.
     pub(crate) fn is_guest_named(&self, conn: ConnId, name: &str) -> bool {
         let guests = locked(&self.guests);
@@ -263,6 +268,25 @@ impl Nodes {
 
     fn guest_folder(&self, conn: ConnId) -> PathBuf {
         self.folder.join(format!("guest-{}", conn.0))
+    }
+
+    /// Lets the node of an account go that has ended by itself, so that the next log-in starts it anew.
+    pub(crate) fn ended(&self, key: ClientKey) -> bool {
+        if key.0 >= GUEST_KEYS {
+            // It goes with its connection, which is ended already.
+            return false;
+        }
+        let number = Number(key.0);
+        let Some(turn) = locked(&self.accounts).get(&number).cloned() else {
+            return false;
+        };
+        let Ok(mut slot) = turn.try_lock() else {
+            return false;
+        };
+        if let Some(running) = slot.take() {
+            tokio::spawn(async move { told(running.shutdown().await) });
+        }
+        locked(&self.held).remove(&number)
     }
 
     /// Ends the node of a guest whose connection has ended, and everything of it.

@@ -95,6 +95,8 @@ pub struct LoggedIn {
     pub number: Number,
     /// What it is good for.
     pub scope: Scope,
+    /// The app password that it was by.
+    pub app: Option<AppNumber>,
     /// Wrong ones since the last that was right: the owner is told.
     pub failures: u32,
 }
@@ -242,6 +244,12 @@ impl Directory {
         }
     }
 
+    /// Milliseconds that a log-in that has begun still waits, for others may have failed since.
+    #[must_use]
+    pub fn wait_ms(&self, begun: &Begun, now: MonoMs) -> u64 {
+        self.attempts.wait(&begun.name, begun.source, now)
+    }
+
     /// Ends a log-in: `right` is what the password's check gave.
     pub fn end(
         &mut self,
@@ -275,6 +283,7 @@ impl Directory {
         LoggedIn {
             number,
             scope,
+            app: None,
             failures,
         }
     }
@@ -304,7 +313,10 @@ impl Directory {
             }
             kept.scope
         });
-        Some(scope.map(|scope| self.logged_in(&name, source, (number, scope))))
+        Some(scope.map(|scope| LoggedIn {
+            app: Some(app),
+            ..self.logged_in(&name, source, (number, scope))
+        }))
     }
 
     /// Logs in by a certificate whose key the other side holds. `name`: the account that it asks for.

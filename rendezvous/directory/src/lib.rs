@@ -15,6 +15,7 @@ mod attempts;
 mod directory;
 pub mod limits;
 mod name;
+mod registrations;
 mod scram;
 mod secret;
 
@@ -22,5 +23,6 @@ pub use account::{Account, AppNumber, AppPassword, Number, Scope};
 pub use attempts::Source;
 pub use directory::{Begun, Directory, LoggedIn, Refused, RestoreError};
 pub use name::{Name, NameError};
+pub use registrations::Registrations;
 pub use scram::{Exchange, NONCE_BYTES, ScramError};
 pub use secret::{Kept, PasswordError};

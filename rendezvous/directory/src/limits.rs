@@ -32,6 +32,12 @@ pub const WAIT_MS_MAX: u64 = 30_000;
 pub const FAILURES_KEPT_MS: u64 = 3_600_000;
 /// Pairs of account and source that are remembered; beyond it the longest unused is forgotten: some 8 MiB.
 pub const SOURCES_MAX: usize = 65_536;
+/// Accounts that one source makes within [`REGISTRATION_WINDOW_MS`]: a family on one evening.
+pub const REGISTRATIONS_MAX: usize = 3;
+/// Milliseconds over which they are counted.
+pub const REGISTRATION_WINDOW_MS: u64 = 3_600_000;
+/// Registrations that are remembered; beyond it the oldest is forgotten: some 64 KiB, and each took Argon2id's time.
+pub const REGISTRATIONS_KEPT: usize = 4_096;
 /// Milliseconds between two records of the last use of a credential: a bouncer that reconnects each second writes
 /// nothing.
 pub const LAST_USE_STEP_MS: u64 = 60_000;

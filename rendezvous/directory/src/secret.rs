@@ -60,12 +60,7 @@ impl Kept {
     /// # Errors
     /// See [`PasswordError`].
     pub fn of(password: &str, rng: &mut impl CryptoRng) -> Result<Self, PasswordError> {
-        if password.chars().count() < PASSWORD_CHARS_MIN {
-            return Err(PasswordError::Short);
-        }
-        if password.len() > PASSWORD_BYTES_MAX {
-            return Err(PasswordError::Long);
-        }
+        Self::may_be(password)?;
         let mut salt = [0; 16];
         rng.fill_bytes(&mut salt);
         let scram = ScramKept::of(password, rng);
@@ -78,6 +73,20 @@ impl Kept {
         };
         kept.hash = *kept.stretch(password);
         Ok(kept)
+    }
+
+    /// Whether a password may be an account's, told before the expensive part.
+    ///
+    /// # Errors
+    /// See [`PasswordError`].
+    pub fn may_be(password: &str) -> Result<(), PasswordError> {
+        if password.chars().count() < PASSWORD_CHARS_MIN {
+            return Err(PasswordError::Short);
+        }
+        if password.len() > PASSWORD_BYTES_MAX {
+            return Err(PasswordError::Long);
+        }
+        Ok(())
     }
 
     /// What stands where there is no account: nothing fits it, and finding that out takes as long.

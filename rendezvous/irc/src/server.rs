@@ -105,6 +105,18 @@ impl Server {
         }
     }
 
+    /// The client that a connection acts through.
+    #[must_use]
+    pub fn client_of(&self, conn: ConnId) -> Option<ClientKey> {
+        self.sessions.get(&conn)?.key
+    }
+
+    /// Ends a connection and says why.
+    pub fn dismiss(&mut self, conn: ConnId, reason: &str, now: Now) {
+        self.now = now;
+        self.end(conn, reason);
+    }
+
     /// A connection has ended, whoever ended it. May be told of one that [`Output::Close`] has closed, too.
     pub fn closed(&mut self, conn: ConnId, now: Now) {
         self.now = now;

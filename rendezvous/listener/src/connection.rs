@@ -127,6 +127,7 @@ where
         () = read(&mut reader, &link) => Ended::ByThem,
         () = write(&mut writer, &link.queue) => Ended::ByUs,
         () = link.queue.cut() => Ended::Cut,
+        () = link.queue.late() => Ended::Cut,
     };
     match ended {
         // What was asked for before the end is still answered: the other side may read on.
@@ -139,10 +140,12 @@ where
         }
         // Closing while something unread lies here would take back what was written last.
         Ended::ByUs => {
-            let told = writer.shutdown().await;
-            if told.is_ok() {
-                drop(timeout(CLOSE_WAIT, discard(&mut reader)).await);
-            }
+            let close = async {
+                if writer.shutdown().await.is_ok() {
+                    discard(&mut reader).await;
+                }
+            };
+            drop(timeout(CLOSE_WAIT, close).await);
             link.tell(Piece::Closed(link.conn)).await;
         }
         Ended::Cut => {
@@ -231,3 +234,37 @@ async fn write<S: AsyncWrite>(writer: &mut WriteHalf<S>, queue: &Queue) {
 
 /// Bytes of one call to write: what TLS makes four records of.
 const WRITE_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::End;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn whoever_does_not_read_what_was_written_last_is_let_go() {
+        let (pieces, mut told) = mpsc::channel(8);
+        let queue = Arc::new(Queue::default());
+        let link = Link {
+            conn: ConnId(1),
+            pieces,
+            queue: Arc::clone(&queue),
+            places: Arc::new(Semaphore::new(8)),
+            address: None,
+            figures: Arc::default(),
+        };
+        let (mut theirs, ours) = tokio::io::duplex(16);
+        theirs.write_all(b"NICK ana\r\n").await.unwrap();
+        assert!(queue.put(&mut vec![b'x'; 64], 64));
+        queue.end(End::Written);
+        let carried = carry(ours, link, Origin::default());
+        let ended = timeout(Duration::from_secs(60), carried).await;
+        assert!(ended.is_ok(), "it holds its place for ever");
+        let mut last = None;
+        while let Some(piece) = told.recv().await {
+            last = Some(piece);
+        }
+        assert!(matches!(last, Some(Piece::Closed(ConnId(1)))), "{last:?}");
+        drop(theirs);
+    }
+}

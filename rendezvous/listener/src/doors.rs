@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -13,6 +13,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 const BACKLOG: u32 = 1_024;
 /// Who may connect to a Unix socket: its owner alone.
 const SOCKET_MODE: u32 = 0o600;
+/// Who may look into the folder in which it is made.
+const FOLDER_MODE: u32 = 0o700;
 
 /// An address to listen on: `127.0.0.1:6667`, `[::1]:6667`, `unix:/run/irc.sock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +158,10 @@ impl Door {
             Socket::Tcp(listener) => {
                 let (stream, from) = listener.accept().await?;
                 // What is written is whole already: waiting for more would only delay it.
-                stream.set_nodelay(true)?;
+                // Whoever has gone already is found gone by whoever reads.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection writes with delay");
+                }
                 Ok(Caller::Tcp(stream, from.ip()))
             }
             Socket::Unix(listener) => Ok(Caller::Unix(listener.accept().await?.0)),
@@ -197,7 +202,20 @@ fn listen_unix(path: &PathBuf) -> io::Result<UnixListener> {
     if left && std::os::unix::net::UnixStream::connect(path).is_err() {
         std::fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))?;
-    Ok(listener)
+    // Bound where nobody else comes in: between the bind and the change of its mode anybody could have connected.
+    let folder = path.with_file_name(format!(".irc-{}", std::process::id()));
+    std::fs::DirBuilder::new()
+        .mode(FOLDER_MODE)
+        .create(&folder)?;
+    let bound = folder.join("s");
+    let opened = UnixListener::bind(&bound).and_then(|listener| {
+        std::fs::set_permissions(&bound, std::fs::Permissions::from_mode(SOCKET_MODE))?;
+        // A link takes nobody's place, as a rename would.
+        std::fs::hard_link(&bound, path)?;
+        Ok(listener)
+    });
+    if let Err(error) = std::fs::remove_dir_all(&folder) {
+        tracing::warn!(%error, "the folder in which the socket was made stays");
+    }
+    opened
 }

@@ -22,5 +22,5 @@ mod web;
 pub use doors::{Address, Door, DoorError, Kind};
 pub use figures::{Figure, Figures};
 pub use network::{Range, RangeError};
-pub use service::{Accounts, Answer, Bell, BoxedClient, Face, From, serve};
+pub use service::{Accounts, Answer, Bell, BoxedClient, Face, From, Lane, Later, serve};
 pub use tls::{Pair, Tls, TlsError};

@@ -29,6 +29,11 @@ pub const ADDRESS_WINDOW: Duration = Duration::from_secs(10 * 60);
 pub const ADDRESSES_MAX: usize = 65_536;
 /// Password checks that run at once: each takes Argon2id's memory (19 MiB) and a core.
 pub const CHECKS_MAX: usize = 2;
+/// Time that a check waits at most because of wrong ones before it: the directory's longest wait.
+pub const DELAY_MAX: Duration = Duration::from_secs(30);
+/// Nodes that start at once, of accounts and of guests each: a start takes a core for some 100 ms, and the wait for the
+/// lobby hardly any.
+pub const STARTS_MAX: usize = 4;
 /// Time in which what was written last (an ERROR line) may still leave a connection that is being closed.
 pub const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of one WebSocket frame: tags, body and what the protocol adds.

@@ -4,6 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::limits::CLOSE_WAIT;
+
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -27,6 +29,7 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     changed: Notify,
     cut: Notify,
+    ended: Notify,
 }
 
 /// What the writer is to do next.
@@ -78,6 +81,7 @@ impl Queue {
         }
         drop(state);
         self.changed.notify_one();
+        self.ended.notify_one();
         if end == End::Now {
             self.cut.notify_one();
         }
@@ -106,6 +110,14 @@ impl Queue {
     pub(crate) fn wrote(&self, bytes: usize) {
         let mut state = self.lock();
         state.under_way = state.under_way.saturating_sub(bytes);
+    }
+
+    /// Resolves when the connection was to have ended: whoever does not read what was written last holds nothing.
+    pub(crate) async fn late(&self) {
+        while self.lock().end.is_none() {
+            self.ended.notified().await;
+        }
+        tokio::time::sleep(CLOSE_WAIT).await;
     }
 
     /// Resolves when the connection is to end at once.

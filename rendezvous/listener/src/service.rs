@@ -14,7 +14,7 @@ use alloquy_irc::{
     AccountOrder, CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server,
     Wanted,
 };
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
@@ -22,7 +22,8 @@ use crate::connection::{self, Link, Piece};
 use crate::doors::{Caller, Door};
 use crate::figures::Figures;
 use crate::limits::{
-    ACCEPT_PAUSE, CHECKS_MAX, PIECES_MAX, PIECES_OF_ONE_MAX, SEND_QUEUE_BYTES_MAX, TURN_PIECES_MAX,
+    ACCEPT_PAUSE, CHECKS_MAX, DELAY_MAX, PIECES_MAX, PIECES_OF_ONE_MAX, SEND_QUEUE_BYTES_MAX,
+    STARTS_MAX, TURN_PIECES_MAX,
 };
 use crate::network::{Range, cloak};
 use crate::queue::{End, Queue};
@@ -42,6 +43,11 @@ pub trait Accounts: Send + Sync + 'static {
     /// The same, for those who count guesses by where they come from.
     fn log_in(&self, credential: Credential, _from: &From) -> Answer {
         self.check(credential)
+    }
+
+    /// The same for the next message of an exchange.
+    fn scram_delay(&self, _message: &str, _from: &From) -> Duration {
+        Duration::ZERO
     }
 
     /// Takes the next message of the SCRAM-SHA-256 exchange of a connection.
@@ -64,6 +70,11 @@ pub trait Accounts: Send + Sync + 'static {
         Answer::Denied
     }
 
+    /// The node behind a client has ended. `true`: the client is dropped, and given anew when somebody logs in again.
+    fn ended(&self, _key: ClientKey) -> bool {
+        false
+    }
+
     /// A connection has ended. The client that was its alone, if there is one, is dropped.
     fn gone(&self, _conn: ConnId) -> Option<ClientKey> {
         None
@@ -79,7 +90,22 @@ pub struct From {
     pub cloak: u64,
     /// Its address; `None`: a Unix socket. For the log of wrong log-ins alone.
     pub address: Option<IpAddr>,
+    /// Whether it is spared the throttles.
+    pub exempt: bool,
 }
+
+/// Whose node may have to start before there is an answer. Either has its own bound, and no check of a password waits
+/// for any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// That of somebody who has an account.
+    Account,
+    /// That of a stranger, or something a stranger may ask for.
+    Guest,
+}
+
+/// What is left to do for an answer. Blocking.
+pub type Later = Box<dyn FnOnce() -> Answer + Send>;
 
 /// What a check of a credential gave.
 pub enum Answer {
@@ -95,8 +121,12 @@ pub enum Answer {
     Reading(ClientKey, Option<BoxedClient>),
     /// What an account asked was done: lines for its person.
     Told(Vec<String>),
+    /// The same, and these connections are ended: what let them in is revoked.
+    Revoked(Vec<String>, Vec<ConnId>),
     /// It is not made: a code, and why.
     Refused(&'static str, String),
+    /// The answer comes when a node has started.
+    Later(Lane, Later),
 }
 
 /// A client of a node.
@@ -111,6 +141,8 @@ impl fmt::Debug for Answer {
             Self::Proven(_, key, _) => f.debug_tuple("Proven").field(key).finish(),
             Self::Reading(key, _) => f.debug_tuple("Reading").field(key).finish(),
             Self::Told(_) => f.write_str("Told"),
+            Self::Revoked(..) => f.write_str("Revoked"),
+            Self::Later(lane, _) => f.debug_tuple("Later").field(lane).finish(),
             Self::Refused(code, _) => f.debug_tuple("Refused").field(code).finish(),
         }
     }
@@ -194,7 +226,12 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
         dirty: BTreeSet::new(),
         accounts: face.accounts,
         checked,
-        room: Arc::new(Semaphore::new(CHECKS_MAX)),
+        touched: BTreeSet::new(),
+        rooms: Rooms {
+            checks: Arc::new(Semaphore::new(CHECKS_MAX)),
+            accounts: Arc::new(Semaphore::new(STARTS_MAX)),
+            guests: Arc::new(Semaphore::new(STARTS_MAX)),
+        },
         bell: face.bell,
         figures: face.figures,
         started: shared.started,
@@ -288,6 +325,7 @@ struct Line {
     queue: Arc<Queue>,
     cloak: u64,
     address: Option<IpAddr>,
+    exempt: bool,
     /// What this turn gave, in one piece.
     turn: Vec<u8>,
 }
@@ -298,9 +336,11 @@ struct Turns {
     lines: BTreeMap<ConnId, Line>,
     /// Connections that this turn gave something.
     dirty: BTreeSet<ConnId>,
+    /// Clients whose connections asked for something.
+    touched: BTreeSet<ClientKey>,
     accounts: Arc<dyn Accounts>,
     checked: mpsc::UnboundedSender<Answered>,
-    room: Arc<Semaphore>,
+    rooms: Rooms,
     bell: Bell,
     figures: Arc<Figures>,
     started: Instant,
@@ -350,6 +390,7 @@ impl Turns {
                     queue,
                     cloak: origin.cloak,
                     address,
+                    exempt: origin.exempt,
                     turn: Vec::new(),
                 };
                 self.lines.insert(conn, line);
@@ -358,6 +399,7 @@ impl Turns {
             Piece::Bytes(conn, bytes, _place) => {
                 if self.lines.contains_key(&conn) {
                     self.server.received(conn, &bytes, now);
+                    self.touched.extend(self.server.client_of(conn));
                 }
             }
             Piece::Closed(conn) => {
@@ -375,30 +417,43 @@ impl Turns {
         let now = self.now();
         let outcome = match answer {
             Answer::Granted(key, client) => {
-                self.clients.extend(client.map(|client| (key, client)));
+                self.hold(key, client);
                 Outcome::Granted(key)
             }
-            Answer::Denied => {
+            // What was to come later has come by now.
+            Answer::Denied | Answer::Later(..) => {
                 self.figures.denied.add(1);
                 Outcome::Denied
             }
             Answer::Challenge(message) => Outcome::Challenge(message),
             Answer::Proven(message, key, client) => {
-                self.clients.extend(client.map(|client| (key, client)));
+                self.hold(key, client);
                 Outcome::Proven(message, key)
             }
             Answer::Reading(key, client) => {
-                self.clients.extend(client.map(|client| (key, client)));
+                self.hold(key, client);
                 Outcome::GrantedReading(key)
             }
             Answer::Told(lines) => Outcome::Told(lines),
+            Answer::Revoked(lines, conns) => {
+                for conn in conns {
+                    self.server.dismiss(conn, "What let you in is revoked", now);
+                }
+                Outcome::Told(lines)
+            }
             Answer::Refused(code, text) => Outcome::Refused { code, text },
         };
         self.server.checked(check, outcome, now);
+        self.touched.extend(self.server.client_of(conn));
         if !self.lines.contains_key(&conn) {
             // It ended while its question was answered.
             self.gone(conn);
         }
+    }
+
+    fn hold(&mut self, key: ClientKey, client: Option<BoxedClient>) {
+        self.touched.insert(key);
+        self.clients.extend(client.map(|client| (key, client)));
     }
 
     fn gone(&mut self, conn: ConnId) {
@@ -412,20 +467,34 @@ impl Turns {
     fn turn(&mut self) {
         self.figures.turns.add(1);
         let now = self.now();
+        let mut keys = self.bell.take();
+        keys.append(&mut self.touched);
         if self
             .server
             .next_timeout()
             .is_some_and(|due| due <= now.mono)
         {
             self.server.tick(now);
+            // Lines that waited may have been taken, of whichever connection.
+            keys.extend(self.clients.keys());
         }
-        self.bell.take();
-        for (key, client) in &mut self.clients {
-            self.server.pump(*key, &mut **client, now);
+        for key in keys {
+            self.pump(key, now);
         }
         self.outputs();
         for conn in std::mem::take(&mut self.dirty) {
             self.flush(conn);
+        }
+    }
+
+    fn pump(&mut self, key: ClientKey, now: Now) {
+        let Some(client) = self.clients.get_mut(&key) else {
+            return;
+        };
+        self.server.pump(key, &mut **client, now);
+        if client.ended().is_some() && self.accounts.ended(key) {
+            self.clients.remove(&key);
+            self.server.drop_client(key);
         }
     }
 
@@ -488,28 +557,77 @@ impl Turns {
             conn,
             cloak: line.map_or(0, |line| line.cloak),
             address: line.and_then(|line| line.address),
+            exempt: line.is_some_and(|line| line.exempt),
         };
         let accounts = Arc::clone(&self.accounts);
         let checked = self.checked.clone();
-        let room = Arc::clone(&self.room);
+        let rooms = self.rooms.clone();
         tokio::spawn(async move {
-            if let Question::LogIn(credential) = &question {
-                tokio::time::sleep(accounts.delay(credential, &from)).await;
-            }
-            // The semaphore is never closed.
-            let _permit = room.acquire_owned().await;
-            let answered = tokio::task::spawn_blocking(move || match question {
-                Question::LogIn(credential) => accounts.log_in(credential, &from),
-                Question::Scram(message) => accounts.scram(&message, &from),
-                Question::Register(wanted) => accounts.register(&wanted, &from),
-                Question::Account(key, order) => accounts.account(key, order),
-                Question::Open(key, name) => accounts.open(key, &name),
-            });
-            let answer = answered.await.unwrap_or(Answer::Denied);
+            let answer = rooms.answer(accounts, question, from).await;
             // Nobody waits for it when the face has ended.
             drop(checked.send((check, conn, answer)));
         });
     }
+}
+
+/// How much is answered at once.
+#[derive(Clone)]
+struct Rooms {
+    checks: Arc<Semaphore>,
+    accounts: Arc<Semaphore>,
+    guests: Arc<Semaphore>,
+}
+
+impl Rooms {
+    async fn answer(&self, accounts: Arc<dyn Accounts>, question: Question, from: From) -> Answer {
+        let place = self
+            .place(|| match &question {
+                Question::LogIn(credential) => accounts.delay(credential, &from),
+                Question::Scram(message) => accounts.scram_delay(message, &from),
+                _ => Duration::ZERO,
+            })
+            .await;
+        let first = blocking(move || match question {
+            Question::LogIn(credential) => accounts.log_in(credential, &from),
+            Question::Scram(message) => accounts.scram(&message, &from),
+            Question::Register(wanted) => accounts.register(&wanted, &from),
+            Question::Account(key, order) => accounts.account(key, order),
+            Question::Open(key, name) => accounts.open(key, &name),
+        });
+        let answer = first.await;
+        drop(place);
+        let Answer::Later(lane, later) = answer else {
+            return answer;
+        };
+        let room = match lane {
+            Lane::Account => &self.accounts,
+            Lane::Guest => &self.guests,
+        };
+        // The semaphores are never closed.
+        let _place = Arc::clone(room).acquire_owned().await;
+        blocking(later).await
+    }
+
+    /// A place among the checks, for whoever has waited for as long as the guesses before ask for. That is asked again
+    /// with the place at hand: of many guesses at once, each counts for those after it. Nobody waits longer in all than
+    /// [`DELAY_MAX`].
+    async fn place(&self, delay: impl Fn() -> Duration) -> Option<OwnedSemaphorePermit> {
+        let mut left = DELAY_MAX;
+        loop {
+            let wait = delay().min(left);
+            tokio::time::sleep(wait).await;
+            left -= wait;
+            let place = Arc::clone(&self.checks).acquire_owned().await.ok();
+            if left.is_zero() || delay().is_zero() {
+                return place;
+            }
+        }
+    }
+}
+
+async fn blocking(answer: impl FnOnce() -> Answer + Send + 'static) -> Answer {
+    let answered = tokio::task::spawn_blocking(answer).await;
+    answered.unwrap_or(Answer::Denied)
 }
 
 /// An answer, with the connection that it is for.
@@ -528,5 +646,111 @@ async fn until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::mpsc as blocking_mpsc;
+
+    const FROM: From = From {
+        conn: ConnId(1),
+        cloak: 0,
+        address: None,
+        exempt: false,
+    };
+
+    /// Guests whose nodes come when the test says so, proofs that wait, passwords that are all wrong.
+    struct Slow {
+        guests: Mutex<blocking_mpsc::Receiver<()>>,
+        wrong: AtomicUsize,
+    }
+
+    impl Accounts for Arc<Slow> {
+        fn delay(&self, _credential: &Credential, _from: &From) -> Duration {
+            match self.wrong.load(Ordering::SeqCst) {
+                0 => Duration::ZERO,
+                _ => DELAY_MAX,
+            }
+        }
+
+        fn check(&self, credential: Credential) -> Answer {
+            if let Credential::Guest { .. } = credential {
+                let own = Arc::clone(self);
+                let start = move || {
+                    drop(own.guests.lock().unwrap().recv());
+                    Answer::Denied
+                };
+                return Answer::Later(Lane::Guest, Box::new(start));
+            }
+            self.wrong.fetch_add(1, Ordering::SeqCst);
+            Answer::Denied
+        }
+
+        fn scram_delay(&self, _message: &str, _from: &From) -> Duration {
+            DELAY_MAX
+        }
+    }
+
+    fn slow() -> (blocking_mpsc::Sender<()>, Arc<Slow>, Rooms) {
+        let (come, guests) = blocking_mpsc::channel();
+        let slow = Slow {
+            guests: Mutex::new(guests),
+            wrong: AtomicUsize::new(0),
+        };
+        let rooms = Rooms {
+            checks: Arc::new(Semaphore::new(CHECKS_MAX)),
+            accounts: Arc::new(Semaphore::new(STARTS_MAX)),
+            guests: Arc::new(Semaphore::new(STARTS_MAX)),
+        };
+        (come, Arc::new(slow), rooms)
+    }
+
+    fn ask(slow: &Arc<Slow>, rooms: &Rooms, question: Question) -> tokio::task::JoinHandle<Answer> {
+        let (slow, rooms) = (Arc::new(Arc::clone(slow)), rooms.clone());
+        tokio::spawn(async move { rooms.answer(slow, question, FROM).await })
+    }
+
+    fn password() -> Question {
+        Question::LogIn(Credential::Password {
+            account: None,
+            password: Zeroizing::new("wrong".to_owned()),
+        })
+    }
+
+    #[tokio::test]
+    async fn neither_guests_nor_proofs_that_wait_stop_a_log_in() {
+        let (come, slow, rooms) = slow();
+        for _ in 0..STARTS_MAX + CHECKS_MAX {
+            let nick = "guest".to_owned();
+            ask(&slow, &rooms, Question::LogIn(Credential::Guest { nick }));
+            let message = Zeroizing::new("n,,n=ana,r=x".to_owned());
+            ask(&slow, &rooms, Question::Scram(message));
+        }
+        while rooms.guests.available_permits() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Less than what the proofs wait.
+        let told = tokio::time::timeout(DELAY_MAX / 2, ask(&slow, &rooms, password())).await;
+        assert!(matches!(told, Ok(Ok(Answer::Denied))), "{told:?}");
+        drop(come);
+    }
+
+    #[tokio::test]
+    async fn of_many_guesses_at_once_each_counts_for_those_after_it() {
+        let (_come, slow, rooms) = slow();
+        let asked: Vec<_> = (0..20).map(|_| ask(&slow, &rooms, password())).collect();
+        while asked.iter().all(|asked| !asked.is_finished()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Time for those that do not wait.
+        for _ in 0..50 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let wrong = slow.wrong.load(Ordering::SeqCst);
+        assert!(wrong <= CHECKS_MAX, "{wrong} guesses at once");
+        asked.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }

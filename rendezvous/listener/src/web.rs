@@ -108,6 +108,7 @@ pub(crate) async fn carry<S: AsyncRead + AsyncWrite + Unpin>(frames: Frames<S>, 
         () = reading => {}
         () = writing => {}
         () = link.queue.cut() => {}
+        () = link.queue.late() => {}
     }
     link.tell(Piece::Closed(link.conn)).await;
 }

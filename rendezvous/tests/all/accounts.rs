@@ -132,6 +132,9 @@ fn what_is_no_account_or_no_password_is_refused_alike() {
 fn what_may_not_be_registered_is_refused_by_its_code() {
     let mut server = Rendezvous::start(OPEN);
     Client::plain(&mut server).register("modern", PASSWORD);
+    let mut alike = Client::plain(&mut server);
+    alike.introduce("modem");
+    alike.until(" 433 ");
     let mut guest = Client::plain(&mut server);
     guest.say("CAP REQ :standard-replies");
     guest.introduce("guest");
@@ -156,6 +159,34 @@ fn what_may_not_be_registered_is_refused_by_its_code() {
     early.say("CAP REQ :standard-replies");
     early.say("REGISTER early * other-password");
     early.until("COMPLETE_CONNECTION_REQUIRED");
+}
+
+#[test]
+fn one_source_makes_so_many_accounts_where_it_is_not_spared() {
+    let mut server = Rendezvous::start(&format!("{OPEN}exempt = []\n"));
+    let mut guest = |nick: &str| {
+        let mut guest = Client::plain(&mut server);
+        guest.say("CAP REQ :standard-replies");
+        guest.introduce(nick);
+        guest.say("CAP END");
+        guest.until(" 005 ");
+        guest
+    };
+    let mut first = guest("first");
+    first.say(&format!("REGISTER elsewhere * :{PASSWORD}"));
+    first.until("REGISTER SUCCESS elsewhere");
+    first.say(&format!("REGISTER again * :{PASSWORD}"));
+    first.until("FAIL REGISTER TEMPORARILY_UNAVAILABLE again");
+    for nick in ["second", "third"] {
+        let mut next = guest(nick);
+        next.say(&format!("REGISTER * * :{PASSWORD}"));
+        next.until("REGISTER SUCCESS");
+    }
+    let mut fourth = guest("fourth");
+    fourth.say(&format!("REGISTER * * :{PASSWORD}"));
+    fourth.until("FAIL REGISTER TEMPORARILY_UNAVAILABLE fourth");
+    let mut elsewhere = Client::plain(&mut server);
+    elsewhere.come_in("elsewhere", PASSWORD);
 }
 
 #[test]
@@ -195,6 +226,13 @@ fn scram_lets_in_by_a_proof_and_the_server_proves_itself() {
             let text = line.rsplit(' ').next().unwrap();
             String::from_utf8(BASE64.decode(text.as_bytes()).unwrap()).unwrap()
         };
+        // One that is given up leaves nothing behind.
+        say(&mut ana, &format!("n,,{bare}"));
+        hear(&mut ana);
+        ana.say("AUTHENTICATE *");
+        ana.until(" 906 ");
+        ana.say("AUTHENTICATE SCRAM-SHA-256");
+        ana.until("AUTHENTICATE +");
         say(&mut ana, &format!("n,,{bare}"));
         let first = hear(&mut ana);
         let (last, signature) = proof(bare, &first, password);
@@ -298,6 +336,9 @@ fn an_app_password_is_good_for_its_scope_until_it_is_revoked() {
     assert!(!tablet.log.contains("not mine"), "{}", tablet.log);
     ana.say("PRIVMSG NickServ :APP REVOKE 1");
     ana.until("is revoked");
+    phone.until("ERROR :Closing link: What let you in is revoked");
+    tablet.say("PING still");
+    tablet.until("still");
     ana.say("PRIVMSG NickServ :APP LIST");
     let line = ana.until("phone");
     assert!(
