@@ -402,14 +402,6 @@ impl<R: CryptoRng> Node<R> {
         self.views.node_changed();
     }
 
-    /// Communities that wait to let this account in, with the names that their links gave.
-    pub(crate) fn requested(&self) -> BTreeMap<CommunityId, String> {
-        let waiting = self.joins.iter().filter(|(_, attempt)| attempt.waiting);
-        waiting
-            .filter_map(|(id, attempt)| Some((*id, attempt.door()?.name.clone())))
-            .collect()
-    }
-
     /// A stranger asks to be admitted, or a member tells of one that asked it.
     pub(crate) fn join_requested(&mut self, from: NetworkKey, join: &Join, name: &str) {
         let id = join.community;

@@ -335,7 +335,8 @@ impl<R: CryptoRng> Node<R> {
         message: EventId,
     ) -> Option<MessageView> {
         let community = self.communities.get(&id)?;
-        let message = community.shown(channel)?.message(message)?;
+        // Also what is not shown yet, since only newer messages are: each is told once, when it has come to stay.
+        let message = community.timelines.get(&channel)?.message(message)?;
         Some(self.view_of(community, channel, message))
     }
 

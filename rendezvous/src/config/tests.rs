@@ -88,7 +88,7 @@ fn what_is_wrong_is_named_with_its_key() {
             "listen_plain = [\"127.0.0.1:6667\"]\nnetwork = \"A B\"",
             &["irc.network", "A B"],
         ),
-        ("listen_plain = 6667", &["listen_plain", "array"]),
+        ("listen_plain = 6667", &["listen_plain", "6667", "sequence"]),
     ] {
         let error = refused(irc);
         for part in parts {

@@ -30,6 +30,17 @@ fn held(peer: &Peer, channel: &str) {
     });
 }
 
+fn backed(home: &Peer) {
+    eventually(
+        "the home node holds nothing alone, and lacks nothing",
+        || {
+            let kept = kept(home);
+            let whole = |part: &Value| part["alone"] == 0 && part["lag"] == 0;
+            kept.iter().all(whole).then_some(())
+        },
+    );
+}
+
 fn sees(peer: &Peer, channel: &str, text: &str) {
     eventually("a message is read", || {
         let history = peer.line(&format!("history {channel} --last 50"));
@@ -66,19 +77,14 @@ fn who_has_a_contact_link_alone_writes_to_somebody_who_is_away() {
     ben.line("dm accept ana");
     ben.line("send @ana \"come in\"");
     held(&ben, "@ana");
-    eventually(
-        "the home node holds nothing alone, and lacks nothing",
-        || {
-            let kept = kept(&home.peer);
-            let whole = |part: &Value| part["alone"] == 0 && part["lag"] == 0;
-            kept.iter().all(whole).then_some(())
-        },
-    );
+    backed(&home.peer);
     ben.stop();
     ana.start();
     sees(&ana, "@ben", "come in");
     ana.line("send @ben \"here I am\"");
     held(&ana, "@ben");
+    // The key of her first words comes to the home node with the comparison, a moment after the words themselves.
+    backed(&home.peer);
     ana.stop();
     ben.start();
     sees(&ben, "@ana", "I have your link from the wall");

@@ -1,6 +1,8 @@
 //! Newcomers whom a member must let in: the member that was asked tells those who may decide, and the newcomer
 //! asks again every now and then, so that nothing of it has to be kept.
 
+use std::collections::BTreeMap;
+
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
 use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::authority::op::{AuthorityOp, Join};
@@ -29,6 +31,14 @@ pub(crate) struct Request {
 }
 
 impl<R: CryptoRng> Node<R> {
+    /// Communities that wait to let this account in, with the names that their links gave.
+    pub(crate) fn requested(&self) -> BTreeMap<CommunityId, String> {
+        let waiting = self.joins.iter().filter(|(_, attempt)| attempt.waiting);
+        waiting
+            .filter_map(|(id, attempt)| Some((*id, attempt.door()?.name.clone())))
+            .collect()
+    }
+
     /// A newcomer asks: it is told to wait, and those who may decide are told of it.
     pub(super) fn asked_to_let_in(&mut self, from: NetworkKey, join: &Join, name: &str) {
         let id = join.community;
