@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use alloquy_api::command::ProfileChange;
 use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::identity::{IdentityError, IdentityLog, NewAccount, PrekeyRecord};
@@ -487,6 +488,7 @@ impl<R: CryptoRng> Node<R> {
             }
             After::Announced(origin, id, announce) => self.announce_stored(origin, id, announce),
             After::DeviceTaken => self.device_taken(),
+            After::Profile(origin, change) => self.profile_stored(origin, &change),
             After::HomeTaken => self.home_taken(),
             After::LetterTaken(home, taken) => self.letter_stored(home, taken),
             After::RecoveryWiped(origin) => {
@@ -545,6 +547,12 @@ impl<R: CryptoRng> Node<R> {
                 if let Some(origin) = origin {
                     self.outbox.done(origin, Err(refusal));
                 }
+            }
+            After::Profile(origin, _) => {
+                self.outbox.done(origin, Err(refusal));
+                // What was written beside it may hold the change: the last word is without it.
+                let write = put(&Key::Account, &self.account_to_store());
+                self.write_later(vec![write], Acks::new());
             }
             After::Answer(origin, _)
             | After::Kept(origin, ..)
@@ -605,15 +613,50 @@ impl<R: CryptoRng> Node<R> {
 
     /// Writes the account's record; `answer` is given when it is durable.
     pub(crate) fn store_account(&mut self, answer: Option<(Origin, Reply)>) {
-        let mention = self.mention();
-        for community in self.communities.values_mut() {
-            community.mention_as(&mention);
-        }
-        let write = put(&Key::Account, &self.me.record);
+        let write = put(&Key::Account, &self.account_to_store());
         let after = answer.map_or(After::Nothing, |(origin, reply)| {
             After::Answer(origin, reply)
         });
         self.outbox.store(vec![write], after);
+    }
+
+    /// Writes a change of the own profile. Nothing of it is shown or sent before it is durable.
+    pub(crate) fn store_profile(&mut self, origin: Origin, change: ProfileChange) {
+        let mut record = self.account_to_store();
+        record.change(&change);
+        let write = put(&Key::Account, &record);
+        self.outbox
+            .store(vec![write], After::Profile(origin, change));
+    }
+
+    /// The account's record with what is being written of the profile.
+    fn account_to_store(&self) -> AccountRecord {
+        let mut record = self.me.record.clone();
+        for task in self.outbox.tasks.values() {
+            if let After::Profile(_, change) = &task.after {
+                record.change(change);
+            }
+        }
+        record
+    }
+
+    /// A change of the own profile is durable.
+    fn profile_stored(&mut self, origin: Origin, change: &ProfileChange) {
+        self.me.record.change(change);
+        let mention = self.mention();
+        for community in self.communities.values_mut() {
+            community.mention_as(&mention);
+        }
+        // Mentions are counted by the name.
+        self.views.recount();
+        self.views.node_changed();
+        let communities: Vec<_> = self.communities.keys().copied().collect();
+        for id in communities {
+            self.introduce(id);
+            self.views.community_changed(id);
+        }
+        self.announce_presence();
+        self.outbox.done(origin, Ok(Reply::Ok { ok: true }));
     }
 
     pub(crate) fn wall(&self) -> UnixMs {

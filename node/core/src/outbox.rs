@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use alloquy_api::command::ProfileChange;
 use alloquy_api::nearby::Announce;
 use alloquy_api::{Event, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey};
@@ -34,6 +35,8 @@ pub(crate) enum After {
     Joined(CommunityId),
     /// A change without events is durable: answer.
     Answer(Origin, Reply),
+    /// A change of the own profile is durable: it counts from now on, and is answered.
+    Profile(Origin, ProfileChange),
     /// What a face keeps is durable: shown, answered.
     Kept(Origin, String, String),
     /// A template is durable, or gone: shown, answered.

@@ -3,6 +3,7 @@
 //! The shell seals keys and values at rest. A record type is one byte; docs/protocol.md, "Local store",
 //! lists them. Rows of events stand in order of arrival, so parents come before what names them.
 
+use alloquy_api::command::ProfileChange;
 use alloquy_api::limits::KEPT_NAME_BYTES_MAX;
 use alloquy_ids::{
     AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, NetworkKey, ScopeId, UnixMs,
@@ -14,6 +15,7 @@ use bytes::Bytes;
 
 use crate::limits::ADDRESS_BYTES_MAX;
 use crate::limits::ADDRESSES_MAX;
+use crate::presence::availability_number;
 
 /// Version of the record format.
 pub(crate) const FORMAT: u32 = 1;
@@ -210,6 +212,20 @@ pub(crate) struct AccountRecord {
     pub(crate) availability: u8,
     /// Differs when the store was copied or restored.
     pub(crate) nonce: [u8; 32],
+}
+
+impl AccountRecord {
+    /// Carries out a change of the profile.
+    pub(crate) fn change(&mut self, change: &ProfileChange) {
+        match change {
+            ProfileChange::Name(name) => self.name.clone_from(name),
+            ProfileChange::About(about) => self.about.clone_from(about),
+            ProfileChange::Status(status) => self.status.clone_from(status),
+            ProfileChange::Availability(availability) => {
+                self.availability = availability_number(*availability);
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for AccountRecord {

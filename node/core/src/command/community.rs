@@ -15,7 +15,6 @@ use crate::author::Draft;
 use crate::io::Origin;
 use crate::limits::{INVITE_OTHERS_ADDRESSES_MAX, INVITE_PEERS_MAX, STATUS_BYTES_MAX};
 use crate::node::Node;
-use crate::presence::availability_number;
 use crate::wire::link::InviteLink;
 
 /// Which machine takes a writing command.
@@ -516,34 +515,13 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn profile(&mut self, origin: Origin, change: ProfileChange) -> Outcome {
-        let record = &mut self.me.record;
-        match change {
-            ProfileChange::Name(name) => {
-                check_name("name", &name)?;
-                record.name = name;
-            }
-            ProfileChange::About(about) => {
-                check_text("about text", &about, ABOUT_BYTES_MAX)?;
-                record.about = about;
-            }
-            ProfileChange::Status(status) => {
-                check_text("status", &status, STATUS_BYTES_MAX)?;
-                record.status = status;
-            }
-            ProfileChange::Availability(availability) => {
-                record.availability = availability_number(availability)
-            }
+        match &change {
+            ProfileChange::Name(name) => check_name("name", name)?,
+            ProfileChange::About(about) => check_text("about text", about, ABOUT_BYTES_MAX)?,
+            ProfileChange::Status(status) => check_text("status", status, STATUS_BYTES_MAX)?,
+            ProfileChange::Availability(_) => {}
         }
-        self.store_account(Some((origin, Reply::Ok { ok: true })));
-        // Mentions are counted by the name.
-        self.views.recount();
-        self.views.node_changed();
-        let communities: Vec<_> = self.communities.keys().copied().collect();
-        for id in communities {
-            self.introduce(id);
-            self.views.community_changed(id);
-        }
-        self.announce_presence();
+        self.store_profile(origin, change);
         Ok(())
     }
 
