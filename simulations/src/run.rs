@@ -14,7 +14,7 @@ use crate::replica;
 use crate::report::Outcome;
 use crate::trace::Trace;
 use crate::workload::Workload;
-use crate::world::{NAME_CANARY, World};
+use crate::world::{Act, NAME_CANARY, World};
 
 /// After the last fault everything is equal within this time: digests are exchanged at least every 60 s,
 /// and what they bring may need one round more.
@@ -207,8 +207,12 @@ impl Run<'_> {
                 .acts()
                 .iter()
                 .rfind(|act| act.seat == seat && matches!(act.command, Command::Join { .. }));
-            if wanted.is_some_and(|act| act.done.as_ref().is_none_or(|(_, result)| result.is_err()))
-            {
+            let cut = |act: &&Act| act.done.as_ref().is_none_or(|(_, result)| result.is_err());
+            let Some(wanted) = wanted.filter(cut).map(|act| act.community) else {
+                continue;
+            };
+            // The same one: its members may have let the node in before it crashed.
+            if !workload.join_one(&mut self.world, seat, wanted) {
                 workload.join(&mut self.world, seat);
             }
         }

@@ -151,6 +151,16 @@ impl Workload {
 
     /// Tries to join a community that the node does not show, by a link that somebody made.
     pub fn join(&mut self, world: &mut World<'_>, seat: usize) -> bool {
+        self.join_one(world, seat, None)
+    }
+
+    /// The same with one community, which may have let the node in before it crashed.
+    pub fn join_one(
+        &mut self,
+        world: &mut World<'_>,
+        seat: usize,
+        only: Option<CommunityId>,
+    ) -> bool {
         let held = world
             .snapshot(seat)
             .map(|snapshot| snapshot.communities.clone())
@@ -160,7 +170,8 @@ impl Workload {
             .iter()
             .filter_map(|act| match (&act.done, act.community) {
                 (Some((_, Ok(Reply::Invite { invite, .. }))), Some(community))
-                    if !held.contains_key(&community) =>
+                    if !held.contains_key(&community)
+                        && only.is_none_or(|only| only == community) =>
                 {
                     Some((community, invite.clone()))
                 }
