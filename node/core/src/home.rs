@@ -63,8 +63,8 @@ pub(crate) struct Home {
 }
 
 impl Community {
-    /// Notes whose home nodes there are, after the authority log has changed.
-    pub(crate) fn index_homes(&mut self) {
+    /// Notes whose home nodes there are, after the authority log has changed. Whether there is another than before.
+    pub(crate) fn index_homes(&mut self) -> bool {
         let state = self.state();
         let mut homes: BTreeMap<NetworkKey, Vec<(AccountId, DeviceId)>> = BTreeMap::new();
         for (account, member) in &state.members {
@@ -72,7 +72,9 @@ impl Community {
                 homes.entry(*key).or_default().push((*account, *device));
             }
         }
+        let other = homes.keys().any(|key| !self.homes.contains_key(key));
         self.homes = homes;
+        other
     }
 
     /// Whether a peer is a member's home node, and no member's device.

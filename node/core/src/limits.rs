@@ -202,6 +202,9 @@ pub const HOME_QUOTA_BYTES: u64 = 20 * 1024 * 1024 * 1024;
 pub const FULL_SLACK_BYTES: u64 = 1_024;
 /// Home nodes whose addresses members tell each other of, of one community.
 pub(crate) const HOMES_TOLD_MAX: usize = 256;
+/// Of them, those kept per member and community that are nobody's home node yet, as far as is known here: what makes
+/// them one may come after their addresses.
+pub(crate) const HOMES_EARLY_MAX: usize = 8;
 /// Wraps of one epoch that a home node asks for at once: making one costs about 0.1 ms.
 pub(crate) const WRAPS_ASKED_MAX: usize = 256;
 /// Epochs whose wraps a home node asks one member for at once.

@@ -31,7 +31,7 @@ impl<R: CryptoRng> Node<R> {
         }
         let in_part = community.newest.authority_changed(authority);
         community.content.authority_changed(authority);
-        community.index_homes();
+        let other_homes = community.index_homes();
         let provisional = std::mem::take(&mut community.provisional);
         community.provisional = provisional
             .into_iter()
@@ -70,6 +70,9 @@ impl<R: CryptoRng> Node<R> {
         self.begin_with_newcomers(id, events);
         self.introduce_to_newcomers(id, events);
         self.follow_membership(id);
+        if other_homes {
+            self.homes_changed(id);
+        }
         self.keep_peers();
         if !self.held_gossip.is_empty() {
             self.retry_held_gossip();

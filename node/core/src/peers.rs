@@ -42,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) proofs: u32,
     /// Prekeys that the peer was given, of a home node: device and counter.
     pub(crate) gave: BTreeMap<alloquy_ids::DeviceId, u64>,
+    /// Where the peer said that home nodes are reached which are nobody's yet, as far as is known here.
+    pub(crate) early_homes: Vec<(NetworkKey, Vec<String>)>,
     /// How often the peer was given the newest messages of a channel.
     pub(crate) gave_newest: BTreeMap<alloquy_ids::ScopeId, u8>,
     /// How far the peer was told that its account's logs were read here.

@@ -162,6 +162,10 @@ fn a_home_node_whose_disk_is_lost_is_filled_again_by_members() {
         let part = part(&home.peer, &id)?;
         (part["events"].as_u64() >= before && part["lag"] == 0).then_some(())
     });
+    eventually("ben has come to it", || {
+        let peers = home.peer.line("home status")["home"]["peers"].as_u64();
+        (peers >= Some(2)).then_some(())
+    });
     // A member who was away meanwhile has all of it by the new one alone.
     ben.stop();
     ana.line("send circle/general \"after the loss\"");

@@ -12,8 +12,8 @@ use rand_core::CryptoRng;
 use crate::community::{Community, Place};
 use crate::limits::{
     CATCH_UP_BYTES_MAX, CONTACT_DEVICES_MAX, FULL_SLACK_BYTES, HOME_ANSWER_EVERY_MS,
-    HOME_ASKED_DOUBLINGS_MAX, HOME_STATUS_EVERY_MS, HOMES_TOLD_MAX, INVITE_OTHERS_ADDRESSES_MAX,
-    RANGES_PER_FRAME_MAX,
+    HOME_ASKED_DOUBLINGS_MAX, HOME_STATUS_EVERY_MS, HOMES_EARLY_MAX, HOMES_TOLD_MAX,
+    INVITE_OTHERS_ADDRESSES_MAX, RANGES_PER_FRAME_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::wire::Frame;
@@ -273,16 +273,34 @@ impl<R: CryptoRng> Node<R> {
         let me = self.me.account();
         let own = community.member_of(from);
         let own = own.is_some_and(|(account, _)| account == me);
-        let known: Vec<_> = told
+        let (known, mut early): (Vec<_>, Vec<_>) = told
             .of
             .into_iter()
-            .filter(|(key, _)| community.is_home(*key) && *key != self.me.network)
-            .collect();
+            .filter(|(key, _)| *key != self.me.network)
+            .partition(|(key, _)| community.is_home(*key));
+        early.truncate(HOMES_EARLY_MAX);
+        if let Some(session) = self.session(from, told.community) {
+            session.early_homes = early;
+        }
         for (key, addresses) in known {
             if own || key == from {
                 self.peer_addresses(key, addresses);
             } else {
                 self.told_addresses(key, addresses);
+            }
+        }
+    }
+
+    /// There are other home nodes than before: connected members hear where they are reached, and what was said of
+    /// them too early counts now.
+    pub(crate) fn homes_changed(&mut self, id: CommunityId) {
+        for party in self.connected_parties(id) {
+            self.tell_home_addresses(party, id);
+            let early = self.session(party, id);
+            let of = early.map(|session| std::mem::take(&mut session.early_homes));
+            let of = of.unwrap_or_default();
+            if !of.is_empty() {
+                self.home_addresses(party, HomeAddresses { community: id, of });
             }
         }
     }

@@ -47,6 +47,22 @@ fn no_faults(world: &World) {
 }
 
 #[test]
+fn members_hear_at_once_where_a_new_home_node_is_reached() {
+    // Whenever it is paired, not only shortly before members are told again all the same.
+    for seconds in 0..10 {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.found("home of ana");
+        world.connect(0, 2);
+        let key = world.peers[2].key;
+        let at = vec!["/ip4/192.0.2.2/tcp/4001".to_owned()];
+        world.input(0, Input::PeerAddresses(key, at.clone()));
+        world.pass(seconds * 1_000);
+        pair(&mut world, 0, 2);
+        assert_eq!(world.peers[1].wants.get(&key), Some(&at), "{seconds}");
+    }
+}
+
+#[test]
 fn two_home_nodes_alone_carry_messages_between_their_owners() {
     let (mut world, id) = two_homes();
     // Each was told of the other, and where it is reached.
