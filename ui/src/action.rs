@@ -7,6 +7,7 @@ use alloquy_ids::{ChannelId, CommunityId, EventId, InviteId};
 use egui::{Key, KeyboardShortcut, Modifiers};
 use strum::{EnumDiscriminants, VariantArray};
 
+use crate::irc::IrcOrder;
 use crate::settings::{Notify, ThemeChoice};
 use crate::state::{Direction, Heard, Look, Order, Overlay, Rule, Slot};
 
@@ -142,6 +143,8 @@ pub enum Action {
     PutCheckOff,
     /// Puts the hint about home nodes away.
     ReadHomeHint,
+    /// Opens or shuts the door for IRC clients, makes or ends an app password.
+    Irc(IrcOrder),
     /// Makes the account of a first run.
     CreateAccount(String),
     /// Opens a sealed store.

@@ -3,6 +3,8 @@
 use alloquy_api::Command;
 use alloquy_ids::{ChannelId, CommunityId};
 
+use crate::irc::IrcOrder;
+
 /// Number of a question to the node, by which its outcome finds back ([`crate::UiState::answered`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AskId(pub u64);
@@ -45,6 +47,9 @@ pub enum Effect {
     },
     /// Start the node again after it ended.
     Restart,
+    /// Do something with the door for IRC clients; its state is in [`crate::model::About`], and a password that was
+    /// made comes by [`crate::UiState::irc_made`].
+    Irc(IrcOrder),
     /// Put a text into the clipboard.
     Copy(String),
     /// Open a link in the system's browser. Only `http`, `https` and `mailto`, and only because the person

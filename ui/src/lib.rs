@@ -14,6 +14,7 @@
 pub mod action;
 pub mod effect;
 pub mod fonts;
+pub mod irc;
 mod markdown;
 pub mod model;
 mod pictures;

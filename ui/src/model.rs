@@ -9,6 +9,8 @@ use alloquy_api::snapshot::{CommunitySnapshot, WindowSnapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, UnixMs};
 use jiff::tz::TimeZone;
 
+use crate::irc::IrcDoor;
+
 /// Everything that views read. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Model {
@@ -99,6 +101,8 @@ pub struct About {
     pub attached: bool,
     /// The desktop shows a sign of the program while its window is closed.
     pub tray: bool,
+    /// The door for IRC clients; `None`: the node runs elsewhere, or in memory.
+    pub irc: Option<IrcDoor>,
 }
 
 impl Model {

@@ -49,6 +49,8 @@ pub struct Settings {
     pub home_hint_read: bool,
     /// Whether the node goes on when the window closes; `None`: it was never asked.
     pub background: Option<bool>,
+    /// Where the door for IRC clients is open; `None`: it is shut.
+    pub irc: Option<String>,
     /// Emoji used last, the newest first.
     pub recent_emoji: Vec<String>,
 }
@@ -96,6 +98,7 @@ impl Default for Settings {
             recovery_checks: 0,
             home_hint_read: false,
             background: None,
+            irc: None,
             recent_emoji: Vec::new(),
         }
     }

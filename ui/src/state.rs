@@ -183,6 +183,8 @@ pub enum SettingsPage {
     Storage,
     /// Paths and addresses.
     Network,
+    /// The door for IRC clients.
+    Irc,
     /// Version and licences.
     About,
 }

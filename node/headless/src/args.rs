@@ -39,8 +39,8 @@ pub(crate) enum Action {
     Status(Look),
     /// Looks at a data directory and its node, and says what is wrong or could be safer
     Doctor(Doctor),
-    /// Makes a new password for IRC clients (run --irc), and shows it once
-    IrcPassword(Data),
+    /// Makes an app password for an IRC client (run --irc), and shows it once; lists and revokes them
+    IrcPassword(IrcPassword),
     /// Prints this program's manual page (roff)
     Man,
     /// Prints completions for a shell
@@ -142,6 +142,24 @@ pub(crate) struct Run {
     pub(crate) irc: Option<String>,
     #[command(flatten)]
     pub(crate) key: Key,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IrcPassword {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// What the password is called: which client has it
+    #[arg(long, value_name = "TEXT", default_value = "irc")]
+    pub(crate) label: String,
+    /// Lets its client read, and nothing else
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Prints the passwords that are good instead: number, scope, last use, label
+    #[arg(long, conflicts_with_all = ["label", "read_only"])]
+    pub(crate) list: bool,
+    /// Ends the password of this number instead, and the connections that it let in
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["label", "read_only", "list"])]
+    pub(crate) revoke: Option<u32>,
 }
 
 #[derive(Debug, Args)]

@@ -32,7 +32,9 @@ fn main() -> ExitCode {
         Action::Watch(watch) => end(Out::new(watch.json), |out| talk::watch(out, &watch)),
         Action::Status(look) => end(Out::new(look.json), |out| talk::status(out, &look)),
         Action::Doctor(doctor) => end(Out::new(doctor.json), |out| talk::doctor(out, &doctor)),
-        Action::IrcPassword(data) => end(Out::new(false), |out| irc::new_password(out, &data)),
+        Action::IrcPassword(arguments) => {
+            end(Out::new(false), |out| irc::password(out, &arguments))
+        }
         Action::Man => end(Out::new(false), manual),
         Action::Completions { shell } => end(Out::new(false), |out| completions(out, shell)),
     }

@@ -13,7 +13,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::Stop;
 use crate::args;
-use crate::irc::OwnDoor;
+use alloquy_irc_listener::own::{OwnDoor, Served};
+
+use crate::irc;
 use crate::out::Out;
 
 /// Runs the node until it is told to stop. One line when ready, nothing else on standard output.
@@ -41,12 +43,14 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         // Before anything starts, so that a signal during the start ends it as cleanly as one later.
         let told_to_stop = stop_signals()?;
         let mut said = Ok(());
-        let door = OwnDoor::open(arguments)?;
+        let door = irc::open(arguments)?;
+        let mut open = None;
         alloquy_node::run(
             config,
             |running| {
                 said = tell_ready(out, running, arguments.home)
                     .and_then(|()| open_irc(out, running, door))
+                    .map(|served| open = served);
             },
             told_to_stop,
         )
@@ -108,11 +112,15 @@ fn tell_ready(out: &mut Out, running: &Running, home: bool) -> Result<(), Stop> 
 }
 
 /// Lets IRC clients in, and says where.
-fn open_irc(out: &mut Out, running: &Running, door: Option<OwnDoor>) -> Result<(), Stop> {
-    match door {
-        Some(door) => out.text(&format!("irc: {}", door.serve(running)?)),
-        None => Ok(()),
-    }
+fn open_irc(
+    out: &mut Out,
+    running: &Running,
+    door: Option<OwnDoor>,
+) -> Result<Option<Served>, Stop> {
+    let Some(door) = door else { return Ok(None) };
+    let served = irc::serve(door, running)?;
+    out.text(&format!("irc: {}", served.address()))?;
+    Ok(Some(served))
 }
 
 /// Says where the page of a home node is, and tells every code that stands while nobody has paired.

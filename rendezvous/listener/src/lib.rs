@@ -13,6 +13,7 @@ mod doors;
 mod figures;
 pub mod limits;
 mod network;
+pub mod own;
 mod queue;
 mod service;
 mod throttle;

@@ -75,6 +75,11 @@ pub trait Accounts: Send + Sync + 'static {
         false
     }
 
+    /// Connections that came in by what is not good any more, since the last look: they are ended.
+    fn revoked(&self) -> Vec<ConnId> {
+        Vec::new()
+    }
+
     /// A connection has ended. The client that was its alone, if there is one, is dropped.
     fn gone(&self, _conn: ConnId) -> Option<ClientKey> {
         None
@@ -106,6 +111,9 @@ pub enum Lane {
 
 /// What is left to do for an answer. Blocking.
 pub type Later = Box<dyn FnOnce() -> Answer + Send>;
+
+/// Why a connection ends whose password or certificate was good.
+const REVOKED: &str = "What let you in is revoked";
 
 /// What a check of a credential gave.
 pub enum Answer {
@@ -437,7 +445,7 @@ impl Turns {
             Answer::Told(lines) => Outcome::Told(lines),
             Answer::Revoked(lines, conns) => {
                 for conn in conns {
-                    self.server.dismiss(conn, "What let you in is revoked", now);
+                    self.server.dismiss(conn, REVOKED, now);
                 }
                 Outcome::Told(lines)
             }
@@ -469,6 +477,9 @@ impl Turns {
         let now = self.now();
         let mut keys = self.bell.take();
         keys.append(&mut self.touched);
+        for conn in self.accounts.revoked() {
+            self.server.dismiss(conn, REVOKED, now);
+        }
         if self
             .server
             .next_timeout()

@@ -65,7 +65,7 @@ fn the_door_is_of_this_machine_and_has_a_password() {
     );
 
     let (_ana, door) = Door::open(with_door(peer));
-    let kept = std::fs::read_to_string(Path::new(&data).join("irc-password")).unwrap();
+    let kept = std::fs::read_to_string(Path::new(&data).join("irc-passwords")).unwrap();
     assert!(!kept.contains(&door.password));
     for pass in ["PASS wrong", "PING nothing"] {
         let mut stranger = Irc::connect(&door.address);
@@ -76,6 +76,36 @@ fn the_door_is_of_this_machine_and_has_a_password() {
         stranger.ends();
     }
     door.client("server-time").say("QUIT");
+
+    // One that may only read, seen in the list, and ended by its number while its client is in.
+    let words = ["irc-password", "--data", &data];
+    let reader = run_node(words.iter().chain(&["--label", "a reader", "--read-only"]));
+    let mut reading = Irc::connect(&door.address);
+    reading.say(&format!("PASS {}", reader.stdout.trim()));
+    reading.say("NICK x");
+    reading.say("USER x 0 * :x");
+    reading.hears(" 376 ");
+    let listed = run_node(words.iter().chain(&["--list"])).stdout;
+    let line = listed.lines().nth(2).unwrap_or_default();
+    assert!(
+        line.starts_with("3: read, made ") && line.ends_with(": a reader"),
+        "{listed}"
+    );
+    assert!(!line.contains("last use never"), "{listed}");
+    let ended = run_node(words.iter().chain(&["--revoke", "3"]));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    reading.hears("What let you in is revoked");
+    reading.ends();
+    for (arguments, word) in [
+        (["--revoke", "3"], "there is no app password 3"),
+        (["--label", "a\nb"], "1 to 64 bytes"),
+    ] {
+        let ended = run_node(words.iter().chain(&arguments));
+        assert!(
+            ended.code == Some(1) && ended.stderr.contains(word),
+            "{ended:?}"
+        );
+    }
 }
 
 #[test]

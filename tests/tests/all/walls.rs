@@ -220,7 +220,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "alloquy",
         folder: "ui/app",
-        ours: &[IDS, API, NODE, UI],
+        ours: &[IDS, API, LISTENER, NODE, UI],
         heavy: &["tokio", "eframe"],
         never: &["webrtc*", "opus"],
         pure: false,

@@ -1,5 +1,7 @@
 //! The window's program on a screen of its own, with real nodes behind it, used as a person would.
 
+#[path = "window/door.rs"]
+mod door;
 #[path = "window/governance.rs"]
 mod governance;
 #[path = "window/personal.rs"]

@@ -37,6 +37,8 @@ pub(crate) enum Told {
     Requests,
     /// Whether the desktop shows a sign of the program has changed.
     Tray,
+    /// The door for IRC clients is another than before; a password, where one was made.
+    Irc(Option<String>),
     /// The window is to come to the front.
     Raise,
     /// The program is told to end.

@@ -5,6 +5,7 @@
 //! [`Desk`]. A command that can not be handed in comes back as an error, like any other outcome.
 
 mod attached;
+mod irc;
 mod keeper;
 mod link;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use alloquy_api::{Command, CommandError, ErrorCode};
 use alloquy_node::NodeConfig;
+use alloquy_ui::irc::IrcOrder;
 use alloquy_ui::{AskId, Phase};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -62,6 +64,8 @@ pub(crate) enum Order {
     Unlock(String),
     /// Start again after a failure.
     Restart,
+    /// Do something with the door for IRC clients.
+    Irc(IrcOrder),
     /// End.
     Close,
 }

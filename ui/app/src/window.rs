@@ -321,7 +321,8 @@ impl Window {
                 .state
                 .apply(Action::Open(Overlay::Requests), &self.model),
             // Seen at the next look, which it has just caused.
-            Told::Tray => return,
+            Told::Tray | Told::Irc(None) => return,
+            Told::Irc(Some(password)) => return self.state.irc_made(password),
             Told::Raise => {
                 self.wanted = true;
                 let Some(ctx) = &self.ctx else { return };
@@ -370,6 +371,7 @@ impl Window {
             Effect::StopLinking => session.order(Order::StopLinking),
             Effect::Unlock { passphrase } => session.order(Order::Unlock(passphrase)),
             Effect::Restart => session.order(Order::Restart),
+            Effect::Irc(order) => session.order(Order::Irc(order)),
             Effect::Copy(text) => {
                 if let Some(ctx) = &self.ctx {
                     ctx.copy_text(text);

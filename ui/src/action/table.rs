@@ -63,6 +63,7 @@ pub(super) fn label(kind: K) -> &'static str {
         K::Personal => say::action_personal(),
         K::LinkThisDevice => say::action_link_this_device(),
         K::StopLinking => say::action_stop_linking(),
+        K::Irc => say::action_irc(),
         K::Restore => say::action_restore(),
         K::PutCheckOff => say::action_put_check_off(),
         K::ReadHomeHint => say::action_read_home_hint(),
@@ -202,6 +203,7 @@ fn reach_personal(kind: K) -> Vec<Reach> {
             vec![Reach::Focus(say::way_later())]
         }
         K::Personal => vec![Reach::Focus(say::way_personal())],
+        K::Irc => vec![Reach::Focus(say::way_settings_irc())],
         // A test finds what has no way.
         _ => Vec::new(),
     }

@@ -62,7 +62,7 @@ impl UiState {
             self.watched.clear();
             return Vec::new();
         }
-        self.load(model);
+        let door = self.load(model).map(Effect::Irc);
         self.unmute_lapsed(now);
         self.count_down(model);
         if self.loaded {
@@ -74,6 +74,7 @@ impl UiState {
         self.rest_timelines();
         self.drop_stored(model);
         let mut effects = self.carry_out_deletions(now);
+        effects.extend(door);
         effects.extend(self.watch());
         effects.extend(self.inspect_link(model));
         if !self.refusing {

@@ -57,6 +57,7 @@ impl UiState {
             A::Personal(order) => vec![self.personal(*order, model)],
             A::LinkThisDevice(code) => vec![Effect::LinkThisDevice { code }],
             A::StopLinking => vec![Effect::StopLinking],
+            A::Irc(order) => self.irc(order),
             A::Restore(words, from, ends_others) => vec![Effect::Restore {
                 words,
                 from,
@@ -331,6 +332,9 @@ impl UiState {
             self.personal_closed(&closed);
             if matches!(closed, Overlay::Settings(_) | Overlay::Profile(..)) {
                 self.forms.own = None;
+            }
+            if matches!(closed, Overlay::Settings(_)) {
+                self.forms.irc.made = None;
             }
             return Vec::new();
         }

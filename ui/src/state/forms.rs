@@ -3,6 +3,7 @@
 use alloquy_api::reply::InviteCardView;
 use alloquy_ids::{CommunityId, InviteId, UnixMs};
 
+use crate::irc::IrcForm;
 use crate::words::say;
 
 /// How far the first run is.
@@ -167,6 +168,8 @@ pub struct Forms {
     pub reason: String,
     /// Own addresses are shown on the sheet of connections.
     pub addresses_shown: bool,
+    /// The page of the door for IRC clients.
+    pub irc: IrcForm,
 }
 
 impl Forms {

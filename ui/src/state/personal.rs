@@ -7,8 +7,9 @@ use alloquy_api::personal::{DirectKind, LinkStep, Linking, LinkingView, Personal
 use alloquy_api::{Command, CommandError, Reply};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EventId, UnixMs};
 
-use super::{Overlay, Place, Purpose, Tone, UiState};
+use super::{Overlay, Place, Purpose, SettingsPage, Tone, UiState};
 use crate::effect::Effect;
+use crate::irc::IrcOrder;
 use crate::model::Model;
 use crate::text;
 use crate::words::say;
@@ -209,6 +210,7 @@ impl UiState {
                 personal.pairing = None;
                 return vec![self.asked(overlay, PersonalCommand::DeviceLink, model)];
             }
+            Overlay::Settings(SettingsPage::Irc) => return self.irc(IrcOrder::Look),
             Overlay::PairHome => {
                 personal.code.clear();
                 personal.home_asked = false;

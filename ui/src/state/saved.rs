@@ -7,6 +7,7 @@ use alloquy_ids::{ChannelId, UnixMs};
 use super::drafts::{kept_as, slot_of};
 use super::{Places, Purpose, UiState};
 use crate::effect::Effect;
+use crate::irc::IrcOrder;
 use crate::model::Model;
 use crate::settings::{self, Settings};
 
@@ -16,10 +17,11 @@ const PLACE: &str = "place";
 pub(crate) const DRAFT_REST_MS: u64 = 1_000;
 
 impl UiState {
-    /// Takes over what was kept, once, when the node first tells it.
-    pub(super) fn load(&mut self, model: &Model) {
+    /// Takes over what was kept, once, when the node first tells it; gives what is to be done about the door for IRC
+    /// clients.
+    pub(super) fn load(&mut self, model: &Model) -> Option<IrcOrder> {
         if self.loaded || model.snapshot.account.is_none() {
-            return;
+            return None;
         }
         self.loaded = true;
         let kept = &model.snapshot.kept;
@@ -50,6 +52,27 @@ impl UiState {
             .iter()
             .map(|(name, text)| (name.clone(), text.to_string()))
             .collect();
+        let address = self.settings.irc.clone();
+        address
+            .filter(|_| model.about.irc.is_some())
+            .map(IrcOrder::Open)
+    }
+
+    /// What the person wants of the door for IRC clients. Whether it is open is kept.
+    pub(super) fn irc(&mut self, order: IrcOrder) -> Vec<Effect> {
+        match &order {
+            IrcOrder::Open(address) => self.settings.irc = Some(address.clone()),
+            IrcOrder::Shut => self.settings.irc = None,
+            IrcOrder::Add { .. } => self.forms.irc.made = None,
+            IrcOrder::Revoke(_) | IrcOrder::Look => {}
+        }
+        vec![Effect::Irc(order)]
+    }
+
+    /// An app password was made: it is shown, this once.
+    pub fn irc_made(&mut self, password: String) {
+        self.forms.irc.label.clear();
+        self.forms.irc.made = Some(password);
     }
 
     /// Hands to the node whatever changed and rested for a while; everything at once when `now` is `None`,

@@ -8,6 +8,7 @@ mod emoji;
 mod first_run;
 mod fixture;
 mod governance;
+mod irc;
 mod joining;
 mod judge;
 mod kept;

@@ -38,6 +38,7 @@ pub(crate) fn all() -> Vec<Overlay> {
         SettingsPage::Keyboard,
         SettingsPage::Storage,
         SettingsPage::Network,
+        SettingsPage::Irc,
         SettingsPage::About,
     ];
     all.extend(pages.map(Overlay::Settings));

@@ -9,6 +9,7 @@ use alloquy_api::reply::{
 };
 use alloquy_api::snapshot::{ConnectionView, ConnectionsSnapshot, PathKind};
 use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey, RoleId, UnixMs};
+use alloquy_ui::irc::{IrcDoor, IrcPassword};
 use alloquy_ui::model::About;
 use alloquy_ui::{Model, Phase};
 
@@ -207,8 +208,28 @@ pub(crate) fn rich() -> Model {
         sealed_by: "the keychain of this computer".to_owned(),
         attached: false,
         tray: false,
+        irc: Some(irc()),
     });
     model
+}
+
+/// A door that is open, with two passwords.
+fn irc() -> IrcDoor {
+    let password = |number, label: &str, read_only, last_use| IrcPassword {
+        number,
+        label: label.to_owned(),
+        read_only,
+        made: UnixMs(NOON.0 - 86_400_000),
+        last_use,
+    };
+    IrcDoor {
+        address: Some("127.0.0.1:6667".to_owned()),
+        fault: None,
+        passwords: vec![
+            password(1, "WeeChat", false, Some(UnixMs(NOON.0 - 120_000))),
+            password(3, "A reader", true, None),
+        ],
+    }
 }
 
 /// What others announce on the local network.

@@ -13,11 +13,13 @@ use alloquy_node::vault::{self, KeyOrigin, VaultError};
 use alloquy_node::{
     InitError, Initialised, NodeConfig, OtherDevices, Passphrase, Recovering, RunError,
 };
+use alloquy_ui::irc::IrcOrder;
 use alloquy_ui::model::{About, Failure, Return};
 use alloquy_ui::{AskId, Phase};
 use tokio::sync::{mpsc, watch};
 use zeroize::Zeroizing;
 
+use super::irc::Irc;
 use super::link::{self, Link};
 use super::{Mode, Order, ended};
 use crate::desk::{Desk, Told};
@@ -99,11 +101,22 @@ pub(super) struct Keeper {
     mode: Mode,
     desk: Arc<Desk>,
     orders: mpsc::Receiver<Order>,
+    /// The door for IRC clients, where the node is in this process.
+    irc: Option<Irc>,
 }
 
 impl Keeper {
     pub(super) fn new(mode: Mode, desk: Arc<Desk>, orders: mpsc::Receiver<Order>) -> Self {
-        Self { mode, desk, orders }
+        let irc = match &mode {
+            Mode::Own(config) => Some(Irc::of(&config.data_dir)),
+            Mode::Attached(_) | Mode::Demo => None,
+        };
+        Self {
+            mode,
+            desk,
+            orders,
+            irc,
+        }
     }
 
     /// Until the window closes.
@@ -245,7 +258,10 @@ impl Keeper {
     }
 
     async fn serve(&mut self, mut link: Link) -> Stage {
-        self.desk.note(about(&self.mode));
+        if let (Some(irc), Link::Own(running, _)) = (&mut self.irc, &link) {
+            irc.begin(running);
+        }
+        self.desk.note(about(&self.mode, self.irc.as_ref()));
         self.desk.show(link.client().snapshot());
         self.desk.enter(Phase::Running);
         let mut asks = BTreeMap::new();
@@ -253,6 +269,7 @@ impl Keeper {
             tokio::select! {
                 order = self.orders.recv() => match order {
                     Some(Order::Submit(ask, command)) => self.submit(&mut link, &mut asks, ask, command),
+                    Some(Order::Irc(order)) => self.irc(order, &link),
                     Some(Order::Close) | None => {
                         self.finish(link, asks).await;
                         return Stage::End;
@@ -266,9 +283,21 @@ impl Keeper {
                 for ask in asks.into_values() {
                     self.desk.tell(Told::Answer(ask, Err(error.clone())));
                 }
+                if let Some(irc) = &mut self.irc {
+                    irc.end();
+                }
                 return Stage::Failed(link.why_ended(&error).await);
             }
         }
+    }
+
+    fn irc(&mut self, order: IrcOrder, link: &Link) {
+        let (Some(irc), Link::Own(running, _)) = (&mut self.irc, link) else {
+            return;
+        };
+        let made = irc.order(order, running);
+        self.desk.note(about(&self.mode, self.irc.as_ref()));
+        self.desk.tell(Told::Irc(made));
     }
 
     /// Waits for what is under way, such as the last draft, and ends the node.
@@ -357,7 +386,7 @@ fn suggested_name() -> String {
     std::env::var("USER").unwrap_or_default()
 }
 
-fn about(mode: &Mode) -> About {
+fn about(mode: &Mode, irc: Option<&Irc>) -> About {
     let of = |path: &Path, attached| {
         let dir = DataDir::new(path);
         About {
@@ -367,6 +396,7 @@ fn about(mode: &Mode) -> About {
             sealed_by: sealed_by(&dir).to_owned(),
             attached,
             tray: false,
+            irc: irc.map(Irc::view),
         }
     };
     match mode {
@@ -379,6 +409,7 @@ fn about(mode: &Mode) -> About {
             sealed_by: "nothing: it is gone when the window closes".to_owned(),
             attached: false,
             tray: false,
+            irc: None,
         },
     }
 }

@@ -2,6 +2,7 @@
 
 mod devices;
 mod homes;
+mod irc;
 mod pages;
 mod people;
 
@@ -24,7 +25,7 @@ const BESIDE_FROM: f32 = 520.0;
 /// Width of the list of pages, in points.
 const LIST: f32 = 192.0;
 
-const PAGES: [(SettingsPage, Icon, Text); 10] = [
+const PAGES: [(SettingsPage, Icon, Text); 11] = [
     (SettingsPage::Profile, Icon::UserRound, say::profile),
     (SettingsPage::People, Icon::UsersRound, say::people),
     (SettingsPage::Devices, Icon::Laptop, say::devices),
@@ -54,6 +55,7 @@ const PAGES: [(SettingsPage, Icon, Text); 10] = [
         Icon::Waypoints,
         say::settings_network,
     ),
+    (SettingsPage::Irc, Icon::Terminal, say::settings_irc),
     (SettingsPage::About, Icon::Info, say::settings_about),
 ];
 
@@ -149,6 +151,7 @@ fn of(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) {
         SettingsPage::Keyboard => super::shortcuts::table(ui),
         SettingsPage::Storage => pages::storage(view, ui),
         SettingsPage::Network => pages::network(view, ui),
+        SettingsPage::Irc => irc::show(view, ui),
         SettingsPage::About => pages::about(view, ui),
     }
 }

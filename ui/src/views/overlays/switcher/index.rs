@@ -272,6 +272,7 @@ const COMMANDS: &[(Text, Make)] = &[
     }),
     (say::devices, |_| settings(SettingsPage::Devices)),
     (say::homes, |_| settings(SettingsPage::Homes)),
+    (say::switcher_irc, |_| settings(SettingsPage::Irc)),
     (say::community_add, |_| {
         Some(Action::Open(Overlay::AddCommunity))
     }),
