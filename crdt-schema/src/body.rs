@@ -52,6 +52,9 @@ pub struct MessageBody {
     pub reply_to: Option<EventId>,
     /// The message that its thread hangs on.
     pub thread: Option<EventId>,
+    /// It came through a server that could read it before it was sealed: an IRC client wrote it, whose account has its
+    /// keys there.
+    pub bridged: bool,
 }
 
 const MESSAGE: u8 = 1;
@@ -61,6 +64,8 @@ const REACT_ON: u8 = 4;
 const CONTENT: u8 = 5;
 /// A message that answers another or stands in a thread: plain ones save the two bytes.
 const MESSAGE_REFERRING: u8 = 6;
+/// The same of a bridged message, whether it refers or not.
+const MESSAGE_BRIDGED: u8 = 7;
 
 impl Canonical for Body {
     fn write(&self, w: &mut Writer) {
@@ -69,12 +74,17 @@ impl Canonical for Body {
                 text,
                 reply_to: None,
                 thread: None,
+                bridged: false,
             }) => {
                 w.u8(MESSAGE);
                 w.text(text);
             }
             Self::Message(message) => {
-                w.u8(MESSAGE_REFERRING);
+                w.u8(if message.bridged {
+                    MESSAGE_BRIDGED
+                } else {
+                    MESSAGE_REFERRING
+                });
                 w.text(&message.text);
                 w.option(message.reply_to.as_ref());
                 w.option(message.thread.as_ref());
@@ -107,17 +117,17 @@ impl Canonical for Body {
                 let text = r.text(TEXT_BYTES_MAX, "text")?;
                 Ok(Self::Message(MessageBody {
                     text,
-                    reply_to: None,
-                    thread: None,
+                    ..MessageBody::default()
                 }))
             }
-            MESSAGE_REFERRING => {
+            tag @ (MESSAGE_REFERRING | MESSAGE_BRIDGED) => {
                 let text = r.text(TEXT_BYTES_MAX, "text")?;
                 let (reply_to, thread) = (r.option("reply")?, r.option("thread")?);
                 Ok(Self::Message(MessageBody {
                     text,
                     reply_to,
                     thread,
+                    bridged: tag == MESSAGE_BRIDGED,
                 }))
             }
             EDIT => Ok(Self::Edit {
@@ -156,13 +166,23 @@ mod tests {
         let bodies = [
             Body::Message(MessageBody {
                 text: "hello".to_owned(),
-                reply_to: None,
-                thread: None,
+                ..MessageBody::default()
             }),
             Body::Message(MessageBody {
                 text: String::new(),
                 reply_to: Some(id),
-                thread: None,
+                ..MessageBody::default()
+            }),
+            Body::Message(MessageBody {
+                text: "through a server".to_owned(),
+                bridged: true,
+                ..MessageBody::default()
+            }),
+            Body::Message(MessageBody {
+                text: "through a server".to_owned(),
+                thread: Some(id),
+                bridged: true,
+                ..MessageBody::default()
             }),
             Body::Edit {
                 target: id,

@@ -372,6 +372,8 @@ pub struct Message {
     pub reply_to: Option<EventId>,
     /// The message that its thread hangs on.
     pub thread: Option<EventId>,
+    /// It came through a server that could read it.
+    pub bridged: bool,
     /// Emoji to accounts, both ascending.
     pub reactions: BTreeMap<String, BTreeSet<AccountId>>,
 }

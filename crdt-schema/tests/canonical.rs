@@ -104,12 +104,14 @@ fn body() -> impl Strategy<Value = Body> {
         ".{0,40}",
         prop::option::of(event_id()),
         prop::option::of(event_id()),
+        any::<bool>(),
     )
-        .prop_map(|(text, reply_to, thread)| {
+        .prop_map(|(text, reply_to, thread, bridged)| {
             Body::Message(MessageBody {
                 text,
                 reply_to,
                 thread,
+                bridged,
             })
         });
     prop_oneof![

@@ -31,6 +31,8 @@ pub struct NodeConfig {
     pub key: KeySource,
     /// Set: a home node, whose keys are made at the first start.
     pub home: Option<HomeConfig>,
+    /// The account is somebody's who uses it through a server that runs this node: its messages say so.
+    pub bridged: bool,
 }
 
 impl NodeConfig {
@@ -48,6 +50,7 @@ impl NodeConfig {
             announce: Vec::new(),
             key,
             home: None,
+            bridged: false,
         }
     }
     /// Whether a text is an address to listen on or to dial, before a node is started with it.

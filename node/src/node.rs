@@ -257,6 +257,9 @@ fn restore(dir: &DataDir, config: &NodeConfig, clock: Clock) -> Result<Restored,
     if let Some(home) = &config.home {
         node.become_home(home.quota);
     }
+    if config.bridged {
+        node.mark_as_bridged();
+    }
     Ok(Restored {
         store: opened.store,
         node,

@@ -79,6 +79,7 @@ fn config(folder: &Path) -> NodeConfig {
     NodeConfig {
         mdns: false,
         upnp: false,
+        bridged: true,
         ..NodeConfig::new(folder, key)
     }
 }

@@ -110,6 +110,7 @@ impl World {
             replies: None,
             mentions_me: number.is_multiple_of(50),
             thread: None,
+            bridged: false,
             pinned: false,
             waiting: false,
             arrived_later: false,
@@ -225,6 +226,7 @@ fn community(number: usize, members: Arc<Vec<MemberView>>) -> CommunitySnapshot 
         unread: (at as u32 * 7) % 5,
         mentions: 0,
         rights: rights(),
+        bridges: Vec::new(),
         slow_mode_ms: 0,
         overwrites: Vec::new(),
     };

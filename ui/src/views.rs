@@ -4,6 +4,7 @@ mod composer;
 mod directs;
 mod first_run;
 mod header;
+mod bridged;
 mod home_hint;
 mod keys;
 mod members;
@@ -162,6 +163,7 @@ fn panes(view: &mut View<'_>, ui: &mut Ui) {
         .show(ui, |ui| match place.slot() {
             Some(slot) => {
                 header::channel(view, ui, slot);
+                bridged::show(view, ui, slot);
                 home_hint::show(view, ui, slot);
                 conversation(view, ui, slot);
             }

@@ -29,6 +29,7 @@ fn text(text: &str) -> Body {
         text: text.to_owned(),
         reply_to: None,
         thread: None,
+        bridged: false,
     })
 }
 
@@ -163,6 +164,7 @@ fn messages_are_edited_answered_and_reacted_to() {
         text: "yes".to_owned(),
         reply_to: Some(hello),
         thread: Some(hello),
+        bridged: false,
     };
     let reply = chat.say(&mut ben, Body::Message(reply));
     assert_eq!(chat.texts(), ["hi there* +2", "yes"]);
@@ -296,6 +298,7 @@ fn rights_decide_what_a_body_does() {
         text: "in the thread".to_owned(),
         reply_to: None,
         thread: Some(before),
+        bridged: false,
     };
     let thread = chat.say(&mut ana, Body::Message(thread));
     assert_eq!(chat.texts(), ["before +1", "in the thread"]);

@@ -588,6 +588,7 @@ impl View {
             deleted: entry.effect.shown == Shown::Mark,
             reply_to: None,
             thread: None,
+            bridged: false,
             reactions: BTreeMap::new(),
         };
         match (entry.effect.shown, &entry.content) {
@@ -598,6 +599,7 @@ impl View {
                 message.text = Some(edit.unwrap_or(&body.text).to_owned());
                 message.reply_to = body.reply_to;
                 message.thread = body.thread;
+                message.bridged = body.bridged;
                 message.reactions = self.reactions(order.id, ledger);
             }
             _ => {}

@@ -124,6 +124,7 @@ fn events() {
                 text: "Sí".to_owned(),
                 reply_to: Some(target),
                 thread: Some(target),
+                bridged: false,
             }),
         ),
         (

@@ -162,6 +162,7 @@ mod tests {
             replies: None,
             mentions_me: false,
             thread: None,
+            bridged: false,
             pinned: false,
             waiting: false,
             arrived_later: false,

@@ -478,6 +478,9 @@ pub struct MessageView {
     /// The message that its thread hangs on; absent in the channel itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<EventId>,
+    /// It came through a server that could read it: an IRC client wrote it; absent when not so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bridged: bool,
     /// Whether it is pinned; absent when not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pinned: bool,
@@ -627,6 +630,9 @@ pub struct ChannelView {
     pub mentions: u32,
     /// Names of the rights that the account holds in it.
     pub rights: Vec<String>,
+    /// Names of bridges that may view it: who runs them can read what is written here; absent when none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bridges: Vec<String>,
     /// Shortest time between two messages of one member; 0 when slow mode is off.
     pub slow_mode_ms: u32,
     /// What it allows and denies beside the roles, by role and member; absent when nothing.

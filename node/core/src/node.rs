@@ -35,6 +35,8 @@ pub(crate) struct Me {
     pub(crate) identity: IdentityLog,
     /// It is ending itself: it says so everywhere before it falls silent.
     pub(crate) parting: bool,
+    /// This node writes for an IRC client, and whoever runs it can read that: messages say so.
+    pub(crate) bridged: bool,
     /// Says which signatures hold, of everything that comes from outside.
     pub(crate) signatures: Arc<dyn Signatures>,
 }
@@ -57,6 +59,7 @@ impl Me {
             prekey,
             identity,
             parting: false,
+            bridged: false,
             signatures,
         })
     }
@@ -323,6 +326,11 @@ impl<R: CryptoRng> Node<R> {
     #[must_use]
     pub fn network_seed(&self) -> [u8; 32] {
         self.me.record.network_seed
+    }
+
+    /// From now on messages that this node writes say that they came through a server that could read them.
+    pub fn mark_as_bridged(&mut self) {
+        self.me.bridged = true;
     }
 
     /// The acting account.

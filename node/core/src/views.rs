@@ -81,9 +81,26 @@ impl Community {
             unread,
             mentions,
             rights: rights.names().map(str::to_owned).collect(),
+            bridges: self.bridges(id),
             slow_mode_ms: channel.slow_mode_ms,
             overwrites: overwrite_views(&channel.overwrites),
         })
+    }
+
+    /// Names of the bridges that may view a channel. An owner holds every right, and is none by that.
+    fn bridges(&self, channel: ChannelId) -> Vec<String> {
+        let state = self.state();
+        let is_bridge = |account: &AccountId| {
+            let rights = state.permissions(*account, Some(channel));
+            !state.owners.contains(account)
+                && rights.has(Permissions::BRIDGE | Permissions::VIEW)
+        };
+        let bridges = state.members.keys().filter(|account| is_bridge(account));
+        let mut names: Vec<_> = bridges
+            .map(|account| self.given_name(*account).unwrap_or_else(|| account.short()))
+            .collect();
+        names.sort();
+        names
     }
 
     /// Channels that an account may view, in the order shown.
@@ -402,6 +419,7 @@ impl<R: CryptoRng> Node<R> {
                 last: UnixMs(last.0.min(self.now.wall.0)),
             }),
             thread: message.thread,
+            bridged: message.bridged,
             hidden,
             arrived_later: community.arrived_later.contains(&message.id),
             reactions: message.reactions.into_iter().map(reaction).collect(),

@@ -90,3 +90,7 @@ show-all = Show all
 show-less = Show less
 date-brief = { $day }/{ $month }
 date-brief-year = { $day }/{ $month }/{ $year }
+
+bridged-bar = Bridged: readable by { $names }
+bridged = through IRC
+bridged-about = Written through IRC. The server that it came through could read it before it was encrypted.

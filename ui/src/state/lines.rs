@@ -152,6 +152,7 @@ mod tests {
             unread: 0,
             mentions: 0,
             rights: Vec::new(),
+            bridges: Vec::new(),
             slow_mode_ms: 0,
             overwrites: Vec::new(),
         };

@@ -82,6 +82,7 @@ pub(crate) fn channel(id: ChannelId, name: &str, rights: &[&str]) -> ChannelView
         unread: 0,
         mentions: 0,
         rights: rights.iter().map(|right| (*right).to_owned()).collect(),
+        bridges: Vec::new(),
         slow_mode_ms: 0,
         overwrites: Vec::new(),
     }
@@ -103,6 +104,7 @@ pub(crate) fn message(n: usize, text: &str) -> MessageView {
         replies: None,
         mentions_me: false,
         thread: None,
+        bridged: false,
         pinned: false,
         waiting: false,
         arrived_later: false,

@@ -7,9 +7,9 @@ use alloquy_ui::state::{Overlay, SettingsPage};
 use alloquy_ui::{Action, Effect, Model, UiState};
 use egui::Key;
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
-use crate::fixture::{World, change};
+use crate::fixture::{World, change, change_community};
 use crate::sheets::{act, opened, type_in};
 use crate::sheets_fixture::rich;
 
@@ -39,6 +39,25 @@ fn shut() -> Model {
     let door = Arc::make_mut(&mut model.about).irc.as_mut().unwrap();
     door.address = None;
     model
+}
+
+#[test]
+fn who_else_reads_a_channel_is_said_before_one_writes_and_what_came_so_is_marked() {
+    let mut model = crate::fixture::model(crate::fixture::numbered(0..4));
+    crate::fixture::change_window(&mut model, |window| {
+        Arc::make_mut(&mut window.messages[2]).bridged = true;
+    });
+    let harness = crate::fixture::open(model.clone());
+    assert!(harness.query_by_label_contains("Bridged: ").is_none());
+    harness.get_by_label_contains("(through IRC)");
+    change_community(&mut model, |community| {
+        for channel in Arc::make_mut(&mut community.channels) {
+            channel.bridges = vec!["irc.example.org".to_owned(), "\u{202e}evil".to_owned()];
+        }
+    });
+    let harness = crate::fixture::open(model);
+    let bar = harness.get_by_label_contains("Bridged: readable by irc.example.org, ");
+    assert!(!format!("{:?}", bar.accesskit_node().label()).contains('\u{202e}'));
 }
 
 #[test]

@@ -246,6 +246,7 @@ fn full() -> Model {
     messages[3].waiting = true;
     messages[4].arrived_later = true;
     messages[5].edited = true;
+    messages[5].bridged = true;
     messages[6].pinned = true;
     messages[6].author = ME;
     messages[6].delivery.state = DeliveryState::Read;

@@ -41,6 +41,7 @@ fn body(what: u8, target: EventId) -> Body {
             text: format!("t{what}"),
             reply_to: Some(target),
             thread: Some(target),
+            bridged: false,
         }),
         _ => text(&format!("m{what}")),
     }

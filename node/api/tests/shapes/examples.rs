@@ -41,6 +41,7 @@ pub(crate) fn message() -> MessageView {
         replies: None,
         mentions_me: false,
         thread: None,
+        bridged: false,
         pinned: false,
         waiting: false,
         arrived_later: false,
@@ -70,6 +71,7 @@ fn pinned() -> MessageView {
         }),
         mentions_me: true,
         hidden: Some("it holds the word casino".to_owned()),
+        bridged: false,
         pinned: true,
         ..message()
     }
@@ -133,6 +135,7 @@ fn channel() -> ChannelView {
         unread: 3,
         mentions: 1,
         rights: vec!["view".to_owned(), "send".to_owned()],
+        bridges: Vec::new(),
         slow_mode_ms: 0,
         overwrites: vec![OverwriteView {
             target: OverwriteTarget::Role(RoleId([0; 32])),

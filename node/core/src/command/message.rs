@@ -42,6 +42,7 @@ impl<R: CryptoRng> Node<R> {
                         text,
                         reply_to: Some(message),
                         thread,
+                        ..MessageBody::default()
                     },
                 )
             }
@@ -54,8 +55,8 @@ impl<R: CryptoRng> Node<R> {
                     channel,
                     MessageBody {
                         text,
-                        reply_to: None,
                         thread: Some(root),
+                        ..MessageBody::default()
                     },
                 )
             }
@@ -179,8 +180,9 @@ impl<R: CryptoRng> Node<R> {
         origin: Origin,
         id: CommunityId,
         channel: ChannelId,
-        body: MessageBody,
+        mut body: MessageBody,
     ) -> Outcome {
+        body.bridged = self.me.bridged;
         check_text("message", &body.text, TEXT_BYTES_MAX)?;
         if body.text.is_empty() {
             return Err(error(

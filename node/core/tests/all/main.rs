@@ -1,5 +1,6 @@
 //! Tests of the machine at its boundary: inputs in, outputs out.
 
+mod bridged;
 mod carriers;
 mod contract;
 mod deleted;

@@ -72,6 +72,7 @@ fn channel(id: ChannelId, name: &str, private: bool) -> ChannelView {
         unread: 0,
         mentions: 0,
         rights: vec!["view".to_owned(), "send".to_owned()],
+        bridges: Vec::new(),
         slow_mode_ms: 0,
         overwrites: Vec::new(),
     }
@@ -194,6 +195,7 @@ impl Node {
             replies: None,
             mentions_me: false,
             thread: None,
+            bridged: false,
             pinned: false,
             waiting: false,
             arrived_later: false,

@@ -137,6 +137,7 @@ fn follows(before: &MessageView, message: &MessageView) -> bool {
     before.author == message.author
         && before.time.0.abs_diff(message.time.0) < GROUP_MS
         && message.reply_to.is_none()
+        && message.bridged == before.bridged
         && !message.arrived_later
         && !before.arrived_later
         && !before.deleted

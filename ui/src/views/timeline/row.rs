@@ -157,6 +157,11 @@ fn spoken(row: &Row<'_>, view: &MessageView, scene: &Scene<'_>, name: &str) -> S
     } else {
         row.measured.body.spoken()
     };
+    let text = if view.bridged {
+        format!("{text} ({})", say::bridged())
+    } else {
+        text
+    };
     if view.edited {
         say::message_spoken_edited(name, time, text)
     } else {
@@ -290,6 +295,9 @@ fn beside_name(row: &Row<'_>, view: &MessageView, name: &str, scene: &Scene<'_>,
     if view.arrived_later {
         let hint = say::arrived_later_about();
         put(ui, say::arrived_later(), Some(hint));
+    }
+    if view.bridged {
+        put(ui, say::bridged(), Some(say::bridged_about()));
     }
 }
 
