@@ -5,13 +5,10 @@ use std::sync::Arc;
 
 use alloquy_irc_listener::{Kind, Pair};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::ring;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{
-    ClientConfig, DigitallySignedStruct, Error, ProtocolVersion, SignatureScheme,
-    SupportedProtocolVersion, version,
-};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion, version};
 use tokio::io::AsyncWriteExt;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -31,49 +28,16 @@ fn pair(dir: &Path) -> Pair {
     Pair::read(&dir.join("cert.pem"), &dir.join("key.pem")).unwrap()
 }
 
-/// Takes whatever certificate is shown: the test looks at it itself.
-#[derive(Debug)]
-struct Any;
-
-impl ServerCertVerifier for Any {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let known = ring::default_provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, signed, &known)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let known = ring::default_provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, signed, &known)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        let known = ring::default_provider().signature_verification_algorithms;
-        known.supported_schemes()
-    }
+/// Those of a folder, as the only ones that a client trusts.
+fn roots(dir: &Path) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let shown = CertificateDer::from_pem_file(dir.join("cert.pem")).unwrap();
+    roots.add(shown).unwrap();
+    roots
 }
 
 fn client(
+    dir: &Path,
     versions: &[&'static SupportedProtocolVersion],
     shows: Option<&CertifiedKey>,
     alpn: &[&str],
@@ -81,8 +45,7 @@ fn client(
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(versions)
         .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Any));
+        .with_root_certificates(roots(dir));
     let mut config = match shows {
         None => builder.with_no_client_auth(),
         Some(own) => {
@@ -118,7 +81,7 @@ async fn both_versions_and_the_name_of_the_protocol_are_agreed_on() {
         (&version::TLS12, ProtocolVersion::TLSv1_2),
         (&version::TLS13, ProtocolVersion::TLSv1_3),
     ] {
-        let stream = connect(&served, client(&[only], None, &["irc"]))
+        let stream = connect(&served, client(dir.path(), &[only], None, &["irc"]))
             .await
             .unwrap();
         let (_, session) = stream.get_ref();
@@ -126,10 +89,10 @@ async fn both_versions_and_the_name_of_the_protocol_are_agreed_on() {
         assert_eq!(session.alpn_protocol(), Some(&b"irc"[..]));
     }
     assert!(
-        connect(&served, client(BOTH, None, &[])).await.is_ok(),
+        connect(&served, client(dir.path(), BOTH, None, &[])).await.is_ok(),
         "a client may ask for none"
     );
-    let refused = connect(&served, client(BOTH, None, &["http/1.1"])).await;
+    let refused = connect(&served, client(dir.path(), BOTH, None, &["http/1.1"])).await;
     assert!(refused.is_err(), "a browser that was led here");
     eventually("it is counted", || {
         served.figures.handshakes_failed.get() == 1
@@ -159,7 +122,7 @@ async fn a_client_logs_in_and_out_over_tls() {
     );
     let own = certificate();
     for shows in [None, Some(&own)] {
-        let mut stream = connect(&served, client(BOTH, shows, &["irc"]))
+        let mut stream = connect(&served, client(dir.path(), BOTH, shows, &["irc"]))
             .await
             .unwrap();
         let log_in = b"PASS secret\r\nNICK ana\r\nUSER ana 0 * :Ana\r\n";
@@ -185,13 +148,13 @@ async fn another_certificate_is_shown_without_a_restart() {
         let (_, session) = stream.get_ref();
         session.peer_certificates().unwrap()[0].clone().into_owned()
     };
-    let mut before = connect(&served, client(BOTH, None, &["irc"]))
+    let mut before = connect(&served, client(dir.path(), BOTH, None, &["irc"]))
         .await
         .unwrap();
     assert_eq!(shown(&before), *first.cert.der());
     write(dir.path(), &second);
     served.tls.as_ref().unwrap().show(pair(dir.path()));
-    let after = connect(&served, client(BOTH, None, &["irc"]))
+    let after = connect(&served, client(dir.path(), BOTH, None, &["irc"]))
         .await
         .unwrap();
     assert_eq!(shown(&after), *second.cert.der());
