@@ -109,11 +109,11 @@ impl<R: CryptoRng> Node<R> {
 
     /// Who asks, by name or id.
     fn asker(&self, account: &AccountRef) -> Result<AccountId, CommandError> {
-        let named = self
-            .people
-            .requests
-            .iter()
-            .filter(|(id, request)| request.name == account.0 || id.to_string() == account.0);
+        let named = self.people.requests.iter().filter(|(id, request)| {
+            // Who wrote before it knew a prekey of this device could not say its name.
+            let known = || request.name.is_empty() && self.person_name(**id) == account.0;
+            request.name == account.0 || id.to_string() == account.0 || known()
+        });
         let named: Vec<_> = named.map(|(id, _)| *id).collect();
         match named.as_slice() {
             [one] => Ok(*one),
