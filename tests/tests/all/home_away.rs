@@ -219,7 +219,8 @@ fn the_words_and_the_home_node_alone_bring_everything_back_and_both_directions_a
     sees(&ben, &direct, "between us");
     ben.line(&format!("send {direct} \"I am here\""));
     ben.line("send club/general \"from ben\"");
-    reads_all(&ana, &direct, &["between us", "I am here"]);
+    sees(&ana, &direct, "I am here");
+    ana.line(&format!("send {direct} good"));
     let link = ana.line("device link")["link"].as_str().unwrap().to_owned();
     let mut phone = Peer::at(&root.path().join("phone"));
     phone
@@ -229,10 +230,11 @@ fn the_words_and_the_home_node_alone_bring_everything_back_and_both_directions_a
     sees(&phone, "club/general", "from ben");
     phone.line("send club/general \"from the phone\"");
     sees(&ana, "club/general", "from the phone");
-    keeps(&home.peer, 3);
-    for channel in ["club/general", "@me", &direct] {
-        held(&phone, channel);
+    held(&phone, "club/general");
+    for channel in ["@me", &direct] {
+        held(&ana, channel);
     }
+    keeps(&home.peer, 3);
     ben.stop();
     for mut device in [ana, phone] {
         device.kill();
@@ -251,7 +253,7 @@ fn the_words_and_the_home_node_alone_bring_everything_back_and_both_directions_a
     assert_eq!(made["account"], account, "{made}");
     back.start();
     reads_all(&back, "club/general", &["from ben", "from the phone"]);
-    reads_all(&back, &direct, &["between us", "I am here"]);
+    reads_all(&back, &direct, &["between us", "I am here", "good"]);
     reads_all(&back, "@me", &["for myself"]);
     let roles = back.line("roles club").to_string();
     assert!(roles.contains("elder"), "{roles}");
@@ -267,10 +269,14 @@ fn the_words_and_the_home_node_alone_bring_everything_back_and_both_directions_a
 
     ben.start();
     sees(&ben, "club/again", "I am back");
-    reads_all(&ben, &direct, &["between us", "I am here", "it is me"]);
+    reads_all(
+        &ben,
+        &direct,
+        &["between us", "I am here", "good", "it is me"],
+    );
     ben.line(&format!("send {direct} welcome"));
     ben.line("send club/again \"well met\"");
-    let all = ["between us", "I am here", "it is me", "welcome"];
+    let all = ["between us", "I am here", "good", "it is me", "welcome"];
     reads_all(&back, &direct, &all);
     reads_all(&back, "club/again", &["I am back", "well met"]);
     reads_all(&back, "@me", &["for myself", "still mine"]);
