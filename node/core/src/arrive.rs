@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::{CommandError, ErrorCode};
-use alloquy_ids::{AccountId, CommunityId, DeviceId, EpochId, EventId, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, DeviceId, EpochId, EventId, MonoMs, NetworkKey};
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::content::Field;
@@ -37,6 +37,9 @@ pub(crate) struct Bootstrap {
     /// Keys of epochs that are known already: the recovery words have opened them.
     pub(crate) keys: Vec<(EpochId, EpochKey)>,
 }
+
+/// A device goes on asking for what its account has.
+pub(crate) const FOR_EVER: MonoMs = MonoMs(u64::MAX);
 
 /// A device of a member shows that it is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,7 +142,7 @@ impl<R: CryptoRng> Node<R> {
         }
         let write = put(&Key::Arriving(id), &bootstrap);
         self.outbox.store(vec![write], After::Nothing);
-        self.await_arrival(id, bootstrap);
+        self.await_arrival(id, bootstrap, FOR_EVER);
     }
 
     /// What a peer is shown.

@@ -502,7 +502,8 @@ impl<R: CryptoRng> Node<R> {
                 .outbox
                 .penalize(from, "a prekey that its device did not sign");
         }
-        self.prekeys(id, vec![prekey.clone()]);
+        self.prekeys_came(from, id, vec![prekey.clone()]);
+        let mut owes = false;
         for epoch in epochs {
             let Some(community) = self.communities.get(&id) else {
                 return;
@@ -545,8 +546,10 @@ impl<R: CryptoRng> Node<R> {
                         .collect()
                 }
             };
-            if wraps.is_empty() && given {
-                self.owe_key(id, *epoch, (from, &prekey));
+            // What only the words open may be of no use to it.
+            let own = wraps.iter().any(|wrap| wrap.to == prekey.key);
+            if !own && given {
+                owes |= self.owe_key(id, *epoch, (from, &prekey));
             }
             if !wraps.is_empty() {
                 self.outbox.send(
@@ -558,6 +561,9 @@ impl<R: CryptoRng> Node<R> {
                     },
                 );
             }
+        }
+        if owes {
+            self.ask_others_for_wraps(from, id);
         }
     }
 

@@ -227,14 +227,13 @@ impl<R: CryptoRng> Node<R> {
         Ok(())
     }
 
-    /// A community of this account is to be had from these peers: they are asked until one gives it.
-    pub(crate) fn await_arrival(&mut self, id: CommunityId, bootstrap: Bootstrap) {
+    /// A community of this account is to be had from these peers: they are asked until one gives it, or so long.
+    pub(crate) fn await_arrival(&mut self, id: CommunityId, bootstrap: Bootstrap, until: MonoMs) {
         if self.joins.contains_key(&id) {
             return;
         }
         let Bootstrap { peers, keys } = bootstrap;
-        let for_ever = MonoMs(u64::MAX);
-        let attempt = JoinAttempt::new(Way::Device(keys), peers, for_ever);
+        let attempt = JoinAttempt::new(Way::Device(keys), peers, until);
         self.joins.insert(id, attempt);
         self.keep_peers();
         self.join_next(id);
@@ -765,6 +764,9 @@ impl<R: CryptoRng> Node<R> {
         };
         self.timers.clear(Timer::Join(id));
         self.views.node_changed();
+        if matches!(attempt.way, Way::Device(_)) {
+            self.told_members(attempt.peers);
+        }
         self.joined.entry(id).or_default().extend(attempt.origins);
         self.retry_unwritten();
         self.store_join(id);

@@ -73,6 +73,7 @@ impl<R: CryptoRng> Node<R> {
         if other_homes {
             self.homes_changed(id);
         }
+        self.tell_newly_served(id);
         self.keep_peers();
         if !self.held_gossip.is_empty() {
             self.retry_held_gossip();

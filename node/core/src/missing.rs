@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::Event;
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EpochId, MonoMs, NetworkKey};
+use alloquy_schema::epoch::Wrap;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::timeline::Timeline;
 use rand_core::CryptoRng;
@@ -176,19 +177,18 @@ impl<R: CryptoRng> Node<R> {
         self.tell_missing_keys(id);
     }
 
-    /// Somebody asked for a key that is not here.
+    /// Somebody asked for a key that is not here. Whether that is news.
     pub(crate) fn owe_key(
         &mut self,
         id: CommunityId,
         epoch: EpochId,
         (from, prekey): (NetworkKey, &PrekeyRecord),
-    ) {
-        if let Some(community) = self.communities.get_mut(&id) {
-            let asked = community.asked_here.entry(epoch).or_default();
-            if asked.len() < KEYS_OWED_MAX {
-                asked.insert(from, prekey.clone());
-            }
-        }
+    ) -> bool {
+        let Some(community) = self.communities.get_mut(&id) else {
+            return false;
+        };
+        let asked = community.asked_here.entry(epoch).or_default();
+        asked.len() < KEYS_OWED_MAX && asked.insert(from, prekey.clone()).is_none()
     }
 
     /// Keys have come that others asked for: whoever is connected still is given them, if it may be.
@@ -197,13 +197,35 @@ impl<R: CryptoRng> Node<R> {
             let Some(community) = self.communities.get_mut(&id) else {
                 return;
             };
-            for (from, prekey) in community.asked_here.remove(epoch).unwrap_or_default() {
-                let community = self.communities.get(&id);
-                let member = community.and_then(|community| community.member_of(from));
-                if let Some((account, device)) = member.filter(|_| self.peers.contains_key(&from)) {
-                    self.key_request(from, account, device, id, prekey, &[*epoch]);
-                }
+            for owed in community.asked_here.remove(epoch).unwrap_or_default() {
+                self.give_owed_key(id, *epoch, owed);
             }
+        }
+    }
+
+    /// Wraps have come to a blind copy: those for whom others made them, and who asked for them, are given them.
+    pub(crate) fn give_owed_wraps(&mut self, id: CommunityId, epoch: EpochId, came: &[Wrap]) {
+        let community = self.communities.get_mut(&id);
+        let Some(asked) = community.and_then(|one| one.asked_here.get_mut(&epoch)) else {
+            return;
+        };
+        let is_here = |prekey: &PrekeyRecord| came.iter().any(|wrap| wrap.to == prekey.key);
+        let due: Vec<_> = asked.extract_if(.., |_, prekey| is_here(prekey)).collect();
+        for owed in due {
+            self.give_owed_key(id, epoch, owed);
+        }
+    }
+
+    fn give_owed_key(
+        &mut self,
+        id: CommunityId,
+        epoch: EpochId,
+        (from, prekey): (NetworkKey, PrekeyRecord),
+    ) {
+        let community = self.communities.get(&id);
+        let member = community.and_then(|community| community.member_of(from));
+        if let Some((account, device)) = member.filter(|_| self.peers.contains_key(&from)) {
+            self.key_request(from, account, device, id, prekey, &[epoch]);
         }
     }
 

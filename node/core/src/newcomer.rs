@@ -4,15 +4,15 @@
 //! [`Newcomer::poll_output`] gives what it is to do. The keys of the new device are made at the start and stay: the
 //! node that begins from [`Settled`] speaks by the same network key. Nothing is stored before the end.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+mod restored;
+
+use std::collections::VecDeque;
 
 use alloquy_api::personal::{LinkStep, Linking, LinkingView};
 use alloquy_api::{CommandError, ErrorCode, Event};
 use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::codec::Canonical;
-use alloquy_schema::epoch;
 use alloquy_schema::event::SignedEvent;
-use alloquy_schema::identity::draft::{Recovering, Signer, recover};
 use alloquy_schema::identity::{
     IdentityLog, NetworkCertificate, PrekeyRecord, RecoveryWords, accept_device,
 };
@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::arrive::Bootstrap;
 use crate::io::{Fault, Input, Now, Output, Write};
-use crate::limits::{LINK_GUEST_PEERS_MAX, LINK_SEARCH_MS, RECOVERY_PROOFS_MAX, RESTORE_SEARCH_MS};
+use crate::limits::LINK_SEARCH_MS;
 use crate::link::{
     AccountHello, Act, End, Entered, Finished, Guest, NewDevice, PairLink, Side, Welcome,
     other_kind,
@@ -33,7 +33,7 @@ use crate::record::{AccountRecord, FORMAT, Key};
 use crate::wire::Frame;
 use crate::wire::link::InviteLink;
 use crate::wire::pairing::Pairing;
-use crate::wire::restoring::{GivenAccount, RecoveryProof, Restoring};
+use restored::Restored;
 
 /// What becomes of the account's other devices when one comes back by the recovery words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,19 +131,6 @@ struct Linked {
     view: LinkingView,
 }
 
-/// Coming back by the recovery words.
-#[derive(Debug)]
-struct Restored {
-    words: RecoveryWords,
-    others: OtherDevices,
-    /// Peers that may know the account; empty: whoever is found on the local network.
-    from: BTreeMap<NetworkKey, Vec<String>>,
-    asked: BTreeSet<NetworkKey>,
-    /// Peers that know nothing of it.
-    unknown: BTreeSet<NetworkKey>,
-    until: MonoMs,
-}
-
 /// Peers that a link of any kind names, with their addresses: an invite's, or those of a pairing.
 ///
 /// # Errors
@@ -221,14 +208,7 @@ impl<R: CryptoRng> Newcomer<R> {
             rng,
             now,
             keys,
-            way: Way::Restore(Box::new(Restored {
-                words,
-                others,
-                from: from.into_iter().collect(),
-                asked: BTreeSet::new(),
-                unknown: BTreeSet::new(),
-                until: now.mono.plus(RESTORE_SEARCH_MS),
-            })),
+            way: Way::Restore(Box::new(Restored::new(words, others, from, now.mono))),
             outputs,
             settled: None,
         })
@@ -283,7 +263,7 @@ impl<R: CryptoRng> Newcomer<R> {
     pub fn poll_timeout(&self) -> Option<MonoMs> {
         match &self.way {
             Way::Link(linked) => linked.guest.due(),
-            Way::Restore(restored) => self.settled.is_none().then_some(restored.until),
+            Way::Restore(restored) => self.settled.is_none().then(|| restored.due()),
         }
     }
 
@@ -317,9 +297,7 @@ impl<R: CryptoRng> Newcomer<R> {
                 let acts = linked.guest.peer_down(peer);
                 self.act(acts);
             }
-            Way::Restore(restored) => {
-                restored.asked.remove(&peer);
-            }
+            Way::Restore(restored) => restored.peer_down(peer),
         }
     }
 
@@ -348,17 +326,7 @@ impl<R: CryptoRng> Newcomer<R> {
                 let acts = linked.guest.tick(now);
                 self.act(acts);
             }
-            Way::Restore(restored) if now.mono >= restored.until => {
-                let answered = !restored.unknown.is_empty();
-                self.fail(match answered {
-                    true => unknown_account(),
-                    false => CommandError::new(
-                        ErrorCode::Timeout,
-                        "nobody was reached who could know the account: name a member or a home node by --from",
-                    ),
-                });
-            }
-            Way::Restore(_) => {}
+            Way::Restore(_) => self.decide(),
         }
     }
 
@@ -501,97 +469,4 @@ impl<R: CryptoRng> Newcomer<R> {
             communities: communities.len(),
         }));
     }
-
-    /// Asks a peer for the account of the words.
-    fn ask(&mut self, peer: NetworkKey) {
-        let Way::Restore(restored) = &mut self.way else {
-            return;
-        };
-        let named = restored.from.is_empty() || restored.from.contains_key(&peer);
-        let room = restored.asked.len() < LINK_GUEST_PEERS_MAX;
-        if self.settled.is_some() || !named || !room || !restored.asked.insert(peer) {
-            return;
-        }
-        // How often the words were used is not known: the keys of the first uses are shown.
-        let uses = 0..u32::try_from(RECOVERY_PROOFS_MAX).unwrap_or_default();
-        let proofs = uses.map(|used| {
-            let keys = restored.words.keys(used);
-            RecoveryProof::sign(&keys.signing, self.keys.network, peer)
-        });
-        let frame = Frame::Restoring(Restoring::Ask(proofs.collect()));
-        self.send(peer, &frame);
-    }
-
-    fn answered(&mut self, from: NetworkKey, answer: Restoring) {
-        let Way::Restore(restored) = &mut self.way else {
-            return;
-        };
-        if self.settled.is_some() || !restored.asked.contains(&from) {
-            return;
-        }
-        match answer {
-            Restoring::Given(given) => {
-                if let Err(error) = self.given(*given) {
-                    self.penalize(from, error.message);
-                }
-            }
-            Restoring::Unknown => {
-                restored.unknown.insert(from);
-                let all = restored.from.keys();
-                let all = all.filter(|peer| !restored.unknown.contains(*peer)).count();
-                if !restored.from.is_empty() && all == 0 {
-                    self.fail(unknown_account());
-                }
-            }
-            Restoring::Ask(_) => self.penalize(from, "it asks who has no account".to_owned()),
-        }
-    }
-
-    /// The account of the words: this device signs itself in.
-    fn given(&mut self, given: GivenAccount) -> Result<(), CommandError> {
-        let Way::Restore(restored) = &self.way else {
-            return Ok(());
-        };
-        let refused = |error: &dyn std::fmt::Display| {
-            CommandError::new(ErrorCode::NotPermitted, error.to_string())
-        };
-        let log = IdentityLog::verify(&given.chain).map_err(|error| refused(&error))?;
-        let revoke = match restored.others {
-            OtherDevices::Keep => Vec::new(),
-            OtherDevices::Revoke => log.identity().devices.keys().copied().collect(),
-        };
-        let signer = Signer {
-            device: &self.keys.device,
-            incarnation: self.rng.next_u32(),
-            wall: self.now.wall,
-        };
-        let add = Some(&*self.keys.network_seed);
-        let event = recover(&log, &restored.words, Recovering { add, revoke }, signer)
-            .map_err(|error| refused(&error))?;
-        let log = log.with(&event).map_err(|error| refused(&error))?;
-        if !log.identity().acts(self.keys.device.id()) {
-            return Err(refused(&"the recovery does not bring this device in"));
-        }
-        let secret = restored.words.keys(0).wrap_secret;
-        let communities = given.communities.into_iter().map(|given| {
-            let opened = given.wraps.iter();
-            let keys = opened
-                .filter_map(|(epoch, wrap)| Some((*epoch, epoch::unwrap(*epoch, wrap, &secret)?)));
-            let keys = keys.collect();
-            let peers = given.peers;
-            (given.id, Bootstrap { peers, keys })
-        });
-        let communities = communities.collect();
-        let profile = (given.name, given.about);
-        self.settle(log.chain(), profile, communities, Some(&secret));
-        Ok(())
-    }
-}
-
-fn unknown_account() -> CommandError {
-    CommandError::new(
-        ErrorCode::UnknownName,
-        "the words are well formed, but none of the accounts known to who was asked has them: are they another \
-         account's, or were they replaced?",
-    )
 }

@@ -490,6 +490,7 @@ impl<R: CryptoRng> Node<R> {
             After::Confirm(acks) => self.send_acks(acks),
             After::Joined(community) => self.join_stored(community),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
+            After::Opened(origin, id) => self.opened_stored(origin, id),
             After::Kept(origin, name, value) => self.kept_stored(origin, name, value),
             After::TemplateKept(origin, name, blueprint) => {
                 self.template_stored(origin, name, blueprint);
@@ -563,6 +564,7 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(vec![write], Acks::new());
             }
             After::Answer(origin, _)
+            | After::Opened(origin, _)
             | After::Kept(origin, ..)
             | After::TemplateKept(origin, ..)
             | After::Announced(origin, ..)

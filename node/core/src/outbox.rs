@@ -35,6 +35,8 @@ pub(crate) enum After {
     Joined(CommunityId),
     /// A change without events is durable: answer.
     Answer(Origin, Reply),
+    /// What a conversation begins with is durable: answer, unless something of it was refused.
+    Opened(Origin, CommunityId),
     /// A change of the own profile is durable: it counts from now on, and is answered.
     Profile(Origin, ProfileChange),
     /// What a face keeps is durable: shown, answered.

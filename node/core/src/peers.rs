@@ -155,6 +155,7 @@ impl<R: CryptoRng> Node<R> {
         self.entering_lost(key);
         self.letters_lost(key);
         self.home.left.remove(&key);
+        self.home.told.remove(&key);
         self.home.asked.retain(|(home, _), _| *home != key);
         let communities: Vec<_> = self.communities.keys().copied().collect();
         for id in communities {
@@ -268,16 +269,27 @@ impl<R: CryptoRng> Node<R> {
         self.keep_peers();
     }
 
-    /// Somebody else says where a home node is reached: of own ones nobody knows better than this account.
+    /// Somebody else says where a home node is reached: of own ones nobody knows better than this account, unless it
+    /// has just come back by its words.
     pub(crate) fn told_addresses(&mut self, key: NetworkKey, addresses: Vec<String>) {
-        let own = key == self.me.network || self.own_homes().contains_key(&key);
-        if own || !self.knows_home(key) {
+        let known = self.words.is_none() && self.own_homes().contains_key(&key);
+        if known || key == self.me.network || !self.knows_home(key) {
             return;
         }
         if self.book.learn_told(key, addresses) {
             self.addresses_learned(key);
         }
         self.keep_peers();
+    }
+
+    /// Whoever gave a community to this new device has said where others in it are reached: they are members, it shows.
+    pub(crate) fn told_members(&mut self, peers: Vec<(NetworkKey, Vec<String>)>) {
+        for (key, addresses) in peers {
+            let member = key != self.me.network && self.any_account_of(key).is_some();
+            if member && self.book.learn_told(key, addresses) {
+                self.addresses_learned(key);
+            }
+        }
     }
 
     fn addresses_learned(&mut self, key: NetworkKey) {

@@ -19,7 +19,7 @@ use alloquy_schema::identity::{IdentityLog, IdentityOp};
 use rand_core::CryptoRng;
 
 use crate::community::Community;
-use crate::limits::{ARRIVE_KEYS_MAX, RESTORE_ASKS_MAX};
+use crate::limits::{ARRIVE_KEYS_MAX, ARRIVE_PEERS_MAX, COMMUNITIES_MAX, RESTORE_ASKS_MAX};
 use crate::node::Node;
 use crate::wire::Frame;
 use crate::wire::restoring::{GivenAccount, GivenCommunity, RecoveryProof, Restoring};
@@ -101,12 +101,13 @@ impl<R: CryptoRng> Node<R> {
         };
         // A closed account too: whoever closed it may have been a thief, and the words open it again.
         let wrap_key = log.identity().recovery_wrap_key;
-        let ids: Vec<_> = self
-            .communities
-            .iter()
-            .filter(|(_, community)| community.state().is_member(account))
-            .map(|(id, _)| *id)
-            .collect();
+        let of_it = self.communities.iter();
+        let of_it = of_it.filter(|(_, community)| community.state().is_member(account));
+        let mut ids: Vec<_> = of_it.map(|(id, one)| (one.kind(), *id)).collect();
+        // Communities first; what there is no room for, home nodes name later.
+        ids.sort_unstable();
+        ids.truncate(COMMUNITIES_MAX);
+        let ids: Vec<_> = ids.into_iter().map(|(_, id)| id).collect();
         let named = |field: &dyn Fn(&Community) -> String| {
             let mut texts = ids.iter().map(|id| field(&self.communities[id]));
             texts.find(|text| !text.is_empty()).unwrap_or_default()
@@ -115,7 +116,7 @@ impl<R: CryptoRng> Node<R> {
         let about = named(&|community| community.text(&Field::MemberAbout(account)));
         let communities = ids.iter().map(|id| GivenCommunity {
             id: *id,
-            peers: self.bootstrap(*id).peers,
+            peers: self.peers_to_come_back_by(*id, account),
             wraps: Vec::new(),
         });
         let mut communities: Vec<_> = communities.collect();
@@ -128,6 +129,42 @@ impl<R: CryptoRng> Node<R> {
             about,
             communities,
         }))
+    }
+
+    /// Peers that a lost account can have a community from: this one, the account's home nodes, then other members,
+    /// connected ones first. The account's own devices may be gone.
+    fn peers_to_come_back_by(
+        &self,
+        id: CommunityId,
+        account: AccountId,
+    ) -> Vec<(NetworkKey, Vec<String>)> {
+        let Some(community) = self.communities.get(&id) else {
+            return Vec::new();
+        };
+        let rank = |key: &NetworkKey| {
+            let home = community.homes.get(key);
+            let home = home.is_some_and(|of| of.iter().any(|(owner, _)| *owner == account));
+            let member = community.member_of(*key);
+            let member = member.is_some_and(|(of, _)| of != account);
+            match (home, member) {
+                (true, _) => Some(0),
+                (_, true) if self.peers.contains_key(key) => Some(1),
+                (_, true) => Some(2),
+                _ => None,
+            }
+        };
+        let known = self.book.of.keys().filter(|key| **key != self.me.network);
+        let mut known: Vec<_> = known.filter_map(|key| Some((rank(key)?, *key))).collect();
+        known.sort_unstable();
+        let others = known
+            .into_iter()
+            .map(|(_, key)| (key, self.first_addresses(key)));
+        let others = others.filter(|(_, addresses)| !addresses.is_empty());
+        let own = (self.me.network, self.book.own());
+        std::iter::once(own)
+            .chain(others)
+            .take(ARRIVE_PEERS_MAX)
+            .collect()
     }
 
     /// Keys of a community for the recovery wrap key of a member: those that are held, wrapped now, and the wraps

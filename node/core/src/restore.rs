@@ -18,7 +18,7 @@ use bytes::Bytes;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::arrive::Bootstrap;
+use crate::arrive::{Bootstrap, FOR_EVER};
 use crate::community::Community;
 use crate::direct::People;
 use crate::direct::requests::DmRequest;
@@ -485,7 +485,7 @@ impl<R: CryptoRng> Node<R> {
         };
         node.begin(nonce);
         for (id, bootstrap) in all.arriving {
-            node.await_arrival(id, bootstrap);
+            node.await_arrival(id, bootstrap, FOR_EVER);
         }
         Ok(node)
     }

@@ -1,18 +1,19 @@
 //! What the recovery words still open, after a device came back by them (docs/protocol.md, "Recovery").
 //!
-//! Whoever answers first decides what the device is given, and may hold little: a member has no keys of the own
-//! notes. So the secret that the words open wraps with is kept until everything is here that home nodes of the
-//! account keep, and every key to it: home nodes hand out wraps for it as they do for the device's own prekey.
+//! Whoever was asked may hold little: a member knows neither the own notes nor conversations with others. So the
+//! secret that the words open wraps with is kept until everything is here that home nodes of the account keep, and
+//! every key to it: home nodes name what they keep, and hand out wraps for it as they do for the device's own prekey.
 
-use alloquy_ids::{CommunityId, EpochId};
+use alloquy_ids::{CommunityId, EpochId, NetworkKey};
 use alloquy_schema::epoch::{self, EpochKey, Wrap};
 use alloquy_schema::keys::x25519_public;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use crate::arrive::Bootstrap;
 use crate::community::Community;
 use crate::io::Write;
-use crate::limits::WRAPS_EACH_MAX;
+use crate::limits::{COMMUNITIES_MAX, CONVERSATIONS_MAX, JOIN_TIMEOUT_MS, WRAPS_EACH_MAX};
 use crate::node::Node;
 use crate::outbox::After;
 use crate::record::Key;
@@ -46,6 +47,26 @@ impl WordsSecret {
 }
 
 impl<R: CryptoRng> Node<R> {
+    /// A home node of this account says what it keeps: a device that came back by the words comes into what nobody has
+    /// told it of. What the account has left since is not given; it is asked for as long as an invite would be.
+    pub(crate) fn fetch_by_words(&mut self, home: NetworkKey, kept: &[CommunityId]) {
+        if self.words.is_none() {
+            return;
+        }
+        let until = self.now.mono.plus(JOIN_TIMEOUT_MS);
+        for id in kept {
+            let here = self.communities.contains_key(id) || self.joins.contains_key(id);
+            let held = self.communities.len() + self.joins.len();
+            if !here && held < COMMUNITIES_MAX + CONVERSATIONS_MAX {
+                let bootstrap = Bootstrap {
+                    peers: vec![(home, self.first_addresses(home))],
+                    keys: Vec::new(),
+                };
+                self.await_arrival(*id, bootstrap, until);
+            }
+        }
+    }
+
     /// Forgets what the words open as soon as nothing can lack any more, or the words were replaced.
     pub(crate) fn end_words(&mut self) {
         let Some(words) = &self.words else {

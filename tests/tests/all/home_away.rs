@@ -5,7 +5,7 @@ use alloquy_tests::{Peer, eventually};
 use serde_json::Value;
 use tempfile::tempdir;
 
-use crate::home::{Home, free_port, kept};
+use crate::home::{Home, free_port, keeps, kept};
 
 /// What a home node keeps of a community; `None` before it does.
 fn part(home: &Peer, community: &str) -> Option<Value> {
@@ -180,4 +180,104 @@ fn a_home_node_whose_disk_is_lost_is_filled_again_by_members() {
     let mut all = texts.clone();
     all.push("after the loss".to_owned());
     ben.reads("circle/general", &all);
+}
+
+/// What a peer reads of a channel, whatever its order.
+fn reads_all(peer: &Peer, channel: &str, texts: &[&str]) {
+    for text in texts {
+        sees(peer, channel, text);
+    }
+    let read = peer.texts(channel, 50);
+    assert_eq!(read.len(), texts.len(), "{channel}: {read:?}");
+}
+
+#[test]
+fn the_words_and_the_home_node_alone_bring_everything_back_and_both_directions_are_read() {
+    let root = tempdir().unwrap();
+    let mut ana = Peer::at(&root.path().join("ana"));
+    let made = ana.init_with(&["--name", "ana"], "").done();
+    let words = made["recovery"].as_str().unwrap().to_owned();
+    ana.start();
+    let account = ana.account();
+    let mut ben = Peer::started(root.path(), "ben");
+    ana.line("create-community club");
+    ana.line("create-channel club text general");
+    ana.line("role create club elder --allow kick,ban");
+    ben.line(&format!("join {}", ana.invite("club")));
+    ana.line(&format!("role grant club elder {}", ben.account()));
+    let mut home = Home::started(root.path(), free_port());
+    ana.line(&format!("home pair {}", home.link()));
+    ana.line("home store club on");
+    ana.line("send @me \"for myself\"");
+    let direct = ana.line("dm ben")["channel"].as_str().unwrap().to_owned();
+    ana.line(&format!("send {direct} \"between us\""));
+    eventually("ben is asked", || {
+        let asked = ben.line("dm requests")["dm_requests"].clone();
+        (!asked.as_array()?.is_empty()).then_some(())
+    });
+    ben.line("dm accept ana");
+    sees(&ben, &direct, "between us");
+    ben.line(&format!("send {direct} \"I am here\""));
+    ben.line("send club/general \"from ben\"");
+    sees(&ana, &direct, "I am here");
+    ana.line(&format!("send {direct} good"));
+    let link = ana.line("device link")["link"].as_str().unwrap().to_owned();
+    let mut phone = Peer::at(&root.path().join("phone"));
+    phone
+        .init_with(&["--link", &link, "--name", "phone"], "")
+        .done();
+    phone.start();
+    sees(&phone, "club/general", "from ben");
+    phone.line("send club/general \"from the phone\"");
+    sees(&ana, "club/general", "from the phone");
+    held(&phone, "club/general");
+    for channel in ["@me", &direct] {
+        held(&ana, channel);
+    }
+    keeps(&home.peer, 3);
+    ben.stop();
+    for mut device in [ana, phone] {
+        device.kill();
+        std::fs::remove_dir_all(device.folder()).unwrap();
+    }
+
+    // Nobody but the home node is there.
+    let status = home.peer.status().done();
+    let listen = status["listen"].as_array().unwrap().clone();
+    let listen = listen.iter().filter_map(Value::as_str);
+    let tcp = listen.into_iter().find(|address| address.contains("/tcp/"));
+    let from = tcp.expect("the home node listens").to_owned();
+    let mut back = Peer::at(&root.path().join("back"));
+    let arguments = ["--restore", "--from", &from, "--revoke-others"];
+    let made = back.init_with(&arguments, &format!("{words}\n")).done();
+    assert_eq!(made["account"], account, "{made}");
+    back.start();
+    reads_all(&back, "club/general", &["from ben", "from the phone"]);
+    reads_all(&back, &direct, &["between us", "I am here", "good"]);
+    reads_all(&back, "@me", &["for myself"]);
+    let roles = back.line("roles club").to_string();
+    assert!(roles.contains("elder"), "{roles}");
+    let devices = back.line("devices")["devices"].clone();
+    let acting = devices.as_array().unwrap().iter();
+    let acting = acting.filter(|device| device["state"] == "active").count();
+    assert_eq!(acting, 1, "{devices}");
+    // What the account may do it does: it is the owner, and writes.
+    back.line("create-channel club text again");
+    back.line("send club/again \"I am back\"");
+    back.line(&format!("send {direct} \"it is me\""));
+    back.line("send @me \"still mine\"");
+
+    ben.start();
+    sees(&ben, "club/again", "I am back");
+    reads_all(
+        &ben,
+        &direct,
+        &["between us", "I am here", "good", "it is me"],
+    );
+    ben.line(&format!("send {direct} welcome"));
+    ben.line("send club/again \"well met\"");
+    let all = ["between us", "I am here", "good", "it is me", "welcome"];
+    reads_all(&back, &direct, &all);
+    reads_all(&back, "club/again", &["I am back", "well met"]);
+    reads_all(&back, "@me", &["for myself", "still mine"]);
 }

@@ -233,6 +233,25 @@ impl<R: CryptoRng> Node<R> {
         self.timers.set_earlier(Timer::HomeStatus, at);
     }
 
+    /// Peers may have come to be known as devices of somebody whom this home node serves: they are told how it stands.
+    pub(crate) fn tell_newly_served(&mut self, id: CommunityId) {
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
+        let Some(blind) = &community.blind else {
+            return;
+        };
+        let served = |key: &NetworkKey| {
+            let member = community.member_of(*key);
+            member.is_some_and(|(account, _)| blind.accounts.contains(&account))
+        };
+        let untold = self.peers.keys().copied();
+        let untold = untold.filter(|key| !self.home.told.contains_key(key) && served(key));
+        for key in untold.collect::<Vec<_>>() {
+            self.tell_home_status(key);
+        }
+    }
+
     /// Tells those who are connected how this home node stands now.
     pub(crate) fn home_status_due(&mut self) {
         let connected: Vec<_> = self.peers.keys().copied().collect();

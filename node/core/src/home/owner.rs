@@ -102,6 +102,7 @@ impl<R: CryptoRng> Node<R> {
         let wall = self.wall();
         self.home.said.insert(from, (says, wall));
         self.views.node_changed();
+        self.fetch_by_words(from, &kept.keys().copied().collect::<Vec<_>>());
         let all: Vec<_> = self.communities.keys().copied().collect();
         for id in all {
             let wanted = self.wants_kept(id);

@@ -10,7 +10,9 @@ use rand_core::CryptoRng;
 
 use super::rows::wraps_bytes;
 use crate::community::Community;
-use crate::limits::{PREKEYS_MAX, WRAP_REQUESTS_MAX, WRAPS_ASKED_MAX, WRAPS_EACH_MAX, WRAPS_MAX};
+use crate::limits::{
+    KEY_PEERS_ASKED_MAX, PREKEYS_MAX, WRAP_REQUESTS_MAX, WRAPS_ASKED_MAX, WRAPS_EACH_MAX, WRAPS_MAX,
+};
 use crate::node::Node;
 use crate::outbox::{After, put_bytes};
 use crate::record::Key;
@@ -52,7 +54,8 @@ impl Community {
 }
 
 impl<R: CryptoRng> Node<R> {
-    /// Prekeys came: only new ones make a blind copy ask for wraps.
+    /// Prekeys came: only new ones make a blind copy ask for wraps, of whoever brought them and of others too, for
+    /// whose device it is may be the one that lacks the key.
     pub(crate) fn prekeys_came(
         &mut self,
         from: NetworkKey,
@@ -61,10 +64,30 @@ impl<R: CryptoRng> Node<R> {
     ) {
         if self.prekeys(id, records) {
             self.ask_wraps(from, id);
+            self.ask_others_for_wraps(from, id);
         }
     }
 
-    /// A blind copy asks a member, or a home node, for wraps that it lacks, newest epochs first.
+    /// A blind copy asks connected parties other than one for wraps that it lacks; those that it does not ask here are
+    /// asked when both copies are found equal.
+    pub(crate) fn ask_others_for_wraps(&mut self, than: NetworkKey, id: CommunityId) {
+        if !self.holds_blind(id) {
+            return;
+        }
+        let equal = |key: &NetworkKey| {
+            let session = self.peers.get(key).and_then(|peer| peer.sessions.get(&id));
+            *key != than && session.is_some_and(|session| session.equal)
+        };
+        let mut others = self.connected_parties(id);
+        others.retain(equal);
+        others.truncate(KEY_PEERS_ASKED_MAX);
+        for other in others {
+            self.ask_wraps(other, id);
+        }
+    }
+
+    /// A blind copy asks a member, or a home node, for wraps that it lacks, newest epochs first. Whoever is asked may
+    /// have met nobody but home nodes: it is shown the devices that the wraps are for.
     pub(crate) fn ask_wraps(&mut self, from: NetworkKey, id: CommunityId) {
         let Some(community) = self.communities.get(&id).filter(|one| one.blind.is_some()) else {
             return;
@@ -93,6 +116,17 @@ impl<R: CryptoRng> Node<R> {
             .filter(|(_, to)| !to.is_empty())
             .take(WRAP_REQUESTS_MAX)
             .collect();
+        let asked: BTreeSet<_> = asks.iter().flat_map(|(_, to)| to).collect();
+        let records = community.prekeys.values();
+        let records = records.filter(|record| asked.contains(&record.key));
+        let records: Vec<_> = records.take(PREKEYS_MAX).cloned().collect();
+        if !records.is_empty() {
+            let frame = Frame::Prekeys {
+                community: id,
+                records,
+            };
+            self.outbox.send(from, &frame);
+        }
         for (epoch, to) in asks {
             let request = WrapRequest {
                 community: id,
@@ -243,7 +277,8 @@ impl<R: CryptoRng> Node<R> {
                 held.push(wrap);
             }
         }
-        if held.len() == before {
+        let came = held[before..].to_vec();
+        if came.is_empty() {
             return;
         }
         let mut list = Writer::new();
@@ -254,5 +289,6 @@ impl<R: CryptoRng> Node<R> {
         }
         community.wraps.insert(epoch, held);
         self.outbox.store(vec![write], After::Nothing);
+        self.give_owed_wraps(id, epoch, &came);
     }
 }

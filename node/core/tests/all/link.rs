@@ -494,6 +494,54 @@ fn words_of_another_account_and_nobody_there_are_told_apart() {
 }
 
 #[test]
+fn nobody_waits_a_minute_for_who_is_gone_beside_who_has_answered() {
+    let others = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+    let (world, words) = with_words();
+    // Ben's old device is named too, and is gone.
+    let mut bench = Bench::by_words(world, others, &[0, 1], OtherDevices::Keep);
+    bench.meet(0);
+    assert!(bench.newcomer.settled().is_none(), "the other may come");
+    bench.world.pass(11_000);
+    bench.newcomer.handle(bench.world.now, Input::Timeout);
+    let error = bench.refused();
+    assert_eq!(error.code, ErrorCode::UnknownName);
+
+    let mut bench = Bench::by_words(bench.world, &words, &[0, 1], OtherDevices::Keep);
+    bench.meet(0);
+    assert!(
+        bench.newcomer.settled().is_none(),
+        "the other may know more"
+    );
+    let due = bench.newcomer.poll_timeout().expect("it waits for an end");
+    assert!(due.0 <= bench.world.now.mono.0 + 5_000, "{due:?}");
+    bench.world.now.mono = due;
+    bench.newcomer.handle(bench.world.now, Input::Timeout);
+    bench.settled().expect("the account is known to ana");
+}
+
+#[test]
+fn what_several_peers_give_of_an_account_is_put_together() {
+    let (mut world, words) = with_words();
+    world.found("cem");
+    let cem = world.peers.len() - 1;
+    world.ok(cem, "create-community other");
+    world.ok(cem, "create-channel other text general");
+    let invite = world.word(cem, "invite other", "invite");
+    world.connect(1, cem);
+    world.ok(1, &format!("join {invite}"));
+    world.ok(cem, "send other/general \"from cem\"");
+    world.pass(5_000);
+    world.disconnect(0, 1);
+    world.disconnect(1, cem);
+    let mut bench = Bench::by_words(world, &words, &[0, cem], OtherDevices::Revoke);
+    bench.meet(0);
+    bench.meet(cem);
+    let (mut world, back) = bench.start(&[0, cem]);
+    assert_eq!(world.texts(back, "club/general"), ["mine", "ana's"]);
+    assert_eq!(world.texts(back, "other/general"), ["from cem"]);
+}
+
+#[test]
 fn words_that_are_none_say_which_is_wrong() {
     let world = World::new(&["ana"]);
     for (words, says) in [

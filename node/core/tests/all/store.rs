@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use alloquy_api::command::CommandId;
 use alloquy_api::reply::DeliveryState;
-use alloquy_api::{Command, ErrorCode, Event, Reply};
+use alloquy_api::{Command, CommandError, ErrorCode, Event, Reply};
 use alloquy_core::{Input, Origin, StorageError};
 use alloquy_schema::event::Kind;
 
@@ -61,13 +61,40 @@ fn who_could_not_leave_for_want_of_room_is_a_member_still() {
     }
 }
 
+/// How the last command of a node has ended.
+fn answer(world: &World, at: usize) -> Option<Result<Reply, CommandError>> {
+    let last = world.peers[at].next_command;
+    world.peers[at].events.iter().find_map(|event| match event {
+        Event::Done { id, result } if id.0 == last => Some(result.clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_conversation_is_open_when_it_is_durable() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    for line in ["dm ben", "dm ben"] {
+        world.peers[0].unwritten = Some(Vec::new());
+        world.give(0, line);
+        world.pass(5_000);
+        assert!(answer(&world, 0).is_none(), "nothing is durable");
+        world.written(0);
+        let opened = answer(&world, 0).expect("an answer");
+        assert!(matches!(opened, Ok(Reply::Direct { .. })), "{opened:?}");
+    }
+}
+
 #[test]
 fn a_conversation_that_could_not_be_stored_is_not_there_after_a_restart_either() {
     for stored in 0..5 {
         let (mut world, _) = World::club(&["ana", "ben"]);
         world.peers[0].unwritten = Some(Vec::new());
-        world.ok(0, "dm ben");
+        world.give(0, "dm ben");
+        assert!(answer(&world, 0).is_none(), "nothing is durable");
         world.written_in_part(0, stored);
+        let refused = answer(&world, 0).expect("an answer");
+        let refused = refused.expect_err("it was not stored");
+        assert_eq!(refused.code, ErrorCode::Storage);
         world.pass(5_000);
         let shown = |world: &mut World| world.snapshot(0).directs.len();
         let before = shown(&mut world);

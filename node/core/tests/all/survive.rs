@@ -81,6 +81,49 @@ fn an_account_whose_devices_are_all_lost_comes_back_from_its_home_node_alone() {
 }
 
 #[test]
+fn what_is_written_under_later_epochs_is_read_by_who_came_back_and_meets_its_home_node_alone() {
+    let (mut world, _) = kept_club(&[KEEPS_WORDS, "ben", "home"]);
+    let direct = world.word(0, "dm ben", "channel");
+    world.ok(0, &format!("send {direct} \"between us\""));
+    world.pass(10_000);
+    accept(&mut world, 1, KEEPS_WORDS);
+    world.pass(60_000);
+    let words = words(&world);
+    for at in 0..2 {
+        alone(&mut world, at);
+    }
+    world.pass(3_600_000);
+    let back = restore(&mut world, &words, 2, OtherDevices::Revoke);
+    world.pass(120_000);
+    let forgotten = !world.peers[back].records.contains_key(&b"\x05"[..]);
+    assert!(forgotten, "the words open nothing more");
+
+    // Ben has never met the device that came back, and begins epochs that he makes himself.
+    let days = 8 * 24 * 3_600_000;
+    world.now.mono = world.now.mono.plus(days);
+    world.now.wall.0 += days;
+    world.connect(1, 2);
+    world.pass(60_000);
+    world.ok(1, &format!("send {direct} welcome"));
+    world.ok(1, "send club/general \"welcome all\"");
+    world.pass(5_000);
+    assert_eq!(world.texts(back, &direct), ["between us", "welcome"]);
+    assert_eq!(world.texts(back, "club/general"), ["welcome all"]);
+    // While ben alone is there, and it itself comes later, too.
+    alone(&mut world, back);
+    world.now.mono = world.now.mono.plus(days);
+    world.now.wall.0 += days;
+    world.ok(1, &format!("send {direct} \"once more\""));
+    world.pass(60_000);
+    alone(&mut world, 1);
+    world.connect(back, 2);
+    world.pass(10_000);
+    let all = ["between us", "welcome", "once more"];
+    assert_eq!(world.texts(back, &direct), all);
+    no_faults(&world);
+}
+
+#[test]
 fn a_group_of_32_reads_through_a_home_node_what_was_written_while_nobody_else_was_there() {
     let names: Vec<String> = (0..32).map(|at| format!("p{at}")).collect();
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -186,24 +229,28 @@ fn whoever_comes_in_under_since_join_reads_nothing_earlier_with_the_whole_disk_o
 }
 
 #[test]
-fn notes_that_a_member_could_not_give_back_are_read_when_the_home_node_is_met() {
-    let (mut world, _) = kept_club(&[KEEPS_WORDS, "ben", "home"]);
+fn what_a_member_could_not_give_back_is_read_when_the_home_node_is_met() {
+    let (mut world, _) = kept_club(&[KEEPS_WORDS, "ben", "cem", "home"]);
     world.ok(0, "send @me \"for myself\"");
-    let direct = world.word(0, "dm ben", "channel");
-    world.ok(0, &format!("send {direct} \"to ben\""));
-    world.pass(10_000);
-    accept(&mut world, 1, KEEPS_WORDS);
+    let mut talks = Vec::new();
+    for (at, who) in [(1, "ben"), (2, "cem")] {
+        let channel = world.word(0, &format!("dm {who}"), "channel");
+        world.ok(0, &format!("send {channel} \"to {who}\""));
+        world.pass(10_000);
+        accept(&mut world, at, KEEPS_WORDS);
+        talks.push(channel);
+    }
     world.pass(60_000);
     let words = words(&world);
-    for at in 0..2 {
+    for at in 0..3 {
         alone(&mut world, at);
     }
     world.pass(3_600_000);
 
-    // A member holds nothing of the notes.
+    // The member holds neither the notes nor what was written to another.
     let back = restore(&mut world, &words, 1, OtherDevices::Revoke);
     world.pass(60_000);
-    assert_eq!(world.texts(back, &direct), ["to ben"]);
+    assert_eq!(world.texts(back, &talks[0]), ["to ben"]);
     assert!(world.texts(back, "@me").is_empty());
     world.ok(back, "send @me \"again\"");
     // A start in between: what the words open is kept.
@@ -211,10 +258,23 @@ fn notes_that_a_member_could_not_give_back_are_read_when_the_home_node_is_met() 
     alone(&mut world, back);
     assert!(world.peers[back].records.contains_key(&b"\x05"[..]));
 
-    world.connect(back, 2);
+    world.connect(back, 3);
     world.pass(120_000);
     let mut read = world.texts(back, "@me");
     read.sort();
     assert_eq!(read, ["again", "for myself"]);
+    assert_eq!(world.texts(back, &talks[1]), ["to cem"]);
+    // With everything here, nothing more is to be opened by the words.
+    world.pass(120_000);
+    assert!(!world.peers[back].records.contains_key(&b"\x05"[..]));
+    // Both directions, with who was never asked.
+    world.ok(back, &format!("send {} \"I am back\"", talks[1]));
+    world.connect(2, 3);
+    world.pass(30_000);
+    world.ok(2, &format!("send {} welcome", talks[1]));
+    world.pass(30_000);
+    let all = ["to cem", "I am back", "welcome"];
+    assert_eq!(world.texts(back, &talks[1]), all);
+    assert_eq!(world.texts(2, &talks[1]), all);
     no_faults(&world);
 }

@@ -34,7 +34,7 @@ pub(crate) struct Peer {
     /// While set, what is to be written waits here.
     pub(crate) unwritten: Option<Vec<(TaskId, Vec<Write>)>>,
     seed: u64,
-    next_command: u64,
+    pub(crate) next_command: u64,
 }
 
 /// What travels.

@@ -11,6 +11,7 @@ use crate::command::{Outcome, error};
 use crate::direct::contacts::Standing;
 use crate::io::{Origin, Write};
 use crate::node::Node;
+use crate::outbox::After;
 use crate::record::Key;
 
 const OK: Reply = Reply::Ok { ok: true };
@@ -32,7 +33,7 @@ impl<R: CryptoRng> Node<R> {
             }
             P::ContactAdd { link } => {
                 let id = self.add_contact(&link)?;
-                self.answer(origin, opened(id))
+                self.answer_opened(origin, id)
             }
             P::ContactRemove { account } => self.remove_contact(origin, &account),
             P::Contacts => {
@@ -42,7 +43,7 @@ impl<R: CryptoRng> Node<R> {
             P::Dm { account } => {
                 let account = self.person_named(&account.0)?;
                 let id = self.open_direct(account)?;
-                self.answer(origin, opened(id))
+                self.answer_opened(origin, id)
             }
             P::DmRequests => {
                 let dm_requests = self.dm_request_views();
@@ -59,6 +60,23 @@ impl<R: CryptoRng> Node<R> {
             }
             other => self.group_order(origin, other),
         }
+    }
+
+    /// Answers when all that a conversation begins with is durable: tasks end in order.
+    fn answer_opened(&mut self, origin: Origin, id: CommunityId) -> Outcome {
+        self.outbox.store(Vec::new(), After::Opened(origin, id));
+        Ok(())
+    }
+
+    pub(crate) fn opened_stored(&mut self, origin: Origin, id: CommunityId) {
+        let result = if self.is_active(id) {
+            Ok(opened(id))
+        } else {
+            let text =
+                "the conversation could not be stored; nothing was written, nothing was sent";
+            Err(error(ErrorCode::Storage, text))
+        };
+        self.outbox.done(origin, result);
     }
 
     fn group_order(&mut self, origin: Origin, order: PersonalCommand) -> Outcome {
@@ -109,11 +127,11 @@ impl<R: CryptoRng> Node<R> {
 
     /// Who asks, by name or id.
     fn asker(&self, account: &AccountRef) -> Result<AccountId, CommandError> {
-        let named = self
-            .people
-            .requests
-            .iter()
-            .filter(|(id, request)| request.name == account.0 || id.to_string() == account.0);
+        let named = self.people.requests.iter().filter(|(id, request)| {
+            // Who wrote before it knew a prekey of this device could not say its name.
+            let known = || request.name.is_empty() && self.person_name(**id) == account.0;
+            request.name == account.0 || id.to_string() == account.0 || known()
+        });
         let named: Vec<_> = named.map(|(id, _)| *id).collect();
         match named.as_slice() {
             [one] => Ok(*one),
