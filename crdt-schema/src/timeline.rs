@@ -187,16 +187,9 @@ impl Timeline {
         self.view.messages_in(range, &self.ledger)
     }
 
-    /// Where the first message shown stands whose author's clock said more than `time`.
-    #[must_use]
-    pub fn first_after(&self, time: UnixMs) -> Option<OrderKey> {
-        self.view.first_after(time, &self.ledger)
-    }
-
-    /// Where the last message shown stands whose author's clock said less than `time`.
-    #[must_use]
-    pub fn last_before(&self, time: UnixMs) -> Option<OrderKey> {
-        self.view.last_before(time, &self.ledger)
+    /// Where all messages shown stand, in threads or not, and what their authors' clocks said, which may be wrong.
+    pub fn claimed_times(&self) -> impl DoubleEndedIterator<Item = (OrderKey, UnixMs)> + '_ {
+        self.view.claimed_times(&self.ledger)
     }
 
     /// Messages of one thread, likewise, without the message that it hangs on.

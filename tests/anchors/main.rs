@@ -19,6 +19,7 @@ mod rekey;
 mod relayed;
 mod report;
 mod rival;
+mod soak;
 mod table;
 mod ui;
 mod ui_world;
@@ -48,6 +49,7 @@ const BENCHES: &[(&str, Bench)] = &[
     ("linking", || linking::linked(linking::REAL)),
     ("ui", || ui::frames(ui::REAL)),
     ("relayed", || relayed::history(relayed::REAL)),
+    ("soak", || soak::soak(soak::REAL)),
     ("village", || village::owner_leaves(village::REAL)),
 ];
 

@@ -474,16 +474,12 @@ impl View {
         found.filter_map(move |(_, at)| self.message(*at, ledger))
     }
 
-    pub(super) fn first_after(&self, time: UnixMs, ledger: &Ledger) -> Option<OrderKey> {
-        let mut shown = self.shown.iter();
-        let found = shown.find(|(_, at)| ledger.header(**at).wall > time);
-        found.map(|(key, _)| *key)
-    }
-
-    pub(super) fn last_before(&self, time: UnixMs, ledger: &Ledger) -> Option<OrderKey> {
-        let mut shown = self.shown.iter().rev();
-        let found = shown.find(|(_, at)| ledger.header(**at).wall < time);
-        found.map(|(key, _)| *key)
+    pub(super) fn claimed_times<'a>(
+        &'a self,
+        ledger: &'a Ledger,
+    ) -> impl DoubleEndedIterator<Item = (OrderKey, UnixMs)> + 'a {
+        let shown = self.shown.iter();
+        shown.map(|(key, at)| (*key, ledger.header(*at).wall))
     }
 
     pub(super) fn thread(

@@ -130,6 +130,8 @@ pub(crate) struct Community {
     pub(crate) unread: Unread,
     /// Messages first seen long after their claimed time.
     pub(crate) arrived_later: BTreeSet<EventId>,
+    /// Messages that claim a time after the one at which they came, and that one.
+    pub(crate) ahead: BTreeMap<EventId, UnixMs>,
     /// Own events whose storage is not confirmed.
     pub(crate) unstored: BTreeSet<EventId>,
     pub(crate) seen: BTreeMap<DeviceId, Seen>,
@@ -214,6 +216,7 @@ impl Community {
             read: BTreeMap::new(),
             unread: Unread::default(),
             arrived_later: BTreeSet::new(),
+            ahead: BTreeMap::new(),
             unstored: BTreeSet::new(),
             seen: BTreeMap::new(),
             typing: BTreeMap::new(),

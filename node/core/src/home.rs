@@ -6,6 +6,7 @@
 
 pub(crate) mod carriers;
 mod clock;
+mod confirm;
 pub(crate) mod keep;
 mod letters;
 mod live;

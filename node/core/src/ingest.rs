@@ -198,7 +198,8 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get(&id) else {
             return acks;
         };
-        for (_, event) in events.iter().filter_map(|event| community.find(*event)) {
+        let found = events.iter().filter_map(|event| community.find(*event));
+        for (_, event) in found.filter(|(_, event)| community.may_confirm(event)) {
             let header = event.header();
             let opened = header.kind != Kind::Sealed || community.keys.contains_key(&header.epoch);
             let log = (id, header.device, header.scope, header.incarnation);
@@ -253,6 +254,7 @@ impl<R: CryptoRng> Node<R> {
         }
         self.note_deletions(id, events);
         if authority {
+            self.readers_changed(id);
             self.authority_changed(id, events);
         }
         if self.holds_blind(id) {
@@ -398,6 +400,9 @@ impl Community {
         arrived: UnixMs,
     ) -> Option<ChannelId> {
         let header = event.header();
+        if header.kind == Kind::Sealed && header.wall > arrived && self.blind.is_none() {
+            self.ahead.insert(event.id(), arrived);
+        }
         let state = self.state();
         let by_me = state.account_ever(header.device) == state.account_ever(self.own_device);
         if header.device == self.own_device

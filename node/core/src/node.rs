@@ -485,8 +485,10 @@ impl<R: CryptoRng> Node<R> {
             After::Nothing => {}
             After::Own(own) => self.own_stored(own),
             After::Received { community, events } => {
+                self.note_ready(community, &events);
                 self.send_acks(self.acks_of(community, &events));
             }
+            After::Wraps { community, epoch } => self.wraps_stored(community, epoch),
             After::Confirm(acks) => self.send_acks(acks),
             After::Joined(community) => self.join_stored(community),
             After::Answer(origin, reply) => self.outbox.done(origin, Ok(reply)),
@@ -580,7 +582,11 @@ impl<R: CryptoRng> Node<R> {
                 self.write_later(writes, Acks::new());
                 self.unstored_joins.insert(community);
             }
-            After::Nothing | After::DeviceTaken | After::HomeTaken | After::LetterTaken(..) => {
+            After::Nothing
+            | After::Wraps { .. }
+            | After::DeviceTaken
+            | After::HomeTaken
+            | After::LetterTaken(..) => {
                 self.write_later(writes, Acks::new());
             }
         }

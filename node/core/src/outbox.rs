@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use alloquy_api::command::ProfileChange;
 use alloquy_api::nearby::Announce;
 use alloquy_api::{Event, Reply};
-use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey};
+use alloquy_ids::{ChannelId, CommunityId, EpochId, EventId, NetworkKey};
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::templates::Blueprint;
@@ -28,6 +28,11 @@ pub(crate) enum After {
     Received {
         community: CommunityId,
         events: Vec<EventId>,
+    },
+    /// A blind copy's wraps of a key are durable: tell authors of what is sealed under it.
+    Wraps {
+        community: CommunityId,
+        epoch: EpochId,
     },
     /// What was refused at first is durable: tell authors.
     Confirm(Acks),

@@ -438,10 +438,15 @@ impl<R: CryptoRng> Node<R> {
                 .map(alloquy_schema::dag::Dag::heights)
                 .unwrap_or_default();
             let own = heights.into_iter().filter(|height| height.device == me);
-            logs.extend(own.map(|height| ((scope, height.incarnation), height.height)));
+            let log = |height: Height| (place, (scope, height.incarnation), height.height);
+            logs.extend(own.map(log));
         }
-        for (log, height) in logs {
-            self.held(id, device, log, height, opened);
+        if opened {
+            for (_, log, height) in logs {
+                self.held(id, device, log, height, opened);
+            }
+        } else {
+            self.home_copy_equal(from, id, (device, logs));
         }
         self.newest_are_whole(from, id);
         let peers = self.equal_peers(id);

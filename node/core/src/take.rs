@@ -387,6 +387,7 @@ impl Community {
         rebuilt.read = self.read;
         rebuilt.unread = self.unread;
         rebuilt.arrived_later = self.arrived_later;
+        rebuilt.ahead = self.ahead;
         rebuilt.seen = self.seen;
         rebuilt.topics = self.topics;
         rebuilt.closed = self.closed;

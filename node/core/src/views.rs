@@ -407,7 +407,9 @@ impl<R: CryptoRng> Node<R> {
             waiting: message.body_missing,
             mentions_me: mentions(&text, &self.mention()),
             text,
-            time: UnixMs(message.time.0.min(self.now.wall.0)),
+            time: community
+                .seen_at(message.id, message.time, self.now.wall)
+                .unwrap_or(message.time),
             edited: message.edited,
             deleted: message.deleted,
             reply_to: message.reply_to,

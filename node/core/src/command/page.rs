@@ -5,7 +5,7 @@ use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use alloquy_api::limits::HISTORY_PAGE;
 use alloquy_api::pages::{At, Part};
 use alloquy_api::{CommandError, ErrorCode, Reply};
-use alloquy_ids::ChannelId;
+use alloquy_ids::{ChannelId, EventId, UnixMs};
 use alloquy_schema::event::OrderKey;
 use alloquy_schema::timeline::{Message, Timeline};
 use rand_core::CryptoRng;
@@ -40,7 +40,14 @@ impl<R: CryptoRng> Node<R> {
         }
         let limit = limit.min(HISTORY_PAGE) as usize;
         let messages = match community.shown(channel) {
-            Some(timeline) => part_of(community, channel, timeline, (part, limit))?,
+            Some(timeline) => {
+                let shown = Shown {
+                    community,
+                    timeline,
+                    now: self.wall(),
+                };
+                part_of(&shown, channel, (part, limit))?
+            }
             None => Vec::new(),
         };
         let holders = Holders::of(community, channel);
@@ -57,15 +64,71 @@ impl<R: CryptoRng> Node<R> {
     }
 }
 
+/// Messages of a channel in their order, with the times that count for pages.
+struct Shown<'a> {
+    community: &'a Community,
+    timeline: &'a Timeline,
+    now: UnixMs,
+}
+
+impl Community {
+    /// When a message was seen that claims a later time, which can not be true; `None`: its claim stands.
+    pub(crate) fn seen_at(&self, id: EventId, claimed: UnixMs, now: UnixMs) -> Option<UnixMs> {
+        let came = self.ahead.get(&id).copied().unwrap_or(now).min(now);
+        (claimed > came).then_some(came)
+    }
+}
+
+impl Shown<'_> {
+    /// Messages in their order with the time at which they were seen, if they claim a later one; else with their claim.
+    fn times(&self) -> impl DoubleEndedIterator<Item = (OrderKey, Result<UnixMs, UnixMs>)> + '_ {
+        let claims = self.timeline.claimed_times();
+        claims.map(|(key, claimed)| {
+            let seen = self.community.seen_at(key.id, claimed, self.now);
+            (key, seen.map_or(Ok(claimed), Err))
+        })
+    }
+
+    /// The first message of a later time. One that claims a time to come was written before it was seen, and before
+    /// the next one that does not: so it stands in no reader's way for longer than it is the last.
+    fn first_after(&self, time: UnixMs) -> Option<OrderKey> {
+        let mut ahead = None;
+        for (key, at) in self.times() {
+            match at {
+                Err(seen) if seen > time => ahead = ahead.or(Some(key)),
+                Err(_) => {}
+                Ok(claimed) if claimed > time => return ahead.or(Some(key)),
+                Ok(_) => ahead = None,
+            }
+        }
+        ahead
+    }
+
+    /// The last message of an earlier time, as above.
+    fn last_before(&self, time: UnixMs) -> Option<OrderKey> {
+        let mut next = None;
+        for (key, at) in self.times().rev() {
+            let at = match at {
+                Err(seen) => next.map_or(seen, |next| seen.min(next)),
+                Ok(claimed) => *next.insert(claimed),
+            };
+            if at < time {
+                return Some(key);
+            }
+        }
+        None
+    }
+}
+
 /// The messages of a part, oldest first.
 fn part_of(
-    community: &Community,
+    shown: &Shown<'_>,
     channel: ChannelId,
-    timeline: &Timeline,
     (part, limit): (Part, usize),
 ) -> Result<Vec<Message>, CommandError> {
-    let after = |at| after(timeline, at);
-    let before = |at| before(timeline, at);
+    let (community, timeline) = (shown.community, shown.timeline);
+    let after = |at| after(shown, at);
+    let before = |at| before(shown, at);
     Ok(match part {
         Part::Latest(None) => read(timeline, (Unbounded, Unbounded), From::End, limit),
         Part::Latest(Some(at)) => read(timeline, (after(at)?, Unbounded), From::End, limit),
@@ -92,7 +155,7 @@ fn part_of(
             }
             messages
         }
-        Part::Between(one, other) => match (place(timeline, one)?, place(timeline, other)?) {
+        Part::Between(one, other) => match (place(shown, one)?, place(shown, other)?) {
             (Some(first), Some(second)) if second < first => {
                 read(timeline, (after(other)?, before(one)?), From::End, limit)
             }
@@ -124,39 +187,39 @@ fn read(timeline: &Timeline, range: Range, from: From, limit: usize) -> Vec<Mess
 }
 
 /// Where a part begins that lies after `at`.
-fn after(timeline: &Timeline, at: At) -> Result<Bound<OrderKey>, CommandError> {
+fn after(shown: &Shown<'_>, at: At) -> Result<Bound<OrderKey>, CommandError> {
     Ok(match at {
-        At::Message(_) => place(timeline, at)?.map_or(Unbounded, Excluded),
+        At::Message(_) => place(shown, at)?.map_or(Unbounded, Excluded),
         // Nothing is later: the part is what comes after the end.
-        At::Time(time) => match timeline.first_after(time) {
+        At::Time(time) => match shown.first_after(time) {
             Some(key) => Included(key),
-            None => last(timeline).map_or(Unbounded, Excluded),
+            None => last(shown.timeline).map_or(Unbounded, Excluded),
         },
     })
 }
 
 /// Where a part ends that lies before `at`.
-fn before(timeline: &Timeline, at: At) -> Result<Bound<OrderKey>, CommandError> {
+fn before(shown: &Shown<'_>, at: At) -> Result<Bound<OrderKey>, CommandError> {
     Ok(match at {
-        At::Message(_) => place(timeline, at)?.map_or(Unbounded, Excluded),
-        At::Time(time) => match timeline.last_before(time) {
+        At::Message(_) => place(shown, at)?.map_or(Unbounded, Excluded),
+        At::Time(time) => match shown.last_before(time) {
             Some(key) => Included(key),
-            None => first(timeline).map_or(Unbounded, Excluded),
+            None => first(shown.timeline).map_or(Unbounded, Excluded),
         },
     })
 }
 
 /// A key to compare with; `None`: behind everything.
-fn place(timeline: &Timeline, at: At) -> Result<Option<OrderKey>, CommandError> {
+fn place(shown: &Shown<'_>, at: At) -> Result<Option<OrderKey>, CommandError> {
     match at {
         At::Message(id) => {
-            let found = timeline.message(id).map(|message| message.order);
+            let found = shown.timeline.message(id).map(|message| message.order);
             found.map(Some).ok_or_else(|| {
                 let text = format!("the channel has no message {id}");
                 error(ErrorCode::UnknownName, text)
             })
         }
-        At::Time(time) => Ok(timeline.first_after(time)),
+        At::Time(time) => Ok(shown.first_after(time)),
     }
 }
 

@@ -25,7 +25,7 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn send_live_to(
+    pub(super) fn send_live_to(
         &mut self,
         to: NetworkKey,
         id: CommunityId,
@@ -81,7 +81,7 @@ impl<R: CryptoRng> Node<R> {
             .into_iter()
             .map(|event| event.verify_by(&*self.me.signatures))
             .collect();
-        let (Ok(admit), Ok(mut events)) = (admit, events) else {
+        let (Ok(admit), Ok(events)) = (admit, events) else {
             return self
                 .outbox
                 .penalize(from, "a live event whose signature does not hold");
@@ -99,7 +99,13 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         // What gossip has brought already costs nothing.
-        events.retain(|event| !community.holds_whole(event));
+        let (held, events): (Vec<_>, Vec<_>) = events
+            .into_iter()
+            .partition(|event| community.holds_whole(event));
+        self.confirm_again(id, &held);
+        let Some(community) = self.communities.get(&id) else {
+            return;
+        };
         if events.is_empty() {
             return;
         }

@@ -46,6 +46,8 @@ pub(crate) struct Blind {
     pub(crate) others: BTreeMap<EventId, OtherCarriers>,
     /// Bytes of the wraps of each epoch.
     pub(crate) wraps: BTreeMap<alloquy_ids::EpochId, u64>,
+    /// Epochs whose key everybody can get here who may have it, but for one account at most.
+    pub(super) ready: BTreeMap<alloquy_ids::EpochId, Option<AccountId>>,
 }
 
 impl Blind {

@@ -21,7 +21,11 @@ use crate::wire::home::WrapRequest;
 
 impl Community {
     /// Keys of everybody who may be given an epoch, and whose each is.
-    fn receivers(&self, epoch: EpochId, channel: Option<ChannelId>) -> Vec<(AccountId, [u8; 32])> {
+    pub(super) fn receivers(
+        &self,
+        epoch: EpochId,
+        channel: Option<ChannelId>,
+    ) -> Vec<(AccountId, [u8; 32])> {
         let mut may: BTreeMap<AccountId, bool> = BTreeMap::new();
         let mut receivers = self.recipients(channel);
         receivers.retain(|(account, _)| {
@@ -63,6 +67,7 @@ impl<R: CryptoRng> Node<R> {
         records: Vec<PrekeyRecord>,
     ) {
         if self.prekeys(id, records) {
+            self.readers_changed(id);
             self.ask_wraps(from, id);
             self.ask_others_for_wraps(from, id);
         }
@@ -288,7 +293,11 @@ impl<R: CryptoRng> Node<R> {
             blind.note_wraps(epoch, wraps_bytes(&held));
         }
         community.wraps.insert(epoch, held);
-        self.outbox.store(vec![write], After::Nothing);
+        let after = After::Wraps {
+            community: id,
+            epoch,
+        };
+        self.outbox.store(vec![write], after);
         self.give_owed_wraps(id, epoch, &came);
     }
 }

@@ -12,6 +12,7 @@ mod history;
 mod home;
 mod home_carriers;
 mod home_clock;
+mod home_confirm;
 mod home_letters;
 mod home_limits;
 mod home_peers;

@@ -184,3 +184,43 @@ fn what_may_not_be_seen_is_unknown() {
         assert_eq!(error.code, ErrorCode::UnknownName, "{error}");
     }
 }
+
+#[test]
+fn a_message_that_claims_a_time_to_come_stands_in_no_readers_way() {
+    const TEN_YEARS: i64 = 10 * 365 * 24 * 3_600_000;
+    let (mut world, _) = World::club(&["ana", "ben", "cem"]);
+    let channel = general(&mut world, 0);
+    let say = |world: &mut World, at: usize, text: &str| {
+        world.ok(at, &format!("send club/general \"{text}\""));
+        world.pass(60_000);
+    };
+    say(&mut world, 1, "before");
+    world.clocks.insert(2, TEN_YEARS);
+    say(&mut world, 2, "from the years to come");
+    for text in ["after", "later", "last"] {
+        say(&mut world, 1, text);
+    }
+    // Ana has seen each as it came; who comes now has not.
+    world.found("dan");
+    world.connect(0, 3);
+    let invite = world.word(0, "invite club", "invite");
+    world.ok(3, &format!("join {invite}"));
+    world.pass(60_000);
+    let all = world.history(0, "club/general");
+    assert_eq!(all.len(), 5);
+    let rest = |from: usize| ids(&all[from..]);
+    for (number, message) in all.iter().enumerate() {
+        let part = Part::After(At::Time(message.time));
+        let read = page(&mut world, (0, channel), part, 5);
+        assert_eq!(ids(&read), rest(number + 1), "who saw each as it came");
+        if number > 1 && number < 4 {
+            let read = page(&mut world, (3, channel), part, 5);
+            assert_eq!(ids(&read), rest(number + 1), "who came later");
+        }
+    }
+    for at in [0, 3] {
+        let before = Part::Before(At::Time(all[3].time));
+        let read = page(&mut world, (at, channel), before, 5);
+        assert_eq!(ids(&read), ids(&all[..3]));
+    }
+}
