@@ -4,6 +4,7 @@ mod account;
 mod bouncer;
 mod channel;
 mod directory;
+mod edit;
 mod history;
 mod info;
 mod modes;
@@ -36,6 +37,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("INFO", 0),
     ("INVITE", 0),
     ("ISON", 1),
+    ("ISUPPORT", 0),
     ("JOIN", 1),
     ("KICK", 2),
     ("LINKS", 0),
@@ -74,8 +76,8 @@ const COMMANDS: &[(&str, usize)] = &[
 fn reads(line: &Line) -> bool {
     match line.command.as_str() {
         // Which room there is and which not, JOIN itself finds out.
-        "ADMIN" | "CHATHISTORY" | "HELP" | "HELPOP" | "INFO" | "ISON" | "JOIN" | "LINKS"
-        | "LIST" | "LUSERS" | "MONITOR" | "MOTD" | "NAMES" | "OPER" | "PART" | "TIME"
+        "ADMIN" | "CHATHISTORY" | "HELP" | "HELPOP" | "INFO" | "ISON" | "ISUPPORT" | "JOIN"
+        | "LINKS" | "LIST" | "LUSERS" | "MONITOR" | "MOTD" | "NAMES" | "OPER" | "PART" | "TIME"
         | "USERHOST" | "VERSION" | "WHO" | "WHOIS" | "WHOWAS" => true,
         // Without a second parameter they ask.
         "INVITE" => line.params.is_empty(),
@@ -109,6 +111,7 @@ impl Server {
             "AUTHENTICATE",
             "BOUNCER",
             "CAP",
+            "ISUPPORT",
             "NICK",
             "PASS",
             "PING",
@@ -131,6 +134,7 @@ impl Server {
             "AUTHENTICATE" => self.authenticate(conn, line),
             "BOUNCER" => self.bouncer(conn, line),
             "CAP" => self.cap(conn, line),
+            "ISUPPORT" => self.isupport(conn),
             "NICK" => self.nick(conn, line),
             "PASS" => self.pass(conn, line),
             "PING" => {

@@ -70,6 +70,8 @@ pub const SASL_BYTES_MAX: usize = 4096;
 pub const SASL_CHUNK: usize = 400;
 /// Messages whose text and reactions are remembered, so that a change of them can be told as what it is.
 pub const SEEN_MAX: usize = 8192;
+/// Messages read of a history of which the same is remembered: some pages of several clients.
+pub const RECALLED_MAX: usize = 2048;
 /// Milliseconds that an edit waits for another one before it is told to clients that know no edits.
 pub const EDIT_MS: u64 = 3_000;
 /// Members that NAMES, WHO and their like list of one channel: those online first.

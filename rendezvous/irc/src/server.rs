@@ -2,12 +2,13 @@
 
 mod answer;
 mod locate;
-mod tell;
+pub(crate) mod tell;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloquy_api::Client;
+use alloquy_api::reply::MessageView;
 use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs};
 
 use crate::bridge::Bridge;
@@ -15,6 +16,8 @@ use crate::io::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Ou
 use crate::line::{BadLine, Line, Out};
 use crate::session::{Excess, Session, Stage};
 use crate::world::World;
+
+use tell::Edit;
 
 /// The server.
 #[derive(Debug)]
@@ -31,10 +34,12 @@ pub struct Server {
     pub(crate) delayed: BTreeMap<(MonoMs, CheckId), Credential>,
     pub(crate) failures: u32,
     batch_last: u64,
-    /// Edits that wait for another one: to be told at, and the text.
-    pub(crate) edits: BTreeMap<(ClientKey, EventId), (MonoMs, ChannelId)>,
+    /// Edits that wait for another one.
+    pub(crate) edits: BTreeMap<(ClientKey, EventId), Edit>,
+    /// Own edits that are echoed when what asked for them has ended.
+    pub(crate) echoes: BTreeMap<(ClientKey, EventId), (ChannelId, MessageView)>,
     /// Own messages of which it is not known yet which connection wrote them.
-    pub(crate) own: BTreeMap<ClientKey, Vec<(ChannelId, alloquy_api::reply::MessageView)>>,
+    pub(crate) own: BTreeMap<ClientKey, Vec<(ChannelId, MessageView)>>,
     /// Connections that may go on.
     pub(crate) ready: BTreeSet<ConnId>,
 }
@@ -56,6 +61,7 @@ impl Server {
             failures: 0,
             batch_last: 0,
             edits: BTreeMap::new(),
+            echoes: BTreeMap::new(),
             own: BTreeMap::new(),
             ready: BTreeSet::new(),
         }
@@ -72,6 +78,7 @@ impl Server {
     pub fn drop_client(&mut self, key: ClientKey) {
         self.worlds.remove(&key);
         self.edits.retain(|(of, _), _| *of != key);
+        self.echoes.retain(|(of, _), _| *of != key);
         self.own.remove(&key);
     }
 

@@ -82,6 +82,9 @@ impl Server {
         let Some(text) = line.param(1).filter(|text| !text.is_empty()) else {
             return self.numeric(conn, "412", &["No text to send"]);
         };
+        if let Some(id) = self.edits_by(conn, line) {
+            return self.edit(conn, (targets, &id), text);
+        }
         for (at, target) in targets
             .split(',')
             .filter(|target| !target.is_empty())
@@ -143,13 +146,9 @@ impl Server {
         let Some(place) = self.place(conn, &said.target) else {
             return;
         };
+        let text = self.text_in(conn, text);
         let Some(world) = self.world_mut(conn) else {
             return;
-        };
-        // Lines between two programs mean nothing here, not even a nick in them.
-        let text = match is_sealed(text) {
-            true => text.to_owned(),
-            false => world.mentions_in(&markdown(text)),
         };
         match place {
             Where::Room(room) => {
@@ -181,6 +180,14 @@ impl Server {
             }
         }
         self.wait(conn);
+    }
+
+    /// What a client wrote, as it is kept. Lines between two programs mean nothing here, not even a nick in them.
+    pub(super) fn text_in(&self, conn: ConnId, text: &str) -> String {
+        match self.world_of(conn) {
+            Some(world) if !is_sealed(text) => world.mentions_in(&markdown(text)),
+            _ => text.to_owned(),
+        }
     }
 
     /// A conversation was opened: what was to be said in it is said.

@@ -13,7 +13,7 @@ impl Server {
         let sessions = self.sessions.values().filter(|session| !session.closing);
         let sessions = sessions.map(crate::session::Session::due);
         let checks = self.delayed.keys().map(|(at, _)| *at);
-        let edits = self.edits.values().map(|(at, _)| *at);
+        let edits = self.edits.values().map(|edit| edit.at);
         sessions.chain(checks).chain(edits).min()
     }
 
@@ -27,13 +27,10 @@ impl Server {
             let ((_, check), credential) = entry.remove_entry();
             self.output(Output::Check(check, credential));
         }
-        let due = self.edits.iter().filter(|(_, (at, _))| *at <= now);
-        let due: Vec<_> = due
-            .map(|((key, message), (_, channel))| (*key, *message, *channel))
-            .collect();
-        for (key, message, channel) in due {
-            self.edits.remove(&(key, message));
-            self.tell_edit(key, channel, message);
+        let due = self.edits.extract_if(.., |_, edit| edit.at <= now);
+        let due: Vec<_> = due.collect();
+        for ((key, _), edit) in due {
+            self.tell_edit(key, &edit);
         }
         let conns: Vec<_> = self.sessions.keys().copied().collect();
         for conn in conns {

@@ -39,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) log: Vec<Command>,
     /// The answer to the next command that writes.
     pub(crate) refuse: Option<CommandError>,
+    /// What the general channel is called after the next command that writes.
+    pub(crate) rename_at_next: Option<String>,
     commands: u64,
     events_last: u64,
     time: u64,
@@ -255,7 +257,7 @@ impl Node {
             .get(&channel)
             .into_iter()
             .flatten()
-            .filter(|message| !message.deleted)
+            .filter(|message| !message.deleted && !message.waiting)
             .cloned()
             .collect();
         let after = |at: At| match at {
@@ -313,43 +315,15 @@ impl Node {
         if writes && let Some(error) = self.refuse.take() {
             return Err(error);
         }
+        if writes && let Some(name) = self.rename_at_next.take() {
+            self.change_club(|club| {
+                let mut channels = club.channels.to_vec();
+                channels[0].name = name;
+                club.channels = Arc::new(channels);
+            });
+        }
         let ok = Ok(Reply::Ok { ok: true });
         match command {
-            Command::Send { channel, text } => {
-                let channel = channel.0.parse().unwrap();
-                let message = self.write(channel, ANA, &text);
-                Ok(Reply::Message { message })
-            }
-            Command::Reply { message, text } => {
-                let channel = self
-                    .messages
-                    .iter()
-                    .find(|(_, all)| all.iter().any(|m| m.id == message));
-                let channel = *channel.ok_or_else(unknown)?.0;
-                let message = self.write_with(channel, ANA, (&text, Some(message)));
-                Ok(Reply::Message { message })
-            }
-            Command::React { message, emoji } => match self.react(message, ANA, &emoji) {
-                true => Ok(Reply::Message { message }),
-                false => Err(unknown()),
-            },
-            Command::Unreact { message, emoji } => {
-                self.alter(message, |view| {
-                    view.reactions.retain(|reaction| reaction.emoji != emoji)
-                });
-                Ok(Reply::Message { message })
-            }
-            Command::Delete { message } => {
-                let found = self.alter(message, |view| {
-                    view.deleted = true;
-                    view.text.clear();
-                });
-                if found {
-                    Ok(Reply::Message { message })
-                } else {
-                    Err(unknown())
-                }
-            }
             Command::Page {
                 channel,
                 part,
@@ -406,7 +380,58 @@ impl Node {
                 });
                 ok
             }
-            _ => ok,
+            command => self.write_or_change(command),
+        }
+    }
+
+    fn write_or_change(&mut self, command: Command) -> Result<Reply, CommandError> {
+        match command {
+            Command::Send { channel, text } => {
+                let channel = channel.0.parse().unwrap();
+                let message = self.write(channel, ANA, &text);
+                Ok(Reply::Message { message })
+            }
+            Command::Reply { message, text } => {
+                let channel = self
+                    .messages
+                    .iter()
+                    .find(|(_, all)| all.iter().any(|m| m.id == message));
+                let channel = *channel.ok_or_else(unknown)?.0;
+                let message = self.write_with(channel, ANA, (&text, Some(message)));
+                Ok(Reply::Message { message })
+            }
+            Command::React { message, emoji } => match self.react(message, ANA, &emoji) {
+                true => Ok(Reply::Message { message }),
+                false => Err(unknown()),
+            },
+            Command::Unreact { message, emoji } => {
+                self.alter(message, |view| {
+                    view.reactions.retain(|reaction| reaction.emoji != emoji)
+                });
+                Ok(Reply::Message { message })
+            }
+            Command::Edit { message, text } => {
+                let found = self.alter(message, |view| {
+                    view.text = text;
+                    view.edited = true;
+                });
+                match found {
+                    true => Ok(Reply::Message { message }),
+                    false => Err(unknown()),
+                }
+            }
+            Command::Delete { message } => {
+                let found = self.alter(message, |view| {
+                    view.deleted = true;
+                    view.text.clear();
+                });
+                if found {
+                    Ok(Reply::Message { message })
+                } else {
+                    Err(unknown())
+                }
+            }
+            _ => Ok(Reply::Ok { ok: true }),
         }
     }
 }

@@ -9,6 +9,8 @@ mod bad_input;
 mod bound;
 mod bridge;
 mod caps;
+mod changes;
+mod edits;
 mod fake;
 mod history;
 mod messages;
