@@ -227,6 +227,8 @@ impl OwnDoor {
             doors: vec![self.door],
             tls: None,
             exempt: Arc::new(Mutex::new(exempt.collect())),
+            // The own door knows no WebSocket.
+            origins: Arc::new([]),
             cloak_key: random()?,
             accounts: Arc::new(Own(self.kept)),
             clients: vec![(ClientKey::OWN, Box::new(handle))],

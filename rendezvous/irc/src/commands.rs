@@ -14,6 +14,7 @@ mod people;
 mod redact;
 mod register;
 mod say;
+mod sts;
 
 pub(crate) use channel::join_line;
 pub(crate) use say::{is_sealed, shown};
@@ -94,6 +95,9 @@ impl Server {
         let Some(stage) = self.session(conn).map(|session| session.stage) else {
             return;
         };
+        if self.at_sts_door(conn, line) {
+            return;
+        }
         let command = line.command.as_str();
         let Some((_, needed)) = COMMANDS.iter().find(|(name, _)| *name == command) else {
             let number = if stage == Stage::In { "421" } else { "451" };

@@ -76,6 +76,8 @@ pub const RECALLED_MAX: usize = 2048;
 pub const EDIT_MS: u64 = 3_000;
 /// Members that NAMES, WHO and their like list of one channel: those online first.
 pub const MEMBERS_LISTED_MAX: usize = 500;
+/// Seconds for which clients keep to TLS after they were told: a month, told anew with each connection.
+pub const STS_SECONDS: u64 = 30 * 24 * 60 * 60;
 /// Bytes of a label of labeled-response.
 pub const LABEL_BYTES_MAX: usize = 64;
 /// Milliseconds between two `+typing=active` that are passed on for one channel.

@@ -209,8 +209,8 @@ impl Server {
                 });
                 let text = match own {
                     Some(session) => {
-                        session.key = Some(*key);
                         session.guest = false;
+                        self.set_key(conn, *key);
                         "Account created; you are logged in"
                     }
                     None => "Account created; log in by SASL or PASS when you connect again",
@@ -423,10 +423,10 @@ impl Server {
 
     /// Joins those whose channel is there now.
     pub(crate) fn join_opened(&mut self, key: ClientKey) {
-        let sessions = self.sessions.iter();
-        let opened = sessions.filter_map(|(conn, session)| {
-            let (target, made) = session.opening.as_ref()?;
-            (session.key == Some(key) && *made).then(|| (*conn, target.clone()))
+        let conns = self.all_of(key).into_iter();
+        let opened = conns.filter_map(|conn| {
+            let (target, made) = self.session(conn)?.opening.as_ref()?;
+            made.then(|| (conn, target.clone()))
         });
         let opened: Vec<_> = opened.collect();
         for (conn, target) in opened {

@@ -40,7 +40,8 @@ impl Server {
                     true => self.listed(*cap),
                     false => cap.name().to_owned(),
                 });
-                let all = all.collect();
+                let mut all: Vec<String> = all.collect();
+                all.extend(self.sts(conn).filter(|_| full));
                 self.cap_list(conn, "LS", all, full);
             }
             "LIST" => {
@@ -264,8 +265,8 @@ impl Server {
         match outcome {
             Outcome::Granted(key) | Outcome::GrantedReading(key) => {
                 session.read_only = matches!(outcome, Outcome::GrantedReading(_));
-                session.key = Some(*key);
                 session.pass = None;
+                self.set_key(conn, *key);
                 self.failures = 0;
                 match by_pass {
                     true => self.try_to_come_in(conn),
@@ -295,9 +296,9 @@ impl Server {
 
     pub(super) fn sasl_passed(&mut self, conn: ConnId, key: ClientKey) {
         if let Some(session) = self.session_mut(conn) {
-            session.key = Some(key);
             session.sasl = None;
         }
+        self.set_key(conn, key);
         let (mask, account) = match self.worlds.get(&key).filter(|world| world.is_ready()) {
             Some(world) => (world.mask(world.me()), world.me().to_string()),
             None => ("*".to_owned(), "*".to_owned()),
@@ -362,11 +363,11 @@ impl Server {
         if !self.worlds.get(&key).is_some_and(World::is_ready) {
             return;
         }
-        let waiting = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| session.key == Some(key) && session.stage == Stage::Welcoming);
-        let waiting: Vec<_> = waiting.map(|(conn, _)| *conn).collect();
+        let mut waiting = self.all_of(key);
+        waiting.retain(|conn| {
+            self.session(*conn)
+                .is_some_and(|session| session.stage == Stage::Welcoming)
+        });
         for conn in waiting {
             self.welcome(conn);
             self.ready.insert(conn);

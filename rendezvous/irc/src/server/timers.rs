@@ -10,11 +10,9 @@ use crate::session::Stage;
 
 impl Server {
     pub(super) fn next_due(&self) -> Option<MonoMs> {
-        let sessions = self.sessions.values().filter(|session| !session.closing);
-        let sessions = sessions.map(crate::session::Session::due);
-        let checks = self.delayed.keys().map(|(at, _)| *at);
+        let checks = self.delayed.keys().next().map(|(at, _)| *at);
         let edits = self.edits.values().map(|edit| edit.at);
-        sessions.chain(checks).chain(edits).min()
+        edits.chain(self.first_due()).chain(checks).min()
     }
 
     pub(super) fn time_passed(&mut self) {
@@ -32,9 +30,10 @@ impl Server {
         for ((key, _), edit) in due {
             self.tell_edit(key, &edit);
         }
-        let conns: Vec<_> = self.sessions.keys().copied().collect();
-        for conn in conns {
-            let session = &self.sessions[&conn];
+        for conn in self.all_due() {
+            let Some(session) = self.session_mut(conn) else {
+                continue;
+            };
             let (stage, opened, heard, pinged) =
                 (session.stage, session.opened, session.heard, session.pinged);
             let late = opened.plus(REGISTRATION_MS_MAX) <= now;

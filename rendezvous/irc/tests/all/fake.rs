@@ -527,13 +527,17 @@ impl Irc {
 
     /// A connection that has said nothing.
     pub(crate) fn connect(&mut self) -> ConnId {
-        self.last += 1;
-        let conn = ConnId(self.last);
         let origin = Origin {
             loopback: true,
             exempt: self.exempt,
             ..Origin::default()
         };
+        self.connect_from(origin)
+    }
+
+    pub(crate) fn connect_from(&mut self, origin: Origin) -> ConnId {
+        self.last += 1;
+        let conn = ConnId(self.last);
         self.server.open(conn, origin, self.now);
         conn
     }

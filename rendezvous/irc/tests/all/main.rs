@@ -16,3 +16,4 @@ mod history;
 mod messages;
 mod people;
 mod rooms;
+mod sts;
