@@ -255,6 +255,7 @@ mod tests {
             places: Arc::new(Semaphore::new(8)),
             address: None,
             figures: Arc::default(),
+            origins: Arc::new([]),
         };
         let (mut theirs, ours) = tokio::io::duplex(16);
         theirs.write_all(b"NICK ana\r\n").await.unwrap();

@@ -206,7 +206,7 @@ pub fn irc(data: &[u8]) {
     let (new, old) = (ConnId(1), ConnId(2));
     side.open(new);
     side.open(old);
-    for cap in alloquy_irc::caps::Cap::ALL {
+    for cap in Cap::ALL {
         side.send(old, format!("CAP REQ {}\r\n", cap.name()).as_bytes());
     }
     side.send(old, b"PASS x\r\nNICK x\r\nUSER x 0 * :x\r\nCAP END\r\n");

@@ -475,6 +475,10 @@ pub(crate) struct Irc {
     pub(crate) checks: Vec<(alloquy_irc::CheckId, Credential)>,
     /// Whether checks are answered at once.
     pub(crate) checks_at_once: bool,
+    /// Another client of the server, and its node.
+    pub(crate) other: Option<(ClientKey, Node)>,
+    /// All lines of all connections.
+    pub(crate) all: Vec<String>,
     /// Whether connections are spared the throttle.
     pub(crate) exempt: bool,
     text: BTreeMap<ConnId, String>,
@@ -504,6 +508,8 @@ impl Irc {
             },
             checks: Vec::new(),
             checks_at_once: true,
+            other: None,
+            all: Vec::new(),
             exempt: true,
             text: BTreeMap::new(),
             closed: Vec::new(),
@@ -523,6 +529,13 @@ impl Irc {
             server: Server::new(settings()).with_bridge(bridge),
             ..Self::new()
         }
+    }
+
+    /// What the shell answers to a question that was asked of it.
+    pub(crate) fn tell(&mut self, outcome: Outcome) {
+        let check = self.asked.remove(0);
+        self.server.checked(check, outcome, self.now);
+        self.turn();
     }
 
     /// A connection that has said nothing.
@@ -603,6 +616,10 @@ impl Irc {
         loop {
             self.server.pump(ClientKey::OWN, &mut self.node, self.now);
             let mut moved = !self.node.events.is_empty();
+            if let Some((key, node)) = &mut self.other {
+                self.server.pump(*key, node, self.now);
+                moved |= !node.events.is_empty();
+            }
             while let Some(output) = self.server.next_output() {
                 moved = true;
                 match output {
@@ -619,12 +636,15 @@ impl Irc {
                             &text
                         };
                         assert!(body.len() <= 512, "{text}");
+                        self.all.push(text.trim_end().to_owned());
                         self.text.entry(conn).or_default().push_str(&text);
                     }
                     Output::Close(conn) => self.closed.push(conn),
                     Output::Check(check, credential) => self.checks.push((check, credential)),
-                    Output::Open(check, ..) | Output::Scram(check, _) => self.asked.push(check),
-                    other => panic!("an own door asks for {other:?}"),
+                    Output::Open(check, ..)
+                    | Output::Scram(check, _)
+                    | Output::Account(check, ..)
+                    | Output::Register(check, _) => self.asked.push(check),
                 }
             }
             if self.checks_at_once {
@@ -647,6 +667,10 @@ impl Irc {
             Credential::Password { password, .. } if **password == "reading" => {
                 Outcome::GrantedReading(ClientKey::OWN)
             }
+            Credential::Guest { .. } => match &self.other {
+                Some((key, _)) => Outcome::Granted(*key),
+                None => Outcome::Denied,
+            },
             _ => Outcome::Denied,
         };
         self.server.checked(check, outcome, self.now);

@@ -17,3 +17,4 @@ mod messages;
 mod people;
 mod rooms;
 mod sts;
+mod table;
