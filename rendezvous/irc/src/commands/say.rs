@@ -59,6 +59,22 @@ pub(crate) fn is_sealed(text: &str) -> bool {
         .any(|mark| text.starts_with(mark))
 }
 
+/// Whether a tag passes between clients: `+name` or `+vendor/name`. Whatever else stands there is passed on to nobody.
+fn is_client_tag(name: &str) -> bool {
+    let Some(name) = name.strip_prefix('+') else {
+        return false;
+    };
+    let (vendor, key) = match name.split_once('/') {
+        Some((vendor, key)) => (Some(vendor), key),
+        None => (None, name),
+    };
+    let is_word = |word: &str, more: &str| {
+        let fits = |char: char| char.is_ascii_alphanumeric() || more.contains(char);
+        !word.is_empty() && word.chars().all(fits)
+    };
+    vendor.is_none_or(|vendor| is_word(vendor, "-.")) && is_word(key, "-")
+}
+
 /// The message that a line answers, by either spelling of the tag.
 pub(crate) fn reply_to(line: &Line) -> Option<EventId> {
     let tag = line.tag("+reply").or_else(|| line.tag("+draft/reply"))?;
@@ -284,7 +300,7 @@ impl Server {
         let client = line
             .tags
             .iter()
-            .filter(|(name, _)| name.starts_with('+'))
+            .filter(|(name, _)| is_client_tag(name))
             .cloned();
         let tags = Tags {
             time: Some(self.now.wall),

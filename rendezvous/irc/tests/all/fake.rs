@@ -483,8 +483,10 @@ pub(crate) struct Irc {
     pub(crate) exempt: bool,
     text: BTreeMap<ConnId, String>,
     pub(crate) closed: Vec<ConnId>,
-    /// Rooms that are to be made, and messages of SCRAM.
+    /// Rooms that are to be made, messages of SCRAM, accounts.
     pub(crate) asked: Vec<alloquy_irc::CheckId>,
+    /// For whom something about the account was asked.
+    pub(crate) asked_of: Vec<ClientKey>,
     last: u64,
 }
 
@@ -514,6 +516,7 @@ impl Irc {
             text: BTreeMap::new(),
             closed: Vec::new(),
             asked: Vec::new(),
+            asked_of: Vec::new(),
             last: 0,
         }
     }
@@ -641,9 +644,12 @@ impl Irc {
                     }
                     Output::Close(conn) => self.closed.push(conn),
                     Output::Check(check, credential) => self.checks.push((check, credential)),
+                    Output::Account(check, key, _) => {
+                        self.asked_of.push(key);
+                        self.asked.push(check);
+                    }
                     Output::Open(check, ..)
                     | Output::Scram(check, _)
-                    | Output::Account(check, ..)
                     | Output::Register(check, _) => self.asked.push(check),
                 }
             }

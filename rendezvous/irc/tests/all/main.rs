@@ -5,6 +5,7 @@
     reason = "a test that can not go on says so by panicking"
 )]
 
+mod advisories;
 mod bad_input;
 mod bound;
 mod bridge;
