@@ -258,6 +258,7 @@ fn a_channel_that_may_not_be_seen_answers_as_one_that_is_not_there() {
     // Never seen, and taken away from who has seen it.
     for seen_before in [false, true] {
         let mut irc = Irc::new();
+        irc.node.write(GENERAL, BEN, "aloud");
         let id = irc.node.write(SECRET, BEN, "whisper").to_string();
         let hide = |irc: &mut Irc| {
             irc.node
@@ -276,12 +277,15 @@ fn a_channel_that_may_not_be_seen_answers_as_one_that_is_not_there() {
             hide(&mut irc);
             one(&irc.lines(conn), "KICK #our-club/secret Ana ");
         }
-        let none_such = "b".repeat(52);
+        let none_such = alloquy_ids::EventId([9; 32]).to_string();
         let real = probes("#our-club/secret", &id);
         let made_up = probes("#our-club/sesame", &none_such);
-        for (real, made_up) in real.iter().zip(&made_up) {
-            let of_real = told(&mut irc, conn, real);
-            let of_made_up = told(&mut irc, conn, made_up);
+        let told_of_real: Vec<_> = real.iter().map(|line| told(&mut irc, conn, line)).collect();
+        let told_of_made_up: Vec<_> = made_up
+            .iter()
+            .map(|line| told(&mut irc, conn, line))
+            .collect();
+        for ((real, of_real), of_made_up) in real.iter().zip(told_of_real).zip(told_of_made_up) {
             let digits = |text: &str| -> String {
                 text.chars().filter(|char| !char.is_ascii_digit()).collect()
             };
