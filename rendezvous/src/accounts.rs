@@ -440,6 +440,10 @@ impl Accounts for Ledger {
         self.nodes.ended(key)
     }
 
+    fn idle(&self, key: ClientKey) -> bool {
+        self.nodes.let_go(key)
+    }
+
     fn gone(&self, conn: ConnId) -> Option<ClientKey> {
         locked(&self.exchanges).remove(&conn);
         locked(&self.by_app).remove(&conn);

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use alloquy_irc::{Mechanism, Registration};
+use alloquy_irc::{Mechanism, Registration, Sts};
 use alloquy_irc_listener::{Address, DoorError, Kind, Pair, Range, RangeError, TlsError};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -16,6 +16,8 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const SERVER_NAME_BYTES_MAX: usize = 63;
 /// Bytes of a network's name: it is a word of 005, and the name of the lobby.
 const NETWORK_BYTES_MAX: usize = 50;
+/// Bytes of a name that clients ask for in a TLS handshake: those of a DNS name.
+const SNI_BYTES_MAX: usize = 253;
 /// Who is spared throttles unless the file says otherwise: this machine.
 const EXEMPT: [&str; 2] = ["127.0.0.0/8", "::1"];
 
@@ -68,6 +70,7 @@ struct WrittenIrc {
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     listen_websocket: Vec<String>,
+    websocket_origins: Vec<String>,
     listen_sts: Vec<String>,
     sts_names: Vec<String>,
     guests: Option<bool>,
@@ -105,6 +108,9 @@ pub(crate) struct Config {
     /// Where connections come in, in the order of the file.
     pub(crate) doors: Vec<(Kind, Address)>,
     pub(crate) pair: Option<Pair>,
+    pub(crate) sts: Option<Sts>,
+    /// Pages of which browsers may come in by a WebSocket.
+    pub(crate) origins: Vec<String>,
     pub(crate) exempt: Vec<Range>,
     pub(crate) open_registration: bool,
     register_before_connect: bool,
@@ -206,6 +212,8 @@ impl Written {
             data_dir: folder.join(&self.data_dir),
             metrics: self.metrics,
             pair: irc.pair(folder)?,
+            sts: irc.sts(&doors)?,
+            origins: irc.origins(&self.server_name)?,
             doors,
             exempt: exempt
                 .iter()
@@ -230,8 +238,6 @@ impl WrittenIrc {
             return Err(bad("irc.oper", reason));
         }
         let unbuilt = [
-            ("irc.listen_sts", !self.listen_sts.is_empty()),
-            ("irc.sts_names", !self.sts_names.is_empty()),
             ("irc.password", self.password.is_some()),
             ("irc.register_needs_email", self.register_needs_email),
             ("irc.oper", !self.oper.is_empty()),
@@ -257,6 +263,7 @@ impl WrittenIrc {
             ("listen_plain", Kind::Plain, &self.listen_plain),
             ("listen_tls", Kind::Tls, &self.listen_tls),
             ("listen_websocket", Kind::WebSocket, &self.listen_websocket),
+            ("listen_sts", Kind::Sts, &self.listen_sts),
         ];
         let mut doors = Vec::new();
         for (key, kind, list) in lists {
@@ -268,6 +275,51 @@ impl WrittenIrc {
             }
         }
         Ok(doors)
+    }
+
+    /// Where clients that know STS find TLS.
+    fn sts(&self, doors: &[(Kind, Address)]) -> Result<Option<Sts>, ConfigError> {
+        let ports = doors.iter().filter_map(|door| match door {
+            (Kind::Tls, Address::Tcp(address)) => Some(address.port()),
+            _ => None,
+        });
+        let key = match (self.listen_sts.is_empty(), self.sts_names.is_empty()) {
+            (true, true) => return Ok(None),
+            (false, _) => "irc.listen_sts",
+            (true, false) => "irc.sts_names",
+        };
+        let Some(port) = ports.into_iter().next() else {
+            return Err(bad(key, "needs listen_tls: there is nothing to keep to"));
+        };
+        for name in &self.sts_names {
+            word("irc.sts_names", name, SNI_BYTES_MAX)?;
+        }
+        Ok(Some(Sts {
+            port,
+            names: self.sts_names.clone(),
+        }))
+    }
+
+    /// Pages of the server's own name may always come in.
+    fn origins(&self, server_name: &str) -> Result<Vec<String>, ConfigError> {
+        for origin in &self.websocket_origins {
+            let host = ["https://", "http://"]
+                .iter()
+                .find_map(|scheme| origin.strip_prefix(scheme));
+            let bare = |host: &str| {
+                !host.is_empty()
+                    && !host.contains(|c: char| c.is_whitespace() || "/?#*".contains(c))
+            };
+            if !host.is_some_and(bare) {
+                let reason = format!("{origin:?} is no origin: https://chat.example.org is");
+                return Err(bad("irc.websocket_origins", reason));
+            }
+        }
+        let own = format!("https://{server_name}");
+        Ok([own]
+            .into_iter()
+            .chain(self.websocket_origins.clone())
+            .collect())
     }
 
     fn pair(&self, folder: &Path) -> Result<Option<Pair>, ConfigError> {

@@ -290,6 +290,13 @@ impl Nodes {
         locked(&self.held).remove(&number)
     }
 
+    /// Lets the client of an account go that nobody acts through. Its node runs on: the account is a member of
+    /// communities, and reachable.
+    pub(crate) fn let_go(&self, key: ClientKey) -> bool {
+        // A guest's goes with its connection.
+        key.0 < GUEST_KEYS && locked(&self.held).remove(&Number(key.0))
+    }
+
     /// Ends the node of a guest whose connection has ended, and everything of it.
     pub(crate) fn gone(&self, conn: ConnId) -> Option<ClientKey> {
         let key = ClientKey(GUEST_KEYS + conn.0);

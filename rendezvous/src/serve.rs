@@ -99,12 +99,14 @@ async fn run(path: &Path, config: Config, hang_up: Signal) -> Result<(), ServeEr
         registration: config.registration(),
         guests: config.guests && config.lobby,
         lobby: nodes.lobby(),
+        sts: config.sts.clone(),
     };
     let face = Face {
         server: Server::new(settings(&config)).with_bridge(bridge),
         doors,
         tls: live.tls.clone(),
         exempt: Arc::clone(&live.exempt),
+        origins: config.origins.clone().into(),
         cloak_key,
         accounts: ledger,
         clients: Vec::new(),
@@ -134,6 +136,7 @@ fn ready(doors: &[Door], page: Option<&TcpListener>) -> String {
             Kind::Plain => "plain",
             Kind::Tls => "tls",
             Kind::WebSocket => "websocket",
+            Kind::Sts => "sts",
         };
         format!("{kind}: {}", door.address())
     }));
@@ -211,6 +214,8 @@ impl Live {
             ("metrics", new.metrics != old.metrics),
             ("irc.network", new.network != old.network),
             ("irc.listen_*", new.doors != old.doors),
+            ("irc.sts_names", new.sts != old.sts),
+            ("irc.websocket_origins", new.origins != old.origins),
             ("irc.lobby", new.lobby != old.lobby),
             ("irc.guests", new.guests != old.guests),
             ("irc.sasl", new.sasl != old.sasl),

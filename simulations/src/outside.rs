@@ -28,7 +28,7 @@ use bytes::Bytes;
 
 use crate::machine::Records;
 use club::{Club, club};
-pub use irc::irc;
+pub use irc::{cap, irc, sasl};
 use pair::{Packet, Side, now_at};
 pub use seeds::seeds;
 
@@ -43,12 +43,14 @@ const SENTENCE_BYTES_MAX: usize = 1_000;
 pub type Door = fn(&[u8]);
 
 /// All doors by name, as the corpus is filed.
-pub const DOORS: [(&str, Door); 6] = [
+pub const DOORS: [(&str, Door); 8] = [
+    ("cap", cap),
     ("frame", frame),
     ("event", event),
     ("invite", invite),
     ("irc", irc),
     ("line", line),
+    ("sasl", sasl),
     ("store", store),
 ];
 

@@ -51,6 +51,15 @@ pub enum Registration {
     BeforeConnect,
 }
 
+/// Strict transport security.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sts {
+    /// The port of TLS.
+    pub port: u16,
+    /// Names for which a duration is told, if a client asked for one of them in the TLS handshake.
+    pub names: Vec<String>,
+}
+
 /// What a rendezvous adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bridge {
@@ -62,6 +71,8 @@ pub struct Bridge {
     pub guests: bool,
     /// The community whose channels are `#name` without a slash.
     pub lobby: Option<CommunityId>,
+    /// Where TLS is, and for which names clients are to keep to it.
+    pub sts: Option<Sts>,
 }
 
 /// What an account asks of the rendezvous about itself, through NickServ.

@@ -26,10 +26,12 @@ macro_rules! caps {
 }
 
 caps! {
-    /// Who logged in or out is told; members of a community always are.
+    /// Who makes an account while being here is told of.
     AccountNotify = "account-notify",
     /// The account of a message's source.
     AccountTag = "account-tag",
+    /// Edits, as what they are.
+    Edit = "alloquy.chat/edit",
     /// Who goes away and comes back.
     AwayNotify = "away-notify",
     /// Lines that belong together.
@@ -38,8 +40,14 @@ caps! {
     CapNotify = "cap-notify",
     /// Making an account.
     AccountRegistration = "draft/account-registration",
+    /// Another name of a channel.
+    ChannelRename = "draft/channel-rename",
     /// Reading what was said before.
     ChatHistory = "draft/chathistory",
+    /// Reactions in what was said before.
+    EventPlayback = "draft/event-playback",
+    /// 005 before the connection has come in, and on demand.
+    ExtendedIsupport = "draft/extended-isupport",
     /// Deleting messages.
     MessageRedaction = "draft/message-redaction",
     /// Messages of several lines.

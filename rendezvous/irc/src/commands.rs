@@ -4,6 +4,7 @@ mod account;
 mod bouncer;
 mod channel;
 mod directory;
+mod edit;
 mod history;
 mod info;
 mod modes;
@@ -13,6 +14,7 @@ mod people;
 mod redact;
 mod register;
 mod say;
+mod sts;
 
 pub(crate) use channel::join_line;
 pub(crate) use say::{is_sealed, shown};
@@ -36,6 +38,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("INFO", 0),
     ("INVITE", 0),
     ("ISON", 1),
+    ("ISUPPORT", 0),
     ("JOIN", 1),
     ("KICK", 2),
     ("LINKS", 0),
@@ -74,8 +77,8 @@ const COMMANDS: &[(&str, usize)] = &[
 fn reads(line: &Line) -> bool {
     match line.command.as_str() {
         // Which room there is and which not, JOIN itself finds out.
-        "ADMIN" | "CHATHISTORY" | "HELP" | "HELPOP" | "INFO" | "ISON" | "JOIN" | "LINKS"
-        | "LIST" | "LUSERS" | "MONITOR" | "MOTD" | "NAMES" | "OPER" | "PART" | "TIME"
+        "ADMIN" | "CHATHISTORY" | "HELP" | "HELPOP" | "INFO" | "ISON" | "ISUPPORT" | "JOIN"
+        | "LINKS" | "LIST" | "LUSERS" | "MONITOR" | "MOTD" | "NAMES" | "OPER" | "PART" | "TIME"
         | "USERHOST" | "VERSION" | "WHO" | "WHOIS" | "WHOWAS" => true,
         // Without a second parameter they ask.
         "INVITE" => line.params.is_empty(),
@@ -92,6 +95,9 @@ impl Server {
         let Some(stage) = self.session(conn).map(|session| session.stage) else {
             return;
         };
+        if self.at_sts_door(conn, line) {
+            return;
+        }
         let command = line.command.as_str();
         let Some((_, needed)) = COMMANDS.iter().find(|(name, _)| *name == command) else {
             let number = if stage == Stage::In { "421" } else { "451" };
@@ -109,6 +115,7 @@ impl Server {
             "AUTHENTICATE",
             "BOUNCER",
             "CAP",
+            "ISUPPORT",
             "NICK",
             "PASS",
             "PING",
@@ -131,6 +138,7 @@ impl Server {
             "AUTHENTICATE" => self.authenticate(conn, line),
             "BOUNCER" => self.bouncer(conn, line),
             "CAP" => self.cap(conn, line),
+            "ISUPPORT" => self.isupport(conn),
             "NICK" => self.nick(conn, line),
             "PASS" => self.pass(conn, line),
             "PING" => {

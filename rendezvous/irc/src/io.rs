@@ -46,6 +46,8 @@ pub struct Origin {
     pub cloak: u64,
     /// Set over TLS.
     pub tls: Option<Tls>,
+    /// It came in by a door that only says where TLS is.
+    pub sts_only: bool,
 }
 
 /// What a TLS handshake told.

@@ -16,6 +16,7 @@ pub(crate) fn lines(settings: &Settings, bound: Option<&Bound>) -> Vec<Vec<Strin
         .map_or(&settings.network, |bound| &bound.name)
         .replace(' ', "\\x20");
     let mut all = vec![
+        "ACCOUNTEXTBAN=a,account".to_owned(),
         format!("AWAYLEN={AWAY_BYTES_MAX}"),
         "BOT=B".to_owned(),
         "CASEMAPPING=ascii".to_owned(),

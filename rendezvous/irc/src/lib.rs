@@ -28,6 +28,6 @@ mod session;
 pub mod text;
 mod world;
 
-pub use bridge::{AccountOrder, Bridge, Mechanism, Registration, Wanted};
+pub use bridge::{AccountOrder, Bridge, Mechanism, Registration, Sts, Wanted};
 pub use io::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings, Tls};
 pub use server::Server;

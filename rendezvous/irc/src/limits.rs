@@ -70,10 +70,14 @@ pub const SASL_BYTES_MAX: usize = 4096;
 pub const SASL_CHUNK: usize = 400;
 /// Messages whose text and reactions are remembered, so that a change of them can be told as what it is.
 pub const SEEN_MAX: usize = 8192;
+/// Messages read of a history of which the same is remembered: some pages of several clients.
+pub const RECALLED_MAX: usize = 2048;
 /// Milliseconds that an edit waits for another one before it is told to clients that know no edits.
 pub const EDIT_MS: u64 = 3_000;
 /// Members that NAMES, WHO and their like list of one channel: those online first.
 pub const MEMBERS_LISTED_MAX: usize = 500;
+/// Seconds for which clients keep to TLS after they were told: a month, told anew with each connection.
+pub const STS_SECONDS: u64 = 30 * 24 * 60 * 60;
 /// Bytes of a label of labeled-response.
 pub const LABEL_BYTES_MAX: usize = 64;
 /// Milliseconds between two `+typing=active` that are passed on for one channel.

@@ -12,6 +12,8 @@ pub(crate) enum Pending {
     Quiet,
     /// A message was written: it is echoed, or the refusal told.
     Said(ConnId, Said),
+    /// A message was edited: it is echoed, or the refusal told.
+    Edited(ConnId, EventId, Order),
     /// A conversation was opened, in which this is to be said.
     Opened(ConnId, Said, String),
     /// Something was asked for of which only a refusal is told.
@@ -39,6 +41,7 @@ impl Pending {
             Self::Quiet | Self::Read(ReadFor::All, _) => None,
             Self::Said(conn, _)
             | Self::Opened(conn, ..)
+            | Self::Edited(conn, ..)
             | Self::Done(conn, _)
             | Self::Page(conn, _)
             | Self::Read(ReadFor::One(conn) | ReadFor::Join(conn), _)

@@ -1,13 +1,15 @@
 //! The machine: connections in, outputs out.
 
 mod answer;
+mod index;
 mod locate;
-mod tell;
+pub(crate) mod tell;
 mod timers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloquy_api::Client;
+use alloquy_api::reply::MessageView;
 use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs};
 
 use crate::bridge::Bridge;
@@ -16,12 +18,16 @@ use crate::line::{BadLine, Line, Out};
 use crate::session::{Excess, Session, Stage};
 use crate::world::World;
 
+use index::Index;
+use tell::Edit;
+
 /// The server.
 #[derive(Debug)]
 pub struct Server {
     pub(crate) settings: Settings,
     pub(crate) bridge: Option<Bridge>,
     pub(crate) sessions: BTreeMap<ConnId, Session>,
+    pub(crate) index: Index,
     pub(crate) worlds: BTreeMap<ClientKey, World>,
     pub(crate) now: Now,
     outputs: VecDeque<Output>,
@@ -31,10 +37,12 @@ pub struct Server {
     pub(crate) delayed: BTreeMap<(MonoMs, CheckId), Credential>,
     pub(crate) failures: u32,
     batch_last: u64,
-    /// Edits that wait for another one: to be told at, and the text.
-    pub(crate) edits: BTreeMap<(ClientKey, EventId), (MonoMs, ChannelId)>,
+    /// Edits that wait for another one.
+    pub(crate) edits: BTreeMap<(ClientKey, EventId), Edit>,
+    /// Own edits that are echoed when what asked for them has ended.
+    pub(crate) echoes: BTreeMap<(ClientKey, EventId), (ChannelId, MessageView)>,
     /// Own messages of which it is not known yet which connection wrote them.
-    pub(crate) own: BTreeMap<ClientKey, Vec<(ChannelId, alloquy_api::reply::MessageView)>>,
+    pub(crate) own: BTreeMap<ClientKey, Vec<(ChannelId, MessageView)>>,
     /// Connections that may go on.
     pub(crate) ready: BTreeSet<ConnId>,
 }
@@ -47,6 +55,7 @@ impl Server {
             settings,
             bridge: None,
             sessions: BTreeMap::new(),
+            index: Index::default(),
             worlds: BTreeMap::new(),
             now: Now::default(),
             outputs: VecDeque::new(),
@@ -56,6 +65,7 @@ impl Server {
             failures: 0,
             batch_last: 0,
             edits: BTreeMap::new(),
+            echoes: BTreeMap::new(),
             own: BTreeMap::new(),
             ready: BTreeSet::new(),
         }
@@ -72,6 +82,7 @@ impl Server {
     pub fn drop_client(&mut self, key: ClientKey) {
         self.worlds.remove(&key);
         self.edits.retain(|(of, _), _| *of != key);
+        self.echoes.retain(|(of, _), _| *of != key);
         self.own.remove(&key);
     }
 
@@ -85,16 +96,14 @@ impl Server {
     pub fn open(&mut self, conn: ConnId, origin: Origin, now: Now) {
         self.now = now;
         self.sessions.insert(conn, Session::new(origin, now));
+        self.session_mut(conn);
+        self.settle();
     }
 
     /// Bytes came from a connection, in any cuts.
     pub fn received(&mut self, conn: ConnId, bytes: &[u8], now: Now) {
         self.now = now;
-        let Some(session) = self
-            .sessions
-            .get_mut(&conn)
-            .filter(|session| !session.closing)
-        else {
+        let Some(session) = self.session_mut(conn).filter(|session| !session.closing) else {
             return;
         };
         match session.take(bytes, now) {
@@ -103,6 +112,7 @@ impl Server {
             Err(Excess::Registration) => self.end(conn, "Too much was sent before registration"),
             Err(Excess::Flood) => self.end(conn, "Excess Flood"),
         }
+        self.settle();
     }
 
     /// The client that a connection acts through.
@@ -115,6 +125,7 @@ impl Server {
     pub fn dismiss(&mut self, conn: ConnId, reason: &str, now: Now) {
         self.now = now;
         self.end(conn, reason);
+        self.settle();
     }
 
     /// A connection has ended, whoever ended it. May be told of one that [`Output::Close`] has closed, too.
@@ -127,6 +138,7 @@ impl Server {
     pub fn tick(&mut self, now: Now) {
         self.now = now;
         self.time_passed();
+        self.settle();
     }
 
     /// When [`Self::tick`] is due at the latest.
@@ -148,6 +160,7 @@ impl Server {
         if current {
             self.check_ended(conn, &outcome);
             self.go_on(conn);
+            self.settle();
         }
     }
 
@@ -175,6 +188,7 @@ impl Server {
             };
             self.go_on(conn);
         }
+        self.settle();
     }
 
     /// The next thing to do.
@@ -214,8 +228,7 @@ impl Server {
     pub(crate) fn go_on(&mut self, conn: ConnId) {
         let now = self.now;
         while let Some(line) = self
-            .sessions
-            .get_mut(&conn)
+            .session_mut(conn)
             .and_then(|session| session.next_line(now))
         {
             match line {
@@ -247,14 +260,6 @@ impl Server {
         self.outputs.push_back(output);
     }
 
-    pub(crate) fn session(&self, conn: ConnId) -> Option<&Session> {
-        self.sessions.get(&conn)
-    }
-
-    pub(crate) fn session_mut(&mut self, conn: ConnId) -> Option<&mut Session> {
-        self.sessions.get_mut(&conn)
-    }
-
     /// The world of a connection that is in.
     pub(crate) fn world_of(&self, conn: ConnId) -> Option<&World> {
         let session = self.sessions.get(&conn)?;
@@ -282,15 +287,6 @@ impl Server {
         }
     }
 
-    /// Connections that are in, of one account.
-    pub(crate) fn all_in(&self, key: ClientKey) -> Vec<ConnId> {
-        let sessions = self.sessions.iter();
-        sessions
-            .filter(|(_, session)| session.key == Some(key) && session.stage == Stage::In)
-            .map(|(conn, _)| *conn)
-            .collect()
-    }
-
     pub(crate) fn batch_reference(&mut self) -> String {
         self.batch_last += 1;
         self.batch_last.to_string()
@@ -312,7 +308,7 @@ impl Server {
 
     /// Closes without a word.
     pub(crate) fn drop_connection(&mut self, conn: ConnId) {
-        if let Some(session) = self.sessions.get_mut(&conn)
+        if let Some(session) = self.session_mut(conn)
             && !session.closing
         {
             session.closing = true;
@@ -321,25 +317,9 @@ impl Server {
     }
 
     fn end_all(&mut self, key: ClientKey, reason: &str) {
-        let of = |session: &Session| session.key == Some(key);
-        let conns: Vec<_> = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| of(session))
-            .map(|(conn, _)| *conn)
-            .collect();
-        for conn in conns {
+        for conn in self.all_of(key) {
             self.end(conn, reason);
         }
-    }
-
-    fn forget(&mut self, conn: ConnId) {
-        self.sessions.remove(&conn);
-        self.ready.remove(&conn);
-        self.checks.retain(|_, of| *of != conn);
-        let checks = &self.checks;
-        self.delayed
-            .retain(|(_, check), _| checks.contains_key(check));
     }
 
     fn answer_line(&mut self, conn: ConnId, line: &Line) {

@@ -44,6 +44,8 @@ pub(crate) struct Batch {
     pub(crate) label: Option<String>,
     pub(crate) command: Option<&'static str>,
     pub(crate) reply_to: Option<EventId>,
+    /// The message whose new text it is, as typed.
+    pub(crate) edits: Option<String>,
     pub(crate) text: String,
     pub(crate) lines: usize,
 }

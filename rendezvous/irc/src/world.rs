@@ -17,7 +17,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId};
 
 pub(crate) use diff::Change;
 pub(crate) use rooms::{Kind, PREFIXES, Room, is_moderated, mode_of_role};
-pub(crate) use seen::{Difference, Seen};
+pub(crate) use seen::{Difference, Removed, Seen};
 
 use crate::limits::NICK_BYTES_MAX;
 use crate::names::{self, fold};

@@ -36,6 +36,7 @@ pub(crate) struct Link {
     pub(crate) places: Arc<Semaphore>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) figures: Arc<Figures>,
+    pub(crate) origins: Arc<[String]>,
 }
 
 impl Link {
@@ -82,7 +83,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     match (kind, tls) {
-        (Kind::Plain, _) => carry(stream, link, origin).await,
+        (Kind::Plain | Kind::Sts, _) => carry(stream, link, origin).await,
         (Kind::Tls, Some(tls)) => {
             let shaken = timeout(HANDSHAKE_WAIT, tls.acceptor().accept(stream)).await;
             let Ok(Ok(stream)) = shaken else {
@@ -100,14 +101,16 @@ where
         }
         // A door of TLS is opened only with a certificate.
         (Kind::Tls, None) => {}
-        (Kind::WebSocket, _) => match timeout(HANDSHAKE_WAIT, web::shake(stream)).await {
-            Ok(Some(frames)) => {
-                if link.open(origin).await {
-                    web::carry(frames, &link).await;
+        (Kind::WebSocket, _) => {
+            match timeout(HANDSHAKE_WAIT, web::shake(stream, &link.origins)).await {
+                Ok(Some(frames)) => {
+                    if link.open(origin).await {
+                        web::carry(frames, &link).await;
+                    }
                 }
+                _ => link.figures.handshakes_failed.add(1),
             }
-            _ => link.figures.handshakes_failed.add(1),
-        },
+        }
     }
 }
 
@@ -252,6 +255,7 @@ mod tests {
             places: Arc::new(Semaphore::new(8)),
             address: None,
             figures: Arc::default(),
+            origins: Arc::new([]),
         };
         let (mut theirs, ours) = tokio::io::duplex(16);
         theirs.write_all(b"NICK ana\r\n").await.unwrap();

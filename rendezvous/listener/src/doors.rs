@@ -43,6 +43,8 @@ pub enum Kind {
     Tls,
     /// Lines in WebSocket frames in clear: on this machine only, behind whatever speaks TLS.
     WebSocket,
+    /// Lines in clear, from anywhere: told where TLS is, and closed.
+    Sts,
 }
 
 /// Why nothing comes in by a door.
@@ -89,7 +91,7 @@ impl Kind {
     /// [`DoorError::Public`], [`DoorError::NoTls`].
     pub fn check(self, address: &Address) -> Result<(), DoorError> {
         match (self, address) {
-            (Self::Tls, Address::Unix(_)) => Err(DoorError::NoTls(address.clone())),
+            (Self::Tls | Self::Sts, Address::Unix(_)) => Err(DoorError::NoTls(address.clone())),
             (Self::Plain | Self::WebSocket, Address::Tcp(tcp)) if !tcp.ip().is_loopback() => {
                 Err(DoorError::Public(address.clone()))
             }

@@ -34,6 +34,9 @@ pub const DELAY_MAX: Duration = Duration::from_secs(30);
 /// Nodes that start at once, of accounts and of guests each: a start takes a core for some 100 ms, and the wait for the
 /// lobby hardly any.
 pub const STARTS_MAX: usize = 4;
+/// Time after which a client is let go that nobody acts through: what it remembers of the last messages is worth some
+/// reconnects, and no more.
+pub const IDLE_WAIT: Duration = Duration::from_secs(10 * 60);
 /// Time in which what was written last (an ERROR line) may still leave a connection that is being closed.
 pub const CLOSE_WAIT: Duration = Duration::from_secs(5);
 /// Bytes of one WebSocket frame: tags, body and what the protocol adds.

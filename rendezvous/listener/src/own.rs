@@ -87,6 +87,8 @@ impl OwnDoor {
             doors: vec![self.door],
             tls: None,
             exempt: Arc::new(Mutex::new(exempt.collect())),
+            // The own door knows no WebSocket.
+            origins: Arc::new([]),
             cloak_key,
             accounts: Arc::clone(&self.own) as Arc<dyn Accounts>,
             clients: vec![(ClientKey::OWN, client)],

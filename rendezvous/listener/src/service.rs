@@ -19,11 +19,11 @@ use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
 use crate::connection::{self, Link, Piece};
-use crate::doors::{Caller, Door};
+use crate::doors::{Caller, Door, Kind};
 use crate::figures::Figures;
 use crate::limits::{
-    ACCEPT_PAUSE, CHECKS_MAX, DELAY_MAX, PIECES_MAX, PIECES_OF_ONE_MAX, SEND_QUEUE_BYTES_MAX,
-    STARTS_MAX, TURN_PIECES_MAX,
+    ACCEPT_PAUSE, CHECKS_MAX, DELAY_MAX, IDLE_WAIT, PIECES_MAX, PIECES_OF_ONE_MAX,
+    SEND_QUEUE_BYTES_MAX, STARTS_MAX, TURN_PIECES_MAX,
 };
 use crate::network::{Range, cloak};
 use crate::queue::{End, Queue};
@@ -78,6 +78,12 @@ pub trait Accounts: Send + Sync + 'static {
     /// Connections that came in by what is not good any more, since the last look: they are ended.
     fn revoked(&self) -> Vec<ConnId> {
         Vec::new()
+    }
+
+    /// No connection acts through a client any more, and none has for a while. `true`: it is dropped, and given anew when
+    /// somebody logs in again.
+    fn idle(&self, _key: ClientKey) -> bool {
+        false
     }
 
     /// A connection has ended. The client that was its alone, if there is one, is dropped.
@@ -189,6 +195,8 @@ pub struct Face {
     pub tls: Option<Tls>,
     /// Addresses that no throttle counts.
     pub exempt: Arc<Mutex<Vec<Range>>>,
+    /// Pages of which browsers may come in by a WebSocket: `https://chat.example.org`. Whatever is no browser says none.
+    pub origins: Arc<[String]>,
     /// Hides addresses from the server.
     pub cloak_key: [u8; 32],
     /// Who may log in.
@@ -215,6 +223,7 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
     let shared = Arc::new(Shared {
         tls: face.tls,
         exempt: face.exempt,
+        origins: face.origins,
         cloak_key: face.cloak_key,
         throttle: Throttle::default(),
         figures: Arc::clone(&face.figures),
@@ -235,6 +244,8 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
         accounts: face.accounts,
         checked,
         touched: BTreeSet::new(),
+        asked: 0,
+        idle: BTreeMap::new(),
         rooms: Rooms {
             checks: Arc::new(Semaphore::new(CHECKS_MAX)),
             accounts: Arc::new(Semaphore::new(STARTS_MAX)),
@@ -257,6 +268,7 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
 struct Shared {
     tls: Option<Tls>,
     exempt: Arc<Mutex<Vec<Range>>>,
+    origins: Arc<[String]>,
     cloak_key: [u8; 32],
     throttle: Throttle,
     figures: Arc<Figures>,
@@ -300,6 +312,7 @@ impl Shared {
             exempt,
             cloak: address.map_or(0, |address| cloak(&self.cloak_key, address)),
             tls: None,
+            sts_only: door.kind() == Kind::Sts,
         };
         let link = Link {
             conn: ConnId(self.next.fetch_add(1, Ordering::Relaxed)),
@@ -308,6 +321,7 @@ impl Shared {
             places: Arc::new(Semaphore::new(PIECES_OF_ONE_MAX)),
             address,
             figures: Arc::clone(&self.figures),
+            origins: Arc::clone(&self.origins),
         };
         let tls = self.tls.clone();
         connections.spawn(connection::serve(
@@ -346,6 +360,10 @@ struct Turns {
     dirty: BTreeSet<ConnId>,
     /// Clients whose connections asked for something.
     touched: BTreeSet<ClientKey>,
+    /// Questions that are not answered yet.
+    asked: usize,
+    /// Clients that nobody acts through, and when they are let go.
+    idle: BTreeMap<ClientKey, MonoMs>,
     accounts: Arc<dyn Accounts>,
     checked: mpsc::UnboundedSender<Answered>,
     rooms: Rooms,
@@ -370,7 +388,8 @@ impl Turns {
     ) {
         let heard = Arc::clone(&self.bell.heard);
         loop {
-            let due = self.server.next_timeout();
+            let idle = self.idle.values().min().copied();
+            let due = self.server.next_timeout().into_iter().chain(idle).min();
             let due = due.map(|at| self.started + Duration::from_millis(at.0));
             tokio::select! {
                 piece = inbound.recv() => {
@@ -413,8 +432,8 @@ impl Turns {
             Piece::Closed(conn) => {
                 // What it asked for is given before it goes; it may still read.
                 self.outputs();
+                self.server.closed(conn, now);
                 if self.lines.contains_key(&conn) {
-                    self.server.closed(conn, now);
                     self.part(conn, End::Written);
                 }
             }
@@ -423,6 +442,7 @@ impl Turns {
 
     fn checked(&mut self, (check, conn, answer): Answered) {
         let now = self.now();
+        self.asked -= 1;
         let outcome = match answer {
             Answer::Granted(key, client) => {
                 self.hold(key, client);
@@ -486,15 +506,37 @@ impl Turns {
             .is_some_and(|due| due <= now.mono)
         {
             self.server.tick(now);
-            // Lines that waited may have been taken, of whichever connection.
-            keys.extend(self.clients.keys());
         }
+        // Lines that waited may have been taken, of whichever connection.
+        keys.append(&mut self.server.take_asked());
         for key in keys {
             self.pump(key, now);
         }
         self.outputs();
         for conn in std::mem::take(&mut self.dirty) {
             self.flush(conn);
+        }
+        self.let_go(now.mono);
+    }
+
+    /// Drops clients that nobody has acted through for a while.
+    fn let_go(&mut self, now: MonoMs) {
+        for key in self.server.take_left() {
+            self.idle.insert(key, now.plus(millis(IDLE_WAIT)));
+        }
+        let due = self.idle.extract_if(.., |_, at| *at <= now);
+        let due: Vec<ClientKey> = due.map(|(key, _)| key).collect();
+        for key in due {
+            if self.server.is_used(key) || !self.clients.contains_key(&key) {
+                continue;
+            }
+            // Somebody who is just let in may have been told that the client is here.
+            if self.asked > 0 {
+                self.idle.insert(key, now.plus(millis(IDLE_WAIT)));
+            } else if self.accounts.idle(key) {
+                self.clients.remove(&key);
+                self.server.drop_client(key);
+            }
         }
     }
 
@@ -559,10 +601,11 @@ impl Turns {
     }
 
     /// Has a question answered on a thread of its own.
-    fn ask(&self, check: CheckId, question: Question) {
+    fn ask(&mut self, check: CheckId, question: Question) {
         let Some(conn) = self.server.checked_for(check) else {
             return;
         };
+        self.asked += 1;
         let line = self.lines.get(&conn);
         let from = From {
             conn,
@@ -661,107 +704,4 @@ async fn until(due: Option<Instant>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::atomic::AtomicUsize;
-    use std::sync::mpsc as blocking_mpsc;
-
-    const FROM: From = From {
-        conn: ConnId(1),
-        cloak: 0,
-        address: None,
-        exempt: false,
-    };
-
-    /// Guests whose nodes come when the test says so, proofs that wait, passwords that are all wrong.
-    struct Slow {
-        guests: Mutex<blocking_mpsc::Receiver<()>>,
-        wrong: AtomicUsize,
-    }
-
-    impl Accounts for Arc<Slow> {
-        fn delay(&self, _credential: &Credential, _from: &From) -> Duration {
-            match self.wrong.load(Ordering::SeqCst) {
-                0 => Duration::ZERO,
-                _ => DELAY_MAX,
-            }
-        }
-
-        fn check(&self, credential: Credential) -> Answer {
-            if let Credential::Guest { .. } = credential {
-                let own = Arc::clone(self);
-                let start = move || {
-                    own.guests.lock().unwrap().recv().unwrap_or_default();
-                    Answer::Denied
-                };
-                return Answer::Later(Lane::Guest, Box::new(start));
-            }
-            self.wrong.fetch_add(1, Ordering::SeqCst);
-            Answer::Denied
-        }
-
-        fn scram_delay(&self, _message: &str, _from: &From) -> Duration {
-            DELAY_MAX
-        }
-    }
-
-    fn slow() -> (blocking_mpsc::Sender<()>, Arc<Slow>, Rooms) {
-        let (come, guests) = blocking_mpsc::channel();
-        let slow = Slow {
-            guests: Mutex::new(guests),
-            wrong: AtomicUsize::new(0),
-        };
-        let rooms = Rooms {
-            checks: Arc::new(Semaphore::new(CHECKS_MAX)),
-            accounts: Arc::new(Semaphore::new(STARTS_MAX)),
-            guests: Arc::new(Semaphore::new(STARTS_MAX)),
-        };
-        (come, Arc::new(slow), rooms)
-    }
-
-    fn ask(slow: &Arc<Slow>, rooms: &Rooms, question: Question) -> tokio::task::JoinHandle<Answer> {
-        let (slow, rooms) = (Arc::new(Arc::clone(slow)), rooms.clone());
-        tokio::spawn(async move { rooms.answer(slow, question, FROM).await })
-    }
-
-    fn password() -> Question {
-        Question::LogIn(Credential::Password {
-            account: None,
-            password: Zeroizing::new("wrong".to_owned()),
-        })
-    }
-
-    #[tokio::test]
-    async fn neither_guests_nor_proofs_that_wait_stop_a_log_in() {
-        let (come, slow, rooms) = slow();
-        for _ in 0..STARTS_MAX + CHECKS_MAX {
-            let nick = "guest".to_owned();
-            ask(&slow, &rooms, Question::LogIn(Credential::Guest { nick }));
-            let message = Zeroizing::new("n,,n=ana,r=x".to_owned());
-            ask(&slow, &rooms, Question::Scram(message));
-        }
-        while rooms.guests.available_permits() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        // Less than what the proofs wait.
-        let told = tokio::time::timeout(DELAY_MAX / 2, ask(&slow, &rooms, password())).await;
-        assert!(matches!(told, Ok(Ok(Answer::Denied))), "{told:?}");
-        drop(come);
-    }
-
-    #[tokio::test]
-    async fn of_many_guesses_at_once_each_counts_for_those_after_it() {
-        let (_come, slow, rooms) = slow();
-        let asked: Vec<_> = (0..20).map(|_| ask(&slow, &rooms, password())).collect();
-        while asked.iter().all(|asked| !asked.is_finished()) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        // Time for those that do not wait.
-        for _ in 0..50 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        let wrong = slow.wrong.load(Ordering::SeqCst);
-        assert!(wrong <= CHECKS_MAX, "{wrong} guesses at once");
-        asked.iter().for_each(tokio::task::JoinHandle::abort);
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use crate::connection::{Link, Piece};
@@ -34,17 +34,23 @@ const FORMS: [(&str, Form); 2] = [
     ("text.ircv3.net", Form::Text),
 ];
 
-pub(crate) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Option<Frames<S>> {
+/// Agrees on frames with whoever may come in: a browser says which page has led it here, and comes in for some alone.
+pub(crate) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    origins: &[String],
+) -> Option<Frames<S>> {
     let mut form = Form::Text;
     let config = WebSocketConfig::default()
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX))
         .read_buffer_size(crate::limits::READ_BYTES);
-    #[expect(
-        clippy::result_large_err,
-        reason = "the type is the library's, and the error is never made"
-    )]
+    #[expect(clippy::result_large_err, reason = "the type is the library's")]
     let choose = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+        if !may_come(request, origins) {
+            let mut refused = ErrorResponse::new(Some("this page may not come in".to_owned()));
+            *refused.status_mut() = StatusCode::FORBIDDEN;
+            return Err(refused);
+        }
         if let Some((name, chosen)) = asked_for(request) {
             form = chosen;
             let headers = response.headers_mut();
@@ -56,6 +62,17 @@ pub(crate) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> Optio
         tokio_tungstenite::accept_hdr_async_with_config(stream, choose, Some(config)).await;
     let stream = shaken.ok()?;
     Some(Frames { stream, form })
+}
+
+/// Whether a request comes from a page that is allowed, or from no page at all.
+fn may_come(request: &Request, origins: &[String]) -> bool {
+    let mut said = request.headers().get_all("Origin").iter();
+    said.all(|origin| {
+        let origin = origin.as_bytes();
+        origins
+            .iter()
+            .any(|of| of.as_bytes().eq_ignore_ascii_case(origin))
+    })
 }
 
 /// The first form of the client's list that is known.

@@ -34,6 +34,8 @@ fn a_short_file_is_enough() {
     let exempt: Vec<String> = config.exempt.iter().map(ToString::to_string).collect();
     assert_eq!(exempt, ["127.0.0.0/8", "::1/128"]);
     assert!(config.sasl.is_empty() && !config.open_registration && !config.lobby);
+    assert_eq!(config.origins, ["https://irc.example.org"]);
+    assert!(config.sts.is_none());
     assert!(config.pair.is_none() && config.metrics.is_none());
 }
 
@@ -87,6 +89,22 @@ fn what_is_wrong_is_named_with_its_key() {
         (
             "listen_plain = [\"127.0.0.1:6667\"]\nnetwork = \"A B\"",
             &["irc.network", "A B"],
+        ),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nlisten_sts = [\"[::]:6667\"]",
+            &["irc.listen_sts", "listen_tls"],
+        ),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nsts_names = [\"irc.example.org\"]",
+            &["irc.sts_names", "listen_tls"],
+        ),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nwebsocket_origins = [\"chat.example.org\"]",
+            &["irc.websocket_origins", "\"chat.example.org\""],
+        ),
+        (
+            "listen_plain = [\"127.0.0.1:6667\"]\nwebsocket_origins = [\"https://a/b\"]",
+            &["irc.websocket_origins", "\"https://a/b\""],
         ),
         ("listen_plain = 6667", &["listen_plain", "6667", "sequence"]),
     ] {

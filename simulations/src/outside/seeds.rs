@@ -26,6 +26,7 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     found.push(("invite", "cut".to_owned(), cut.as_bytes().to_vec()));
     found.extend(lines());
     found.extend(irc());
+    found.extend(log_ins());
     found.extend(stores(club));
     found
 }
@@ -173,6 +174,39 @@ fn irc() -> Vec<(&'static str, String, Vec<u8>)> {
         ),
     ];
     let named = |(name, lines): (&str, &str)| ("irc", name.to_owned(), lines.as_bytes().to_vec());
+    all.into_iter().map(named).collect()
+}
+
+/// What stands behind CAP and behind AUTHENTICATE.
+fn log_ins() -> Vec<(&'static str, String, Vec<u8>)> {
+    let long = "YWFh".repeat(100);
+    let whole = format!("PLAIN\n{long}\n{long}\nAA==\n+");
+    let all: [(&'static str, &str, &str); 9] = [
+        ("cap", "list", "LS\nLS 302\nLIST\nEND"),
+        (
+            "cap",
+            "ask",
+            "REQ :batch server-time\nREQ :-batch sasl\nREQ :sts\nREQ\nREQ :",
+        ),
+        (
+            "cap",
+            "mixed",
+            "LS 302\nREQ :-cap-notify batch\nREQ :batch -batch nothing\nEND\nREQ :echo-message",
+        ),
+        ("sasl", "plain", "PLAIN\nAGFuYQBzZWNyZXQ=\nPLAIN\n*"),
+        ("sasl", "external", "EXTERNAL\n+\nEXTERNAL\nYW5h"),
+        (
+            "sasl",
+            "scram",
+            "SCRAM-SHA-256\nbiwsbj1hbmEscj14\nYz1iaXdzLHI9eCxwPXg=\n+",
+        ),
+        ("sasl", "long", &whole),
+        ("sasl", "wrong", "DH-AES\nPLAIN\n===\nPLAIN\nAAAA\nplain\n+"),
+        ("sasl", "empty", "\n+\n*\n:\n: \n"),
+    ];
+    let named = |(door, name, lines): (&'static str, &str, &str)| {
+        (door, name.to_owned(), lines.as_bytes().to_vec())
+    };
     all.into_iter().map(named).collect()
 }
 

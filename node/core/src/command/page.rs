@@ -171,11 +171,12 @@ fn part_of(
     })
 }
 
-/// Deleted messages are left out and do not count.
+/// Deleted messages are left out and do not count, nor do those whose text is not here yet: whoever gets fewer than it
+/// asked for has come to the end.
 fn read(timeline: &Timeline, range: Range, from: From, limit: usize) -> Vec<Message> {
     let shown = timeline
         .messages_in(range)
-        .filter(|message| !message.deleted);
+        .filter(|message| !message.deleted && !message.body_missing);
     match from {
         From::Start => shown.take(limit).collect(),
         From::End => {

@@ -52,6 +52,28 @@ fn the_right_ciphertext_shows_the_message_though_a_wrong_one_came_first() {
 }
 
 #[test]
+fn a_page_is_no_shorter_for_messages_that_wait() {
+    let (mut world, id, [wrong, right]) = unheard();
+    gossip(&mut world, id, 0, &wrong);
+    let channel = world.community(0).1.channels[0].channel;
+    let last = |world: &mut World| {
+        let command = alloquy_api::Command::Page {
+            channel,
+            part: alloquy_api::pages::Part::Latest(None),
+            limit: 1,
+        };
+        let Ok(Reply::History { messages, .. }) = world.submit(0, command) else {
+            panic!("a page");
+        };
+        let texts = messages.into_iter().map(|message| message.text);
+        texts.collect::<Vec<_>>()
+    };
+    assert_eq!(last(&mut world), ["before"], "one was asked for");
+    gossip(&mut world, id, 0, &right);
+    assert_eq!(last(&mut world), ["the true text"]);
+}
+
+#[test]
 fn the_right_body_is_asked_for_by_name() {
     let (mut world, id, [wrong, _]) = unheard();
     gossip(&mut world, id, 0, &wrong);

@@ -18,7 +18,8 @@ const NICK_SERV: &str = "NickServ";
 impl Server {
     /// Whether a capability is offered by this face.
     pub(super) fn offers(&self, cap: Cap) -> bool {
-        cap != Cap::AccountRegistration || self.registration() != Registration::Closed
+        let made_here = [Cap::AccountRegistration, Cap::AccountNotify];
+        !made_here.contains(&cap) || self.registration() != Registration::Closed
     }
 
     fn registration(&self) -> Registration {
@@ -208,8 +209,8 @@ impl Server {
                 });
                 let text = match own {
                     Some(session) => {
-                        session.key = Some(*key);
                         session.guest = false;
+                        self.set_key(conn, *key);
                         "Account created; you are logged in"
                     }
                     None => "Account created; log in by SASL or PASS when you connect again",
@@ -221,6 +222,7 @@ impl Server {
                     .is_some_and(|session| session.key == Some(*key))
                 {
                     self.sasl_passed(conn, *key);
+                    self.tell_account(conn);
                 }
             }
             Outcome::Refused { code, text } => {
@@ -236,6 +238,23 @@ impl Server {
                     &[account],
                     text,
                 );
+            }
+        }
+    }
+
+    /// Tells whoever shares a room with a guest that it has made an account.
+    fn tell_account(&mut self, of: ConnId) {
+        let account = self.me(of);
+        let keys = self.worlds.keys();
+        let conns: Vec<ConnId> = keys.flat_map(|key| self.all_in(*key)).collect();
+        for conn in conns {
+            let asked = self
+                .session(conn)
+                .is_some_and(|session| session.caps.has(Cap::AccountNotify));
+            let told = asked && conn != of && self.is_among(conn, account);
+            if let Some(world) = self.world_of(conn).filter(|_| told) {
+                let out = Out::new(&world.mask(account), "ACCOUNT", &[&account.to_string()]);
+                self.tell(conn, &out);
             }
         }
     }
@@ -404,10 +423,10 @@ impl Server {
 
     /// Joins those whose channel is there now.
     pub(crate) fn join_opened(&mut self, key: ClientKey) {
-        let sessions = self.sessions.iter();
-        let opened = sessions.filter_map(|(conn, session)| {
-            let (target, made) = session.opening.as_ref()?;
-            (session.key == Some(key) && *made).then(|| (*conn, target.clone()))
+        let conns = self.all_of(key).into_iter();
+        let opened = conns.filter_map(|conn| {
+            let (target, made) = self.session(conn)?.opening.as_ref()?;
+            made.then(|| (conn, target.clone()))
         });
         let opened: Vec<_> = opened.collect();
         for (conn, target) in opened {

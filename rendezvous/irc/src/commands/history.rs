@@ -12,6 +12,7 @@ use crate::limits::HISTORY_MAX;
 use crate::line::{Line, Out, Tags};
 use crate::pending::{Page, Pending, ReadFor, Targets};
 use crate::server::Server;
+use crate::server::tell::{Manner, reply_tags, target};
 use crate::text::{iso_time, parse_time};
 use crate::world::{Kind, Room, World};
 
@@ -120,7 +121,7 @@ impl Server {
     }
 
     /// A channel, or the conversation with a nick, in which something was said.
-    fn room_or_direct(&self, conn: ConnId, target: &str) -> Option<Room> {
+    pub(super) fn room_or_direct(&self, conn: ConnId, target: &str) -> Option<Room> {
         let world = self.world_of(conn)?;
         let room = match target.starts_with('#') {
             true => world.room_named(target),
@@ -144,7 +145,7 @@ impl Server {
     pub(crate) fn give_history(&mut self, conn: ConnId, page: &Page, messages: &[MessageView]) {
         if let Some(world) = self.world_mut(conn) {
             for message in messages {
-                world.seen.note(page.channel, message);
+                world.seen.recall(page.channel, message);
             }
         }
         let reference = self.batch_reference();
@@ -166,7 +167,11 @@ impl Server {
             .iter()
             .filter(|message| !message.deleted && !message.waiting)
         {
-            for mut out in self.lines_of(conn, page.channel, message) {
+            let lines = self.lines_of(conn, (page.channel, message), Manner::default());
+            for mut out in lines
+                .into_iter()
+                .chain(self.reactions_of(conn, page, message))
+            {
                 if batched {
                     out.tags.batch.get_or_insert_with(|| reference.clone());
                 }
@@ -179,6 +184,38 @@ impl Server {
                 Out::new(&server, "BATCH", &[&format!("-{reference}")]),
             );
         }
+    }
+
+    /// The reactions to a message of a page, for clients that want more than messages of one: they belong to it, and
+    /// do not count.
+    fn reactions_of(&self, conn: ConnId, page: &Page, message: &MessageView) -> Vec<Out> {
+        let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
+            return Vec::new();
+        };
+        let Some(room) = world
+            .room(page.channel)
+            .filter(|_| session.caps.has(Cap::EventPlayback))
+        else {
+            return Vec::new();
+        };
+        let reactions = message.reactions.iter();
+        let pairs = reactions.flat_map(|of| of.accounts.iter().map(move |account| (of, *account)));
+        let rows = pairs.map(|(of, account)| {
+            let mut client = reply_tags(message.id);
+            client.push(("+draft/react".to_owned(), of.emoji.clone()));
+            let context = "draft/chathistory-context";
+            let tags = Tags {
+                // Of a reaction no time is known.
+                time: Some(message.time),
+                account: Some(account.to_string()),
+                further: vec![(Cap::EventPlayback, context, String::new())],
+                client,
+                ..Tags::default()
+            };
+            let to = target(world, room, account);
+            Out::new(&world.mask(account), "TAGMSG", &[&to]).tagged(tags)
+        });
+        rows.collect()
     }
 
     fn targets(&mut self, conn: ConnId, line: &Line) {

@@ -113,10 +113,11 @@ impl Server {
     }
 
     fn mode_list(&mut self, conn: ConnId, room: &Room, mode: &str) {
-        let (row, end, text) = match mode {
-            "b" => ("367", "368", "End of channel ban list"),
-            "e" => ("348", "349", "End of channel exception list"),
-            _ => ("346", "347", "End of channel invite list"),
+        // Exceptions and standing invites there are none of: rights are roles and overwrites.
+        let (end, text) = match mode {
+            "b" => ("368", "End of channel ban list"),
+            "e" => ("349", "End of channel exception list"),
+            _ => ("347", "End of channel invite list"),
         };
         let bans: Vec<_> = match (mode, self.world_of(conn)) {
             ("b", Some(world)) => {
@@ -133,7 +134,7 @@ impl Server {
             _ => Vec::new(),
         };
         for (mask, by, since) in bans {
-            self.numeric(conn, row, &[&room.name, &mask, &by, &since]);
+            self.numeric(conn, "367", &[&room.name, &mask, &by, &since]);
         }
         self.numeric(conn, end, &[&room.name, text]);
     }

@@ -38,6 +38,7 @@ impl Server {
                 "Only draft/multiline can be sent, after asking for it",
             );
         }
+        let edits = self.edits_by(conn, line);
         let Some(session) = self.session_mut(conn) else {
             return;
         };
@@ -59,6 +60,7 @@ impl Server {
             target: target.to_owned(),
             label,
             reply_to: reply_to(line),
+            edits,
             ..Batch::default()
         });
     }
@@ -163,6 +165,9 @@ impl Server {
                 &[],
                 "The message is empty",
             );
+        }
+        if let Some(id) = batch.edits {
+            return self.edit(conn, (&batch.target, &id), &batch.text);
         }
         let said = Said {
             command: batch.command.unwrap_or("PRIVMSG"),

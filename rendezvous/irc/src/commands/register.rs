@@ -11,7 +11,7 @@ use crate::limits::{
     BODY_BYTES_MAX, FAILURE_DELAY_MS, FAILURE_DELAY_MS_MAX, FAILURES_MAX, NICK_BYTES_MAX,
     SASL_BYTES_MAX, SASL_CHUNK,
 };
-use crate::line::Line;
+use crate::line::{Line, Out};
 use crate::server::Server;
 use crate::session::Stage;
 use crate::world::World;
@@ -40,7 +40,8 @@ impl Server {
                     true => self.listed(*cap),
                     false => cap.name().to_owned(),
                 });
-                let all = all.collect();
+                let mut all: Vec<String> = all.collect();
+                all.extend(self.sts(conn).filter(|_| full));
                 self.cap_list(conn, "LS", all, full);
             }
             "LIST" => {
@@ -217,7 +218,7 @@ impl Server {
     }
 
     fn reply_bare(&mut self, conn: ConnId, command: &str, param: &str) {
-        self.reply(conn, crate::line::Out::new("", command, &[param]));
+        self.reply(conn, Out::new("", command, &[param]));
     }
 
     fn sasl_failed(&mut self, conn: ConnId) {
@@ -264,8 +265,8 @@ impl Server {
         match outcome {
             Outcome::Granted(key) | Outcome::GrantedReading(key) => {
                 session.read_only = matches!(outcome, Outcome::GrantedReading(_));
-                session.key = Some(*key);
                 session.pass = None;
+                self.set_key(conn, *key);
                 self.failures = 0;
                 match by_pass {
                     true => self.try_to_come_in(conn),
@@ -295,9 +296,9 @@ impl Server {
 
     pub(super) fn sasl_passed(&mut self, conn: ConnId, key: ClientKey) {
         if let Some(session) = self.session_mut(conn) {
-            session.key = Some(key);
             session.sasl = None;
         }
+        self.set_key(conn, key);
         let (mask, account) = match self.worlds.get(&key).filter(|world| world.is_ready()) {
             Some(world) => (world.mask(world.me()), world.me().to_string()),
             None => ("*".to_owned(), "*".to_owned()),
@@ -362,14 +363,59 @@ impl Server {
         if !self.worlds.get(&key).is_some_and(World::is_ready) {
             return;
         }
-        let waiting = self
-            .sessions
-            .iter()
-            .filter(|(_, session)| session.key == Some(key) && session.stage == Stage::Welcoming);
-        let waiting: Vec<_> = waiting.map(|(conn, _)| *conn).collect();
+        let mut waiting = self.all_of(key);
+        waiting.retain(|conn| {
+            self.session(*conn)
+                .is_some_and(|session| session.stage == Stage::Welcoming)
+        });
         for conn in waiting {
             self.welcome(conn);
             self.ready.insert(conn);
+        }
+    }
+
+    /// 005 on demand, for who asked for it to come so.
+    pub(super) fn isupport(&mut self, conn: ConnId) {
+        let asked = self
+            .session(conn)
+            .is_some_and(|session| session.caps.has(Cap::ExtendedIsupport));
+        if !asked {
+            return self.numeric(conn, "421", &["ISUPPORT", "Unknown command"]);
+        }
+        let batched = self
+            .session(conn)
+            .is_some_and(|session| session.caps.has(Cap::Batch));
+        if !batched {
+            return self.isupport_lines(conn);
+        }
+        let reference = self.batch_reference();
+        let kind = "draft/isupport";
+        self.server_line(conn, "BATCH", &[&format!("+{reference}"), kind]);
+        for mut out in self.isupport_of(conn) {
+            out.tags.batch = Some(reference.clone());
+            self.reply(conn, out);
+        }
+        self.server_line(conn, "BATCH", &[&format!("-{reference}")]);
+    }
+
+    fn isupport_of(&self, conn: ConnId) -> Vec<Out> {
+        let bound = self
+            .session(conn)
+            .and_then(|session| session.bound.as_ref());
+        let nick = self.nick_of(conn);
+        let lines = isupport::lines(&self.settings, bound).into_iter();
+        let lines = lines.map(|tokens| {
+            let mut params = vec![nick.as_str()];
+            params.extend(tokens.iter().map(String::as_str));
+            params.push("are supported by this server");
+            Out::new(&self.settings.server_name, "005", &params)
+        });
+        lines.collect()
+    }
+
+    fn isupport_lines(&mut self, conn: ConnId) {
+        for out in self.isupport_of(conn) {
+            self.reply(conn, out);
         }
     }
 
@@ -422,12 +468,7 @@ impl Server {
                 "bqaohv",
             ],
         );
-        let bound = self.session(conn).and_then(|session| session.bound.clone());
-        for tokens in isupport::lines(&settings, bound.as_ref()) {
-            let mut params: Vec<&str> = tokens.iter().map(String::as_str).collect();
-            params.push("are supported by this server");
-            self.numeric(conn, "005", &params);
-        }
+        self.isupport_lines(conn);
         self.lusers(conn);
         self.motd(conn);
         self.numeric(conn, "221", &["+i"]);

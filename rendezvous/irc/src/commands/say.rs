@@ -59,6 +59,22 @@ pub(crate) fn is_sealed(text: &str) -> bool {
         .any(|mark| text.starts_with(mark))
 }
 
+/// Whether a tag passes between clients: `+name` or `+vendor/name`. Whatever else stands there is passed on to nobody.
+fn is_client_tag(name: &str) -> bool {
+    let Some(name) = name.strip_prefix('+') else {
+        return false;
+    };
+    let (vendor, key) = match name.split_once('/') {
+        Some((vendor, key)) => (Some(vendor), key),
+        None => (None, name),
+    };
+    let is_word = |word: &str, more: &str| {
+        let fits = |char: char| char.is_ascii_alphanumeric() || more.contains(char);
+        !word.is_empty() && word.chars().all(fits)
+    };
+    vendor.is_none_or(|vendor| is_word(vendor, "-.")) && is_word(key, "-")
+}
+
 /// The message that a line answers, by either spelling of the tag.
 pub(crate) fn reply_to(line: &Line) -> Option<EventId> {
     let tag = line.tag("+reply").or_else(|| line.tag("+draft/reply"))?;
@@ -82,6 +98,9 @@ impl Server {
         let Some(text) = line.param(1).filter(|text| !text.is_empty()) else {
             return self.numeric(conn, "412", &["No text to send"]);
         };
+        if let Some(id) = self.edits_by(conn, line) {
+            return self.edit(conn, (targets, &id), text);
+        }
         for (at, target) in targets
             .split(',')
             .filter(|target| !target.is_empty())
@@ -143,13 +162,9 @@ impl Server {
         let Some(place) = self.place(conn, &said.target) else {
             return;
         };
+        let text = self.text_in(conn, text);
         let Some(world) = self.world_mut(conn) else {
             return;
-        };
-        // Lines between two programs mean nothing here, not even a nick in them.
-        let text = match is_sealed(text) {
-            true => text.to_owned(),
-            false => world.mentions_in(&markdown(text)),
         };
         match place {
             Where::Room(room) => {
@@ -181,6 +196,14 @@ impl Server {
             }
         }
         self.wait(conn);
+    }
+
+    /// What a client wrote, as it is kept. Lines between two programs mean nothing here, not even a nick in them.
+    pub(super) fn text_in(&self, conn: ConnId, text: &str) -> String {
+        match self.world_of(conn) {
+            Some(world) if !is_sealed(text) => world.mentions_in(&markdown(text)),
+            _ => text.to_owned(),
+        }
     }
 
     /// A conversation was opened: what was to be said in it is said.
@@ -277,7 +300,7 @@ impl Server {
         let client = line
             .tags
             .iter()
-            .filter(|(name, _)| name.starts_with('+'))
+            .filter(|(name, _)| is_client_tag(name))
             .cloned();
         let tags = Tags {
             time: Some(self.now.wall),

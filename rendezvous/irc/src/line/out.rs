@@ -23,6 +23,8 @@ pub struct Tags {
     pub batch: Option<String>,
     /// Of a batch: its line goes on the one before without a break.
     pub concat: bool,
+    /// Further tags of the server, each for those who asked for a capability.
+    pub further: Vec<(Cap, &'static str, String)>,
     /// Tags between clients, each beginning with `+`.
     pub client: Vec<(String, String)>,
 }
@@ -169,6 +171,9 @@ impl Out {
             "draft/multiline-concat",
             "",
         );
+        for (cap, name, value) in &tags.further {
+            add(caps.has(*cap), name, value);
+        }
         for (name, value) in &tags.client {
             add(full, name, value);
         }

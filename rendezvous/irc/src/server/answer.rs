@@ -106,6 +106,17 @@ impl Server {
         }
     }
 
+    /// Does something whose lines answer nothing, whatever is being answered.
+    pub(crate) fn unasked(&mut self, conn: ConnId, does: impl FnOnce(&mut Self)) {
+        let answer = self
+            .session_mut(conn)
+            .and_then(|session| session.answer.take());
+        does(self);
+        if let Some(session) = self.session_mut(conn) {
+            session.answer = answer;
+        }
+    }
+
     /// A line from the server itself.
     pub(crate) fn server_line(&mut self, conn: ConnId, command: &str, params: &[&str]) {
         let out = Out::new(&self.settings.server_name, command, params);
@@ -143,6 +154,7 @@ impl Server {
             Cap::StandardReplies,
             Cap::BouncerNetworks,
             Cap::ChatHistory,
+            Cap::Edit,
             Cap::MessageRedaction,
             Cap::Multiline,
             Cap::ReadMarker,

@@ -1,5 +1,6 @@
 //! What happened in communities, as lines to the connections that are in.
 
+mod edits;
 mod messages;
 mod outcomes;
 
@@ -13,7 +14,11 @@ use crate::io::{ClientKey, ConnId};
 use crate::line::{Out, Tags};
 use crate::pending::{Pending, ReadFor};
 use crate::server::Server;
-use crate::world::{Change, Difference, PREFIXES, Room};
+use crate::session::Session;
+use crate::world::{Change, Difference, PREFIXES, Removed, Room};
+
+pub(crate) use edits::Edit;
+pub(crate) use messages::{Manner, reply_tags, target};
 
 impl Server {
     pub(super) fn tell_changes(&mut self, key: ClientKey, changes: Vec<Change>) {
@@ -52,7 +57,7 @@ impl Server {
             .collect()
     }
 
-    fn is_among(&self, conn: ConnId, account: AccountId) -> bool {
+    pub(crate) fn is_among(&self, conn: ConnId, account: AccountId) -> bool {
         let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
             return false;
         };
@@ -61,6 +66,13 @@ impl Server {
             .iter()
             .filter_map(|channel| world.room(*channel));
         account == world.me() || rooms.any(|room| world.sees(room, account))
+    }
+
+    /// Whether a connection that knows extended-monitor watches somebody.
+    fn monitors(&self, session: &Session, conn: ConnId, account: AccountId) -> bool {
+        let nick = self.world_of(conn).map(|world| world.nick(account));
+        let watches = |nick: String| session.monitored.contains_key(&crate::names::fold(&nick));
+        session.caps.has(Cap::ExtendedMonitor) && nick.is_some_and(watches)
     }
 
     fn tags_of(&self, account: AccountId) -> Tags {
@@ -97,6 +109,10 @@ impl Server {
             {
                 continue;
             }
+            let renames = self
+                .session(conn)
+                .is_some_and(|session| session.caps.has(Cap::ChannelRename));
+            let server = self.settings.server_name.clone();
             let Some(world) = self.world_of(conn) else {
                 continue;
             };
@@ -108,9 +124,15 @@ impl Server {
             let part =
                 Out::new(&world.mask(me), "PART", &[&old.name, &text]).tagged(self.tags_of(me));
             let join = join_line(world, new, (me, extended), self.now.wall);
+            if renames {
+                let text = "The channel is called so now";
+                let params = [old.name.as_str(), &new.name, text];
+                self.tell(conn, &Out::new(&server, "RENAME", &params));
+                continue;
+            }
             self.tell(conn, &part);
             self.tell(conn, &join);
-            self.names_after_join(conn, new.channel);
+            self.unasked(conn, |server| server.names_after_join(conn, new.channel));
         }
     }
 
@@ -208,13 +230,11 @@ impl Server {
 
     fn tell_name(&mut self, key: ClientKey, account: AccountId) {
         for conn in self.all_in(key) {
-            let asked = self
-                .session(conn)
-                .is_some_and(|session| session.caps.has(Cap::SetName));
-            let Some(world) = self
-                .world_of(conn)
-                .filter(|_| asked && self.is_among(conn, account))
-            else {
+            let told = self.session(conn).is_some_and(|session| {
+                let monitored = self.monitors(session, conn, account);
+                session.caps.has(Cap::SetName) && (monitored || self.is_among(conn, account))
+            });
+            let Some(world) = self.world_of(conn).filter(|_| told) else {
                 continue;
             };
             let name = world
@@ -239,10 +259,7 @@ impl Server {
             let Some(session) = self.session(conn) else {
                 continue;
             };
-            let monitored = session.caps.has(Cap::ExtendedMonitor)
-                && session
-                    .monitored
-                    .contains_key(&crate::names::fold(&person.nick));
+            let monitored = self.monitors(session, conn, account);
             let told =
                 session.caps.has(Cap::AwayNotify) && (monitored || self.is_among(conn, account));
             if told {
@@ -323,13 +340,15 @@ impl Server {
             Event::MessageRemoved {
                 channel, message, ..
             } => {
-                let author = self
-                    .worlds
-                    .get_mut(&key)
-                    .and_then(|world| world.seen.remove(message));
-                if let Some(author) = author {
-                    self.tell_redacted(key, channel, (message, author));
-                }
+                let Some(world) = self.worlds.get_mut(&key) else {
+                    return;
+                };
+                let author = match world.seen.remove(message) {
+                    Removed::Hidden => return,
+                    Removed::Shown(author) => Some(author),
+                    Removed::Unknown => None,
+                };
+                self.tell_redacted(key, channel, (message, author));
             }
             Event::Typing {
                 channel, account, ..
@@ -369,6 +388,12 @@ impl Server {
             return;
         };
         let Some(difference) = world.seen.note(channel, message) else {
+            // Nothing is remembered of it, but a client may hold it: what it is now needs no earlier state.
+            if message.deleted {
+                self.tell_redacted(key, channel, (message.id, Some(message.author)));
+            } else if message.edited && !message.waiting {
+                self.edited(key, (channel, message), None);
+            }
             return;
         };
         let Difference {
@@ -379,14 +404,13 @@ impl Server {
             removed,
         } = difference;
         if deleted {
-            return self.tell_redacted(key, channel, (message.id, message.author));
+            return self.tell_redacted(key, channel, (message.id, Some(message.author)));
         }
         if arrived {
             self.tell_message(key, channel, message);
         }
-        if edited {
-            let at = self.now.mono.plus(crate::limits::EDIT_MS);
-            self.edits.insert((key, message.id), (at, channel));
+        if edited.is_some() {
+            self.edited(key, (channel, message), edited);
         }
         for (account, emoji) in added {
             self.tell_reaction(

@@ -10,11 +10,9 @@ use crate::session::Stage;
 
 impl Server {
     pub(super) fn next_due(&self) -> Option<MonoMs> {
-        let sessions = self.sessions.values().filter(|session| !session.closing);
-        let sessions = sessions.map(crate::session::Session::due);
-        let checks = self.delayed.keys().map(|(at, _)| *at);
-        let edits = self.edits.values().map(|(at, _)| *at);
-        sessions.chain(checks).chain(edits).min()
+        let checks = self.delayed.keys().next().map(|(at, _)| *at);
+        let edits = self.edits.values().map(|edit| edit.at);
+        edits.chain(self.first_due()).chain(checks).min()
     }
 
     pub(super) fn time_passed(&mut self) {
@@ -27,17 +25,15 @@ impl Server {
             let ((_, check), credential) = entry.remove_entry();
             self.output(Output::Check(check, credential));
         }
-        let due = self.edits.iter().filter(|(_, (at, _))| *at <= now);
-        let due: Vec<_> = due
-            .map(|((key, message), (_, channel))| (*key, *message, *channel))
-            .collect();
-        for (key, message, channel) in due {
-            self.edits.remove(&(key, message));
-            self.tell_edit(key, channel, message);
+        let due = self.edits.extract_if(.., |_, edit| edit.at <= now);
+        let due: Vec<_> = due.collect();
+        for ((key, _), edit) in due {
+            self.tell_edit(key, &edit);
         }
-        let conns: Vec<_> = self.sessions.keys().copied().collect();
-        for conn in conns {
-            let session = &self.sessions[&conn];
+        for conn in self.all_due() {
+            let Some(session) = self.session_mut(conn) else {
+                continue;
+            };
             let (stage, opened, heard, pinged) =
                 (session.stage, session.opened, session.heard, session.pinged);
             let late = opened.plus(REGISTRATION_MS_MAX) <= now;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloquy_api::reply::MessageView;
 use alloquy_ids::{AccountId, ChannelId, EventId, UnixMs};
 
-use crate::limits::SEEN_MAX;
+use crate::limits::{RECALLED_MAX, SEEN_MAX};
 
 type Reactions = BTreeMap<String, BTreeSet<AccountId>>;
 
@@ -19,11 +19,13 @@ struct Known {
     reactions: Reactions,
 }
 
-/// Messages, the oldest forgotten first.
+/// Messages, the oldest forgotten first. What was read of a history is forgotten by itself: however far somebody reads
+/// back, changes of what was just said are told.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     known: BTreeMap<EventId, Known>,
     order: VecDeque<EventId>,
+    recalled: VecDeque<EventId>,
     /// The time of the last message marked read, as it was last told.
     read: BTreeMap<ChannelId, Option<UnixMs>>,
 }
@@ -33,8 +35,8 @@ pub(crate) struct Seen {
 pub(crate) struct Difference {
     /// Its text was waited for, and is here.
     pub(crate) arrived: bool,
-    /// Its text is another one.
-    pub(crate) edited: bool,
+    /// Its text is another one: the one before.
+    pub(crate) edited: Option<String>,
     /// It is gone.
     pub(crate) deleted: bool,
     /// Reactions that came.
@@ -43,10 +45,29 @@ pub(crate) struct Difference {
     pub(crate) removed: Vec<(AccountId, String)>,
 }
 
-fn reactions(message: &MessageView) -> Reactions {
-    let of = message.reactions.iter();
-    of.map(|view| (view.emoji.clone(), view.accounts.iter().copied().collect()))
-        .collect()
+/// What a message that is gone was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removed {
+    /// It was shown: its author.
+    Shown(AccountId),
+    /// It was not, or not any more.
+    Hidden,
+    /// Nothing is remembered of it; a client may hold it all the same.
+    Unknown,
+}
+
+fn known(channel: ChannelId, message: &MessageView) -> Known {
+    let reactions = message.reactions.iter();
+    Known {
+        channel,
+        author: message.author,
+        text: message.text.clone(),
+        deleted: message.deleted,
+        waiting: message.waiting,
+        reactions: reactions
+            .map(|view| (view.emoji.clone(), view.accounts.iter().copied().collect()))
+            .collect(),
+    }
 }
 
 fn pairs(all: &Reactions) -> BTreeSet<(AccountId, String)> {
@@ -60,15 +81,7 @@ fn pairs(all: &Reactions) -> BTreeSet<(AccountId, String)> {
 impl Seen {
     /// Remembers a message. Gives how it differs from what was known; `None` if nothing was.
     pub(crate) fn note(&mut self, channel: ChannelId, message: &MessageView) -> Option<Difference> {
-        let new = Known {
-            channel,
-            author: message.author,
-            text: message.text.clone(),
-            deleted: message.deleted,
-            waiting: message.waiting,
-            reactions: reactions(message),
-        };
-        let Some(old) = self.known.insert(message.id, new) else {
+        let Some(old) = self.known.insert(message.id, known(channel, message)) else {
             self.order.push_back(message.id);
             if self.order.len() > SEEN_MAX
                 && let Some(oldest) = self.order.pop_front()
@@ -79,13 +92,28 @@ impl Seen {
         };
         let new = &self.known[&message.id];
         let (before, after) = (pairs(&old.reactions), pairs(&new.reactions));
+        let edited = !old.waiting && !new.waiting && !new.deleted && old.text != new.text;
         Some(Difference {
             arrived: old.waiting && !new.waiting && !new.deleted,
-            edited: !old.waiting && !new.waiting && !new.deleted && old.text != new.text,
-            deleted: new.deleted && !old.deleted,
+            edited: edited.then_some(old.text),
+            deleted: new.deleted && !old.deleted && !old.waiting,
             added: after.difference(&before).cloned().collect(),
             removed: before.difference(&after).cloned().collect(),
         })
+    }
+
+    /// Remembers a message that was read of a history, if nothing is known of it.
+    pub(crate) fn recall(&mut self, channel: ChannelId, message: &MessageView) {
+        if self.known.contains_key(&message.id) {
+            return;
+        }
+        self.known.insert(message.id, known(channel, message));
+        self.recalled.push_back(message.id);
+        if self.recalled.len() > RECALLED_MAX
+            && let Some(oldest) = self.recalled.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
     }
 
     /// Whose message it is and where, as far as it is remembered.
@@ -94,11 +122,16 @@ impl Seen {
         Some((known.channel, known.author))
     }
 
-    /// Forgets a message. Gives whose it was, if it was still shown.
-    pub(crate) fn remove(&mut self, message: EventId) -> Option<AccountId> {
-        let known = self.known.get_mut(&message)?;
-        let shown = !std::mem::replace(&mut known.deleted, true);
-        shown.then_some(known.author)
+    /// Notes that a message is gone.
+    pub(crate) fn remove(&mut self, message: EventId) -> Removed {
+        let Some(known) = self.known.get_mut(&message) else {
+            return Removed::Unknown;
+        };
+        let gone = std::mem::replace(&mut known.deleted, true);
+        match gone || known.waiting {
+            true => Removed::Hidden,
+            false => Removed::Shown(known.author),
+        }
     }
 
     /// Who wrote a message, and its text, while it is shown.

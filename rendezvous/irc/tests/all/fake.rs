@@ -39,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) log: Vec<Command>,
     /// The answer to the next command that writes.
     pub(crate) refuse: Option<CommandError>,
+    /// What the general channel is called after the next command that writes.
+    pub(crate) rename_at_next: Option<String>,
     commands: u64,
     events_last: u64,
     time: u64,
@@ -257,7 +259,7 @@ impl Node {
             .get(&channel)
             .into_iter()
             .flatten()
-            .filter(|message| !message.deleted)
+            .filter(|message| !message.deleted && !message.waiting)
             .cloned()
             .collect();
         let after = |at: At| match at {
@@ -315,43 +317,15 @@ impl Node {
         if writes && let Some(error) = self.refuse.take() {
             return Err(error);
         }
+        if writes && let Some(name) = self.rename_at_next.take() {
+            self.change_club(|club| {
+                let mut channels = club.channels.to_vec();
+                channels[0].name = name;
+                club.channels = Arc::new(channels);
+            });
+        }
         let ok = Ok(Reply::Ok { ok: true });
         match command {
-            Command::Send { channel, text } => {
-                let channel = channel.0.parse().unwrap();
-                let message = self.write(channel, ANA, &text);
-                Ok(Reply::Message { message })
-            }
-            Command::Reply { message, text } => {
-                let channel = self
-                    .messages
-                    .iter()
-                    .find(|(_, all)| all.iter().any(|m| m.id == message));
-                let channel = *channel.ok_or_else(unknown)?.0;
-                let message = self.write_with(channel, ANA, (&text, Some(message)));
-                Ok(Reply::Message { message })
-            }
-            Command::React { message, emoji } => match self.react(message, ANA, &emoji) {
-                true => Ok(Reply::Message { message }),
-                false => Err(unknown()),
-            },
-            Command::Unreact { message, emoji } => {
-                self.alter(message, |view| {
-                    view.reactions.retain(|reaction| reaction.emoji != emoji)
-                });
-                Ok(Reply::Message { message })
-            }
-            Command::Delete { message } => {
-                let found = self.alter(message, |view| {
-                    view.deleted = true;
-                    view.text.clear();
-                });
-                if found {
-                    Ok(Reply::Message { message })
-                } else {
-                    Err(unknown())
-                }
-            }
             Command::Page {
                 channel,
                 part,
@@ -408,7 +382,58 @@ impl Node {
                 });
                 ok
             }
-            _ => ok,
+            command => self.write_or_change(command),
+        }
+    }
+
+    fn write_or_change(&mut self, command: Command) -> Result<Reply, CommandError> {
+        match command {
+            Command::Send { channel, text } => {
+                let channel = channel.0.parse().unwrap();
+                let message = self.write(channel, ANA, &text);
+                Ok(Reply::Message { message })
+            }
+            Command::Reply { message, text } => {
+                let channel = self
+                    .messages
+                    .iter()
+                    .find(|(_, all)| all.iter().any(|m| m.id == message));
+                let channel = *channel.ok_or_else(unknown)?.0;
+                let message = self.write_with(channel, ANA, (&text, Some(message)));
+                Ok(Reply::Message { message })
+            }
+            Command::React { message, emoji } => match self.react(message, ANA, &emoji) {
+                true => Ok(Reply::Message { message }),
+                false => Err(unknown()),
+            },
+            Command::Unreact { message, emoji } => {
+                self.alter(message, |view| {
+                    view.reactions.retain(|reaction| reaction.emoji != emoji)
+                });
+                Ok(Reply::Message { message })
+            }
+            Command::Edit { message, text } => {
+                let found = self.alter(message, |view| {
+                    view.text = text;
+                    view.edited = true;
+                });
+                match found {
+                    true => Ok(Reply::Message { message }),
+                    false => Err(unknown()),
+                }
+            }
+            Command::Delete { message } => {
+                let found = self.alter(message, |view| {
+                    view.deleted = true;
+                    view.text.clear();
+                });
+                if found {
+                    Ok(Reply::Message { message })
+                } else {
+                    Err(unknown())
+                }
+            }
+            _ => Ok(Reply::Ok { ok: true }),
         }
     }
 }
@@ -452,12 +477,18 @@ pub(crate) struct Irc {
     pub(crate) checks: Vec<(alloquy_irc::CheckId, Credential)>,
     /// Whether checks are answered at once.
     pub(crate) checks_at_once: bool,
+    /// Another client of the server, and its node.
+    pub(crate) other: Option<(ClientKey, Node)>,
+    /// All lines of all connections.
+    pub(crate) all: Vec<String>,
     /// Whether connections are spared the throttle.
     pub(crate) exempt: bool,
     text: BTreeMap<ConnId, String>,
     pub(crate) closed: Vec<ConnId>,
-    /// Rooms that are to be made, and messages of SCRAM.
+    /// Rooms that are to be made, messages of SCRAM, accounts.
     pub(crate) asked: Vec<alloquy_irc::CheckId>,
+    /// For whom something about the account was asked.
+    pub(crate) asked_of: Vec<ClientKey>,
     last: u64,
 }
 
@@ -481,10 +512,13 @@ impl Irc {
             },
             checks: Vec::new(),
             checks_at_once: true,
+            other: None,
+            all: Vec::new(),
             exempt: true,
             text: BTreeMap::new(),
             closed: Vec::new(),
             asked: Vec::new(),
+            asked_of: Vec::new(),
             last: 0,
         }
     }
@@ -502,15 +536,26 @@ impl Irc {
         }
     }
 
+    /// What the shell answers to a question that was asked of it.
+    pub(crate) fn tell(&mut self, outcome: Outcome) {
+        let check = self.asked.remove(0);
+        self.server.checked(check, outcome, self.now);
+        self.turn();
+    }
+
     /// A connection that has said nothing.
     pub(crate) fn connect(&mut self) -> ConnId {
-        self.last += 1;
-        let conn = ConnId(self.last);
         let origin = Origin {
             loopback: true,
             exempt: self.exempt,
             ..Origin::default()
         };
+        self.connect_from(origin)
+    }
+
+    pub(crate) fn connect_from(&mut self, origin: Origin) -> ConnId {
+        self.last += 1;
+        let conn = ConnId(self.last);
         self.server.open(conn, origin, self.now);
         conn
     }
@@ -576,6 +621,10 @@ impl Irc {
         loop {
             self.server.pump(ClientKey::OWN, &mut self.node, self.now);
             let mut moved = !self.node.events.is_empty();
+            if let Some((key, node)) = &mut self.other {
+                self.server.pump(*key, node, self.now);
+                moved |= !node.events.is_empty();
+            }
             while let Some(output) = self.server.next_output() {
                 moved = true;
                 match output {
@@ -592,12 +641,18 @@ impl Irc {
                             &text
                         };
                         assert!(body.len() <= 512, "{text}");
+                        self.all.push(text.trim_end().to_owned());
                         self.text.entry(conn).or_default().push_str(&text);
                     }
                     Output::Close(conn) => self.closed.push(conn),
                     Output::Check(check, credential) => self.checks.push((check, credential)),
-                    Output::Open(check, ..) | Output::Scram(check, _) => self.asked.push(check),
-                    other => panic!("an own door asks for {other:?}"),
+                    Output::Account(check, key, _) => {
+                        self.asked_of.push(key);
+                        self.asked.push(check);
+                    }
+                    Output::Open(check, ..)
+                    | Output::Scram(check, _)
+                    | Output::Register(check, _) => self.asked.push(check),
                 }
             }
             if self.checks_at_once {
@@ -620,6 +675,10 @@ impl Irc {
             Credential::Password { password, .. } if **password == "reading" => {
                 Outcome::GrantedReading(ClientKey::OWN)
             }
+            Credential::Guest { .. } => match &self.other {
+                Some((key, _)) => Outcome::Granted(*key),
+                None => Outcome::Denied,
+            },
             _ => Outcome::Denied,
         };
         self.server.checked(check, outcome, self.now);

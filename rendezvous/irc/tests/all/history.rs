@@ -103,6 +103,116 @@ fn paging_gives_every_message_once_in_both_directions() {
     assert_eq!(seen, all[1..]);
 }
 
+/// Texts of all pages, each asked for by what the one before ended with.
+fn walk(
+    irc: &mut Irc,
+    conn: alloquy_irc::ConnId,
+    next: impl Fn(&[(String, String)]) -> Option<String>,
+) -> Vec<String> {
+    let mut seen = Vec::new();
+    let mut rows = Vec::new();
+    while let Some(line) = next(&rows) {
+        rows = page(irc, conn, &format!("CHATHISTORY {line}"));
+        if rows.is_empty() {
+            break;
+        }
+        seen.extend(rows.iter().map(|(_, text)| text.clone()));
+    }
+    seen
+}
+
+#[test]
+fn ten_thousand_messages_come_once_by_time_between_two_and_around_one() {
+    let mut irc = Irc::new();
+    let ids: Vec<String> = (0..10_000)
+        .map(|n| irc.node.write(GENERAL, BEN, &format!("m{n}")).to_string())
+        .collect();
+    let time = |text: &str| {
+        let number: u64 = text[1..].parse().unwrap();
+        let at = alloquy_ids::UnixMs(crate::fake::START + (number + 1) * 1000);
+        format!("timestamp={}", alloquy_irc::text::iso_time(at))
+    };
+    let all: Vec<String> = (0..10_000).map(|n| format!("m{n}")).collect();
+    let conn = irc.client(CAPS);
+    let channel = "#our-club/general";
+    let epoch = "timestamp=1970-01-01T00:00:00.000Z";
+    let end = "timestamp=2100-01-01T00:00:00.000Z";
+    let from = |rows: &[(String, String)]| rows.last().map_or(epoch.to_owned(), |row| time(&row.1));
+    let after = walk(&mut irc, conn, |rows| {
+        Some(format!("AFTER {channel} {} 200", from(rows)))
+    });
+    assert!(after == all, "after, by time");
+    let between = walk(&mut irc, conn, |rows| {
+        Some(format!("BETWEEN {channel} {} {end} 173", from(rows)))
+    });
+    assert!(between == all, "between, by time");
+    let first = |rows: &[(String, String)]| rows.first().map_or(end.to_owned(), |row| time(&row.1));
+    for command in ["BEFORE", "BETWEEN"] {
+        let until = if command == "BETWEEN" { epoch } else { "" };
+        let mut pages: Vec<Vec<String>> = Vec::new();
+        let mut at = end.to_owned();
+        loop {
+            let line = format!("CHATHISTORY {command} {channel} {at} {until} 200");
+            let rows = page(&mut irc, conn, &line);
+            if rows.is_empty() {
+                break;
+            }
+            at = first(&rows);
+            pages.push(rows.into_iter().map(|(_, text)| text).collect());
+        }
+        pages.reverse();
+        assert!(pages.concat() == all, "{command}, backwards by time");
+    }
+    let by_id = walk(&mut irc, conn, |rows| {
+        let from = rows.last().map_or(&ids[0], |row| &row.0);
+        Some(format!(
+            "BETWEEN {channel} msgid={from} msgid={} 200",
+            ids[9_999]
+        ))
+    });
+    assert!(by_id == all[1..9_999], "between, by id");
+    let since = walk(&mut irc, conn, |rows| {
+        let line = format!("LATEST {channel} msgid={} 200", ids[9_900]);
+        rows.is_empty().then_some(line)
+    });
+    assert!(since == all[9_901..], "the latest, as far as they are new");
+    let mut seen = Vec::new();
+    for at in (50..10_000).step_by(101) {
+        let line = format!("CHATHISTORY AROUND {channel} msgid={} 101", ids[at]);
+        let rows = page(&mut irc, conn, &line);
+        seen.extend(rows.into_iter().map(|(_, text)| text));
+    }
+    assert!(
+        seen == all[..seen.len()] && seen.len() > 9_900,
+        "windows join"
+    );
+}
+
+#[test]
+fn targets_are_paged_by_time() {
+    let mut irc = Irc::new();
+    irc.node.open_direct();
+    irc.node.write(GENERAL, BEN, "m1");
+    irc.node.write(SECRET, BEN, "m2");
+    irc.node.write(DIRECT_CHANNEL, BEN, "m3");
+    let conn = irc.in_general(CAPS);
+    irc.send(conn, "JOIN #our-club/secret");
+    let mut from = "2026-01-01T00:00:00.000Z".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let line =
+            format!("CHATHISTORY TARGETS timestamp={from} timestamp=2030-01-01T00:00:00.000Z 1");
+        let told = irc.ask(conn, &line);
+        let Some(row) = told.iter().find(|line| line.contains(" TARGETS ")) else {
+            break;
+        };
+        let words: Vec<&str> = row.split(' ').collect();
+        seen.push(words[4].to_owned());
+        from = words[5].to_owned();
+    }
+    assert_eq!(seen, ["#our-club/general", "#our-club/secret", "Ben-Ash"]);
+}
+
 #[test]
 fn what_was_deleted_is_left_out_and_what_was_edited_has_its_last_text() {
     let mut irc = Irc::new();

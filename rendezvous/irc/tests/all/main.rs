@@ -5,12 +5,17 @@
     reason = "a test that can not go on says so by panicking"
 )]
 
+mod advisories;
 mod bad_input;
 mod bound;
 mod bridge;
 mod caps;
+mod changes;
+mod edits;
 mod fake;
 mod history;
 mod messages;
 mod people;
 mod rooms;
+mod sts;
+mod table;

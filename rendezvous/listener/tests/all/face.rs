@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Snapshot};
 use alloquy_ids::{AccountId, UnixMs};
-use alloquy_irc::{ClientKey, Credential, Server, Settings};
+use alloquy_irc::{Bridge, ClientKey, Credential, Server, Settings, Sts};
 use alloquy_irc_listener::{
     Accounts, Address, Answer, Bell, Door, Face, Figures, Kind, Pair, Range, Tls, serve,
 };
@@ -76,15 +76,23 @@ pub(crate) fn face(doors: Vec<Door>, pair: Option<Pair>, exempt: &[&str]) -> Ser
         version: "alloquy-test".to_owned(),
         started: UnixMs(1_700_000_000_000),
     };
+    let bridge = Bridge {
+        sts: Some(Sts {
+            port: 6697,
+            names: vec!["irc.example.org".to_owned()],
+        }),
+        ..Bridge::default()
+    };
     let tls = pair.map(Tls::new);
     let figures = Arc::new(Figures::default());
     let exempt: Vec<Range> = exempt.iter().map(|range| range.parse().unwrap()).collect();
     let addresses = doors.iter().map(|door| door.address().clone()).collect();
     let face = Face {
-        server: Server::new(settings),
+        server: Server::new(settings).with_bridge(bridge),
         doors,
         tls: tls.clone(),
         exempt: Arc::new(Mutex::new(exempt)),
+        origins: Arc::new(["https://chat.example.org".to_owned()]),
         cloak_key: [7; 32],
         accounts: Arc::new(One),
         clients: vec![(ClientKey::OWN, Box::new(Quiet::default()))],

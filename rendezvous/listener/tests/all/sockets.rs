@@ -7,8 +7,8 @@ use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_tungstenite::client_async;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::face::{Served, door, eventually, face, rest, until};
 
@@ -240,4 +240,51 @@ async fn lines_travel_in_frames() {
         served.figures.handshakes_failed.get() == 1
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_comes_in_for_pages_that_are_allowed() {
+    let served = face(vec![door(Kind::WebSocket)], None, &["127.0.0.0/8"]);
+    for (origins, comes) in [
+        (&[][..], true),
+        (&["https://chat.example.org"], true),
+        (&["HTTPS://Chat.Example.Org"], true),
+        (&["https://chat.example.org.evil.example"], false),
+        (&["http://chat.example.org"], false),
+        (&["null"], false),
+        (&["https://chat.example.org", "https://evil.example"], false),
+    ] {
+        let mut request = format!("ws://{}/", served.tcp())
+            .into_client_request()
+            .unwrap();
+        for origin in origins {
+            let value = origin.parse().unwrap();
+            request.headers_mut().append("Origin", value);
+        }
+        let shaken = client_async(request, served.connect().await).await;
+        match shaken {
+            Ok(_) => assert!(comes, "{origins:?}"),
+            Err(Error::Http(response)) => {
+                assert!(!comes, "{origins:?}");
+                assert_eq!(response.status(), 403, "{origins:?}");
+            }
+            Err(other) => panic!("{origins:?}: {other}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_door_of_sts_says_where_tls_is_and_closes() {
+    assert!(Kind::Sts.check(&"[::]:6667".parse().unwrap()).is_ok());
+    assert!(Kind::Sts.check(&"unix:/run/irc".parse().unwrap()).is_err());
+    let served = face(vec![door(Kind::Sts)], None, &["127.0.0.0/8"]);
+    for (said, listed) in [("CAP LS 302\r\nNICK ana\r\n", true), (LOG_IN, false)] {
+        let mut stream = served.connect().await;
+        stream.write_all(said.as_bytes()).await.unwrap();
+        let told = rest(&mut stream).await;
+        assert_eq!(told.contains("CAP * LS sts=port=6697"), listed, "{told}");
+        assert!(told.contains("TLS, at port 6697"), "{told}");
+        assert!(!told.contains(" 001 "), "{told}");
+    }
+    eventually("they are gone", || served.figures.connections.get() == 0).await;
 }

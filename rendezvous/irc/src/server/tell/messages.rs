@@ -1,19 +1,19 @@
 //! Messages as each connection can show them: one line, a multiline batch, or several lines.
 
 use alloquy_api::reply::MessageView;
-use alloquy_ids::{AccountId, ChannelId, EventId};
+use alloquy_ids::{AccountId, ChannelId, EventId, UnixMs};
 
-use crate::caps::Cap;
+use crate::caps::{Cap, Caps};
 use crate::commands::{is_sealed, shown};
 use crate::io::{ClientKey, ConnId};
 use crate::limits::{BODY_BYTES_MAX, SPLIT_LINES_MAX, TEXT_LINE_BYTES};
 use crate::line::{Out, Tags};
 use crate::server::Server;
-use crate::text::pieces;
+use crate::text::{Piece, pieces};
 use crate::world::{Kind, Room, World};
 
 /// The two spellings of the tag that names an answered message.
-fn reply_tags(message: EventId) -> Vec<(String, String)> {
+pub(crate) fn reply_tags(message: EventId) -> Vec<(String, String)> {
     let id = message.to_string();
     vec![
         ("+reply".to_owned(), id.clone()),
@@ -22,7 +22,7 @@ fn reply_tags(message: EventId) -> Vec<(String, String)> {
 }
 
 /// To whom something in a room is addressed, as this account's clients see it.
-fn target(world: &World, room: &Room, author: AccountId) -> String {
+pub(crate) fn target(world: &World, room: &Room, author: AccountId) -> String {
     match room.kind {
         Kind::Channel | Kind::Group => room.name.clone(),
         Kind::Two(other) if author == world.me() => world.nick(other),
@@ -30,7 +30,151 @@ fn target(world: &World, room: &Room, author: AccountId) -> String {
     }
 }
 
+/// How a message is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// PRIVMSG, unless a client of this server has just said it by another one: no node tells which it was.
+    pub(crate) command: &'static str,
+    /// Whether the client that said it is a bot's.
+    pub(crate) bot: bool,
+    /// As a message, or as the new text of one that the client has.
+    pub(crate) edit: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            command: "PRIVMSG",
+            bot: false,
+            edit: false,
+        }
+    }
+}
+
+impl Manner {
+    /// The new text of a message that the client has.
+    pub(crate) fn edit() -> Self {
+        Self {
+            edit: true,
+            ..Self::default()
+        }
+    }
+
+    fn tags(self, message: &MessageView, now: UnixMs) -> Tags {
+        let id = message.id.to_string();
+        let answered = message.reply_to.or(message.thread);
+        let mut further = Vec::new();
+        if self.bot {
+            further.push((Cap::MessageTags, "bot", String::new()));
+        }
+        let (time, msgid) = match self.edit {
+            true => {
+                further.push((Cap::Edit, "alloquy.chat/edit", id));
+                (now, None)
+            }
+            false => {
+                if message.edited {
+                    further.push((Cap::Edit, "alloquy.chat/edited", String::new()));
+                }
+                (message.time, Some(id))
+            }
+        };
+        Tags {
+            time: Some(time),
+            msgid,
+            account: Some(message.author.to_string()),
+            further,
+            client: answered.map(reply_tags).unwrap_or_default(),
+            ..Tags::default()
+        }
+    }
+}
+
+/// The text of a message as IRC has it.
+fn text_for(world: &World, caps: Caps, message: &MessageView) -> String {
+    let sealed = is_sealed(&message.text);
+    let mut text = match sealed {
+        true => message.text.clone(),
+        false => shown(&world.mentions_out(&message.text)),
+    };
+    if !caps.has(Cap::MessageTags)
+        && let Some(quote) = message
+            .quote
+            .as_ref()
+            .filter(|_| !sealed && !text.starts_with('\u{1}'))
+    {
+        let nick = world.nick(quote.author);
+        if !text.starts_with(&format!("{nick}:")) && !text.starts_with(&format!("{nick},")) {
+            text = format!("{nick}: {text}");
+        }
+    }
+    if text.is_empty() {
+        let hidden = message.hidden.as_deref().unwrap_or("empty");
+        text = format!("[{hidden}]");
+    }
+    text
+}
+
+/// Bytes of text in one line. A sealed line is whole or worth nothing: it gets all the room that its line has.
+fn room_for(source: &str, target: &str, text: &str) -> usize {
+    let head = source.len() + target.len() + ": PRIVMSG  :\r\n".len();
+    match is_sealed(text) {
+        true => BODY_BYTES_MAX.saturating_sub(head).max(TEXT_LINE_BYTES),
+        false => TEXT_LINE_BYTES,
+    }
+}
+
+/// Line by line, for clients that know no multiline. Empty lines mean nothing to who reads them one by one. Only the
+/// first one has the id.
+fn split(parts: &[Piece], first: &Tags, say: impl Fn(&str, Tags) -> Out) -> Vec<Out> {
+    let mut tags = Some(first.clone());
+    let rest = Tags {
+        msgid: None,
+        client: Vec::new(),
+        ..first.clone()
+    };
+    let shown: Vec<_> = parts
+        .iter()
+        .filter(|piece| !piece.text.is_empty())
+        .collect();
+    let mut lines: Vec<Out> = shown
+        .iter()
+        .take(SPLIT_LINES_MAX)
+        .map(|piece| say(&piece.text, tags.take().unwrap_or_else(|| rest.clone())))
+        .collect();
+    let more = shown.len().saturating_sub(SPLIT_LINES_MAX);
+    if more > 0 {
+        lines.push(say(
+            &format!("[{more} more lines: ask for draft/multiline, or read on in the app]"),
+            rest,
+        ));
+    }
+    lines
+}
+
 impl Server {
+    /// Whether a connection can be told an edit as what it is.
+    pub(super) fn knows_edit(
+        &self,
+        conn: ConnId,
+        channel: ChannelId,
+        message: &MessageView,
+    ) -> bool {
+        let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
+            return false;
+        };
+        let Some(room) = world.room(channel).filter(|_| session.caps.has(Cap::Edit)) else {
+            return false;
+        };
+        let text = text_for(world, session.caps, message);
+        let (source, target) = (
+            world.mask(message.author),
+            target(world, room, message.author),
+        );
+        let several = pieces(&text, room_for(&source, &target, &text)).len() > 1;
+        !several || (session.caps.has(Cap::Multiline) && session.caps.has(Cap::Batch))
+    }
+
     /// Whether a connection is shown what happens in a room: it joined it, or it is a conversation.
     pub(super) fn follows(&self, conn: ConnId, channel: ChannelId) -> bool {
         let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
@@ -76,18 +220,18 @@ impl Server {
         message: &MessageView,
     ) {
         for conn in self.all_in(key) {
-            self.tell_message_to(conn, channel, message);
+            self.tell_message_to(conn, (channel, message), Manner::default());
         }
     }
 
     pub(super) fn tell_message_to(
         &mut self,
         conn: ConnId,
-        channel: ChannelId,
-        message: &MessageView,
+        (channel, message): (ChannelId, &MessageView),
+        manner: Manner,
     ) {
         if self.follows(conn, channel) {
-            for out in self.lines_of(conn, channel, message) {
+            for out in self.lines_of(conn, (channel, message), manner) {
                 self.tell(conn, &out);
             }
         }
@@ -97,8 +241,8 @@ impl Server {
     pub(crate) fn lines_of(
         &mut self,
         conn: ConnId,
-        channel: ChannelId,
-        message: &MessageView,
+        (channel, message): (ChannelId, &MessageView),
+        manner: Manner,
     ) -> Vec<Out> {
         let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
             return Vec::new();
@@ -109,98 +253,44 @@ impl Server {
         let caps = session.caps;
         let source = world.mask(message.author);
         let target = target(world, room, message.author);
-        let sealed = is_sealed(&message.text);
-        let mut text = match sealed {
-            true => message.text.clone(),
-            false => shown(&world.mentions_out(&message.text)),
+        let text = text_for(world, caps, message);
+        let first = manner.tags(message, self.now.wall);
+        let say = |text: &str, tags: Tags| {
+            Out::new(&source, manner.command, &[&target, text]).tagged(tags)
         };
-        let answered = message.reply_to.or(message.thread);
-        if !caps.has(Cap::MessageTags)
-            && let Some(quote) = message
-                .quote
-                .as_ref()
-                .filter(|_| !sealed && !text.starts_with('\u{1}'))
-        {
-            let nick = world.nick(quote.author);
-            if !text.starts_with(&format!("{nick}:")) && !text.starts_with(&format!("{nick},")) {
-                text = format!("{nick}: {text}");
-            }
-        }
-        if text.is_empty() {
-            let hidden = message.hidden.as_deref().unwrap_or("empty");
-            text = format!("[{hidden}]");
-        }
-        let first = Tags {
-            time: Some(message.time),
-            msgid: Some(message.id.to_string()),
-            account: Some(message.author.to_string()),
-            client: answered.map(reply_tags).unwrap_or_default(),
-            ..Tags::default()
-        };
-        let say =
-            |text: &str, tags: Tags| Out::new(&source, "PRIVMSG", &[&target, text]).tagged(tags);
-        // A sealed line is whole or worth nothing: all the room that its line has.
-        let head = source.len() + target.len() + ": PRIVMSG  :\r\n".len();
-        let room = match sealed {
-            true => BODY_BYTES_MAX.saturating_sub(head).max(TEXT_LINE_BYTES),
-            false => TEXT_LINE_BYTES,
-        };
-        let parts = pieces(&text, room);
+        let parts = pieces(&text, room_for(&source, &target, &text));
         if parts.len() == 1 {
             return vec![say(&parts[0].text, first)];
         }
-        if caps.has(Cap::Multiline) && caps.has(Cap::Batch) {
-            let reference = self.batch_reference();
-            let open = Out::new(
-                &source,
-                "BATCH",
-                &[&format!("+{reference}"), "draft/multiline", &target],
-            );
-            let mut lines = vec![open.tagged(first)];
-            lines.extend(parts.iter().map(|piece| {
-                let tags = Tags {
-                    batch: Some(reference.clone()),
-                    concat: piece.goes_on,
-                    ..Tags::default()
-                };
-                say(&piece.text, tags)
-            }));
-            let server = self.settings.server_name.clone();
-            lines.push(Out::new(&server, "BATCH", &[&format!("-{reference}")]));
-            return lines;
+        if !(caps.has(Cap::Multiline) && caps.has(Cap::Batch)) {
+            return split(&parts, &first, say);
         }
-        // Empty lines mean nothing to who reads them one by one. Only the first one has the id.
-        let mut tags = Some(first.clone());
-        let rest = Tags {
-            msgid: None,
-            client: Vec::new(),
-            ..first
-        };
-        let shown_parts: Vec<_> = parts
-            .iter()
-            .filter(|piece| !piece.text.is_empty())
-            .collect();
-        let mut lines: Vec<Out> = shown_parts
-            .iter()
-            .take(SPLIT_LINES_MAX)
-            .map(|piece| say(&piece.text, tags.take().unwrap_or_else(|| rest.clone())))
-            .collect();
-        let more = shown_parts.len().saturating_sub(SPLIT_LINES_MAX);
-        if more > 0 {
-            lines.push(say(
-                &format!("[{more} more lines: ask for draft/multiline, or read on in the app]"),
-                rest,
-            ));
-        }
+        let reference = self.batch_reference();
+        let open = Out::new(
+            &source,
+            "BATCH",
+            &[&format!("+{reference}"), "draft/multiline", &target],
+        );
+        let mut lines = vec![open.tagged(first)];
+        lines.extend(parts.iter().map(|piece| {
+            let tags = Tags {
+                batch: Some(reference.clone()),
+                concat: piece.goes_on,
+                ..Tags::default()
+            };
+            say(&piece.text, tags)
+        }));
+        let server = self.settings.server_name.clone();
+        lines.push(Out::new(&server, "BATCH", &[&format!("-{reference}")]));
         lines
     }
 
-    /// A deleted message, for clients that can take one back.
+    /// A deleted message, for clients that can take one back. `author`: `None` where nothing is remembered of it.
     pub(super) fn tell_redacted(
         &mut self,
         key: ClientKey,
         channel: ChannelId,
-        (message, author): (EventId, AccountId),
+        (message, author): (EventId, Option<AccountId>),
     ) {
         self.edits.remove(&(key, message));
         let Some(world) = self.worlds.get(&key) else {
@@ -210,13 +300,12 @@ impl Server {
             return;
         };
         // Who deleted it is not told by the node: the line stands in the author's name.
-        let tags = self.tags_of(author);
-        let out = Out::new(
-            &world.mask(author),
-            "REDACT",
-            &[&target(world, room, author), &message.to_string()],
-        );
-        let out = out.tagged(tags);
+        let (source, tags) = match author {
+            Some(author) => (world.mask(author), self.tags_of(author)),
+            None => (self.settings.server_name.clone(), Tags::default()),
+        };
+        let to = target(world, room, author.unwrap_or(world.me()));
+        let out = Out::new(&source, "REDACT", &[&to, &message.to_string()]).tagged(tags);
         for conn in self.all_in(key) {
             let asked = self
                 .session(conn)
@@ -263,39 +352,6 @@ impl Server {
             &world.mask(account),
             "TAGMSG",
             &[&target(world, room, account)],
-        )
-        .tagged(tags);
-        for conn in self.all_in(key) {
-            if self.follows(conn, channel) {
-                self.tell(conn, &out);
-            }
-        }
-    }
-
-    /// An edit that nothing followed for a while: one short line, since no client knows edits.
-    pub(crate) fn tell_edit(&mut self, key: ClientKey, channel: ChannelId, message: EventId) {
-        let Some(world) = self.worlds.get(&key) else {
-            return;
-        };
-        let Some((author, text)) = world.seen.text_of(message) else {
-            return;
-        };
-        let Some(room) = world.room(channel) else {
-            return;
-        };
-        let first = text.split('\n').next().unwrap_or_default();
-        let text = format!("* {}", crate::text::to_irc(&world.mentions_out(first)));
-        let Some(piece) = pieces(&text, TEXT_LINE_BYTES).into_iter().next() else {
-            return;
-        };
-        let tags = Tags {
-            client: reply_tags(message),
-            ..self.tags_of(author)
-        };
-        let out = Out::new(
-            &world.mask(author),
-            "PRIVMSG",
-            &[&target(world, room, author), &piece.text],
         )
         .tagged(tags);
         for conn in self.all_in(key) {

@@ -9,6 +9,7 @@ use crate::io::{ClientKey, ConnId};
 use crate::line::Out;
 use crate::pending::{Order, Pending, ReadFor, Said};
 use crate::server::Server;
+use crate::server::tell::Manner;
 
 type Result = std::result::Result<Reply, CommandError>;
 
@@ -27,6 +28,13 @@ impl Server {
         match pending {
             Pending::Quiet => {}
             Pending::Said(conn, said) => self.said(key, conn, (&said, result)),
+            Pending::Edited(conn, message, order) => match result {
+                Ok(_) => self.edit_made(key, conn, message),
+                Err(error) => {
+                    self.echoes.remove(&(key, message));
+                    self.refuse(conn, &order, &error);
+                }
+            },
             Pending::Opened(conn, said, text) => match result {
                 // It is awaited again, by the message itself.
                 Ok(Reply::Direct { channel, .. }) => {
@@ -89,16 +97,20 @@ impl Server {
         let Some((channel, message)) = held else {
             return;
         };
-        let echo = self
-            .session(conn)
-            .is_some_and(|session| session.caps.has(Cap::EchoMessage));
+        let session = self.session(conn);
+        let echo = session.is_some_and(|session| session.caps.has(Cap::EchoMessage));
+        let manner = Manner {
+            command: said.command,
+            bot: session.is_some_and(|session| session.bot),
+            ..Manner::default()
+        };
         if echo {
-            for out in self.lines_of(conn, channel, &message) {
+            for out in self.lines_of(conn, (channel, &message), manner) {
                 self.reply(conn, out);
             }
         }
         for other in self.all_in(key).into_iter().filter(|other| *other != conn) {
-            self.tell_message_to(other, channel, &message);
+            self.tell_message_to(other, (channel, &message), manner);
         }
     }
 
@@ -144,6 +156,13 @@ impl Server {
                     _ => "UNKNOWN_MSGID",
                 };
                 self.fail(conn, "REDACT", code, &about, &error.message);
+            }
+            "PRIVMSG" => {
+                let code = match error.code {
+                    ErrorCode::UnknownName => "UNKNOWN_MSGID",
+                    _ => "EDIT_FORBIDDEN",
+                };
+                self.fail(conn, "PRIVMSG", code, &about, &error.message);
             }
             "TAGMSG" => self.fail(conn, "TAGMSG", "CANNOT_SEND", &about, &error.message),
             "SETNAME" => self.fail(conn, "SETNAME", "INVALID_REALNAME", &about, &error.message),

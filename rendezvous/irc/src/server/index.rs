@@ -1,0 +1,146 @@
+//! Which connections act through which client, and when each is due: looked up, never searched, so that a turn costs
+//! what happens in it and not what is connected.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use alloquy_ids::MonoMs;
+
+use crate::io::{ClientKey, ConnId};
+use crate::server::Server;
+use crate::session::{Session, Stage};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    of_key: BTreeMap<ClientKey, BTreeSet<ConnId>>,
+    due: BTreeSet<(MonoMs, ConnId)>,
+    due_of: BTreeMap<ConnId, MonoMs>,
+    /// Connections of which something may have changed since the last settling.
+    touched: BTreeSet<ConnId>,
+    /// Clients that connections may have asked something of since the last look.
+    asked: BTreeSet<ClientKey>,
+    /// Clients whose last connection has ended since the last look.
+    left: BTreeSet<ClientKey>,
+}
+
+impl Server {
+    pub(crate) fn session(&self, conn: ConnId) -> Option<&Session> {
+        self.sessions.get(&conn)
+    }
+
+    pub(crate) fn session_mut(&mut self, conn: ConnId) -> Option<&mut Session> {
+        let session = self.sessions.get_mut(&conn)?;
+        self.index.touched.insert(conn);
+        Some(session)
+    }
+
+    /// A connection acts through this client from now on.
+    pub(crate) fn set_key(&mut self, conn: ConnId, key: ClientKey) {
+        let Some(session) = self.session_mut(conn) else {
+            return;
+        };
+        if let Some(before) = session.key.replace(key) {
+            self.unlist(conn, before);
+        }
+        self.index.of_key.entry(key).or_default().insert(conn);
+        self.index.left.remove(&key);
+    }
+
+    fn unlist(&mut self, conn: ConnId, key: ClientKey) {
+        let Some(all) = self.index.of_key.get_mut(&key) else {
+            return;
+        };
+        all.remove(&conn);
+        if all.is_empty() {
+            self.index.of_key.remove(&key);
+            self.index.left.insert(key);
+        }
+    }
+
+    /// Forgets a connection.
+    pub(crate) fn forget(&mut self, conn: ConnId) {
+        let session = self.sessions.remove(&conn);
+        if let Some(key) = session.and_then(|session| session.key) {
+            self.unlist(conn, key);
+        }
+        if let Some(due) = self.index.due_of.remove(&conn) {
+            self.index.due.remove(&(due, conn));
+        }
+        self.index.touched.remove(&conn);
+        self.ready.remove(&conn);
+        self.checks.retain(|_, of| *of != conn);
+        let checks = &self.checks;
+        self.delayed
+            .retain(|(_, check), _| checks.contains_key(check));
+    }
+
+    /// Brings up to date when connections are due, after an input. Those that were closed are forgotten.
+    pub(crate) fn settle(&mut self) {
+        while let Some(conn) = self.index.touched.pop_first() {
+            let Some(session) = self.sessions.get(&conn) else {
+                continue;
+            };
+            if session.closing {
+                self.forget(conn);
+                continue;
+            }
+            let due = session.due();
+            self.index.asked.extend(session.key);
+            let before = self.index.due_of.insert(conn, due);
+            if before != Some(due) {
+                if let Some(before) = before {
+                    self.index.due.remove(&(before, conn));
+                }
+                self.index.due.insert((due, conn));
+            }
+        }
+    }
+
+    /// When the first connection is due.
+    pub(crate) fn first_due(&self) -> Option<MonoMs> {
+        self.index.due.first().map(|(due, _)| *due)
+    }
+
+    /// Connections that are due.
+    pub(crate) fn all_due(&self) -> Vec<ConnId> {
+        let now = (self.now.mono, ConnId(u64::MAX));
+        self.index
+            .due
+            .range(..=now)
+            .map(|(_, conn)| *conn)
+            .collect()
+    }
+
+    /// Connections of one client.
+    pub(crate) fn all_of(&self, key: ClientKey) -> Vec<ConnId> {
+        let all = self.index.of_key.get(&key);
+        all.into_iter().flatten().copied().collect()
+    }
+
+    /// Connections that are in, of one account.
+    pub(crate) fn all_in(&self, key: ClientKey) -> Vec<ConnId> {
+        let mut all = self.all_of(key);
+        all.retain(|conn| {
+            self.session(*conn)
+                .is_some_and(|session| session.stage == Stage::In)
+        });
+        all
+    }
+
+    /// Clients that connections may have asked something of since the last call: those to pump.
+    pub fn take_asked(&mut self) -> BTreeSet<ClientKey> {
+        std::mem::take(&mut self.index.asked)
+    }
+
+    /// Clients whose last connection has ended since the last call. Whoever holds them may let them go by
+    /// [`Server::drop_client`]; with the next log-in they are back as they were.
+    pub fn take_left(&mut self) -> BTreeSet<ClientKey> {
+        std::mem::take(&mut self.index.left)
+    }
+
+    /// Whether a connection acts through a client.
+    #[must_use]
+    pub fn is_used(&self, key: ClientKey) -> bool {
+        self.index.of_key.contains_key(&key)
+    }
+}

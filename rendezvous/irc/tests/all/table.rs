@@ -1,0 +1,551 @@
+//! Nothing is answered or announced without a script that produces it: docs/irc.md lists it all, and so does the code.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use alloquy_api::{CommandError, ErrorCode};
+use alloquy_irc::caps::Cap;
+use alloquy_irc::{Bridge, ClientKey, ConnId, Outcome, Registration, Server};
+use data_encoding::BASE64;
+
+use crate::fake::{ANA, BEN, CLUB, GENERAL, Irc, Node, not_permitted, settings};
+
+const DOCS: &str = include_str!("../../../../docs/irc.md");
+
+/// A section of the document.
+fn section(title: &str) -> &'static str {
+    let (_, rest) = DOCS.split_once(&format!("\n## {title}\n")).unwrap();
+    rest.split_once("\n## ")
+        .map_or(rest, |(section, _)| section)
+}
+
+/// Words of a section that are written as code.
+fn codes(title: &str) -> impl Iterator<Item = &'static str> {
+    section(title).split('`').skip(1).step_by(2)
+}
+
+fn is_numeric(word: &str) -> bool {
+    word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The face of a rendezvous where accounts are made, and a guest's node.
+fn open_bridge() -> Irc {
+    let bridge = Bridge {
+        lobby: Some(CLUB),
+        mechanisms: alloquy_irc::Mechanism::ALL.to_vec(),
+        registration: Registration::Open,
+        guests: true,
+        ..Bridge::default()
+    };
+    let mut guest = Node::new();
+    guest.change(|snapshot| {
+        snapshot.account = Some(BEN);
+        snapshot.name = "Ben Ash".to_owned();
+    });
+    let mut irc = Irc::new();
+    irc.server = Server::new(settings()).with_bridge(bridge);
+    irc.other = Some((ClientKey(2), guest));
+    irc
+}
+
+fn say(irc: &mut Irc, conn: ConnId, lines: &[&str]) {
+    for line in lines {
+        irc.send(conn, line);
+    }
+}
+
+/// What a plain client asks, and gets wrong.
+fn plain(irc: &mut Irc) {
+    irc.node.change_club(|club| {
+        club.bans = Arc::new(vec![alloquy_api::reply::RestrictionView {
+            account: BEN,
+            name: "Ben Ash".to_owned(),
+            by: ANA,
+            since: alloquy_ids::UnixMs(1_700_000_000_000),
+            until: None,
+            reason: None,
+            operation: alloquy_ids::EventId([9; 32]),
+        }]);
+        let mut members = club.members.to_vec();
+        members[1].availability = Some(alloquy_api::command::Availability::Idle);
+        club.members = Arc::new(members);
+    });
+    let conn = irc.in_general("");
+    let all = "ADMIN|AWAY :x|AWAY|HELP|INFO|LINKS|LIST|LUSERS|MOTD|OPER a b|TIME|VERSION|WALLOPS :x|\
+        ISON Ana|USERHOST Ana|MODE Ana +B|MODE Ana|MODE Ana +X|MODE Ben-Ash +i|MODE nobody|WHOIS Ana|WHOIS Ben-Ash|\
+        WHOIS nobody|WHOIS|WHOWAS x|WHOWAS|WHO #our-club/general|WHO #our-club/general %na|TOPIC #our-club/general|\
+        TOPIC #our-club/general :x|TOPIC #our-club/general|NAMES #our-club/general|MODE #our-club/general|\
+        MODE #our-club/general b|MODE #our-club/general e|MODE #our-club/general I|MODE #our-club/general +X|\
+        MODE #our-club/general +i|MODE #our-club/general +o|INVITE|INVITE x|INVITE Ben-Ash #our-club/general|\
+        JOIN #our-club/secret|INVITE Ben-Ash #our-club/secret|PART #our-club/secret|KICK #our-club/secret x|\
+        KICK #our-club/general nobody|JOIN #no|JOIN no|PRIVMSG|PRIVMSG x|PRIVMSG nobody :x|\
+        PRIVMSG @#our-club/general :x|PRIVMSG a,b,c,d,e,f,g,h,i :x|NICK|NICK #|NICK other|NICK Ben-Ash|USER a b c d|\
+        NONSENSE|CAP NONSENSE|MONITOR + Ana,nobody|MONITOR L|AUTHENTICATE PLAIN";
+    say(irc, conn, &all.split('|').collect::<Vec<_>>());
+    irc.send(conn, &format!("PING {}", "x".repeat(600)));
+    let nicks: Vec<String> = (0..201).map(|n| format!("n{n}")).collect();
+    for nicks in nicks.chunks(50) {
+        irc.send(conn, &format!("MONITOR + {}", nicks.join(",")));
+    }
+    irc.node.refuse = Some(not_permitted());
+    irc.send(conn, "KICK #our-club/general Ben-Ash");
+    let early = irc.connect();
+    irc.send(early, "JOIN #our-club/general");
+    say(irc, early, &["NICK x", "USER x 0 * :x"]);
+    too_many_rooms(irc);
+}
+
+fn too_many_rooms(irc: &mut Irc) {
+    irc.node.change_club(|club| {
+        let mut channels = club.channels.to_vec();
+        for n in 0..260_u16 {
+            let mut id = [50; 32];
+            id[..2].copy_from_slice(&n.to_be_bytes());
+            let mut view = channels[0].clone();
+            view.channel = alloquy_ids::ChannelId(id);
+            view.name = format!("room{n}");
+            channels.push(view);
+        }
+        club.channels = Arc::new(channels);
+    });
+    let conn = irc.client("");
+    for n in 0..260 {
+        irc.send(conn, &format!("JOIN #our-club/room{n}"));
+    }
+}
+
+/// Logging in, and not.
+fn log_ins(irc: &mut Irc) {
+    let secret = |name: &str| BASE64.encode(format!("\0{name}\0secret").as_bytes());
+    let conn = irc.connect();
+    irc.send(conn, "CAP REQ sasl");
+    for line in ["AUTHENTICATE PLAIN", "AUTHENTICATE *", "AUTHENTICATE PLAIN"] {
+        irc.send(conn, line);
+    }
+    irc.send(conn, &format!("AUTHENTICATE {}", "a".repeat(401)));
+    irc.send(conn, "AUTHENTICATE NONSENSE");
+    irc.send(conn, "AUTHENTICATE PLAIN");
+    irc.send(conn, &format!("AUTHENTICATE {}", secret("ana")));
+    irc.send(conn, "AUTHENTICATE PLAIN");
+}
+
+/// What chat histories, batches, edits and their like are refused by.
+fn refusals(irc: &mut Irc) {
+    let caps = "message-tags batch standard-replies draft/multiline draft/read-marker draft/message-redaction \
+        draft/chathistory alloquy.chat/edit setname";
+    let id = irc.node.write(GENERAL, BEN, "said");
+    let conn = irc.in_general(caps);
+    let lines = "CHATHISTORY NONSENSE #our-club/general * 5|CHATHISTORY LATEST|CHATHISTORY LATEST #no * 5|\
+        CHATHISTORY LATEST #our-club/general x=y 5|CHATHISTORY LATEST #our-club/general msgid=x 5|\
+        MARKREAD #no|MARKREAD #our-club/general x|REDACT #no x|REDACT #our-club/general x|SETNAME :|\
+        BATCH +a nonsense #our-club/general|@alloquy.chat/edit=x PRIVMSG #no :x|\
+        @alloquy.chat/edit=x PRIVMSG #our-club/general :x|REGISTER a * b|\
+        BATCH +a draft/multiline #our-club/general|@batch=a PRIVMSG #other :x|\
+        BATCH +a draft/multiline #our-club/general";
+    say(irc, conn, &lines.split('|').collect::<Vec<_>>());
+    let unknown = "a".repeat(52);
+    irc.send(
+        conn,
+        &format!("CHATHISTORY BEFORE #our-club/general msgid={unknown} 5"),
+    );
+    for _ in 0..40 {
+        irc.send(
+            conn,
+            &format!("@batch=a PRIVMSG #our-club/general :{}", "x".repeat(450)),
+        );
+    }
+    irc.send(conn, "BATCH +b draft/multiline #our-club/general");
+    for _ in 0..401 {
+        irc.send(conn, "@batch=b PRIVMSG #our-club/general :x");
+    }
+    irc.bytes(conn, b"PRIVMSG #our-club/general :\xff\r\n");
+    for line in [
+        format!("REDACT #our-club/general {id}"),
+        format!("@alloquy.chat/edit={id} PRIVMSG #our-club/general :x"),
+        format!("@+draft/react=x;+reply={id} TAGMSG #our-club/general"),
+        "AWAY :x".to_owned(),
+    ] {
+        irc.node.refuse = Some(not_permitted());
+        irc.send(conn, &line);
+    }
+    irc.node.refuse = Some(CommandError::new(ErrorCode::Limit, "slow mode: 10 s"));
+    irc.send(conn, "PRIVMSG #our-club/general :x");
+    irc.node
+        .events
+        .push_back(alloquy_api::Event::Lagged { count: 7 });
+    irc.turn();
+    let reading = irc.connect();
+    let lines =
+        "CAP REQ standard-replies|PASS ana:reading|NICK x|USER x 0 * :x|CAP END|PRIVMSG #no :x";
+    say(irc, reading, &lines.split('|').collect::<Vec<_>>());
+    let bouncer = irc.connect();
+    let lines = "CAP REQ :soju.im/bouncer-networks sasl|BOUNCER LISTNETWORKS|BOUNCER BIND our-club|BOUNCER NONSENSE|\
+        BOUNCER ADDNETWORK x|AUTHENTICATE PLAIN|AUTHENTICATE AAByZWFkaW5n|BOUNCER BIND none|BOUNCER BIND our-club|\
+        NICK x|USER x 0 * :x|CAP END|BOUNCER BIND our-club";
+    say(irc, bouncer, &lines.split('|').collect::<Vec<_>>());
+}
+
+/// Accounts that are made, and are not.
+fn registrations(irc: &mut Irc) {
+    let early = irc.connect();
+    let lines = "CAP REQ standard-replies|REGISTER * * secret|REGISTER ana * secret";
+    say(irc, early, &lines.split('|').collect::<Vec<_>>());
+    let conn = irc.connect();
+    let lines = "CAP REQ :standard-replies account-notify|NICK ben|USER x 0 * :x|CAP END";
+    say(irc, conn, &lines.split('|').collect::<Vec<_>>());
+    for code in [
+        "ACCOUNT_EXISTS",
+        "BAD_ACCOUNT_NAME",
+        "WEAK_PASSWORD",
+        "UNACCEPTABLE_PASSWORD",
+        "DISALLOWED",
+    ] {
+        irc.send(conn, "REGISTER ben * secret");
+        let text = "not so".to_owned();
+        irc.tell(Outcome::Refused { code, text });
+    }
+    irc.send(conn, "REGISTER ben * secret");
+    irc.tell(Outcome::Denied);
+    irc.send(conn, "REGISTER ben * secret");
+    irc.tell(Outcome::Granted(ClientKey(2)));
+    irc.send(conn, "REGISTER ben * secret");
+    // A nick that somebody has.
+    irc.other = None;
+    irc.checks_at_once = false;
+    let taken = irc.connect();
+    say(irc, taken, &["NICK ana", "USER x 0 * :x"]);
+    let (check, _) = irc.checks.remove(0);
+    let text = "in use".to_owned();
+    irc.server
+        .checked(check, Outcome::Refused { code: "NICK", text }, irc.now);
+    irc.turn();
+}
+
+/// Everything that scripts produce.
+fn produced() -> Vec<String> {
+    let mut all = Vec::new();
+    for script in [plain, log_ins, refusals] {
+        let mut irc = Irc::new();
+        script(&mut irc);
+        all.append(&mut irc.all);
+    }
+    let mut irc = open_bridge();
+    registrations(&mut irc);
+    all.append(&mut irc.all);
+    all
+}
+
+fn words(line: &str) -> Vec<&str> {
+    let line = match line.starts_with('@') {
+        true => line.split_once(' ').unwrap().1,
+        false => line,
+    };
+    line.split(' ').collect()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the code itself is what is looked at"
+)]
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// String literals of the code that answers.
+fn literals(folder: &Path, into: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            literals(&path, into);
+        } else {
+            let text = read(&path);
+            let parts = text.split('"').map(str::to_owned);
+            into.extend(parts);
+        }
+    }
+}
+
+#[test]
+fn every_numeric_is_listed_and_produced() {
+    let listed: BTreeSet<String> = codes("Numerics")
+        .filter(|word| is_numeric(word))
+        .map(str::to_owned)
+        .collect();
+    let all = produced();
+    let told: BTreeSet<String> = all
+        .iter()
+        .filter_map(|line| words(line).get(1).map(|word| (*word).to_owned()))
+        .filter(|word| is_numeric(word))
+        .collect();
+    assert_eq!(told, listed, "told and listed");
+    let mut written = BTreeSet::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for folder in ["commands", "server"] {
+        literals(&source.join(folder), &mut written);
+    }
+    for file in ["commands.rs", "server.rs"] {
+        let text = read(&source.join(file));
+        written.extend(text.split('"').map(str::to_owned));
+    }
+    let written: BTreeSet<String> = written
+        .into_iter()
+        .filter(|word| is_numeric(word))
+        .collect();
+    assert_eq!(written, listed, "written in the code and listed");
+}
+
+#[test]
+fn every_code_of_a_standard_reply_is_listed_and_produced() {
+    let listed: BTreeSet<String> = codes("Standard replies")
+        .filter(|word| word.starts_with("FAIL ") || word.starts_with("NOTE "))
+        .map(str::to_owned)
+        .collect();
+    let all = produced();
+    let told: BTreeSet<String> = all
+        .iter()
+        .map(|line| words(line))
+        .filter(|words| words.len() > 3 && ["FAIL", "NOTE"].contains(&words[1]))
+        // A read-only log-in is refused so whatever it tries.
+        .map(|words| words[1..4].join(" "))
+        .collect();
+    assert_eq!(told, listed, "told and listed");
+    let mut written = BTreeSet::new();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    literals(&source, &mut written);
+    let is_code = |word: &String| {
+        word.contains('_')
+            && word.len() > 3
+            && word
+                .bytes()
+                .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+    };
+    for code in written.iter().filter(|word| is_code(word)) {
+        assert!(
+            listed.iter().any(|listed| listed.ends_with(code)),
+            "{code} is in the code and not listed"
+        );
+    }
+}
+
+#[test]
+fn every_capability_is_listed() {
+    let listed: BTreeSet<&str> = section("Capabilities")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
+    let mut announced: BTreeSet<&str> = Cap::ALL.iter().map(|cap| cap.name()).collect();
+    announced.insert("sts");
+    assert_eq!(listed, announced);
+    // What one face offers and another does not.
+    let offered = |irc: &mut Irc| {
+        let conn = irc.connect();
+        irc.ask(conn, "CAP LS 302").join(" ")
+    };
+    let (own, bridge) = (offered(&mut Irc::new()), offered(&mut open_bridge()));
+    for cap in Cap::ALL {
+        let made_here = [Cap::AccountRegistration, Cap::AccountNotify].contains(cap);
+        assert_eq!(own.contains(cap.name()), !made_here, "{cap:?}: {own}");
+        assert!(bridge.contains(cap.name()), "{cap:?}: {bridge}");
+    }
+}
+
+/// What shows that a capability is in effect: something to do, and what is told of it then.
+struct Proof {
+    /// What is asked for besides.
+    besides: &'static str,
+    does: fn(&mut Irc, ConnId),
+    told: &'static str,
+    /// Whether it is not told to who did not ask.
+    alone: bool,
+}
+
+fn proof(besides: &'static str, does: fn(&mut Irc, ConnId), told: &'static str) -> Proof {
+    Proof {
+        besides,
+        does,
+        told,
+        alone: true,
+    }
+}
+
+fn hears(irc: &mut Irc, _conn: ConnId) {
+    let id = irc.node.write(GENERAL, BEN, "hello");
+    irc.turn();
+    irc.node
+        .alter(id, |message| message.text = "other".to_owned());
+    irc.node.react(id, BEN, "👍");
+    irc.node.alter(id, |message| message.deleted = true);
+    irc.turn();
+}
+
+fn changes(irc: &mut Irc, _conn: ConnId) {
+    irc.node.change_club(|club| {
+        let mut members = club.members.to_vec();
+        members[1].name = "Ben!Ash".to_owned();
+        members[1].online = false;
+        club.members = Arc::new(members);
+        let mut channels = club.channels.to_vec();
+        channels[0].name = "lounge".to_owned();
+        club.channels = Arc::new(channels);
+    });
+    irc.turn();
+}
+
+fn asks(irc: &mut Irc, conn: ConnId) {
+    let id = irc.node.write(GENERAL, BEN, "one\ntwo");
+    irc.node.react(id, BEN, "👍");
+    let lines = "CHATHISTORY LATEST #our-club/general * 5|NAMES #our-club/general|JOIN #our-club/secret|\
+        @label=x PING y|PRIVMSG #our-club/general :echoed|MARKREAD #our-club/general|ISUPPORT|\
+        INVITE Ben-Ash #our-club/secret|BOUNCER LISTNETWORKS|SETNAME :";
+    say(irc, conn, &lines.split('|').collect::<Vec<_>>());
+}
+
+fn watches(irc: &mut Irc, conn: ConnId) {
+    say(irc, conn, &["PART #our-club/general", "MONITOR + Ben-Ash"]);
+    changes(irc, conn);
+}
+
+fn guest_registers(irc: &mut Irc, _conn: ConnId) {
+    let guest = irc.connect();
+    say(
+        irc,
+        guest,
+        &["NICK ben", "USER x 0 * :x", "REGISTER ben * secret"],
+    );
+    irc.tell(Outcome::Granted(ClientKey(2)));
+}
+
+fn logs_in(irc: &mut Irc, _conn: ConnId) {
+    let conn = irc.connect();
+    say(irc, conn, &["CAP REQ sasl", "AUTHENTICATE PLAIN"]);
+    irc.send(
+        conn,
+        &format!("AUTHENTICATE {}", BASE64.encode(b"\0ana\0secret")),
+    );
+    let told = irc.lines(conn).join("\n");
+    irc.all.push(told);
+}
+
+/// A capability without a proof does not compile.
+fn proof_of(cap: Cap) -> Proof {
+    match cap {
+        Cap::AccountNotify => proof("", guest_registers, " ACCOUNT "),
+        Cap::AccountTag => proof("", hears, "account="),
+        Cap::Edit => proof("", hears, "alloquy.chat/edit="),
+        Cap::AwayNotify => proof("", changes, " AWAY unreachable"),
+        Cap::Batch => proof("", asks, " BATCH +"),
+        Cap::CapNotify => proof("", |irc, conn| irc.send(conn, "CAP LIST"), "cap-notify"),
+        Cap::AccountRegistration => Proof {
+            alone: false,
+            ..proof("", guest_registers, "REGISTER SUCCESS")
+        },
+        Cap::ChannelRename => proof("", changes, " RENAME #our-club/general #our-club/lounge "),
+        Cap::ChatHistory => Proof {
+            alone: false,
+            ..proof("batch", asks, " chathistory #our-club/general")
+        },
+        Cap::EventPlayback => proof("message-tags", asks, "draft/chathistory-context"),
+        Cap::ExtendedIsupport => proof("", asks, " 005 Ana ACCOUNTEXTBAN"),
+        Cap::MessageRedaction => proof("", hears, " REDACT #our-club/general "),
+        Cap::Multiline => proof("batch", asks, " draft/multiline #our-club/general"),
+        Cap::NoImplicitNamesDraft | Cap::NoImplicitNames => proof(
+            "",
+            |irc, conn| irc.send(conn, "JOIN #our-club/secret"),
+            "!353",
+        ),
+        Cap::ReadMarker => proof("", asks, " MARKREAD #our-club/general "),
+        Cap::EchoMessage => proof("", asks, "echoed"),
+        Cap::ExtendedJoin => proof("", asks, "JOIN #our-club/secret "),
+        Cap::ExtendedMonitor => proof("setname", watches, " SETNAME "),
+        Cap::InviteNotify => proof("", asks, " INVITE Ben-Ash #our-club/secret"),
+        Cap::LabeledResponse => proof("batch", asks, "label=x"),
+        Cap::MessageTags => proof("", hears, " TAGMSG #our-club/general"),
+        Cap::MultiPrefix => proof(
+            "",
+            |irc, conn| {
+                irc.node.change_club(|club| {
+                    let mut members = club.members.to_vec();
+                    members[0].roles = vec!["ops".to_owned()];
+                    club.members = Arc::new(members);
+                });
+                irc.turn();
+                irc.send(conn, "NAMES #our-club/general");
+            },
+            ":~@Ana",
+        ),
+        Cap::Sasl => Proof {
+            alone: false,
+            ..proof("", logs_in, " 903 ")
+        },
+        Cap::ServerTime => proof("", hears, "time=20"),
+        Cap::SetName => proof("", changes, " SETNAME "),
+        Cap::StandardReplies => proof("", asks, "FAIL SETNAME INVALID_REALNAME"),
+        Cap::BouncerNetworks => proof("", asks, "BOUNCER NETWORK our-club "),
+        Cap::UserhostInNames => proof("", asks, "~Ana!"),
+    }
+}
+
+/// What a connection with these capabilities is told.
+fn told(caps: &str, does: fn(&mut Irc, ConnId)) -> String {
+    let mut irc = open_bridge();
+    // The lobby is none here: channels have their whole names.
+    let bridge = Bridge {
+        registration: Registration::Open,
+        mechanisms: alloquy_irc::Mechanism::ALL.to_vec(),
+        guests: true,
+        ..Bridge::default()
+    };
+    irc.server = Server::new(settings()).with_bridge(bridge);
+    let conn = irc.connect();
+    say(
+        &mut irc,
+        conn,
+        &["CAP LS", "PASS ana:secret", "NICK x", "USER x 0 * :x"],
+    );
+    if !caps.trim().is_empty() {
+        let acked = irc.ask(conn, &format!("CAP REQ :{caps}"));
+        assert!(acked[0].contains(" ACK "), "{acked:?}");
+    }
+    say(&mut irc, conn, &["CAP END", "JOIN #our-club/general"]);
+    irc.lines(conn);
+    irc.all.clear();
+    does(&mut irc, conn);
+    irc.pass(10_000);
+    let mut all = irc.lines(conn);
+    // What the proof has put there itself, or what another connection was told of an account.
+    all.extend(
+        irc.all
+            .iter()
+            .filter(|line| line.contains(" 903 "))
+            .cloned(),
+    );
+    let success = irc
+        .all
+        .iter()
+        .filter(|line| line.contains("REGISTER SUCCESS"));
+    all.extend(success.cloned());
+    all.join("\n")
+}
+
+#[test]
+fn every_capability_has_its_effect_and_none_without_being_asked_for() {
+    for cap in Cap::ALL {
+        let Proof {
+            besides,
+            does,
+            told: text,
+            alone,
+        } = proof_of(*cap);
+        let holds = |told: &str| match text.strip_prefix('!') {
+            Some(not) => !told.contains(&format!(" {not} ")),
+            None => told.contains(text),
+        };
+        let with = told(&format!("{} {besides}", cap.name()), does);
+        assert!(holds(&with), "{cap:?}: {text:?} in {with}");
+        if alone {
+            let without = told(besides, does);
+            assert!(!holds(&without), "{cap:?}: {text:?} in {without}");
+        }
+    }
+}
