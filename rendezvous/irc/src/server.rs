@@ -37,6 +37,8 @@ pub struct Server {
     pub(crate) own: BTreeMap<ClientKey, Vec<(ChannelId, alloquy_api::reply::MessageView)>>,
     /// Connections that may go on.
     pub(crate) ready: BTreeSet<ConnId>,
+    /// So many members are another way now that they are not told of one by one.
+    pub(crate) stir: bool,
 }
 
 impl Server {
@@ -58,6 +60,7 @@ impl Server {
             edits: BTreeMap::new(),
             own: BTreeMap::new(),
             ready: BTreeSet::new(),
+            stir: false,
         }
     }
 

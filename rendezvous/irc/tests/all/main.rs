@@ -9,6 +9,7 @@ mod bad_input;
 mod bound;
 mod bridge;
 mod caps;
+mod crowd;
 mod fake;
 mod history;
 mod messages;
