@@ -39,8 +39,6 @@ pub(crate) struct Crowd {
     local: LocalSet,
     heard: Rc<Heard>,
     writers: Vec<OwnedWriteHalf>,
-    /// How long all of them took to come in.
-    pub(crate) came_in: Duration,
 }
 
 /// What a flood gave.
@@ -85,13 +83,11 @@ impl Crowd {
             wait(&heard, || heard.ready.get() >= says.len()).await?;
             anyhow::Ok(writers)
         })?;
-        let came_in = heard.started.elapsed();
         Ok(Self {
             runtime,
             local,
             heard,
             writers,
-            came_in,
         })
     }
 

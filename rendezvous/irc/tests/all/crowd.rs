@@ -29,6 +29,18 @@ fn crowd(irc: &mut Irc, numbers: std::ops::Range<u32>) {
     irc.turn();
 }
 
+/// All but Ana and Ben are out of reach.
+fn away(irc: &mut Irc) {
+    irc.node.change_club(|club| {
+        let mut members = club.members.to_vec();
+        for member in members.iter_mut().skip(2) {
+            member.online = false;
+        }
+        club.members = Arc::new(members);
+    });
+    irc.turn();
+}
+
 #[test]
 fn a_large_channel_is_joined_in_few_bytes_and_a_crowd_is_no_wall_of_lines() {
     let mut irc = Irc::new();
@@ -56,14 +68,7 @@ fn a_large_channel_is_joined_in_few_bytes_and_a_crowd_is_no_wall_of_lines() {
     crowd(&mut irc, 0..4_000);
     assert_eq!(irc.lines(conn), Vec::<String>::new());
     // All of them are away at once.
-    irc.node.change_club(|club| {
-        let mut members = club.members.to_vec();
-        for member in members.iter_mut().skip(2) {
-            member.online = false;
-        }
-        club.members = Arc::new(members);
-    });
-    irc.turn();
+    away(&mut irc);
     assert_eq!(irc.lines(conn), Vec::<String>::new());
     // What a person does is told as ever.
     crowd(&mut irc, 0..3_999);
@@ -77,6 +82,8 @@ fn whoever_is_monitored_is_told_of_in_a_crowd_too() {
     let mut irc = Irc::new();
     let conn = irc.client("message-tags");
     irc.ask(conn, "JOIN #our-club/general");
+    crowd(&mut irc, 0..10);
+    away(&mut irc);
     one(&irc.ask(conn, "MONITOR + Member-7"), " 731 ");
     crowd(&mut irc, 0..MEMBERS);
     let told = irc.lines(conn);
