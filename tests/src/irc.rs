@@ -281,7 +281,11 @@ impl Terminal {
     /// When tmux can not be started.
     #[must_use]
     pub fn run(folder: &Path, command: &str) -> Self {
-        let socket = folder.join("tmux");
+        // A server that is ending may still hold the socket of an earlier one.
+        let mut sockets = (0_u32..).map(|number| folder.join(format!("tmux{number}")));
+        let socket = sockets
+            .find(|socket| !socket.exists())
+            .expect("there is always one more");
         let terminal = Self { socket };
         let size = ["-x", "180", "-y", "60"];
         let started = terminal

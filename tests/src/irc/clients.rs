@@ -159,11 +159,11 @@ impl Limnoria {
         Self { log, child }
     }
 
-    /// Waits until its log tells something.
-    pub fn tells(&self, text: &str) {
+    /// Waits until its log tells something so many times.
+    pub fn tells(&self, text: &str, times: usize) {
         eventually(&format!("Limnoria tells {text:?}"), || {
             let told = std::fs::read_to_string(&self.log).ok()?;
-            told.contains(text).then_some(())
+            (told.matches(text).count() >= times).then_some(())
         });
     }
 }
