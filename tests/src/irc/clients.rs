@@ -112,7 +112,8 @@ pub fn irssi(root: &Path, rendezvous: &Rendezvous, (account, password): (&str, &
     Terminal::run(&folder, &format!("irssi --home={}", folder.display()))
 }
 
-/// Limnoria, a bot, over TLS that it checks, with SASL.
+/// Limnoria, a bot, with SASL. Without TLS: of a welcome in one TLS record it reads 1,024 bytes and waits for more
+/// from the network, as its driver does not ask what the TLS library still holds.
 #[derive(Debug)]
 pub struct Limnoria {
     log: PathBuf,
@@ -133,16 +134,14 @@ impl Limnoria {
             &settings,
             &format!(
                 "supybot.nick: {account}\nsupybot.ident: bot\nsupybot.user: bot\nsupybot.networks: own\n\
-                 supybot.networks.own.servers: localhost:{}\nsupybot.networks.own.ssl: True\n\
-                 supybot.networks.own.ssl.authorityCertificate: {}\n\
+                 supybot.networks.own.servers: {}\nsupybot.networks.own.ssl: False\n\
                  supybot.networks.own.channels: #club/general\nsupybot.networks.own.sasl.username: {account}\n\
                  supybot.networks.own.sasl.password: {password}\nsupybot.directories.conf: {place}/conf\n\
                  supybot.directories.data: {place}/data\nsupybot.directories.log: {place}/logs\n\
                  supybot.directories.backup: {place}/backup\nsupybot.reply.whenAddressedBy.chars: @\n\
                  supybot.plugins: Utilities Misc\nsupybot.plugins.Utilities: True\nsupybot.plugins.Misc: True\n\
                  supybot.log.stdout: True\n",
-                Rendezvous::port(&rendezvous.tls),
-                rendezvous.authority().display(),
+                rendezvous.plain,
             ),
         );
         let log = folder.join("output");
