@@ -102,7 +102,11 @@ impl Idle {
                 .collect();
             let mut streams = Vec::new();
             for thread in threads {
-                streams.extend(thread.join().map_err(|_| anyhow!("a thread panicked"))??);
+                streams.extend(
+                    thread
+                        .join()
+                        .map_err(|_panic| anyhow!("a thread panicked"))??,
+                );
             }
             anyhow::Ok(streams)
         })?;
