@@ -429,6 +429,13 @@ impl Accounts for Ledger {
     fn open(&self, key: ClientKey, name: &str) -> Answer {
         let (nodes, runtime) = (Arc::clone(&self.nodes), self.runtime.clone());
         let name = name.to_owned();
+        if name.contains('/') {
+            let start = move || match runtime.block_on(nodes.enter(key, &name)) {
+                Ok(()) => Answer::Granted(key, None),
+                Err(error) => Answer::Refused(error.numeric(), error.to_string()),
+            };
+            return Answer::Later(Lane::Account, Box::new(start));
+        }
         let start = move || match runtime.block_on(nodes.open(key, &name)) {
             Ok(()) => Answer::Granted(key, None),
             Err(error) => Answer::Refused("CANNOT_CREATE", error.to_string()),

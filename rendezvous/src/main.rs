@@ -8,6 +8,7 @@
 //! (`alloquy-directory`), rules of communities (the core's).
 
 mod accounts;
+mod admitted;
 mod config;
 mod keep;
 mod nodes;

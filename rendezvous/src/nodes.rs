@@ -24,7 +24,7 @@ use alloquy_node::{
 use tokio::sync::Mutex as Turn;
 
 /// Patience with one command of a node of this process.
-const ANSWER_WAIT: Duration = Duration::from_secs(30);
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// How long an invite to the lobby is good for: it is used at once.
 const INVITE_MS: u64 = 600_000;
 /// Guests at once: each has a node of its own, some MiB.
@@ -64,6 +64,8 @@ pub(crate) struct Nodes {
     adopted: Mutex<BTreeMap<ConnId, Number>>,
     /// Accounts of which the server's task holds a client.
     held: Mutex<BTreeSet<Number>>,
+    /// Held by whoever gives a community the first part of its channels' names.
+    pub(crate) naming: Turn<()>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -123,12 +125,18 @@ impl Nodes {
             guests: Mutex::default(),
             adopted: Mutex::default(),
             held: Mutex::default(),
+            naming: Turn::default(),
         })
     }
 
     /// The community that every account is in.
     pub(crate) fn lobby(&self) -> Option<CommunityId> {
         self.lobby
+    }
+
+    /// A client of the rendezvous' own node.
+    pub(crate) fn own(&self) -> NodeHandle {
+        self.own.handle()
     }
 
     /// Nodes of accounts that run.
@@ -362,7 +370,7 @@ impl Nodes {
         seen.map_err(|_late| NodeError::Late)
     }
 
-    async fn handle_of(&self, key: ClientKey) -> Option<NodeHandle> {
+    pub(crate) async fn handle_of(&self, key: ClientKey) -> Option<NodeHandle> {
         if let Some(conn) = key.0.checked_sub(GUEST_KEYS) {
             let conn = ConnId(conn);
             let adopted = locked(&self.adopted).get(&conn).copied();
@@ -374,7 +382,8 @@ impl Nodes {
         self.another(Number(key.0)).await
     }
 
-    async fn invite(&self, community: CommunityId) -> Result<String, NodeError> {
+    /// An invite of a community for one, by the own node's right to.
+    pub(crate) async fn invite(&self, community: CommunityId) -> Result<String, NodeError> {
         let command = Command::Invite {
             community: CommunityRef(community.to_string()),
             uses: Some(1),

@@ -8,6 +8,7 @@
 //!
 //! Deliberately not here: rogues that break a cipher, and rates, which the nodes' own tests count.
 
+mod bridge;
 mod home;
 mod rogue;
 mod tricks;
@@ -40,6 +41,17 @@ const CALM_WAIT_MS: u64 = 30_000;
 const SETTLE_MS_MAX: u64 = 240_000;
 const SETTLE_STEP_MS: u64 = 10_000;
 
+/// What rogues are to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Post {
+    /// Members.
+    Members,
+    /// The one is no member but the first one's home node.
+    Home,
+    /// A bridge that the owner let in, and an account that it holds.
+    Bridge,
+}
+
 /// What a seed stands for.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -51,8 +63,8 @@ pub struct Plan {
     pub removal: bool,
     /// Messages of the honest.
     pub messages: u64,
-    /// The one rogue is no member but the first one's home node.
-    pub home: bool,
+    /// What the rogues are to the others.
+    pub post: Post,
     weather: Weather,
 }
 
@@ -76,7 +88,7 @@ impl Plan {
             rogues: (0..count).map(|_| tricks(&mut draw)).collect(),
             removal: draw.chance(700),
             messages: draw.between(15, 40),
-            home: false,
+            post: Post::Members,
             weather: Weather {
                 loss: small(300, &mut draw),
                 duplicate: small(300, &mut draw),
@@ -141,6 +153,12 @@ pub fn seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
     run_once(seed, Plan::new(seed), maker, trace)
 }
 
+/// The same with a bridge that does not keep to the program.
+#[must_use]
+pub fn bridge_seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
+    run_once(seed, Plan::with_bridge(seed), maker, trace)
+}
+
 /// The same with a home node that does not keep to the program.
 #[must_use]
 pub fn home_seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
@@ -172,8 +190,8 @@ fn run_once(seed: u64, plan: Plan, maker: &dyn Maker, trace: Trace) -> Outcome {
 struct Said {
     act: usize,
     text: String,
-    /// Its author had applied the removal of all rogues.
-    after_removal: bool,
+    /// No rogue may open it: its author had applied the removal of all of them, or they never saw where it was said.
+    closed: bool,
 }
 
 struct Run<'a> {
@@ -188,6 +206,9 @@ struct Run<'a> {
 impl Run<'_> {
     fn all(&mut self) -> Result<(), String> {
         self.set_up()?;
+        if self.plan.post == Post::Bridge {
+            self.bridge_orders();
+        }
         self.world.net.weather = self.plan.weather;
         let removal = self.draw.below(self.plan.messages);
         for number in 0..self.plan.messages {
@@ -231,7 +252,7 @@ impl Run<'_> {
             self.world.add_node(&format!("n{seat}"), 0)?;
         }
         for (number, seat) in self.rogue_seats().enumerate() {
-            let name = if self.plan.home {
+            let name = if self.plan.post == Post::Home {
                 HOME_NAME.to_owned()
             } else {
                 format!("{ROGUE}{number}")
@@ -242,7 +263,7 @@ impl Run<'_> {
         let names = ("first".to_owned(), "general".to_owned());
         let (community, link) = self.world.make_community(names.0, names.1)?;
         self.community = community;
-        let members = if self.plan.home {
+        let members = if self.plan.post == Post::Home {
             self.plan.honest
         } else {
             self.world.seats()
@@ -257,8 +278,10 @@ impl Run<'_> {
             }
         }
         // A way that somebody withholds for good: the two hear each other through others alone.
-        if self.plan.home {
-            self.pair_home()?;
+        match self.plan.post {
+            Post::Members => {}
+            Post::Home => self.pair_home()?,
+            Post::Bridge => self.let_bridge_in()?,
         }
         self.world.net.wall(0, self.plan.honest - 1);
         self.world.run_for(5_000);
@@ -269,18 +292,22 @@ impl Run<'_> {
         let seat = self.draw.index(self.plan.honest);
         let text = format!("{CANARY} {number}");
         let after_removal = self.removed_at.is_some() && self.knows_removal(seat);
+        let private = self.plan.post == Post::Bridge && self.draw.chance(300);
         let command = Command::Send {
-            channel: self.channel(),
+            channel: match private {
+                true => self.private_channel(),
+                false => self.channel(),
+            },
             text: text.clone(),
         };
         let act = self.world.order(seat, Some(self.community), command);
         self.said.push(Said {
             act,
             text,
-            after_removal,
+            closed: after_removal || private,
         });
         // Rogues talk too: what they do to their own frames is done to something.
-        if !self.plan.home && self.draw.chance(300) {
+        if self.plan.post != Post::Home && self.draw.chance(300) {
             let rogues: Vec<_> = self.rogue_seats().collect();
             if let Some(rogue) = self.draw.pick(&rogues).copied() {
                 let command = Command::Send {
@@ -337,7 +364,7 @@ impl Run<'_> {
                 self.said.push(Said {
                     act,
                     text,
-                    after_removal: true,
+                    closed: true,
                 });
             }
         }
@@ -361,7 +388,6 @@ impl Run<'_> {
                 .map(|text| ("convergence", text))
                 .or_else(|| self.unwritten(&replicas));
             match wrong {
-                None if self.plan.home => return self.home_reads_nothing(),
                 None => return self.secrecy(),
                 Some((checker, text)) if self.world.now() >= end => {
                     return self.world.violation(checker, None, text);
@@ -412,29 +438,35 @@ impl Run<'_> {
         None
     }
 
-    /// What was written after a removal opens with nothing that the removed one holds.
+    /// What rogues may not read opens with nothing that they hold.
     fn secrecy(&mut self) {
-        let sent: BTreeSet<EventId> = self
+        if self.plan.post == Post::Home {
+            return self.home_reads_nothing();
+        }
+        let closed: BTreeSet<EventId> = self
             .said
             .iter()
-            .filter(|said| said.after_removal)
+            .filter(|said| said.closed)
             .filter_map(|said| match &self.world.acts()[said.act].done {
                 Some((_, Ok(Reply::Message { message, .. }))) => Some(*message),
                 _ => None,
             })
             .collect();
         let events = held::events(self.world.records(0));
-        let later = events.iter().filter(|event| sent.contains(&event.id()));
-        let used: BTreeMap<EpochId, EventId> = later
+        let closed = events.iter().filter(|event| closed.contains(&event.id()));
+        let used: BTreeMap<EpochId, EventId> = closed
             .map(|event| (event.header().epoch, event.id()))
             .collect();
         for seat in self.rogue_seats() {
             let keys = held::epochs(self.world.records(seat));
             if let Some((_, message)) = used.iter().find(|(epoch, _)| keys.contains_key(epoch)) {
-                let text = format!("{} was written after a removal and opens", message.short());
+                let text = format!("{} is not for it and opens", message.short());
                 self.world.violation("confidentiality", Some(seat), text);
                 return;
             }
+        }
+        if self.plan.post == Post::Bridge {
+            self.bridge_rules_nobody();
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use alloquy_core::{Input, Now, Output, Verdict};
 use alloquy_ids::MonoMs;
-use alloquy_sim::hostile::{HOME_TRICKS, Plan, TRICKS, home_seed_once, seed_once, seed_twice};
+use alloquy_sim::hostile::{
+    HOME_TRICKS, Plan, TRICKS, bridge_seed_once, home_seed_once, seed_once, seed_twice,
+};
 use alloquy_sim::machine::{Around, Core, Machine, Maker};
 use alloquy_sim::trace::Trace;
 use std::collections::BTreeSet;
@@ -39,6 +41,21 @@ fn members_agree_whatever_a_home_node_does_and_it_reads_nothing() {
         tricks.extend(Plan::with_home(seed).rogues.into_iter().flatten());
     }
     assert_eq!(tricks.len(), HOME_TRICKS.len(), "every trick was tried");
+}
+
+#[test]
+fn members_agree_whatever_a_bridge_does_and_it_reads_and_rules_nothing_else() {
+    let mut tricks = BTreeSet::new();
+    for seed in SEEDS {
+        let outcome = bridge_seed_once(seed, &Core::default(), Trace::default());
+        assert!(
+            outcome.violations.is_empty(),
+            "seed {seed}: {:?}",
+            outcome.violations
+        );
+        tricks.extend(Plan::with_bridge(seed).rogues.into_iter().flatten());
+    }
+    assert_eq!(tricks.len(), TRICKS.len(), "every trick was tried");
 }
 
 /// What an honest node may get wrong.

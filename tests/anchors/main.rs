@@ -11,6 +11,7 @@ mod corpus;
 mod crowd;
 mod disk;
 mod home;
+mod irc;
 mod latency;
 mod linking;
 mod nothing_new;
@@ -33,6 +34,7 @@ type Bench = fn() -> anyhow::Result<Vec<Line>>;
 const BENCHES: &[(&str, Bench)] = &[
     ("catch-up", || catch_up::missed(catch_up::REAL)),
     ("home", || home::blind(home::REAL)),
+    ("irc", || irc::served(irc::REAL)),
     ("nothing-new", || {
         nothing_new::nothing_new(nothing_new::CHANNELS)
     }),

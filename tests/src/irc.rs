@@ -1,5 +1,9 @@
 //! IRC clients for tests: one of our own that says what it is told to, and programs that people use.
 
+mod clients;
+
+pub use clients::{Limnoria, LogIn, catgirl, epic5, finch, irssi, lacks};
+
 use std::fmt::Write as _;
 use std::io::Write;
 use std::net::TcpStream;
@@ -158,27 +162,52 @@ pub struct WeeChat {
 }
 
 impl WeeChat {
-    /// Starts it with this server, on which it joins this channel.
+    /// Starts it with the own door, where it joins this channel.
     ///
     /// # Panics
     /// When it can not be started.
     #[must_use]
     pub fn start(folder: &Path, door: &Door, channel: &str) -> Self {
-        let mut orders = String::new();
-        for order in [
-            "/set logger.file.flush_delay 0".to_owned(),
-            "/set irc.server_default.capabilities *".to_owned(),
-            format!(
-                "/server add own 127.0.0.1/{} -password={}",
-                door.port(),
-                door.password
-            ),
-            "/set irc.server.own.tls off".to_owned(),
-            "/set irc.server.own.ssl off".to_owned(),
+        let (port, password) = (door.port(), &door.password);
+        let orders = [
+            format!("/server add own 127.0.0.1/{port} -password={password}"),
             "/set irc.server.own.nicks x".to_owned(),
-            format!("/set irc.server.own.autojoin {channel}"),
-            "/connect own".to_owned(),
-        ] {
+        ];
+        Self::start_with(folder, &orders, channel)
+    }
+
+    /// Starts it with a rendezvous, where it logs in to an account by SASL and joins this channel.
+    ///
+    /// # Panics
+    /// When it can not be started.
+    #[must_use]
+    pub fn log_in(folder: &Path, plain: &str, account: (&str, &str), channel: &str) -> Self {
+        let (name, password) = account;
+        let orders = [
+            format!("/server add own {}", plain.replace(':', "/")),
+            "/set irc.server.own.sasl_mechanism plain".to_owned(),
+            format!("/set irc.server.own.sasl_username {name}"),
+            format!("/set irc.server.own.sasl_password {password}"),
+            format!("/set irc.server.own.nicks {name}"),
+        ];
+        Self::start_with(folder, &orders, channel)
+    }
+
+    fn start_with(folder: &Path, server: &[String], channel: &str) -> Self {
+        let mut orders = String::new();
+        let first = [
+            "/set logger.file.flush_delay 0",
+            "/set irc.server_default.capabilities *",
+        ];
+        let autojoin = format!("/set irc.server.own.autojoin {channel}");
+        let last = [
+            "/set irc.server.own.tls off",
+            "/set irc.server.own.ssl off",
+            &autojoin,
+            "/connect own",
+        ];
+        let server = server.iter().map(String::as_str);
+        for order in first.into_iter().chain(server).chain(last) {
             write!(orders, "{order};").expect("a text can be written to");
         }
         let folder = folder.join("weechat");
@@ -252,7 +281,11 @@ impl Terminal {
     /// When tmux can not be started.
     #[must_use]
     pub fn run(folder: &Path, command: &str) -> Self {
-        let socket = folder.join("tmux");
+        // A server that is ending may still hold the socket of an earlier one.
+        let mut sockets = (0_u32..).map(|number| folder.join(format!("tmux{number}")));
+        let socket = sockets
+            .find(|socket| !socket.exists())
+            .expect("there is always one more");
         let terminal = Self { socket };
         let size = ["-x", "180", "-y", "60"];
         let started = terminal
@@ -292,6 +325,16 @@ impl Terminal {
                 .expect("tmux can be started");
             assert!(typed.success(), "tmux send-keys: {typed}");
         }
+    }
+
+    /// Presses keys, as tmux calls them.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn presses(&self, keys: &[&str]) {
+        let pressed = self.tmux().arg("send-keys").args(keys).status();
+        let pressed = pressed.expect("tmux can be started");
+        assert!(pressed.success(), "tmux send-keys: {pressed}");
     }
 
     /// What stands on the screen.

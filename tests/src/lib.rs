@@ -11,6 +11,7 @@ mod peer;
 mod program;
 mod reader;
 mod relay;
+mod rendezvous;
 mod wait;
 mod window;
 
@@ -20,6 +21,7 @@ pub use peer::{LOOPBACK, Peer};
 pub use program::{Ended, Told, node_program, run_node, signal};
 pub use reader::Reader;
 pub use relay::Relay;
+pub use rendezvous::{Rendezvous, certify, client_certificate, rendezvous_program};
 pub use wait::{DEADLINE, Lines, eventually, skip};
 pub use window::{Driven, Screen, Window, driven_program, window_program};
 

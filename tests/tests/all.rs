@@ -23,6 +23,10 @@ mod home;
 mod home_away;
 #[path = "all/irc.rs"]
 mod irc;
+#[path = "all/irc_bridge.rs"]
+mod irc_bridge;
+#[path = "all/irc_clients.rs"]
+mod irc_clients;
 #[path = "all/lan.rs"]
 mod lan;
 #[path = "all/meddler.rs"]

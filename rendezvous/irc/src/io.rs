@@ -130,7 +130,8 @@ pub enum Output {
     /// Takes the next message of a SCRAM-SHA-256 exchange, of which each connection has one at most, and answers by
     /// [`crate::Server::checked`].
     Scram(CheckId, Zeroizing<String>),
-    /// Makes a channel of the lobby for this client and answers by [`crate::Server::checked`] when the client sees it.
+    /// Makes a channel of the lobby for this client, or lets it into the community of a channel `community/channel`, and
+    /// answers by [`crate::Server::checked`] when the client sees it. A refusal's code may be the numeric to tell.
     Open(CheckId, ClientKey, String),
     /// Does what an account asks about itself and answers by [`crate::Server::checked`].
     Account(CheckId, ClientKey, AccountOrder),

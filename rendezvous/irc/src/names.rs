@@ -1,5 +1,8 @@
 //! Names: what people and communities are called, in letters that IRC can carry.
 
+use alloquy_ids::CommunityId;
+
+use crate::bound::DIRECTS;
 use crate::limits::{CHANNEL_BYTES_MAX, NICK_BYTES_MAX, SLUG_BYTES_MAX};
 
 /// A name as it is compared: `CASEMAPPING=ascii`.
@@ -35,6 +38,23 @@ pub fn slug(name: &str) -> String {
         true => "community".to_owned(),
         false => slug,
     }
+}
+
+/// Under what a node keeps the first parts of names: this and a community's short id.
+pub const KEPT_SLUG: &str = "irc/slug/";
+
+/// Under what a node keeps the first part of the names of a community's channels.
+#[must_use]
+pub fn kept_slug(id: CommunityId) -> String {
+    format!("{KEPT_SLUG}{}", id.short())
+}
+
+/// The first part of the names of a community's channels, where others are taken.
+#[must_use]
+pub fn free_slug(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    free(&slug(name), SLUG_BYTES_MAX, |slug| {
+        slug == DIRECTS || taken(slug)
+    })
 }
 
 /// A channel's name as the second part of it.

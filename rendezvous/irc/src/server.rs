@@ -45,6 +45,8 @@ pub struct Server {
     pub(crate) own: BTreeMap<ClientKey, Vec<(ChannelId, MessageView)>>,
     /// Connections that may go on.
     pub(crate) ready: BTreeSet<ConnId>,
+    /// So many members are another way now that they are not told of one by one.
+    pub(crate) stir: bool,
 }
 
 impl Server {
@@ -68,6 +70,7 @@ impl Server {
             echoes: BTreeMap::new(),
             own: BTreeMap::new(),
             ready: BTreeSet::new(),
+            stir: false,
         }
     }
 

@@ -65,7 +65,8 @@ pub trait Accounts: Send + Sync + 'static {
         Answer::Denied
     }
 
-    /// Makes a channel of the lobby for a client, and returns when that sees it.
+    /// Makes a channel of the lobby for a client, or lets it into the community of a channel, and returns when that sees
+    /// it. A refusal's code may be the numeric to tell.
     fn open(&self, _key: ClientKey, _name: &str) -> Answer {
         Answer::Denied
     }

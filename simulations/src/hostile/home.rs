@@ -6,7 +6,7 @@ use alloquy_api::command::CommunityRef;
 use alloquy_api::personal::OnOff;
 use alloquy_api::{Command, PersonalCommand, Reply};
 
-use super::{Plan, Run, Trick};
+use super::{Plan, Post, Run, Trick};
 use crate::draw::Draw;
 use crate::held;
 use crate::world::{CANARY, NAME_CANARY};
@@ -34,7 +34,7 @@ impl Plan {
         Self {
             rogues: vec![tricks.into_iter().collect()],
             removal: false,
-            home: true,
+            post: Post::Home,
             ..Self::new(seed)
         }
     }

@@ -243,6 +243,7 @@ const TABLE: &[Row] = &[
             CORE,
             RELAY,
             NODE,
+            IRC,
             "alloquy-headless",
             "alloquy-sim",
             UI,

@@ -373,16 +373,26 @@ impl Server {
         self.finish(conn);
     }
 
-    /// Has a channel of the lobby made; `false`: the name is none of the lobby, or one is being made.
+    /// Has a channel of the lobby made, or the account let into a community that it is no member of; `false`: the name
+    /// can be neither's, or one is being made.
     pub(super) fn open_room(&mut self, conn: ConnId, target: &str) -> bool {
-        let lobby = self.bridge.as_ref().and_then(|bridge| bridge.lobby);
-        let Some(name) = target.strip_prefix('#').filter(|_| lobby.is_some()) else {
+        let Some((bridge, name)) = self.bridge.as_ref().zip(target.strip_prefix('#')) else {
             return false;
         };
+        let (name, may_be) = match fold(name).split_once('/') {
+            Some((slug, channel)) => (
+                format!("{slug}/{channel}"),
+                names::slug(slug) == slug && names::channel(channel) == channel,
+            ),
+            None => (
+                name.to_owned(),
+                bridge.lobby.is_some() && names::channel(name) == name,
+            ),
+        };
         let session = self.session(conn);
-        // Making a room is no reading.
+        // Making a room is no reading, and coming into a community is none.
         let key = session.and_then(|session| session.key.filter(|_| !session.read_only));
-        let Some(key) = key.filter(|_| names::channel(name) == name) else {
+        let Some(key) = key.filter(|_| may_be) else {
             return false;
         };
         if self
@@ -395,7 +405,7 @@ impl Server {
         if let Some(session) = self.session_mut(conn) {
             session.opening = Some((target.to_owned(), false));
         }
-        self.output(Output::Open(check, key, name.to_owned()));
+        self.output(Output::Open(check, key, name));
         true
     }
 
@@ -413,11 +423,12 @@ impl Server {
         }
         let target = target.clone();
         session.opening = None;
-        let text = match outcome {
-            Outcome::Refused { text, .. } => text.as_str(),
-            _ => "No such channel",
+        let (number, text) = match outcome {
+            Outcome::Refused { code, text } if code.starts_with('4') => (*code, text.as_str()),
+            Outcome::Refused { text, .. } => ("403", text.as_str()),
+            _ => ("403", "No such channel"),
         };
-        self.numeric(conn, "403", &[&target, text]);
+        self.numeric(conn, number, &[&target, text]);
         self.finish(conn);
     }
 

@@ -11,17 +11,21 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId};
 use crate::caps::Cap;
 use crate::commands::join_line;
 use crate::io::{ClientKey, ConnId};
+use crate::limits::STIR_MAX;
 use crate::line::{Out, Tags};
 use crate::pending::{Pending, ReadFor};
 use crate::server::Server;
 use crate::session::Session;
-use crate::world::{Change, Difference, PREFIXES, Removed, Room};
+use crate::world::{Change, Difference, PREFIXES, Removed, Room, World};
 
 pub(crate) use edits::Edit;
 pub(crate) use messages::{Manner, reply_tags, target};
 
 impl Server {
     pub(super) fn tell_changes(&mut self, key: ClientKey, changes: Vec<Change>) {
+        // Members have no connection here: a crowd that comes at once is no crowd of lines. Who is monitored is told of.
+        let of_members = changes.iter().filter(|change| change.is_of_a_member());
+        self.stir = of_members.count() > STIR_MAX;
         for change in changes {
             match change {
                 Change::Gone(room) => self.tell_gone(key, &room),
@@ -40,6 +44,12 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Whether what happens to somebody is news at all.
+    fn is_news(&self, key: ClientKey, account: AccountId) -> bool {
+        let me = self.worlds.get(&key).map(World::me);
+        !self.stir || me == Some(account)
     }
 
     /// Rooms of a community that a connection is in.
@@ -65,7 +75,7 @@ impl Server {
             .joined
             .iter()
             .filter_map(|channel| world.room(*channel));
-        account == world.me() || rooms.any(|room| world.sees(room, account))
+        account == world.me() || !self.stir && rooms.any(|room| world.sees(room, account))
     }
 
     /// Whether a connection that knows extended-monitor watches somebody.
@@ -98,7 +108,23 @@ impl Server {
                 ];
                 self.tell(conn, &Out::new(&server, "KICK", &params));
             }
+            if self.is_all_of(conn, room.community) {
+                self.end(conn, "You are no member of this network any more");
+            }
         }
+    }
+
+    /// Whether a community that is not there any more was the whole network of a connection: it was bound to it, or that
+    /// was the lobby of the rendezvous.
+    fn is_all_of(&self, conn: ConnId, community: CommunityId) -> bool {
+        let left = self
+            .world_of(conn)
+            .is_some_and(|world| world.community(community).is_none());
+        let session = self.session(conn);
+        let bound = session.and_then(|session| session.bound.as_ref());
+        let lobby = self.bridge.as_ref().and_then(|bridge| bridge.lobby);
+        left && (lobby == Some(community)
+            || bound.is_some_and(|bound| bound.community == Some(community)))
     }
 
     fn tell_renamed(&mut self, key: ClientKey, old: &Room, new: &Room) {
@@ -162,7 +188,10 @@ impl Server {
 
     /// Connections of an account that are in a room, if what happens there to somebody else is news to them.
     fn all_in_room(&self, key: ClientKey, channel: ChannelId, account: AccountId) -> Vec<ConnId> {
-        let mut conns = self.all_in(key);
+        let mut conns = match self.is_news(key, account) {
+            true => self.all_in(key),
+            false => Vec::new(),
+        };
         conns.retain(|conn| {
             let session = self.session(*conn);
             account != self.me(*conn)
@@ -300,7 +329,7 @@ impl Server {
                 modes.push_str(letters);
             }
         }
-        if modes.is_empty() {
+        if modes.is_empty() || !self.is_news(key, account) {
             return;
         }
         for conn in self.all_in(key) {

@@ -12,12 +12,9 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId};
 
 use super::rooms::{self, Kind, Room};
 use super::{Person, World, away_text};
-use crate::limits::{CHANNEL_BYTES_MAX, SLUG_BYTES_MAX};
-use crate::names::{self, fold};
+use crate::limits::CHANNEL_BYTES_MAX;
+use crate::names::{self, KEPT_SLUG, fold};
 use crate::pending::Pending;
-
-/// Names of what the gateway keeps in the sealed store: this and a community's short id hold its slug.
-const KEPT_SLUG: &str = "irc/slug/";
 
 /// One thing that is another way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +39,21 @@ pub(crate) enum Change {
     Away(AccountId),
     /// Somebody's prefixes: those before, and those now.
     Modes(CommunityId, AccountId, String, String),
+}
+
+impl Change {
+    /// Whether it is told for a member, and not for a room.
+    pub(crate) const fn is_of_a_member(&self) -> bool {
+        matches!(
+            self,
+            Self::Came(..)
+                | Self::Went(..)
+                | Self::Nick(..)
+                | Self::Name(_)
+                | Self::Away(_)
+                | Self::Modes(..)
+        )
+    }
 }
 
 impl World {
@@ -307,7 +319,7 @@ impl World {
         if let Some(slug) = self.slugs.get(&id) {
             return slug.clone();
         }
-        let key = format!("{KEPT_SLUG}{}", id.short());
+        let key = names::kept_slug(id);
         if let Some(kept) = self.snapshot.kept.get(&key) {
             let slug = kept.to_string();
             self.slugs.insert(id, slug.clone());
@@ -320,10 +332,9 @@ impl World {
             .take_while(|(name, _)| name.starts_with(KEPT_SLUG))
             .map(|(_, slug)| slug.to_string())
             .collect();
-        let taken = |slug: &str| {
-            slug == "dm" || kept.contains(slug) || self.slugs.values().any(|known| known == slug)
-        };
-        let slug = names::free(&names::slug(&community.name), SLUG_BYTES_MAX, taken);
+        let taken =
+            |slug: &str| kept.contains(slug) || self.slugs.values().any(|known| known == slug);
+        let slug = names::free_slug(&community.name, taken);
         // A name that has not arrived yet is none to keep.
         if community.name.is_empty() {
             return slug;

@@ -11,6 +11,7 @@ mod bound;
 mod bridge;
 mod caps;
 mod changes;
+mod crowd;
 mod edits;
 mod fake;
 mod history;
