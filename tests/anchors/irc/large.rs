@@ -82,6 +82,7 @@ fn node(members: usize) -> Node {
         unread: 0,
         mentions: 0,
         rights: vec!["view".to_owned(), "send".to_owned()],
+        bridges: Vec::new(),
         slow_mode_ms: 0,
         overwrites: Vec::new(),
     };
