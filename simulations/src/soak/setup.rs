@@ -81,9 +81,10 @@ impl Soak<'_> {
         for person in [1, 2] {
             let seat = self.people[person][0];
             if let Reply::DmRequests { dm_requests } = self.ask(seat, "dm requests")?
-                && !dm_requests.is_empty()
+                && let Some(asks) = dm_requests.first()
             {
-                self.ask(seat, "dm accept ana")?;
+                // By its id: a name may not be known here yet.
+                self.ask(seat, &format!("dm accept {}", asks.account))?;
             }
         }
         let snapshot = self.world.snapshot(ana);
