@@ -92,8 +92,7 @@ impl Community {
         let state = self.state();
         let is_bridge = |account: &AccountId| {
             let rights = state.permissions(*account, Some(channel));
-            !state.owners.contains(account)
-                && rights.has(Permissions::BRIDGE | Permissions::VIEW)
+            !state.owners.contains(account) && rights.has(Permissions::BRIDGE | Permissions::VIEW)
         };
         let bridges = state.members.keys().filter(|account| is_bridge(account));
         let mut names: Vec<_> = bridges

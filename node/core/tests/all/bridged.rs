@@ -9,7 +9,10 @@ fn bridges(world: &mut World, at: usize, name: &str) -> Vec<String> {
         panic!("channels");
     };
     let mut channels = channels.into_iter();
-    channels.find(|view| view.name == name).unwrap().bridges
+    channels
+        .find(|view| view.name == name)
+        .expect("it is there")
+        .bridges
 }
 
 #[test]
@@ -24,7 +27,10 @@ fn a_channel_names_the_bridges_that_may_view_it_and_no_owner() {
         assert_eq!(bridges(&mut world, at, "general"), ["irc.example.org"]);
     }
     assert_eq!(bridges(&mut world, 0, "cellar"), [""; 0]);
-    world.ok(0, "overwrite club/cellar member irc.example.org --allow view");
+    world.ok(
+        0,
+        "overwrite club/cellar member irc.example.org --allow view",
+    );
     assert_eq!(bridges(&mut world, 0, "cellar"), ["irc.example.org"]);
     world.ok(0, "role revoke club Bridge irc.example.org");
     world.pass(1_000);
@@ -47,5 +53,8 @@ fn a_message_says_that_it_came_through_a_server() {
         assert_eq!(bridged, [false, true, true, false], "{at}");
     }
     world.restart(0, 7);
-    assert!(world.history(0, "club/general")[1].bridged, "over a restart");
+    assert!(
+        world.history(0, "club/general")[1].bridged,
+        "over a restart"
+    );
 }
