@@ -85,3 +85,5 @@ pub const TYPING_MS: u64 = 3_000;
 /// Changes of members in one snapshot that are told one by one: more are a crowd that comes or goes at once, which a
 /// client would show as a wall of lines; NAMES and WHO tell how it is then.
 pub const STIR_MAX: usize = 64;
+/// Reactions of one message in a page of history: with 200 messages they still fit what waits for one reader.
+pub const REACTIONS_SHOWN_MAX: usize = 16;

@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use alloquy_ids::UnixMs;
 use alloquy_irc::{ClientKey, ConnId, Credential, Server, Settings};
 use futures::{Stream, StreamExt};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use crate::doors::{Address, Door, DoorError, Kind};
 use crate::figures::Figures;
@@ -34,7 +36,8 @@ pub struct OwnDoor {
 #[derive(Debug)]
 pub struct Served {
     address: Address,
-    _stop: tokio::sync::oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl Served {
@@ -42,6 +45,14 @@ impl Served {
     #[must_use]
     pub const fn address(&self) -> &Address {
         &self.address
+    }
+
+    /// Shuts it; returns when its address is free.
+    pub async fn close(self) {
+        drop(self.stop);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the door broke");
+        }
     }
 }
 
@@ -95,9 +106,9 @@ impl OwnDoor {
             bell: bell.clone(),
             figures: Arc::new(Figures::default()),
         };
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (stop, stopped) = oneshot::channel::<()>();
         let own = self.own;
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             let serving = serve(face, async {
                 // Sent or dropped, it is over.
                 drop(stopped.await);
@@ -109,7 +120,8 @@ impl OwnDoor {
         });
         Served {
             address,
-            _stop: stop,
+            stop,
+            task,
         }
     }
 }
@@ -157,7 +169,14 @@ impl Own {
         if entered.is_empty() {
             return false;
         }
-        let alive = self.passwords.numbers();
+        let alive = match self.passwords.numbers() {
+            Ok(alive) => alive,
+            Err(error) => {
+                // Nobody was revoked by a file that can not be read just now.
+                tracing::error!(%error, "app passwords");
+                return false;
+            }
+        };
         let gone = entered.extract_if(.., |_, number| !alive.contains(number));
         let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
         revoked.extend(gone.map(|(conn, _)| conn));

@@ -210,7 +210,10 @@ impl UiState {
                 personal.pairing = None;
                 return vec![self.asked(overlay, PersonalCommand::DeviceLink, model)];
             }
-            Overlay::Settings(SettingsPage::Irc) => return self.irc(IrcOrder::Look),
+            Overlay::Settings(SettingsPage::Irc) => {
+                self.forms.irc.made = None;
+                return self.irc(IrcOrder::Look);
+            }
             Overlay::PairHome => {
                 personal.code.clear();
                 personal.home_asked = false;

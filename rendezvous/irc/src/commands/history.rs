@@ -8,7 +8,7 @@ use alloquy_ids::{ChannelId, EventId, UnixMs};
 
 use crate::caps::Cap;
 use crate::io::ConnId;
-use crate::limits::HISTORY_MAX;
+use crate::limits::{HISTORY_MAX, REACTIONS_SHOWN_MAX};
 use crate::line::{Line, Out, Tags};
 use crate::pending::{Page, Pending, ReadFor, Targets};
 use crate::server::Server;
@@ -200,7 +200,7 @@ impl Server {
         };
         let reactions = message.reactions.iter();
         let pairs = reactions.flat_map(|of| of.accounts.iter().map(move |account| (of, *account)));
-        let rows = pairs.map(|(of, account)| {
+        let rows = pairs.take(REACTIONS_SHOWN_MAX).map(|(of, account)| {
             let mut client = reply_tags(message.id);
             client.push(("+draft/react".to_owned(), of.emoji.clone()));
             let context = "draft/chathistory-context";

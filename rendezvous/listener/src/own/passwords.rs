@@ -39,7 +39,7 @@ pub enum Scope {
 /// An app password, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppPassword {
-    /// Its number, from 1; the greatest of a file is one more than the greatest before.
+    /// Its number, from 1; never given twice.
     pub number: u32,
     /// What the person calls it: 1 to 64 bytes without control characters.
     pub label: String,
@@ -56,6 +56,8 @@ pub struct AppPassword {
 /// All of them, as the file holds them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
+    /// The greatest number that was given: none is given twice.
+    last: u32,
     passwords: Vec<AppPassword>,
 }
 
@@ -107,11 +109,15 @@ impl Passwords {
     /// # Errors
     /// [`PasswordsError::File`].
     pub fn list(&self) -> Result<Vec<AppPassword>, PasswordsError> {
+        self.read().map(|kept| kept.passwords)
+    }
+
+    fn read(&self) -> Result<Kept, PasswordsError> {
         let mut text = String::new();
         let read = File::open(self.path())
             .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text));
         match read {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::default()),
             Err(error) => return Err(self.fault(&error)),
             Ok(_) if text.len() as u64 > FILE_BYTES_MAX => {
                 let long = format!("it is longer than {FILE_BYTES_MAX} bytes");
@@ -125,7 +131,7 @@ impl Passwords {
         if !kept.passwords.iter().all(fits) {
             return Err(self.fault(&"a hash in it has not 32 bytes"));
         }
-        Ok(kept.passwords)
+        Ok(kept)
     }
 
     /// Makes one, and gives it: it is kept nowhere.
@@ -149,13 +155,13 @@ impl Passwords {
             .map_err(|error| PasswordsError::Random(error.to_string()))?;
         let password = Zeroizing::new(to_base32(&*bytes));
         let hash = to_base32(&hash(&password));
-        self.change(|passwords| {
-            if passwords.len() >= PASSWORDS_MAX {
+        self.change(|kept| {
+            if kept.passwords.len() >= PASSWORDS_MAX {
                 return Err(PasswordsError::Full);
             }
-            let greatest = passwords.iter().map(|one| one.number).max();
-            passwords.push(AppPassword {
-                number: greatest.unwrap_or(0) + 1,
+            kept.last = kept.last.saturating_add(1);
+            kept.passwords.push(AppPassword {
+                number: kept.last,
                 label: label.to_owned(),
                 scope,
                 made: now,
@@ -172,10 +178,10 @@ impl Passwords {
     /// # Errors
     /// [`PasswordsError::Unknown`], [`PasswordsError::File`].
     pub fn revoke(&self, number: u32) -> Result<(), PasswordsError> {
-        self.change(|passwords| {
-            let before = passwords.len();
-            passwords.retain(|one| one.number != number);
-            match passwords.len() {
+        self.change(|kept| {
+            let before = kept.passwords.len();
+            kept.passwords.retain(|one| one.number != number);
+            match kept.passwords.len() {
                 after if after == before => Err(PasswordsError::Unknown(number)),
                 _ => Ok(()),
             }
@@ -189,8 +195,8 @@ impl Passwords {
             .list()
             .inspect_err(|error| tracing::error!(%error, "app passwords"));
         let found = all.ok()?.into_iter().find(|one| one.hash == hash)?;
-        let used = self.change(|passwords| {
-            let mut all = passwords.iter_mut();
+        let used = self.change(|kept| {
+            let mut all = kept.passwords.iter_mut();
             match all.find(|one| one.number == found.number) {
                 Some(one) => one.last_use = Some(now),
                 None => return Err(PasswordsError::Unknown(found.number)),
@@ -206,15 +212,18 @@ impl Passwords {
         Some((found.number, found.scope))
     }
 
-    /// Numbers of those that are good. Of a file that can not be read: none.
-    pub(super) fn numbers(&self) -> BTreeSet<u32> {
-        let all = self.list().unwrap_or_default();
-        all.into_iter().map(|one| one.number).collect()
+    /// Numbers of those that are good.
+    ///
+    /// # Errors
+    /// [`PasswordsError::File`].
+    pub(super) fn numbers(&self) -> Result<BTreeSet<u32>, PasswordsError> {
+        let all = self.list()?;
+        Ok(all.into_iter().map(|one| one.number).collect())
     }
 
     fn change(
         &self,
-        how: impl FnOnce(&mut Vec<AppPassword>) -> Result<(), PasswordsError>,
+        how: impl FnOnce(&mut Kept) -> Result<(), PasswordsError>,
     ) -> Result<(), PasswordsError> {
         let fault = |error: io::Error| self.fault(&error);
         let lock = OpenOptions::new()
@@ -226,10 +235,10 @@ impl Passwords {
             .map_err(fault)?;
         // Given back when the file is closed.
         lock.lock().map_err(fault)?;
-        let mut passwords = self.list()?;
-        how(&mut passwords)?;
+        let mut kept = self.read()?;
+        how(&mut kept)?;
         let text =
-            serde_json::to_string(&Kept { passwords }).map_err(|error| self.fault(&error))?;
+            serde_json::to_string(&kept).map_err(|error| self.fault(&error))?;
         write(&self.path(), &text).map_err(fault)
     }
 }
@@ -286,7 +295,11 @@ mod tests {
         assert!(!text.contains(full.as_str()) && !text.contains(read.as_str()));
         passwords.revoke(1).unwrap();
         assert_eq!(passwords.check(&full, NOW), None);
-        assert_eq!(passwords.numbers(), BTreeSet::from([2]));
+        assert_eq!(passwords.numbers().unwrap(), BTreeSet::from([2]));
+        // The number of one that was revoked is no other's, or its client would stay.
+        passwords.revoke(2).unwrap();
+        passwords.add("another", Scope::Read, NOW).unwrap();
+        assert_eq!(passwords.numbers().unwrap(), BTreeSet::from([3]));
         let again = passwords.revoke(1).unwrap_err();
         assert_eq!(again.to_string(), "there is no app password 1");
     }
@@ -308,7 +321,7 @@ mod tests {
         assert!(error.to_string().contains("16 app passwords"), "{error}");
         let hash = "a".repeat(8);
         let entry = format!(
-            r#"{{"passwords":[{{"number":1,"label":"x","scope":"full","made":0,"last_use":null,"hash":"{hash}"}}]}}"#
+            r#"{{"last":1,"passwords":[{{"number":1,"label":"x","scope":"full","made":0,"last_use":null,"hash":"{hash}"}}]}}"#
         );
         let long = "x".repeat(20_000);
         for (text, why) in [

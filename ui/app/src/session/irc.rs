@@ -31,9 +31,9 @@ impl Irc {
     }
 
     /// The node serves, anew: the door opens if it is wanted.
-    pub(super) fn begin(&mut self, running: &Running) {
+    pub(super) async fn begin(&mut self, running: &Running) {
         if self.wanted.is_some() {
-            self.fault = self.open(running).err();
+            self.fault = self.open(running).await.err();
         }
     }
 
@@ -43,15 +43,15 @@ impl Irc {
     }
 
     /// Carries an order out; gives a password that was made.
-    pub(super) fn order(&mut self, order: IrcOrder, running: &Running) -> Option<String> {
+    pub(super) async fn order(&mut self, order: IrcOrder, running: &Running) -> Option<String> {
         let done = match order {
             IrcOrder::Open(address) => {
                 self.wanted = Some(address);
-                self.open(running).map(|()| None)
+                self.open(running).await.map(|()| None)
             }
             IrcOrder::Shut => {
                 self.wanted = None;
-                self.open = None;
+                self.shut().await;
                 Ok(None)
             }
             IrcOrder::Add { label, read_only } => {
@@ -74,8 +74,14 @@ impl Irc {
         made
     }
 
-    fn open(&mut self, running: &Running) -> Result<(), String> {
-        self.open = None;
+    async fn shut(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.close().await;
+        }
+    }
+
+    async fn open(&mut self, running: &Running) -> Result<(), String> {
+        self.shut().await;
         let Some(wanted) = &self.wanted else {
             return Ok(());
         };

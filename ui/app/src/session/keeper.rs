@@ -259,7 +259,7 @@ impl Keeper {
 
     async fn serve(&mut self, mut link: Link) -> Stage {
         if let (Some(irc), Link::Own(running, _)) = (&mut self.irc, &link) {
-            irc.begin(running);
+            irc.begin(running).await;
         }
         self.desk.note(about(&self.mode, self.irc.as_ref()));
         self.desk.show(link.client().snapshot());
@@ -269,7 +269,7 @@ impl Keeper {
             tokio::select! {
                 order = self.orders.recv() => match order {
                     Some(Order::Submit(ask, command)) => self.submit(&mut link, &mut asks, ask, command),
-                    Some(Order::Irc(order)) => self.irc(order, &link),
+                    Some(Order::Irc(order)) => self.irc(order, &link).await,
                     Some(Order::Close) | None => {
                         self.finish(link, asks).await;
                         return Stage::End;
@@ -291,11 +291,11 @@ impl Keeper {
         }
     }
 
-    fn irc(&mut self, order: IrcOrder, link: &Link) {
+    async fn irc(&mut self, order: IrcOrder, link: &Link) {
         let (Some(irc), Link::Own(running, _)) = (&mut self.irc, link) else {
             return;
         };
-        let made = irc.order(order, running);
+        let made = irc.order(order, running).await;
         self.desk.note(about(&self.mode, self.irc.as_ref()));
         self.desk.tell(Told::Irc(made));
     }

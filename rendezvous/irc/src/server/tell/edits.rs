@@ -51,7 +51,7 @@ impl Server {
                 let echo = self
                     .session(conn)
                     .is_some_and(|session| session.caps.has(Cap::EchoMessage));
-                if echo {
+                if echo && self.knows_edit(conn, channel, message) {
                     self.echoes
                         .insert((key, message.id), (channel, message.clone()));
                 }
