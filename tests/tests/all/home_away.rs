@@ -43,7 +43,8 @@ fn backed(home: &Peer, community: &str) {
 
 fn sees(peer: &Peer, channel: &str, text: &str) {
     eventually("a message is read", || {
-        let history = peer.line(&format!("history {channel} --last 50"));
+        // Of a device that has just come the community may not be there yet.
+        let history = peer.tell(&format!("history {channel} --last 50")).value;
         let messages = history["messages"].as_array()?.clone();
         let mut texts = messages.iter();
         texts.any(|message| message["text"] == text).then_some(())
