@@ -260,8 +260,8 @@ pub(crate) const RECOVERY_PROOFS_MAX: usize = 16;
 pub(crate) const RESTORE_ASKS_MAX: u32 = 3;
 /// Milliseconds that a newcomer looks for somebody who knows the account of its recovery words.
 pub(crate) const RESTORE_SEARCH_MS: u64 = 60 * 1000;
-/// Milliseconds after an answer that gives the account, that a newcomer waits for others who were named: each may know
-/// of more devices and conversations.
+/// Milliseconds after an answer that gives the account, that a newcomer waits for others who were named or are found on
+/// the local network: each may know of more devices and conversations, or of another account.
 pub(crate) const RESTORE_OTHERS_MS: u64 = 3_000;
 /// Milliseconds after an answer that does not know the account, that a newcomer waits for others who were named: one
 /// behind relays may take so long to be reached.

@@ -278,3 +278,36 @@ fn what_a_member_could_not_give_back_is_read_when_the_home_node_is_met() {
     assert_eq!(world.texts(2, &talks[1]), all);
     no_faults(&world);
 }
+
+#[test]
+fn what_the_account_has_left_does_not_keep_what_the_words_open() {
+    let (mut world, id) = kept_club(&[KEEPS_WORDS, "ben", "home"]);
+    let direct = world.word(0, "dm ben", "channel");
+    world.ok(0, &format!("send {direct} \"between us\""));
+    world.pass(10_000);
+    accept(&mut world, 1, KEEPS_WORDS);
+    world.ok(0, "owner add club ben");
+    world.pass(60_000);
+    let words = words(&world);
+    // The home node hears of it by ben, and nobody tells it to forget the community.
+    world.disconnect(0, 2);
+    world.ok(0, "leave club");
+    world.pass(60_000);
+    for at in 0..2 {
+        alone(&mut world, at);
+    }
+    let back = restore(&mut world, &words, 2, OtherDevices::Revoke);
+    world.pass(120_000);
+    assert_eq!(world.texts(back, &direct), ["between us"]);
+    assert!(
+        status(&mut world, 2)
+            .keeps
+            .iter()
+            .any(|kept| kept.community == id)
+    );
+    world.pass(15 * 60_000);
+    let forgotten = !world.peers[back].records.contains_key(&b"\x05"[..]);
+    assert!(forgotten, "the words open nothing more");
+    assert!(!world.snapshot(back).communities.contains_key(&id));
+    no_faults(&world);
+}
