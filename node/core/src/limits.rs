@@ -326,3 +326,5 @@ pub(crate) const NEWEST_TIMES_MAX: u8 = 2;
 pub(crate) const NEWEST_FROM: u64 = 256;
 /// Milliseconds for which a message waits until what was before it is here.
 pub(crate) const NEWEST_WRITE_WAIT_MS: u64 = 5_000;
+/// Messages in one page of a history whose text is not here yet, beside those that count: the page stays small.
+pub(crate) const PAGE_WAITING_MAX: usize = 100;

@@ -64,7 +64,7 @@ fn a_message_says_that_it_came_through_a_server() {
     for at in [0, 1] {
         let shown = world.history(at, "club/general");
         let bridged: Vec<_> = shown.iter().map(|view| view.bridged).collect();
-        assert_eq!(bridged, [false, true, true, false], "{at}");
+        assert_eq!(bridged, [false, true, true, true, false], "{at}");
     }
     world.restart(0, 7);
     assert!(

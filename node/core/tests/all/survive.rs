@@ -1,5 +1,8 @@
 //! What a home node alone gives back, and what its disk does not tell.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use alloquy_api::Reply;
 use alloquy_api::command::DRAFT_PREFIX;
 use alloquy_core::OtherDevices;
@@ -8,7 +11,7 @@ use crate::devices::{link, restore};
 use crate::history::give_everything;
 use crate::home::{disk, holds, kept, kept_club, no_faults, status};
 use crate::own_document::keep;
-use crate::world::{KEEPS_WORDS, World};
+use crate::world::{KEEPS_WORDS, Packet, World};
 
 /// The recovery words of the first node.
 fn words(world: &World) -> String {
@@ -280,34 +283,40 @@ fn what_a_member_could_not_give_back_is_read_when_the_home_node_is_met() {
 }
 
 #[test]
-fn what_the_account_has_left_does_not_keep_what_the_words_open() {
-    let (mut world, id) = kept_club(&[KEEPS_WORDS, "ben", "home"]);
-    let direct = world.word(0, "dm ben", "channel");
-    world.ok(0, &format!("send {direct} \"between us\""));
+fn what_nobody_gives_does_not_keep_what_the_words_open() {
+    /// The second byte of frames in which a device asks for a community.
+    const ARRIVE: u8 = 19;
+    let (mut world, _) = kept_club(&[KEEPS_WORDS, "ben", "cem", "home"]);
+    let channel = world.word(0, "dm cem", "channel");
+    world.ok(0, &format!("send {channel} \"to cem\""));
     world.pass(10_000);
-    accept(&mut world, 1, KEEPS_WORDS);
-    world.ok(0, "owner add club ben");
+    accept(&mut world, 2, KEEPS_WORDS);
     world.pass(60_000);
     let words = words(&world);
-    // The home node hears of it by ben, and nobody tells it to forget the community.
-    world.disconnect(0, 2);
-    world.ok(0, "leave club");
-    world.pass(60_000);
-    for at in 0..2 {
+    for at in 0..3 {
         alone(&mut world, at);
     }
-    let back = restore(&mut world, &words, 2, OtherDevices::Revoke);
+    let back = restore(&mut world, &words, 1, OtherDevices::Revoke);
+    world.pass(60_000);
+    alone(&mut world, back);
+    // The home node says that it keeps the conversation, and does not give it.
+    let asked = Rc::new(Cell::new(0));
+    let count = Rc::clone(&asked);
+    world.tamper = Some(Box::new(move |from, to, packet| {
+        let asks = matches!(&packet, Packet::Frame(bytes) if bytes[1] == ARRIVE);
+        if (from, to) == (back, 3) && asks {
+            count.set(count.get() + 1);
+            return Vec::new();
+        }
+        vec![packet]
+    }));
+    world.connect(back, 3);
+    let kept = |world: &World| world.peers[back].records.contains_key(&b"\x05"[..]);
     world.pass(120_000);
-    assert_eq!(world.texts(back, &direct), ["between us"]);
-    assert!(
-        status(&mut world, 2)
-            .keeps
-            .iter()
-            .any(|kept| kept.community == id)
-    );
+    assert!(asked.get() > 0 && kept(&world), "it may be given yet");
     world.pass(15 * 60_000);
-    let forgotten = !world.peers[back].records.contains_key(&b"\x05"[..]);
-    assert!(forgotten, "the words open nothing more");
-    assert!(!world.snapshot(back).communities.contains_key(&id));
-    no_faults(&world);
+    assert!(!kept(&world), "the words open nothing more");
+    let before = asked.get();
+    world.pass(3_600_000);
+    assert_eq!(asked.get(), before, "nor is it asked for without end");
 }
