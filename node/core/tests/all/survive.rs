@@ -283,40 +283,44 @@ fn what_a_member_could_not_give_back_is_read_when_the_home_node_is_met() {
 }
 
 #[test]
-fn what_nobody_gives_does_not_keep_what_the_words_open() {
-    /// The second byte of frames in which a device asks for a community.
+fn what_the_account_has_left_does_not_keep_what_the_words_open() {
+    /// The second bytes of frames by which an owner says what is to be kept, and a device asks for a community.
+    const STORE: u8 = 23;
     const ARRIVE: u8 = 19;
-    let (mut world, _) = kept_club(&[KEEPS_WORDS, "ben", "cem", "home"]);
-    let channel = world.word(0, "dm cem", "channel");
-    world.ok(0, &format!("send {channel} \"to cem\""));
+    let (mut world, id) = kept_club(&[KEEPS_WORDS, "ben", "home"]);
+    let direct = world.word(0, "dm ben", "channel");
+    world.ok(0, &format!("send {direct} \"between us\""));
     world.pass(10_000);
-    accept(&mut world, 2, KEEPS_WORDS);
+    accept(&mut world, 1, KEEPS_WORDS);
+    world.ok(0, "owner add club ben");
     world.pass(60_000);
     let words = words(&world);
-    for at in 0..3 {
+    // The home node is not told to forget what is left.
+    let asked = Rc::new(Cell::new(0));
+    let count = Rc::clone(&asked);
+    world.tamper = Some(Box::new(move |from, to, packet| {
+        let of = |kind: u8| matches!(&packet, Packet::Frame(bytes) if bytes[1] == kind);
+        let lost = of(STORE) && from == 0;
+        count.set(count.get() + u32::from(of(ARRIVE) && to == 2));
+        if lost { Vec::new() } else { vec![packet] }
+    }));
+    world.ok(0, "leave club");
+    world.pass(60_000);
+    for at in 0..2 {
         alone(&mut world, at);
     }
     let back = restore(&mut world, &words, 1, OtherDevices::Revoke);
     world.pass(60_000);
     alone(&mut world, back);
-    // The home node says that it keeps the conversation, and does not give it.
-    let asked = Rc::new(Cell::new(0));
-    let count = Rc::clone(&asked);
-    world.tamper = Some(Box::new(move |from, to, packet| {
-        let asks = matches!(&packet, Packet::Frame(bytes) if bytes[1] == ARRIVE);
-        if (from, to) == (back, 3) && asks {
-            count.set(count.get() + 1);
-            return Vec::new();
-        }
-        vec![packet]
-    }));
-    world.connect(back, 3);
-    let kept = |world: &World| world.peers[back].records.contains_key(&b"\x05"[..]);
+    asked.set(0);
+    world.connect(back, 2);
     world.pass(120_000);
-    assert!(asked.get() > 0 && kept(&world), "it may be given yet");
+    assert!(kept(&mut world, 2, id).is_some(), "it was not told");
     world.pass(15 * 60_000);
-    assert!(!kept(&world), "the words open nothing more");
+    let forgotten = !world.peers[back].records.contains_key(&b"\x05"[..]);
+    assert!(forgotten, "the words open nothing more ({})", asked.get());
     let before = asked.get();
+    assert!(before > 0, "it was asked for");
     world.pass(3_600_000);
-    assert_eq!(asked.get(), before, "nor is it asked for without end");
+    assert_eq!(asked.get(), before, "and not without end");
 }
