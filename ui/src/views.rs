@@ -1,10 +1,10 @@
 //! What is drawn: the panes, and what lies above them.
 
+mod bridged;
 mod composer;
 mod directs;
 mod first_run;
 mod header;
-mod bridged;
 mod home_hint;
 mod keys;
 mod members;

@@ -97,7 +97,9 @@ impl Server {
         let mut command = Command::new("inspircd");
         command
             .arg(format!("--config={}", file.display()))
-            .args(["--nofork", "--runasroot"]);
+            .args(["--nofork", "--runasroot"])
+            // What it may leave behind goes with the folder.
+            .current_dir(folder);
         Self::run(&mut command, (plain, tls))
     }
 

@@ -251,6 +251,7 @@ const TABLE: &[Row] = &[
         heavy: &[
             "tokio",
             "redb",
+            "rustls",
             "libp2p",
             "libp2p-stream",
             "automerge",

@@ -32,13 +32,22 @@ pub(super) fn show(view: &View<'_>, ui: &mut Ui, slot: Slot) {
             ui.horizontal_wrapped(|ui| {
                 let (rect, _) = ui.allocate_exact_size(Vec2::splat(18.0), egui::Sense::hover());
                 paint_icon(ui, Icon::Waypoints, rect.center(), 15.0, palette.warn);
-                label(ui, &say::bridged_bar(&names), font::secondary(), palette.text);
+                label(
+                    ui,
+                    &say::bridged_bar(&names),
+                    font::secondary(),
+                    palette.text,
+                );
             });
         });
 }
 
 /// Names of a channel's bridges, as they are shown.
 fn names(channel: &ChannelView) -> Option<String> {
-    let names: Vec<_> = channel.bridges.iter().map(|name| text::name(name)).collect();
+    let names: Vec<_> = channel
+        .bridges
+        .iter()
+        .map(|name| text::name(name))
+        .collect();
     (!names.is_empty()).then(|| names.join(", "))
 }

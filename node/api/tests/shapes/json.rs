@@ -345,6 +345,7 @@ fn messages() -> impl Strategy<Value = MessageView> {
                     }),
                     mentions_me: pinned,
                     thread: thread.map(EventId),
+                    bridged: edited,
                     pinned,
                     waiting,
                     arrived_later,

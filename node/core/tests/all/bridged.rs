@@ -9,7 +9,10 @@ fn bridges(world: &mut World, at: usize, name: &str) -> Vec<String> {
         panic!("channels");
     };
     let mut channels = channels.into_iter();
-    channels.find(|view| view.name == name).unwrap().bridges
+    channels
+        .find(|view| view.name == name)
+        .expect("it is there")
+        .bridges
 }
 
 #[test]

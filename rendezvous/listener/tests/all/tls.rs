@@ -89,7 +89,9 @@ async fn both_versions_and_the_name_of_the_protocol_are_agreed_on() {
         assert_eq!(session.alpn_protocol(), Some(&b"irc"[..]));
     }
     assert!(
-        connect(&served, client(dir.path(), BOTH, None, &[])).await.is_ok(),
+        connect(&served, client(dir.path(), BOTH, None, &[]))
+            .await
+            .is_ok(),
         "a client may ask for none"
     );
     let refused = connect(&served, client(dir.path(), BOTH, None, &["http/1.1"])).await;

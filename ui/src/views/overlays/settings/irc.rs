@@ -61,7 +61,9 @@ fn opening(view: &mut View<'_>, ui: &mut Ui, door: &IrcDoor) {
         (None, Some(_)) => say::irc_not_open().to_owned(),
         (None, None) => say::irc_shut().to_owned(),
     };
-    let pressed = switch(ui, on.is_some(), say::irc_open(), &about).clicked();
+    let pressed = switch(ui, on.is_some(), say::irc_open(), "").clicked();
+    let palette = theme::palette(ui);
+    label(ui, &about, font::secondary(), palette.text_dim);
     if on.is_none() {
         let long = over_limit(&address, ADDRESS_BYTES_MAX);
         let words = Field {
