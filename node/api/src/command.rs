@@ -660,8 +660,9 @@ pub enum Command {
         /// The text; empty removes it.
         value: String,
     },
-    /// Reads a part of a channel's history, threads among it, deleted messages and those that wait for their text left
-    /// out (no line: faces only). The reply is [`crate::Reply::History`]; fewer messages than asked for are the end.
+    /// Reads a part of a channel's history, threads among it, deleted messages left out (no line: faces only). The reply
+    /// is [`crate::Reply::History`]. Messages that wait for their text are among it and do not count; fewer others than
+    /// asked for are the end.
     Page {
         /// The channel.
         channel: alloquy_ids::ChannelId,

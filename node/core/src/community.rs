@@ -106,6 +106,8 @@ pub(crate) struct Community {
     pub(crate) newest: Newest,
     pub(crate) keys: BTreeMap<EpochId, EpochKey>,
     pub(crate) wraps: BTreeMap<EpochId, Vec<Wrap>>,
+    /// Of a blind copy: what it knows of them.
+    pub(crate) wrap_trust: crate::home::WrapTrust,
     pub(crate) prekeys: BTreeMap<DeviceId, PrekeyRecord>,
     pub(crate) membership: Membership,
     /// Number of the next row of events.
@@ -202,6 +204,7 @@ impl Community {
             newest: Newest::default(),
             keys: BTreeMap::new(),
             wraps: BTreeMap::new(),
+            wrap_trust: crate::home::WrapTrust::default(),
             prekeys: BTreeMap::new(),
             membership,
             next_row: 0,

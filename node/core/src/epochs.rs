@@ -548,7 +548,11 @@ impl<R: CryptoRng> Node<R> {
             };
             // What only the words open may be of no use to it.
             let own = wraps.iter().any(|wrap| wrap.to == prekey.key);
-            if !own && given {
+            // Nor can a blind copy tell whether what it has given was any.
+            let blind = self.communities.get_mut(&id);
+            let blind = blind.filter(|one| own && one.blind.is_some());
+            let again = blind.is_some_and(|one| one.wrap_trust.hand(*epoch, prekey.key));
+            if (!own || again) && given {
                 owes |= self.owe_key(id, *epoch, (from, &prekey));
             }
             if !wraps.is_empty() {
@@ -568,9 +572,14 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Wraps came: the own one is opened; a key counts only if it is the announced one.
-    pub(crate) fn keys(&mut self, id: CommunityId, epoch: EpochId, wraps: Vec<Wrap>) {
+    pub(crate) fn keys(
+        &mut self,
+        from: NetworkKey,
+        (id, epoch): (CommunityId, EpochId),
+        wraps: Vec<Wrap>,
+    ) {
         if self.holds_blind(id) {
-            return self.keep_wraps(id, epoch, wraps);
+            return self.keep_wraps(from, (id, epoch), wraps);
         }
         let held = self
             .communities

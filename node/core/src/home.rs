@@ -35,6 +35,7 @@ pub(crate) use letters::LetterRecord;
 pub(crate) use owner::{LIMIT_PREFIX, STORED_PREFIX};
 pub(crate) use retention::LimitsRecord;
 pub(crate) use rows::Blind;
+pub(crate) use wraps::WrapTrust;
 
 /// What a node knows as a home node, and of those of its own account.
 #[derive(Debug, Default)]
@@ -210,7 +211,7 @@ impl<R: CryptoRng> Node<R> {
             Frame::Ranges { ranges, more, .. } => self.ranges(from, id, ranges, more),
             Frame::Newest { ranges, .. } => self.newest_came(from, id, &ranges),
             Frame::Prekeys { records, .. } => self.prekeys_came(from, id, records),
-            Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
+            Frame::Keys { epoch, wraps, .. } => self.keys(from, (id, epoch), wraps),
             Frame::Live(live) => self.live(from, *live),
             Frame::WrapRequest(request) => self.wrap_request(from, &request),
             Frame::Homes(homes) => self.home_addresses(from, *homes),

@@ -400,9 +400,6 @@ impl Community {
         arrived: UnixMs,
     ) -> Option<ChannelId> {
         let header = event.header();
-        if header.kind == Kind::Sealed && header.wall > arrived && self.blind.is_none() {
-            self.ahead.insert(event.id(), arrived);
-        }
         let state = self.state();
         let by_me = state.account_ever(header.device) == state.account_ever(self.own_device);
         if header.device == self.own_device
@@ -415,6 +412,10 @@ impl Community {
         let Some(Place::Channel(channel)) = self.place(header.scope, event.id()) else {
             return None;
         };
+        // Before what stands before it nothing arrives: the clock here is behind, and what it says does not last.
+        if header.wall > arrived && self.time_before(channel, event) <= arrived {
+            self.ahead.insert(event.id(), arrived);
+        }
         let joined = self.membership.joined;
         if arrived.0 > header.wall.0.saturating_add(ARRIVED_LATER_MS) && header.wall >= joined {
             self.arrived_later.insert(event.id());

@@ -340,6 +340,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         self.timers.clear(Timer::Join(id));
+        self.give_up_by_words(id, &attempt);
         for origin in attempt.origins {
             self.outbox.done(origin, Err(error.clone()));
         }

@@ -260,8 +260,8 @@ pub(crate) const RECOVERY_PROOFS_MAX: usize = 16;
 pub(crate) const RESTORE_ASKS_MAX: u32 = 3;
 /// Milliseconds that a newcomer looks for somebody who knows the account of its recovery words.
 pub(crate) const RESTORE_SEARCH_MS: u64 = 60 * 1000;
-/// Milliseconds after an answer that gives the account, that a newcomer waits for others who were named: each may know
-/// of more devices and conversations.
+/// Milliseconds after an answer that gives the account, that a newcomer waits for others who were named or are found on
+/// the local network: each may know of more devices and conversations, or of another account.
 pub(crate) const RESTORE_OTHERS_MS: u64 = 3_000;
 /// Milliseconds after an answer that does not know the account, that a newcomer waits for others who were named: one
 /// behind relays may take so long to be reached.
@@ -326,3 +326,5 @@ pub(crate) const NEWEST_TIMES_MAX: u8 = 2;
 pub(crate) const NEWEST_FROM: u64 = 256;
 /// Milliseconds for which a message waits until what was before it is here.
 pub(crate) const NEWEST_WRITE_WAIT_MS: u64 = 5_000;
+/// Messages in one page of a history whose text is not here yet, beside those that count: the page stays small.
+pub(crate) const PAGE_WAITING_MAX: usize = 100;

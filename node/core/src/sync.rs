@@ -196,7 +196,7 @@ impl<R: CryptoRng> Node<R> {
             Frame::KeyRequest { prekey, epochs, .. } => {
                 self.key_request(from, account, device, id, prekey, &epochs)
             }
-            Frame::Keys { epoch, wraps, .. } => self.keys(id, epoch, wraps),
+            Frame::Keys { epoch, wraps, .. } => self.keys(from, (id, epoch), wraps),
             Frame::Live(live) => self.live(from, *live),
             Frame::Homes(homes) => self.home_addresses(from, *homes),
             Frame::Ack {

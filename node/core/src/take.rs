@@ -378,6 +378,7 @@ impl Community {
         rebuilt.known_members = self.known_members;
         rebuilt.keys = self.keys;
         rebuilt.wraps = self.wraps;
+        rebuilt.wrap_trust = self.wrap_trust;
         rebuilt.prekeys = self.prekeys;
         rebuilt.next_row = self.next_row;
         rebuilt.held = self.held;

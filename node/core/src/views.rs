@@ -53,7 +53,7 @@ impl Community {
     fn channel_view(
         &self,
         id: ChannelId,
-        account: AccountId,
+        (account, bridges): (AccountId, &[AccountId]),
         (unread, mentions): (u32, u32),
     ) -> Option<ChannelView> {
         let state = self.state();
@@ -81,20 +81,49 @@ impl Community {
             unread,
             mentions,
             rights: rights.names().map(str::to_owned).collect(),
-            bridges: self.bridges(id),
+            bridges: self.bridges(id, bridges),
             slow_mode_ms: channel.slow_mode_ms,
             overwrites: overwrite_views(&channel.overwrites),
         })
     }
 
-    /// Names of the bridges that may view a channel. An owner holds every right, and is none by that.
-    fn bridges(&self, channel: ChannelId) -> Vec<String> {
+    /// Whoever holds the right of a bridge in some channel, or may. An owner holds every right, and is none by that.
+    fn possible_bridges(&self) -> Vec<AccountId> {
         let state = self.state();
-        let is_bridge = |account: &AccountId| {
-            let rights = state.permissions(*account, Some(channel));
-            !state.owners.contains(account) && rights.has(Permissions::BRIDGE | Permissions::VIEW)
-        };
-        let bridges = state.members.keys().filter(|account| is_bridge(account));
+        let mut roles: BTreeSet<RoleId> = state
+            .roles
+            .iter()
+            .filter(|(_, role)| role.permissions.has(Permissions::BRIDGE))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut accounts = BTreeSet::new();
+        let overwrites = state.channels.values().flat_map(|one| &one.overwrites);
+        for (target, _) in overwrites.filter(|(_, (allow, _))| allow.has(Permissions::BRIDGE)) {
+            match target {
+                op::OverwriteTarget::Role(role) => drop(roles.insert(*role)),
+                op::OverwriteTarget::Member(account) => drop(accounts.insert(*account)),
+            }
+        }
+        if roles.is_empty() && accounts.is_empty() {
+            return Vec::new();
+        }
+        let everyone = roles.contains(&RoleId::ZERO);
+        let members = state.members.iter().filter(|(account, member)| {
+            let may = everyone
+                || accounts.contains(*account)
+                || member.roles.iter().any(|role| roles.contains(role));
+            may && !state.owners.contains(*account)
+        });
+        members.map(|(account, _)| *account).collect()
+    }
+
+    /// Names of those of these bridges that may view a channel.
+    fn bridges(&self, channel: ChannelId, possible: &[AccountId]) -> Vec<String> {
+        let state = self.state();
+        let rights = Permissions::BRIDGE | Permissions::VIEW;
+        let bridges = possible
+            .iter()
+            .filter(|account| state.permissions(**account, Some(channel)).has(rights));
         let mut names: Vec<_> = bridges
             .map(|account| self.given_name(*account).unwrap_or_else(|| account.short()))
             .collect();
@@ -119,8 +148,10 @@ impl Community {
                 .permissions(account, Some(**id))
                 .has(Permissions::VIEW)
         });
+        let bridges = self.possible_bridges();
+        let of = (account, &*bridges);
         let mut views: Vec<_> = viewable
-            .filter_map(|id| self.channel_view(*id, account, counts(*id)))
+            .filter_map(|id| self.channel_view(*id, of, counts(*id)))
             .collect();
         views.sort_by(|a, b| {
             (a.position, &a.name, a.channel).cmp(&(b.position, &b.name, b.channel))

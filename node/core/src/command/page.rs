@@ -6,12 +6,13 @@ use alloquy_api::limits::HISTORY_PAGE;
 use alloquy_api::pages::{At, Part};
 use alloquy_api::{CommandError, ErrorCode, Reply};
 use alloquy_ids::{ChannelId, EventId, UnixMs};
-use alloquy_schema::event::OrderKey;
+use alloquy_schema::event::{OrderKey, VerifiedEvent};
 use alloquy_schema::timeline::{Message, Timeline};
 use rand_core::CryptoRng;
 
 use super::error;
 use crate::community::Community;
+use crate::limits::PAGE_WAITING_MAX;
 use crate::node::Node;
 use crate::views::Holders;
 
@@ -72,10 +73,30 @@ struct Shown<'a> {
 }
 
 impl Community {
-    /// When a message was seen that claims a later time, which can not be true; `None`: its claim stands.
+    /// When a message was seen that claims a later time, which can not be true; `None`: its claim stands. Whoever's
+    /// clock was behind when it came has not noted that: the claim stands as soon as it is no time to come.
     pub(crate) fn seen_at(&self, id: EventId, claimed: UnixMs, now: UnixMs) -> Option<UnixMs> {
         let came = self.ahead.get(&id).copied().unwrap_or(now).min(now);
         (claimed > came).then_some(came)
+    }
+
+    /// The time that counts of the message before an event in a channel; before all of them, when the community was
+    /// made.
+    pub(crate) fn time_before(&self, channel: ChannelId, event: &VerifiedEvent) -> UnixMs {
+        let timeline = self.timelines.get(&channel);
+        let until = (Unbounded, Excluded(event.order_key()));
+        let before = timeline.and_then(|timeline| timeline.messages_in(until).next_back());
+        match before {
+            Some(before) => *self.ahead.get(&before.id).unwrap_or(&before.time),
+            None => self.founded(),
+        }
+    }
+
+    /// When the community was made, as its founder said.
+    fn founded(&self) -> UnixMs {
+        let id = EventId::from(self.id);
+        let genesis = self.authority.dag().get(id);
+        genesis.map_or(UnixMs(0), |event| event.header().wall)
     }
 }
 
@@ -150,7 +171,7 @@ fn part_of(
             };
             let mut messages = read(timeline, (Unbounded, until), From::End, half);
             if !matches!(from, Excluded(_)) {
-                let rest = limit - messages.len();
+                let rest = limit - messages.iter().filter(|one| !one.body_missing).count();
                 messages.extend(read(timeline, (from, Unbounded), From::Start, rest));
             }
             messages
@@ -171,20 +192,40 @@ fn part_of(
     })
 }
 
-/// Deleted messages are left out and do not count, nor do those whose text is not here yet: whoever gets fewer than it
-/// asked for has come to the end.
+/// Deleted messages are left out. Those whose text is not here yet stand between the others, so that a face knows them
+/// when it comes, and do not count, as far as there is room: whoever gets fewer others than it asked for has come to
+/// the end.
 fn read(timeline: &Timeline, range: Range, from: From, limit: usize) -> Vec<Message> {
     let shown = timeline
         .messages_in(range)
-        .filter(|message| !message.deleted && !message.body_missing);
+        .filter(|message| !message.deleted);
     match from {
-        From::Start => shown.take(limit).collect(),
+        From::Start => counted(shown, limit),
         From::End => {
-            let mut messages: Vec<_> = shown.rev().take(limit).collect();
+            let mut messages = counted(shown.rev(), limit);
             messages.reverse();
             messages
         }
     }
+}
+
+/// So many messages with a text, and up to [`PAGE_WAITING_MAX`] others between them.
+fn counted(messages: impl Iterator<Item = Message>, limit: usize) -> Vec<Message> {
+    let (mut found, mut shown, mut waiting) = (Vec::new(), 0, 0);
+    for message in messages {
+        if shown == limit {
+            break;
+        }
+        let (count, most) = match message.body_missing {
+            true => (&mut waiting, PAGE_WAITING_MAX),
+            false => (&mut shown, limit),
+        };
+        if *count < most {
+            *count += 1;
+            found.push(message);
+        }
+    }
+    found
 }
 
 /// Where a part begins that lies after `at`.

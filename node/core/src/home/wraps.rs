@@ -19,6 +19,28 @@ use crate::record::Key;
 use crate::wire::Frame;
 use crate::wire::home::WrapRequest;
 
+/// What a blind copy can know of wraps that it can not open, since the start: one key of one epoch each.
+#[derive(Debug, Default)]
+pub(crate) struct WrapTrust {
+    /// Who gave a wrap: each has one place, so that nobody's wrong ones keep out another's.
+    givers: BTreeSet<(EpochId, [u8; 32], AccountId)>,
+    /// Keys whose owner was given what is held.
+    handed: BTreeSet<(EpochId, [u8; 32])>,
+    /// Those of them whose owner asked again: what it was given may be wrong.
+    doubted: BTreeSet<(EpochId, [u8; 32])>,
+}
+
+impl WrapTrust {
+    /// The owner of a key is given the wraps of an epoch that are held. Whether it had them before.
+    pub(crate) fn hand(&mut self, epoch: EpochId, to: [u8; 32]) -> bool {
+        let again = !self.handed.insert((epoch, to));
+        if again {
+            self.doubted.insert((epoch, to));
+        }
+        again
+    }
+}
+
 impl Community {
     /// Keys of everybody who may be given an epoch, and whose each is.
     pub(super) fn receivers(
@@ -37,13 +59,13 @@ impl Community {
 
     /// The keys whose wraps of an epoch a blind copy lacks.
     fn lacking_wraps(&self, epoch: EpochId, channel: Option<ChannelId>) -> Vec<[u8; 32]> {
-        let held: BTreeSet<_> = self
-            .wraps
-            .get(&epoch)
-            .into_iter()
-            .flatten()
-            .map(|wrap| wrap.to)
-            .collect();
+        let mut counts: BTreeMap<[u8; 32], usize> = BTreeMap::new();
+        for wrap in self.wraps.get(&epoch).into_iter().flatten() {
+            *counts.entry(wrap.to).or_default() += 1;
+        }
+        let doubted = &self.wrap_trust.doubted;
+        counts.retain(|to, count| *count >= WRAPS_EACH_MAX || !doubted.contains(&(epoch, *to)));
+        let held: BTreeSet<_> = counts.into_keys().collect();
         if self
             .recipients(channel)
             .iter()
@@ -259,8 +281,13 @@ impl<R: CryptoRng> Node<R> {
         self.outbox.send(to, &frame);
     }
 
-    /// A blind copy takes wraps: of announced epochs, for keys of members, a few for each key.
-    pub(crate) fn keep_wraps(&mut self, id: CommunityId, epoch: EpochId, wraps: Vec<Wrap>) {
+    /// A blind copy takes wraps: of announced epochs, for keys of members, a few for each key and one of each giver.
+    pub(crate) fn keep_wraps(
+        &mut self,
+        from: NetworkKey,
+        (id, epoch): (CommunityId, EpochId),
+        wraps: Vec<Wrap>,
+    ) {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
@@ -273,12 +300,18 @@ impl<R: CryptoRng> Node<R> {
             .into_iter()
             .map(|(_, to)| to)
             .collect();
+        let Some(giver) = community.viewers(from).first().copied() else {
+            return;
+        };
         let mut held = community.wraps.get(&epoch).cloned().unwrap_or_default();
         let before = held.len();
+        let trust = &mut community.wrap_trust;
         for wrap in wraps {
             let same = held.iter().filter(|other| other.to == wrap.to);
             let room = same.count() < WRAPS_EACH_MAX && held.len() < WRAPS_MAX;
-            if room && known.contains(&wrap.to) && !held.contains(&wrap) {
+            let wanted = room && known.contains(&wrap.to) && !held.contains(&wrap);
+            if wanted && trust.givers.insert((epoch, wrap.to, giver)) {
+                trust.doubted.remove(&(epoch, wrap.to));
                 held.push(wrap);
             }
         }

@@ -3,10 +3,18 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::personal::CatchingUpView;
+use alloquy_ids::NetworkKey;
 use rand_core::CryptoRng;
 
-use super::Way;
+use super::{JoinAttempt, Way};
 use crate::node::Node;
+
+impl JoinAttempt {
+    /// Whether a device of a member asks a peer for the community.
+    pub(crate) fn asks_as_device(&self, key: NetworkKey) -> bool {
+        matches!(self.way, Way::Device(_)) && self.names(key)
+    }
+}
 
 impl<R: CryptoRng> Node<R> {
     /// Of how many communities and conversations everything is here; `None`: of all that are known.

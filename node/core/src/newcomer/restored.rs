@@ -1,12 +1,13 @@
 //! Coming back by the recovery words (docs/protocol.md, "Recovery").
 //!
 //! Peers that may know the account are asked, and what they give is put together: one may know of devices and
-//! conversations that another does not. Whoever does not answer is waited for a moment only.
+//! conversations that another does not. Whoever does not answer is waited for a moment only. Who is asked sees the
+//! words' public keys and can make an account that they fit too: where accounts differ, the person says whom to believe.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::{CommandError, ErrorCode};
-use alloquy_ids::{CommunityId, EpochId, MonoMs, NetworkKey};
+use alloquy_ids::{AccountId, CommunityId, EpochId, MonoMs, NetworkKey};
 use alloquy_schema::epoch::{self, Wrap};
 use alloquy_schema::identity::draft::{Recovering, Signer, recover};
 use alloquy_schema::identity::{IdentityLog, RecoveryWords};
@@ -15,7 +16,7 @@ use rand_core::CryptoRng;
 use super::{Newcomer, OtherDevices, Way};
 use crate::arrive::Bootstrap;
 use crate::limits::{
-    ARRIVE_KEYS_MAX, ARRIVE_PEERS_MAX, LINK_GUEST_PEERS_MAX, RECOVERY_PROOFS_MAX,
+    ARRIVE_KEYS_MAX, ARRIVE_PEERS_MAX, COMMUNITIES_MAX, LINK_GUEST_PEERS_MAX, RECOVERY_PROOFS_MAX,
     RESTORE_OTHERS_MS, RESTORE_SEARCH_MS, RESTORE_UNKNOWN_MS,
 };
 use crate::wire::Frame;
@@ -33,8 +34,10 @@ pub(super) struct Restored {
     unknown: BTreeSet<NetworkKey>,
     /// What others know of it.
     given: BTreeMap<NetworkKey, (IdentityLog, GivenAccount)>,
-    /// When the last answer came.
-    answered: Option<MonoMs>,
+    /// When somebody first gave it.
+    first_given: Option<MonoMs>,
+    /// When the last peer said that it knows nothing.
+    last_unknown: Option<MonoMs>,
     until: MonoMs,
 }
 
@@ -52,7 +55,8 @@ impl Restored {
             asked: BTreeSet::new(),
             unknown: BTreeSet::new(),
             given: BTreeMap::new(),
-            answered: None,
+            first_given: None,
+            last_unknown: None,
             until: now.plus(RESTORE_SEARCH_MS),
         }
     }
@@ -67,48 +71,86 @@ impl Restored {
 
     /// When it is to be decided by what has come until then.
     pub(super) fn due(&self) -> MonoMs {
-        let Some(last) = self.answered else {
-            return self.until;
-        };
-        let all = match self.from.is_empty() {
-            true => self.asked.iter().all(|peer| self.has_answered(peer)),
-            false => self.from.keys().all(|peer| self.has_answered(peer)),
-        };
-        let wait = match (self.given.is_empty(), all) {
-            (false, true) => 0,
-            (false, false) => RESTORE_OTHERS_MS,
+        // Who else is on the local network is not known: others are waited for there whoever has answered.
+        let named = !self.from.is_empty();
+        let all = named && self.from.keys().all(|peer| self.has_answered(peer));
+        let (since, wait) = match (self.first_given, self.last_unknown) {
+            (Some(first), _) => (first, RESTORE_OTHERS_MS),
+            (None, Some(last)) if named => (last, RESTORE_UNKNOWN_MS),
             // Whoever is found on the local network is nobody whom the person named.
-            (true, _) if self.from.is_empty() => return self.until,
-            (true, true) => 0,
-            (true, false) => RESTORE_UNKNOWN_MS,
+            _ => return self.until,
         };
-        last.plus(wait).min(self.until)
+        since.plus(if all { 0 } else { wait }).min(self.until)
     }
 
     /// What was given, as one: the identity logs united, each community with all peers and wraps.
-    fn united(&self) -> Option<(IdentityLog, GivenAccount)> {
-        let mut given = self.given.values();
-        let (mut log, mut all) = given.next()?.clone();
-        let account = log.account();
-        for (other, more) in given.filter(|(other, _)| other.account() == account) {
-            log = log.merged(other);
+    fn united(&self) -> Result<Option<(IdentityLog, GivenAccount)>, CommandError> {
+        let logs: Vec<_> = self.given.values().map(|(log, _)| log).collect();
+        let Some(log) = logs
+            .iter()
+            .copied()
+            .cloned()
+            .reduce(|all, log| all.merged(&log))
+        else {
+            return Ok(None);
+        };
+        if logs.iter().any(|other| other.account() != log.account()) {
+            return Err(self.differing());
+        }
+        let mut all = GivenAccount {
+            chain: Vec::new(),
+            name: String::new(),
+            about: String::new(),
+            communities: Vec::new(),
+        };
+        for (_, more) in self.given.values() {
             for (own, new) in [(&mut all.name, &more.name), (&mut all.about, &more.about)] {
                 if own.is_empty() {
                     own.clone_from(new);
                 }
             }
-            for community in &more.communities {
-                unite(&mut all.communities, community);
+        }
+        // In turn, so that nobody who names many leaves no room for what others name.
+        for place in 0..COMMUNITIES_MAX {
+            for (_, more) in self.given.values() {
+                if let Some(community) = more.communities.get(place) {
+                    unite(&mut all.communities, community);
+                }
             }
         }
-        Some((log, all))
+        Ok(Some((log, all)))
+    }
+
+    /// The words fit accounts that are not one.
+    fn differing(&self) -> CommandError {
+        let of = self.given.iter();
+        let of = of.map(|(peer, (log, _))| (log.account(), peer.short()));
+        let mut accounts: BTreeMap<AccountId, Vec<String>> = BTreeMap::new();
+        for (account, peer) in of {
+            accounts.entry(account).or_default().push(peer);
+        }
+        let said = accounts.iter().map(|(account, peers)| {
+            format!("account {} (by {})", account.short(), peers.join(", "))
+        });
+        let said: Vec<_> = said.collect();
+        CommandError::new(
+            ErrorCode::AmbiguousName,
+            format!(
+                "who was asked gives different accounts for these words: {}; somebody may want to give you a false \
+                 one: name by --from one member or home node whom you trust to know yours",
+                said.join("; ")
+            ),
+        )
     }
 }
 
 /// Adds what one more peer gives of a community.
 fn unite(all: &mut Vec<GivenCommunity>, more: &GivenCommunity) {
     let Some(own) = all.iter_mut().find(|own| own.id == more.id) else {
-        return all.push(more.clone());
+        if all.len() < COMMUNITIES_MAX {
+            all.push(more.clone());
+        }
+        return;
     };
     for peer in &more.peers {
         let known = own.peers.iter().any(|(key, _)| *key == peer.0);
@@ -138,7 +180,8 @@ impl<R: CryptoRng> Newcomer<R> {
         };
         let named = restored.from.is_empty() || restored.from.contains_key(&peer);
         let room = restored.asked.len() < LINK_GUEST_PEERS_MAX;
-        if self.settled.is_some() || !named || !room || !restored.asked.insert(peer) {
+        let done = self.settled.is_some() || restored.has_answered(&peer);
+        if done || !named || !room || !restored.asked.insert(peer) {
             return;
         }
         // How often the words were used is not known: the keys of the first uses are shown.
@@ -156,7 +199,9 @@ impl<R: CryptoRng> Newcomer<R> {
         let Way::Restore(restored) = &mut self.way else {
             return;
         };
-        if self.settled.is_some() || !restored.asked.contains(&from) {
+        // A second answer is none: it would keep the person waiting.
+        let once = restored.asked.contains(&from) && !restored.has_answered(&from);
+        if self.settled.is_some() || !once {
             return;
         }
         match answer {
@@ -164,14 +209,14 @@ impl<R: CryptoRng> Newcomer<R> {
                 Ok(log) => {
                     if let Way::Restore(restored) = &mut self.way {
                         restored.given.insert(from, (log, *given));
-                        restored.answered = Some(now);
+                        restored.first_given.get_or_insert(now);
                     }
                 }
                 Err(error) => self.penalize(from, error.message),
             },
             Restoring::Unknown => {
                 restored.unknown.insert(from);
-                restored.answered = Some(now);
+                restored.last_unknown = Some(now);
             }
             Restoring::Ask(_) => self.penalize(from, "it asks who has no account".to_owned()),
         }
@@ -185,17 +230,18 @@ impl<R: CryptoRng> Newcomer<R> {
         if self.settled.is_some() || self.now.mono < restored.due() {
             return;
         }
-        if let Some((log, given)) = restored.united() {
-            if let Err(error) = self.come_back(&log, given) {
-                self.fail(error);
-            }
-        } else if restored.unknown.is_empty() {
-            self.fail(CommandError::new(
+        let nobody = restored.unknown.is_empty();
+        let outcome = match restored.united() {
+            Ok(Some((log, given))) => self.come_back(&log, given),
+            Ok(None) if nobody => Err(CommandError::new(
                 ErrorCode::Timeout,
                 "nobody was reached who could know the account: name a member or a home node by --from",
-            ));
-        } else {
-            self.fail(unknown_account());
+            )),
+            Ok(None) => Err(unknown_account()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            self.fail(error);
         }
     }
 

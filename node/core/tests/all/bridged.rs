@@ -38,6 +38,23 @@ fn a_channel_names_the_bridges_that_may_view_it_and_no_owner() {
 }
 
 #[test]
+fn whoever_bridges_by_what_one_channel_alone_allows_is_named_there_alone() {
+    let (mut world, _) = World::club(&["ana", "irc.example.org", "xmpp.example.org"]);
+    world.ok(0, "create-channel club text cellar");
+    world.ok(0, "role create club Guest --rank 5");
+    world.ok(0, "role grant club Guest xmpp.example.org");
+    let member = "overwrite club/general member irc.example.org --allow bridge";
+    let role = "overwrite club/cellar role Guest --allow bridge";
+    world.ok(0, member);
+    world.ok(0, role);
+    assert_eq!(bridges(&mut world, 0, "general"), ["irc.example.org"]);
+    assert_eq!(bridges(&mut world, 0, "cellar"), ["xmpp.example.org"]);
+    world.ok(0, "overwrite club/cellar role everyone --allow bridge");
+    let all = ["irc.example.org", "xmpp.example.org"];
+    assert_eq!(bridges(&mut world, 0, "cellar"), all, "and no owner");
+}
+
+#[test]
 fn a_message_says_that_it_came_through_a_server() {
     let (mut world, _) = World::club(&["ana", "ben"]);
     world.ok(1, "send club/general \"from my own node\"");

@@ -65,12 +65,18 @@ fn a_page_is_no_shorter_for_messages_that_wait() {
         let Ok(Reply::History { messages, .. }) = world.submit(0, command) else {
             panic!("a page");
         };
-        let texts = messages.into_iter().map(|message| message.text);
+        let texts = messages.into_iter().map(|one| (one.text, one.waiting));
         texts.collect::<Vec<_>>()
     };
-    assert_eq!(last(&mut world), ["before"], "one was asked for");
+    let text = |text: &str| (text.to_owned(), false);
+    let waits = (String::new(), true);
+    assert_eq!(
+        last(&mut world),
+        [text("before"), waits],
+        "one was asked for, and a face knows what waits when its text comes"
+    );
     gossip(&mut world, id, 0, &right);
-    assert_eq!(last(&mut world), ["the true text"]);
+    assert_eq!(last(&mut world), [text("the true text")]);
 }
 
 #[test]

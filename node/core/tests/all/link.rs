@@ -2,7 +2,7 @@
 
 use alloquy_api::personal::{LinkStep, LinkingView};
 use alloquy_api::{CommandError, ErrorCode, Event, Reply};
-use alloquy_core::{Input, Newcomer, OtherDevices, Output, Settled};
+use alloquy_core::{Input, Newcomer, OtherDevices, Output, Settled, Write};
 use alloquy_ids::{NetworkKey, UnixMs};
 use alloquy_schema::keys::DeviceKey;
 use bytes::Bytes;
@@ -519,8 +519,8 @@ fn nobody_waits_a_minute_for_who_is_gone_beside_who_has_answered() {
     bench.settled().expect("the account is known to ana");
 }
 
-#[test]
-fn what_several_peers_give_of_an_account_is_put_together() {
+/// Ana, number 0, and cem know the same account by different communities; its device is gone.
+fn known_to_two() -> (World, usize, String) {
     let (mut world, words) = with_words();
     world.found("cem");
     let cem = world.peers.len() - 1;
@@ -533,12 +533,147 @@ fn what_several_peers_give_of_an_account_is_put_together() {
     world.pass(5_000);
     world.disconnect(0, 1);
     world.disconnect(1, cem);
+    (world, cem, words)
+}
+
+#[test]
+fn what_several_peers_give_of_an_account_is_put_together() {
+    let (world, cem, words) = known_to_two();
     let mut bench = Bench::by_words(world, &words, &[0, cem], OtherDevices::Revoke);
     bench.meet(0);
     bench.meet(cem);
     let (mut world, back) = bench.start(&[0, cem]);
     assert_eq!(world.texts(back, "club/general"), ["mine", "ana's"]);
     assert_eq!(world.texts(back, "other/general"), ["from cem"]);
+}
+
+#[test]
+fn on_the_local_network_the_first_who_answers_does_not_decide() {
+    let (world, cem, words) = known_to_two();
+    let mut bench = Bench::by_words(world, &words, &[], OtherDevices::Revoke);
+    bench.meet(0);
+    assert!(bench.newcomer.settled().is_none(), "others may be found");
+    let due = bench.newcomer.poll_timeout().expect("it waits for an end");
+    bench.world.pass(2_000);
+    bench.meet(cem);
+    assert!(bench.newcomer.settled().is_none(), "others may be found");
+    assert_eq!(
+        bench.newcomer.poll_timeout(),
+        Some(due),
+        "no answer makes it longer"
+    );
+    bench.world.now.mono = due;
+    bench.newcomer.handle(bench.world.now, Input::Timeout);
+    let settled = bench.settled().expect("both know the account");
+    assert_eq!(settled.communities, 2);
+}
+
+#[test]
+fn of_two_accounts_that_the_words_fit_none_is_chosen() {
+    // The same words, in a world that begins a second later: another account.
+    let mut other = World::new(&[]);
+    other.pass(1_000);
+    for name in ["ana", KEEPS_WORDS, "cem"] {
+        other.found(name);
+    }
+    other.ok(2, "create-community club");
+    let invite = other.word(2, "invite club", "invite");
+    other.connect(1, 2);
+    other.ok(1, &format!("join {invite}"));
+    other.disconnect(1, 2);
+    let accounts: Vec<_> = {
+        let (world, _) = with_words();
+        [&world, &other]
+            .map(|world| world.peers[1].node.account())
+            .into()
+    };
+    assert_ne!(accounts[0], accounts[1]);
+    for lan in [true, false] {
+        let (world, words) = with_words();
+        let from = [world.peers[0].key, other.peers[2].key];
+        let from = from
+            .into_iter()
+            .filter(|_| !lan)
+            .map(|key| (key, Vec::new()));
+        let rng = ChaCha8Rng::seed_from_u64(97);
+        let others = OtherDevices::Keep;
+        let newcomer = Newcomer::restore(&words, from.collect(), others, world.now, rng);
+        let mut bench = Bench::new(world, newcomer.expect("twelve words"));
+        bench.meet(0);
+        std::mem::swap(&mut bench.world, &mut other);
+        bench.meet(2);
+        std::mem::swap(&mut bench.world, &mut other);
+        bench.world.pass(5_000);
+        bench.newcomer.handle(bench.world.now, Input::Timeout);
+        let error = bench.refused();
+        assert_eq!(error.code, ErrorCode::AmbiguousName);
+        assert!(error.message.contains("--from"), "{error}");
+        for account in &accounts {
+            assert!(error.message.contains(&account.short()), "{error}");
+        }
+    }
+}
+
+#[test]
+fn who_answers_again_keeps_nobody_waiting() {
+    let others = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+    let (world, _) = with_words();
+    let mut bench = Bench::by_words(world, others, &[0, 1], OtherDevices::Keep);
+    bench.meet(0);
+    let due = bench.newcomer.poll_timeout();
+    bench.world.pass(5_000);
+    let ask = bench.sent[0].1.clone();
+    let key = bench.key;
+    bench.world.input(0, Input::Frame(key, ask));
+    assert_eq!(bench.world.outside.len(), 1, "ana answers once more");
+    bench.pump(0);
+    assert_eq!(bench.newcomer.poll_timeout(), due);
+}
+
+#[test]
+fn who_names_many_communities_leaves_room_for_what_others_name() {
+    const MANY: u16 = 256;
+    let (mut world, words) = with_words();
+    let (club, _) = world.community(0);
+    let (ana, liar) = (world.peers[0].key, NetworkKey([0; 32]));
+    let rng = ChaCha8Rng::seed_from_u64(96);
+    let from = vec![(ana, Vec::new()), (liar, Vec::new())];
+    let newcomer = Newcomer::restore(&words, from, OtherDevices::Keep, world.now, rng);
+    let mut bench = Bench::new(world, newcomer.expect("twelve words"));
+    let (key, now) = (bench.key, bench.world.now);
+    bench.world.input(0, Input::PeerUp(key));
+    for peer in [ana, liar] {
+        bench.newcomer.handle(now, Input::PeerUp(peer));
+    }
+    while let Some(output) = bench.newcomer.poll_output() {
+        if let Output::Send(to, frame) = output
+            && to == ana
+        {
+            bench.world.input(0, Input::Frame(key, frame));
+        }
+    }
+    let (_, _, honest) = bench.world.outside.remove(0);
+    // The same account with as many communities as an answer holds, none of which is: its list is the end of the frame.
+    let at = honest.windows(32).position(|bytes| bytes == club.0);
+    let list = at.expect("the community is named") - 1;
+    assert_eq!(honest[list], 1, "one community is named");
+    let mut lie = honest[..list].to_vec();
+    lie.extend([0x80, 0x02]);
+    for number in 0..MANY {
+        let [high, low] = number.to_be_bytes();
+        let mut id = [7; 34];
+        (id[0], id[1]) = (high, low);
+        // No peers, no wraps.
+        (id[32], id[33]) = (0, 0);
+        lie.extend(id);
+    }
+    for (peer, frame) in [(liar, Bytes::from(lie)), (ana, honest)] {
+        bench.newcomer.handle(now, Input::Frame(peer, frame));
+    }
+    let settled = bench.settled().expect("both know the account");
+    assert_eq!(settled.communities, usize::from(MANY));
+    let named = |write: &Write| matches!(write, Write::Put(key, _) if key.windows(32).any(|bytes| bytes == club.0));
+    assert!(settled.writes.iter().any(named));
 }
 
 #[test]

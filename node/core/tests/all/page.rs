@@ -5,6 +5,7 @@ use alloquy_api::reply::MessageView;
 use alloquy_api::{Command, ErrorCode, Reply};
 use alloquy_ids::{ChannelId, EventId};
 
+use crate::devices::link;
 use crate::world::World;
 
 fn general(world: &mut World, at: usize) -> ChannelId {
@@ -223,4 +224,59 @@ fn a_message_that_claims_a_time_to_come_stands_in_no_readers_way() {
         let read = page(&mut world, (at, channel), before, 5);
         assert_eq!(ids(&read), ids(&all[..3]));
     }
+}
+
+#[test]
+fn a_reader_whose_clock_was_behind_shows_what_was_claimed_once_it_is_set() {
+    const HOUR: i64 = 3_600_000;
+    for behind in [HOUR, 57 * 365 * 24 * HOUR] {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        let channel = general(&mut world, 0);
+        let mut sent = Vec::new();
+        for (round, clock) in [0, -behind, -behind, 0].into_iter().enumerate() {
+            world.clocks.insert(0, clock);
+            sent.push(world.now.wall);
+            world.ok(1, &format!("send club/general \"{round}\""));
+            world.pass(60_000);
+        }
+        let right = |world: &mut World| {
+            let shown = world.history(0, "club/general");
+            let times: Vec<_> = shown.iter().map(|message| message.time).collect();
+            assert_eq!(times, sent, "{behind}");
+            for (at, message) in shown.iter().enumerate() {
+                let part = Part::After(At::Time(message.time));
+                let read = page(world, (0, channel), part, 5);
+                assert_eq!(ids(&read), ids(&shown[at + 1..]), "{behind}");
+            }
+        };
+        right(&mut world);
+        world.restart(0, 1);
+        right(&mut world);
+    }
+}
+
+#[test]
+fn the_first_message_of_a_channel_did_not_come_before_its_community_was_made() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.clocks.insert(0, -3_600_000);
+    let sent = world.now.wall;
+    world.ok(1, "send club/general first");
+    world.pass(60_000);
+    world.clocks.clear();
+    assert_eq!(world.history(0, "club/general")[0].time, sent);
+}
+
+#[test]
+fn another_device_of_the_same_account_is_believed_once_its_time_has_come() {
+    const HOUR: u64 = 3_600_000;
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    let phone = link(&mut world, 0);
+    world.clocks.insert(phone, HOUR.cast_signed());
+    let claimed = world.now.wall.0 + HOUR;
+    world.ok(phone, "send club/general \"from the phone\"");
+    world.pass(60_000);
+    let time = |world: &mut World| world.history(0, "club/general")[0].time.0;
+    assert!(time(&mut world) < claimed, "it is a time to come");
+    world.pass(2 * HOUR);
+    assert_eq!(time(&mut world), claimed);
 }

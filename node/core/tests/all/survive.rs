@@ -1,5 +1,8 @@
 //! What a home node alone gives back, and what its disk does not tell.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use alloquy_api::Reply;
 use alloquy_api::command::DRAFT_PREFIX;
 use alloquy_core::OtherDevices;
@@ -8,7 +11,7 @@ use crate::devices::{link, restore};
 use crate::history::give_everything;
 use crate::home::{disk, holds, kept, kept_club, no_faults, status};
 use crate::own_document::keep;
-use crate::world::{KEEPS_WORDS, World};
+use crate::world::{KEEPS_WORDS, Packet, World};
 
 /// The recovery words of the first node.
 fn words(world: &World) -> String {
@@ -277,4 +280,47 @@ fn what_a_member_could_not_give_back_is_read_when_the_home_node_is_met() {
     assert_eq!(world.texts(back, &talks[1]), all);
     assert_eq!(world.texts(2, &talks[1]), all);
     no_faults(&world);
+}
+
+#[test]
+fn what_the_account_has_left_does_not_keep_what_the_words_open() {
+    /// The second bytes of frames by which an owner says what is to be kept, and a device asks for a community.
+    const STORE: u8 = 23;
+    const ARRIVE: u8 = 19;
+    let (mut world, id) = kept_club(&[KEEPS_WORDS, "ben", "home"]);
+    let direct = world.word(0, "dm ben", "channel");
+    world.ok(0, &format!("send {direct} \"between us\""));
+    world.pass(10_000);
+    accept(&mut world, 1, KEEPS_WORDS);
+    world.ok(0, "owner add club ben");
+    world.pass(60_000);
+    let words = words(&world);
+    // The home node is not told to forget what is left.
+    let asked = Rc::new(Cell::new(0));
+    let count = Rc::clone(&asked);
+    world.tamper = Some(Box::new(move |from, to, packet| {
+        let of = |kind: u8| matches!(&packet, Packet::Frame(bytes) if bytes[1] == kind);
+        let lost = of(STORE) && from == 0;
+        count.set(count.get() + u32::from(of(ARRIVE) && to == 2));
+        if lost { Vec::new() } else { vec![packet] }
+    }));
+    world.ok(0, "leave club");
+    world.pass(60_000);
+    for at in 0..2 {
+        alone(&mut world, at);
+    }
+    let back = restore(&mut world, &words, 1, OtherDevices::Revoke);
+    world.pass(60_000);
+    alone(&mut world, back);
+    asked.set(0);
+    world.connect(back, 2);
+    world.pass(120_000);
+    assert!(kept(&mut world, 2, id).is_some(), "it was not told");
+    world.pass(15 * 60_000);
+    let forgotten = !world.peers[back].records.contains_key(&b"\x05"[..]);
+    assert!(forgotten, "the words open nothing more ({})", asked.get());
+    let before = asked.get();
+    assert!(before > 0, "it was asked for");
+    world.pass(3_600_000);
+    assert_eq!(asked.get(), before, "and not without end");
 }

@@ -31,7 +31,8 @@ impl Server {
 
     /// The node has looked for it.
     pub(crate) fn looked_for(&mut self, conn: ConnId, located: Located, messages: &[MessageView]) {
-        let found = messages.iter().any(|message| message.id == located.message);
+        let mut shown = messages.iter().filter(|message| !message.waiting);
+        let found = shown.any(|message| message.id == located.message);
         self.located(conn, located, found);
     }
 

@@ -21,6 +21,12 @@ fn messages(result: &Result) -> &[MessageView] {
     }
 }
 
+/// Those that clients are told.
+fn shown(result: &Result) -> impl DoubleEndedIterator<Item = &MessageView> {
+    let all = messages(result).iter();
+    all.filter(|message| !message.waiting)
+}
+
 impl Server {
     /// A command has ended.
     pub(super) fn outcome(&mut self, key: ClientKey, pending: Pending, result: Result) {
@@ -64,14 +70,14 @@ impl Server {
                 self.read_known(key, (read_for, channel), messages(&result).first());
             }
             Pending::ReadUpTo(conn, channel) => {
-                self.mark_read(conn, channel, messages(&result).first())
+                self.mark_read(conn, channel, shown(&result).next());
             }
             Pending::Advance(conn, channel, message, time) => {
                 let marked = messages(&result).first().map(|message| message.time);
                 self.advance(conn, channel, (message, time), marked);
             }
             Pending::Newest(conn, channel) => {
-                let time = messages(&result).last().map(|message| message.time);
+                let time = shown(&result).next_back().map(|message| message.time);
                 self.target_found(conn, channel, time);
             }
             Pending::Located(conn, located) => self.looked_for(conn, *located, messages(&result)),
