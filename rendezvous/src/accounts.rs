@@ -17,6 +17,7 @@ use rand_core::SeedableRng;
 use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
+use crate::admitted::{Coming, EnterError};
 use crate::keep::{Keep, KeepError};
 use crate::nodes::Nodes;
 
@@ -430,11 +431,16 @@ impl Accounts for Ledger {
         let (nodes, runtime) = (Arc::clone(&self.nodes), self.runtime.clone());
         let name = name.to_owned();
         if name.contains('/') {
-            let start = move || match runtime.block_on(nodes.enter(key, &name)) {
-                Ok(()) => Answer::Granted(key, None),
-                Err(error) => Answer::Refused(error.numeric(), error.to_string()),
+            let refused = |error: EnterError| Answer::Refused(error.numeric(), error.to_string());
+            let coming = match Coming::begin(&nodes, key) {
+                Ok(coming) => coming,
+                Err(error) => return refused(error),
             };
-            return Answer::Later(Lane::Account, Box::new(start));
+            let start = move || match runtime.block_on(coming.enter(&name)) {
+                Ok(()) => Answer::Granted(key, None),
+                Err(error) => refused(error),
+            };
+            return Answer::Later(Lane::Community, Box::new(start));
         }
         let start = move || match runtime.block_on(nodes.open(key, &name)) {
             Ok(()) => Answer::Granted(key, None),

@@ -7,16 +7,23 @@
 //! The first part of the name is given once for the whole rendezvous and stays: the own node keeps it, and each account's
 //! node is told it before it joins.
 
+mod attempts;
+
 use std::sync::Arc;
+use std::time::Instant;
 
 use alloquy_api::command::ChannelKind;
 use alloquy_api::snapshot::CommunitySnapshot;
-use alloquy_api::{Client, Command, CommandError, ErrorCode, Snapshot};
-use alloquy_ids::{AccountId, CommunityId};
-use alloquy_irc::{ClientKey, names};
+use alloquy_api::{Client, Command, CommandError, ErrorCode, Reply, Snapshot};
+use alloquy_directory::Number;
+use alloquy_ids::{AccountId, ChannelId, CommunityId};
+use alloquy_irc::{ClientKey, limits, names, seen_by_newcomers};
 use alloquy_node::NodeHandle;
 
-use crate::nodes::{ANSWER_WAIT, NodeError, Nodes};
+use crate::nodes::{ANSWER_WAIT, NodeError, Nodes, locked};
+
+pub(crate) use attempts::Attempts;
+use attempts::Told;
 
 /// The right that makes a community one of the rendezvous.
 const BRIDGE: &str = "bridge";
@@ -31,9 +38,18 @@ pub(crate) enum EnterError {
     Guest,
     #[error("You are banned")]
     Banned,
-    #[error("The community does not let the rendezvous invite: {0}")]
-    Invite(CommandError),
-    #[error(transparent)]
+    #[error("The community does not let the rendezvous invite")]
+    NoRight,
+    #[error("A member must let you in: they are asked")]
+    Asked,
+    #[error("The community does not let you in now")]
+    NotLetIn,
+    #[error("Your account is coming into a channel already: try again in a minute")]
+    Busy,
+    #[error("Too many are coming in: try again in some minutes")]
+    Often,
+    /// Said in the words of what is not there; the log has the reason.
+    #[error("No such channel")]
     Node(#[from] NodeError),
 }
 
@@ -42,98 +58,167 @@ impl EnterError {
     pub(crate) const fn numeric(&self) -> &'static str {
         match self {
             Self::Unknown | Self::Node(_) => "403",
-            Self::Guest => "477",
+            Self::Busy | Self::Often => "437",
+            Self::NoRight | Self::Asked | Self::NotLetIn => "473",
             Self::Banned => "474",
-            Self::Invite(_) => "473",
+            Self::Guest => "477",
         }
     }
 }
 
-impl Nodes {
-    /// Makes an account a member of the community of a channel, `community/channel`, and returns when it sees that.
-    pub(crate) async fn enter(&self, key: ClientKey, name: &str) -> Result<(), EnterError> {
-        if self.number_of(key).is_none() {
-            return Err(EnterError::Guest);
+/// An account that is coming in, until this is dropped: one attempt of it at a time.
+#[derive(Debug)]
+pub(crate) struct Coming {
+    nodes: Arc<Nodes>,
+    key: ClientKey,
+    number: Number,
+}
+
+impl Coming {
+    /// Begins; nothing may wait before that, so that one account takes one place of those who come in.
+    pub(crate) fn begin(nodes: &Arc<Nodes>, key: ClientKey) -> Result<Self, EnterError> {
+        let number = nodes.number_of(key).ok_or(EnterError::Guest)?;
+        match locked(&nodes.coming).insert(number) {
+            true => Ok(Self {
+                nodes: Arc::clone(nodes),
+                key,
+                number,
+            }),
+            false => Err(EnterError::Busy),
         }
+    }
+
+    /// Makes the account a member of the community of a channel, `community/channel`, and returns when it sees that.
+    pub(crate) async fn enter(&self, name: &str) -> Result<(), EnterError> {
+        let entered = self.nodes.come_in(self.key, name);
+        let entered = tokio::time::timeout(ANSWER_WAIT, entered).await;
+        let entered = entered.unwrap_or(Err(EnterError::Node(NodeError::Late)));
+        if let Err(EnterError::Node(error)) = &entered {
+            tracing::warn!(%error, "an account does not come into a community");
+        }
+        entered
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        locked(&self.nodes.coming).remove(&self.number);
+    }
+}
+
+impl Nodes {
+    async fn come_in(&self, key: ClientKey, name: &str) -> Result<(), EnterError> {
         let (slug, channel) = name.split_once('/').ok_or(EnterError::Unknown)?;
         let mut handle = self.handle_of(key).await.ok_or(NodeError::Ending)?;
         let before = handle.snapshot();
         let account = before.account.ok_or(NodeError::Ending)?;
-        let community = {
-            // Two who come at once are given one name for one community.
-            let _turn = self.naming.lock().await;
-            self.admitted(slug, (account, channel)).await?
-        };
-        let clash =
-            kept(&before).any(|(key, known)| known == slug && key != names::kept_slug(community));
+        self.give_names().await?;
+        let (community, channel) = self.admitted(&before, slug, (account, channel))?;
+        let kept_as = names::kept_slug(community);
+        let clash = kept(&before).any(|(key, known)| known == slug && key != kept_as);
         // A member who does not see the channel now may not see it.
         if clash || before.communities.contains_key(&community) {
             return Err(EnterError::Unknown);
         }
-        let keep = Command::Keep {
-            name: names::kept_slug(community),
-            value: slug.to_owned(),
-        };
-        call(&mut handle, keep).await?;
-        let link = match self.invite(community).await {
-            Ok(link) => link,
-            Err(NodeError::Command(error)) if error.code == ErrorCode::NotPermitted => {
-                return Err(EnterError::Invite(error));
+        let who = (account, community);
+        let link = locked(&self.attempts).begin(who, Instant::now())?;
+        if !before.kept.contains_key(&kept_as) {
+            keep(&mut handle, community, slug).await?;
+        }
+        let link = match link {
+            Some(link) => link,
+            None => {
+                let link = self.invite(community).await.map_err(|error| match error {
+                    NodeError::Command(error) if error.code == ErrorCode::NotPermitted => {
+                        locked(&self.attempts).tell(who, Told::NoRight)
+                    }
+                    error => error.into(),
+                })?;
+                locked(&self.attempts).made(who, &link, Instant::now());
+                link
             }
-            Err(error) => return Err(error.into()),
         };
-        call(&mut handle, Command::Join { link }).await?;
-        let seen = sees(&mut handle, community, channel);
-        let seen = tokio::time::timeout(ANSWER_WAIT, seen).await;
-        seen.map_err(|_late| NodeError::Late)?
+        match handle.call(Command::Join { link }, ANSWER_WAIT).await {
+            Ok(Reply::Requested { .. }) => {
+                return Err(locked(&self.attempts).tell(who, Told::Asked));
+            }
+            Ok(_) => {}
+            Err(error) => return Err(self.not_let_in(who, error)),
+        }
+        locked(&self.attempts).ended(who);
+        sees(&mut handle, community, channel).await
     }
 
-    /// The community of this first part of a name, if it lets the rendezvous in and has the channel for everyone.
-    async fn admitted(
-        &self,
-        slug: &str,
-        (account, channel): (AccountId, &str),
-    ) -> Result<CommunityId, EnterError> {
+    /// The community's members did not take an account in, or none was met.
+    fn not_let_in(&self, who: (AccountId, CommunityId), error: CommandError) -> EnterError {
+        let mut attempts = locked(&self.attempts);
+        match error.code {
+            ErrorCode::InviteInvalid | ErrorCode::InviteExpired | ErrorCode::InviteUsedUp => {
+                attempts.spent(who);
+                attempts.tell(who, Told::NotLetIn)
+            }
+            ErrorCode::NotPermitted | ErrorCode::Limit | ErrorCode::Busy => {
+                attempts.tell(who, Told::NotLetIn)
+            }
+            _ => NodeError::from(error).into(),
+        }
+    }
+
+    /// Gives communities that let the rendezvous in the first part of their channels' names, as soon as they do: what a
+    /// community is called later changes nobody's.
+    pub(crate) async fn name_communities(self: Arc<Self>) {
+        let mut changes = self.own().changes();
+        loop {
+            if let Err(error) = self.give_names().await {
+                tracing::warn!(%error, "a community has no name here yet");
+            }
+            if !changes.next().await {
+                return;
+            }
+        }
+    }
+
+    async fn give_names(&self) -> Result<(), NodeError> {
+        // Two who come at once give one community one name.
+        let _turn = self.naming.lock().await;
         let mut own = self.own();
         let snapshot = own.snapshot();
         let mut taken: Vec<String> = kept(&snapshot).map(|(_, slug)| slug.to_owned()).collect();
-        let mut found = None;
         for (id, community) in &snapshot.communities {
-            if !self.is_admitted(*id, community) {
+            let named = snapshot.kept.contains_key(&names::kept_slug(*id));
+            if named || !self.is_admitted(*id, community) {
                 continue;
             }
-            let known = snapshot.kept.get(&names::kept_slug(*id));
-            let given = match known {
-                Some(known) => known.to_string(),
-                None => {
-                    let given = names::free_slug(&community.name, |slug| {
-                        taken.iter().any(|known| known == slug)
-                    });
-                    let keep = Command::Keep {
-                        name: names::kept_slug(*id),
-                        value: given.clone(),
-                    };
-                    call(&mut own, keep).await?;
-                    taken.push(given.clone());
-                    given
-                }
-            };
-            if given == slug {
-                found = Some((*id, community));
-            }
+            let given = names::free_slug(&community.name, |slug| {
+                taken.iter().any(|known| known == slug)
+            });
+            keep(&mut own, *id, &given).await?;
+            taken.push(given);
         }
-        let (id, community) = found.ok_or(EnterError::Unknown)?;
+        Ok(())
+    }
+
+    /// The community of this first part of a name, if it lets the rendezvous in, and its channel, if that is for everyone.
+    fn admitted(
+        &self,
+        before: &Snapshot,
+        slug: &str,
+        (account, channel): (AccountId, &str),
+    ) -> Result<(CommunityId, ChannelId), EnterError> {
+        let snapshot = self.own().snapshot();
+        let mut admitted = snapshot.communities.iter().filter(|(id, community)| {
+            let key = names::kept_slug(**id);
+            // An account that was there before under another name keeps that.
+            let known = before.kept.get(&key).or(snapshot.kept.get(&key));
+            known.is_some_and(|known| **known == *slug) && self.is_admitted(**id, community)
+        });
+        let (id, community) = admitted.next().ok_or(EnterError::Unknown)?;
         if community.bans.iter().any(|ban| ban.account == account) {
             return Err(EnterError::Banned);
         }
-        let mut open = community.channels.iter().filter(|view| !view.private);
-        let there = open.any(|view| {
-            view.kind != ChannelKind::Category && names::channel(&view.name) == channel
-        });
-        match there {
-            true => Ok(id),
-            false => Err(EnterError::Unknown),
-        }
+        open_channel(community, account, (slug, channel))
+            .map(|channel| (*id, channel))
+            .ok_or(EnterError::Unknown)
     }
 
     /// Whether a community lets the rendezvous in. One whose name has not come yet has none that could be kept.
@@ -145,38 +230,64 @@ impl Nodes {
     }
 }
 
-async fn call(handle: &mut NodeHandle, command: Command) -> Result<(), EnterError> {
-    let called = handle.call(command, ANSWER_WAIT).await;
-    called
-        .map(drop)
-        .map_err(|error| NodeError::from(error).into())
+/// Has a node keep the first part of the names of a community's channels.
+async fn keep(handle: &mut NodeHandle, id: CommunityId, slug: &str) -> Result<(), NodeError> {
+    let keep = Command::Keep {
+        name: names::kept_slug(id),
+        value: slug.to_owned(),
+    };
+    handle.call(keep, ANSWER_WAIT).await?;
+    Ok(())
+}
+
+/// The channel of this name, `#community/channel`, among those that an account would see that has just come in.
+fn open_channel(
+    community: &CommunitySnapshot,
+    account: AccountId,
+    (slug, channel): (&str, &str),
+) -> Option<ChannelId> {
+    let name = format!("#{slug}/{channel}");
+    let mut taken: Vec<String> = Vec::new();
+    let mut open = community.channels.iter().filter(|view| {
+        view.kind != ChannelKind::Category && seen_by_newcomers(community, view, account)
+    });
+    open.find_map(|view| {
+        // Of two channels of one name the second has a number, as the account's own node gives it.
+        let of = format!("#{slug}/{}", names::channel(&view.name));
+        let of = names::free(&of, limits::CHANNEL_BYTES_MAX, |name| {
+            taken.iter().any(|known| known == name)
+        });
+        let found = of == name;
+        taken.push(of);
+        found.then_some(view.channel)
+    })
 }
 
 /// First parts of names that a node keeps, with what they are kept under.
-fn kept(snapshot: &Arc<Snapshot>) -> impl Iterator<Item = (String, &str)> {
+fn kept(snapshot: &Snapshot) -> impl Iterator<Item = (String, &str)> {
     let all = snapshot.kept.iter();
     all.filter(|(key, _)| key.starts_with(names::KEPT_SLUG))
         .map(|(key, slug)| (key.clone(), &**slug))
 }
 
-/// Waits until an account sees a channel.
-async fn sees(handle: &mut NodeHandle, id: CommunityId, channel: &str) -> Result<(), EnterError> {
+/// Waits until an account sees a channel, and what it is called: names come with the content, after the channels.
+async fn sees(
+    handle: &mut NodeHandle,
+    id: CommunityId,
+    channel: ChannelId,
+) -> Result<(), EnterError> {
     loop {
         let snapshot = handle.snapshot();
-        let channels = snapshot
-            .communities
-            .get(&id)
-            .map(|of| Arc::clone(&of.channels));
-        let channels = channels.unwrap_or_default();
-        if channels
-            .iter()
-            .any(|view| names::channel(&view.name) == channel && !view.name.is_empty())
-        {
+        let community = snapshot.communities.get(&id);
+        let mut channels = community.iter().flat_map(|of| of.channels.iter());
+        if channels.any(|view| view.channel == channel && !view.name.is_empty()) {
             return Ok(());
         }
-        // Names come with the content, after the channels themselves.
         if !handle.changed().await {
             return Err(EnterError::Unknown);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

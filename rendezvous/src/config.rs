@@ -211,8 +211,8 @@ impl Written {
             network: network.to_owned(),
             data_dir: folder.join(&self.data_dir),
             metrics: self.metrics,
-            pair: irc.pair(folder)?,
             sts: irc.sts(&doors)?,
+            pair: irc.pair(folder)?,
             origins: irc.origins(&self.server_name)?,
             doors,
             exempt: exempt
@@ -291,6 +291,11 @@ impl WrittenIrc {
         let Some(port) = ports.into_iter().next() else {
             return Err(bad(key, "needs listen_tls: there is nothing to keep to"));
         };
+        if port == 0 {
+            // Clients keep the port for 30 days: one that the system chooses is another at the next start.
+            let reason = "needs the port of listen_tls, and that is 0: name one";
+            return Err(bad(key, reason));
+        }
         for name in &self.sts_names {
             word("irc.sts_names", name, SNI_BYTES_MAX)?;
         }

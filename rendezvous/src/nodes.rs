@@ -23,10 +23,12 @@ use alloquy_node::{
 };
 use tokio::sync::Mutex as Turn;
 
+use crate::admitted::Attempts;
+
 /// Patience with one command of a node of this process.
 pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(30);
-/// How long an invite to the lobby is good for: it is used at once.
-const INVITE_MS: u64 = 600_000;
+/// How long an invite is good for: it is used at once, or kept for the next attempts of the same account.
+pub(crate) const INVITE_MS: u64 = 600_000;
 /// Guests at once: each has a node of its own, some MiB.
 const GUESTS_MAX: usize = 64;
 /// Keys of guests begin here: far above any account's number.
@@ -66,9 +68,13 @@ pub(crate) struct Nodes {
     held: Mutex<BTreeSet<Number>>,
     /// Held by whoever gives a community the first part of its channels' names.
     pub(crate) naming: Turn<()>,
+    /// Accounts that are coming into a community.
+    pub(crate) coming: Mutex<BTreeSet<Number>>,
+    /// Who tried to of late, and what came of it.
+    pub(crate) attempts: Mutex<Attempts>,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -126,6 +132,8 @@ impl Nodes {
             adopted: Mutex::default(),
             held: Mutex::default(),
             naming: Turn::default(),
+            coming: Mutex::default(),
+            attempts: Mutex::default(),
         })
     }
 

@@ -114,6 +114,7 @@ async fn run(path: &Path, config: Config, hang_up: Signal) -> Result<(), ServeEr
         figures,
     };
     say(&ready)?;
+    tokio::spawn(Arc::clone(&nodes).name_communities());
     tokio::select! {
         () = alloquy_irc_listener::serve(face, std::future::pending()) => {}
         () = live.follow(path, config, hang_up) => {}

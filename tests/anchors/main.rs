@@ -64,12 +64,16 @@ fn main() -> anyhow::Result<()> {
             BENCHES.iter().map(|(name, _)| *name).collect::<Vec<_>>()
         );
     }
+    // One that fails, for a rival is not installed, takes no other along.
+    let mut failed = Vec::new();
     for (name, bench) in BENCHES {
         if chosen.is_empty() || chosen.iter().any(|one| one == name) {
-            for line in bench()? {
-                line.print()?;
+            match bench() {
+                Ok(lines) => lines.iter().try_for_each(Line::print)?,
+                Err(error) => failed.push(format!("{name}: {error:#}")),
             }
         }
     }
+    anyhow::ensure!(failed.is_empty(), "{}", failed.join("\n"));
     Ok(())
 }

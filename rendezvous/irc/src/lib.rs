@@ -31,3 +31,4 @@ mod world;
 pub use bridge::{AccountOrder, Bridge, Mechanism, Registration, Sts, Wanted};
 pub use io::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings, Tls};
 pub use server::Server;
+pub use world::seen_by_newcomers;

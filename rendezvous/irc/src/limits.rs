@@ -82,8 +82,9 @@ pub const STS_SECONDS: u64 = 30 * 24 * 60 * 60;
 pub const LABEL_BYTES_MAX: usize = 64;
 /// Milliseconds between two `+typing=active` that are passed on for one channel.
 pub const TYPING_MS: u64 = 3_000;
-/// Changes of members in one snapshot that are told one by one: more are a crowd that comes or goes at once, which a
-/// client would show as a wall of lines; NAMES and WHO tell how it is then.
+/// Members of one community that may be another way in one snapshot and are told of one by one: more are a crowd that
+/// comes at once or is away at once, which a client would show as a wall of lines; NAMES and WHO tell how it is then. New
+/// nicks and modes, and the going of those whom a client was told as there, are told of any number.
 pub const STIR_MAX: usize = 64;
 /// Reactions of one message in a page of history: with 200 messages they still fit what waits for one reader.
 pub const REACTIONS_SHOWN_MAX: usize = 16;

@@ -97,7 +97,8 @@ pub(crate) fn clip(text: &mut String, max: usize) {
 }
 
 /// The first of `name`, `name-2`, `name-3`.. that is free.
-pub(crate) fn free(name: &str, max: usize, taken: impl Fn(&str) -> bool) -> String {
+#[must_use]
+pub fn free(name: &str, max: usize, taken: impl Fn(&str) -> bool) -> String {
     let mut candidate = name.to_owned();
     let mut number = 2_u32;
     while taken(&fold(&candidate)) {

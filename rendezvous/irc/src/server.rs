@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloquy_api::Client;
 use alloquy_api::reply::MessageView;
-use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs};
 
 use crate::bridge::Bridge;
 use crate::io::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings};
@@ -45,8 +45,8 @@ pub struct Server {
     pub(crate) own: BTreeMap<ClientKey, Vec<(ChannelId, MessageView)>>,
     /// Connections that may go on.
     pub(crate) ready: BTreeSet<ConnId>,
-    /// So many members are another way now that they are not told of one by one.
-    pub(crate) stir: bool,
+    /// Communities of which so many members are another way now that they are not told of one by one.
+    pub(crate) stir: BTreeSet<CommunityId>,
 }
 
 impl Server {
@@ -70,7 +70,7 @@ impl Server {
             echoes: BTreeMap::new(),
             own: BTreeMap::new(),
             ready: BTreeSet::new(),
-            stir: false,
+            stir: BTreeSet::new(),
         }
     }
 

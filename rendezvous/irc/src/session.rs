@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloquy_ids::{ChannelId, EventId, MonoMs};
+use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs};
 use zeroize::Zeroizing;
 
 use crate::bound::Bound;
@@ -69,8 +69,8 @@ pub(crate) struct Session {
     pub(crate) guest: bool,
     /// The account that is being made for it.
     pub(crate) registering: Option<String>,
-    /// The room of the lobby that is being made for it, and whether it is made.
-    pub(crate) opening: Option<(String, bool)>,
+    /// The room that is being made for it, or that it is let into.
+    pub(crate) opening: Option<Opening>,
     /// It waits for what its account asked about itself.
     pub(crate) asked_account: bool,
     /// It was let in for reading alone.
@@ -79,7 +79,8 @@ pub(crate) struct Session {
     pub(crate) asked_serv: bool,
     pub(crate) failures: u32,
     pub(crate) key: Option<ClientKey>,
-    pub(crate) joined: BTreeSet<ChannelId>,
+    /// The rooms that it is in, and who it was told is there.
+    pub(crate) joined: BTreeMap<ChannelId, BTreeSet<Mark>>,
     pub(crate) monitored: BTreeMap<String, String>,
     pub(crate) bot: bool,
     /// The community that is the whole network to it.
@@ -105,6 +106,29 @@ pub(crate) struct Session {
     lines: u32,
     /// When the next token would be there if none had been kept.
     bucket: MonoMs,
+}
+
+/// The first bytes of an account: enough to tell members of a room apart, and a quarter of the memory. Of two who have
+/// the same, the going of one may be told for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark([u8; 8]);
+
+impl From<AccountId> for Mark {
+    fn from(account: AccountId) -> Self {
+        let mut mark = [0; 8];
+        mark.copy_from_slice(&account.0[..8]);
+        Self(mark)
+    }
+}
+
+/// A room that a connection joins as soon as it can.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Opening {
+    pub(crate) target: String,
+    /// It is there: the client will see it.
+    pub(crate) made: bool,
+    /// What else the same JOIN asks for.
+    pub(crate) rest: VecDeque<String>,
 }
 
 /// Why a connection is closed for what it sent.
@@ -140,7 +164,7 @@ impl Session {
             asked_serv: false,
             failures: 0,
             key: None,
-            joined: BTreeSet::new(),
+            joined: BTreeMap::new(),
             monitored: BTreeMap::new(),
             bot: false,
             bound: None,

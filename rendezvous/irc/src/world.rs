@@ -16,6 +16,7 @@ use alloquy_api::{Command, CommandId, Snapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId};
 
 pub(crate) use diff::Change;
+pub use rooms::seen_by_newcomers;
 pub(crate) use rooms::{Kind, PREFIXES, Room, is_moderated, mode_of_role};
 pub(crate) use seen::{Difference, Removed, Seen};
 

@@ -34,6 +34,9 @@ pub const DELAY_MAX: Duration = Duration::from_secs(30);
 /// Nodes that start at once, of accounts and of guests each: a start takes a core for some 100 ms, and the wait for the
 /// lobby hardly any.
 pub const STARTS_MAX: usize = 4;
+/// Accounts that come into communities at once: each waits on others, for 30 s at most, and takes a thread that does
+/// nothing else.
+pub const ENTRIES_MAX: usize = 16;
 /// Time after which a client is let go that nobody acts through: what it remembers of the last messages is worth some
 /// reconnects, and no more.
 pub const IDLE_WAIT: Duration = Duration::from_secs(10 * 60);

@@ -22,7 +22,7 @@ use crate::connection::{self, Link, Piece};
 use crate::doors::{Caller, Door, Kind};
 use crate::figures::Figures;
 use crate::limits::{
-    ACCEPT_PAUSE, CHECKS_MAX, DELAY_MAX, IDLE_WAIT, PIECES_MAX, PIECES_OF_ONE_MAX,
+    ACCEPT_PAUSE, CHECKS_MAX, DELAY_MAX, ENTRIES_MAX, IDLE_WAIT, PIECES_MAX, PIECES_OF_ONE_MAX,
     SEND_QUEUE_BYTES_MAX, STARTS_MAX, TURN_PIECES_MAX,
 };
 use crate::network::{Range, cloak};
@@ -106,7 +106,7 @@ pub struct From {
     pub exempt: bool,
 }
 
-/// Whose node may have to start before there is an answer. Either has its own bound, and no check of a password waits
+/// Whose node may have to start before there is an answer. Each has its own bound, and no check of a password waits
 /// for any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
@@ -114,6 +114,8 @@ pub enum Lane {
     Account,
     /// That of a stranger, or something a stranger may ask for.
     Guest,
+    /// One that comes into a community, whose members may be slow or far away.
+    Community,
 }
 
 /// What is left to do for an answer. Blocking.
@@ -251,6 +253,7 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
             checks: Arc::new(Semaphore::new(CHECKS_MAX)),
             accounts: Arc::new(Semaphore::new(STARTS_MAX)),
             guests: Arc::new(Semaphore::new(STARTS_MAX)),
+            communities: Arc::new(Semaphore::new(ENTRIES_MAX)),
         },
         bell: face.bell,
         figures: face.figures,
@@ -631,6 +634,7 @@ struct Rooms {
     checks: Arc<Semaphore>,
     accounts: Arc<Semaphore>,
     guests: Arc<Semaphore>,
+    communities: Arc<Semaphore>,
 }
 
 impl Rooms {
@@ -657,6 +661,7 @@ impl Rooms {
         let room = match lane {
             Lane::Account => &self.accounts,
             Lane::Guest => &self.guests,
+            Lane::Community => &self.communities,
         };
         // The semaphores are never closed.
         let _place = Arc::clone(room).acquire_owned().await;

@@ -95,6 +95,10 @@ fn what_is_wrong_is_named_with_its_key() {
             &["irc.listen_sts", "listen_tls"],
         ),
         (
+            "listen_tls = [\"127.0.0.1:0\"]\ntls_cert = \"a\"\ntls_key = \"b\"\nlisten_sts = [\"[::]:6667\"]",
+            &["irc.listen_sts", "listen_tls", "0"],
+        ),
+        (
             "listen_plain = [\"127.0.0.1:6667\"]\nsts_names = [\"irc.example.org\"]",
             &["irc.sts_names", "listen_tls"],
         ),

@@ -239,3 +239,37 @@ fn a_restart_of_the_bridge_loses_no_line_and_repeats_none() {
     let texts: Vec<_> = all.into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, sent);
 }
+
+/// How many invites a community has that are good.
+fn invites(peer: &Peer) -> usize {
+    let told = peer.tell("invites Club");
+    told.value["invites"].as_array().map_or(0, Vec::len)
+}
+
+#[test]
+fn who_must_be_let_in_is_told_so_at_once_and_asks_once() {
+    let root = tempdir().unwrap();
+    let ben = Peer::started(root.path(), "ben");
+    ben.line("create-community Club");
+    ben.line("create-channel Club text general");
+    // Hidden by an overwrite, and not private: nobody is let in to look.
+    ben.line("create-channel Club text hidden");
+    ben.line("overwrite Club/hidden role everyone --deny view");
+    let rendezvous = Rendezvous::start(&root.path().join("rendezvous"));
+    rendezvous.let_in(&ben, "Club");
+    ben.line("overwrite Club/hidden role Bridge --allow view");
+    eventually("the rendezvous sees the hidden channel", || {
+        let channels = rendezvous.node().tell("channels Club").value.to_string();
+        channels.contains("hidden").then_some(())
+    });
+    ben.line("policy joins Club approval");
+    rendezvous.register("ana", PASSWORD);
+    let mut ana = rendezvous.client("ana", PASSWORD, CAPS);
+    ana.say("JOIN #club/hidden");
+    ana.hears(" 403 ana #club/hidden :No such channel");
+    for _ in 0..3 {
+        ana.say("JOIN #club/general");
+        ana.hears(" 473 ana #club/general :A member must let you in");
+    }
+    assert_eq!(invites(&ben), 2, "one for the rendezvous, one for ana");
+}

@@ -10,7 +10,7 @@ use crate::limits::SASL_CHUNK;
 use crate::line::{Line, Out};
 use crate::names::{self, fold};
 use crate::server::Server;
-use crate::session::{Sasl, Stage};
+use crate::session::{Opening, Sasl, Stage};
 
 /// Who answers for accounts to clients that know no REGISTER.
 const NICK_SERV: &str = "NickServ";
@@ -403,7 +403,10 @@ impl Server {
         }
         let check = self.new_check(conn);
         if let Some(session) = self.session_mut(conn) {
-            session.opening = Some((target.to_owned(), false));
+            session.opening = Some(Opening {
+                target: target.to_owned(),
+                ..Opening::default()
+            });
         }
         self.output(Output::Open(check, key, name));
         true
@@ -414,21 +417,20 @@ impl Server {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
-        let Some((target, made)) = session.opening.as_mut() else {
-            return;
-        };
-        if matches!(outcome, Outcome::Granted(_)) {
-            *made = true;
+        if let (Outcome::Granted(_), Some(opening)) = (outcome, session.opening.as_mut()) {
+            opening.made = true;
             return;
         }
-        let target = target.clone();
-        session.opening = None;
+        let Some(Opening { target, rest, .. }) = session.opening.take() else {
+            return;
+        };
         let (number, text) = match outcome {
             Outcome::Refused { code, text } if code.starts_with('4') => (*code, text.as_str()),
             Outcome::Refused { text, .. } => ("403", text.as_str()),
             _ => ("403", "No such channel"),
         };
         self.numeric(conn, number, &[&target, text]);
+        self.join_all(conn, rest);
         self.finish(conn);
     }
 
@@ -436,18 +438,19 @@ impl Server {
     pub(crate) fn join_opened(&mut self, key: ClientKey) {
         let conns = self.all_of(key).into_iter();
         let opened = conns.filter_map(|conn| {
-            let (target, made) = self.session(conn)?.opening.as_ref()?;
-            made.then(|| (conn, target.clone()))
+            let opening = self
+                .session_mut(conn)?
+                .opening
+                .take_if(|opening| opening.made);
+            Some((conn, opening?))
         });
         let opened: Vec<_> = opened.collect();
-        for (conn, target) in opened {
-            if let Some(session) = self.session_mut(conn) {
-                session.opening = None;
-            }
+        for (conn, Opening { target, rest, .. }) in opened {
             match self.room(conn, &target) {
                 Some(_) => self.join_one(conn, &target),
                 None => self.numeric(conn, "403", &[&target, "No such channel"]),
             }
+            self.join_all(conn, rest);
             self.finish(conn);
             self.ready.insert(conn);
         }

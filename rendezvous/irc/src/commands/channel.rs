@@ -1,5 +1,7 @@
 //! Rooms: coming in, leaving, who is there, topics, and who is shown the door.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use alloquy_api::Command;
 use alloquy_api::command::{AccountRef, ChannelRef, CommunityRef, OverwriteRef};
 use alloquy_api::pages::Part;
@@ -11,6 +13,7 @@ use crate::limits::{CHANNELS_MAX, MEMBERS_LISTED_MAX, TARGETS_MAX};
 use crate::line::{Line, Out, Tags};
 use crate::pending::{Order, Pending, ReadFor};
 use crate::server::Server;
+use crate::session::Mark;
 use crate::world::{Kind, Room, World};
 
 /// Bytes of names in one 353: the rest of the line is the server's name, the nick and the channel.
@@ -36,7 +39,7 @@ impl Server {
 
     pub(super) fn is_in(&self, conn: ConnId, room: &Room) -> bool {
         self.session(conn)
-            .is_some_and(|session| session.joined.contains(&room.channel))
+            .is_some_and(|session| session.joined.contains_key(&room.channel))
     }
 
     /// A channel that the connection is in; else it is told why not.
@@ -70,7 +73,7 @@ impl Server {
         if line.params[0] == "0" {
             let all: Vec<_> = self
                 .session(conn)
-                .map(|session| session.joined.iter().copied().collect())
+                .map(|session| session.joined.keys().copied().collect())
                 .unwrap_or_default();
             for channel in all {
                 self.part_one(conn, channel, "");
@@ -80,11 +83,23 @@ impl Server {
         let targets = line.params[0]
             .split(',')
             .filter(|target| !target.is_empty());
-        for (at, target) in targets.enumerate() {
-            if at == TARGETS_MAX {
-                return self.numeric(conn, "407", &[target, "Too many targets"]);
+        let mut targets: VecDeque<String> = targets.map(str::to_owned).collect();
+        if let Some(target) = targets.get(TARGETS_MAX) {
+            self.numeric(conn, "407", &[target, "Too many targets"]);
+        }
+        targets.truncate(TARGETS_MAX);
+        self.join_all(conn, targets);
+    }
+
+    /// Joins one after the other. If one must be made first, the others wait for it.
+    pub(super) fn join_all(&mut self, conn: ConnId, mut targets: VecDeque<String>) {
+        while let Some(target) = targets.pop_front() {
+            self.join_one(conn, &target);
+            let session = self.session_mut(conn);
+            if let Some(opening) = session.and_then(|session| session.opening.as_mut()) {
+                opening.rest = targets;
+                return;
             }
-            self.join_one(conn, target);
         }
     }
 
@@ -103,13 +118,13 @@ impl Server {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
-        if session.joined.contains(&room.channel) {
+        if session.joined.contains_key(&room.channel) {
             return;
         }
         if session.joined.len() >= CHANNELS_MAX {
             return self.numeric(conn, "405", &[target, "You have joined too many channels"]);
         }
-        session.joined.insert(room.channel);
+        session.joined.insert(room.channel, BTreeSet::new());
         let marker = session.caps.has(Cap::ReadMarker);
         let me = self.me(conn);
         self.reply_join(conn, &room, me);
@@ -213,7 +228,9 @@ impl Server {
             session.caps.has(Cap::UserhostInNames),
         );
         let mut lines = vec![String::new()];
+        let mut listed = BTreeSet::new();
         for member in world.members_of(room).into_iter().take(MEMBERS_LISTED_MAX) {
+            listed.insert(member.account.into());
             let prefixes = world.prefixes(room.community, member.account);
             let shown = if multi {
                 prefixes.len()
@@ -245,6 +262,22 @@ impl Server {
             self.numeric(conn, "353", &[symbol, &room.name, line]);
         }
         self.numeric(conn, "366", &[&room.name, "End of /NAMES list"]);
+        self.told_as_there(conn, room.channel, listed);
+    }
+
+    /// A connection knows of them as being in a room: it is told when they go.
+    pub(crate) fn told_as_there(
+        &mut self,
+        conn: ConnId,
+        channel: ChannelId,
+        mut told: BTreeSet<Mark>,
+    ) {
+        let joined = self
+            .session_mut(conn)
+            .and_then(|session| session.joined.get_mut(&channel));
+        if let Some(there) = joined {
+            there.append(&mut told);
+        }
     }
 
     pub(super) fn topic(&mut self, conn: ConnId, line: &Line) {

@@ -1,5 +1,9 @@
 //! LIST: channels that the account may see.
 
+use std::collections::BTreeSet;
+
+use alloquy_ids::ChannelId;
+
 use crate::io::ConnId;
 use crate::line::Line;
 use crate::names::fits;
@@ -52,9 +56,9 @@ impl Server {
         let Some(world) = self.world_of(conn) else {
             return;
         };
-        let joined = self
+        let joined: BTreeSet<ChannelId> = self
             .session(conn)
-            .map(|session| session.joined.clone())
+            .map(|session| session.joined.keys().copied().collect())
             .unwrap_or_default();
         let mut rows = Vec::new();
         for room in world

@@ -1,5 +1,7 @@
 //! CHATHISTORY and MARKREAD: what was said before, and how far it was read.
 
+use std::collections::BTreeSet;
+
 use alloquy_api::Command;
 use alloquy_api::command::ChannelRef;
 use alloquy_api::pages::{At, Part};
@@ -237,7 +239,7 @@ impl Server {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
-        let joined = session.joined.clone();
+        let joined: BTreeSet<ChannelId> = session.joined.keys().copied().collect();
         session.targets = Some(asked);
         let Some(world) = self.world_of(conn) else {
             return;

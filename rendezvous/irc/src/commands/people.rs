@@ -57,6 +57,7 @@ impl Server {
             return;
         };
         let me = world.me();
+        let asked = world.room_named(&mask).map(|room| room.channel);
         let rows: Vec<Row> = match world.room_named(&mask) {
             Some(room) => {
                 let members = world.members_of(room).into_iter().take(MEMBERS_LISTED_MAX);
@@ -83,6 +84,10 @@ impl Server {
                     .collect()
             }
         };
+        if let Some(channel) = asked {
+            let listed = rows.iter().map(|row| row.account.into()).collect();
+            self.told_as_there(conn, channel, listed);
+        }
         for row in rows {
             match &fields {
                 Some(fields) => self.whox(conn, &row, (fields, &token)),
@@ -211,7 +216,7 @@ impl Server {
         };
         let joined = session
             .joined
-            .iter()
+            .keys()
             .filter_map(|channel| world.room(*channel));
         let shared = joined.filter(|room| world.sees(room, account)).map(|room| {
             let prefixes = world.prefixes(room.community, account);

@@ -4,6 +4,8 @@ mod edits;
 mod messages;
 mod outcomes;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use alloquy_api::Event;
 use alloquy_api::reply::MessageView;
 use alloquy_ids::{AccountId, ChannelId, CommunityId};
@@ -16,7 +18,7 @@ use crate::line::{Out, Tags};
 use crate::pending::{Pending, ReadFor};
 use crate::server::Server;
 use crate::session::Session;
-use crate::world::{Change, Difference, PREFIXES, Removed, Room, World};
+use crate::world::{Change, Difference, PREFIXES, Removed, Room};
 
 pub(crate) use edits::Edit;
 pub(crate) use messages::{Manner, reply_tags, target};
@@ -24,8 +26,7 @@ pub(crate) use messages::{Manner, reply_tags, target};
 impl Server {
     pub(super) fn tell_changes(&mut self, key: ClientKey, changes: Vec<Change>) {
         // Members have no connection here: a crowd that comes at once is no crowd of lines. Who is monitored is told of.
-        let of_members = changes.iter().filter(|change| change.is_of_a_member());
-        self.stir = of_members.count() > STIR_MAX;
+        self.stir = self.stirred(key, &changes);
         for change in changes {
             match change {
                 Change::Gone(room) => self.tell_gone(key, &room),
@@ -44,12 +45,38 @@ impl Server {
                 }
             }
         }
+        self.stir.clear();
     }
 
-    /// Whether what happens to somebody is news at all.
-    fn is_news(&self, key: ClientKey, account: AccountId) -> bool {
-        let me = self.worlds.get(&key).map(World::me);
-        !self.stir || me == Some(account)
+    /// Communities of which more than some members come, go, or are another way at once.
+    fn stirred(&self, key: ClientKey, changes: &[Change]) -> BTreeSet<CommunityId> {
+        let Some(world) = self.worlds.get(&key).filter(|_| changes.len() > STIR_MAX) else {
+            return BTreeSet::new();
+        };
+        let mut stirred: BTreeMap<CommunityId, BTreeSet<AccountId>> = BTreeMap::new();
+        let mut everywhere = BTreeSet::new();
+        for change in changes {
+            match change {
+                Change::Came(channel, account) | Change::Went(channel, account, _) => {
+                    if let Some(room) = world.room(*channel) {
+                        stirred.entry(room.community).or_default().insert(*account);
+                    }
+                }
+                Change::Name(account) | Change::Away(account) => {
+                    everywhere.insert(*account);
+                }
+                _ => {}
+            }
+        }
+        for (id, community) in &world.snapshot.communities {
+            let members = community.members.iter().map(|member| member.account);
+            let moved = members.filter(|account| everywhere.contains(account));
+            stirred.entry(*id).or_default().extend(moved);
+        }
+        let crowds = stirred
+            .into_iter()
+            .filter(|(_, accounts)| accounts.len() > STIR_MAX);
+        crowds.map(|(id, _)| id).collect()
     }
 
     /// Rooms of a community that a connection is in.
@@ -59,7 +86,7 @@ impl Server {
         };
         let rooms = session
             .joined
-            .iter()
+            .keys()
             .filter_map(|channel| world.room(*channel));
         rooms
             .filter(|room| room.community == community)
@@ -67,15 +94,25 @@ impl Server {
             .collect()
     }
 
+    /// Whether a connection is in a room with somebody.
     pub(crate) fn is_among(&self, conn: ConnId, account: AccountId) -> bool {
+        self.is_among_in(conn, account, |_| true)
+    }
+
+    /// The same, where what happens to one member is news.
+    fn is_news(&self, conn: ConnId, account: AccountId) -> bool {
+        self.is_among_in(conn, account, |room| !self.stir.contains(&room.community))
+    }
+
+    fn is_among_in(&self, conn: ConnId, account: AccountId, which: impl Fn(&Room) -> bool) -> bool {
         let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
             return false;
         };
         let mut rooms = session
             .joined
-            .iter()
+            .keys()
             .filter_map(|channel| world.room(*channel));
-        account == world.me() || !self.stir && rooms.any(|room| world.sees(room, account))
+        account == world.me() || rooms.any(|room| which(room) && world.sees(room, account))
     }
 
     /// Whether a connection that knows extended-monitor watches somebody.
@@ -97,7 +134,7 @@ impl Server {
         for conn in self.all_in(key) {
             let was_in = self
                 .session_mut(conn)
-                .is_some_and(|session| session.joined.remove(&room.channel));
+                .is_some_and(|session| session.joined.remove(&room.channel).is_some());
             if was_in {
                 let nick = self.nick_of(conn);
                 let server = self.settings.server_name.clone();
@@ -131,7 +168,7 @@ impl Server {
         for conn in self.all_in(key) {
             if !self
                 .session(conn)
-                .is_some_and(|session| session.joined.contains(&old.channel))
+                .is_some_and(|session| session.joined.contains_key(&old.channel))
             {
                 continue;
             }
@@ -166,7 +203,7 @@ impl Server {
         for conn in self.all_in(key) {
             let joined = self
                 .session(conn)
-                .is_some_and(|session| session.joined.contains(&channel));
+                .is_some_and(|session| session.joined.contains_key(&channel));
             let room = self
                 .world_of(conn)
                 .and_then(|world| world.room(channel))
@@ -186,21 +223,27 @@ impl Server {
         }
     }
 
-    /// Connections of an account that are in a room, if what happens there to somebody else is news to them.
+    /// Connections of an account that are in a room in which somebody else comes or goes.
     fn all_in_room(&self, key: ClientKey, channel: ChannelId, account: AccountId) -> Vec<ConnId> {
-        let mut conns = match self.is_news(key, account) {
-            true => self.all_in(key),
-            false => Vec::new(),
-        };
+        let mut conns = self.all_in(key);
         conns.retain(|conn| {
             let session = self.session(*conn);
             account != self.me(*conn)
-                && session.is_some_and(|session| session.joined.contains(&channel))
+                && session.is_some_and(|session| session.joined.contains_key(&channel))
         });
         conns
     }
 
+    /// Whether a room's members are a crowd now.
+    fn is_stirred(&self, key: ClientKey, channel: ChannelId) -> bool {
+        let room = self.worlds.get(&key).and_then(|world| world.room(channel));
+        room.is_some_and(|room| self.stir.contains(&room.community))
+    }
+
     fn tell_came(&mut self, key: ClientKey, channel: ChannelId, account: AccountId) {
+        if self.is_stirred(key, channel) {
+            return;
+        }
         for conn in self.all_in_room(key, channel, account) {
             let extended = self
                 .session(conn)
@@ -211,6 +254,7 @@ impl Server {
             });
             if let Some(join) = join {
                 self.tell(conn, &join);
+                self.told_as_there(conn, channel, BTreeSet::from([account.into()]));
             }
         }
     }
@@ -228,8 +272,16 @@ impl Server {
             return;
         };
         let part = Out::new(mask, "PART", &[&room.name]).tagged(self.tags_of(account));
+        let stirred = self.is_stirred(key, channel);
         for conn in self.all_in_room(key, channel, account) {
-            self.tell(conn, &part);
+            // Who was told as there stands in the client's list until it is told otherwise.
+            let there = self
+                .session_mut(conn)
+                .and_then(|session| session.joined.get_mut(&channel))
+                .is_some_and(|there| there.remove(&account.into()));
+            if there || !stirred {
+                self.tell(conn, &part);
+            }
         }
     }
 
@@ -261,7 +313,7 @@ impl Server {
         for conn in self.all_in(key) {
             let told = self.session(conn).is_some_and(|session| {
                 let monitored = self.monitors(session, conn, account);
-                session.caps.has(Cap::SetName) && (monitored || self.is_among(conn, account))
+                session.caps.has(Cap::SetName) && (monitored || self.is_news(conn, account))
             });
             let Some(world) = self.world_of(conn).filter(|_| told) else {
                 continue;
@@ -290,7 +342,7 @@ impl Server {
             };
             let monitored = self.monitors(session, conn, account);
             let told =
-                session.caps.has(Cap::AwayNotify) && (monitored || self.is_among(conn, account));
+                session.caps.has(Cap::AwayNotify) && (monitored || self.is_news(conn, account));
             if told {
                 let params: Vec<&str> = person.away.as_deref().into_iter().collect();
                 let out = Out::new(&mask, "AWAY", &params).tagged(self.tags_of(account));
@@ -329,7 +381,7 @@ impl Server {
                 modes.push_str(letters);
             }
         }
-        if modes.is_empty() || !self.is_news(key, account) {
+        if modes.is_empty() {
             return;
         }
         for conn in self.all_in(key) {

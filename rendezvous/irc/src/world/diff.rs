@@ -41,21 +41,6 @@ pub(crate) enum Change {
     Modes(CommunityId, AccountId, String, String),
 }
 
-impl Change {
-    /// Whether it is told for a member, and not for a room.
-    pub(crate) const fn is_of_a_member(&self) -> bool {
-        matches!(
-            self,
-            Self::Came(..)
-                | Self::Went(..)
-                | Self::Nick(..)
-                | Self::Name(_)
-                | Self::Away(_)
-                | Self::Modes(..)
-        )
-    }
-}
-
 impl World {
     /// Takes a snapshot. The first one changes nothing: it is how things are.
     pub(crate) fn update(&mut self, snapshot: &Arc<Snapshot>) -> Vec<Change> {

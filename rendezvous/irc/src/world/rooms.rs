@@ -119,6 +119,28 @@ pub(crate) fn sees(community: &CommunitySnapshot, view: &ChannelView, member: &M
     may
 }
 
+/// Whether an account that comes into a community sees a channel, before anybody gives it a role.
+#[must_use]
+pub fn seen_by_newcomers(
+    community: &CommunitySnapshot,
+    view: &ChannelView,
+    account: AccountId,
+) -> bool {
+    let newcomer = MemberView {
+        account,
+        name: String::new(),
+        roles: Vec::new(),
+        online: false,
+        availability: None,
+        rank: 0,
+        owner: false,
+        about: None,
+        status: None,
+        forked: false,
+    };
+    sees(community, view, &newcomer)
+}
+
 /// Whether ordinary members may not write in a channel.
 pub(crate) fn is_moderated(community: &CommunitySnapshot, view: &ChannelView) -> bool {
     if community.direct.is_some() {

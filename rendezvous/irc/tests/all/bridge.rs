@@ -244,3 +244,38 @@ fn sealed_lines_pass_byte_for_byte() {
     let told = irc.lines(conn);
     assert!(one(&told, " PRIVMSG ").ends_with(&sealed), "{told:?}");
 }
+
+#[test]
+fn each_channel_of_one_join_gets_its_turn() {
+    let mut irc = Irc::bridge();
+    let conn = irc.client("labeled-response batch");
+    irc.send(
+        conn,
+        "@label=x JOIN #club/general,#general,#other/none,#club/random",
+    );
+    irc.send(conn, "PING after");
+    assert_eq!(irc.asked.len(), 1);
+    none(&irc.lines(conn), " ");
+    let refused = |code| Outcome::Refused {
+        code,
+        text: "not so".to_owned(),
+    };
+    irc.tell(refused("473"));
+    irc.tell(refused("403"));
+    assert_eq!(irc.asked.len(), 1, "the last waits for the one before");
+    irc.node.change_club(|club| {
+        let mut channels = club.channels.to_vec();
+        channels[1].private = false;
+        club.channels = Arc::new(channels);
+    });
+    irc.tell(Outcome::Granted(ClientKey::OWN));
+    let told = irc.lines(conn);
+    one(&told, " 473 Ana #club/general ");
+    one(&told, " JOIN #general");
+    one(&told, " 403 Ana #other/none ");
+    // It was let in, and sees no such room.
+    one(&told, " 403 Ana #club/random ");
+    one(&told, "label=x");
+    one(&told, "PONG irc.test after");
+    assert!(irc.asked.is_empty());
+}

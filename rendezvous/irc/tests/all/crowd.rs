@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use alloquy_ids::AccountId;
+use alloquy_ids::{AccountId, ChannelId, CommunityId};
 
-use crate::fake::{Irc, member, none, one};
+use crate::fake::{CLUB, GENERAL, Irc, member, none, one};
 
 /// Members of the community, besides Ana and Ben.
 const MEMBERS: u32 = 5_000;
@@ -89,4 +89,100 @@ fn whoever_is_monitored_is_told_of_in_a_crowd_too() {
     let told = irc.lines(conn);
     one(&told, " 730 ");
     none(&told, " JOIN ");
+}
+
+#[test]
+fn one_who_comes_and_goes_is_told_of_however_many_channels_there_are() {
+    let mut irc = Irc::new();
+    irc.node.change_club(|club| {
+        let mut channels = club.channels.to_vec();
+        for number in 0..100 {
+            let mut view = channels[0].clone();
+            view.channel = ChannelId([100 + number; 32]);
+            view.name = format!("room{number}");
+            channels.push(view);
+        }
+        club.channels = Arc::new(channels);
+    });
+    let conn = irc.in_general("");
+    crowd(&mut irc, 0..1);
+    one(&irc.lines(conn), ":Member-0!");
+    crowd(&mut irc, 0..0);
+    one(&irc.lines(conn), " PART #our-club/general");
+}
+
+#[test]
+fn who_was_told_as_there_is_told_as_gone_and_nicks_and_modes_are_told_in_any_crowd() {
+    let mut irc = Irc::new();
+    crowd(&mut irc, 0..100);
+    let conn = irc.in_general("setname");
+    // 90 who are listed go, and 200 come of whom nothing is told; one has another name, one another role.
+    irc.node.change_club(|club| {
+        let mut members = club.members[..12].to_vec();
+        members[1].roles = vec!["ops".to_owned()];
+        members[2].name = "Other".to_owned();
+        let more = (200..400).map(|number| member(account(number), &format!("Member {number}")));
+        members.extend(more);
+        club.members = Arc::new(members);
+    });
+    irc.turn();
+    let told = irc.lines(conn);
+    let parts = told.iter().filter(|line| line.contains(" PART "));
+    assert_eq!(parts.count(), 90);
+    none(&told, " JOIN ");
+    none(&told, " SETNAME ");
+    one(&told, ":Member-0!");
+    one(&told, " NICK Other");
+    one(&told, " MODE #our-club/general +");
+    // Nobody was told that they are there.
+    crowd(&mut irc, 0..10);
+    let told = irc.lines(conn);
+    none(&told, " PART ");
+    // WHO tells who is there.
+    crowd(&mut irc, 0..100);
+    irc.lines(conn);
+    irc.ask(conn, "WHO #our-club/general %n");
+    crowd(&mut irc, 0..10);
+    let told = irc.lines(conn);
+    assert_eq!(
+        told.iter().filter(|line| line.contains(" PART ")).count(),
+        90
+    );
+}
+
+#[test]
+fn a_crowd_elsewhere_takes_no_line_away() {
+    let mut irc = Irc::new();
+    let other = CommunityId([77; 32]);
+    irc.node.change(|snapshot| {
+        let mut club = (*snapshot.communities[&CLUB]).clone();
+        club.name = "Other".to_owned();
+        let mut channels = club.channels[..1].to_vec();
+        channels[0].channel = ChannelId([78; 32]);
+        club.channels = Arc::new(channels);
+        snapshot.communities.insert(other, Arc::new(club));
+    });
+    let conn = irc.in_general("away-notify");
+    irc.ask(conn, "JOIN #other/general");
+    irc.node.change(|snapshot| {
+        let mut crowded = (*snapshot.communities[&other]).clone();
+        let mut members = crowded.members.to_vec();
+        let more = (0..200).map(|number| member(account(number), &format!("Member {number}")));
+        members.extend(more);
+        crowded.members = Arc::new(members);
+        snapshot.communities.insert(other, Arc::new(crowded));
+    });
+    irc.node.change_club(|club| {
+        let mut members = club.members.to_vec();
+        members.push(member(account(900), "Newcomer"));
+        club.members = Arc::new(members);
+    });
+    irc.turn();
+    let told = irc.lines(conn);
+    one(&told, ":Newcomer!");
+    none(&told, " JOIN #other/general");
+    // After the last crowd things are as ever, for every client.
+    irc.node.write(GENERAL, account(900), "hello");
+    irc.turn();
+    one(&irc.lines(conn), " PRIVMSG #our-club/general hello");
 }

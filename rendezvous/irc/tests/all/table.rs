@@ -13,6 +13,9 @@ use crate::fake::{ANA, BEN, CLUB, GENERAL, Irc, Node, not_permitted, settings};
 
 const DOCS: &str = include_str!("../../../../docs/irc.md");
 
+/// What a rendezvous says to who does not come into a community.
+const REFUSED_ENTRY: [&str; 5] = ["403", "437", "473", "474", "477"];
+
 /// A section of the document.
 fn section(title: &str) -> &'static str {
     let (_, rest) = DOCS.split_once(&format!("\n## {title}\n")).unwrap();
@@ -188,6 +191,12 @@ fn refusals(irc: &mut Irc) {
 
 /// Accounts that are made, and are not.
 fn registrations(irc: &mut Irc) {
+    let joining = irc.client("");
+    for code in REFUSED_ENTRY {
+        irc.send(joining, "JOIN #other-club/general");
+        let text = "not so".to_owned();
+        irc.tell(Outcome::Refused { code, text });
+    }
     let early = irc.connect();
     let lines = "CAP REQ standard-replies|REGISTER * * secret|REGISTER ana * secret";
     say(irc, early, &lines.split('|').collect::<Vec<_>>());
@@ -288,6 +297,13 @@ fn every_numeric_is_listed_and_produced() {
         let text = read(&source.join(file));
         written.extend(text.split('"').map(str::to_owned));
     }
+    // What is refused by whoever lets into communities is told as it says.
+    let entry = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src/admitted.rs");
+    let text = read(&entry);
+    let refused = text.split('"').filter(|word| is_numeric(word));
+    let refused: BTreeSet<&str> = refused.collect();
+    assert_eq!(refused, BTreeSet::from(REFUSED_ENTRY));
+    written.extend(refused.into_iter().map(str::to_owned));
     let written: BTreeSet<String> = written
         .into_iter()
         .filter(|word| is_numeric(word))

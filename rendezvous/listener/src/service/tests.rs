@@ -34,8 +34,20 @@ impl Accounts for Arc<Slow> {
             };
             return Answer::Later(Lane::Guest, Box::new(start));
         }
+        if let Credential::Certificate { .. } = credential {
+            return Answer::Later(Lane::Account, Box::new(|| Answer::Told(Vec::new())));
+        }
         self.wrong.fetch_add(1, Ordering::SeqCst);
         Answer::Denied
+    }
+
+    fn open(&self, _key: ClientKey, _name: &str) -> Answer {
+        let own = Arc::clone(self);
+        let enter = move || {
+            own.guests.lock().unwrap().recv().unwrap_or_default();
+            Answer::Denied
+        };
+        Answer::Later(Lane::Community, Box::new(enter))
     }
 
     fn scram_delay(&self, _message: &str, _from: &From) -> Duration {
@@ -53,6 +65,7 @@ fn slow() -> (blocking_mpsc::Sender<()>, Arc<Slow>, Rooms) {
         checks: Arc::new(Semaphore::new(CHECKS_MAX)),
         accounts: Arc::new(Semaphore::new(STARTS_MAX)),
         guests: Arc::new(Semaphore::new(STARTS_MAX)),
+        communities: Arc::new(Semaphore::new(ENTRIES_MAX)),
     };
     (come, Arc::new(slow), rooms)
 }
@@ -84,6 +97,26 @@ async fn neither_guests_nor_proofs_that_wait_stop_a_log_in() {
     // Less than what the proofs wait.
     let told = tokio::time::timeout(DELAY_MAX / 2, ask(&slow, &rooms, password())).await;
     assert!(matches!(told, Ok(Ok(Answer::Denied))), "{told:?}");
+    drop(come);
+}
+
+#[tokio::test]
+async fn who_waits_for_a_community_keeps_no_account_from_coming_in() {
+    let (come, slow, rooms) = slow();
+    for _ in 0..=ENTRIES_MAX {
+        let name = "club/general".to_owned();
+        ask(&slow, &rooms, Question::Open(ClientKey(1), name));
+    }
+    while rooms.communities.available_permits() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let credential = Credential::Certificate {
+        account: None,
+        fingerprint: [7; 32],
+    };
+    let told = ask(&slow, &rooms, Question::LogIn(credential));
+    let told = tokio::time::timeout(DELAY_MAX, told).await;
+    assert!(matches!(told, Ok(Ok(Answer::Told(_)))), "{told:?}");
     drop(come);
 }
 

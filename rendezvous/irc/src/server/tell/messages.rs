@@ -181,7 +181,7 @@ impl Server {
             return false;
         };
         match world.room(channel) {
-            Some(room) if room.is_channel() => session.joined.contains(&channel),
+            Some(room) if room.is_channel() => session.joined.contains_key(&channel),
             Some(room) => self.shows(conn, room),
             None => false,
         }
