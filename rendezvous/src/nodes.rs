@@ -111,11 +111,11 @@ impl Nodes {
     /// Starts the rendezvous' own node. `lobby`: the community that was its lobby before.
     pub(crate) async fn start(
         data_dir: &Path,
-        network: &str,
+        (server, network): (&str, &str),
         bell: Bell,
         lobby: Lobby,
     ) -> Result<Self, NodeError> {
-        let own = start(config(data_dir), network).await?;
+        let own = start(config(data_dir), server).await?;
         forget_guests(&data_dir.join("accounts"));
         let lobby = match lobby {
             Lobby::None => None,

@@ -177,7 +177,7 @@ async fn open(config: &Config, bell: Bell) -> Result<(Keep, Nodes), ServeError> 
         (true, Some(community)) => Lobby::Known(community),
         (true, None) => Lobby::New,
     };
-    let nodes = Nodes::start(&folder, &config.network, bell, lobby).await?;
+    let nodes = Nodes::start(&folder, (&config.server_name, &config.network), bell, lobby).await?;
     if let Some(community) = nodes.lobby().filter(|lobby| known != Some(*lobby)) {
         keep.put_single(LOBBY, community.as_bytes())?;
     }

@@ -490,8 +490,7 @@ pub struct MessageView {
     /// First seen over 10 minutes after its claimed time; absent when not so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub arrived_later: bool,
-    /// Why the community's rules hide its text; absent when they do not. Who may delete others' messages reads it all
-    /// the same.
+    /// Why the rules hide its text, which who may delete others' messages reads all the same; absent when not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<String>,
     /// By emoji.
@@ -514,8 +513,7 @@ pub struct ReactionView {
 pub struct QuoteView {
     /// Who wrote it.
     pub author: AccountId,
-    /// The first line of its text, at most [`crate::limits::QUOTE_BYTES_MAX`] bytes; empty when it is deleted
-    /// or waited for.
+    /// The first line of its text, at most [`crate::limits::QUOTE_BYTES_MAX`] bytes; empty when deleted or waited for.
     pub text: String,
 }
 

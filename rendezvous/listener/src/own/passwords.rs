@@ -237,8 +237,7 @@ impl Passwords {
         lock.lock().map_err(fault)?;
         let mut kept = self.read()?;
         how(&mut kept)?;
-        let text =
-            serde_json::to_string(&kept).map_err(|error| self.fault(&error))?;
+        let text = serde_json::to_string(&kept).map_err(|error| self.fault(&error))?;
         write(&self.path(), &text).map_err(fault)
     }
 }
