@@ -87,7 +87,7 @@ pub(crate) fn served(size: Size) -> anyhow::Result<Vec<Line>> {
                 &door.says(size.clients, caps),
                 (size, size.messages.0, caps),
             )?;
-            let says = says(size.clients, caps, "#bench");
+            let says = says(size.clients, caps);
             let theirs = channel(&rival, &says, (size, size.messages.1, caps))?;
             lines.extend(compared(names, size, (ours, theirs)));
         }
@@ -144,7 +144,7 @@ fn channel(
     says: &[String],
     (size, messages, echo): (Size, u64, bool),
 ) -> anyhow::Result<Served> {
-    let mut crowd = Crowd::connect(server.plain, says, " 366 ")?;
+    let mut crowd = Crowd::connect(server.plain, says, "#bench")?;
     let receivers = crowd.len() as u64 - u64::from(!echo);
     // The first messages fill caches, and end the stir of coming in.
     crowd.flood("#bench", (10, 10), receivers)?;
@@ -162,14 +162,10 @@ fn channel(
 }
 
 /// What clients without an account say to come in; an empty channel is none.
-fn says(clients: usize, caps: bool, channel: &str) -> Vec<String> {
+fn says(clients: usize, caps: bool) -> Vec<String> {
     let caps = if caps { requested(CAPS) } else { String::new() };
     let end = if caps.is_empty() { "" } else { "CAP END\r\n" };
-    let join = match channel {
-        "" => String::new(),
-        channel => format!("JOIN {channel}\r\n"),
-    };
-    let each = (0..clients).map(|at| format!("{caps}NICK c{at}\r\nUSER c 0 * :c\r\n{end}{join}"));
+    let each = (0..clients).map(|at| format!("{caps}NICK c{at}\r\nUSER c 0 * :c\r\n{end}"));
     each.collect()
 }
 
@@ -208,7 +204,7 @@ impl Door {
         let secret = base64(format!("\0door\0{}", self.password).as_bytes());
         let text = format!(
             "{caps}NICK c\r\nUSER c 0 * :c\r\nAUTHENTICATE PLAIN\r\nAUTHENTICATE {secret}\r\nBOUNCER BIND bench\r\n\
-             CAP END\r\nJOIN #bench\r\n"
+             CAP END\r\n"
         );
         vec![text; clients]
     }
@@ -237,7 +233,7 @@ fn idle(root: &Path, rival: &Path, size: Size) -> anyhow::Result<Vec<Line>> {
     };
     let log_in = format!("PASS :ana:{password}\r\nNICK ana\r\nUSER a 0 * :a\r\n");
     let mine = vec![log_in; size.idle + 1];
-    let others = says(size.idle + 1, false, "");
+    let others = says(size.idle + 1, false);
     let mut lines = Vec::new();
     let authority = |folder: &Path| folder.join("authority.pem");
     for (names, tls) in [
@@ -314,12 +310,12 @@ fn accounts(root: &Path, size: Size) -> anyhow::Result<Vec<Line>> {
     let says: Vec<String> = (0..size.accounts)
         .map(|at| {
             format!(
-                "PASS :acc{at}:{PASSWORD}\r\n{}NICK acc{at}\r\nUSER a 0 * :a\r\nCAP END\r\nJOIN #lobby\r\n",
+                "PASS :acc{at}:{PASSWORD}\r\n{}NICK acc{at}\r\nUSER a 0 * :a\r\nCAP END\r\n",
                 requested(CAPS)
             )
         })
         .collect();
-    let mut crowd = Crowd::connect(server.plain, &says, " 366 ")?;
+    let mut crowd = Crowd::connect(server.plain, &says, "#lobby")?;
     let receivers = crowd.len() as u64;
     let messages = size.paced.div_ceil(10).max(10);
     crowd.paced("#lobby", (2, ACCOUNTS_PACE), receivers)?;

@@ -24,6 +24,7 @@ const DIGITS: usize = 16;
 
 /// What all clients have heard.
 struct Heard {
+    welcomed: Cell<usize>,
     ready: Cell<usize>,
     delivered: Cell<u64>,
     /// Milliseconds that a line was under way.
@@ -49,17 +50,19 @@ pub(crate) struct Flood {
 }
 
 impl Crowd {
-    /// Connects one client for each of these texts, which it says at once; it is in when it hears `until`.
+    /// Connects one client for each of these texts, which it says at once, and when it is welcome has it join a
+    /// channel: one server takes what comes before its welcome as too early.
     pub(crate) fn connect(
         address: SocketAddr,
         says: &[String],
-        until: &str,
+        channel: &str,
     ) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let local = LocalSet::new();
         let heard = Rc::new(Heard {
+            welcomed: Cell::new(0),
             ready: Cell::new(0),
             delivered: Cell::new(0),
             late: RefCell::new(Vec::new()),
@@ -75,8 +78,15 @@ impl Crowd {
                 let (reader, mut writer) = stream.into_split();
                 writer.write_all(says.as_bytes()).await?;
                 writers.push(writer);
-                let until = until.as_bytes().to_vec();
-                tokio::task::spawn_local(listen(reader, Rc::clone(&heard), until));
+                tokio::task::spawn_local(listen(reader, Rc::clone(&heard)));
+                let most = (at + 1).saturating_sub(AT_ONCE);
+                wait(&heard, || heard.welcomed.get() >= most).await?;
+            }
+            wait(&heard, || heard.welcomed.get() >= says.len()).await?;
+            for (at, writer) in writers.iter_mut().enumerate() {
+                writer
+                    .write_all(format!("JOIN {channel}\r\n").as_bytes())
+                    .await?;
                 let most = (at + 1).saturating_sub(AT_ONCE);
                 wait(&heard, || heard.ready.get() >= most).await?;
             }
@@ -156,18 +166,26 @@ fn line(target: &str, heard: &Heard) -> String {
 }
 
 async fn wait(heard: &Rc<Heard>, holds: impl Fn() -> bool) -> anyhow::Result<()> {
-    let mut before = (heard.ready.get(), heard.delivered.get());
+    let heard_so_far = || {
+        (
+            heard.welcomed.get(),
+            heard.ready.get(),
+            heard.delivered.get(),
+        )
+    };
+    let mut before = heard_so_far();
     while !holds() {
         if heard.ended.get() > 0 {
             bail!("the server has ended a connection");
         }
         let more = tokio::time::timeout(PATIENCE, heard.more.notified()).await;
-        let now = (heard.ready.get(), heard.delivered.get());
+        let now = heard_so_far();
         ensure!(
             more.is_ok() || now != before,
-            "nothing came for {PATIENCE:?}: {} are in, {} deliveries",
+            "nothing came for {PATIENCE:?}: {} were welcomed, {} are in, {} deliveries",
             now.0,
-            now.1
+            now.1,
+            now.2
         );
         before = now;
     }
@@ -175,9 +193,9 @@ async fn wait(heard: &Rc<Heard>, holds: impl Fn() -> bool) -> anyhow::Result<()>
 }
 
 /// Reads until the connection ends.
-async fn listen(mut reader: OwnedReadHalf, heard: Rc<Heard>, until: Vec<u8>) {
+async fn listen(mut reader: OwnedReadHalf, heard: Rc<Heard>) {
     let (mut buffer, mut rest) = (vec![0; 64 * 1024], Vec::new());
-    let mut is_in = false;
+    let (mut is_welcome, mut is_in) = (false, false);
     while let Ok(count @ 1..) = reader.read(&mut buffer).await {
         rest.extend_from_slice(&buffer[..count]);
         let mut begin = 0;
@@ -189,7 +207,10 @@ async fn listen(mut reader: OwnedReadHalf, heard: Rc<Heard>, until: Vec<u8>) {
                 heard.delivered.set(heard.delivered.get() + 1);
                 let late = now.saturating_sub(at).as_secs_f64() * 1000.0;
                 heard.late.borrow_mut().push(late);
-            } else if !is_in && line.windows(until.len()).any(|part| part == until) {
+            } else if !is_welcome && (says(line, b" 376 ") || says(line, b" 422 ")) {
+                is_welcome = true;
+                heard.welcomed.set(heard.welcomed.get() + 1);
+            } else if !is_in && says(line, b" 366 ") {
                 is_in = true;
                 heard.ready.set(heard.ready.get() + 1);
             }
@@ -199,6 +220,10 @@ async fn listen(mut reader: OwnedReadHalf, heard: Rc<Heard>, until: Vec<u8>) {
     }
     heard.ended.set(heard.ended.get() + 1);
     heard.more.notify_one();
+}
+
+fn says(line: &[u8], part: &[u8]) -> bool {
+    line.windows(part.len()).any(|window| window == part)
 }
 
 /// When a line was written, if it is one of ours.

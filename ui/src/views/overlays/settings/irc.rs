@@ -36,6 +36,9 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     if let Some(fault) = &door.fault {
         notice(ui, Weight::Bad, &text::clean(fault, 300));
     }
+    if let Some(password) = view.state.forms.irc.made.clone() {
+        shown_once(view, ui, door, &password);
+    }
     opening(view, ui, door);
     section(ui, say::irc_passwords());
     if door.passwords.is_empty() {
@@ -44,7 +47,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     for password in &door.passwords {
         ui.push_id(password.number, |ui| one(view, ui, password));
     }
-    adding(view, ui, door);
+    adding(view, ui);
 }
 
 /// Whether it is open, and where.
@@ -115,12 +118,8 @@ fn one(view: &mut View<'_>, ui: &mut Ui, password: &IrcPassword) {
     });
 }
 
-/// Another password, and the one that was made just now.
-fn adding(view: &mut View<'_>, ui: &mut Ui, door: &IrcDoor) {
-    let made = view.state.forms.irc.made.clone();
-    if let Some(password) = made {
-        shown_once(view, ui, door, &password);
-    }
+/// Another password.
+fn adding(view: &mut View<'_>, ui: &mut Ui) {
     section(ui, say::irc_add());
     let form = &mut view.state.forms.irc;
     let long = over_limit(&form.label, LABEL_BYTES_MAX);
