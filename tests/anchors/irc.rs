@@ -247,10 +247,10 @@ fn idle(root: &Path, rival: &Path, size: Size) -> anyhow::Result<Vec<Line>> {
         let of = |server: &Server, folder: &Path, says: &[String]| {
             let way = way(server, folder)?;
             // The first one has the account's node started.
-            let _first = Idle::connect(&way, &says[..1], " 376 ")?;
+            let _first = Idle::connect(&way, &says[..1])?;
             let says = &says[1..];
             let before = resident_kib(server.pid())?;
-            let held = Idle::connect(&way, says, " 376 ")?;
+            let held = Idle::connect(&way, says)?;
             let each = (resident_kib(server.pid())? - before) / says.len() as f64;
             anyhow::Ok((each, says.len() as f64 / held.came_in.as_secs_f64()))
         };

@@ -17,6 +17,9 @@ const THREADS: usize = 8;
 /// Patience with a server that says nothing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The end of a welcome, with a message of the day or without one.
+const WELCOMED: [&str; 2] = [" 376 ", " 422 "];
+
 trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}
 
@@ -60,7 +63,7 @@ impl Way {
         })
     }
 
-    fn connect(&self, says: &str, until: &str) -> anyhow::Result<BufReader<Box<dyn Stream>>> {
+    fn connect(&self, says: &str) -> anyhow::Result<BufReader<Box<dyn Stream>>> {
         let stream = TcpStream::connect(self.address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
@@ -76,10 +79,10 @@ impl Way {
         stream.flush()?;
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
-        while !line.contains(until) {
+        while !WELCOMED.iter().any(|numeric| line.contains(numeric)) {
             line.clear();
             if reader.read_line(&mut line)? == 0 {
-                bail!("the server has ended the connection before {until:?}");
+                bail!("the server has ended the connection before its welcome");
             }
         }
         Ok(reader)
@@ -87,8 +90,8 @@ impl Way {
 }
 
 impl Idle {
-    /// Connects one for each of these texts, which it says at once; it is in when it hears `until`.
-    pub(crate) fn connect(way: &Way, says: &[String], until: &str) -> anyhow::Result<Self> {
+    /// Connects one for each of these texts, which it says at once; it is in when it is welcome.
+    pub(crate) fn connect(way: &Way, says: &[String]) -> anyhow::Result<Self> {
         let started = Instant::now();
         let streams = std::thread::scope(|scope| {
             let each = says.len().div_ceil(THREADS).max(1);
@@ -96,7 +99,7 @@ impl Idle {
                 .chunks(each)
                 .map(|says| {
                     scope.spawn(move || -> anyhow::Result<Vec<_>> {
-                        says.iter().map(|says| way.connect(says, until)).collect()
+                        says.iter().map(|says| way.connect(says)).collect()
                     })
                 })
                 .collect();
