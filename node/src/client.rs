@@ -2,7 +2,8 @@
 //!
 //! A client hands commands in through the driver's one bounded channel and has an event queue of its own.
 //! Outcomes of its own commands are never left out (there are at most [`COMMANDS_MAX`] of them); other events are,
-//! when the client is too slow, and `Lagged` stands where they are missing.
+//! when the client is too slow, and `Lagged` stands where they are missing. A face that passes on what it is told can
+//! have all of it only when it is durable.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use alloquy_api::rpc::StatusReport;
 use alloquy_api::{
     Busy, Client, Command, CommandError, CommandId, ErrorCode, Event, Reply, Snapshot,
 };
-use alloquy_core::{Origin, Snapshots};
+use alloquy_core::{Origin, Snapshots, TaskId};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Commands of one client under way: a script that does not wait for outcomes is told to.
@@ -152,13 +153,19 @@ impl NodeHandle {
                 Err(Busy { waiting })
             }
             Err(mpsc::error::TrySendError::Closed(_)) => {
-                self.queue.push_own(Event::Done {
-                    id,
-                    result: Err(ended()),
-                });
+                let result = Err(ended());
+                self.queue.push_own(Event::Done { id, result }, None);
                 Ok(())
             }
         }
+    }
+
+    /// From now on what comes waits until everything that the node was told before is durable: for a face that passes
+    /// it on to somebody who would be told again after a power cut. Costs each event a commit of the store.
+    #[must_use]
+    pub fn told_when_durable(self) -> Self {
+        self.queue.lock().patient = true;
+        self
     }
 
     /// The client's number.
@@ -265,17 +272,30 @@ struct Registry {
 }
 
 impl Clients {
-    /// Gives an event to one client, or to all that listen.
-    pub(crate) fn tell(&self, client: Option<u64>, event: &Event) {
+    /// Gives an event to one client, or to all that listen. `under_way`: the last task of the store that has not ended.
+    pub(crate) fn tell(&self, client: Option<u64>, event: &Event, under_way: Option<TaskId>) {
         let registry = self.lock();
         match client {
             Some(client) => {
                 if let Some(queue) = registry.queues.get(&client) {
-                    queue.push_own(event.clone());
+                    queue.push_own(event.clone(), under_way);
                 }
             }
-            None => registry.queues.values().for_each(|queue| queue.push(event)),
+            None => {
+                for queue in registry.queues.values() {
+                    queue.push(event, under_way);
+                }
+            }
         }
+    }
+
+    /// A task of the store has ended, and all before it: what waited for it is told.
+    pub(crate) fn stored(&self, task: TaskId) {
+        let registry = self.lock();
+        registry
+            .queues
+            .values()
+            .for_each(|queue| queue.release(task));
     }
 
     /// The next client that went. May be dropped without loss.
@@ -307,7 +327,11 @@ impl Clients {
         let mut registry = self.lock();
         let error = registry.ended.get_or_insert(error).clone();
         for queue in registry.queues.values() {
-            queue.lock().ended = Some(error.clone());
+            let mut waiting = queue.lock();
+            waiting.ended = Some(error.clone());
+            // What is not durable by now may never be.
+            waiting.held.clear();
+            drop(waiting);
             queue.stir();
         }
     }
@@ -332,13 +356,25 @@ struct Waiting {
     left_out: u64,
     under_way: usize,
     subscribed: bool,
+    /// What comes is held until it is durable.
+    patient: bool,
+    /// What is held, behind `events`, each with the task of the store that it waits for.
+    held: VecDeque<(TaskId, Event)>,
     ended: Option<CommandError>,
 }
 
 impl Waiting {
+    fn put(&mut self, event: Event, under_way: Option<TaskId>) {
+        let last = self.held.back().map(|(task, _)| *task);
+        match under_way.or(last).filter(|_| self.patient) {
+            Some(task) => self.held.push_back((task, event)),
+            None => self.events.push_back(event),
+        }
+    }
+
     fn pop(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
-        if event.is_none() && self.left_out > 0 {
+        if event.is_none() && self.left_out > 0 && self.held.is_empty() {
             return Some(Event::Lagged {
                 count: std::mem::take(&mut self.left_out),
             });
@@ -347,10 +383,10 @@ impl Waiting {
     }
 
     /// Marks the place where events are missing, before the next one that is not.
-    fn mark_gap(&mut self) {
+    fn mark_gap(&mut self, under_way: Option<TaskId>) {
         if self.left_out > 0 {
             let count = std::mem::take(&mut self.left_out);
-            self.events.push_back(Event::Lagged { count });
+            self.put(Event::Lagged { count }, under_way);
         }
     }
 }
@@ -380,28 +416,40 @@ impl Queue {
         self.lock().under_way -= 1;
     }
 
-    fn push(&self, event: &Event) {
+    fn push(&self, event: &Event, under_way: Option<TaskId>) {
         let mut waiting = self.lock();
         if !waiting.subscribed {
             return;
         }
-        if waiting.events.len() >= EVENTS_MAX {
+        if waiting.events.len() + waiting.held.len() >= EVENTS_MAX {
             waiting.left_out += 1;
         } else {
-            waiting.mark_gap();
-            waiting.events.push_back(event.clone());
+            waiting.mark_gap(under_way);
+            waiting.put(event.clone(), under_way);
         }
         drop(waiting);
         self.stir();
     }
 
-    fn push_own(&self, event: Event) {
+    fn push_own(&self, event: Event, under_way: Option<TaskId>) {
         let mut waiting = self.lock();
         if matches!(event, Event::Done { .. }) {
             waiting.under_way = waiting.under_way.saturating_sub(1);
         }
-        waiting.mark_gap();
-        waiting.events.push_back(event);
+        waiting.mark_gap(under_way);
+        waiting.put(event, under_way);
+        drop(waiting);
+        self.stir();
+    }
+
+    fn release(&self, task: TaskId) {
+        let mut waiting = self.lock();
+        let done = waiting.held.partition_point(|(of, _)| *of <= task);
+        if done == 0 {
+            return;
+        }
+        let Waiting { events, held, .. } = &mut *waiting;
+        events.extend(held.drain(..done).map(|(_, event)| event));
         drop(waiting);
         self.stir();
     }
@@ -459,7 +507,7 @@ mod tests {
             panic!("the command is there")
         };
         for n in 0..(EVENTS_MAX as u32 + 3) {
-            door.clients.tell(None, &notice(n));
+            door.clients.tell(None, &notice(n), None);
         }
         door.clients.tell(
             Some(origin.client),
@@ -467,6 +515,7 @@ mod tests {
                 id,
                 result: Ok(Reply::Ok { ok: true }),
             },
+            None,
         );
         for n in 0..EVENTS_MAX as u32 {
             assert_eq!(handle.event().await, Some(notice(n)));
@@ -476,6 +525,44 @@ mod tests {
         assert_eq!(handle.next_event(), None);
         door.clients.close();
         assert_eq!(handle.event().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_patient_client_is_told_in_order_and_only_of_what_is_durable() {
+        let (door, mut inbox, _snapshot) = door();
+        let mut patient = door.handle().told_when_durable();
+        let mut other = door.handle();
+        let id = patient.submit(Command::Communities).unwrap();
+        let Some(Message::Command(origin, _)) = inbox.recv().await else {
+            panic!("the command is there")
+        };
+        door.clients.tell(None, &notice(1), None);
+        door.clients.tell(None, &notice(2), Some(TaskId(7)));
+        let done = Event::Done {
+            id,
+            result: Ok(Reply::Ok { ok: true }),
+        };
+        door.clients
+            .tell(Some(origin.client), &done, Some(TaskId(8)));
+        // The store is idle again, but its outcomes were not told yet.
+        door.clients.tell(None, &notice(3), None);
+        for n in 1..4 {
+            assert_eq!(other.next_event(), Some(notice(n)));
+        }
+        assert_eq!(patient.next_event(), Some(notice(1)));
+        door.clients.stored(TaskId(6));
+        assert_eq!(patient.next_event(), None);
+        door.clients.stored(TaskId(7));
+        assert_eq!(patient.next_event(), Some(notice(2)));
+        assert_eq!(patient.next_event(), None);
+        door.clients.stored(TaskId(8));
+        assert_eq!(patient.next_event(), Some(done));
+        assert_eq!(patient.next_event(), Some(notice(3)));
+        // What is not durable at the end is told to nobody who waits for that; all others have it.
+        door.clients.tell(None, &notice(4), Some(TaskId(9)));
+        door.clients.close();
+        assert_eq!(patient.event().await, None);
+        assert_eq!(other.next_event(), Some(notice(4)));
     }
 
     #[tokio::test]
@@ -505,7 +592,7 @@ mod tests {
             futures::executor::block_on(futures::future::poll_immediate(waited)).is_none()
         };
         assert!(nothing(&mut handle));
-        door.clients.tell(None, &notice(1));
+        door.clients.tell(None, &notice(1), None);
         assert!(handle.changed().await);
         assert!(
             nothing(&mut handle),
@@ -546,6 +633,7 @@ mod tests {
                 id: origin.command,
                 result,
             },
+            None,
         );
         handle.submit(Command::Communities).unwrap();
 
@@ -566,7 +654,7 @@ mod tests {
             let Some(Message::Command(origin, _)) = inbox.recv().await else {
                 panic!("the command is there")
             };
-            door.clients.tell(None, &notice(1));
+            door.clients.tell(None, &notice(1), None);
             let result = Ok(Reply::Ok { ok: true });
             door.clients.tell(
                 Some(origin.client),
@@ -574,6 +662,7 @@ mod tests {
                     id: origin.command,
                     result,
                 },
+                None,
             );
         };
         let (reply, ()) = tokio::join!(

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_api::rpc::PeerStatus;
 use alloquy_api::snapshot::{ConnectionsSnapshot, Snapshot};
-use alloquy_core::{Input, Node, Now, Output, Snapshots};
+use alloquy_core::{Input, Node, Now, Output, Snapshots, StorageError, TaskId};
 use alloquy_ids::{MonoMs, UnixMs};
 use rand_chacha::ChaCha20Rng;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -84,6 +84,8 @@ pub(crate) struct Driver {
     pub(crate) core_snapshots: Arc<Snapshots>,
     pub(crate) clock: Clock,
     pub(crate) facts: Arc<Facts>,
+    /// The last task of the store, until it has ended.
+    pub(crate) last_task: Option<TaskId>,
 }
 
 impl Driver {
@@ -102,7 +104,7 @@ impl Driver {
                 outcomes = self.store.finished() => {
                     for (task, outcome) in outcomes {
                         self.facts.note_storage(&outcome);
-                        self.turn(Input::Storage(task, outcome)).await;
+                        self.stored(task, outcome).await;
                     }
                 }
                 Some(message) = self.messages.recv(), if may_take => self.message(message).await,
@@ -125,6 +127,13 @@ impl Driver {
         }
         self.end().await;
         result
+    }
+
+    async fn stored(&mut self, task: TaskId, outcome: Result<(), StorageError>) {
+        self.last_task = self.last_task.filter(|last| *last != task);
+        // It stands before what this outcome brings.
+        self.clients.stored(task);
+        self.turn(Input::Storage(task, outcome)).await;
     }
 
     async fn message(&mut self, message: Message) {
@@ -226,8 +235,13 @@ impl Driver {
         while let Some(output) = self.node.poll_output() {
             match Request::try_from(output) {
                 Ok(request) => self.network.carry_out(request).await,
-                Err(Output::Event(client, event)) => self.clients.tell(client, &event),
-                Err(Output::Store(task, writes)) => self.store.submit(task, writes),
+                Err(Output::Event(client, event)) => {
+                    self.clients.tell(client, &event, self.last_task)
+                }
+                Err(Output::Store(task, writes)) => {
+                    self.last_task = Some(task);
+                    self.store.submit(task, writes);
+                }
                 Err(_) => tracing::error!("an output has no carrier"),
             }
         }
@@ -239,7 +253,7 @@ impl Driver {
         let durable = async {
             while !self.store.is_idle() {
                 for (task, outcome) in self.store.finished().await {
-                    self.turn(Input::Storage(task, outcome)).await;
+                    self.stored(task, outcome).await;
                 }
             }
         };

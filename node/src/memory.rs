@@ -336,7 +336,7 @@ impl Turning {
         place.publish(seat, &self.links, wall);
         // Who hears of something finds it in the snapshot.
         for (client, event) in events {
-            place.clients.tell(client, &event);
+            place.clients.tell(client, &event, None);
         }
     }
 }

@@ -169,6 +169,7 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         core_snapshots,
         clock,
         facts: Arc::clone(&facts),
+        last_task: None,
     };
     let driver = tokio::spawn(driver.run(stopped));
     let mut running = Running {

@@ -168,7 +168,7 @@ impl Nodes {
             if !locked(&self.held).insert(number) {
                 return Ok(None);
             }
-            let handle = running.handle();
+            let handle = running.handle().told_when_durable();
             self.ring_for(&handle, ClientKey(number.0));
             return Ok(Some(handle));
         }
@@ -202,7 +202,8 @@ impl Nodes {
             ..config(folder)
         };
         let running = start(config, name).await?;
-        let mut handle = running.handle();
+        // What a client was told is not told again after a power cut.
+        let mut handle = running.handle().told_when_durable();
         if let Some(lobby) = self.lobby
             && !handle.snapshot().communities.contains_key(&lobby)
         {

@@ -707,9 +707,9 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         let newer_of: Vec<DeviceId> = newer.keys().copied().collect();
-        for (device, record) in newer {
-            writes.push(put(&Key::Prekey(id, device), &record));
-            community.prekeys.insert(device, record);
+        for (device, record) in &newer {
+            writes.push(put(&Key::Prekey(id, *device), record));
+            community.prekeys.insert(*device, record.clone());
         }
         if !writes.is_empty() {
             self.outbox.store(writes, After::Nothing);
@@ -717,6 +717,9 @@ impl<R: CryptoRng> Node<R> {
         let any = !newer_of.is_empty();
         for device in newer_of {
             self.wrap_for_own_device(id, device);
+        }
+        for record in newer.into_values() {
+            self.prekey_in_conversations(record);
         }
         any
     }

@@ -2,9 +2,11 @@
 //! (docs/protocol.md, "Prekey records").
 
 use alloquy_ids::{CommunityId, NetworkKey, UnixMs};
-use alloquy_schema::identity::{new_prekey, sign_prekey};
+use alloquy_schema::identity::{PrekeyRecord, new_prekey, sign_prekey};
+use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
+use crate::community::Community;
 use crate::io::Write;
 use crate::limits::{PREKEY_KEPT_MS, PREKEY_LOOK_EVERY_MS};
 use crate::node::{Me, Node, Timer};
@@ -63,6 +65,38 @@ impl<R: CryptoRng> Node<R> {
     fn prekey_made_at(&mut self, at: UnixMs) -> Write {
         self.prekey_made = Some(at);
         put_bytes(&Key::PrekeyMade, at.0.to_le_bytes().to_vec())
+    }
+
+    /// A prekey that came by one community is known in every conversation with its device. Whoever was told of such a
+    /// conversation before could be told no words of it, for want of a key to seal them for: it hears them now.
+    pub(crate) fn prekey_in_conversations(&mut self, record: PrekeyRecord) {
+        let device = record.device;
+        let lacks = |community: &Community| {
+            let held = community.prekeys.get(&device);
+            community.kind() != CommunityKind::Community
+                && held.is_none_or(|held| held.counter < record.counter)
+                && community.devices.values().any(|(_, of)| *of == device)
+        };
+        let lacking: Vec<_> = self
+            .communities
+            .iter()
+            .filter(|(_, community)| lacks(community))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in lacking {
+            self.prekeys(id, vec![record.clone()]);
+            let Some(community) = self.communities.get(&id) else {
+                continue;
+            };
+            let keys = community.devices.iter();
+            let keys = keys.filter(|(_, (_, of))| *of == device);
+            let keys: Vec<_> = keys.map(|(key, _)| *key).collect();
+            for key in keys {
+                if self.peers.contains_key(&key) {
+                    self.say_hello(key, id);
+                }
+            }
+        }
     }
 
     /// Whoever connects is told of a prekey that is not the first; a wrap for the one before opens for as long.

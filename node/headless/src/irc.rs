@@ -96,7 +96,7 @@ pub(crate) fn open(arguments: &args::Run) -> Result<Option<OwnDoor>, CommandErro
 
 /// Serves it as long as what is given is held.
 pub(crate) fn serve(door: OwnDoor, running: &Running) -> Result<Served, CommandError> {
-    let handle = running.handle();
+    let handle = running.handle().told_when_durable();
     let changes = futures::stream::unfold(handle.changes(), async |mut changes| {
         changes.next().await.then_some(((), changes))
     });

@@ -135,6 +135,7 @@ impl<R: CryptoRng> Node<R> {
                 .requests
                 .get(&account)
                 .map(|one| one.name.clone())
+                .filter(|name| !name.is_empty())
         };
         kept.filter(|name| !name.is_empty())
             .or_else(given)

@@ -16,6 +16,7 @@ use alloquy_schema::permissions::CommunityKind;
 use rand_core::CryptoRng;
 
 use super::contacts::Standing;
+use crate::community::Community;
 use crate::limits::{
     DM_REQUEST_BYTES_MAX, DM_REQUESTS_MAX, DM_WORK_BITS, DM_WORK_DAYS, LETTER_KEPT_MS,
 };
@@ -30,6 +31,7 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 /// A request that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DmRequest {
+    /// Empty: whoever asks knew no prekey to seal it for.
     pub(crate) name: String,
     pub(crate) text: String,
     pub(crate) time: UnixMs,
@@ -59,10 +61,12 @@ pub(super) struct Asked {
 }
 
 impl DmRequest {
-    pub(crate) fn view(&self, account: AccountId) -> DmRequestView {
+    /// What is shown of it, with what whoever asks is called here.
+    pub(crate) fn view(&self, account: AccountId, called: String) -> DmRequestView {
+        let given = Some(&self.name).filter(|name| !name.is_empty());
         DmRequestView {
             account,
-            name: self.name.clone(),
+            name: given.cloned().unwrap_or(called),
             text: self.text.clone(),
             time: self.time,
             community: self.community,
@@ -170,20 +174,33 @@ impl<R: CryptoRng> Node<R> {
         done
     }
 
-    /// A community or group that both are in, besides the one that it is about.
+    /// A community or group that both are in, besides the one that it is about. A group only where both are
+    /// known to have it: whoever was added to one may not have taken it yet, and to them it would show nothing.
     pub(super) fn shared_with(
         &self,
         both: [AccountId; 2],
         about: CommunityId,
     ) -> Option<CommunityId> {
-        let shared = self.communities.values().find(|community| {
+        let me = self.me.account();
+        let shows = |community: &&Community| {
             let state = community.state();
+            let has = |account: AccountId| {
+                let mut held = community.held.keys();
+                account == me || held.any(|device| state.account_of(*device) == Some(account))
+            };
             community.active
                 && community.id != about
-                && state.kind != CommunityKind::Direct
                 && both.iter().all(|account| state.is_member(*account))
-        });
-        shared.map(|community| community.id)
+                && match state.kind {
+                    CommunityKind::Direct => false,
+                    CommunityKind::Group => both.iter().all(|account| has(*account)),
+                    CommunityKind::Community => true,
+                }
+        };
+        self.communities
+            .values()
+            .find(shows)
+            .map(|community| community.id)
     }
 
     /// Whether a stranger's request is worth a place; the community that both are in, if that is why.
@@ -261,8 +278,11 @@ impl<R: CryptoRng> Node<R> {
             return true;
         }
         let held = self.people.requests.get(&asker);
+        // Who knew no prekey at first says its name and words later.
         let same = held.is_some_and(|held| {
-            held.group != asked.group || held.text == asked.text || !held.text.is_empty()
+            let named = held.name.is_empty() && !asked.name.is_empty();
+            let worded = held.text.is_empty() && !asked.text.is_empty();
+            held.group != asked.group || !(named || worded)
         });
         if same {
             return true;
@@ -284,16 +304,19 @@ impl<R: CryptoRng> Node<R> {
         };
         let write = put(&Key::DmRequest(asker), &request);
         self.outbox.store(vec![write], After::Nothing);
-        let view = request.view(asker);
-        self.people.requests.insert(asker, request);
+        self.people.requests.insert(asker, request.clone());
+        let view = request.view(asker, self.person_name(asker));
         self.views.directs_changed();
         self.outbox.tell(Event::DmRequested { request: view });
         true
     }
 }
 
-/// A name as a stranger gives it, if names may be so.
+/// A name as a stranger gives it, if names may be so; empty where none was given.
 fn shown_name(name: &str, account: AccountId) -> String {
+    if name.is_empty() {
+        return String::new();
+    }
     match crate::command::check_name("name", name) {
         Ok(()) => name.to_owned(),
         Err(_refused) => account.short(),

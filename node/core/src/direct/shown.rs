@@ -32,7 +32,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn dm_request_views(&self) -> Vec<DmRequestView> {
         let requests = self.people.requests.iter();
         let mut views: Vec<_> = requests
-            .map(|(account, request)| request.view(*account))
+            .map(|(account, request)| request.view(*account, self.person_name(*account)))
             .collect();
         views.sort_by_key(|view| (view.time, view.account));
         views

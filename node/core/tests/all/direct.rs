@@ -199,6 +199,25 @@ fn somebody_unknown_is_a_request_until_it_is_accepted() {
 }
 
 #[test]
+fn a_request_shows_name_and_words_beside_groups_that_wait_as_well() {
+    let (mut world, _) = World::club(&["ana", "ben", "cem"]);
+    world.ok(0, "dm ben");
+    // Their ids are drawn: some stand before the community's, and none of them is ben's before he accepts.
+    for group in 0..6 {
+        world.ok(0, &format!("group create trip{group} ben cem"));
+    }
+    world.ok(0, "send @ben \"hello there\"");
+    world.pass(5_000);
+    assert_eq!(
+        requests(&mut world, 1),
+        [("ana".to_owned(), "hello there".to_owned())]
+    );
+    world.ok(1, "dm accept ana");
+    world.pass(60_000);
+    assert_eq!(world.texts(1, "@ana"), ["hello there"]);
+}
+
+#[test]
 fn who_is_declined_is_not_told_and_does_not_come_back() {
     let mut world = apart(&["ana", "ben"]);
     world.ok(1, "send @ana \"hello\"");

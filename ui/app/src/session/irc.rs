@@ -92,7 +92,7 @@ impl Irc {
             .map_err(|error| error.to_string())?;
         let mut key = [0; 32];
         getrandom::fill(&mut key).map_err(|error| error.to_string())?;
-        let handle = running.handle();
+        let handle = running.handle().told_when_durable();
         let changes = stream::unfold(handle.changes(), async |mut changes| {
             changes.next().await.then_some(((), changes))
         });
