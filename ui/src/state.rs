@@ -110,6 +110,8 @@ pub enum Overlay {
     ConfirmRoleDeletion(CommunityId, RoleId),
     /// A channel: its name, slow mode, and who may do what in it.
     Channel(CommunityId, ChannelId),
+    /// Whether to delete a channel or a category.
+    ConfirmChannelDeletion(CommunityId, ChannelId),
     /// What a channel allows and denies to a role or a member.
     Overwrite(CommunityId, ChannelId, OverwriteTarget),
     /// Whether to remove whoever came in below a member or by an invite, or to undo what they wrote.

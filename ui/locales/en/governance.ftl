@@ -103,6 +103,21 @@ keys-changed = The keys were changed.
 channels-about = Roles decide what members may do. A channel can decide differently for some.
 channel-settings = Channel { $channel }
 channel-gone = This channel is gone, or you can not see it any more.
+channel-place = Place
+channel-up = Move up
+channel-down = Move down
+channel-at-end = It stands at the end of the list.
+channel-category = Category
+channel-no-category = In no category
+channel-moved = { $channel } was moved.
+channel-delete-more = Delete the channel…
+channel-delete-title = Delete { $channel }?
+channel-delete-about = Nobody sees it any more, nor what was written in it. It does not come back.
+channel-delete = Delete the channel
+channel-deleted = { $channel } was deleted.
+category-delete-more = Delete the category…
+category-delete-about = Its channels stay, and stand in no category then.
+category-delete = Delete the category
 channel-overwrites = { $count ->
     [one] { $count } role or member decided differently
    *[other] { $count } roles or members decided differently

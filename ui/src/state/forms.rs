@@ -132,6 +132,8 @@ pub struct Forms {
     pub create_error: Option<String>,
     /// Name of a channel to be made.
     pub channel: String,
+    /// Whether it is to be a category.
+    pub channel_is_category: bool,
     /// Whether only those with a grant may see it.
     pub channel_private: bool,
     /// The last invite link made.

@@ -376,6 +376,9 @@ impl UiState {
         if let Some(place) = &mut self.governance.place {
             place.saved(&order.command);
         }
+        if matches!(order.command, Command::CreateCategory { .. }) {
+            self.forms.channel.clear();
+        }
         let done = match reply {
             Reply::Vote {
                 enacted: false,

@@ -49,6 +49,9 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
             Overlay::Role(id, role) => community::role(view, ui, id, role),
             Overlay::ConfirmRoleDeletion(id, role) => community::delete_role(view, ui, id, role),
             Overlay::Channel(id, channel) => community::channel(view, ui, id, channel),
+            Overlay::ConfirmChannelDeletion(id, channel) => {
+                community::delete_channel(view, ui, id, channel)
+            }
             Overlay::Overwrite(id, channel, target) => {
                 community::overwrite(view, ui, id, (channel, target))
             }

@@ -2,6 +2,7 @@
 
 pub(crate) mod joining;
 pub(crate) mod log;
+pub(crate) mod places;
 pub(crate) mod screens;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub(crate) fn sheets() -> Vec<Overlay> {
         Overlay::Role(COMMUNITY, Some(RoleId::ZERO)),
         Overlay::ConfirmRoleDeletion(COMMUNITY, MODERATOR),
         Overlay::Channel(COMMUNITY, GENERAL),
+        places::DELETION,
         OF_MODERATORS,
         Overlay::Overwrite(COMMUNITY, GENERAL, OverwriteTarget::Member(BEN)),
         Overlay::ConfirmOwner(COMMUNITY, BEN, OwnerChange::Add),

@@ -9,6 +9,7 @@ mod moderation;
 mod overview;
 mod overwrite;
 mod people;
+mod place;
 mod rights;
 mod role;
 mod roles;
@@ -32,6 +33,7 @@ pub(super) use branch::sheet as branch;
 pub(super) use channels::sheet as channel;
 pub(super) use moderation::confirm_owner;
 pub(super) use overwrite::sheet as overwrite;
+pub(super) use place::delete as delete_channel;
 pub(super) use role::{delete as delete_role, show as role};
 
 const PAGES: [(CommunityPage, Icon, Text); 8] = [
@@ -91,7 +93,7 @@ fn of(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, page: CommunityPage) {
 }
 
 /// What did not work of what was ordered on this sheet.
-fn fault(view: &View<'_>, ui: &mut Ui, on: &Overlay) {
+pub(super) fn fault(view: &View<'_>, ui: &mut Ui, on: &Overlay) {
     if let Some((of, words)) = &view.state.governance.fault
         && of == on
     {

@@ -1,16 +1,19 @@
 //! Small dialogs: a channel, leaving, the members of a narrow window.
 
+use alloquy_api::Command;
+use alloquy_api::command::CommunityRef;
 use alloquy_api::limits::NAME_BYTES_MAX;
 use alloquy_ids::CommunityId;
 use egui::Ui;
 
 use super::{Pressed, steps};
 use crate::action::Action;
+use crate::state::{Order, Overlay};
 use crate::text;
 use crate::theme::{self, font};
 use crate::views::View;
 use crate::widgets::{
-    Field, Sheet, Tone, entered, field, keyed_sheet, label, over_limit, sheet, switch,
+    Field, Sheet, Tone, entered, field, keyed_sheet, label, over_limit, segments, sheet, switch,
 };
 use crate::words::say;
 
@@ -21,6 +24,7 @@ pub(super) fn add_channel(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> 
     };
     let mut close = false;
     close |= sheet(ui, words, |ui| {
+        super::community::fault(view, ui, &Overlay::AddChannel(id));
         let long = over_limit(&view.state.forms.channel, NAME_BYTES_MAX);
         let words = Field {
             name: say::channel_name(),
@@ -30,9 +34,15 @@ pub(super) fn add_channel(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> 
         };
         let typed = field(ui, &mut view.state.forms.channel, words);
         let enter = entered(ui, &typed);
+        let kinds = [say::channel_kind_text(), say::channel_kind_category()];
+        let category = view.state.forms.channel_is_category;
+        if segments(ui, say::channel_kind(), &kinds, usize::from(category)).is_some() {
+            view.state.forms.channel_is_category = !category;
+            ui.ctx().request_repaint();
+        }
         let private = view.state.forms.channel_private;
         let about = say::channel_private_about();
-        if switch(ui, private, say::channel_private(), about).clicked() {
+        if !category && switch(ui, private, say::channel_private(), about).clicked() {
             view.state.forms.channel_private = !private;
             ui.ctx().request_repaint();
         }
@@ -42,10 +52,25 @@ pub(super) fn add_channel(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> 
             (_, true) => Err(say::name_too_long()),
             _ => Ok(()),
         };
-        let pressed = steps(ui, (Tone::Primary, say::channel_make_now()), ready);
+        let make = match category {
+            true => say::category_make_now(),
+            false => say::channel_make_now(),
+        };
+        let pressed = steps(ui, (Tone::Primary, make), ready);
         close |= pressed == Pressed::Cancel;
         if (pressed == Pressed::Step || enter) && ready.is_ok() {
-            view.act(Action::CreateChannel(id, name, private));
+            if category {
+                view.act(Action::Govern(Box::new(Order {
+                    done: say::category_made(text::name(&name)),
+                    command: Command::CreateCategory {
+                        community: CommunityRef(id.to_string()),
+                        name,
+                    },
+                    closes: vec![Overlay::AddChannel(id)],
+                })));
+            } else {
+                view.act(Action::CreateChannel(id, name, private));
+            }
         } else if enter {
             typed.request_focus();
         }

@@ -10,7 +10,7 @@ use lucide_icons::Icon;
 
 use super::line::{Face, choice_line, line};
 use super::people::{self, is_below, name_of};
-use super::{fault, overview, roles};
+use super::{fault, overview, place, roles};
 use crate::action::Action;
 use crate::state::{Order, Overlay, Standing};
 use crate::text;
@@ -98,7 +98,14 @@ pub(in crate::views::overlays) fn sheet(
         if of.kind != ChannelKind::Category {
             slow(view, ui, of);
         }
+        let manages = has(of, "manage-channels");
+        if manages && has(of, "manage-content") {
+            place::place(view, ui, &community, of);
+        }
         permissions(view, ui, (id, &community), of);
+        if manages {
+            place::delete_more(view, ui, id, of);
+        }
     })
 }
 
