@@ -48,6 +48,11 @@ pub const MONITOR_MAX: usize = 200;
 pub const CHANNELS_MAX: usize = 250;
 /// Messages of one CHATHISTORY: more are read by the next one.
 pub const HISTORY_MAX: u32 = 200;
+/// Edges of pages of one history that a connection may go on from by their time: a client reads in one or two directions
+/// at once, and each page has two of each kind.
+pub const EDGES_MAX: usize = 8;
+/// Messages of a room of which the latest time counts for CHATHISTORY TARGETS: the last one's clock may be behind.
+pub const TARGET_TIMES: u32 = 20;
 /// Lines that wait for their turn of one connection; more close it.
 pub const INBOX_LINES_MAX: usize = 600;
 /// Bytes that wait for their turn of one connection.

@@ -26,7 +26,7 @@ pub(crate) enum Pending {
     ReadUpTo(ConnId, ChannelId),
     /// How far a room was read so far, before it is read up to this message of this time.
     Advance(ConnId, ChannelId, EventId, UnixMs),
-    /// The time of the newest message of a room, for CHATHISTORY TARGETS.
+    /// The latest time in the newest messages of a room, for CHATHISTORY TARGETS.
     Newest(ConnId, ChannelId),
     /// Whether a message is where a client says it is.
     Located(ConnId, Box<Located>),
@@ -112,9 +112,10 @@ pub(crate) struct Page {
 }
 
 /// A CHATHISTORY TARGETS under way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Targets {
-    pub(crate) from: UnixMs,
+    /// Behind this one, in the order of time and then of ids.
+    pub(crate) from: (UnixMs, ChannelId),
     pub(crate) to: UnixMs,
     pub(crate) limit: usize,
     pub(crate) found: Vec<(UnixMs, ChannelId)>,

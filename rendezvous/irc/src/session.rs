@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs};
+use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs, UnixMs};
 use zeroize::Zeroizing;
 
 use crate::bound::Bound;
 use crate::bridge::Mechanism;
 use crate::caps::Caps;
+use crate::edges::Edges;
 use crate::io::{CheckId, ClientKey, Now, Origin};
 use crate::limits::{
     FLOOD_BURST, FLOOD_MS, INBOX_BYTES_MAX, INBOX_LINES_MAX, LINE_BYTES_MAX, PING_MS,
@@ -87,6 +88,10 @@ pub(crate) struct Session {
     pub(crate) bound: Option<Bound>,
     pub(crate) batch: Option<Batch>,
     pub(crate) targets: Option<Targets>,
+    /// The last of the conversations that were listed last.
+    pub(crate) listed: Option<(UnixMs, ChannelId)>,
+    /// Where pages of histories that it read began and ended.
+    pub(crate) edges: BTreeMap<ChannelId, Edges>,
     /// The node works for the line that is being answered.
     pub(crate) waiting: u32,
     pub(crate) label: Option<String>,
@@ -170,6 +175,8 @@ impl Session {
             bound: None,
             batch: None,
             targets: None,
+            listed: None,
+            edges: BTreeMap::new(),
             waiting: 0,
             label: None,
             answer: None,

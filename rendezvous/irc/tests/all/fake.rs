@@ -303,6 +303,14 @@ impl Node {
                     last(&all[after(other)?..before(one)?])
                 }
             }
+            Part::Forth(one, other) => {
+                let (from, to) = (after(one)?, before(other)?);
+                first(all.get(from..to).unwrap_or_default())
+            }
+            Part::Back(one, other) => {
+                let (from, to) = (after(other)?, before(one)?);
+                last(all.get(from..to).unwrap_or_default())
+            }
             Part::Read => {
                 let read = self.read.get(&channel);
                 all.into_iter()

@@ -77,7 +77,7 @@ impl Server {
                 self.advance(conn, channel, (message, time), marked);
             }
             Pending::Newest(conn, channel) => {
-                let time = shown(&result).next_back().map(|message| message.time);
+                let time = shown(&result).map(|message| message.time).max();
                 self.target_found(conn, channel, time);
             }
             Pending::Located(conn, located) => self.looked_for(conn, *located, messages(&result)),
