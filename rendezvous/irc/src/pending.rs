@@ -4,6 +4,7 @@ use alloquy_api::Command;
 use alloquy_ids::{AccountId, ChannelId, EventId, UnixMs};
 
 use crate::io::ConnId;
+use crate::world::Key;
 
 /// What becomes of a command's outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub(crate) enum Pending {
     Located(ConnId, Box<Located>),
     /// An invite, for somebody who is no member.
     Invited(ConnId, Order, AccountId),
+    /// The profile was changed by METADATA.
+    Metadata(ConnId, Setting),
 }
 
 impl Pending {
@@ -49,6 +52,7 @@ impl Pending {
             | Self::Advance(conn, ..)
             | Self::Newest(conn, _)
             | Self::Located(conn, _)
+            | Self::Metadata(conn, _)
             | Self::Invited(conn, ..) => Some(*conn),
         }
     }
@@ -100,6 +104,20 @@ pub(crate) struct Order {
     pub(crate) command: &'static str,
     /// What it was about, as typed: the first parameters of a refusal.
     pub(crate) about: Vec<String>,
+}
+
+/// A change of the profile by METADATA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// Whose, as it is called in the answer.
+    pub(crate) target: String,
+    pub(crate) key: Key,
+    /// Empty: it is taken away.
+    pub(crate) value: String,
+    /// The batch that the answer belongs to.
+    pub(crate) batch: Option<String>,
+    /// It is the last of that batch.
+    pub(crate) last: bool,
 }
 
 /// A CHATHISTORY under way.

@@ -16,6 +16,7 @@ use crate::limits::{
 };
 use crate::line::{BadLine, Line, Out};
 use crate::pending::Targets;
+use crate::world::Key;
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +85,12 @@ pub(crate) struct Session {
     pub(crate) joined: BTreeMap<ChannelId, BTreeSet<Mark>>,
     pub(crate) monitored: BTreeMap<String, String>,
     pub(crate) bot: bool,
+    /// Keys of METADATA that it wants to be told of.
+    pub(crate) subscribed: BTreeSet<String>,
+    /// When it changed the profile lately.
+    pub(crate) metadata_sets: VecDeque<MonoMs>,
+    /// What it changes the profile to.
+    pub(crate) setting: BTreeMap<Key, String>,
     /// The community that is the whole network to it.
     pub(crate) bound: Option<Bound>,
     pub(crate) batch: Option<Batch>,
@@ -172,6 +179,9 @@ impl Session {
             joined: BTreeMap::new(),
             monitored: BTreeMap::new(),
             bot: false,
+            subscribed: BTreeSet::new(),
+            metadata_sets: VecDeque::new(),
+            setting: BTreeMap::new(),
             bound: None,
             batch: None,
             targets: None,

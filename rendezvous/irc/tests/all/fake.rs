@@ -390,6 +390,19 @@ impl Node {
                 });
                 ok
             }
+            Command::Profile { change } => {
+                self.change_club(|club| {
+                    let mut members = club.members.to_vec();
+                    let said = |text: String| (!text.is_empty()).then_some(text);
+                    match change {
+                        ProfileChange::About(text) => members[0].about = said(text),
+                        ProfileChange::Status(text) => members[0].status = said(text),
+                        _ => {}
+                    }
+                    club.members = Arc::new(members);
+                });
+                ok
+            }
             command => self.write_or_change(command),
         }
     }

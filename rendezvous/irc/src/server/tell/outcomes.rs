@@ -81,6 +81,9 @@ impl Server {
                 self.target_found(conn, channel, time);
             }
             Pending::Located(conn, located) => self.looked_for(conn, *located, messages(&result)),
+            Pending::Metadata(conn, setting) => {
+                self.metadata_was_set(conn, &setting, result.as_ref().err());
+            }
             Pending::Invited(conn, order, account) => self.invited(conn, (&order, account), result),
         }
         if let Some(conn) = conn {
