@@ -8,6 +8,7 @@ use std::sync::Arc;
 use alloquy_api::command::ChannelRef;
 use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Reply, Snapshot};
 use alloquy_ids::{ChannelId, CommunityId, MonoMs, UnixMs};
+use alloquy_irc::limits::{FLOOD_BURST, FLOOD_MS};
 use alloquy_irc::{ClientKey, ConnId, Now, Origin, Outcome, Output, Server, Settings};
 use alloquy_sim::machine::Core;
 use alloquy_sim::trace::Trace;
@@ -93,6 +94,11 @@ const CONN: ConnId = ConnId(1);
 
 impl<'a, 'w> Irc<'a, 'w> {
     fn new(world: &'a mut World<'w>, seat: usize) -> Self {
+        Self::from(world, seat, true)
+    }
+
+    /// A connection that is spared the throttle, or not.
+    fn from(world: &'a mut World<'w>, seat: usize, exempt: bool) -> Self {
         let snapshot = world.snapshot(seat).unwrap();
         let settings = Settings {
             server_name: "irc.test".to_owned(),
@@ -112,7 +118,7 @@ impl<'a, 'w> Irc<'a, 'w> {
         };
         let origin = Origin {
             loopback: true,
-            exempt: true,
+            exempt,
             ..Origin::default()
         };
         irc.server.open(CONN, origin, irc.now());
@@ -134,6 +140,13 @@ impl<'a, 'w> Irc<'a, 'w> {
         let now = self.now();
         self.server
             .received(CONN, format!("{line}\r\n").as_bytes(), now);
+        let told = self.turn();
+        told.split_terminator("\r\n").map(str::to_owned).collect()
+    }
+
+    /// What a shell does until nothing moves: what the connection is told.
+    fn turn(&mut self) -> String {
+        let now = self.now();
         let mut told = String::new();
         loop {
             let mut shown = Shown(&mut self.person, Arc::clone(&self.snapshot));
@@ -151,7 +164,7 @@ impl<'a, 'w> Irc<'a, 'w> {
                 }
             }
             if !moved {
-                return told.split_terminator("\r\n").map(str::to_owned).collect();
+                return told;
             }
         }
     }
@@ -185,8 +198,8 @@ fn write(world: &mut World<'_>, seat: usize, channel: ChannelId, text: &str) {
     };
 }
 
-/// Two members who wrote on both sides of a partition, and have heard of each other again.
-fn merged(core: &Core) -> World<'_> {
+/// Two members of a club with a general channel and some others.
+fn club(core: &Core) -> (World<'_>, CommunityId) {
     let mut world = World::new(7, core, Trace::default());
     for name in ["ana", "ben"] {
         world.add_node(name, 0).unwrap();
@@ -202,6 +215,12 @@ fn merged(core: &Core) -> World<'_> {
             .unwrap();
     }
     world.run_for(60_000);
+    (world, community)
+}
+
+/// Two members who wrote on both sides of a partition, and have heard of each other again.
+fn merged(core: &Core) -> World<'_> {
+    let (mut world, community) = club(core);
     for number in 0..ROOMS {
         let room = channel(&mut world, community, &format!("room{number}"));
         write(&mut world, 0, room, "hello");
@@ -447,4 +466,66 @@ fn targets(irc: &mut Irc<'_, '_>) {
     }
     assert_eq!(seen.len(), expected.len(), "{seen:?}");
     assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), expected);
+}
+
+/// Seconds for which an account floods.
+const FLOOD_S: u64 = 60;
+/// Lines at once: as many as may wait for their turn.
+const FLOOD_LINES: usize = alloquy_irc::limits::INBOX_LINES_MAX - 1;
+
+/// What a native peer holds of a flood, second by second.
+fn flooded(lines: &str, rooms: &[&str]) -> Vec<u64> {
+    let core = Core::default();
+    let (mut world, community) = club(&core);
+    let channels = rooms
+        .iter()
+        .map(|name| channel(&mut world, community, name));
+    let channels: Vec<ChannelId> = channels.collect();
+    let mut irc = Irc::from(&mut world, 0, false);
+    irc.ask(lines.trim_end());
+    let mut held = Vec::new();
+    for _ in 0..FLOOD_S {
+        irc.person.world.run_for(1_000);
+        let now = irc.now();
+        irc.server.tick(now);
+        let told = irc.turn();
+        assert!(!told.contains("ERROR"), "{told}");
+        let mut count = 0;
+        for channel in &channels {
+            count += count_of(irc.person.world, *channel);
+        }
+        held.push(count);
+    }
+    held
+}
+
+/// How many messages of a channel the native peer holds.
+fn count_of(world: &mut World<'_>, channel: ChannelId) -> u64 {
+    count(world, 1, channel) as u64
+}
+
+#[test]
+fn a_flood_reaches_native_peers_no_faster_than_the_limits_allow() {
+    let one: String = (0..FLOOD_LINES)
+        .map(|number| format!("PRIVMSG #club/general :flood {number}\r\n"))
+        .collect();
+    let rooms = ["general", "room0", "room1", "room2", "room3", "room4"];
+    let all = rooms.map(|room| format!("#club/{room}")).join(",");
+    let several: String = (0..FLOOD_LINES)
+        .map(|number| format!("PRIVMSG {all} :flood {number}\r\n"))
+        .collect();
+    let (burst, each) = (FLOOD_BURST, 1_000 / FLOOD_MS);
+    for (lines, rooms, at_once) in [(one, &rooms[..1], 1), (several, &rooms[..], rooms.len())] {
+        let held = flooded(&lines, rooms);
+        for (second, held) in (1..).zip(&held) {
+            // A line is carried out as a whole: the last one may stand over the burst.
+            let most = burst + at_once as u64 + each * second;
+            assert!(*held <= most, "{held} after {second} s of {at_once}");
+        }
+        let last = held[held.len() - 1];
+        assert!(
+            last >= each * FLOOD_S - 10,
+            "{last} of {at_once}: they are not lost"
+        );
+    }
 }

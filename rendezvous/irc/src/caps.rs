@@ -87,6 +87,8 @@ caps! {
     StandardReplies = "standard-replies",
     /// Each community as a network of its own.
     BouncerNetworks = "soju.im/bouncer-networks",
+    /// Networks that come and go.
+    BouncerNetworksNotify = "soju.im/bouncer-networks-notify",
     /// Whole addresses in lists of names.
     UserhostInNames = "userhost-in-names",
 }

@@ -12,7 +12,7 @@ use crate::edges::Edges;
 use crate::io::{CheckId, ClientKey, Now, Origin};
 use crate::limits::{
     FLOOD_BURST, FLOOD_MS, INBOX_BYTES_MAX, INBOX_LINES_MAX, LINE_BYTES_MAX, PING_MS,
-    REGISTRATION_BYTES_MAX, REGISTRATION_LINES_MAX, REGISTRATION_MS_MAX,
+    REGISTRATION_BYTES_MAX, REGISTRATION_LINES_MAX, REGISTRATION_MS_MAX, TARGETS_MAX,
 };
 use crate::line::{BadLine, Line, Out};
 use crate::pending::Targets;
@@ -91,6 +91,8 @@ pub(crate) struct Session {
     pub(crate) metadata_sets: VecDeque<MonoMs>,
     /// What it changes the profile to.
     pub(crate) setting: BTreeMap<Key, String>,
+    /// Networks that it was told of, and their names; `None`: it was told of none yet.
+    pub(crate) networks: Option<BTreeMap<String, String>>,
     /// The community that is the whole network to it.
     pub(crate) bound: Option<Bound>,
     pub(crate) batch: Option<Batch>,
@@ -154,6 +156,17 @@ pub(crate) enum Excess {
     Flood,
 }
 
+/// Targets of a line besides the first one, as far as something is signed for each.
+fn further_targets(line: &Line) -> u64 {
+    let targets = match line.command.as_str() {
+        "PRIVMSG" | "NOTICE" | "TAGMSG" => line.param(0),
+        "KICK" => line.param(1),
+        _ => None,
+    };
+    let further = targets.map_or(0, |targets| targets.matches(',').count());
+    further.min(TARGETS_MAX - 1) as u64
+}
+
 impl Session {
     pub(crate) fn new(origin: Origin, now: Now) -> Self {
         Self {
@@ -182,6 +195,7 @@ impl Session {
             subscribed: BTreeSet::new(),
             metadata_sets: VecDeque::new(),
             setting: BTreeMap::new(),
+            networks: None,
             bound: None,
             batch: None,
             targets: None,
@@ -278,6 +292,10 @@ impl Session {
         }
         let (bytes, line) = self.inbox.pop_front()?;
         self.inbox_bytes -= bytes;
+        if let Ok(line) = &line {
+            // What is said to eight is said eight times: the next line waits for each.
+            self.bucket = self.bucket.plus(further_targets(line) * FLOOD_MS);
+        }
         Some(line)
     }
 

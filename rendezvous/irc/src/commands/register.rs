@@ -484,6 +484,7 @@ impl Server {
             let text = "Your nick is made of your account's name";
             self.note(conn, "NICK", "NICK_OF_ACCOUNT", text);
         }
+        self.tell_networks_to(conn);
         let session = self.session(conn);
         if session.is_some_and(|session| session.caps.has(Cap::Metadata)) {
             self.metadata_at_first(conn);

@@ -46,6 +46,12 @@ impl Server {
                     self.tell_name(key, account);
                     self.tell_metadata(key, account, Key::DisplayName);
                 }
+                Change::Appeared(account) => {
+                    if let Some(world) = self.worlds.get(&key) {
+                        let (nick, mask) = (world.nick(account), world.mask(account));
+                        self.tell_monitored(key, (&nick, &mask), true);
+                    }
+                }
                 Change::Away(account) => self.tell_away(key, account),
                 Change::Profile(account, of) => self.tell_metadata(key, account, of),
                 Change::Community(id, keys) => self.tell_metadata_of_community(key, id, &keys),

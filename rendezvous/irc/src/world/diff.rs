@@ -35,6 +35,8 @@ pub(crate) enum Change {
     Nick(AccountId, String),
     /// Somebody has another display name.
     Name(AccountId),
+    /// Somebody who was not known is here.
+    Appeared(AccountId),
     /// Somebody is away, or back.
     Away(AccountId),
     /// Somebody's profile says another thing.
@@ -111,6 +113,7 @@ impl World {
             self.rename(me, &snapshot.name, changes);
         }
         for (account, (name, member)) in &all {
+            let is_new = !self.people.contains_key(account);
             self.rename(*account, name, changes);
             let online = snapshot
                 .contacts
@@ -132,6 +135,9 @@ impl World {
                     *was = is.map(str::to_owned);
                     changes.push(Change::Profile(*account, key));
                 }
+            }
+            if is_new && away.is_none() {
+                changes.push(Change::Appeared(*account));
             }
             if person.away != away {
                 person.away = away;

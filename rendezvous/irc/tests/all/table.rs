@@ -434,6 +434,16 @@ fn asks(irc: &mut Irc, conn: ConnId) {
     say(irc, conn, &lines.split('|').collect::<Vec<_>>());
 }
 
+fn joins_another(irc: &mut Irc, _conn: ConnId) {
+    irc.node.change(|snapshot| {
+        let mut club = (*snapshot.communities[&CLUB]).clone();
+        club.name = "Other Club".to_owned();
+        let id = alloquy_ids::CommunityId([78; 32]);
+        snapshot.communities.insert(id, Arc::new(club));
+    });
+    irc.turn();
+}
+
 fn watches(irc: &mut Irc, conn: ConnId) {
     say(irc, conn, &["PART #our-club/general", "MONITOR + Ben-Ash"]);
     changes(irc, conn);
@@ -523,6 +533,7 @@ fn proof_of(cap: Cap) -> Proof {
         Cap::SetName => proof("", changes, " SETNAME "),
         Cap::StandardReplies => proof("", asks, "FAIL SETNAME INVALID_REALNAME"),
         Cap::BouncerNetworks => proof("", asks, "BOUNCER NETWORK our-club "),
+        Cap::BouncerNetworksNotify => proof("", joins_another, "BOUNCER NETWORK other-club "),
         Cap::UserhostInNames => proof("", asks, "~Ana!"),
     }
 }
