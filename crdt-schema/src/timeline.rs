@@ -283,6 +283,13 @@ impl Timeline {
             .is_some_and(|at| self.view.has_effect(at))
     }
 
+    /// Whether an edit or a deletion is about what is somebody else's and its author may not touch: it changes nothing.
+    #[must_use]
+    pub fn misses(&self, id: EventId) -> bool {
+        let at = self.ledger.at(id);
+        at.is_some_and(|at| self.view.misses(at, &self.ledger))
+    }
+
     /// Digest over counting events: (log, height, head id) of each branch of each log.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {

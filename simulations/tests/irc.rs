@@ -8,18 +8,29 @@ use std::sync::Arc;
 use alloquy_api::command::ChannelRef;
 use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Reply, Snapshot};
 use alloquy_ids::{ChannelId, CommunityId, MonoMs, UnixMs};
+use alloquy_irc::limits::{FLOOD_BURST, FLOOD_MS};
 use alloquy_irc::{ClientKey, ConnId, Now, Origin, Outcome, Output, Server, Settings};
 use alloquy_sim::machine::Core;
 use alloquy_sim::trace::Trace;
 use alloquy_sim::world::World;
 
-/// Messages in all: several pages of each side's own. Ten thousand are paged through without a node, in
-/// `rendezvous/irc/tests`.
-const MESSAGES: usize = 1_200;
+/// Messages in all.
+const MESSAGES: usize = 10_000;
 /// Those written before the partition; the rest by both sides in turn while it lasts.
 const BEFORE: usize = 100;
 /// Virtual time in which both have heard everything.
 const MERGED_MS: u64 = 3_600_000;
+
+/// How wrong the clock of the second writer is, one stretch of messages after the other.
+const CLOCKS_MS: [i64; 6] = [0, 7 * MINUTE_MS, -9 * MINUTE_MS, -YEAR_MS, 0, YEAR_MS];
+/// Messages of a stretch. Every second one is written in one and the same millisecond: more than a page.
+const STRETCH: usize = 500;
+const MINUTE_MS: i64 = 60_000;
+const YEAR_MS: i64 = 365 * 24 * 60 * MINUTE_MS;
+/// Channels besides, whose only messages were written in one millisecond.
+const ROOMS: usize = 5;
+const EPOCH: &str = "timestamp=1970-01-01T00:00:00.000Z";
+const END: &str = "timestamp=2100-01-01T00:00:00.000Z";
 
 /// The node of a seat, as its person's client.
 struct Person<'a, 'w> {
@@ -83,6 +94,11 @@ const CONN: ConnId = ConnId(1);
 
 impl<'a, 'w> Irc<'a, 'w> {
     fn new(world: &'a mut World<'w>, seat: usize) -> Self {
+        Self::from(world, seat, true)
+    }
+
+    /// A connection that is spared the throttle, or not.
+    fn from(world: &'a mut World<'w>, seat: usize, exempt: bool) -> Self {
         let snapshot = world.snapshot(seat).unwrap();
         let settings = Settings {
             server_name: "irc.test".to_owned(),
@@ -102,7 +118,7 @@ impl<'a, 'w> Irc<'a, 'w> {
         };
         let origin = Origin {
             loopback: true,
-            exempt: true,
+            exempt,
             ..Origin::default()
         };
         irc.server.open(CONN, origin, irc.now());
@@ -124,6 +140,13 @@ impl<'a, 'w> Irc<'a, 'w> {
         let now = self.now();
         self.server
             .received(CONN, format!("{line}\r\n").as_bytes(), now);
+        let told = self.turn();
+        told.split_terminator("\r\n").map(str::to_owned).collect()
+    }
+
+    /// What a shell does until nothing moves: what the connection is told.
+    fn turn(&mut self) -> String {
+        let now = self.now();
         let mut told = String::new();
         loop {
             let mut shown = Shown(&mut self.person, Arc::clone(&self.snapshot));
@@ -141,7 +164,7 @@ impl<'a, 'w> Irc<'a, 'w> {
                 }
             }
             if !moved {
-                return told.split_terminator("\r\n").map(str::to_owned).collect();
+                return told;
             }
         }
     }
@@ -175,8 +198,8 @@ fn write(world: &mut World<'_>, seat: usize, channel: ChannelId, text: &str) {
     };
 }
 
-/// Two members who wrote on both sides of a partition, and have heard of each other again.
-fn merged(core: &Core) -> World<'_> {
+/// Two members of a club with a general channel and some others.
+fn club(core: &Core) -> (World<'_>, CommunityId) {
     let mut world = World::new(7, core, Trace::default());
     for name in ["ana", "ben"] {
         world.add_node(name, 0).unwrap();
@@ -185,16 +208,40 @@ fn merged(core: &Core) -> World<'_> {
         .make_community("Club".to_owned(), "general".to_owned())
         .unwrap();
     world.must(1, None, Command::Join { link }).unwrap();
-    let channel = channel(&mut world, community);
+    for number in 0..ROOMS {
+        let order = format!("create-channel {community} text room{number}");
+        world
+            .must(0, Some(community), order.parse().unwrap())
+            .unwrap();
+    }
+    world.run_for(60_000);
+    (world, community)
+}
+
+/// Two members who wrote on both sides of a partition, and have heard of each other again.
+fn merged(core: &Core) -> World<'_> {
+    let (mut world, community) = club(core);
+    for number in 0..ROOMS {
+        let room = channel(&mut world, community, &format!("room{number}"));
+        write(&mut world, 0, room, "hello");
+    }
+    let channel = channel(&mut world, community, "general");
     for number in 0..BEFORE {
         write(&mut world, number % 2, channel, &format!("m{number}"));
     }
     world.run_for(60_000);
     world.partition(&[0, 1]);
     for number in BEFORE..MESSAGES {
+        let stretch = number / STRETCH;
+        if number % STRETCH == 0 {
+            world.set_clock(1, CLOCKS_MS[stretch % CLOCKS_MS.len()]);
+        }
         write(&mut world, number % 2, channel, &format!("m{number}"));
-        world.run_for(3);
+        if stretch % 2 == 0 {
+            world.run_for(3);
+        }
     }
+    world.set_clock(1, 0);
     world.heal();
     for _ in 0..MERGED_MS / 10_000 {
         world.run_for(10_000);
@@ -205,10 +252,10 @@ fn merged(core: &Core) -> World<'_> {
     panic!("they do not hear of each other");
 }
 
-fn channel(world: &mut World<'_>, community: CommunityId) -> ChannelId {
+fn channel(world: &mut World<'_>, community: CommunityId, name: &str) -> ChannelId {
     let snapshot = world.snapshot(0).unwrap();
     let channels = snapshot.communities[&community].channels.iter();
-    let mut named = channels.filter(|view| view.name == "general");
+    let mut named = channels.filter(|view| view.name == name);
     named.next().unwrap().channel
 }
 
@@ -254,6 +301,16 @@ fn messages_of_two_partitions_come_once_each() {
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), MESSAGES);
         forwards(&mut irc, &all);
         around(&mut irc, &all);
+        latest(&mut irc, &all);
+        // The clocks of one differ from what the other saw.
+        let edge = [Edge::Outermost, Edge::Extreme][seat];
+        by_time(&mut irc, &all, edge);
+        by_time_around(
+            &mut irc,
+            &all,
+            [2 * STRETCH + STRETCH / 2, 3 * STRETCH + 7][seat],
+        );
+        targets(&mut irc);
         orders.push(all);
     }
     assert_eq!(orders[0], orders[1], "both have one order");
@@ -304,4 +361,171 @@ fn around(irc: &mut Irc<'_, '_>, all: &[String]) {
         seen == all[..all.len() - rest] && rest < 101,
         "windows join"
     );
+}
+
+/// The latest, as far as they are new.
+fn latest(irc: &mut Irc<'_, '_>, all: &[String]) {
+    let since = &all[all.len() - 100];
+    let rows = ids(&irc.page(&format!("LATEST msgid={since} 200")));
+    assert!(rows == all[all.len() - 99..], "latest, by id");
+    let rows = ids(&irc.page(&format!("LATEST {EPOCH} 200")));
+    assert!(rows == all[all.len() - 200..], "latest, by time");
+}
+
+/// Which time of a page a client goes on from.
+#[derive(Clone, Copy, Debug)]
+enum Edge {
+    /// That of the first or last message.
+    Outermost,
+    /// The least or the greatest one.
+    Extreme,
+}
+
+fn time(rows: &[(String, String)], edge: Edge, forwards: bool) -> String {
+    let mut times = rows.iter().map(|(_, time)| time);
+    let found = match (edge, forwards) {
+        (Edge::Outermost, true) => times.next_back(),
+        (Edge::Outermost, false) => times.next(),
+        (Edge::Extreme, true) => times.max(),
+        (Edge::Extreme, false) => times.min(),
+    };
+    format!("timestamp={}", found.unwrap())
+}
+
+/// Pages from one that begins at a time, in one direction, each asked for by a time of the one before.
+fn walk(
+    irc: &mut Irc<'_, '_>,
+    (edge, forwards): (Edge, bool),
+    (start, ask): (String, impl Fn(&str) -> String),
+) -> Vec<String> {
+    let (mut seen, mut at) = (Vec::new(), start);
+    loop {
+        let rows = irc.page(&ask(&at));
+        if rows.is_empty() {
+            return seen;
+        }
+        assert!(seen.len() <= MESSAGES, "it goes round in circles");
+        at = time(&rows, edge, forwards);
+        match forwards {
+            true => seen.extend(ids(&rows)),
+            false => drop(seen.splice(0..0, ids(&rows))),
+        }
+    }
+}
+
+fn by_time(irc: &mut Irc<'_, '_>, all: &[String], edge: Edge) {
+    let forth = (edge, true);
+    let after = |at: &str| format!("AFTER {at} 200");
+    let seen = walk(irc, forth, (EPOCH.to_owned(), after));
+    assert!(seen == all, "after, {edge:?}");
+    let between = |at: &str| format!("BETWEEN {at} {END} 173");
+    let seen = walk(irc, forth, (EPOCH.to_owned(), between));
+    assert!(seen == all, "between, {edge:?}");
+    let back = (edge, false);
+    let before = |at: &str| format!("BEFORE {at} 200");
+    let seen = walk(irc, back, (END.to_owned(), before));
+    assert!(seen == all, "before, {edge:?}");
+    let between = |at: &str| format!("BETWEEN {at} {EPOCH} 191");
+    let seen = walk(irc, back, (END.to_owned(), between));
+    assert!(seen == all, "backwards between, {edge:?}");
+}
+
+/// From a window around an instant to both ends.
+fn by_time_around(irc: &mut Irc<'_, '_>, all: &[String], at: usize) {
+    let rows = irc.page(&format!("AROUND msgid={} 1", all[at]));
+    let asked = time(&rows, Edge::Outermost, true);
+    let rows = irc.page(&format!("AROUND {asked} 101"));
+    let older = time(&rows, Edge::Outermost, false);
+    let newer = time(&rows, Edge::Outermost, true);
+    let before = |at: &str| format!("BEFORE {at} 200");
+    let mut seen = walk(irc, (Edge::Outermost, false), (older, before));
+    seen.extend(ids(&rows));
+    let after = |at: &str| format!("AFTER {at} 200");
+    seen.extend(walk(irc, (Edge::Outermost, true), (newer, after)));
+    assert!(seen == all, "around {asked}");
+}
+
+/// Conversations of one time, one by one.
+fn targets(irc: &mut Irc<'_, '_>) {
+    let mut expected = BTreeSet::from(["#club/general".to_owned()]);
+    irc.ask("JOIN #club/general");
+    for number in 0..ROOMS {
+        irc.ask(&format!("JOIN #club/room{number}"));
+        expected.insert(format!("#club/room{number}"));
+    }
+    let (mut seen, mut at) = (Vec::new(), EPOCH.to_owned());
+    loop {
+        let told = irc.ask(&format!("CHATHISTORY TARGETS {at} {END} 1"));
+        let Some(row) = told.iter().find(|line| line.contains(" TARGETS ")) else {
+            break;
+        };
+        let words: Vec<&str> = row.split(' ').collect();
+        seen.push(words[words.len() - 2].to_owned());
+        at = format!("timestamp={}", words[words.len() - 1]);
+        assert!(seen.len() <= expected.len(), "{seen:?}");
+    }
+    assert_eq!(seen.len(), expected.len(), "{seen:?}");
+    assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), expected);
+}
+
+/// Seconds for which an account floods.
+const FLOOD_S: u64 = 60;
+/// Lines at once: as many as may wait for their turn.
+const FLOOD_LINES: usize = alloquy_irc::limits::INBOX_LINES_MAX - 1;
+
+/// What a native peer holds of a flood, second by second.
+fn flooded(lines: &str, rooms: &[&str]) -> Vec<u64> {
+    let core = Core::default();
+    let (mut world, community) = club(&core);
+    let channels = rooms
+        .iter()
+        .map(|name| channel(&mut world, community, name));
+    let channels: Vec<ChannelId> = channels.collect();
+    let mut irc = Irc::from(&mut world, 0, false);
+    irc.ask(lines.trim_end());
+    let mut held = Vec::new();
+    for _ in 0..FLOOD_S {
+        irc.person.world.run_for(1_000);
+        let now = irc.now();
+        irc.server.tick(now);
+        let told = irc.turn();
+        assert!(!told.contains("ERROR"), "{told}");
+        let mut count = 0;
+        for channel in &channels {
+            count += count_of(irc.person.world, *channel);
+        }
+        held.push(count);
+    }
+    held
+}
+
+/// How many messages of a channel the native peer holds.
+fn count_of(world: &mut World<'_>, channel: ChannelId) -> u64 {
+    count(world, 1, channel) as u64
+}
+
+#[test]
+fn a_flood_reaches_native_peers_no_faster_than_the_limits_allow() {
+    let one: String = (0..FLOOD_LINES)
+        .map(|number| format!("PRIVMSG #club/general :flood {number}\r\n"))
+        .collect();
+    let rooms = ["general", "room0", "room1", "room2", "room3", "room4"];
+    let all = rooms.map(|room| format!("#club/{room}")).join(",");
+    let several: String = (0..FLOOD_LINES)
+        .map(|number| format!("PRIVMSG {all} :flood {number}\r\n"))
+        .collect();
+    let (burst, each) = (FLOOD_BURST, 1_000 / FLOOD_MS);
+    for (lines, rooms, at_once) in [(one, &rooms[..1], 1), (several, &rooms[..], rooms.len())] {
+        let held = flooded(&lines, rooms);
+        for (second, held) in (1..).zip(&held) {
+            // A line is carried out as a whole: the last one may stand over the burst.
+            let most = burst + at_once as u64 + each * second;
+            assert!(*held <= most, "{held} after {second} s of {at_once}");
+        }
+        let last = held[held.len() - 1];
+        assert!(
+            last >= each * FLOOD_S - 10,
+            "{last} of {at_once}: they are not lost"
+        );
+    }
 }

@@ -420,6 +420,24 @@ impl View {
         effect.active || matches!(effect.shown, Shown::Message | Shown::Missing)
     }
 
+    pub(super) fn misses(&self, at: u32, ledger: &Ledger) -> bool {
+        let entry = &self.entries[at as usize];
+        let foreign = |target: EventId| {
+            let target = ledger.at(target)?;
+            Some(ledger.account(target) != ledger.account(at))
+        };
+        match &entry.content {
+            Content::Open(Body::Edit { target, .. }) => foreign(*target) == Some(true),
+            Content::Deletion(deletion) => {
+                let mut known = deletion.targets().filter_map(foreign).peekable();
+                !entry.effect.reaches_others
+                    && known.peek().is_some()
+                    && known.all(|foreign| foreign)
+            }
+            _ => false,
+        }
+    }
+
     fn changes(&self, delta: Delta, ledger: &Ledger) -> Changes {
         let mut seen: Vec<_> = delta
             .seen

@@ -36,6 +36,11 @@ pub enum Part {
     Around(At),
     /// The first after the first; the last before it if the second is the older one.
     Between(At, At),
+    /// The first after the first and before the second, which is the newer one: of two instants that is known, whatever
+    /// the authors' clocks said.
+    Forth(At, At),
+    /// The last before the first and after the second, which is the older one.
+    Back(At, At),
     /// The last message marked read, alone.
     Read,
 }

@@ -26,7 +26,9 @@ pub(crate) struct Bound {
 const CHANNELS_IN: [(&str, &[usize]); 3] =
     [("CHATHISTORY", &[1]), ("INVITE", &[1]), ("BATCH", &[2])];
 /// Commands of which only the first parameter is a channel: what follows is text.
-const TEXT_FOLLOWS: [&str; 6] = ["PRIVMSG", "NOTICE", "TOPIC", "PART", "KICK", "TAGMSG"];
+const TEXT_FOLLOWS: [&str; 7] = [
+    "PRIVMSG", "NOTICE", "TOPIC", "PART", "KICK", "TAGMSG", "METADATA",
+];
 /// The numeric whose text is a list of channels.
 const CHANNELS_LISTED: &str = "319";
 /// What may stand before a channel's name: STATUSMSG, and prefixes in lists.

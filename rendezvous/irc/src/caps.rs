@@ -1,6 +1,9 @@
 //! Capabilities: what clients may ask for.
 
-use crate::limits::{MULTILINE_BYTES_MAX, MULTILINE_LINES_MAX};
+use crate::limits::{
+    METADATA_KEYS, METADATA_SUBS_MAX, METADATA_VALUE_BYTES_MAX, MULTILINE_BYTES_MAX,
+    MULTILINE_LINES_MAX,
+};
 
 macro_rules! caps {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
@@ -50,6 +53,8 @@ caps! {
     ExtendedIsupport = "draft/extended-isupport",
     /// Deleting messages.
     MessageRedaction = "draft/message-redaction",
+    /// What people and channels tell of themselves.
+    Metadata = "draft/metadata-2",
     /// Messages of several lines.
     Multiline = "draft/multiline",
     /// JOIN without the list of names, as a draft called it.
@@ -82,6 +87,8 @@ caps! {
     StandardReplies = "standard-replies",
     /// Each community as a network of its own.
     BouncerNetworks = "soju.im/bouncer-networks",
+    /// Networks that come and go.
+    BouncerNetworksNotify = "soju.im/bouncer-networks-notify",
     /// Whole addresses in lists of names.
     UserhostInNames = "userhost-in-names",
 }
@@ -100,6 +107,9 @@ impl Cap {
             Self::Sasl => "sasl=PLAIN".to_owned(),
             Self::Multiline => format!(
                 "draft/multiline=max-bytes={MULTILINE_BYTES_MAX},max-lines={MULTILINE_LINES_MAX}"
+            ),
+            Self::Metadata => format!(
+                "draft/metadata-2=max-subs={METADATA_SUBS_MAX},max-keys={METADATA_KEYS},max-value-bytes={METADATA_VALUE_BYTES_MAX}"
             ),
             other => other.name().to_owned(),
         }

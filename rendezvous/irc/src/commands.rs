@@ -7,6 +7,7 @@ mod directory;
 mod edit;
 mod history;
 mod info;
+mod metadata;
 mod modes;
 mod monitor;
 mod multiline;
@@ -17,6 +18,7 @@ mod say;
 mod sts;
 
 pub(crate) use channel::join_line;
+pub(crate) use metadata::metadata_value;
 pub(crate) use say::{is_sealed, shown};
 
 use crate::io::ConnId;
@@ -45,6 +47,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("LIST", 0),
     ("LUSERS", 0),
     ("MARKREAD", 1),
+    ("METADATA", 2),
     ("MODE", 1),
     ("MONITOR", 1),
     ("MOTD", 0),
@@ -83,6 +86,7 @@ fn reads(line: &Line) -> bool {
         // Without a second parameter they ask.
         "INVITE" => line.params.is_empty(),
         "MARKREAD" | "TOPIC" => line.params.len() == 1,
+        "METADATA" => !["SET", "CLEAR"].contains(&line.params[1].to_ascii_uppercase().as_str()),
         "MODE" => line
             .param(1)
             .is_none_or(|list| line.params.len() == 2 && modes::is_list(list)),
@@ -168,6 +172,7 @@ impl Server {
             "KICK" => self.kick(conn, line),
             "LIST" => self.list(conn, line),
             "MARKREAD" => self.markread(conn, line),
+            "METADATA" => self.metadata(conn, line),
             "MODE" => self.mode(conn, line),
             "MONITOR" => self.monitor(conn, line),
             "NAMES" => self.names(conn, line),

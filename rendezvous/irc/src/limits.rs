@@ -48,6 +48,23 @@ pub const MONITOR_MAX: usize = 200;
 pub const CHANNELS_MAX: usize = 250;
 /// Messages of one CHATHISTORY: more are read by the next one.
 pub const HISTORY_MAX: u32 = 200;
+/// Edges of pages of one history that a connection may go on from by their time: a client reads in one or two directions
+/// at once, and each page has two of each kind.
+pub const EDGES_MAX: usize = 8;
+/// Messages of a room of which the latest time counts for CHATHISTORY TARGETS: the last one's clock may be behind.
+pub const TARGET_TIMES: u32 = 20;
+/// Keys of METADATA that a profile has: name, status and words about oneself.
+pub const METADATA_KEYS: usize = 3;
+/// Keys of METADATA that a connection is told of.
+pub const METADATA_SUBS_MAX: usize = 50;
+/// Bytes of a key of METADATA: longer than any that is known.
+pub const METADATA_KEY_BYTES_MAX: usize = 64;
+/// Bytes of a value of METADATA: it stands in one line with a channel's name and a key.
+pub const METADATA_VALUE_BYTES_MAX: usize = 256;
+/// Changes of the profile by METADATA within [`METADATA_SET_MS`]: each is signed for every community.
+pub const METADATA_SETS_MAX: usize = 10;
+/// Milliseconds in which so many changes are made.
+pub const METADATA_SET_MS: u64 = 60_000;
 /// Lines that wait for their turn of one connection; more close it.
 pub const INBOX_LINES_MAX: usize = 600;
 /// Bytes that wait for their turn of one connection.

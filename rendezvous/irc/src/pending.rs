@@ -4,6 +4,7 @@ use alloquy_api::Command;
 use alloquy_ids::{AccountId, ChannelId, EventId, UnixMs};
 
 use crate::io::ConnId;
+use crate::world::Key;
 
 /// What becomes of a command's outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,12 +27,14 @@ pub(crate) enum Pending {
     ReadUpTo(ConnId, ChannelId),
     /// How far a room was read so far, before it is read up to this message of this time.
     Advance(ConnId, ChannelId, EventId, UnixMs),
-    /// The time of the newest message of a room, for CHATHISTORY TARGETS.
+    /// The latest time in the newest messages of a room, for CHATHISTORY TARGETS.
     Newest(ConnId, ChannelId),
     /// Whether a message is where a client says it is.
     Located(ConnId, Box<Located>),
     /// An invite, for somebody who is no member.
     Invited(ConnId, Order, AccountId),
+    /// The profile was changed by METADATA.
+    Metadata(ConnId, Setting),
 }
 
 impl Pending {
@@ -49,6 +52,7 @@ impl Pending {
             | Self::Advance(conn, ..)
             | Self::Newest(conn, _)
             | Self::Located(conn, _)
+            | Self::Metadata(conn, _)
             | Self::Invited(conn, ..) => Some(*conn),
         }
     }
@@ -102,6 +106,20 @@ pub(crate) struct Order {
     pub(crate) about: Vec<String>,
 }
 
+/// A change of the profile by METADATA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// Whose, as it is called in the answer.
+    pub(crate) target: String,
+    pub(crate) key: Key,
+    /// Empty: it is taken away.
+    pub(crate) value: String,
+    /// The batch that the answer belongs to.
+    pub(crate) batch: Option<String>,
+    /// It is the last of that batch.
+    pub(crate) last: bool,
+}
+
 /// A CHATHISTORY under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
@@ -112,9 +130,10 @@ pub(crate) struct Page {
 }
 
 /// A CHATHISTORY TARGETS under way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Targets {
-    pub(crate) from: UnixMs,
+    /// Behind this one, in the order of time and then of ids.
+    pub(crate) from: (UnixMs, ChannelId),
     pub(crate) to: UnixMs,
     pub(crate) limit: usize,
     pub(crate) found: Vec<(UnixMs, ChannelId)>,

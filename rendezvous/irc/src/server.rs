@@ -176,6 +176,7 @@ impl Server {
         world.lobby = lobby;
         let changes = world.update(&client.snapshot());
         self.tell_changes(key, changes);
+        self.tell_networks(key);
         while let Some(event) = client.next_event() {
             self.tell_event(key, event);
         }

@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs};
+use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs, UnixMs};
 use zeroize::Zeroizing;
 
 use crate::bound::Bound;
 use crate::bridge::Mechanism;
 use crate::caps::Caps;
+use crate::edges::Edges;
 use crate::io::{CheckId, ClientKey, Now, Origin};
 use crate::limits::{
     FLOOD_BURST, FLOOD_MS, INBOX_BYTES_MAX, INBOX_LINES_MAX, LINE_BYTES_MAX, PING_MS,
-    REGISTRATION_BYTES_MAX, REGISTRATION_LINES_MAX, REGISTRATION_MS_MAX,
+    REGISTRATION_BYTES_MAX, REGISTRATION_LINES_MAX, REGISTRATION_MS_MAX, TARGETS_MAX,
 };
 use crate::line::{BadLine, Line, Out};
 use crate::pending::Targets;
+use crate::world::Key;
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +85,22 @@ pub(crate) struct Session {
     pub(crate) joined: BTreeMap<ChannelId, BTreeSet<Mark>>,
     pub(crate) monitored: BTreeMap<String, String>,
     pub(crate) bot: bool,
+    /// Keys of METADATA that it wants to be told of.
+    pub(crate) subscribed: BTreeSet<String>,
+    /// When it changed the profile lately.
+    pub(crate) metadata_sets: VecDeque<MonoMs>,
+    /// What it changes the profile to.
+    pub(crate) setting: BTreeMap<Key, String>,
+    /// Networks that it was told of, and their names; `None`: it was told of none yet.
+    pub(crate) networks: Option<BTreeMap<String, String>>,
     /// The community that is the whole network to it.
     pub(crate) bound: Option<Bound>,
     pub(crate) batch: Option<Batch>,
     pub(crate) targets: Option<Targets>,
+    /// The last of the conversations that were listed last.
+    pub(crate) listed: Option<(UnixMs, ChannelId)>,
+    /// Where pages of histories that it read began and ended.
+    pub(crate) edges: BTreeMap<ChannelId, Edges>,
     /// The node works for the line that is being answered.
     pub(crate) waiting: u32,
     pub(crate) label: Option<String>,
@@ -142,6 +156,17 @@ pub(crate) enum Excess {
     Flood,
 }
 
+/// Targets of a line besides the first one, as far as something is signed for each.
+fn further_targets(line: &Line) -> u64 {
+    let targets = match line.command.as_str() {
+        "PRIVMSG" | "NOTICE" | "TAGMSG" => line.param(0),
+        "KICK" => line.param(1),
+        _ => None,
+    };
+    let further = targets.map_or(0, |targets| targets.matches(',').count());
+    further.min(TARGETS_MAX - 1) as u64
+}
+
 impl Session {
     pub(crate) fn new(origin: Origin, now: Now) -> Self {
         Self {
@@ -167,9 +192,15 @@ impl Session {
             joined: BTreeMap::new(),
             monitored: BTreeMap::new(),
             bot: false,
+            subscribed: BTreeSet::new(),
+            metadata_sets: VecDeque::new(),
+            setting: BTreeMap::new(),
+            networks: None,
             bound: None,
             batch: None,
             targets: None,
+            listed: None,
+            edges: BTreeMap::new(),
             waiting: 0,
             label: None,
             answer: None,
@@ -261,6 +292,10 @@ impl Session {
         }
         let (bytes, line) = self.inbox.pop_front()?;
         self.inbox_bytes -= bytes;
+        if let Ok(line) = &line {
+            // What is said to eight is said eight times: the next line waits for each.
+            self.bucket = self.bucket.plus(further_targets(line) * FLOOD_MS);
+        }
         Some(line)
     }
 

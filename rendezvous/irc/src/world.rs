@@ -3,6 +3,7 @@
 //! Everything here is made from the snapshot of that account, so nothing that it may not see has a name here.
 
 mod diff;
+mod metadata;
 mod rooms;
 mod seen;
 
@@ -16,6 +17,7 @@ use alloquy_api::{Command, CommandId, Snapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId};
 
 pub(crate) use diff::Change;
+pub(crate) use metadata::{COMMUNITY, Key};
 pub use rooms::seen_by_newcomers;
 pub(crate) use rooms::{Kind, PREFIXES, Room, is_moderated, mode_of_role};
 pub(crate) use seen::{Difference, Removed, Seen};
@@ -25,7 +27,7 @@ use crate::names::{self, fold};
 use crate::pending::Pending;
 
 /// Somebody.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Person {
     /// The nick, kept for as long as the name stays.
     pub(crate) nick: String,
@@ -33,6 +35,10 @@ pub(crate) struct Person {
     pub(crate) name: String,
     /// Why it is away; `None`: it is here.
     pub(crate) away: Option<String>,
+    /// What it says of itself.
+    pub(crate) about: Option<String>,
+    /// The line beside its name.
+    pub(crate) status: Option<String>,
 }
 
 /// One account's view.
@@ -194,7 +200,7 @@ impl World {
         if known.is_some_and(|person| person.name == name) {
             return;
         }
-        let away = known.and_then(|person| person.away.clone());
+        let known = known.cloned();
         self.forget(account);
         let nick = names::free(&names::nick(name), NICK_BYTES_MAX, |nick| {
             self.nicks.contains_key(nick)
@@ -202,7 +208,9 @@ impl World {
         self.nicks.insert(fold(&nick), account);
         self.display.entry(name.to_owned()).or_insert(account);
         let name = name.to_owned();
-        self.people.insert(account, Person { nick, name, away });
+        let mut person = known.unwrap_or_default();
+        (person.nick, person.name) = (nick, name);
+        self.people.insert(account, person);
     }
 
     fn forget(&mut self, account: AccountId) -> Option<Person> {

@@ -196,6 +196,10 @@ impl<R: CryptoRng> Node<R> {
             let text = "its text is not here yet: its key or its body is waited for";
             because.sentences.push(text.to_owned());
         }
+        if timeline.misses(event) {
+            let text = "it changes nothing: what it is about is somebody else's, and its author may not touch that";
+            because.sentences.push(text.to_owned());
+        }
         let stands = because.sentences.is_empty() && timeline.has_effect(event);
         if stands {
             because

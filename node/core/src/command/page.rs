@@ -183,6 +183,10 @@ fn part_of(
             (None, Some(_)) => read(timeline, (after(other)?, before(one)?), From::End, limit),
             _ => read(timeline, (after(one)?, before(other)?), From::Start, limit),
         },
+        Part::Forth(one, other) => {
+            read(timeline, (after(one)?, before(other)?), From::Start, limit)
+        }
+        Part::Back(one, other) => read(timeline, (after(other)?, before(one)?), From::End, limit),
         Part::Read => {
             let read = community.last_read(channel);
             read.and_then(|id| timeline.message(id))

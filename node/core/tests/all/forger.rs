@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use alloquy_core::Topic;
 use alloquy_ids::{CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_schema::body::{Body, MessageBody};
 use alloquy_schema::codec::{Canonical, Reader, Writer};
 use alloquy_schema::epoch::{EpochKey, EpochSecret, pad, sealed_len};
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
 use alloquy_schema::keys::DeviceKey;
 use alloquy_schema::range::{BodyMode, Packing, SignedRange};
+use alloquy_schema::timeline::Deletion;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -87,8 +89,27 @@ impl Forger {
     pub(crate) fn next_at(
         &self,
         before: &SignedEvent,
-        (wall, auth): (UnixMs, Vec<EventId>),
+        at: (UnixMs, Vec<EventId>),
         text: &str,
+    ) -> SignedEvent {
+        let message = MessageBody {
+            text: text.to_owned(),
+            ..MessageBody::default()
+        };
+        self.sealed(before, at, &Body::Message(message))
+    }
+
+    /// What follows `before` in its log, whatever it says.
+    pub(crate) fn next_body(&self, before: &SignedEvent, body: &Body) -> SignedEvent {
+        let (wall, auth) = (before.header.wall, before.header.auth.clone());
+        self.sealed(before, (wall, auth), body)
+    }
+
+    fn sealed(
+        &self,
+        before: &SignedEvent,
+        (wall, auth): (UnixMs, Vec<EventId>),
+        body: &Body,
     ) -> SignedEvent {
         let header = Header {
             wall,
@@ -99,11 +120,7 @@ impl Forger {
             lamport: before.header.lamport + 1,
             ..before.header.clone()
         };
-        // A body's first byte says what it is: 1 is a message.
-        let mut body = Writer::new();
-        body.u8(1);
-        body.text(text);
-        let padded = pad(&body.into_bytes());
+        let padded = pad(&body.to_bytes());
         let secret = self.secret(&header);
         let header = Header {
             body_len: u32::try_from(sealed_len(padded.len())).expect("a short text"),
@@ -112,6 +129,39 @@ impl Forger {
         };
         let body = secret.seal_body(&header, &padded);
         SignedEvent::sign(header, body, &self.key)
+    }
+
+    /// The deletion that follows `before` in its log.
+    pub(crate) fn next_deletion(&self, before: &SignedEvent, deletion: &Deletion) -> SignedEvent {
+        let mut next = Self::next_clear(before, &deletion.to_bytes());
+        next.kind = Kind::Deletion;
+        next.epoch = EpochId::ZERO;
+        SignedEvent::sign(next, deletion.to_bytes(), &self.key)
+    }
+
+    /// The operation that follows `before` in its log and has seen this one of somebody else.
+    pub(crate) fn next_op_after(
+        &self,
+        before: &SignedEvent,
+        seen: &SignedEvent,
+        op: &AuthorityOp,
+    ) -> SignedEvent {
+        let mut next = Self::next_clear(before, &op.to_bytes());
+        next.deps = vec![seen.header.id()];
+        next.lamport = before.header.lamport.max(seen.header.lamport) + 1;
+        SignedEvent::sign(next, op.to_bytes(), &self.key)
+    }
+
+    fn next_clear(before: &SignedEvent, body: &[u8]) -> Header {
+        Header {
+            seq: before.header.seq + 1,
+            prev: before.header.id(),
+            deps: Vec::new(),
+            lamport: before.header.lamport + 1,
+            body_len: u32::try_from(body.len()).expect("a short body"),
+            body_commit: clear_commit(body),
+            ..before.header.clone()
+        }
     }
 
     /// The operation that follows `before` in its log and has nothing else in its past.

@@ -1,5 +1,6 @@
 //! Tests of the machine at its boundary: inputs in, outputs out.
 
+mod bridge_orders;
 mod bridged;
 mod carriers;
 mod contract;

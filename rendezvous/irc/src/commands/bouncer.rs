@@ -1,8 +1,10 @@
 //! BOUNCER: communities as networks, for clients that show each in a place of its own.
 
+use std::collections::BTreeMap;
+
 use crate::bound::{Bound, DIRECTS};
 use crate::caps::Cap;
-use crate::io::ConnId;
+use crate::io::{ClientKey, ConnId};
 use crate::line::{Line, Out};
 use crate::server::Server;
 use crate::session::Stage;
@@ -92,7 +94,7 @@ impl Server {
             let text = "Log in first";
             return self.fail(conn, "BOUNCER", "ACCOUNT_REQUIRED", &["LISTNETWORKS"], text);
         }
-        let server = self.settings.server_name.clone();
+        let networks = self.networks(conn);
         let reference = self.batch_reference();
         let batched = self
             .session(conn)
@@ -104,18 +106,61 @@ impl Server {
                 &[&format!("+{reference}"), "soju.im/bouncer-networks"],
             );
         }
-        for network in self.networks(conn) {
-            // Attributes are written as tags are: a name may hold anything.
-            let attributes = format!(
-                "name={};state=connected",
-                crate::line::escaped(&network.name)
-            );
-            let mut out = Out::new(&server, "BOUNCER", &["NETWORK", &network.slug, &attributes]);
+        for network in networks {
+            let mut out = self.network_line((&network.slug, Some(&network.name)));
             out.tags.batch = batched.then(|| reference.clone());
             self.reply(conn, out);
         }
         if batched {
             self.server_line(conn, "BATCH", &[&format!("-{reference}")]);
+        }
+    }
+
+    /// A network with its name, or one that is not there any more.
+    fn network_line(&self, (slug, name): (&str, Option<&str>)) -> Out {
+        // Attributes are written as tags are: a name may hold anything.
+        let attributes = name.map(|name| {
+            let name = crate::line::escaped(name);
+            format!("name={name};state=connected")
+        });
+        let attributes = attributes.as_deref().unwrap_or("*");
+        let params = ["NETWORK", slug, attributes];
+        Out::new(&self.settings.server_name, "BOUNCER", &params)
+    }
+
+    /// Tells those who asked for it of communities that came, went, or are called another way.
+    pub(crate) fn tell_networks(&mut self, key: ClientKey) {
+        for conn in self.all_in(key) {
+            self.tell_networks_to(conn);
+        }
+    }
+
+    /// The same for one connection: all of them when it has come in.
+    pub(crate) fn tell_networks_to(&mut self, conn: ConnId) {
+        let asked = self
+            .session(conn)
+            .filter(|session| session.caps.has(Cap::BouncerNetworksNotify));
+        let Some(told) = asked.map(|session| session.networks.clone()) else {
+            return;
+        };
+        let networks = self.networks(conn).into_iter();
+        let now: BTreeMap<String, String> = networks.map(|of| (of.slug, of.name)).collect();
+        match told {
+            None => self.unasked(conn, |server| server.list_networks(conn)),
+            Some(told) => {
+                let gone = told.keys().filter(|slug| !now.contains_key(*slug));
+                let mut outs: Vec<Out> = gone.map(|slug| self.network_line((slug, None))).collect();
+                let others = now
+                    .iter()
+                    .filter(|(slug, name)| told.get(*slug) != Some(name));
+                outs.extend(others.map(|(slug, name)| self.network_line((slug, Some(name)))));
+                for out in outs {
+                    self.tell(conn, &out);
+                }
+            }
+        }
+        if let Some(session) = self.session_mut(conn) {
+            session.networks = Some(now);
         }
     }
 }

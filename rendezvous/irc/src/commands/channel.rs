@@ -161,8 +161,11 @@ impl Server {
             .world_of(conn)
             .and_then(|world| world.room(channel))
             .cloned();
-        if let Some(room) = room.filter(|_| !no_names) {
-            self.names_of(conn, &room);
+        if let Some(room) = room {
+            if !no_names {
+                self.names_of(conn, &room);
+            }
+            self.metadata_after_join(conn, &room.name);
         }
     }
 

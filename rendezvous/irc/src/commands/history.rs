@@ -9,8 +9,9 @@ use alloquy_api::reply::MessageView;
 use alloquy_ids::{ChannelId, EventId, UnixMs};
 
 use crate::caps::Cap;
+use crate::edges::Edges;
 use crate::io::ConnId;
-use crate::limits::{HISTORY_MAX, REACTIONS_SHOWN_MAX};
+use crate::limits::{HISTORY_MAX, REACTIONS_SHOWN_MAX, TARGET_TIMES};
 use crate::line::{Line, Out, Tags};
 use crate::pending::{Page, Pending, ReadFor, Targets};
 use crate::server::Server;
@@ -39,15 +40,26 @@ fn names_unknown_kind(subcommand: &str, line: &Line) -> bool {
 }
 
 /// The part of a history that a subcommand means, and where its limit stands.
-fn part(subcommand: &str, line: &Line) -> Option<(Part, usize)> {
+fn part(subcommand: &str, line: &Line, edges: Option<&Edges>) -> Option<(Part, usize)> {
     let place = |which: usize| at(line.param(which)?);
+    let before = |at: At| edges.map_or(at, |edges| edges.before(at));
+    let after = |at: At| edges.map_or(at, |edges| edges.after(at));
     Some(match subcommand {
         "LATEST" if line.param(2) == Some("*") => (Part::Latest(None), 3),
         "LATEST" => (Part::Latest(Some(place(2)?)), 3),
-        "BEFORE" => (Part::Before(place(2)?), 3),
-        "AFTER" => (Part::After(place(2)?), 3),
+        "BEFORE" => (Part::Before(before(place(2)?)), 3),
+        "AFTER" => (Part::After(after(place(2)?)), 3),
         "AROUND" => (Part::Around(place(2)?), 3),
-        "BETWEEN" => (Part::Between(place(2)?, place(3)?), 4),
+        "BETWEEN" => match (place(2)?, place(3)?) {
+            (At::Time(one), At::Time(other)) => {
+                let (first, second) = (At::Time(one), At::Time(other));
+                match one <= other {
+                    true => (Part::Forth(after(first), second), 4),
+                    false => (Part::Back(before(first), second), 4),
+                }
+            }
+            (one, other) => (Part::Between(one, other), 4),
+        },
         _ => return None,
     })
 }
@@ -90,9 +102,11 @@ impl Server {
                 "Messages could not be retrieved",
             );
         };
+        let session = self.session(conn);
+        let edges = session.and_then(|session| session.edges.get(&room.channel));
         let enough = line.params.len() >= if subcommand == "BETWEEN" { 5 } else { 4 };
-        let Some((part, limit)) =
-            part(&subcommand, line).and_then(|(part, which)| Some((part, limit(line, which)?)))
+        let Some((part, limit)) = part(&subcommand, line, edges)
+            .and_then(|(part, which)| Some((part, limit(line, which)?)))
         else {
             let code = match enough {
                 true if names_unknown_kind(&subcommand, line) => "INVALID_MSGREFTYPE",
@@ -150,6 +164,16 @@ impl Server {
                 world.seen.recall(page.channel, message);
             }
         }
+        let shown = messages
+            .iter()
+            .filter(|message| !message.deleted && !message.waiting);
+        if let Some(session) = self.session_mut(conn) {
+            session
+                .edges
+                .entry(page.channel)
+                .or_default()
+                .note(shown.clone());
+        }
         let reference = self.batch_reference();
         let batched = self
             .session(conn)
@@ -165,10 +189,7 @@ impl Server {
                 ),
             );
         }
-        for message in messages
-            .iter()
-            .filter(|message| !message.deleted && !message.waiting)
-        {
+        for message in shown {
             let lines = self.lines_of(conn, (page.channel, message), Manner::default());
             for mut out in lines
                 .into_iter()
@@ -230,14 +251,18 @@ impl Server {
                 "Two timestamps and a limit are needed",
             );
         };
+        let Some(session) = self.session_mut(conn) else {
+            return;
+        };
+        // Several conversations may have one time: whoever goes on from the last one of a list has the others of that
+        // time next.
+        let from = one.min(other);
+        let listed = session.listed.filter(|(time, _)| *time == from);
         let asked = Targets {
-            from: one.min(other),
+            from: listed.unwrap_or((from, ChannelId([u8::MAX; 32]))),
             to: one.max(other),
             limit: limit as usize,
             found: Vec::new(),
-        };
-        let Some(session) = self.session_mut(conn) else {
-            return;
         };
         let joined: BTreeSet<ChannelId> = session.joined.keys().copied().collect();
         session.targets = Some(asked);
@@ -257,7 +282,7 @@ impl Server {
             let command = Command::Page {
                 channel: *channel,
                 part: Part::Latest(None),
-                limit: 1,
+                limit: TARGET_TIMES,
             };
             world.order(command, Pending::Newest(conn, *channel));
         }
@@ -276,7 +301,7 @@ impl Server {
         };
         let last = session.waiting == 1;
         if let (Some(targets), Some(time)) = (session.targets.as_mut(), time)
-            && time > targets.from
+            && (time, channel) > targets.from
             && time < targets.to
         {
             targets.found.push((time, channel));
@@ -295,6 +320,9 @@ impl Server {
         };
         targets.found.sort();
         targets.found.truncate(targets.limit);
+        if let (Some(last), Some(session)) = (targets.found.last(), self.session_mut(conn)) {
+            session.listed = Some(*last);
+        }
         let reference = self.batch_reference();
         let batched = self
             .session(conn)

@@ -74,6 +74,7 @@ impl Server {
             added.push(nick.clone());
         }
         self.monitor_status(conn, &added);
+        self.metadata_of_monitored(conn, &added);
     }
 
     /// Who of some is here, and who is not.

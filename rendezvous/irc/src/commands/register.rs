@@ -62,14 +62,22 @@ impl Server {
                     let hidden = |cap: &&Cap| caps.has(**cap) && !self.offers(**cap);
                     fits && !Cap::ALL.iter().any(|cap| hidden(&cap))
                 });
+                let mut begins = false;
                 let verb = match (changed, self.session_mut(conn)) {
                     (Some(caps), Some(session)) => {
+                        // Whoever has come in is told its profile now, all others when they come in.
+                        begins = session.stage == Stage::In
+                            && caps.has(Cap::Metadata)
+                            && !session.caps.has(Cap::Metadata);
                         session.caps = caps;
                         "ACK"
                     }
                     _ => "NAK",
                 };
                 self.server_line(conn, "CAP", &[&nick, verb, argument.trim()]);
+                if begins {
+                    self.metadata_at_first(conn);
+                }
             }
             "END" => {
                 session.negotiating = false;
@@ -475,6 +483,11 @@ impl Server {
         if asked != nick {
             let text = "Your nick is made of your account's name";
             self.note(conn, "NICK", "NICK_OF_ACCOUNT", text);
+        }
+        self.tell_networks_to(conn);
+        let session = self.session(conn);
+        if session.is_some_and(|session| session.caps.has(Cap::Metadata)) {
+            self.metadata_at_first(conn);
         }
     }
 }

@@ -156,6 +156,7 @@ impl Server {
             Cap::ChatHistory,
             Cap::Edit,
             Cap::MessageRedaction,
+            Cap::Metadata,
             Cap::Multiline,
             Cap::ReadMarker,
             Cap::SetName,

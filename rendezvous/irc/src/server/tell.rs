@@ -2,6 +2,7 @@
 
 mod edits;
 mod messages;
+mod metadata;
 mod outcomes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +19,7 @@ use crate::line::{Out, Tags};
 use crate::pending::{Pending, ReadFor};
 use crate::server::Server;
 use crate::session::Session;
-use crate::world::{Change, Difference, PREFIXES, Removed, Room};
+use crate::world::{Change, Difference, Key, PREFIXES, Removed, Room};
 
 pub(crate) use edits::Edit;
 pub(crate) use messages::{Manner, reply_tags, target};
@@ -30,7 +31,10 @@ impl Server {
         for change in changes {
             match change {
                 Change::Gone(room) => self.tell_gone(key, &room),
-                Change::Renamed(old, new) => self.tell_renamed(key, &old, &new),
+                Change::Renamed(old, new) => {
+                    self.tell_renamed(key, &old, &new);
+                    self.tell_metadata_of_room(key, new.channel, &[Key::DisplayName.name()]);
+                }
                 Change::Topic(channel) => self.tell_topic(key, channel),
                 Change::Came(channel, account) => self.tell_came(key, channel, account),
                 Change::Went(channel, account, mask) => {
@@ -38,8 +42,19 @@ impl Server {
                 }
                 Change::Forgotten(nick) => self.tell_monitored(key, (&nick, ""), false),
                 Change::Nick(account, mask) => self.tell_nick(key, account, &mask),
-                Change::Name(account) => self.tell_name(key, account),
+                Change::Name(account) => {
+                    self.tell_name(key, account);
+                    self.tell_metadata(key, account, Key::DisplayName);
+                }
+                Change::Appeared(account) => {
+                    if let Some(world) = self.worlds.get(&key) {
+                        let (nick, mask) = (world.nick(account), world.mask(account));
+                        self.tell_monitored(key, (&nick, &mask), true);
+                    }
+                }
                 Change::Away(account) => self.tell_away(key, account),
+                Change::Profile(account, of) => self.tell_metadata(key, account, of),
+                Change::Community(id, keys) => self.tell_metadata_of_community(key, id, &keys),
                 Change::Modes(community, account, was, is) => {
                     self.tell_modes(key, (community, account), (&was, &is));
                 }
@@ -62,7 +77,7 @@ impl Server {
                         stirred.entry(room.community).or_default().insert(*account);
                     }
                 }
-                Change::Name(account) | Change::Away(account) => {
+                Change::Name(account) | Change::Away(account) | Change::Profile(account, _) => {
                     everywhere.insert(*account);
                 }
                 _ => {}

@@ -11,7 +11,7 @@ use alloquy_api::{Command, Snapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId};
 
 use super::rooms::{self, Kind, Room};
-use super::{Person, World, away_text};
+use super::{COMMUNITY, Key, Person, World, away_text};
 use crate::limits::CHANNEL_BYTES_MAX;
 use crate::names::{self, KEPT_SLUG, fold};
 use crate::pending::Pending;
@@ -35,8 +35,14 @@ pub(crate) enum Change {
     Nick(AccountId, String),
     /// Somebody has another display name.
     Name(AccountId),
+    /// Somebody who was not known is here.
+    Appeared(AccountId),
     /// Somebody is away, or back.
     Away(AccountId),
+    /// Somebody's profile says another thing.
+    Profile(AccountId, Key),
+    /// These of a community are others.
+    Community(CommunityId, Vec<&'static str>),
     /// Somebody's prefixes: those before, and those now.
     Modes(CommunityId, AccountId, String, String),
 }
@@ -54,6 +60,12 @@ impl World {
         self.update_rooms(&mut changes);
         for (id, community) in &snapshot.communities {
             if let Some(before) = old.communities.get(id) {
+                let name = (before.name != community.name).then_some(COMMUNITY);
+                let about = (before.topic != community.topic).then_some("about");
+                let keys: Vec<_> = name.into_iter().chain(about).collect();
+                if !keys.is_empty() {
+                    changes.push(Change::Community(*id, keys));
+                }
                 self.members_changed(*id, (before, community), &mut changes);
             }
         }
@@ -67,6 +79,7 @@ impl World {
     fn update_people(&mut self, old: &Snapshot, changes: &mut Vec<Change>) {
         let snapshot = Arc::clone(&self.snapshot);
         let mut all: BTreeMap<AccountId, (&str, Option<&MemberView>)> = BTreeMap::new();
+        let mut says: BTreeMap<AccountId, (Option<&str>, Option<&str>)> = BTreeMap::new();
         for contact in snapshot.contacts.iter() {
             all.insert(contact.account, (&contact.name, None));
         }
@@ -89,6 +102,9 @@ impl World {
                 if entry.1.is_none_or(|before| !before.online) {
                     entry.1 = Some(member);
                 }
+                let said = says.entry(member.account).or_default();
+                said.0 = said.0.or(member.about.as_deref());
+                said.1 = said.1.or(member.status.as_deref());
             }
         }
         if let Some(me) = snapshot.account {
@@ -97,6 +113,7 @@ impl World {
             self.rename(me, &snapshot.name, changes);
         }
         for (account, (name, member)) in &all {
+            let is_new = !self.people.contains_key(account);
             self.rename(*account, name, changes);
             let online = snapshot
                 .contacts
@@ -108,6 +125,20 @@ impl World {
                 None => Some("unreachable".to_owned()),
             };
             let person = self.people.get_mut(account).expect("named just before");
+            let (about, status) = says.get(account).copied().unwrap_or_default();
+            let parts = [
+                (Key::About, &mut person.about, about),
+                (Key::Status, &mut person.status, status),
+            ];
+            for (key, was, is) in parts {
+                if was.as_deref() != is {
+                    *was = is.map(str::to_owned);
+                    changes.push(Change::Profile(*account, key));
+                }
+            }
+            if is_new && away.is_none() {
+                changes.push(Change::Appeared(*account));
+            }
             if person.away != away {
                 person.away = away;
                 if old.account.is_some() {

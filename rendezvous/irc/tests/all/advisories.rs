@@ -226,7 +226,8 @@ fn neither_other_bytes_nor_names_of_tags_that_are_none_are_passed_on() {
 fn probes(channel: &str, id: &str) -> Vec<String> {
     let lines = "JOIN %c|PART %c|NAMES %c|WHO %c|WHO %c %tna,1|LIST %c|TOPIC %c|TOPIC %c :x|MODE %c|MODE %c b|MODE %c +m|\
         KICK %c Ben-Ash|INVITE Ben-Ash %c|PRIVMSG %c :x|NOTICE %c :x|TAGMSG %c|MONITOR + %c|MONITOR C|\
-        METADATA %c LIST|WHOIS %c|WHOWAS %c|MARKREAD %c|MARKREAD %c timestamp=2026-11-21T08:15:00.123Z|RENAME %c x|\
+        METADATA %c LIST|METADATA %c GET display-name|METADATA %c SYNC|METADATA %c SET display-name :x|\
+        METADATA %c CLEAR|WHOIS %c|WHOWAS %c|MARKREAD %c|MARKREAD %c timestamp=2026-11-21T08:15:00.123Z|RENAME %c x|\
         CHATHISTORY LATEST %c * 5|CHATHISTORY AROUND %c msgid=%i 5|CHATHISTORY BEFORE #our-club/general msgid=%i 5|\
         CHATHISTORY TARGETS timestamp=2020-01-01T00:00:00.000Z timestamp=2030-01-01T00:00:00.000Z 9|\
         REDACT %c %i|REDACT #our-club/general %i|@alloquy.chat/edit=%i PRIVMSG %c :x|\
@@ -254,7 +255,7 @@ fn told(irc: &mut Irc, conn: ConnId, line: &str) -> Vec<String> {
 #[test]
 fn a_channel_that_may_not_be_seen_answers_as_one_that_is_not_there() {
     let caps = "message-tags batch server-time standard-replies draft/chathistory draft/message-redaction \
-        draft/read-marker draft/multiline alloquy.chat/edit echo-message draft/event-playback";
+        draft/read-marker draft/multiline alloquy.chat/edit echo-message draft/event-playback draft/metadata-2";
     // Never seen, and taken away from who has seen it.
     for seen_before in [false, true] {
         let mut irc = Irc::new();

@@ -1,8 +1,11 @@
 //! Communities as networks: `soju.im/bouncer-networks`.
 
+use std::sync::Arc;
+
+use alloquy_ids::CommunityId;
 use data_encoding::BASE64;
 
-use crate::fake::{BEN, DIRECT_CHANNEL, GENERAL, Irc, none, one};
+use crate::fake::{BEN, CLUB, DIRECT_CHANNEL, GENERAL, Irc, none, one};
 
 const CAPS: &str = "sasl batch message-tags server-time draft/chathistory soju.im/bouncer-networks";
 
@@ -118,4 +121,57 @@ fn what_belongs_to_no_community_has_a_network_of_its_own() {
     irc.node.write(DIRECT_CHANNEL, BEN, "still there?");
     irc.turn();
     one(&irc.lines(conn), "still there?");
+}
+
+#[test]
+fn networks_that_come_and_go_are_told_to_who_asked() {
+    let mut irc = Irc::new();
+    let conn = irc.connect();
+    let caps = "CAP REQ :batch soju.im/bouncer-networks soju.im/bouncer-networks-notify";
+    for line in [caps, "PASS secret", "NICK x", "USER x 0 * :x"] {
+        irc.send(conn, line);
+    }
+    let told = irc.ask(conn, "CAP END");
+    one(&told, " soju.im/bouncer-networks");
+    one(
+        &told,
+        " BOUNCER NETWORK our-club name=Our\\sClub;state=connected",
+    );
+    one(&told, " BOUNCER NETWORK dm ");
+    let deaf = irc.client("batch soju.im/bouncer-networks");
+    let other = CommunityId([77; 32]);
+    let change = |irc: &mut Irc, name: Option<&str>| {
+        irc.node.change(|snapshot| {
+            let mut club = (*snapshot.communities[&CLUB]).clone();
+            match name {
+                Some(name) => {
+                    club.name = name.to_owned();
+                    drop(snapshot.communities.insert(other, Arc::new(club)));
+                }
+                None => drop(snapshot.communities.remove(&other)),
+            }
+        });
+        irc.turn();
+    };
+    let told = |irc: &mut Irc| {
+        let told = irc.lines(conn).into_iter();
+        let told: Vec<_> = told.filter(|line| line.contains("BOUNCER")).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        told[0].clone()
+    };
+    for (name, line) in [
+        (
+            Some("Other"),
+            ":irc.test BOUNCER NETWORK other name=Other;state=connected",
+        ),
+        (
+            Some("Another"),
+            ":irc.test BOUNCER NETWORK other name=Another;state=connected",
+        ),
+        (None, ":irc.test BOUNCER NETWORK other *"),
+    ] {
+        change(&mut irc, name);
+        assert_eq!(told(&mut irc), line);
+    }
+    none(&irc.lines(deaf), "BOUNCER");
 }

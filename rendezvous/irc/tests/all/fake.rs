@@ -303,6 +303,14 @@ impl Node {
                     last(&all[after(other)?..before(one)?])
                 }
             }
+            Part::Forth(one, other) => {
+                let (from, to) = (after(one)?, before(other)?);
+                first(all.get(from..to).unwrap_or_default())
+            }
+            Part::Back(one, other) => {
+                let (from, to) = (after(other)?, before(one)?);
+                last(all.get(from..to).unwrap_or_default())
+            }
             Part::Read => {
                 let read = self.read.get(&channel);
                 all.into_iter()
@@ -378,6 +386,19 @@ impl Node {
                 self.change_club(|club| {
                     let mut members = club.members.to_vec();
                     members[0].name = name;
+                    club.members = Arc::new(members);
+                });
+                ok
+            }
+            Command::Profile { change } => {
+                self.change_club(|club| {
+                    let mut members = club.members.to_vec();
+                    let said = |text: String| (!text.is_empty()).then_some(text);
+                    match change {
+                        ProfileChange::About(text) => members[0].about = said(text),
+                        ProfileChange::Status(text) => members[0].status = said(text),
+                        _ => {}
+                    }
                     club.members = Arc::new(members);
                 });
                 ok

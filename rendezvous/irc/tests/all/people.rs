@@ -5,7 +5,10 @@ use std::sync::Arc;
 use alloquy_api::Command;
 use alloquy_api::command::{Availability, ProfileChange};
 
-use crate::fake::{ANA, BEN, Irc, none, one};
+use alloquy_api::reply::MemberView;
+use alloquy_ids::AccountId;
+
+use crate::fake::{ANA, BEN, Irc, member, none, one};
 
 fn set_ben(irc: &mut Irc, online: bool, availability: Availability) {
     irc.node.change_club(|club| {
@@ -95,6 +98,22 @@ fn monitor_tells_who_comes_and_goes() {
     one(&irc.lines(conn), " 731 Ana Ben-Ash");
     set_ben(&mut irc, true, Availability::Online);
     one(&irc.lines(conn), " 730 Ana Ben-Ash!");
+    // Who was never seen comes, and is here.
+    one(&irc.ask(conn, "MONITOR + Dan,Eve"), " 731 Ana Dan,Eve");
+    irc.node.change_club(|club| {
+        let mut members = club.members.to_vec();
+        members.push(member(AccountId([4; 32]), "Dan"));
+        members.push(MemberView {
+            online: false,
+            ..member(AccountId([5; 32]), "Eve")
+        });
+        club.members = Arc::new(members);
+    });
+    irc.turn();
+    let told = irc.lines(conn);
+    one(&told, " 730 Ana Dan!");
+    none(&told, " 730 Ana Eve!");
+    irc.send(conn, "MONITOR - Dan,Eve");
     let told = irc.ask(conn, "MONITOR L");
     one(&told, " 732 ");
     one(&told, " 733 ");

@@ -129,6 +129,7 @@ fn a_channel_that_is_taken_away_is_nowhere_from_then_on() {
         format!("REDACT #our-club/secret {id}"),
         "INVITE Ben-Ash #our-club/secret".to_owned(),
         "KICK #our-club/secret Ben-Ash".to_owned(),
+        "METADATA #our-club/secret LIST".to_owned(),
     ] {
         let told = irc.ask(conn, &line);
         let unknown = irc.ask(conn, &line.replace("our-club/secret", "our-club/sesame"));

@@ -178,6 +178,7 @@ fn refusals(irc: &mut Irc) {
         .events
         .push_back(alloquy_api::Event::Lagged { count: 7 });
     irc.turn();
+    metadata(irc);
     let reading = irc.connect();
     let lines =
         "CAP REQ standard-replies|PASS ana:reading|NICK x|USER x 0 * :x|CAP END|PRIVMSG #no :x";
@@ -187,6 +188,22 @@ fn refusals(irc: &mut Irc) {
         BOUNCER ADDNETWORK x|AUTHENTICATE PLAIN|AUTHENTICATE AAByZWFkaW5n|BOUNCER BIND none|BOUNCER BIND our-club|\
         NICK x|USER x 0 * :x|CAP END|BOUNCER BIND our-club";
     say(irc, bouncer, &lines.split('|').collect::<Vec<_>>());
+}
+
+/// What people tell of themselves, and what is refused of it.
+fn metadata(irc: &mut Irc) {
+    let conn = irc.in_general("batch draft/metadata-2");
+    let keys: Vec<String> = (0..51).map(|number| format!("k{number}")).collect();
+    for keys in keys.chunks(12) {
+        irc.send(conn, &format!("METADATA * SUB {}", keys.join(" ")));
+    }
+    let lines = "METADATA * LIST|METADATA * GET avatar BAD|METADATA * SUBS|METADATA * UNSUB k1|METADATA * NONSENSE|\
+        METADATA nobody LIST|METADATA * SET avatar :x|METADATA * SET status";
+    say(irc, conn, &lines.split('|').collect::<Vec<_>>());
+    irc.send(conn, &format!("METADATA * SET status :{}", "x".repeat(300)));
+    for number in 0..11 {
+        irc.send(conn, &format!("METADATA * SET status :{number}"));
+    }
 }
 
 /// Accounts that are made, and are not.
@@ -417,6 +434,16 @@ fn asks(irc: &mut Irc, conn: ConnId) {
     say(irc, conn, &lines.split('|').collect::<Vec<_>>());
 }
 
+fn joins_another(irc: &mut Irc, _conn: ConnId) {
+    irc.node.change(|snapshot| {
+        let mut club = (*snapshot.communities[&CLUB]).clone();
+        club.name = "Other Club".to_owned();
+        let id = alloquy_ids::CommunityId([78; 32]);
+        snapshot.communities.insert(id, Arc::new(club));
+    });
+    irc.turn();
+}
+
 fn watches(irc: &mut Irc, conn: ConnId) {
     say(irc, conn, &["PART #our-club/general", "MONITOR + Ben-Ash"]);
     changes(irc, conn);
@@ -463,6 +490,14 @@ fn proof_of(cap: Cap) -> Proof {
         },
         Cap::EventPlayback => proof("message-tags", asks, "draft/chathistory-context"),
         Cap::ExtendedIsupport => proof("", asks, " 005 Ana ACCOUNTEXTBAN"),
+        Cap::Metadata => Proof {
+            alone: true,
+            ..proof(
+                "batch",
+                |irc, conn| irc.send(conn, "METADATA * LIST"),
+                " 761 Ana Ana display-name ",
+            )
+        },
         Cap::MessageRedaction => proof("", hears, " REDACT #our-club/general "),
         Cap::Multiline => proof("batch", asks, " draft/multiline #our-club/general"),
         Cap::NoImplicitNamesDraft | Cap::NoImplicitNames => proof(
@@ -498,6 +533,7 @@ fn proof_of(cap: Cap) -> Proof {
         Cap::SetName => proof("", changes, " SETNAME "),
         Cap::StandardReplies => proof("", asks, "FAIL SETNAME INVALID_REALNAME"),
         Cap::BouncerNetworks => proof("", asks, "BOUNCER NETWORK our-club "),
+        Cap::BouncerNetworksNotify => proof("", joins_another, "BOUNCER NETWORK other-club "),
         Cap::UserhostInNames => proof("", asks, "~Ana!"),
     }
 }

@@ -77,10 +77,13 @@ impl Server {
                 self.advance(conn, channel, (message, time), marked);
             }
             Pending::Newest(conn, channel) => {
-                let time = shown(&result).next_back().map(|message| message.time);
+                let time = shown(&result).map(|message| message.time).max();
                 self.target_found(conn, channel, time);
             }
             Pending::Located(conn, located) => self.looked_for(conn, *located, messages(&result)),
+            Pending::Metadata(conn, setting) => {
+                self.metadata_was_set(conn, &setting, result.as_ref().err());
+            }
             Pending::Invited(conn, order, account) => self.invited(conn, (&order, account), result),
         }
         if let Some(conn) = conn {
