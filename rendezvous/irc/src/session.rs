@@ -15,6 +15,7 @@ use crate::limits::{
 };
 use crate::line::{BadLine, Line, Out};
 use crate::pending::Targets;
+use crate::server::Sight;
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +93,10 @@ pub(crate) struct Session {
     pub(crate) label: Option<String>,
     pub(crate) answer: Option<Vec<Out>>,
     pub(crate) typing: BTreeMap<ChannelId, MonoMs>,
+    /// What its client saw last, before this connection or in rooms that it has left.
+    pub(crate) sight: Sight,
+    /// Rooms of which it is to be told what it missed, and what it has been told of them since it came in.
+    pub(crate) missing: BTreeMap<ChannelId, Vec<EventId>>,
     pub(crate) closing: bool,
     pub(crate) opened: MonoMs,
     pub(crate) heard: MonoMs,
@@ -174,6 +179,8 @@ impl Session {
             label: None,
             answer: None,
             typing: BTreeMap::new(),
+            sight: Sight::default(),
+            missing: BTreeMap::new(),
             closing: false,
             opened: now.mono,
             heard: now.mono,
@@ -186,6 +193,10 @@ impl Session {
             lines: 0,
             bucket: now.mono,
         }
+    }
+
+    pub(crate) fn is_in(&self) -> bool {
+        self.stage == Stage::In
     }
 
     /// Takes bytes and puts whole lines into the inbox.

@@ -3,6 +3,7 @@
 //! Everything here is made from the snapshot of that account, so nothing that it may not see has a name here.
 
 mod diff;
+mod newest;
 mod rooms;
 mod seen;
 
@@ -16,6 +17,7 @@ use alloquy_api::{Command, CommandId, Snapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId};
 
 pub(crate) use diff::Change;
+pub(crate) use newest::Newest;
 pub use rooms::seen_by_newcomers;
 pub(crate) use rooms::{Kind, PREFIXES, Room, is_moderated, mode_of_role};
 pub(crate) use seen::{Difference, Removed, Seen};
@@ -49,6 +51,7 @@ pub(crate) struct World {
     /// Display names, for mentions.
     display: BTreeMap<String, AccountId>,
     pub(crate) seen: Seen,
+    pub(crate) newest: newest::AllNewest,
     /// Commands for the next pump.
     pub(crate) orders: VecDeque<(Command, Pending)>,
     pub(crate) pending: BTreeMap<CommandId, Pending>,

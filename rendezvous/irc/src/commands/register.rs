@@ -476,6 +476,7 @@ impl Server {
             let text = "Your nick is made of your account's name";
             self.note(conn, "NICK", "NICK_OF_ACCOUNT", text);
         }
+        self.give_missed_directs(conn);
     }
 }
 

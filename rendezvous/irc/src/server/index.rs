@@ -59,9 +59,12 @@ impl Server {
 
     /// Forgets a connection.
     pub(crate) fn forget(&mut self, conn: ConnId) {
-        let session = self.sessions.remove(&conn);
-        if let Some(key) = session.and_then(|session| session.key) {
-            self.unlist(conn, key);
+        if let Some(session) = self.sessions.remove(&conn) {
+            let key = session.key;
+            self.keep_sight(session);
+            if let Some(key) = key {
+                self.unlist(conn, key);
+            }
         }
         if let Some(due) = self.index.due_of.remove(&conn) {
             self.index.due.remove(&(due, conn));

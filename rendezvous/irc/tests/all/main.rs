@@ -16,6 +16,7 @@ mod edits;
 mod fake;
 mod history;
 mod messages;
+mod missed;
 mod people;
 mod rooms;
 mod sts;
