@@ -151,9 +151,9 @@ impl Server {
         &mut self,
         conn: ConnId,
         channel: ChannelId,
-        result: Result<&[MessageView], ()>,
+        found: Option<&[MessageView]>,
     ) {
-        if let Ok(messages) = result {
+        if let Some(messages) = found {
             return self.missed(conn, channel, messages);
         }
         let Some(session) = self.session_mut(conn) else {

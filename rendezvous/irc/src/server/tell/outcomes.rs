@@ -70,7 +70,7 @@ impl Server {
                 self.read_known(key, (read_for, channel), messages(&result).first());
             }
             Pending::Missed(conn, channel) => {
-                let found = result.as_ref().map(|_| messages(&result)).map_err(|_| ());
+                let found = result.as_ref().ok().map(|_| messages(&result));
                 self.missed_known(conn, channel, found);
             }
             Pending::ReadUpTo(conn, channel) => {
