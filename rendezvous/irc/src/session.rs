@@ -199,6 +199,11 @@ impl Session {
         self.stage == Stage::In
     }
 
+    /// Whether members see the account as here for it: one that only reads changes nothing, and a guest ends with it.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.is_in() && !self.guest && !self.read_only
+    }
+
     /// Takes bytes and puts whole lines into the inbox.
     pub(crate) fn take(&mut self, bytes: &[u8], now: Now) -> Result<(), Excess> {
         self.heard = now.mono;

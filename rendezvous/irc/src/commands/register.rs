@@ -1,5 +1,6 @@
 //! Coming in: capabilities, log-in, NICK and USER.
 
+use alloquy_api::command::Availability;
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
@@ -476,6 +477,13 @@ impl Server {
             let text = "Your nick is made of your account's name";
             self.note(conn, "NICK", "NICK_OF_ACCOUNT", text);
         }
+        let key = self.session(conn).filter(|session| session.is_seen());
+        if let Some(key) = key.and_then(|session| session.key)
+            && self.seen_by(key) == 1
+        {
+            self.be_seen(key, Availability::Online);
+        }
+        self.tell_all_asked(conn);
         self.give_missed_directs(conn);
     }
 }

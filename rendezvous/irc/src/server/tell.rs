@@ -1,5 +1,6 @@
 //! What happened in communities, as lines to the connections that are in.
 
+mod asked;
 mod edits;
 mod messages;
 mod outcomes;
@@ -20,6 +21,7 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::world::{Change, Difference, PREFIXES, Removed, Room};
 
+pub(crate) use asked::opens;
 pub(crate) use edits::Edit;
 pub(crate) use messages::{Manner, reply_tags, target};
 
@@ -434,6 +436,7 @@ impl Server {
             Event::Typing {
                 channel, account, ..
             } => self.tell_typing(key, channel, account),
+            Event::DmRequested { request } => self.tell_asked(key, &request),
             Event::UnreadChanged { channel, .. } => self.read_elsewhere(key, channel),
             Event::Lagged { count } => {
                 let text = format!("{count} events came too fast to be shown: read the history");

@@ -6,6 +6,7 @@
 )]
 
 mod advisories;
+mod asked;
 mod bad_input;
 mod bound;
 mod bridge;
