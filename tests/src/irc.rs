@@ -2,7 +2,7 @@
 
 mod clients;
 
-pub use clients::{Limnoria, LogIn, catgirl, epic5, finch, irssi, lacks};
+pub use clients::{Face, Limnoria, LogIn, catgirl, epic5, finch, irssi, lacks};
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -215,6 +215,8 @@ impl WeeChat {
             .arg("-d")
             .arg(&folder)
             .args(["-r", &orders])
+            // What its log says can be compared.
+            .env("TZ", "UTC")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -250,11 +252,17 @@ impl WeeChat {
         eventually(&format!("WeeChat shows {text:?}"), || self.line(log, text))
     }
 
+    /// All that a log holds; nothing while there is none.
+    #[must_use]
+    pub fn log(&self, log: &str) -> String {
+        let path = self.folder.join("logs").join(format!("{log}.weechatlog"));
+        std::fs::read_to_string(path).unwrap_or_default()
+    }
+
     /// The line of a log that holds a text, if there is one now.
     #[must_use]
     pub fn line(&self, log: &str, text: &str) -> Option<String> {
-        let path = self.folder.join("logs").join(format!("{log}.weechatlog"));
-        let shown = std::fs::read_to_string(path).ok()?;
+        let shown = self.log(log);
         shown
             .lines()
             .find(|line| line.contains(text))

@@ -27,6 +27,7 @@ mod irc;
 mod irc_bridge;
 #[path = "all/irc_clients.rs"]
 mod irc_clients;
+mod irc_missed;
 #[path = "all/lan.rs"]
 mod lan;
 #[path = "all/meddler.rs"]

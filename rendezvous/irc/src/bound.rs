@@ -39,17 +39,19 @@ impl Bound {
     pub(crate) fn shows(&self, world: &World, room: &Room) -> bool {
         match (self.community, room.kind) {
             (Some(id), Kind::Channel) => room.community == id,
-            (Some(id), Kind::Two(account)) => is_member(world, id, account),
-            (None, Kind::Two(account)) => {
-                let mut all = world
-                    .snapshot
-                    .communities
-                    .iter()
-                    .filter(|(_, of)| of.direct.is_none());
-                !all.any(|(id, _)| is_member(world, *id, account))
-            }
+            (_, Kind::Two(account)) => self.shows_account(world, account),
             (Some(_), Kind::Group | Kind::Notes) | (None, Kind::Channel) => false,
             (None, Kind::Group | Kind::Notes) => true,
+        }
+    }
+
+    /// Whether the conversation with somebody belongs to it.
+    pub(crate) fn shows_account(&self, world: &World, account: AccountId) -> bool {
+        let all = world.snapshot.communities.iter();
+        let mut all = all.filter(|(_, of)| of.direct.is_none());
+        match self.community {
+            Some(id) => is_member(world, id, account),
+            None => !all.any(|(id, _)| is_member(world, *id, account)),
         }
     }
 

@@ -18,6 +18,7 @@ mod say;
 mod sts;
 
 pub(crate) use channel::join_line;
+pub(crate) use history::target_name;
 pub(crate) use metadata::metadata_value;
 pub(crate) use say::{is_sealed, shown};
 

@@ -65,6 +65,14 @@ pub const METADATA_VALUE_BYTES_MAX: usize = 256;
 pub const METADATA_SETS_MAX: usize = 10;
 /// Milliseconds in which so many changes are made.
 pub const METADATA_SET_MS: u64 = 60_000;
+/// Messages of a room that a client is given which can not ask for them and was never seen before: enough to know what
+/// is talked about.
+pub const PLAYED_FIRST: u32 = 30;
+/// Clients that have gone and are known again when they come back; the one that left first is forgotten.
+pub const SIGHTS_MAX: usize = 1024;
+/// Messages of one room that are known to have come after a newer one; with more of them a client that comes back is
+/// given some twice.
+pub const LATE_MAX: usize = 64;
 /// Lines that wait for their turn of one connection; more close it.
 pub const INBOX_LINES_MAX: usize = 600;
 /// Bytes that wait for their turn of one connection.

@@ -23,6 +23,8 @@ pub(crate) enum Pending {
     Page(ConnId, Page),
     /// How far a room was read, for these of the account's connections.
     Read(ReadFor, ChannelId),
+    /// What was said in a room while a client was away.
+    Missed(ConnId, ChannelId),
     /// The message up to which a room was read, by its time.
     ReadUpTo(ConnId, ChannelId),
     /// How far a room was read so far, before it is read up to this message of this time.
@@ -48,6 +50,7 @@ impl Pending {
             | Self::Done(conn, _)
             | Self::Page(conn, _)
             | Self::Read(ReadFor::One(conn) | ReadFor::Join(conn), _)
+            | Self::Missed(conn, _)
             | Self::ReadUpTo(conn, _)
             | Self::Advance(conn, ..)
             | Self::Newest(conn, _)

@@ -3,6 +3,7 @@
 mod answer;
 mod index;
 mod locate;
+mod missed;
 pub(crate) mod tell;
 mod timers;
 
@@ -19,6 +20,8 @@ use crate::session::{Excess, Session, Stage};
 use crate::world::World;
 
 use index::Index;
+pub(crate) use missed::Sight;
+use missed::Sights;
 use tell::Edit;
 
 /// The server.
@@ -47,6 +50,8 @@ pub struct Server {
     pub(crate) ready: BTreeSet<ConnId>,
     /// Communities of which so many members are another way now that they are not told of one by one.
     pub(crate) stir: BTreeSet<CommunityId>,
+    /// What clients that have gone saw last.
+    sights: Sights,
 }
 
 impl Server {
@@ -71,6 +76,7 @@ impl Server {
             own: BTreeMap::new(),
             ready: BTreeSet::new(),
             stir: BTreeSet::new(),
+            sights: Sights::default(),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::limits::{
 };
 use crate::line::{BadLine, Line, Out};
 use crate::pending::Targets;
+use crate::server::Sight;
 use crate::world::Key;
 
 /// How far a connection is.
@@ -106,6 +107,10 @@ pub(crate) struct Session {
     pub(crate) label: Option<String>,
     pub(crate) answer: Option<Vec<Out>>,
     pub(crate) typing: BTreeMap<ChannelId, MonoMs>,
+    /// What its client saw last, before this connection or in rooms that it has left.
+    pub(crate) sight: Sight,
+    /// Rooms of which it is to be told what it missed, and what it has been told of them since it came in.
+    pub(crate) missing: BTreeMap<ChannelId, Vec<EventId>>,
     pub(crate) closing: bool,
     pub(crate) opened: MonoMs,
     pub(crate) heard: MonoMs,
@@ -205,6 +210,8 @@ impl Session {
             label: None,
             answer: None,
             typing: BTreeMap::new(),
+            sight: Sight::default(),
+            missing: BTreeMap::new(),
             closing: false,
             opened: now.mono,
             heard: now.mono,
@@ -217,6 +224,15 @@ impl Session {
             lines: 0,
             bucket: now.mono,
         }
+    }
+
+    pub(crate) fn is_in(&self) -> bool {
+        self.stage == Stage::In
+    }
+
+    /// Whether members see the account as here for it: one that only reads changes nothing, and a guest ends with it.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.is_in() && !self.guest && !self.read_only
     }
 
     /// Takes bytes and puts whole lines into the inbox.

@@ -3,9 +3,51 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::{Terminal, end, installed};
+use super::{Terminal, WeeChat, end, installed};
 use crate::rendezvous::Rendezvous;
 use crate::wait::eventually;
+
+/// A program with one channel before its person.
+pub trait Face {
+    /// Types into the channel.
+    fn types(&self, text: &str);
+
+    /// Waits until it shows a text.
+    fn shows(&self, text: &str);
+
+    /// All that it shows of the channel.
+    fn all(&self) -> String;
+}
+
+impl Face for Terminal {
+    fn types(&self, text: &str) {
+        Self::types(self, text);
+    }
+
+    fn shows(&self, text: &str) {
+        Self::shows(self, text);
+    }
+
+    fn all(&self) -> String {
+        self.screen()
+    }
+}
+
+/// WeeChat, and the name of the channel.
+impl Face for (WeeChat, &str) {
+    fn types(&self, text: &str) {
+        self.0.types(&format!("irc.own.{}", self.1), text);
+    }
+
+    fn shows(&self, text: &str) {
+        let log = format!("irc.own.{}", self.1.replace('/', "_"));
+        let _line = self.0.shows(&log, text);
+    }
+
+    fn all(&self) -> String {
+        self.0.log(&format!("irc.own.{}", self.1.replace('/', "_")))
+    }
+}
 
 /// How a client logs in.
 #[derive(Clone, Copy, Debug)]

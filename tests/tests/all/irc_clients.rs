@@ -3,14 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use alloquy_tests::irc::{Limnoria, LogIn, Terminal, WeeChat, catgirl, epic5, finch, irssi, lacks};
+use alloquy_tests::irc::{Face, Limnoria, LogIn, WeeChat, catgirl, epic5, finch, irssi, lacks};
 use alloquy_tests::{Peer, client_certificate, eventually, skip};
 use tempfile::tempdir;
 
 use crate::irc_bridge::{PASSWORD, ROOM, bridged, reads};
 
 /// Says why a test can not run, if it can not.
-fn lacking(name: &str, programs: &[&str]) -> bool {
+pub(crate) fn lacking(name: &str, programs: &[&str]) -> bool {
     let lacks = lacks(programs);
     if let Some(program) = lacks {
         skip(name, &format!("{program} is not installed"));
@@ -30,7 +30,7 @@ fn hears(peer: &Peer, text: &str) -> String {
 }
 
 /// Both sides say something; the native peer answers, reacts, corrects, takes back, and shows a long block of code.
-fn talks(terminal: &Terminal, ben: &Peer, who: &str) {
+fn talks(terminal: &impl Face, ben: &Peer, who: &str) {
     ben.line(&format!(
         "send {ROOM} \"hello {who}, **bold** as native peers are\""
     ));
@@ -59,7 +59,7 @@ fn talks(terminal: &Terminal, ben: &Peer, who: &str) {
     terminal.shows("let code_15 = 15;");
     ben.line(&format!("send {ROOM} \"the end of it\""));
     terminal.shows("the end of it");
-    let screen = terminal.screen();
+    let screen = terminal.all();
     assert!(!screen.contains("let code_24"), "{screen}");
     assert!(
         !screen.contains('👍'),
@@ -204,29 +204,16 @@ fn weechat_talks_through_a_rendezvous() {
     rendezvous.register("wilma", PASSWORD);
     let account = ("wilma", PASSWORD);
     let log = "irc.own.#club_general";
-    {
-        let weechat = WeeChat::log_in(root.path(), &rendezvous.plain, account, "#club/general");
-        let _joined = weechat.shows(log, "has joined #club/general");
-        ben.line(&format!("send {ROOM} \"hello **WeeChat**\""));
-        let line = weechat.shows(log, "hello WeeChat");
-        assert!(line.contains("ben\t"), "{line}");
-        weechat.types("irc.own.#club/general", "hello from WeeChat");
-        let said = hears(&ben, "hello from WeeChat");
-        // It reads tags: the answer stands alone, and a reaction is no text.
-        ben.line(&format!("react {said} 👍"));
-        ben.line(&format!("reply {said} \"an answer to it\""));
-        let line = weechat.shows(log, "an answer to it");
-        assert!(!line.contains("wilma: an answer"), "{line}");
-        assert!(weechat.line(log, "👍").is_none());
-    }
-    // It comes back, and its own line is not told to it anew.
-    let again = root.path().join("again");
-    std::fs::create_dir(&again).unwrap();
-    let weechat = WeeChat::log_in(&again, &rendezvous.plain, account, "#club/general");
+    let weechat = WeeChat::log_in(root.path(), &rendezvous.plain, account, "#club/general");
     let _joined = weechat.shows(log, "has joined #club/general");
-    ben.line(&format!("send {ROOM} \"welcome back\""));
-    let _line = weechat.shows(log, "welcome back");
-    assert!(weechat.line(log, "hello from WeeChat").is_none());
+    ben.line(&format!("send {ROOM} \"hello **WeeChat**\""));
+    let line = weechat.shows(log, "hello WeeChat");
+    assert!(line.contains("ben\t"), "{line}");
+    let weechat = (weechat, "#club/general");
+    talks(&weechat, &ben, "WeeChat");
+    // It reads tags: the answer stands alone.
+    let all = weechat.all();
+    assert!(!all.contains("wilma: an answer"), "{all}");
 }
 
 #[test]

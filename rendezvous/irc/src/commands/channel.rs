@@ -132,10 +132,11 @@ impl Server {
             self.numeric(conn, "332", &[&room.name, &one_line(&room.topic)]);
         }
         // Others are asked first what was read: the answer stands before the end of the names.
-        if marker {
-            return self.ask_read(conn, room.channel, ReadFor::Join(conn));
+        match marker {
+            true => self.ask_read(conn, room.channel, ReadFor::Join(conn)),
+            false => self.names_after_join(conn, room.channel),
         }
-        self.names_after_join(conn, room.channel);
+        self.give_missed(conn, room.channel);
     }
 
     /// Asks how far a room was read.
@@ -203,6 +204,7 @@ impl Server {
         }) else {
             return;
         };
+        self.saw(conn, channel);
         if let Some(session) = self.session_mut(conn) {
             session.joined.remove(&channel);
         }

@@ -1,5 +1,6 @@
 //! Coming in: capabilities, log-in, NICK and USER.
 
+use alloquy_api::command::Availability;
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
@@ -489,6 +490,14 @@ impl Server {
         if session.is_some_and(|session| session.caps.has(Cap::Metadata)) {
             self.metadata_at_first(conn);
         }
+        let key = self.session(conn).filter(|session| session.is_seen());
+        if let Some(key) = key.and_then(|session| session.key)
+            && self.seen_by(key) == 1
+        {
+            self.be_seen(key, Availability::Online);
+        }
+        self.tell_all_asked(conn);
+        self.give_missed_directs(conn);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is said: PRIVMSG, NOTICE and TAGMSG to rooms and people.
 
-use alloquy_api::command::{AccountRef, ChannelRef};
-use alloquy_api::{Command, PersonalCommand};
+use alloquy_api::Command;
+use alloquy_api::command::ChannelRef;
 use alloquy_ids::{AccountId, EventId};
 
 use crate::io::ConnId;
@@ -9,6 +9,7 @@ use crate::limits::{TARGETS_MAX, TYPING_MS};
 use crate::line::{Line, Out, Tags};
 use crate::pending::{Located, Lost, Order, Pending, Said};
 use crate::server::Server;
+use crate::server::tell::opens;
 use crate::text;
 use crate::world::Room;
 
@@ -186,9 +187,7 @@ impl Server {
                 return self.locate(conn, room.channel, located);
             }
             Where::Nobody(account) => {
-                let order = PersonalCommand::Dm {
-                    account: AccountRef(account.to_string()),
-                };
+                let order = opens(world, account);
                 world.order(
                     Command::Personal { order },
                     Pending::Opened(conn, said, text),

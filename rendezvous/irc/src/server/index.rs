@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alloquy_api::Command;
+use alloquy_api::command::{Availability, ProfileChange};
 use alloquy_ids::MonoMs;
 
 use crate::io::{ClientKey, ConnId};
+use crate::pending::Pending;
 use crate::server::Server;
 use crate::session::{Session, Stage};
 
@@ -59,9 +62,15 @@ impl Server {
 
     /// Forgets a connection.
     pub(crate) fn forget(&mut self, conn: ConnId) {
-        let session = self.sessions.remove(&conn);
-        if let Some(key) = session.and_then(|session| session.key) {
-            self.unlist(conn, key);
+        if let Some(session) = self.sessions.remove(&conn) {
+            let (key, was_here) = (session.key, session.is_seen());
+            self.keep_sight(session);
+            if let Some(key) = key {
+                self.unlist(conn, key);
+                if was_here && self.seen_by(key) == 0 {
+                    self.be_seen(key, Availability::Invisible);
+                }
+            }
         }
         if let Some(due) = self.index.due_of.remove(&conn) {
             self.index.due.remove(&(due, conn));
@@ -72,6 +81,24 @@ impl Server {
         let checks = &self.checks;
         self.delayed
             .retain(|(_, check), _| checks.contains_key(check));
+    }
+
+    /// Connections by which an account of a rendezvous is seen as here.
+    pub(crate) fn seen_by(&self, key: ClientKey) -> usize {
+        let conns = self.all_of(key).into_iter();
+        let seen = conns.filter(|conn| self.session(*conn).is_some_and(Session::is_seen));
+        seen.count()
+    }
+
+    /// How members see an account of a rendezvous: here while a connection of it is in. The node of an account runs on,
+    /// and would be seen as here for ever; at the own door the person is wherever that node is.
+    pub(crate) fn be_seen(&mut self, key: ClientKey, availability: Availability) {
+        let Some(world) = self.worlds.get_mut(&key).filter(|_| self.bridge.is_some()) else {
+            return;
+        };
+        let change = ProfileChange::Availability(availability);
+        world.order(Command::Profile { change }, Pending::Quiet);
+        self.index.asked.insert(key);
     }
 
     /// Brings up to date when connections are due, after an input. Those that were closed are forgotten.

@@ -1,5 +1,6 @@
 //! What happened in communities, as lines to the connections that are in.
 
+mod asked;
 mod edits;
 mod messages;
 mod metadata;
@@ -21,6 +22,7 @@ use crate::server::Server;
 use crate::session::Session;
 use crate::world::{Change, Difference, Key, PREFIXES, Removed, Room};
 
+pub(crate) use asked::opens;
 pub(crate) use edits::Edit;
 pub(crate) use messages::{Manner, reply_tags, target};
 
@@ -449,6 +451,7 @@ impl Server {
             Event::Typing {
                 channel, account, ..
             } => self.tell_typing(key, channel, account),
+            Event::DmRequested { request } => self.tell_asked(key, &request),
             Event::UnreadChanged { channel, .. } => self.read_elsewhere(key, channel),
             Event::Lagged { count } => {
                 let text = format!("{count} events came too fast to be shown: read the history");
@@ -503,6 +506,7 @@ impl Server {
             return self.tell_redacted(key, channel, (message.id, Some(message.author)));
         }
         if arrived {
+            world.newest.note(channel, message);
             self.tell_message(key, channel, message);
         }
         if edited.is_some() {

@@ -83,6 +83,9 @@ impl World {
         for contact in snapshot.contacts.iter() {
             all.insert(contact.account, (&contact.name, None));
         }
+        for request in snapshot.dm_requests.iter() {
+            all.entry(request.account).or_insert((&request.name, None));
+        }
         for direct in snapshot
             .directs
             .iter()
@@ -309,10 +312,12 @@ impl World {
         let snapshot = Arc::clone(&self.snapshot);
         let contacts = snapshot.contacts.iter().map(|contact| contact.account);
         let directs = snapshot.directs.iter();
+        let requests = snapshot.dm_requests.iter();
         let communities = snapshot.communities.values();
         let named: BTreeSet<AccountId> = contacts
             .chain(directs.flat_map(|direct| direct.accounts.iter().copied()))
             .chain(communities.flat_map(|of| of.members.iter().map(|member| member.account)))
+            .chain(requests.map(|request| request.account))
             .chain(snapshot.account)
             .collect();
         let gone: Vec<AccountId> = self

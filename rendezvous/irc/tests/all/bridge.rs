@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alloquy_api::Command;
+use alloquy_api::command::{Availability, ProfileChange};
 use alloquy_irc::{ClientKey, Outcome};
 use data_encoding::BASE64;
 
@@ -278,4 +279,46 @@ fn each_channel_of_one_join_gets_its_turn() {
     one(&told, "label=x");
     one(&told, "PONG irc.test after");
     assert!(irc.asked.is_empty());
+}
+
+/// How the account asked to be seen, in this order.
+fn seen_as(irc: &Irc) -> Vec<Availability> {
+    let changes = irc.node.log.iter().filter_map(|command| match command {
+        Command::Profile {
+            change: ProfileChange::Availability(availability),
+        } => Some(*availability),
+        _ => None,
+    });
+    changes.collect()
+}
+
+#[test]
+fn an_account_is_seen_while_a_connection_of_it_is_in() {
+    let mut irc = Irc::bridge();
+    let (one, two) = (irc.client(""), irc.client(""));
+    assert_eq!(seen_as(&irc), [Availability::Online]);
+    irc.send(one, "QUIT");
+    irc.server.closed(one, irc.now);
+    irc.turn();
+    assert_eq!(seen_as(&irc), [Availability::Online]);
+    // One that never came in changes nothing.
+    let half = irc.connect();
+    irc.send(half, "CAP LS 302");
+    irc.send(half, "PASS secret");
+    irc.server.closed(half, irc.now);
+    irc.turn();
+    // A cut cable.
+    irc.server.closed(two, irc.now);
+    assert!(irc.server.take_asked().contains(&ClientKey::OWN));
+    irc.turn();
+    let last = [Availability::Online, Availability::Invisible];
+    assert_eq!(seen_as(&irc), last);
+    irc.client("");
+    assert_eq!(seen_as(&irc).last(), Some(&Availability::Online));
+    // At the own door the person is wherever the node is.
+    let mut own = Irc::new();
+    let conn = own.client("");
+    own.server.closed(conn, own.now);
+    own.turn();
+    assert!(seen_as(&own).is_empty());
 }

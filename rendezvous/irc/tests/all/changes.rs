@@ -24,8 +24,9 @@ fn a_deletion_needs_no_earlier_state() {
         irc.node.write(DIRECT_CHANNEL, BEN, "three"),
     ];
     forgotten(&mut irc);
-    let conn = irc.in_general(CAPS);
-    let deaf = irc.in_general("message-tags");
+    // Nobody was given what had been said before.
+    let conn = irc.in_general(&format!("{CAPS} draft/chathistory"));
+    let deaf = irc.in_general("message-tags draft/chathistory");
     irc.lines(conn);
     irc.lines(deaf);
     irc.node.alter(ids[0], |message| message.deleted = true);

@@ -222,8 +222,9 @@ fn an_edit_of_what_is_not_remembered_is_told_to_who_knows_edits() {
     let id = irc.node.write(GENERAL, BEN, "old");
     irc.turn();
     irc.server = alloquy_irc::Server::new(crate::fake::settings());
-    let conn = irc.in_general(CAPS);
-    let plain = irc.in_general("");
+    // Nobody was given what had been said before.
+    let conn = irc.in_general(&format!("{CAPS} draft/chathistory"));
+    let plain = irc.in_general("draft/chathistory");
     irc.lines(conn);
     irc.lines(plain);
     irc.node.alter(id, |message| {

@@ -363,7 +363,7 @@ impl Node {
                 ok
             }
             Command::Personal {
-                order: PersonalCommand::Dm { .. },
+                order: PersonalCommand::Dm { .. } | PersonalCommand::DmAccept { .. },
             } => {
                 self.open_direct();
                 Ok(Reply::Direct {

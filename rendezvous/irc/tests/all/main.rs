@@ -6,6 +6,7 @@
 )]
 
 mod advisories;
+mod asked;
 mod bad_input;
 mod bound;
 mod bridge;
@@ -17,6 +18,7 @@ mod fake;
 mod history;
 mod messages;
 mod metadata;
+mod missed;
 mod people;
 mod rooms;
 mod sts;

@@ -39,6 +39,8 @@ pub(crate) struct Manner {
     pub(crate) bot: bool,
     /// As a message, or as the new text of one that the client has.
     pub(crate) edit: bool,
+    /// As one that was missed: who reads no tags is told when it was said.
+    pub(crate) played: bool,
 }
 
 impl Default for Manner {
@@ -47,6 +49,7 @@ impl Default for Manner {
             command: "PRIVMSG",
             bot: false,
             edit: false,
+            played: false,
         }
     }
 }
@@ -56,6 +59,14 @@ impl Manner {
     pub(crate) fn edit() -> Self {
         Self {
             edit: true,
+            ..Self::default()
+        }
+    }
+
+    /// A message that was said while the client was away.
+    pub(crate) fn played() -> Self {
+        Self {
+            played: true,
             ..Self::default()
         }
     }
@@ -113,6 +124,23 @@ fn text_for(world: &World, caps: Caps, message: &MessageView) -> String {
         text = format!("[{hidden}]");
     }
     text
+}
+
+/// A text with the time at which it was said, and the day unless that is today: in UTC, for no client says where it is.
+fn with_time(text: String, time: UnixMs, now: UnixMs) -> String {
+    if is_sealed(&text) {
+        return text;
+    }
+    let (said, now) = (time.utc(), now.utc());
+    let day = said.split(' ').next().unwrap_or_default();
+    let shown = match now.starts_with(day) {
+        true => &said[day.len() + 1..],
+        false => said.as_str(),
+    };
+    match text.strip_prefix("\u{1}ACTION ") {
+        Some(action) => format!("\u{1}ACTION [{shown}] {action}"),
+        None => format!("[{shown}] {text}"),
+    }
 }
 
 /// Bytes of text in one line. A sealed line is whole or worth nothing: it gets all the room that its line has.
@@ -200,6 +228,7 @@ impl Server {
         if message.deleted || message.waiting {
             return;
         }
+        world.newest.note(channel, &message);
         let own = message.author == world.me();
         let says = |pending: &crate::pending::Pending| {
             matches!(pending, crate::pending::Pending::Said(..))
@@ -231,6 +260,7 @@ impl Server {
         manner: Manner,
     ) {
         if self.follows(conn, channel) {
+            self.not_missed(conn, channel, message.id);
             for out in self.lines_of(conn, (channel, message), manner) {
                 self.tell(conn, &out);
             }
@@ -253,7 +283,10 @@ impl Server {
         let caps = session.caps;
         let source = world.mask(message.author);
         let target = target(world, room, message.author);
-        let text = text_for(world, caps, message);
+        let mut text = text_for(world, caps, message);
+        if manner.played && !caps.has(Cap::ServerTime) {
+            text = with_time(text, message.time, self.now.wall);
+        }
         let first = manner.tags(message, self.now.wall);
         let say = |text: &str, tags: Tags| {
             Out::new(&source, manner.command, &[&target, text]).tagged(tags)

@@ -69,6 +69,10 @@ impl Server {
             Pending::Read(read_for, channel) => {
                 self.read_known(key, (read_for, channel), messages(&result).first());
             }
+            Pending::Missed(conn, channel) => {
+                let found = result.as_ref().ok().map(|_| messages(&result));
+                self.missed_known(conn, channel, found);
+            }
             Pending::ReadUpTo(conn, channel) => {
                 self.mark_read(conn, channel, shown(&result).next());
             }

@@ -1,0 +1,184 @@
+//! What was said while a client was away, for clients that can not ask for it.
+
+use alloquy_api::Event;
+use alloquy_ids::{EventId, UnixMs};
+use alloquy_irc::ConnId;
+
+use crate::fake::{ANA, BEN, DIRECT_CHANNEL, GENERAL, Irc, none, one};
+
+const PLAIN: &str = "";
+const JOIN: &str = "JOIN #our-club/general";
+
+/// A client of this user name, that has not joined yet.
+fn named(irc: &mut Irc, user: &str, caps: &str) -> (ConnId, Vec<String>) {
+    let conn = irc.connect();
+    for line in ["CAP LS 302", "PASS secret", "NICK somebody"] {
+        irc.send(conn, line);
+    }
+    irc.send(conn, &format!("USER {user} 0 * :r"));
+    irc.send(conn, &format!("CAP REQ :{caps}"));
+    let told = irc.ask(conn, "CAP END");
+    (conn, told)
+}
+
+fn quits(irc: &mut Irc, conn: ConnId) {
+    irc.send(conn, "QUIT");
+    irc.server.closed(conn, irc.now);
+    irc.turn();
+}
+
+fn write(irc: &mut Irc, texts: &[&str]) -> Vec<EventId> {
+    let ids = texts.iter().map(|text| irc.node.write(GENERAL, BEN, text));
+    let ids = ids.collect();
+    irc.turn();
+    ids
+}
+
+/// The texts that were said, in the order in which they were told.
+fn texts(told: &[String]) -> Vec<&str> {
+    let said = told.iter().filter(|line| !line.contains(":irc.test "));
+    let said = said.filter_map(|line| line.split_once(" PRIVMSG ")?.1.split_once(' '));
+    said.map(|(_, text)| text.strip_prefix(':').unwrap_or(text))
+        .collect()
+}
+
+#[test]
+fn a_client_that_was_never_here_is_given_the_last_lines_behind_the_names() {
+    let mut irc = Irc::new();
+    for number in 0..40 {
+        write(&mut irc, &[&format!("line {number}")]);
+    }
+    let (conn, _) = named(&mut irc, "one", "server-time");
+    let told = irc.ask(conn, JOIN);
+    let expected: Vec<String> = (10..40).map(|number| format!("line {number}")).collect();
+    assert_eq!(texts(&told), expected);
+    let end = told.iter().position(|line| line.contains(" 366 ")).unwrap();
+    let first = told.iter().position(|line| line.contains("line 10"));
+    assert!(first.unwrap() > end, "{told:?}");
+    let line = one(&told, "line 39");
+    assert!(line.starts_with("@time=2026-09-21T14:14:00.000Z :Ben-Ash!"));
+}
+
+#[test]
+fn who_comes_back_is_given_what_was_missed_and_nothing_twice() {
+    let mut irc = Irc::new();
+    write(&mut irc, &["before"]);
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    assert_eq!(texts(&irc.ask(conn, JOIN)), ["[14:13:21] before"]);
+    write(&mut irc, &["live"]);
+    assert_eq!(texts(&irc.lines(conn)), ["live"]);
+    // Over one connection.
+    irc.ask(conn, "PART #our-club/general");
+    assert!(texts(&irc.ask(conn, JOIN)).is_empty());
+    irc.ask(conn, "PART #our-club/general");
+    write(&mut irc, &["while out"]);
+    assert_eq!(texts(&irc.ask(conn, JOIN)), ["[14:13:23] while out"]);
+    quits(&mut irc, conn);
+    write(&mut irc, &["while away", "_waves_"]);
+    // Another client of the account is another one.
+    let (other, _) = named(&mut irc, "two", PLAIN);
+    assert_eq!(texts(&irc.ask(other, JOIN)).len(), 5);
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    let told = irc.ask(conn, JOIN);
+    let expected = ["[14:13:24] while away", "\u{1}ACTION [14:13:25] waves\u{1}"];
+    assert_eq!(texts(&told), expected);
+    // One that was gone without having joined has missed what it had missed before.
+    quits(&mut irc, conn);
+    write(&mut irc, &["much later"]);
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    quits(&mut irc, conn);
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    irc.now.wall = UnixMs(irc.now.wall.0 + 24 * 3600 * 1000);
+    let told = irc.ask(conn, JOIN);
+    // Not of today.
+    assert_eq!(texts(&told), ["[2026-09-21 14:13:26] much later"]);
+}
+
+#[test]
+fn clients_that_can_ask_and_bots_are_given_nothing() {
+    let mut irc = Irc::new();
+    write(&mut irc, &["before"]);
+    let (conn, _) = named(&mut irc, "one", "draft/chathistory batch");
+    none(&irc.ask(conn, JOIN), "before");
+    let (bot, _) = named(&mut irc, "two", PLAIN);
+    irc.send(bot, "MODE Ana +B");
+    none(&irc.ask(bot, JOIN), "before");
+}
+
+#[test]
+fn who_knows_batches_sees_that_it_is_history() {
+    let mut irc = Irc::new();
+    write(&mut irc, &["one\ntwo"]);
+    let caps = "batch message-tags draft/multiline labeled-response server-time";
+    let (conn, _) = named(&mut irc, "one", caps);
+    let told = irc.ask(conn, &format!("@label=j {JOIN}"));
+    let open = one(&told, " chathistory #our-club/general");
+    let reference = open.rsplit_once('+').unwrap().1.split(' ').next().unwrap();
+    let inner = one(&told, " draft/multiline #our-club/general");
+    assert!(
+        inner.starts_with(&format!("@batch={reference};")),
+        "{told:?}"
+    );
+    // The end of the answer is the end of all of it.
+    assert!(told.last().unwrap().contains(" BATCH -"), "{told:?}");
+    assert_eq!(texts(&told), ["one", "two"]);
+}
+
+#[test]
+fn what_was_said_to_it_alone_is_given_at_the_welcome() {
+    let mut irc = Irc::new();
+    irc.node.open_direct();
+    irc.node.write(DIRECT_CHANNEL, BEN, "long ago");
+    irc.turn();
+    irc.now.wall = UnixMs(irc.now.wall.0 + 60_000);
+    let (conn, told) = named(&mut irc, "one", PLAIN);
+    none(&told, "long ago");
+    quits(&mut irc, conn);
+    for _ in 0..100 {
+        irc.node.write(GENERAL, BEN, "elsewhere");
+    }
+    irc.node.write(DIRECT_CHANNEL, BEN, "are you there");
+    irc.node.write(DIRECT_CHANNEL, ANA, "from the window");
+    irc.turn();
+    let (_, told) = named(&mut irc, "one", PLAIN);
+    let line = one(&told, "are you there");
+    assert!(line.contains(" PRIVMSG Ana :[14:15:02] are"), "{line}");
+    // It hears nothing of what it says itself, and would take it for Ben's.
+    assert_eq!(texts(&told).len(), 1, "{told:?}");
+    let (conn, _) = named(&mut irc, "two", "echo-message");
+    quits(&mut irc, conn);
+    irc.node.write(DIRECT_CHANNEL, ANA, "and again");
+    irc.turn();
+    let (_, told) = named(&mut irc, "two", "echo-message");
+    assert!(one(&told, "and again").contains(" PRIVMSG Ben-Ash :"));
+}
+
+#[test]
+fn a_clock_that_is_late_and_a_message_that_is_gone_change_nothing() {
+    let mut irc = Irc::new();
+    let (conn, _) = named(&mut irc, "one", "server-time");
+    irc.ask(conn, JOIN);
+    write(&mut irc, &["first"]);
+    // Behind it in the order of the log, and earlier by its author's clock.
+    irc.node.write(GENERAL, BEN, "late");
+    if let Some(Event::MessageAdded { message, .. }) = irc.node.events.back_mut() {
+        message.time = UnixMs(message.time.0 - 10_000);
+    }
+    irc.turn();
+    assert_eq!(texts(&irc.lines(conn)), ["first", "late"]);
+    quits(&mut irc, conn);
+    let (conn, _) = named(&mut irc, "one", "server-time");
+    assert!(texts(&irc.ask(conn, JOIN)).is_empty());
+    // What it saw last does not count any more.
+    let last = write(&mut irc, &["last"])[0];
+    irc.now.wall = UnixMs(irc.now.wall.0 + 3_500);
+    quits(&mut irc, conn);
+    irc.node
+        .messages
+        .get_mut(&GENERAL)
+        .unwrap()
+        .retain(|message| message.id != last);
+    write(&mut irc, &["next"]);
+    let (conn, _) = named(&mut irc, "one", "server-time");
+    assert_eq!(texts(&irc.ask(conn, JOIN)), ["next"]);
+}
