@@ -24,6 +24,9 @@ use crate::limits::NOTE_BYTES_MAX;
 /// Forks kept: writers who are concurrent for a while go on where they were. Each may hold a whole document.
 const FORKS_MAX: usize = 4;
 
+/// Changes that are looked at to find what a kept fork lacks, at most; beyond that a fork is made anew.
+const FORK_WALK_MAX: usize = 1_024;
+
 /// Where the note stands in the document.
 const NOTE: &str = "note";
 
@@ -34,6 +37,9 @@ pub(super) struct Replay {
     base: ChangeHash,
     note: ObjId,
     forks: VecDeque<Automerge>,
+    /// Every change of the document: its number in the order of replay, parents first, and the heads that it was made
+    /// at.
+    changes: BTreeMap<ChangeHash, (usize, Vec<ChangeHash>)>,
     /// Per event in the order of insertion: the automerge heads after it, ascending.
     frontiers: Vec<Vec<ChangeHash>>,
     fields: BTreeMap<Field, Value>,
@@ -55,6 +61,7 @@ impl Replay {
             base,
             note,
             forks: VecDeque::new(),
+            changes: BTreeMap::from([(base, (0, Vec::new()))]),
             frontiers: Vec::new(),
             fields: BTreeMap::new(),
         }
@@ -125,7 +132,8 @@ impl Replay {
         ops: &[ContentOp],
     ) -> Vec<ChangeHash> {
         if self.doc.get_heads() == heads {
-            return transact(&mut self.doc, &self.note, key, ops).map_or(heads, |hash| vec![hash]);
+            let written = transact(&mut self.doc, &self.note, key, ops);
+            return self.note_change(written, heads);
         }
         let Some(mut fork) = self.fork(&heads) else {
             return heads;
@@ -139,14 +147,76 @@ impl Replay {
         });
         self.forks.push_front(fork);
         self.forks.truncate(FORKS_MAX);
-        written.map_or(heads, |hash| vec![hash])
+        self.note_change(written, heads)
     }
 
-    /// A document that holds the closure of `heads`.
+    /// The heads after a change that was made at `heads`, or after none.
+    fn note_change(
+        &mut self,
+        written: Option<ChangeHash>,
+        heads: Vec<ChangeHash>,
+    ) -> Vec<ChangeHash> {
+        let Some(hash) = written else { return heads };
+        let number = self.changes.len();
+        self.changes.entry(hash).or_insert((number, heads));
+        vec![hash]
+    }
+
+    /// A document that holds the closure of `heads`: a kept one that has come no further, with what it lacks, since to
+    /// make one anew costs the whole history.
     fn fork(&mut self, heads: &[ChangeHash]) -> Option<Automerge> {
-        let kept = self.forks.iter().position(|fork| fork.get_heads() == heads);
-        kept.and_then(|kept| self.forks.remove(kept))
-            .or_else(|| self.doc.fork_at(heads).ok())
+        let lacks = |fork: &Automerge| self.lacks(&fork.get_heads(), heads);
+        let kept = self.forks.iter().map(lacks).enumerate();
+        let kept = kept.filter_map(|(at, lacks)| Some((at, lacks?)));
+        let nearest = kept.min_by_key(|(_, lacks)| lacks.len());
+        match nearest {
+            Some((at, lacks)) if lacks.is_empty() => self.forks.remove(at),
+            Some((at, lacks)) => {
+                // The kept one stays for whoever goes on there.
+                let mut fork = self.forks[at].clone();
+                let changes = lacks
+                    .iter()
+                    .map(|hash| self.doc.get_change_by_hash(hash))
+                    .collect::<Option<Vec<_>>>()?;
+                fork.apply_changes(changes).ok().map(|()| fork)
+            }
+            None => self.doc.fork_at(heads).ok(),
+        }
+    }
+
+    /// What is in the closure of `wanted` and not in that of `held`, parents first. `None`: `held` has something that
+    /// is not in the closure of `wanted`, or they lie too far apart.
+    fn lacks(&self, held: &[ChangeHash], wanted: &[ChangeHash]) -> Option<Vec<ChangeHash>> {
+        // From the newest change to older ones, whether each is wanted and held: parents have smaller numbers, so both
+        // are known when its turn comes.
+        let mut open: BTreeMap<usize, (ChangeHash, bool, bool)> = BTreeMap::new();
+        let reach = |open: &mut BTreeMap<_, _>, hashes: &[ChangeHash], by: (bool, bool)| {
+            hashes.iter().try_for_each(|hash| {
+                let (number, _) = self.changes.get(hash)?;
+                let (_, is_wanted, is_held) = open.entry(*number).or_insert((*hash, false, false));
+                *is_wanted |= by.0;
+                *is_held |= by.1;
+                Some(())
+            })
+        };
+        reach(&mut open, wanted, (true, false))?;
+        reach(&mut open, held, (false, true))?;
+        let mut lacks = Vec::new();
+        for _ in 0..FORK_WALK_MAX {
+            if open.values().all(|(_, wanted, held)| *wanted && *held) {
+                lacks.reverse();
+                return Some(lacks);
+            }
+            let (_, (hash, wanted, held)) = open.pop_last()?;
+            match (wanted, held) {
+                (true, false) => lacks.push(hash),
+                (false, _) => return None,
+                (true, true) => {}
+            }
+            let (_, parents) = self.changes.get(&hash)?;
+            reach(&mut open, parents, (wanted, held))?;
+        }
+        None
     }
 
     fn read(&mut self, field: &Field) {
@@ -309,6 +379,70 @@ mod tests {
             assert_eq!(other.fields(), first.fields());
             assert_eq!(other.heads(), first.heads());
         }
+    }
+
+    /// Numbers that look like chance and are the same in each run.
+    fn chance(state: &mut u64) -> usize {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(*state >> 33).unwrap()
+    }
+
+    #[test]
+    fn forks_that_are_kept_and_brought_forward_give_what_new_ones_give() {
+        for seed in 1..=6 {
+            let mut state = seed;
+            // Six writers who see what others wrote with some delay, or not for long.
+            let mut seen: Vec<BTreeSet<u32>> = vec![BTreeSet::from([0]); 6];
+            let mut events = vec![(vec![], vec![named("first")])];
+            for number in 1..60_u32 {
+                let writer = chance(&mut state) % seen.len();
+                let parents: Vec<_> = seen[writer].iter().copied().collect();
+                let ops = vec![splice(number % 7, 1, "xy"), named(&format!("{number}"))];
+                events.push((parents, ops));
+                seen[writer] = BTreeSet::from([number]);
+                let from = chance(&mut state) % seen.len();
+                let heads = seen[from].clone();
+                seen[writer].extend(heads);
+            }
+            let forward: Vec<_> = (0..60).collect();
+            let first = replayed(&events, &forward);
+            for _ in 0..3 {
+                // Another order in which parents come first.
+                let mut order: Vec<u32> = vec![0];
+                while order.len() < events.len() {
+                    let ready: Vec<u32> = (1..60)
+                        .filter(|id| !order.contains(id))
+                        .filter(|id| events[*id as usize].0.iter().all(|p| order.contains(p)))
+                        .collect();
+                    order.push(ready[chance(&mut state) % ready.len()]);
+                }
+                let other = replayed(&events, &order);
+                assert_eq!(other.heads(), first.heads(), "seed {seed}");
+                assert_eq!(other.note(), first.note(), "seed {seed}");
+                assert_eq!(other.fields(), first.fields(), "seed {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_kept_fork_lacks_is_what_lies_between() {
+        let events = [
+            (vec![], vec![named("0")]),
+            (vec![0], vec![named("1")]),
+            (vec![0], vec![named("2")]),
+            (vec![1, 2], vec![named("3")]),
+            (vec![2], vec![named("4")]),
+        ];
+        let replay = replayed(&events, &[0, 1, 2, 3, 4]);
+        let at = |event: usize| replay.frontiers[event].clone();
+        let lacks = |held: usize, wanted: usize| replay.lacks(&at(held), &at(wanted));
+        assert_eq!(lacks(1, 3), Some([at(2), at(3)].concat()));
+        assert_eq!(lacks(0, 4), Some([at(2), at(4)].concat()));
+        assert_eq!(lacks(3, 3), Some(vec![]));
+        assert_eq!(lacks(3, 4), None, "1 and 3 are not in the past of 4");
+        assert_eq!(lacks(4, 1), None);
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub(crate) struct Session {
     pub(crate) early_homes: Vec<(NetworkKey, Vec<String>)>,
     /// How often the peer was given the newest messages of a channel.
     pub(crate) gave_newest: BTreeMap<alloquy_ids::ScopeId, u8>,
+    /// The peer was asked for the newest messages of channels over this connection: an answer may come again, or after
+    /// one to a later question.
+    pub(crate) asked_newest: bool,
     /// How far the peer was told that its account's logs were read here.
     pub(crate) told_read: BTreeMap<crate::receipts::Log, u64>,
 }

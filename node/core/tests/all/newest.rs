@@ -252,6 +252,29 @@ fn who_lacks_little_asks_for_no_newest_and_unasked_ones_are_a_fault() {
     );
 }
 
+#[test]
+fn an_answer_that_comes_twice_is_no_fault() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.disconnect(0, 1);
+    talk(&mut world, 0, "club/general");
+    let doubled = Rc::new(Cell::new(false));
+    let doubles = Rc::clone(&doubled);
+    world.tamper = Some(Box::new(move |_, _, packet| match packet {
+        Packet::Frame(frame) if frame.get(1) == Some(&TAG_NEWEST) => {
+            doubles.set(true);
+            vec![Packet::Frame(frame.clone()), Packet::Frame(frame)]
+        }
+        packet => vec![packet],
+    }));
+    let phone = link_at_once(&mut world, 0);
+    world.pass(10_000);
+    assert!(doubled.get(), "the newest came");
+    let (shown, ..) = history(&mut world, phone, "club/general");
+    assert_eq!(shown, texts(0, MESSAGES), "once each");
+    let faults = &world.peers[phone].faults;
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
 /// A length as it stands in a frame.
 fn varint(mut value: usize, to: &mut Vec<u8>) {
     while value >= 0x80 {
