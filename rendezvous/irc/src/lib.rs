@@ -17,6 +17,7 @@ mod bound;
 pub mod bridge;
 pub mod caps;
 mod commands;
+mod embeds;
 pub mod io;
 mod isupport;
 pub mod limits;

@@ -47,6 +47,8 @@ pub struct Server {
     pub(crate) ready: BTreeSet<ConnId>,
     /// Communities of which so many members are another way now that they are not told of one by one.
     pub(crate) stir: BTreeSet<CommunityId>,
+    /// Whether previews are said in lines to who does not know them as tags.
+    pub(crate) preview_lines: bool,
 }
 
 impl Server {
@@ -71,6 +73,7 @@ impl Server {
             own: BTreeMap::new(),
             ready: BTreeSet::new(),
             stir: BTreeSet::new(),
+            preview_lines: true,
         }
     }
 
@@ -78,6 +81,13 @@ impl Server {
     #[must_use]
     pub fn with_bridge(mut self, bridge: Bridge) -> Self {
         self.bridge = Some(bridge);
+        self
+    }
+
+    /// The same without lines about previews: clients that do not know them as tags are told of none.
+    #[must_use]
+    pub fn without_preview_lines(mut self) -> Self {
+        self.preview_lines = false;
         self
     }
 
