@@ -65,7 +65,7 @@ fn a_card_stands_between_its_message_and_the_next_one_and_fits_a_narrow_window()
     let plain = open(with(Vec::new()));
     let harness = open(with(long));
     let top = |harness: &egui_kittest::Harness<'static, crate::fixture::World>, n: usize| {
-        let text = crate::fixture::numbered(0..4)[n].text.clone();
+        let text = numbered(0..4)[n].text.clone();
         harness.get_by_label_contains(&text).rect().top()
     };
     let grown = |harness: &_| top(harness, 3) - top(harness, 2);
