@@ -57,7 +57,7 @@ fn a_card_stands_between_its_message_and_the_next_one_and_fits_a_narrow_window()
     let long = vec![
         embed(
             &format!("https://{}.example/", "a".repeat(200)),
-            &"title ".repeat(42).trim_end().to_owned(),
+            "title ".repeat(42).trim_end(),
             &"w".repeat(512),
         );
         3
