@@ -10,7 +10,9 @@ Needs the packages of tests/requirements.txt.
 import base64
 import hmac
 import json
+import re
 import sys
+import unicodedata
 from pathlib import Path
 
 import nacl.bindings
@@ -26,6 +28,11 @@ from mnemonic import Mnemonic
 VECTORS = Path(__file__).resolve().parent.parent / "crdt-schema" / "vectors"
 RANGE_BYTES_MAX = 8 * 1024 * 1024
 BODY_BYTES_MAX = 60 * 1024
+TEXT_BYTES_MAX = 16 * 1024
+EMBEDS_MAX = 3
+EMBED_URL_BYTES_MAX = 1024
+EMBED_TITLE_BYTES_MAX = 256
+EMBED_DESCRIPTION_BYTES_MAX = 512
 SEALED, AUTHORITY, IDENTITY, DELETION = 1, 2, 3, 4
 ZERO = bytes(32)
 
@@ -600,6 +607,56 @@ def check_content(checks):
         checks.refused(f"content operation {refused}", lambda: whole(read_content_op, unhex(refused)))
 
 
+# Bodies
+
+
+def read_line(r, most):
+    """A text in one line, without controls and without spaces at its ends."""
+    text = read_text(r, most)
+    if text != text.strip(" ") or any(unicodedata.category(char) == "Cc" for char in text):
+        raise Malformed(f"{text!r} is not one line")
+    return text
+
+
+def read_embed(r):
+    url = read_text(r, EMBED_URL_BYTES_MAX)
+    if not re.fullmatch(r"https?://[!-\[\]-~]+", url):
+        raise Malformed(f"{url!r} is not an address")
+    title = read_line(r, EMBED_TITLE_BYTES_MAX)
+    if not title:
+        raise Malformed("a preview without a title")
+    return [url, title, read_line(r, EMBED_DESCRIPTION_BYTES_MAX)]
+
+
+def read_text(r, most):
+    try:
+        return r.bytes(most).decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("not UTF-8") from error
+
+
+def read_message(r):
+    """A body that is a message; nothing if it is another one."""
+    tag = r.number(1)
+    if tag not in (1, 6, 7, 8, 9):
+        r.raw(len(r.data) - r.at)
+        return None
+    message = {"text": read_text(r, TEXT_BYTES_MAX), "reply_to": None, "thread": None, "embeds": []}
+    message["bridged"] = tag in (7, 9)
+    if tag == 1:
+        return message
+    for field in ("reply_to", "thread"):
+        found = r.option(lambda: r.raw(32))
+        message[field] = found and found.hex()
+    if tag == 6 and not (message["reply_to"] or message["thread"]):
+        raise Malformed("a plain message in a longer form")
+    if tag in (8, 9):
+        message["embeds"] = [read_embed(r) for _ in range(r.count(EMBEDS_MAX))]
+        if not message["embeds"]:
+            raise Malformed("no previews in the form of some")
+    return message
+
+
 def check_events(checks):
     vectors = load("events.json")
     secret = unhex(vectors["epoch_secret"])
@@ -627,10 +684,13 @@ def check_events(checks):
             damaged[place] ^= 1
             checks.refused(f"{name}: damaged at {place}", lambda: whole(read_event, bytes(damaged)))
         if "plaintext" in vector:
+            checks.equal(f"{name}: message", whole(read_message, unhex(vector["plaintext"])), vector.get("message"))
             padded = pad(unhex(vector["plaintext"]))
             checks.equal(f"{name}: padded", padded.hex(), vector["padded"])
             checks.equal(f"{name}: commitment", body_commit(secret, header, padded), header["body_commit"])
             checks.equal(f"{name}: ciphertext", seal_body(secret, header, event_id, padded), body)
+    for vector in vectors["refused"]:
+        checks.refused(f"body: {vector['name']}", lambda: whole(read_message, unhex(vector["plaintext"])))
 
 
 def check_ranges(checks):

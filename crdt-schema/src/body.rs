@@ -9,14 +9,15 @@ use alloquy_ids::EventId;
 
 use crate::codec::{Canonical, DecodeError, Reader, Writer};
 use crate::content::ContentOp;
-use crate::limits::{BODY_BYTES_MAX, EMOJI_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::embed::Embed;
+use crate::limits::{BODY_BYTES_MAX, EMBEDS_MAX, EMOJI_BYTES_MAX, TEXT_BYTES_MAX};
 
 /// Plaintext of a sealed event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// A message.
     Message(MessageBody),
-    /// Replaces the text of a message of the same account.
+    /// Replaces the text of a message of the same account. What else the message has stays: also its previews.
     Edit {
         /// The message.
         target: EventId,
@@ -55,6 +56,8 @@ pub struct MessageBody {
     /// It came through a server that could read it before it was sealed: an IRC client wrote it, whose account has its
     /// keys there.
     pub bridged: bool,
+    /// Previews of addresses, made by the author; at most 3.
+    pub embeds: Vec<Embed>,
 }
 
 const MESSAGE: u8 = 1;
@@ -66,28 +69,42 @@ const CONTENT: u8 = 5;
 const MESSAGE_REFERRING: u8 = 6;
 /// The same of a bridged message, whether it refers or not.
 const MESSAGE_BRIDGED: u8 = 7;
+/// A message with previews of addresses, whether it refers or not.
+const MESSAGE_EMBEDDING: u8 = 8;
+/// The same of a bridged message.
+const MESSAGE_BRIDGED_EMBEDDING: u8 = 9;
+
+impl MessageBody {
+    /// The tag of its one form; the plain one is told apart before.
+    const fn tag(&self) -> u8 {
+        match (self.bridged, self.embeds.is_empty()) {
+            (false, true) => MESSAGE_REFERRING,
+            (true, true) => MESSAGE_BRIDGED,
+            (false, false) => MESSAGE_EMBEDDING,
+            (true, false) => MESSAGE_BRIDGED_EMBEDDING,
+        }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.reply_to.is_none() && self.thread.is_none() && !self.bridged && self.embeds.is_empty()
+    }
+}
 
 impl Canonical for Body {
     fn write(&self, w: &mut Writer) {
         match self {
-            Self::Message(MessageBody {
-                text,
-                reply_to: None,
-                thread: None,
-                bridged: false,
-            }) => {
+            Self::Message(message) if message.is_plain() => {
                 w.u8(MESSAGE);
-                w.text(text);
+                w.text(&message.text);
             }
             Self::Message(message) => {
-                w.u8(if message.bridged {
-                    MESSAGE_BRIDGED
-                } else {
-                    MESSAGE_REFERRING
-                });
+                w.u8(message.tag());
                 w.text(&message.text);
                 w.option(message.reply_to.as_ref());
                 w.option(message.thread.as_ref());
+                if !message.embeds.is_empty() {
+                    w.list(&message.embeds);
+                }
             }
             Self::Edit { target, text } => {
                 w.u8(EDIT);
@@ -120,14 +137,21 @@ impl Canonical for Body {
                     ..MessageBody::default()
                 }))
             }
-            tag @ (MESSAGE_REFERRING | MESSAGE_BRIDGED) => {
+            tag @ MESSAGE_REFERRING..=MESSAGE_BRIDGED_EMBEDDING => {
                 let text = r.text(TEXT_BYTES_MAX, "text")?;
                 let (reply_to, thread) = (r.option("reply")?, r.option("thread")?);
+                let embeds = match tag {
+                    MESSAGE_EMBEDDING | MESSAGE_BRIDGED_EMBEDDING => {
+                        r.list(EMBEDS_MAX, "embeds")?
+                    }
+                    _ => Vec::new(),
+                };
                 Ok(Self::Message(MessageBody {
                     text,
                     reply_to,
                     thread,
-                    bridged: tag == MESSAGE_BRIDGED,
+                    bridged: matches!(tag, MESSAGE_BRIDGED | MESSAGE_BRIDGED_EMBEDDING),
+                    embeds,
                 }))
             }
             EDIT => Ok(Self::Edit {
@@ -160,6 +184,14 @@ impl Canonical for Body {
 mod tests {
     use super::*;
 
+    fn embed() -> Embed {
+        Embed {
+            url: "https://example.org/".to_owned(),
+            title: "An example".to_owned(),
+            description: "What it says".to_owned(),
+        }
+    }
+
     #[test]
     fn every_body_comes_back() {
         let id = EventId([7; 32]);
@@ -182,6 +214,18 @@ mod tests {
                 text: "through a server".to_owned(),
                 thread: Some(id),
                 bridged: true,
+                ..MessageBody::default()
+            }),
+            Body::Message(MessageBody {
+                text: "look".to_owned(),
+                embeds: vec![embed()],
+                ..MessageBody::default()
+            }),
+            Body::Message(MessageBody {
+                text: "look".to_owned(),
+                reply_to: Some(id),
+                bridged: true,
+                embeds: vec![embed(), embed(), embed()],
                 ..MessageBody::default()
             }),
             Body::Edit {
@@ -228,5 +272,44 @@ mod tests {
             Body::from_bytes(&w.into_bytes()),
             Err(DecodeError::NotCanonical { .. })
         ));
+    }
+
+    #[test]
+    fn a_message_has_few_embeds_or_another_form() {
+        let with = |count| {
+            Body::Message(MessageBody {
+                text: "look".to_owned(),
+                embeds: vec![embed(); count],
+                ..MessageBody::default()
+            })
+        };
+        let error = Body::from_bytes(&with(EMBEDS_MAX + 1).to_bytes()).expect_err("too many");
+        assert_eq!(error.to_string(), "embeds is 4, the limit is 3");
+        // None at all, in the form of some.
+        for tag in [MESSAGE_EMBEDDING, MESSAGE_BRIDGED_EMBEDDING] {
+            let mut w = Writer::new();
+            w.u8(tag);
+            w.text("hi");
+            w.raw(&[0, 0, 0]);
+            assert!(matches!(
+                Body::from_bytes(&w.into_bytes()),
+                Err(DecodeError::NotCanonical { .. })
+            ));
+        }
+        // The largest message is far from what a body may have.
+        let text = |len: usize| "x".repeat(len);
+        let most = Embed {
+            url: format!("https://{}", text(crate::limits::EMBED_URL_BYTES_MAX - 8)),
+            title: text(crate::limits::EMBED_TITLE_BYTES_MAX),
+            description: text(crate::limits::EMBED_DESCRIPTION_BYTES_MAX),
+        };
+        let largest = Body::Message(MessageBody {
+            text: text(TEXT_BYTES_MAX),
+            embeds: vec![most; EMBEDS_MAX],
+            ..MessageBody::default()
+        });
+        let bytes = largest.to_bytes();
+        assert_eq!(Body::from_bytes(&bytes), Ok(largest));
+        assert!(crate::epoch::pad(&bytes).len() < BODY_BYTES_MAX);
     }
 }

@@ -8,6 +8,7 @@ pub mod body;
 pub mod codec;
 pub mod content;
 pub mod dag;
+pub mod embed;
 pub mod epoch;
 pub mod event;
 pub mod hash;

@@ -8,6 +8,14 @@ pub const AUTH_HEADS_MAX: usize = 8;
 pub const LAMPORT_MAX: u64 = (1 << 48) - 1;
 /// Bytes of UTF-8 in the text of one message: fits a gossip frame with room to spare.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Previews of addresses in one message: whoever lists more writes an article.
+pub const EMBEDS_MAX: usize = 3;
+/// Bytes of an address in a preview: what servers and browsers take everywhere is not much longer.
+pub const EMBED_URL_BYTES_MAX: usize = 1024;
+/// Bytes of a preview's title: two lines of a wide window.
+pub const EMBED_TITLE_BYTES_MAX: usize = 256;
+/// Bytes of a preview's description: with address and title it fits, escaped, the tags of one IRC line.
+pub const EMBED_DESCRIPTION_BYTES_MAX: usize = 512;
 /// Bytes of one content event's body: gossip frames are capped at 64 KiB.
 pub const CONTENT_BYTES_MAX: usize = 48 * 1024;
 /// Operations in one content event; the shortest takes three bytes, so the size of the body bounds more.

@@ -22,6 +22,7 @@ use alloquy_ids::{AccountId, ChannelId, EpochId, EventId, UnixMs};
 use crate::authority::AuthorityLog;
 use crate::body::Body;
 use crate::dag::{Dag, InsertError};
+use crate::embed::Embed;
 use crate::event::{OrderKey, VerifiedEvent};
 use counting::{Bound, Ground, Ledger};
 use view::View;
@@ -374,6 +375,8 @@ pub struct Message {
     pub thread: Option<EventId>,
     /// It came through a server that could read it.
     pub bridged: bool,
+    /// Previews of addresses, as its author gave them.
+    pub embeds: Vec<Embed>,
     /// Emoji to accounts, both ascending.
     pub reactions: BTreeMap<String, BTreeSet<AccountId>>,
 }

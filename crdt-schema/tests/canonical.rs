@@ -6,6 +6,7 @@ use alloquy_ids::{
 use alloquy_schema::body::{Body, MessageBody};
 use alloquy_schema::codec::{Canonical, DecodeError, Writer};
 use alloquy_schema::content::{ContentOp, Field, Value};
+use alloquy_schema::embed::Embed;
 use alloquy_schema::epoch::{WRAP_SEALED_BYTES, Wrap};
 use alloquy_schema::event::{Header, Kind, SignedEvent};
 use alloquy_schema::identity::{IdentityOp, NetworkCertificate, PrekeyRecord, Recovery};
@@ -99,19 +100,34 @@ fn content_op() -> impl Strategy<Value = ContentOp> {
     ]
 }
 
+fn embed() -> impl Strategy<Value = Embed> {
+    (
+        "https?://[!-\\[\\]-~]{1,20}",
+        "[a-zäß]( ?[^ \\pC\\pZ]){0,8}",
+        "([^ \\pC\\pZ] ?[^ \\pC\\pZ]){0,8}",
+    )
+        .prop_map(|(url, title, description)| Embed {
+            url,
+            title,
+            description,
+        })
+}
+
 fn body() -> impl Strategy<Value = Body> {
     let message = (
         ".{0,40}",
         prop::option::of(event_id()),
         prop::option::of(event_id()),
         any::<bool>(),
+        vec(embed(), 0..4),
     )
-        .prop_map(|(text, reply_to, thread, bridged)| {
+        .prop_map(|(text, reply_to, thread, bridged, embeds)| {
             Body::Message(MessageBody {
                 text,
                 reply_to,
                 thread,
                 bridged,
+                embeds,
             })
         });
     prop_oneof![

@@ -57,6 +57,7 @@ fn send(text: &str) -> Command {
     Command::Send {
         channel: ChannelRef("club/general".to_owned()),
         text: text.to_owned(),
+        embeds: Vec::new(),
     }
 }
 

@@ -81,6 +81,7 @@ struct WrittenIrc {
     register_needs_email: bool,
     sasl: Vec<String>,
     lobby: bool,
+    previews: Option<bool>,
     oper: Vec<Oper>,
 }
 
@@ -117,6 +118,8 @@ pub(crate) struct Config {
     pub(crate) guests: bool,
     pub(crate) sasl: Vec<Mechanism>,
     pub(crate) lobby: bool,
+    /// Whether previews of addresses are said in lines to clients that do not know them as tags.
+    pub(crate) previews: bool,
 }
 
 impl Config {
@@ -224,6 +227,7 @@ impl Written {
             guests: irc.guests.unwrap_or(true),
             sasl: irc.mechanisms()?,
             lobby: irc.lobby,
+            previews: irc.previews.unwrap_or(true),
             server_name: self.server_name,
         })
     }

@@ -102,7 +102,7 @@ async fn run(path: &Path, config: Config, hang_up: Signal) -> Result<(), ServeEr
         sts: config.sts.clone(),
     };
     let face = Face {
-        server: Server::new(settings(&config)).with_bridge(bridge),
+        server: server(&config).with_bridge(bridge),
         doors,
         tls: live.tls.clone(),
         exempt: Arc::clone(&live.exempt),
@@ -152,6 +152,14 @@ fn say(text: &str) -> Result<(), ServeError> {
     writeln!(out, "{text}")
         .and_then(|()| out.flush())
         .map_err(failed("standard output"))
+}
+
+fn server(config: &Config) -> Server {
+    let server = Server::new(settings(config));
+    match config.previews {
+        true => server,
+        false => server.without_preview_lines(),
+    }
 }
 
 fn settings(config: &Config) -> Settings {
@@ -220,6 +228,7 @@ impl Live {
             ("irc.lobby", new.lobby != old.lobby),
             ("irc.guests", new.guests != old.guests),
             ("irc.sasl", new.sasl != old.sasl),
+            ("irc.previews", new.previews != old.previews),
             (
                 "irc.open_registration, irc.register_before_connect",
                 new.registration() != old.registration(),

@@ -299,6 +299,7 @@ impl Run<'_> {
                 false => self.channel(),
             },
             text: text.clone(),
+            embeds: Vec::new(),
         };
         let act = self.world.order(seat, Some(self.community), command);
         self.said.push(Said {
@@ -313,6 +314,7 @@ impl Run<'_> {
                 let command = Command::Send {
                     channel: self.channel(),
                     text: format!("{CANARY} of a rogue {number}"),
+                    embeds: Vec::new(),
                 };
                 self.world.order(rogue, Some(self.community), command);
             }
@@ -359,6 +361,7 @@ impl Run<'_> {
                 let command = Command::Send {
                     channel: self.channel(),
                     text: text.clone(),
+                    embeds: Vec::new(),
                 };
                 let act = self.world.order(seat, Some(self.community), command);
                 self.said.push(Said {

@@ -147,6 +147,7 @@ impl Run<'_> {
         let command = Command::Send {
             channel: self.channel(),
             text: text.clone(),
+            embeds: Vec::new(),
         };
         let act = self.world.order(seat, Some(self.community), command);
         self.said.push(Said { act, text });

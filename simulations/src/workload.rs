@@ -209,7 +209,14 @@ impl Workload {
             Some(direct) => {
                 let channel = ChannelRef(direct.channel.to_string());
                 let text = self.text(0);
-                (Some(direct.community), Command::Send { channel, text })
+                (
+                    Some(direct.community),
+                    Command::Send {
+                        channel,
+                        text,
+                        embeds: Vec::new(),
+                    },
+                )
             }
             None => {
                 let account = AccountRef(other.to_string());
@@ -286,21 +293,25 @@ impl Workload {
             Deed::Send => Command::Send {
                 channel: self.text_channel(place)?,
                 text: self.text(0),
+                embeds: Vec::new(),
             },
             Deed::LongSend => {
                 let bytes = 200 + self.draw.index(12_000);
                 Command::Send {
                     channel: self.text_channel(place)?,
                     text: self.text(bytes),
+                    embeds: Vec::new(),
                 }
             }
             Deed::Reply => Command::Reply {
                 message: self.message(world, place, false)?,
                 text: self.text(30),
+                embeds: Vec::new(),
             },
             Deed::Thread => Command::Thread {
                 message: self.message(world, place, false)?,
                 text: self.text(30),
+                embeds: Vec::new(),
             },
             Deed::Edit => Command::Edit {
                 message: self.message(world, place, true)?,

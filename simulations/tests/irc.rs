@@ -192,6 +192,7 @@ fn write(world: &mut World<'_>, seat: usize, channel: ChannelId, text: &str) {
     let send = Command::Send {
         channel: ChannelRef(channel.to_string()),
         text: text.to_owned(),
+        embeds: Vec::new(),
     };
     let Reply::Message { .. } = world.ask(seat, send).unwrap() else {
         panic!("a message");

@@ -144,7 +144,14 @@ impl Crowd {
     fn say(&mut self, seat: usize, at: usize) -> anyhow::Result<()> {
         let text = self.texts[at].clone();
         let channel = ChannelRef("Home/general".to_owned());
-        self.table.tell(seat, Command::Send { channel, text })?;
+        self.table.tell(
+            seat,
+            Command::Send {
+                channel,
+                text,
+                embeds: Vec::new(),
+            },
+        )?;
         self.writers.push(seat);
         self.table.pass(BETWEEN_MS)
     }

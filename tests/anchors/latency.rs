@@ -104,6 +104,7 @@ async fn messages(folder: &Path, count: usize) -> anyhow::Result<Vec<f64>> {
             Command::Send {
                 channel,
                 text: text.clone(),
+                embeds: Vec::new(),
             },
             PATIENCE,
         );

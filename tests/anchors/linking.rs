@@ -118,6 +118,7 @@ async fn talk(writer: &mut NodeHandle, size: Size) -> anyhow::Result<Vec<Vec<Str
             let send = Command::Send {
                 channel: ChannelRef(format!("Talk{number}/general")),
                 text: text.clone(),
+                embeds: Vec::new(),
             };
             writer.call(send, PATIENCE).await?;
         }

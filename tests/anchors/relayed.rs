@@ -45,7 +45,14 @@ pub(crate) fn history(messages: usize) -> anyhow::Result<Vec<Line>> {
     for _ in 0..messages {
         let channel = ChannelRef("Home/general".to_owned());
         let text = noise(&mut rng);
-        writer.call(Command::Send { channel, text }, PATIENCE)?;
+        writer.call(
+            Command::Send {
+                channel,
+                text,
+                embeds: Vec::new(),
+            },
+            PATIENCE,
+        )?;
     }
     let join: Command = format!("join {}", ana.invite("Home")).parse()?;
     let began = Instant::now();

@@ -111,6 +111,7 @@ impl World {
             mentions_me: number.is_multiple_of(50),
             thread: None,
             bridged: false,
+            embeds: Vec::new(),
             pinned: false,
             waiting: false,
             arrived_later: false,

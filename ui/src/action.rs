@@ -177,6 +177,8 @@ pub enum Action {
     SetReducedMotion(bool),
     /// Whether times are of twelve hours.
     SetTwelveHours(bool),
+    /// Whether previews of addresses are shown.
+    SetPreviews(bool),
     /// When the desktop is told.
     SetNotify(Notify),
     /// Whether notifications show the text.

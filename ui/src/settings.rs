@@ -28,6 +28,8 @@ pub struct Settings {
     pub reduced_motion: bool,
     /// Times as 9:41 PM instead of 21:41.
     pub twelve_hours: bool,
+    /// Whether previews of addresses stand under messages.
+    pub previews: bool,
     /// Whether the list of members stands beside the channel where there is room.
     pub members_open: bool,
     /// How often the banner about the recovery words was put off.
@@ -88,6 +90,7 @@ impl Default for Settings {
             zoom: 1.0,
             reduced_motion: false,
             twelve_hours: false,
+            previews: true,
             members_open: true,
             recovery_put_off: 0,
             recovery_again: 0,

@@ -30,6 +30,7 @@ fn text(text: &str) -> Body {
         reply_to: None,
         thread: None,
         bridged: false,
+        embeds: Vec::new(),
     })
 }
 
@@ -165,6 +166,7 @@ fn messages_are_edited_answered_and_reacted_to() {
         reply_to: Some(hello),
         thread: Some(hello),
         bridged: false,
+        embeds: Vec::new(),
     };
     let reply = chat.say(&mut ben, Body::Message(reply));
     assert_eq!(chat.texts(), ["hi there* +2", "yes"]);
@@ -299,6 +301,7 @@ fn rights_decide_what_a_body_does() {
         reply_to: None,
         thread: Some(before),
         bridged: false,
+        embeds: Vec::new(),
     };
     let thread = chat.say(&mut ana, Body::Message(thread));
     assert_eq!(chat.texts(), ["before +1", "in the thread"]);

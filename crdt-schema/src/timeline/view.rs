@@ -603,6 +603,7 @@ impl View {
             reply_to: None,
             thread: None,
             bridged: false,
+            embeds: Vec::new(),
             reactions: BTreeMap::new(),
         };
         match (entry.effect.shown, &entry.content) {
@@ -614,6 +615,7 @@ impl View {
                 message.reply_to = body.reply_to;
                 message.thread = body.thread;
                 message.bridged = body.bridged;
+                message.embeds.clone_from(&body.embeds);
                 message.reactions = self.reactions(order.id, ledger);
             }
             _ => {}

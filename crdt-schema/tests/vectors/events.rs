@@ -3,6 +3,7 @@
 use alloquy_ids::{EpochId, EventId, ScopeId, UnixMs};
 use alloquy_schema::body::{Body, MessageBody};
 use alloquy_schema::codec::Canonical;
+use alloquy_schema::embed::Embed;
 use alloquy_schema::epoch::{EpochKey, pad, sealed_len};
 use alloquy_schema::event::{Header, Kind, SignedEvent, clear_commit};
 use alloquy_schema::keys::DeviceKey;
@@ -57,6 +58,63 @@ pub(crate) fn message(text: &str) -> Body {
     })
 }
 
+fn embed(url: &str, title: &str, description: &str) -> Embed {
+    Embed {
+        url: url.to_owned(),
+        title: title.to_owned(),
+        description: description.to_owned(),
+    }
+}
+
+/// A message with previews.
+fn looking(bridged: bool, embeds: Vec<Embed>) -> Body {
+    Body::Message(MessageBody {
+        text: "look".to_owned(),
+        bridged,
+        embeds,
+        ..MessageBody::default()
+    })
+}
+
+/// Plaintexts that no reader takes, and why.
+fn refused() -> Vec<Value> {
+    let with = |embed: Embed| looking(false, vec![embed]).to_bytes();
+    let good = || embed("https://example.org/", "An example", "");
+    let none = [&[8, 2], b"hi".as_slice(), &[0, 0, 0]].concat();
+    let named = [
+        ("no previews in the form of some", none),
+        ("four previews", looking(false, vec![good(); 4]).to_bytes()),
+        ("another scheme", with(embed("javascript:x", "t", ""))),
+        ("a space in an address", with(embed("https://a b", "t", ""))),
+        (
+            "an address over its limit",
+            with(embed(&format!("https://{}", "a".repeat(1017)), "t", "")),
+        ),
+        ("no title", with(embed("https://a.org", "", ""))),
+        (
+            "a title over its limit",
+            with(embed("https://a.org", &"x".repeat(257), "")),
+        ),
+        (
+            "a line break in a title",
+            with(embed("https://a.org", "a\nb", "")),
+        ),
+        (
+            "a space at the end of a description",
+            with(embed("https://a.org", "t", "d ")),
+        ),
+        (
+            "a description over its limit",
+            with(embed("https://a.org", "t", &"x".repeat(513))),
+        ),
+    ];
+    let shown = |(name, bytes): (&str, Vec<u8>)| {
+        assert!(Body::from_bytes(&bytes).is_err(), "{name}");
+        json!({ "name": name, "plaintext": hex(bytes) })
+    };
+    named.into_iter().map(shown).collect()
+}
+
 fn vector(name: &str, event: &SignedEvent) -> Value {
     let header = &event.header;
     let ids = |ids: &[EventId]| ids.iter().map(|id| hex(id.0)).collect::<Vec<_>>();
@@ -87,36 +145,9 @@ fn vector(name: &str, event: &SignedEvent) -> Value {
     })
 }
 
-#[test]
-fn events() {
-    let device = DeviceKey::from_seed(&seed("device"));
-    let key = EpochKey::Link(seed("link key"));
-    let genesis = Header {
-        scope: ScopeId::ZERO,
-        ..header(Kind::Authority, &device)
-    };
-    let authority = clear(genesis, &[2], &device);
-    let deletion = Header {
-        seq: 7,
-        prev: EventId(seed("prev")),
-        deps: vec![EventId(seed("dep 1")), EventId(seed("dep 2"))],
-        auth: vec![authority.header.id()],
-        lamport: 300,
-        ..header(Kind::Deletion, &device)
-    };
-    let target = EventId(seed("target"));
-    let deleted = clear(
-        deletion.clone(),
-        &[[1].as_slice(), &target.0].concat(),
-        &device,
-    );
-    let identity = clear(header(Kind::Identity, &device), &[200, 1, 2, 3], &device);
-    let sealed_header = Header {
-        kind: Kind::Sealed,
-        epoch: EpochId(seed("epoch")),
-        ..deletion
-    };
-    let bodies = [
+/// What members write, each kind of it.
+fn bodies(target: EventId) -> Vec<(&'static str, Body)> {
+    vec![
         ("message", message("Hello, Ben!")),
         (
             "reply in a thread",
@@ -125,6 +156,7 @@ fn events() {
                 reply_to: Some(target),
                 thread: Some(target),
                 bridged: false,
+                embeds: Vec::new(),
             }),
         ),
         (
@@ -158,12 +190,68 @@ fn events() {
             },
         ),
         ("long message", message(&"all work and no play ".repeat(20))),
-    ];
+        (
+            "message with previews",
+            looking(
+                false,
+                vec![
+                    embed("https://example.org/", "An example", "Größe"),
+                    embed("http://example.org/b?c#d", "Sí", ""),
+                ],
+            ),
+        ),
+        (
+            "bridged message with a preview",
+            looking(true, vec![embed("https://example.org/", "An example", "")]),
+        ),
+    ]
+}
+
+#[test]
+fn events() {
+    let device = DeviceKey::from_seed(&seed("device"));
+    let key = EpochKey::Link(seed("link key"));
+    let genesis = Header {
+        scope: ScopeId::ZERO,
+        ..header(Kind::Authority, &device)
+    };
+    let authority = clear(genesis, &[2], &device);
+    let deletion = Header {
+        seq: 7,
+        prev: EventId(seed("prev")),
+        deps: vec![EventId(seed("dep 1")), EventId(seed("dep 2"))],
+        auth: vec![authority.header.id()],
+        lamport: 300,
+        ..header(Kind::Deletion, &device)
+    };
+    let target = EventId(seed("target"));
+    let deleted = clear(
+        deletion.clone(),
+        &[[1].as_slice(), &target.0].concat(),
+        &device,
+    );
+    let identity = clear(header(Kind::Identity, &device), &[200, 1, 2, 3], &device);
+    let sealed_header = Header {
+        kind: Kind::Sealed,
+        epoch: EpochId(seed("epoch")),
+        ..deletion
+    };
     let sealed_vector = |(name, body): &(&str, Body)| {
         let event = sealed(sealed_header.clone(), &key, body, &device);
         let mut vector = vector(name, &event);
         vector["plaintext"] = hex(body.to_bytes()).into();
         vector["padded"] = hex(pad(&body.to_bytes())).into();
+        if let Body::Message(message) = body {
+            let embed = |of: &Embed| json!([of.url, of.title, of.description]);
+            let embeds: Vec<_> = message.embeds.iter().map(embed).collect();
+            vector["message"] = json!({
+                "text": message.text,
+                "reply_to": message.reply_to.map(|id| hex(id.0)),
+                "thread": message.thread.map(|id| hex(id.0)),
+                "bridged": message.bridged,
+                "embeds": embeds,
+            });
+        }
         vector
     };
     golden(
@@ -172,7 +260,8 @@ fn events() {
             "device_seed": hex(seed("device")),
             "epoch_secret": hex(&key.secret_only().to_bytes()[1..]),
             "clear": [vector("authority", &authority), vector("deletion", &deleted), vector("identity", &identity)],
-            "sealed": bodies.iter().map(sealed_vector).collect::<Vec<_>>(),
+            "sealed": bodies(target).iter().map(sealed_vector).collect::<Vec<_>>(),
+            "refused": refused(),
         }),
     );
 }

@@ -6,6 +6,7 @@
 use alloquy_ids::{EventId, InviteId};
 use serde::{Deserialize, Serialize};
 
+use crate::embed::Embed;
 use crate::nearby::Announce;
 
 /// Number of a command of one client, from 1.
@@ -236,26 +237,35 @@ pub enum Command {
         /// The community.
         community: CommunityRef,
     },
-    /// `send CHANNEL "TEXT"`
+    /// `send CHANNEL "TEXT" [--embed "URL TITLE"]`
     Send {
         /// The channel.
         channel: ChannelRef,
         /// The text.
         text: String,
+        /// Previews of addresses, at most 3.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        embeds: Vec<Embed>,
     },
-    /// `reply MESSAGE "TEXT"`
+    /// `reply MESSAGE "TEXT" [--embed "URL TITLE"]`
     Reply {
         /// The message.
         message: EventId,
         /// The text.
         text: String,
+        /// Previews of addresses, at most 3.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        embeds: Vec<Embed>,
     },
-    /// `thread MESSAGE "TEXT"`: writes into the thread that hangs on the message
+    /// `thread MESSAGE "TEXT" [--embed "URL TITLE"]`: writes into the thread that hangs on the message
     Thread {
         /// The message.
         message: EventId,
         /// The text.
         text: String,
+        /// Previews of addresses, at most 3.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        embeds: Vec<Embed>,
     },
     /// `edit MESSAGE "TEXT"`
     Edit {

@@ -8,9 +8,11 @@
 pub mod client;
 pub mod command;
 mod delivery;
+pub mod embed;
 pub mod event;
 pub mod limits;
 pub mod line;
+mod message;
 pub mod moderation;
 pub mod nearby;
 pub mod pages;
@@ -23,6 +25,7 @@ pub mod snapshot;
 
 pub use client::{Busy, Client};
 pub use command::{Command, CommandId};
+pub use embed::Embed;
 pub use event::Event;
 pub use personal::PersonalCommand;
 pub use reply::{CommandError, ErrorBody, ErrorCode, Reply};

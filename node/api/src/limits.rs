@@ -10,6 +10,14 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 pub const WORDS_MAX: usize = 520;
 /// Bytes of UTF-8 in the text of one message.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Previews of addresses in one message.
+pub const EMBEDS_MAX: usize = 3;
+/// Bytes of an address in a preview.
+pub const EMBED_URL_BYTES_MAX: usize = 1024;
+/// Bytes of a preview's title.
+pub const EMBED_TITLE_BYTES_MAX: usize = 256;
+/// Bytes of a preview's description.
+pub const EMBED_DESCRIPTION_BYTES_MAX: usize = 512;
 /// Bytes of a name of a community, channel, category, role or member.
 pub const NAME_BYTES_MAX: usize = 100;
 /// Bytes of a reference: two names and the slash between them.

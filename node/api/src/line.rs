@@ -43,6 +43,8 @@ use crate::reply::{CommandError, ErrorCode};
 pub use complete::{Completions, complete};
 pub use kind::Kind;
 pub use rights::RIGHTS;
+pub(crate) use words::excerpt;
+
 pub use spec::{Argument, Flag, LineSpec, Need, ReplyKind};
 pub use table::specs;
 

@@ -168,6 +168,7 @@ mod tests {
             mentions_me: false,
             thread: None,
             bridged: false,
+            embeds: Vec::new(),
             pinned: false,
             waiting: false,
             arrived_later: false,

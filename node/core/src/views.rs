@@ -12,11 +12,13 @@ use alloquy_api::reply::{
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, RoleId, UnixMs};
 use alloquy_schema::authority::op;
 use alloquy_schema::content::{Field, Value};
+use alloquy_schema::embed::Embed;
 use alloquy_schema::event::VerifiedEvent;
 use alloquy_schema::permissions::{self, CommunityKind, Permissions};
 use alloquy_schema::timeline::{Message, Timeline};
 use rand_core::CryptoRng;
 
+use crate::command::policy::words;
 use crate::community::{Community, Place};
 use crate::limits::WAITING_WALK_MAX;
 use crate::node::Node;
@@ -47,6 +49,14 @@ fn overwrite_views(
         deny: names(*deny),
     })
     .collect()
+}
+
+fn embed_view(embed: Embed) -> alloquy_api::Embed {
+    alloquy_api::Embed {
+        url: embed.url,
+        title: embed.title,
+        description: embed.description,
+    }
 }
 
 impl Community {
@@ -209,7 +219,8 @@ impl Community {
     fn quote(&self, timeline: &Timeline, message: EventId) -> Option<QuoteView> {
         let quoted = timeline.message(message)?;
         let text = quoted.text.as_deref().unwrap_or_default();
-        let hidden = self.hidden_by_rules((message, quoted.edited), quoted.author, text);
+        let words = words(text, &quoted.embeds);
+        let hidden = self.hidden_by_rules((message, quoted.edited), quoted.author, &words);
         Some(QuoteView {
             author: quoted.author,
             text: first_line(if hidden.is_some() { "" } else { text }),
@@ -417,15 +428,17 @@ impl<R: CryptoRng> Node<R> {
         let timeline = community.shown(channel);
         let replies = timeline.and_then(|timeline| timeline.replies(message.id));
         let mut text = message.text.unwrap_or_default();
+        let mut embeds = message.embeds;
         let hidden = (message.author != self.me.account())
             .then(|| {
                 let shown = (message.id, message.edited);
-                community.hidden_by_rules(shown, message.author, &text)
+                community.hidden_by_rules(shown, message.author, &words(&text, &embeds))
             })
             .flatten()
             .map(|(reason, _)| reason);
         if hidden.is_some() && !self.moderates(community, channel) {
             text.clear();
+            embeds.clear();
         }
         MessageView {
             id: message.id,
@@ -452,6 +465,7 @@ impl<R: CryptoRng> Node<R> {
             }),
             thread: message.thread,
             bridged: message.bridged,
+            embeds: embeds.into_iter().map(embed_view).collect(),
             hidden,
             arrived_later: community.arrived_later.contains(&message.id),
             reactions: message.reactions.into_iter().map(reaction).collect(),

@@ -171,6 +171,16 @@ fn message_lines(message: &MessageView, names: &Names) -> String {
     if !marks.is_empty() {
         text.push_str(&format!("  [{}]", marks.join(", ")));
     }
+    for embed in &message.embeds {
+        let preview = format!("{}: {}", one_line(&embed.title), one_line(&embed.url));
+        text.push_str(&format!("\n                         [preview] {preview}"));
+        if !embed.description.is_empty() {
+            text.push_str(&format!(
+                "\n                         {}",
+                one_line(&embed.description)
+            ));
+        }
+    }
     text
 }
 

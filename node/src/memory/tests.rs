@@ -19,6 +19,7 @@ fn send(text: &str) -> Command {
     Command::Send {
         channel: ChannelRef("club/general".to_owned()),
         text: text.to_owned(),
+        embeds: Vec::new(),
     }
 }
 

@@ -35,6 +35,8 @@ caps! {
     AccountTag = "account-tag",
     /// Edits, as what they are.
     Edit = "alloquy.chat/edit",
+    /// Previews of addresses, as tags.
+    Embed = "alloquy.chat/embed",
     /// Who goes away and comes back.
     AwayNotify = "away-notify",
     /// Lines that belong together.

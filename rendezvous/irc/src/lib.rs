@@ -18,6 +18,7 @@ pub mod bridge;
 pub mod caps;
 mod commands;
 mod edges;
+mod embeds;
 pub mod io;
 mod isupport;
 pub mod limits;

@@ -28,6 +28,9 @@ pub const MULTILINE_LINES_MAX: usize = 400;
 pub const SPLIT_LINES_MAX: usize = 20;
 /// Bytes of text in one line: 510 without `:nick!user@host PRIVMSG #target :`, the longest names taken for granted.
 pub const TEXT_LINE_BYTES: usize = 350;
+/// Bytes of the tags of previews in one line: the longest one when all of it is escaped, and what is left of
+/// [`TAG_DATA_BYTES_MAX`] has room for time, id, account and label.
+pub const EMBED_TAGS_BYTES_MAX: usize = 3_640;
 /// Bytes of a nick.
 pub const NICK_BYTES_MAX: usize = 32;
 /// Bytes of a community's part of a channel's name.

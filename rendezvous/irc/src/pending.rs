@@ -1,6 +1,6 @@
 //! What a connection waits for: commands that the node has been given.
 
-use alloquy_api::Command;
+use alloquy_api::{Command, Embed};
 use alloquy_ids::{AccountId, ChannelId, EventId, UnixMs};
 
 use crate::io::ConnId;
@@ -75,7 +75,7 @@ pub(crate) enum Lost {
     /// The client is told.
     Refused(Order),
     /// This.
-    Instead(Command, Pending),
+    Instead(Box<(Command, Pending)>),
 }
 
 /// For whom a read marker is asked.
@@ -98,6 +98,8 @@ pub(crate) struct Said {
     pub(crate) target: String,
     /// The message that it answers.
     pub(crate) reply_to: Option<EventId>,
+    /// Previews of addresses.
+    pub(crate) embeds: Vec<Embed>,
 }
 
 /// An order to the node.

@@ -52,6 +52,8 @@ pub struct Server {
     pub(crate) stir: BTreeSet<CommunityId>,
     /// What clients that have gone saw last.
     sights: Sights,
+    /// Whether previews are said in lines to who does not know them as tags.
+    pub(crate) preview_lines: bool,
 }
 
 impl Server {
@@ -77,6 +79,7 @@ impl Server {
             ready: BTreeSet::new(),
             stir: BTreeSet::new(),
             sights: Sights::default(),
+            preview_lines: true,
         }
     }
 
@@ -84,6 +87,13 @@ impl Server {
     #[must_use]
     pub fn with_bridge(mut self, bridge: Bridge) -> Self {
         self.bridge = Some(bridge);
+        self
+    }
+
+    /// The same without lines about previews: clients that do not know them as tags are told of none.
+    #[must_use]
+    pub fn without_preview_lines(mut self) -> Self {
+        self.preview_lines = false;
         self
     }
 

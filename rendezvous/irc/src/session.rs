@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use alloquy_api::Embed;
 use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs, UnixMs};
 use zeroize::Zeroizing;
 
@@ -49,6 +50,8 @@ pub(crate) struct Batch {
     pub(crate) reply_to: Option<EventId>,
     /// The message whose new text it is, as typed.
     pub(crate) edits: Option<String>,
+    /// Previews of addresses in it.
+    pub(crate) embeds: Vec<Embed>,
     pub(crate) text: String,
     pub(crate) lines: usize,
 }

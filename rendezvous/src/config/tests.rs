@@ -33,10 +33,22 @@ fn a_short_file_is_enough() {
     );
     let exempt: Vec<String> = config.exempt.iter().map(ToString::to_string).collect();
     assert_eq!(exempt, ["127.0.0.0/8", "::1/128"]);
+    assert!(config.previews);
     assert!(config.sasl.is_empty() && !config.open_registration && !config.lobby);
     assert_eq!(config.origins, ["https://irc.example.org"]);
     assert!(config.sts.is_none());
     assert!(config.pair.is_none() && config.metrics.is_none());
+}
+
+#[test]
+fn lines_about_previews_are_left_out_where_the_file_says_so() {
+    let config = read(&format!("{HEAD}{PLAIN}previews = false\n")).unwrap();
+    assert!(!config.previews);
+    let error = refused(&format!("{PLAIN}previews = \"no\"\n"));
+    assert!(
+        error.contains("previews") && error.contains("boolean"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -95,3 +95,38 @@ fn the_page_tells_health_and_figures_and_no_names() {
     );
     assert!(get("/").contains("404"));
 }
+
+#[test]
+fn previews_are_lines_unless_the_file_leaves_them_out() {
+    for (shown, settings) in [
+        (true, OPEN.to_owned()),
+        (
+            false,
+            OPEN.replace("lobby = true", "lobby = true\npreviews = false"),
+        ),
+    ] {
+        let mut server = Rendezvous::start(&settings);
+        Client::plain(&mut server).register("ana", "correct horse");
+        let mut reads = Client::plain(&mut server);
+        reads.introduce("visitor");
+        reads.until(" 005 ");
+        reads.say("JOIN #lobby");
+        reads.until(" 366 ");
+        let mut ana = Client::tls(&mut server, None);
+        ana.come_in("ana", "correct horse");
+        ana.say("CAP REQ :alloquy.chat/embed");
+        ana.until(" ACK ");
+        ana.say("JOIN #lobby");
+        ana.until(" 366 ");
+        let tag = "alloquy.chat/embed=https://example.org/\\sAn\\sexample";
+        ana.say(&format!("@{tag} PRIVMSG #lobby :look at this"));
+        let echo = ana.until("look at this");
+        assert!(echo.contains(tag), "{echo}");
+        ana.say("PRIVMSG #lobby :the end");
+        reads.until("look at this");
+        let next = reads.until("PRIVMSG");
+        let preview = next.contains("PRIVMSG #lobby :[preview] An example: https://example.org/");
+        assert_eq!(preview, shown, "{next}");
+        assert_eq!(next.contains("the end"), !shown, "{next}");
+    }
+}

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::line::specs;
+use alloquy_schema::body::{Body, MessageBody};
 use alloquy_schema::codec::Canonical;
+use alloquy_schema::embed::Embed;
 use bytes::Bytes;
 
 use super::club::{Club, club};
@@ -100,7 +102,25 @@ fn events(club: &Club) -> Vec<(&'static str, String, Vec<u8>)> {
     let ranges = ranges.into_iter().filter(|range| range.len() <= BYTES_MAX);
     let named = |(at, range): (usize, Vec<u8>)| ("event", format!("range-{at}"), range);
     found.extend(ranges.take(2 * EACH).enumerate().map(named));
+    found.push(("event", "plain-embeds".to_owned(), previews().to_bytes()));
     found
+}
+
+/// A message with previews of addresses, which nobody in the club wrote.
+fn previews() -> Body {
+    let embed = |url: &str, title: &str, description: &str| Embed {
+        url: url.to_owned(),
+        title: title.to_owned(),
+        description: description.to_owned(),
+    };
+    Body::Message(MessageBody {
+        text: "look".to_owned(),
+        embeds: vec![
+            embed("https://example.org/", "An example", "what it says"),
+            embed("http://a.org", "A", ""),
+        ],
+        ..MessageBody::default()
+    })
 }
 
 /// The ranges in the fields of a frame.
@@ -124,6 +144,7 @@ fn lines() -> Vec<(&'static str, String, Vec<u8>)> {
         "timeout club ben 10m \"reason\"",
         "invite club --uses 3 --expires 2h",
         "slow-mode club/general 30s",
+        "send club/general look --embed \"https://a.org A; b\\nc\\n\\nhttp://d.org e\"",
     ];
     let numbered =
         |(at, line): (usize, &str)| ("line", format!("whole-{at}"), line.as_bytes().to_vec());
@@ -167,6 +188,10 @@ fn irc() -> Vec<(&'static str, String, Vec<u8>)> {
         (
             "people",
             "WHO * %tcuihsnfdlaor,1\r\nWHOIS ana ana\r\nWHOWAS x\r\nISON ana\r\nUSERHOST ana\r\nMONITOR + a,b\r\nMONITOR S\r\nAWAY :x\r\nSETNAME :y\r\nREDACT ana x :y\r\n",
+        ),
+        (
+            "previews",
+            "CAP REQ :alloquy.chat/embed message-tags\r\n@alloquy.chat/embed=https://a.org\\sA\\:\\sb\\nc;alloquy.chat/embed-2=http://d.org\\se PRIVMSG #a/b :look\r\n@alloquy.chat/embed=x PRIVMSG ana :x\r\n",
         ),
         (
             "networks",

@@ -64,6 +64,7 @@ action-set-theme = Choose the colours
 action-zoom = Bigger or smaller
 action-zoom-reset = As big as designed
 action-set-reduced-motion = Reduce motion
+action-set-previews = Show previews of links
 action-set-twelve-hours = Choose how times are written
 action-set-notify = Choose when to be notified
 action-set-notify-text = Choose whether notifications show the text

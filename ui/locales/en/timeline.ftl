@@ -91,6 +91,8 @@ show-less = Show less
 date-brief = { $day }/{ $month }
 date-brief-year = { $day }/{ $month }/{ $year }
 
+preview-spoken = Preview: { $title }, at { $host }
+preview-spoken-description = Preview: { $title }, at { $host }: { $description }
 bridged-bar = Bridged: readable by { $names }
 bridged = through IRC
 bridged-about = Written through IRC. The server that it came through could read it before it was encrypted.

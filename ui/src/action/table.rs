@@ -82,6 +82,7 @@ pub(super) fn label(kind: K) -> &'static str {
         K::ZoomReset => say::action_zoom_reset(),
         K::SetReducedMotion => say::action_set_reduced_motion(),
         K::SetTwelveHours => say::action_set_twelve_hours(),
+        K::SetPreviews => say::action_set_previews(),
         K::SetNotify => say::action_set_notify(),
         K::SetNotifyText => say::action_set_notify_text(),
         K::OpenLink => say::action_open_link(),
@@ -90,6 +91,11 @@ pub(super) fn label(kind: K) -> &'static str {
         K::Close => say::action_close(),
         K::Quit => say::action_quit(),
     }
+}
+
+/// By the page of settings about looks.
+fn appearance() -> Vec<Reach> {
+    vec![Reach::Focus(say::way_settings_appearance())]
 }
 
 pub(super) fn reach(kind: K) -> Vec<Reach> {
@@ -178,13 +184,12 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
         K::SetAvailability => vec![Focus(say::way_own_name())],
         K::ShowRecovery => vec![Focus(say::way_recovery())],
         K::ConfirmRecovery => vec![Focus(say::way_last_field())],
-        K::SetTheme => vec![Focus(say::way_settings_appearance())],
         K::Zoom => vec![
             Shortcut(say::which_bigger(), ctrl(Key::Plus)),
             Shortcut(say::which_smaller(), ctrl(Key::Minus)),
         ],
         K::ZoomReset => vec![Shortcut("", ctrl(Key::Num0))],
-        K::SetReducedMotion | K::SetTwelveHours => vec![Focus(say::way_settings_appearance())],
+        K::SetTheme | K::SetReducedMotion | K::SetTwelveHours | K::SetPreviews => appearance(),
         K::SetNotify | K::SetNotifyText => vec![Focus(say::way_settings_notifications())],
         K::OpenLink => vec![MessageKey("O"), Focus(say::way_link())],
         K::DismissToast => vec![Focus(say::way_message())],

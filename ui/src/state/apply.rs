@@ -112,6 +112,7 @@ impl UiState {
             | A::ZoomReset
             | A::SetReducedMotion(_)
             | A::SetTwelveHours(_)
+            | A::SetPreviews(_)
             | A::SetNotify(_)
             | A::SetNotifyText(_)
             | A::SetBackground(_)
@@ -519,6 +520,7 @@ impl UiState {
             Action::ZoomReset => settings.zoom = 1.0,
             Action::SetReducedMotion(reduced) => settings.reduced_motion = reduced,
             Action::SetTwelveHours(twelve) => settings.twelve_hours = twelve,
+            Action::SetPreviews(shown) => settings.previews = shown,
             Action::SetNotify(notify) => settings.notify = notify,
             Action::SetNotifyText(shown) => settings.notify_text = shown,
             Action::SetBackground(goes_on) => settings.background = Some(goes_on),

@@ -161,11 +161,20 @@ impl UiState {
             stored: None,
         });
         let command = match (slot.thread, reply_to) {
-            (Some(message), _) => Command::Thread { message, text },
-            (None, Some(message)) => Command::Reply { message, text },
+            (Some(message), _) => Command::Thread {
+                message,
+                text,
+                embeds: Vec::new(),
+            },
+            (None, Some(message)) => Command::Reply {
+                message,
+                text,
+                embeds: Vec::new(),
+            },
             (None, None) => Command::Send {
                 channel: channel_ref(slot.channel),
                 text,
+                embeds: Vec::new(),
             },
         };
         self.ask(Purpose::Send(slot, id), command)

@@ -193,6 +193,8 @@ struct Scene<'a> {
     rights: Rights,
     focused: Option<EventId>,
     revealed: BTreeMap<EventId, BTreeSet<u32>>,
+    /// Whether previews of addresses are shown.
+    previews: bool,
     palette: &'static Palette,
     dark: bool,
     ctx: Context,
@@ -235,6 +237,7 @@ fn scene<'a>(view: &View<'a>, ui: &Ui, slot: Slot, width: f32) -> Scene<'a> {
         },
         focused: view.state.focused.get(&slot).copied(),
         revealed: BTreeMap::new(),
+        previews: view.state.settings.previews,
         palette: theme::palette(ui),
         dark: ui.visuals().dark_mode,
         ctx: ui.ctx().clone(),

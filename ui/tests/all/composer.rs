@@ -52,6 +52,7 @@ fn enter_sends_and_shift_enter_breaks_the_line() {
     let expected = Command::Send {
         channel: ChannelRef(GENERAL.to_string()),
         text: "one\ntwo".to_owned(),
+        embeds: Vec::new(),
     };
     assert_eq!(harness.state().commands(), [expected]);
     let typing = harness.state().effects.iter().filter(|effect| {
@@ -101,6 +102,7 @@ fn ctrl_up_answers_the_newest_message_of_another() {
     let expected = Command::Reply {
         message: message_id(5),
         text: "yes".to_owned(),
+        embeds: Vec::new(),
     };
     assert_eq!(harness.state().commands(), [expected]);
 }
@@ -149,6 +151,7 @@ fn what_is_typed_after_enter_in_one_slow_frame_is_the_next_message() {
     let send = |text: &str| Command::Send {
         channel: ChannelRef(GENERAL.to_string()),
         text: text.to_owned(),
+        embeds: Vec::new(),
     };
     assert_eq!(harness.state().commands(), [send("one"), send("two")]);
     assert_eq!(text(&harness), "three");

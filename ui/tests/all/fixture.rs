@@ -105,6 +105,7 @@ pub(crate) fn message(n: usize, text: &str) -> MessageView {
         mentions_me: false,
         thread: None,
         bridged: false,
+        embeds: Vec::new(),
         pinned: false,
         waiting: false,
         arrived_later: false,

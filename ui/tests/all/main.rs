@@ -19,6 +19,7 @@ mod personal;
 mod personal_fixture;
 mod personal_later;
 mod personal_screens;
+mod previews;
 mod refused;
 mod screens;
 mod sheets;

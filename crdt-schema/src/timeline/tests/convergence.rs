@@ -42,6 +42,7 @@ fn body(what: u8, target: EventId) -> Body {
             reply_to: Some(target),
             thread: Some(target),
             bridged: false,
+            embeds: Vec::new(),
         }),
         _ => text(&format!("m{what}")),
     }

@@ -143,6 +143,7 @@ fn a_reply_to_a_late_event_is_untouched_and_read_by_a_newcomer() {
         reply_to: Some(wrote[2]),
         thread: None,
         bridged: false,
+        embeds: Vec::new(),
     };
     let reply = chat.say_at(&mut ben, &past, Body::Message(reply));
     assert_eq!(chat.texts(), ["m0", "b0", "m1", "b1", "reply"]);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use alloquy_ids::{ID_TEXT_LEN, from_base32, to_base32};
 
+use crate::embed::{BadEmbed, Embed};
 use crate::limits::{
     DURATION_MS_MAX, EMOJI_BYTES_MAX, GROUP_OTHERS_MAX, ICON_BASE64_MAX, IDS_LISTED_MAX,
     LINK_BYTES_MAX, NAME_BYTES_MAX, RECOVERY_WORD_BYTES_MAX, REFERENCE_BYTES_MAX,
@@ -42,6 +43,8 @@ pub enum Kind {
     Emoji,
     /// An invite link.
     Link,
+    /// Previews of addresses, as one text.
+    Embeds,
     /// A whole number within bounds.
     Number(u64, u64),
     /// A duration of at least 1 ms.
@@ -77,6 +80,8 @@ pub(crate) enum Value {
     Names(Vec<String>),
     /// Several ids.
     Ids(Vec<[u8; 32]>),
+    /// Previews of addresses.
+    Embeds(Vec<Embed>),
 }
 
 /// What is wrong with an argument, without its place.
@@ -96,6 +101,16 @@ impl Fault {
             expected: self.expected,
             found: self.found,
             over_limit: self.over_limit,
+        }
+    }
+}
+
+impl From<BadEmbed> for Fault {
+    fn from(bad: BadEmbed) -> Self {
+        Self {
+            expected: bad.expected,
+            found: bad.found,
+            over_limit: bad.over_limit,
         }
     }
 }
@@ -136,6 +151,7 @@ impl Kind {
             Self::Link => {
                 format!("an invite link of at most {LINK_BYTES_MAX} bytes, without spaces")
             }
+            Self::Embeds => crate::embed::expected(),
             Self::Number(min, max) => format!("a whole number from {min} to {max}"),
             Self::Duration => format!(
                 "a duration such as 500ms, 30s, 10m, 1h or 7d, from 1ms to {}",
@@ -175,6 +191,7 @@ impl Kind {
             Self::Rights if text == "none" => Value::Names(Vec::new()),
             Self::Rights => Value::Names(text.split(',').map(str::to_owned).collect()),
             Self::Icon if text == "none" => Value::Absent,
+            Self::Embeds => Value::Embeds(crate::embed::parse_all(text)?),
             _ => Value::Text(text.to_owned()),
         };
         self.check(&value)?;
@@ -185,6 +202,7 @@ impl Kind {
     pub(crate) fn check(self, value: &Value) -> Result<(), Fault> {
         match (self, value) {
             (_, Value::Text(text)) => self.check_text(text),
+            (_, Value::Embeds(embeds)) => Ok(crate::embed::check_all(embeds)?),
             (Self::Number(min, max), &Value::Number(number)) => {
                 if number > max {
                     return Err(self.over(number.to_string()));
@@ -219,6 +237,7 @@ impl Kind {
             Value::Given => Ok(()),
             Value::Text(text) if self.stands_bare(text) => out.write_str(text),
             Value::Text(text) => quote(text, out),
+            Value::Embeds(embeds) => quote(&crate::embed::text_of(embeds), out),
             Value::Number(0) if self == Self::DurationOrOff => out.write_str("off"),
             Value::Number(ms) if matches!(self, Self::Duration | Self::DurationOrOff) => {
                 out.write_str(&duration(*ms))

@@ -8,6 +8,7 @@ use crate::command::{
     AccountRef, ChannelKind, ChannelRef, CommunityRef, HistoryRule, JoinRule, LinkRule, RoleRef,
     WordRule,
 };
+use crate::embed::Embed;
 use crate::nearby::Announce;
 use crate::personal::OnOff;
 use crate::{Command, Reply};
@@ -438,6 +439,23 @@ impl Field for Vec<AccountRef> {
     }
     fn to_value(&self) -> Value {
         Value::Names(self.iter().map(|account| account.0.clone()).collect())
+    }
+}
+
+/// Previews of a flag that may be left out: none when it is.
+impl Field for Vec<Embed> {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Embeds(embeds) => Some(embeds),
+            Value::Absent => Some(Self::new()),
+            _ => None,
+        }
+    }
+    fn to_value(&self) -> Value {
+        match self.is_empty() {
+            true => Value::Absent,
+            false => Value::Embeds(self.clone()),
+        }
     }
 }
 

@@ -198,6 +198,7 @@ fn a_command_made_without_a_line_is_checked_too() {
     let send = |text: &str| Command::Send {
         channel: ChannelRef("club/general".to_owned()),
         text: text.to_owned(),
+        embeds: Vec::new(),
     };
     assert_eq!(send("a\tb\nc").check(), Ok(()));
     assert!(send(&"x".repeat(16 * 1024 + 1)).check().is_err());
@@ -211,7 +212,11 @@ fn a_command_made_without_a_line_is_checked_too() {
 fn a_text_of_the_greatest_length_has_a_line_even_when_all_is_escaped() {
     for text in ["\"".repeat(16 * 1024), "\n".repeat(16 * 1024)] {
         let channel = ChannelRef(format!("{}/{}", "c".repeat(100), "g".repeat(100)));
-        let send = Command::Send { channel, text };
+        let send = Command::Send {
+            channel,
+            text,
+            embeds: Vec::new(),
+        };
         assert_eq!(send.to_string().parse(), Ok(send));
     }
 }

@@ -42,6 +42,7 @@ pub(crate) fn message() -> MessageView {
         mentions_me: false,
         thread: None,
         bridged: false,
+        embeds: Vec::new(),
         pinned: false,
         waiting: false,
         arrived_later: false,
@@ -72,6 +73,7 @@ fn pinned() -> MessageView {
         mentions_me: true,
         hidden: Some("it holds the word casino".to_owned()),
         bridged: false,
+        embeds: Vec::new(),
         pinned: true,
         ..message()
     }

@@ -285,7 +285,11 @@ fn the_longest_command_fits_a_request_line() {
     for c in ["\t", "\"", "\u{7f}", "🎈"] {
         let text = c.repeat(16 * 1024 / c.len());
         let channel = alloquy_api::command::ChannelRef("c".repeat(201));
-        let command = Command::Send { channel, text };
+        let command = Command::Send {
+            channel,
+            text,
+            embeds: Vec::new(),
+        };
         let request = Request::Submit {
             id: CommandId(u64::MAX),
             command,
@@ -346,6 +350,7 @@ fn messages() -> impl Strategy<Value = MessageView> {
                     mentions_me: pinned,
                     thread: thread.map(EventId),
                     bridged: edited,
+                    embeds: Vec::new(),
                     pinned,
                     waiting,
                     arrived_later,

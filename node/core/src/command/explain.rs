@@ -13,6 +13,7 @@ use alloquy_schema::timeline::{Deletion, Standing, Timeline};
 use rand_core::CryptoRng;
 
 use super::error;
+use super::policy::words;
 use crate::community::Community;
 use crate::limits::PROPOSALS_SHOWN_MAX;
 use crate::node::Node;
@@ -186,7 +187,8 @@ impl<R: CryptoRng> Node<R> {
         let message = timeline.message(event);
         let hidden = message.as_ref().and_then(|message| {
             let text = message.text.as_deref().unwrap_or_default();
-            community.hidden_by_rules((event, message.edited), message.author, text)
+            let words = words(text, &message.embeds);
+            community.hidden_by_rules((event, message.edited), message.author, &words)
         });
         if let Some((reason, rule)) = hidden {
             because.sentences.push(reason);

@@ -4,21 +4,36 @@ use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::{ChannelId, CommunityId, EventId};
 use alloquy_schema::body::{Body, MessageBody};
 use alloquy_schema::content::{ContentOp, Field, Value};
+use alloquy_schema::embed::Embed;
 use alloquy_schema::limits::{EMOJI_BYTES_MAX, TEXT_BYTES_MAX};
 use alloquy_schema::permissions::{ChannelKind, Permissions};
 use rand_core::CryptoRng;
 
-use super::policy::breaks_rules;
+use super::policy::{breaks_rules, words};
 use super::{Outcome, check_text, content, error};
 use crate::author::Draft;
 use crate::io::Origin;
 use crate::node::Node;
 use crate::outbox::{After, read_marker};
 
+/// Previews as messages have them.
+fn given(embeds: Vec<alloquy_api::Embed>) -> Vec<Embed> {
+    let given = embeds.into_iter().map(|embed| Embed {
+        url: embed.url,
+        title: embed.title,
+        description: embed.description,
+    });
+    given.collect()
+}
+
 impl<R: CryptoRng> Node<R> {
     pub(super) fn message_command(&mut self, origin: Origin, command: Command) -> Outcome {
         match command {
-            Command::Send { channel, text } => {
+            Command::Send {
+                channel,
+                text,
+                embeds,
+            } => {
                 let (id, channel) = self.channel_named(&channel.0)?;
                 self.post(
                     origin,
@@ -26,11 +41,16 @@ impl<R: CryptoRng> Node<R> {
                     channel,
                     MessageBody {
                         text,
+                        embeds: given(embeds),
                         ..MessageBody::default()
                     },
                 )
             }
-            Command::Reply { message, text } => {
+            Command::Reply {
+                message,
+                text,
+                embeds,
+            } => {
                 let (id, channel) = self.message_named(message)?;
                 // An answer to a message of a thread stays in the thread.
                 let thread = self.shown(id, channel, message)?.thread;
@@ -40,13 +60,18 @@ impl<R: CryptoRng> Node<R> {
                     channel,
                     MessageBody {
                         text,
+                        embeds: given(embeds),
                         reply_to: Some(message),
                         thread,
                         ..MessageBody::default()
                     },
                 )
             }
-            Command::Thread { message, text } => {
+            Command::Thread {
+                message,
+                text,
+                embeds,
+            } => {
                 let (id, channel) = self.message_named(message)?;
                 let root = self.shown(id, channel, message)?.thread.unwrap_or(message);
                 self.post(
@@ -55,6 +80,7 @@ impl<R: CryptoRng> Node<R> {
                     channel,
                     MessageBody {
                         text,
+                        embeds: given(embeds),
                         thread: Some(root),
                         ..MessageBody::default()
                     },
@@ -196,7 +222,7 @@ impl<R: CryptoRng> Node<R> {
             Permissions::SEND
         };
         self.may_write(id, channel, right)?;
-        self.within_rules(id, &body.text)?;
+        self.within_rules(id, &words(&body.text, &body.embeds))?;
         self.renew_old_epoch(id, channel);
         let draft = Draft::Message(channel, Body::Message(body));
         self.write_answered(origin, id, &[draft], |ids| {
@@ -223,7 +249,7 @@ impl<R: CryptoRng> Node<R> {
             ));
         }
         self.may_write(id, channel, Permissions::SEND)?;
-        self.within_rules(id, &text)?;
+        self.within_rules(id, &words(&text, &shown.embeds))?;
         let draft = Draft::Message(
             channel,
             Body::Edit {

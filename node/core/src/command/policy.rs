@@ -1,11 +1,14 @@
 //! The community's rules: setting and showing them, and what they mean for a message. Requests to be let in.
 
+use std::borrow::Cow;
+
 use alloquy_api::command::{JoinRule, LinkRule, WordRule};
 use alloquy_api::reply::{PolicyView, RequestView};
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
 use alloquy_ids::{AccountId, CommunityId, EventId, UnixMs};
 use alloquy_schema::authority::State;
 use alloquy_schema::authority::op::AuthorityOp;
+use alloquy_schema::embed::Embed;
 use alloquy_schema::limits::{RULE_WORD_BYTES_MAX, RULE_WORDS_MAX};
 use alloquy_schema::permissions::Permissions;
 use alloquy_schema::policy::{self, Policy, RaidLimit, Rule};
@@ -54,6 +57,17 @@ pub(crate) struct Broken {
     rule: u8,
     /// Whether it only waits for a moderator.
     pub(crate) held: bool,
+}
+
+/// What rules look at of a message: its text, and what its previews say.
+pub(crate) fn words<'a>(text: &'a str, embeds: &[Embed]) -> Cow<'a, str> {
+    let mut words = Cow::Borrowed(text);
+    for embed in embeds {
+        let words = words.to_mut();
+        words.push('\n');
+        words.push_str(&embed.words());
+    }
+    words
 }
 
 /// The rule that a text of an account breaks. Who may delete others' messages writes what they like.

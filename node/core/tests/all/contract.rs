@@ -18,6 +18,13 @@ fn the_rights_of_the_lines_are_those_of_the_formats() {
 #[test]
 fn what_a_line_may_hold_an_event_can_hold() {
     assert_eq!(line::TEXT_BYTES_MAX, format::TEXT_BYTES_MAX);
+    assert_eq!(line::EMBEDS_MAX, format::EMBEDS_MAX);
+    assert_eq!(line::EMBED_URL_BYTES_MAX, format::EMBED_URL_BYTES_MAX);
+    assert_eq!(line::EMBED_TITLE_BYTES_MAX, format::EMBED_TITLE_BYTES_MAX);
+    assert_eq!(
+        line::EMBED_DESCRIPTION_BYTES_MAX,
+        format::EMBED_DESCRIPTION_BYTES_MAX
+    );
     assert_eq!(line::NAME_BYTES_MAX, format::NAME_BYTES_MAX);
     assert_eq!(line::TOPIC_BYTES_MAX, format::TOPIC_BYTES_MAX);
     assert_eq!(line::EMOJI_BYTES_MAX, format::EMOJI_BYTES_MAX);

@@ -7,6 +7,7 @@ mod contract;
 mod deleted;
 mod devices;
 mod direct;
+mod embeds;
 mod faces;
 mod forger;
 mod history;

@@ -39,6 +39,13 @@ impl Server {
             );
         }
         let edits = self.edits_by(conn, line);
+        let embeds = match self.embeds_by(conn, line) {
+            Ok(embeds) => embeds,
+            Err(bad) => {
+                let (target, text) = (target.to_owned(), bad.to_string());
+                return self.fail(conn, "BATCH", "EMBED_INVALID", &[&target], &text);
+            }
+        };
         let Some(session) = self.session_mut(conn) else {
             return;
         };
@@ -61,6 +68,7 @@ impl Server {
             label,
             reply_to: reply_to(line),
             edits,
+            embeds,
             ..Batch::default()
         });
     }
@@ -173,6 +181,7 @@ impl Server {
             command: batch.command.unwrap_or("PRIVMSG"),
             target: batch.target,
             reply_to: batch.reply_to,
+            embeds: batch.embeds,
         };
         self.say(conn, said, &batch.text);
     }

@@ -1,9 +1,11 @@
 //! What is said: PRIVMSG, NOTICE and TAGMSG to rooms and people.
 
-use alloquy_api::Command;
 use alloquy_api::command::ChannelRef;
+use alloquy_api::embed::BadEmbed;
+use alloquy_api::{Command, Embed};
 use alloquy_ids::{AccountId, EventId};
 
+use crate::embeds;
 use crate::io::ConnId;
 use crate::limits::{TARGETS_MAX, TYPING_MS};
 use crate::line::{Line, Out, Tags};
@@ -102,6 +104,15 @@ impl Server {
         if let Some(id) = self.edits_by(conn, line) {
             return self.edit(conn, (targets, &id), text);
         }
+        let embeds = match self.embeds_by(conn, line) {
+            Ok(embeds) => embeds,
+            // A NOTICE is never answered.
+            Err(_) if command == "NOTICE" => return,
+            Err(bad) => {
+                let text = bad.to_string();
+                return self.fail(conn, command, "EMBED_INVALID", &[targets], &text);
+            }
+        };
         for (at, target) in targets
             .split(',')
             .filter(|target| !target.is_empty())
@@ -117,8 +128,20 @@ impl Server {
                 command,
                 target: target.to_owned(),
                 reply_to: reply_to(line),
+                embeds: embeds.clone(),
             };
             self.say(conn, said, text);
+        }
+    }
+
+    /// The previews that a client gives with a line. The tags of one that did not ask for them mean nothing.
+    pub(super) fn embeds_by(&self, conn: ConnId, line: &Line) -> Result<Vec<Embed>, BadEmbed> {
+        let asked = self
+            .session(conn)
+            .is_some_and(|session| session.caps.has(crate::caps::Cap::Embed));
+        match asked {
+            true => embeds::given(line),
+            false => Ok(Vec::new()),
         }
     }
 
@@ -173,6 +196,7 @@ impl Server {
                 let send = Command::Send {
                     channel: ChannelRef(room.channel.to_string()),
                     text: text.clone(),
+                    embeds: said.embeds.clone(),
                 };
                 let Some(message) = said.reply_to else {
                     world.order(send, said_by);
@@ -181,8 +205,15 @@ impl Server {
                 // A reply goes where the message is: one of another room would be said there.
                 let located = Located {
                     message,
-                    found: (Command::Reply { message, text }, said_by.clone()),
-                    lost: Lost::Instead(send, said_by),
+                    found: (
+                        Command::Reply {
+                            message,
+                            text,
+                            embeds: said.embeds,
+                        },
+                        said_by.clone(),
+                    ),
+                    lost: Lost::Instead(Box::new((send, said_by))),
                 };
                 return self.locate(conn, room.channel, located);
             }
@@ -218,6 +249,7 @@ impl Server {
         let command = Command::Send {
             channel: ChannelRef(channel.to_string()),
             text,
+            embeds: said.embeds.clone(),
         };
         world.order(command, Pending::Said(conn, said));
     }

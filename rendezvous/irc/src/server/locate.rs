@@ -39,7 +39,7 @@ impl Server {
     fn located(&mut self, conn: ConnId, located: Located, found: bool) {
         let (command, pending) = match (found, located.lost) {
             (true, _) => located.found,
-            (false, Lost::Instead(command, pending)) => (command, pending),
+            (false, Lost::Instead(order)) => *order,
             (false, Lost::Refused(order)) => {
                 let mut about: Vec<&str> = order.about.iter().map(String::as_str).collect();
                 let id = EventId::to_string(&located.message);

@@ -12,8 +12,8 @@ use alloquy_api::reply::{
 };
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{
-    Busy, Client, Command, CommandError, CommandId, ErrorCode, Event, PersonalCommand, Reply,
-    Snapshot,
+    Busy, Client, Command, CommandError, CommandId, Embed, ErrorCode, Event, PersonalCommand,
+    Reply, Snapshot,
 };
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, RoleId, UnixMs};
 use alloquy_irc::{ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server, Settings};
@@ -39,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) log: Vec<Command>,
     /// The answer to the next command that writes.
     pub(crate) refuse: Option<CommandError>,
+    /// Previews of the next message.
+    pub(crate) embeds: Vec<Embed>,
     /// What the general channel is called after the next command that writes.
     pub(crate) rename_at_next: Option<String>,
     commands: u64,
@@ -198,6 +200,7 @@ impl Node {
             mentions_me: false,
             thread: None,
             bridged: false,
+            embeds: std::mem::take(&mut self.embeds),
             pinned: false,
             waiting: false,
             arrived_later: false,
@@ -409,12 +412,22 @@ impl Node {
 
     fn write_or_change(&mut self, command: Command) -> Result<Reply, CommandError> {
         match command {
-            Command::Send { channel, text } => {
+            Command::Send {
+                channel,
+                text,
+                embeds,
+            } => {
+                self.embeds = embeds;
                 let channel = channel.0.parse().unwrap();
                 let message = self.write(channel, ANA, &text);
                 Ok(Reply::Message { message })
             }
-            Command::Reply { message, text } => {
+            Command::Reply {
+                message,
+                text,
+                embeds,
+            } => {
+                self.embeds = embeds;
                 let channel = self
                     .messages
                     .iter()

@@ -14,6 +14,7 @@ mod caps;
 mod changes;
 mod crowd;
 mod edits;
+mod embeds;
 mod fake;
 mod history;
 mod messages;

@@ -136,14 +136,15 @@ fn log_ins(irc: &mut Irc) {
 /// What chat histories, batches, edits and their like are refused by.
 fn refusals(irc: &mut Irc) {
     let caps = "message-tags batch standard-replies draft/multiline draft/read-marker draft/message-redaction \
-        draft/chathistory alloquy.chat/edit setname";
+        draft/chathistory alloquy.chat/edit alloquy.chat/embed setname";
     let id = irc.node.write(GENERAL, BEN, "said");
     let conn = irc.in_general(caps);
     let lines = "CHATHISTORY NONSENSE #our-club/general * 5|CHATHISTORY LATEST|CHATHISTORY LATEST #no * 5|\
         CHATHISTORY LATEST #our-club/general x=y 5|CHATHISTORY LATEST #our-club/general msgid=x 5|\
         MARKREAD #no|MARKREAD #our-club/general x|REDACT #no x|REDACT #our-club/general x|SETNAME :|\
         BATCH +a nonsense #our-club/general|@alloquy.chat/edit=x PRIVMSG #no :x|\
-        @alloquy.chat/edit=x PRIVMSG #our-club/general :x|REGISTER a * b|\
+        @alloquy.chat/edit=x PRIVMSG #our-club/general :x|@alloquy.chat/embed=x PRIVMSG #our-club/general :x|\
+        @alloquy.chat/embed=x BATCH +a draft/multiline #our-club/general|REGISTER a * b|\
         BATCH +a draft/multiline #our-club/general|@batch=a PRIVMSG #other :x|\
         BATCH +a draft/multiline #our-club/general";
     say(irc, conn, &lines.split('|').collect::<Vec<_>>());
@@ -403,6 +404,7 @@ fn proof(besides: &'static str, does: fn(&mut Irc, ConnId), told: &'static str) 
 }
 
 fn hears(irc: &mut Irc, _conn: ConnId) {
+    irc.node.embeds = vec![alloquy_api::Embed::parse("https://a.org A").unwrap()];
     let id = irc.node.write(GENERAL, BEN, "hello");
     irc.turn();
     irc.node
@@ -476,6 +478,7 @@ fn proof_of(cap: Cap) -> Proof {
         Cap::AccountNotify => proof("", guest_registers, " ACCOUNT "),
         Cap::AccountTag => proof("", hears, "account="),
         Cap::Edit => proof("", hears, "alloquy.chat/edit="),
+        Cap::Embed => proof("message-tags", hears, "alloquy.chat/embed="),
         Cap::AwayNotify => proof("", changes, " AWAY unreachable"),
         Cap::Batch => proof("", asks, " BATCH +"),
         Cap::CapNotify => proof("", |irc, conn| irc.send(conn, "CAP LIST"), "cap-notify"),

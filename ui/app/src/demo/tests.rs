@@ -123,6 +123,7 @@ async fn the_world_is_filled_and_a_message_of_the_person_reaches_the_others() {
     let send = Command::Send {
         channel: ChannelRef(general.to_string()),
         text: "hello from here".to_owned(),
+        embeds: Vec::new(),
     };
     handle.call(send, LINE_LIMIT).await.unwrap();
     let arrived = async {

@@ -9,6 +9,7 @@ use egui::{Galley, Rect, Vec2};
 
 use super::Scene;
 use super::entries::{Entry, Key, What};
+use super::row::cards::{self, Card};
 use crate::markdown::{Body, Look, lay_out};
 use crate::theme::{font, space};
 use crate::widgets::{line_in, lines_in};
@@ -53,6 +54,8 @@ pub(super) struct Measured {
     pub(super) body: Arc<Body>,
     /// "Show all" or "Show less".
     pub(super) more: Option<f32>,
+    /// Previews of addresses.
+    pub(super) cards: Vec<Card>,
     /// Reactions: their places from the row's corner, and their words.
     pub(super) chips: Vec<(Rect, Arc<Galley>)>,
     /// The line about the thread.
@@ -186,6 +189,7 @@ pub(super) fn measure(
             };
             row.notice = instead.map(|words| notice(scene, words, LEFT + RIGHT + SIGN));
             below(&mut row, whole);
+            cards::lay_out(&mut row, message, scene);
             reactions(&mut row, message, scene);
             if message.replies.is_some() && scene.slot.thread.is_none() {
                 row.thread = Some(row.height + space::XS);

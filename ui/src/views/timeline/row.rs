@@ -1,5 +1,6 @@
 //! How rows are painted.
 
+pub(super) mod cards;
 mod parts;
 mod words;
 
@@ -226,6 +227,7 @@ fn message(
     }
     words::words(row, view, scene, state, ui);
     words::more(row, view, state, ui);
+    cards::paint(row, view, scene, state, ui);
     parts::chips(row, view, scene, state, ui);
     parts::thread(row, view, scene, state, ui);
     parts::marks(row, view, scene, ui);

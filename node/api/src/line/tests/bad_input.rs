@@ -64,6 +64,7 @@ fn of_commands_and_flags() {
         "\"send\" club/general hi",
         "role",
         "role make club x",
+        "typing club/general --silent",
         "send club/general hi --silent",
         "invite club --use 3",
         "invite club --uses=3",
@@ -85,8 +86,10 @@ fn of_commands_and_flags() {
             command, column 5: expected `create`, `edit`, `delete`, `grant`, `revoke`; found the end of the line
         role make club x
             command, column 6: expected `create`, `edit`, `delete`, `grant`, `revoke`; found `make`
+        typing club/general --silent
+            flag, column 21: expected no flag, since `typing` takes none (a text that begins with -- stands in quotes); found `--silent`
         send club/general hi --silent
-            flag, column 22: expected no flag, since `send` takes none (a text that begins with -- stands in quotes); found `--silent`
+            flag, column 22: expected `--embed`; found `--silent`
         invite club --use 3
             flag, column 13: expected `--uses` or `--expires`; found `--use`
         invite club --uses=3
@@ -111,6 +114,10 @@ fn of_arguments() {
         "send general hello",
         "send club/ hello",
         "send club/general hello world",
+        "send club/general hello --embed https://a.org",
+        "send club/general hello --embed \"ftp://a.org a\"",
+        "send club/general hello --embed \"https://a.org a\\nb\\nc\"",
+        "send club/general hello --embed \"https://a.org a\\n\\n\"",
         &format!("edit {short} hi"),
         "create-channel club video x",
         "create-channel club text #general",
@@ -146,7 +153,15 @@ fn of_arguments() {
         send club/ hello
             CHANNEL, column 6: expected a channel's id, `community/channel` or `@NAME`; found `club/`
         send club/general hello world
-            line, column 25: expected its end, as in `send CHANNEL "TEXT"` (a text with spaces stands in quotes); found `world`
+            line, column 25: expected its end, as in `send CHANNEL "TEXT" [--embed "URL TITLE"]` (a text with spaces stands in quotes); found `world`
+        send club/general hello --embed https://a.org
+            --embed, column 33: expected an address, a space and a title; found `https://a.org`
+        send club/general hello --embed "ftp://a.org a"
+            --embed, column 33: expected an address: http:// or https:// and printable ASCII without spaces and backslashes; found `ftp://a.org`
+        send club/general hello --embed "https://a.org a\nb\nc"
+            --embed, column 33: expected a description without line breaks, controls and spaces at its ends; found `b\nc`
+        send club/general hello --embed "https://a.org a\n\n"
+            --embed, column 33: expected an address, a space and a title; found ``
         edit aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa hi
             MESSAGE, column 6: expected an id: 52 characters of a-z and 2-7; found `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…`
         create-channel club video x

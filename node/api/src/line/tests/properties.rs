@@ -7,12 +7,12 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use crate::Command;
 use crate::limits::DURATION_MS_MAX;
 use crate::line::kind::{Kind, Value};
 use crate::line::rights::RIGHTS;
 use crate::line::spec::{LineSpec, Need, Values};
 use crate::line::{complete, specs};
+use crate::{Command, Embed};
 
 fn text(pattern: &str) -> BoxedStrategy<Value> {
     proptest::string::string_regex(pattern)
@@ -45,6 +45,19 @@ fn values(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Id => any::<[u8; 32]>().prop_map(Value::Id).boxed(),
         Kind::Emoji => prop_oneof![text("(🎈|👩‍🚀|:[a-z]{1,9}:|\"|--|\\\\){1,3}")].boxed(),
         Kind::Link => text(r#"(alloquy://join/|--|"|\\)[a-z0-9+/=]{1,60}"#),
+        Kind::Embeds => {
+            let embed = (
+                "https?://[a-z./?;\"]{1,20}",
+                "[a-z\"ä]( ?[a-z\"-]){0,9}",
+                "([a-z\"]( ?[a-z]){0,9})?",
+            )
+                .prop_map(|(url, title, description)| Embed {
+                    url,
+                    title,
+                    description,
+                });
+            vec(embed, 1..5).prop_map(Value::Embeds).boxed()
+        }
         Kind::Number(min, max) => (min..=max).prop_map(Value::Number).boxed(),
         Kind::Duration | Kind::DurationOrOff => prop_oneof![
             0..=DURATION_MS_MAX,

@@ -5,6 +5,7 @@ use alloquy_ids::{AccountId, ChannelId, EventId, UnixMs};
 
 use crate::caps::{Cap, Caps};
 use crate::commands::{is_sealed, shown};
+use crate::embeds::Previews;
 use crate::io::{ClientKey, ConnId};
 use crate::limits::{BODY_BYTES_MAX, SPLIT_LINES_MAX, TEXT_LINE_BYTES};
 use crate::line::{Out, Tags};
@@ -152,15 +153,23 @@ fn room_for(source: &str, target: &str, text: &str) -> usize {
     }
 }
 
-/// Line by line, for clients that know no multiline. Empty lines mean nothing to who reads them one by one. Only the
-/// first one has the id.
-fn split(parts: &[Piece], first: &Tags, say: impl Fn(&str, Tags) -> Out) -> Vec<Out> {
-    let mut tags = Some(first.clone());
-    let rest = Tags {
+/// Tags of a line that belongs to a message and does not begin it: it has no id, and what the first one says of the
+/// message is not said again.
+fn further(first: &Tags) -> Tags {
+    let mut tags = Tags {
         msgid: None,
         client: Vec::new(),
         ..first.clone()
     };
+    tags.further.retain(|(cap, ..)| *cap != Cap::Embed);
+    tags
+}
+
+/// Line by line, for clients that know no multiline. Empty lines mean nothing to who reads them one by one. Only the
+/// first one has the id.
+fn split(parts: &[Piece], first: &Tags, say: impl Fn(&str, Tags) -> Out) -> Vec<Out> {
+    let mut tags = Some(first.clone());
+    let rest = further(first);
     let shown: Vec<_> = parts
         .iter()
         .filter(|piece| !piece.text.is_empty())
@@ -287,16 +296,33 @@ impl Server {
         if manner.played && !caps.has(Cap::ServerTime) {
             text = with_time(text, message.time, self.now.wall);
         }
-        let first = manner.tags(message, self.now.wall);
+        let mut first = manner.tags(message, self.now.wall);
+        // An edit leaves previews as they are.
+        let previews = match manner.edit {
+            true => Previews::default(),
+            false => Previews::of(&message.embeds, caps, self.preview_lines),
+        };
+        first.further.extend(previews.tags);
         let say = |text: &str, tags: Tags| {
             Out::new(&source, manner.command, &[&target, text]).tagged(tags)
         };
-        let parts = pieces(&text, room_for(&source, &target, &text));
+        let room = room_for(&source, &target, &text);
+        let parts = pieces(&text, room);
+        let behind = previews
+            .lines
+            .iter()
+            .flat_map(|text| pieces(text, TEXT_LINE_BYTES));
+        let behind: Vec<_> = behind
+            .map(|piece| say(&piece.text, further(&first)))
+            .collect();
         if parts.len() == 1 {
-            return vec![say(&parts[0].text, first)];
+            let whole = say(&parts[0].text, first);
+            return std::iter::once(whole).chain(behind).collect();
         }
         if !(caps.has(Cap::Multiline) && caps.has(Cap::Batch)) {
-            return split(&parts, &first, say);
+            let mut lines = split(&parts, &first, say);
+            lines.extend(behind);
+            return lines;
         }
         let reference = self.batch_reference();
         let open = Out::new(
@@ -315,6 +341,7 @@ impl Server {
         }));
         let server = self.settings.server_name.clone();
         lines.push(Out::new(&server, "BATCH", &[&format!("-{reference}")]));
+        lines.extend(behind);
         lines
     }
 

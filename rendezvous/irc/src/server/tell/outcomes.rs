@@ -205,6 +205,7 @@ impl Server {
             command: "NOTICE",
             target: nick,
             reply_to: None,
+            embeds: Vec::new(),
         };
         let order = PersonalCommand::Dm {
             account: alloquy_api::command::AccountRef(account.to_string()),

@@ -123,6 +123,11 @@ pub(super) fn appearance(view: &mut View<'_>, ui: &mut Ui) {
     if switch(ui, reduced, say::reduce_motion(), about).clicked() {
         view.act(Action::SetReducedMotion(!reduced));
     }
+    let previews = view.state.settings.previews;
+    let about = say::show_previews_about();
+    if switch(ui, previews, say::show_previews(), about).clicked() {
+        view.act(Action::SetPreviews(!previews));
+    }
 }
 
 pub(super) fn notifications(view: &mut View<'_>, ui: &mut Ui) {
