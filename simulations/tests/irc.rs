@@ -234,11 +234,11 @@ fn merged(core: &Core) -> World<'_> {
     world.partition(&[0, 1]);
     for number in BEFORE..MESSAGES {
         let stretch = number / STRETCH;
-        if number % STRETCH == 0 {
+        if number.is_multiple_of(STRETCH) {
             world.set_clock(1, CLOCKS_MS[stretch % CLOCKS_MS.len()]);
         }
         write(&mut world, number % 2, channel, &format!("m{number}"));
-        if stretch % 2 == 0 {
+        if stretch.is_multiple_of(2) {
             world.run_for(3);
         }
     }

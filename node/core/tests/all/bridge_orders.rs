@@ -74,121 +74,115 @@ fn shown(world: &mut World, at: usize) -> CommunitySnapshot {
     shown
 }
 
-/// Operations that the bridge's rights do not cover, each with what it is.
-fn orders(club: &mut Club) -> Vec<(&'static str, AuthorityOp)> {
-    let world = &mut club.world;
-    let (ana, ben) = (account(world, ANA), account(world, BEN));
-    let me = account(world, BRIDGE);
-    let (id, role, channel, last) = (club.id, club.role, club.channel, Vec::new);
-    let mut rng = ChaCha8Rng::seed_from_u64(77);
-    let made = create(world.now.wall, &mut rng);
-    let prekey = sign_prekey(&made.device, 1, &[7; 32]);
-    let join = Join::sign(id, None, vec![made.genesis.clone()], &made.device, prekey);
-    let (all, rank) = (Permissions::ALL, Rank(9));
-    let view = Permissions::VIEW;
+/// An operation, and what it is.
+type Order = (&'static str, AuthorityOp);
+
+/// What moderators and whoever manages roles may.
+fn moderation(world: &mut World, role: RoleId) -> Vec<Order> {
+    let (account, me) = (account(world, BEN), account(world, BRIDGE));
+    let until = UnixMs(world.now.wall.0 + 3_600_000);
+    let (permissions, last) = (Permissions::ALL, Vec::new);
+    let (kick, ban) = (
+        AuthorityOp::Kick {
+            account,
+            last: last(),
+        },
+        AuthorityOp::Ban {
+            account,
+            last: last(),
+        },
+    );
+    let time_out = AuthorityOp::TimeOut {
+        account,
+        until,
+        last: last(),
+    };
+    let everyone = AuthorityOp::RoleEdit {
+        role: RoleId::ZERO,
+        rank: Rank(0),
+        permissions,
+        last: last(),
+    };
+    let made = AuthorityOp::RoleCreate {
+        rank: Rank(9),
+        permissions,
+    };
     vec![
-        (
-            "kick",
-            AuthorityOp::Kick {
-                account: ben,
-                last: last(),
-            },
-        ),
-        (
-            "ban",
-            AuthorityOp::Ban {
-                account: ben,
-                last: last(),
-            },
-        ),
-        (
-            "time out",
-            AuthorityOp::TimeOut {
-                account: ben,
-                until: UnixMs(world.now.wall.0 + 3_600_000),
-                last: last(),
-            },
-        ),
+        ("kick", kick),
+        ("ban", ban),
+        ("time out", time_out),
         ("grant itself", AuthorityOp::Grant { account: me, role }),
-        ("grant another", AuthorityOp::Grant { account: ben, role }),
-        (
-            "make a role",
-            AuthorityOp::RoleCreate {
-                rank,
-                permissions: all,
-            },
-        ),
-        (
-            "raise everyone",
-            AuthorityOp::RoleEdit {
-                role: RoleId::ZERO,
-                rank: Rank(0),
-                permissions: all,
-                last: last(),
-            },
-        ),
+        ("grant another", AuthorityOp::Grant { account, role }),
+        ("make a role", made),
+        ("raise everyone", everyone),
         (
             "remove a role",
             AuthorityOp::RoleDelete { role, last: last() },
         ),
-        (
-            "make a channel",
-            AuthorityOp::ChannelCreate {
-                kind: ChannelKind::Text,
-                private: false,
-            },
-        ),
-        ("close a channel", AuthorityOp::ChannelDelete { channel }),
-        (
-            "shut somebody out",
-            AuthorityOp::Overwrite {
-                channel,
-                target: OverwriteTarget::Member(ben),
-                allow: Permissions::NONE,
-                deny: view,
-                last: last(),
-            },
-        ),
-        (
-            "slow mode",
-            AuthorityOp::SlowMode {
-                channel,
-                interval_ms: 60_000,
-            },
-        ),
-        (
-            "invite",
-            AuthorityOp::InviteCreate {
-                key: [5; 32],
-                expires: None,
-                uses: None,
-            },
-        ),
-        ("let in", AuthorityOp::Admit(join)),
-        (
-            "revoke an invite",
-            AuthorityOp::InviteRevoke {
-                invite: InviteId([4; 32]),
-            },
-        ),
-        (
-            "purge",
-            AuthorityOp::Purge {
-                events: vec![club.said],
-            },
-        ),
-        (
-            "owners",
-            AuthorityOp::OwnersCertificate {
-                proposal: OwnersProposal {
-                    community: id,
-                    replaces: EventId(id.0),
-                    owners: vec![ana.min(me)],
-                },
-                signatures: Vec::new(),
-            },
-        ),
     ]
+}
+
+/// What is about channels, and about who comes in.
+fn doors(club: &mut Club) -> Vec<Order> {
+    let (id, channel) = (club.id, club.channel);
+    let ben = account(&mut club.world, BEN);
+    let mut rng = ChaCha8Rng::seed_from_u64(77);
+    let made = create(club.world.now.wall, &mut rng);
+    let prekey = sign_prekey(&made.device, 1, &[7; 32]);
+    let join = Join::sign(id, None, vec![made.genesis.clone()], &made.device, prekey);
+    let shut_out = AuthorityOp::Overwrite {
+        channel,
+        target: OverwriteTarget::Member(ben),
+        allow: Permissions::NONE,
+        deny: Permissions::VIEW,
+        last: Vec::new(),
+    };
+    let created = AuthorityOp::ChannelCreate {
+        kind: ChannelKind::Text,
+        private: false,
+    };
+    let slow = AuthorityOp::SlowMode {
+        channel,
+        interval_ms: 60_000,
+    };
+    let invite = AuthorityOp::InviteCreate {
+        key: [5; 32],
+        expires: None,
+        uses: None,
+    };
+    let revoked = AuthorityOp::InviteRevoke {
+        invite: InviteId([4; 32]),
+    };
+    vec![
+        ("make a channel", created),
+        ("close a channel", AuthorityOp::ChannelDelete { channel }),
+        ("shut somebody out", shut_out),
+        ("slow mode", slow),
+        ("invite", invite),
+        ("let in", AuthorityOp::Admit(join)),
+        ("revoke an invite", revoked),
+    ]
+}
+
+/// Operations that the bridge's rights do not cover.
+fn orders(club: &mut Club) -> Vec<Order> {
+    let role = club.role;
+    let mut orders = moderation(&mut club.world, role);
+    orders.extend(doors(club));
+    let events = vec![club.said];
+    orders.push(("purge", AuthorityOp::Purge { events }));
+    let me = account(&mut club.world, BRIDGE);
+    let proposal = OwnersProposal {
+        community: club.id,
+        replaces: EventId(club.id.0),
+        owners: vec![me],
+    };
+    let owners = AuthorityOp::OwnersCertificate {
+        proposal,
+        signatures: Vec::new(),
+    };
+    orders.push(("owners", owners));
+    orders
 }
 
 #[test]

@@ -5,7 +5,6 @@
 use alloquy_api::{Command, CommandError, ErrorCode};
 use alloquy_ids::AccountId;
 
-use super::channel::one_line;
 use crate::caps::Cap;
 use crate::io::ConnId;
 use crate::limits::{
@@ -35,9 +34,9 @@ fn is_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= METADATA_KEY_BYTES_MAX && key.bytes().all(may)
 }
 
-/// A value as it stands in a line.
+/// A value as it stands in a line: plain text, for names are no Markdown.
 pub(crate) fn metadata_value(text: &str) -> String {
-    let mut value = one_line(text);
+    let mut value = text.replace(char::is_control, " ");
     clip(&mut value, METADATA_VALUE_BYTES_MAX);
     value
 }

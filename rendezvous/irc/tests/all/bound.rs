@@ -117,7 +117,7 @@ fn what_belongs_to_no_community_has_a_network_of_its_own() {
     none(&irc.lines(conn), "psst");
     // He leaves the club: nobody else shows what he says.
     irc.node
-        .change_club(|club| club.members = std::sync::Arc::new(club.members[..1].to_vec()));
+        .change_club(|club| club.members = Arc::new(club.members[..1].to_vec()));
     irc.node.write(DIRECT_CHANNEL, BEN, "still there?");
     irc.turn();
     one(&irc.lines(conn), "still there?");

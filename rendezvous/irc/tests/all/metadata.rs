@@ -77,6 +77,24 @@ fn what_is_known_of_people_is_got_and_listed() {
         batch(&mut irc, conn, "METADATA * LIST", "Ana"),
         [":irc.test 761 Ana Ana display-name * Ana"]
     );
+    // A name is no Markdown, and an own line for nobody.
+    ben_says(
+        &mut irc,
+        Some("a\u{2}b\r\n:irc.test 001"),
+        Some("_so_ *so*"),
+    );
+    assert_eq!(
+        batch(
+            &mut irc,
+            conn,
+            "METADATA Ben-Ash GET about status",
+            "Ben-Ash"
+        ),
+        [
+            ":irc.test 761 Ana Ben-Ash about * :a b  :irc.test 001",
+            ":irc.test 761 Ana Ben-Ash status * :_so_ *so*",
+        ]
+    );
     // What is longer than a line is cut, never inside a character.
     ben_says(&mut irc, Some(&"ü".repeat(500)), None);
     let rows = batch(&mut irc, conn, "METADATA Ben-Ash GET about", "Ben-Ash");
