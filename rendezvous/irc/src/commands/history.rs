@@ -169,6 +169,7 @@ impl Server {
             .iter()
             .filter(|message| !message.deleted && !message.waiting)
         {
+            self.edit_known(conn, message.id);
             let lines = self.lines_of(conn, (page.channel, message), Manner::default());
             for mut out in lines
                 .into_iter()
