@@ -182,7 +182,7 @@ fn limnoria_answers_native_peers_as_a_bot() {
 
 /// Asks until the bot answers with this text alone: it joins a moment after it has logged in. It pays no heed to
 /// whoever asks more than a dozen times a minute.
-fn asks(ben: &Peer, question: &str, answer: &str) {
+pub(crate) fn asks(ben: &Peer, question: &str, answer: &str) {
     let mut asked: Option<Instant> = None;
     eventually(&format!("{answer:?} is answered"), || {
         if asked.is_none_or(|at| at.elapsed() > Duration::from_secs(8)) {

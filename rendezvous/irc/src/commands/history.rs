@@ -190,6 +190,7 @@ impl Server {
             );
         }
         for message in shown {
+            self.edit_known(conn, message.id);
             let lines = self.lines_of(conn, (page.channel, message), Manner::default());
             for mut out in lines
                 .into_iter()

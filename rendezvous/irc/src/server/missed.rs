@@ -219,6 +219,7 @@ impl Server {
             self.reply(conn, Out::new(&server, "BATCH", &params));
         }
         for message in messages {
+            self.edit_known(conn, message.id);
             for mut out in self.lines_of(conn, (channel, message), Manner::played()) {
                 if out.tags.batch.is_none() {
                     out.tags.batch.clone_from(&reference);

@@ -2,7 +2,7 @@
 
 use alloquy_api::Event;
 use alloquy_ids::{EventId, UnixMs};
-use alloquy_irc::ConnId;
+use alloquy_irc::{ClientKey, ConnId};
 
 use crate::fake::{ANA, BEN, DIRECT_CHANNEL, GENERAL, Irc, none, one};
 
@@ -181,4 +181,63 @@ fn a_clock_that_is_late_and_a_message_that_is_gone_change_nothing() {
     write(&mut irc, &["next"]);
     let (conn, _) = named(&mut irc, "one", "server-time");
     assert_eq!(texts(&irc.ask(conn, JOIN)), ["next"]);
+}
+
+#[test]
+fn what_is_said_in_the_moment_of_coming_in_is_told_once() {
+    let mut irc = Irc::new();
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    // The node tells of it before it answers what was said lately.
+    irc.node.write(GENERAL, BEN, "just now");
+    assert_eq!(texts(&irc.ask(conn, JOIN)), ["just now"]);
+    // What another connection says is told when it is known which one it was: here after that answer.
+    irc.ask(conn, "PART #our-club/general");
+    let (other, _) = named(&mut irc, "two", PLAIN);
+    irc.ask(other, JOIN);
+    let line = |line: &str| format!("{line}\r\n").into_bytes();
+    let said = line("PRIVMSG #our-club/general :own words");
+    irc.server.received(other, &said, irc.now);
+    irc.server.received(conn, &line(JOIN), irc.now);
+    irc.server.pump(ClientKey::OWN, &mut irc.node, irc.now);
+    let kinds: Vec<bool> = irc.node.events.iter().map(is_done).collect();
+    assert_eq!(kinds, [false, true, true]);
+    irc.node.events.swap(1, 2);
+    irc.turn();
+    assert_eq!(texts(&irc.lines(conn)), ["own words"]);
+}
+
+fn is_done(event: &Event) -> bool {
+    matches!(event, Event::Done { .. })
+}
+
+#[test]
+fn an_edit_that_waits_is_no_news_to_who_is_given_the_last_text() {
+    let mut irc = Irc::new();
+    let here = irc.in_general(PLAIN);
+    let ids = write(&mut irc, &["old words"]);
+    let edit = |irc: &mut Irc, text: &str| {
+        irc.node.alter(ids[0], |message| {
+            message.text = text.to_owned();
+            message.edited = true;
+        });
+        irc.turn();
+    };
+    edit(&mut irc, "new words");
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    assert_eq!(texts(&irc.ask(conn, JOIN)), ["[14:13:21] new words"]);
+    let asks = irc.client("draft/chathistory");
+    irc.ask(asks, JOIN);
+    one(
+        &irc.ask(asks, "CHATHISTORY LATEST #our-club/general * 5"),
+        "new words",
+    );
+    irc.lines(here);
+    irc.pass(10_000);
+    assert_eq!(texts(&irc.lines(here)), ["* new words"]);
+    assert!(texts(&irc.lines(conn)).is_empty());
+    assert!(texts(&irc.lines(asks)).is_empty());
+    // One more is news to it as well.
+    edit(&mut irc, "newer words");
+    irc.pass(10_000);
+    assert_eq!(texts(&irc.lines(conn)), ["* newer words"]);
 }

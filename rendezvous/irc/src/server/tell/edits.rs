@@ -1,5 +1,7 @@
 //! Edits: as what they are for clients that know them, as one short correction for the others.
 
+use std::collections::BTreeSet;
+
 use alloquy_api::reply::MessageView;
 use alloquy_ids::{ChannelId, EventId, MonoMs};
 
@@ -22,6 +24,8 @@ pub(crate) struct Edit {
     before: String,
     /// The message as it is now.
     message: MessageView,
+    /// Connections that were given it as it is now.
+    known_to: BTreeSet<ConnId>,
 }
 
 /// The words of a text: an edit that changes nothing of them is none for who sees words alone.
@@ -69,8 +73,10 @@ impl Server {
             channel,
             before,
             message: message.clone(),
+            known_to: BTreeSet::new(),
         });
         waits.at = at;
+        waits.known_to.clear();
         waits.message = message;
     }
 
@@ -80,6 +86,14 @@ impl Server {
             for out in self.lines_of(conn, (channel, &message), Manner::edit()) {
                 self.reply(conn, out);
             }
+        }
+    }
+
+    /// A connection is given a message as it is now: an edit of it that still waits is no news to it.
+    pub(crate) fn edit_known(&mut self, conn: ConnId, message: EventId) {
+        let key = self.session(conn).and_then(|session| session.key);
+        if let Some(edit) = key.and_then(|key| self.edits.get_mut(&(key, message))) {
+            edit.known_to.insert(conn);
         }
     }
 
@@ -115,7 +129,8 @@ impl Server {
         )
         .tagged(tags);
         for conn in self.all_in(key) {
-            if self.follows(conn, *channel) && !self.knows_edit(conn, *channel, message) {
+            let known = edit.known_to.contains(&conn);
+            if !known && self.follows(conn, *channel) && !self.knows_edit(conn, *channel, message) {
                 self.tell(conn, &out);
             }
         }
