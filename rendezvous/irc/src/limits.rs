@@ -71,11 +71,18 @@ pub const METADATA_SET_MS: u64 = 60_000;
 /// Messages of a room that a client is given which can not ask for them and was never seen before: enough to know what
 /// is talked about.
 pub const PLAYED_FIRST: u32 = 30;
+/// Bytes of lines that are given of one room: what eight rooms of one JOIN have fits a connection's queue.
+pub const PLAYED_BYTES_MAX: usize = 64 * 1024;
+/// Conversations, the latest first, that are looked at for what was missed in them.
+pub const PLAYED_DIRECTS: usize = 64;
+/// Messages of one room of which it is known that a client has them: twice a page, for late ones come between.
+pub const HAS_MAX: usize = 2 * HISTORY_MAX as usize;
 /// Clients that have gone and are known again when they come back; the one that left first is forgotten.
 pub const SIGHTS_MAX: usize = 1024;
-/// Messages of one room that are known to have come after a newer one; with more of them a client that comes back is
-/// given some twice.
-pub const LATE_MAX: usize = 64;
+/// Those of one account.
+pub const SIGHTS_OF_ONE_MAX: usize = 16;
+/// Ids that are kept for all of them, of 8 bytes.
+pub const SIGHT_IDS_MAX: usize = 1 << 20;
 /// Lines that wait for their turn of one connection; more close it.
 pub const INBOX_LINES_MAX: usize = 600;
 /// Bytes that wait for their turn of one connection.

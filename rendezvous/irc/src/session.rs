@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alloquy_api::Embed;
+use alloquy_api::reply::MessageView;
 use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs, UnixMs};
 use zeroize::Zeroizing;
 
@@ -110,10 +111,10 @@ pub(crate) struct Session {
     pub(crate) label: Option<String>,
     pub(crate) answer: Option<Vec<Out>>,
     pub(crate) typing: BTreeMap<ChannelId, MonoMs>,
-    /// What its client saw last, before this connection or in rooms that it has left.
+    /// What its client has of the rooms that it has been in.
     pub(crate) sight: Sight,
-    /// Rooms of which it is to be told what it missed, and what it has been told of them since it came in.
-    pub(crate) missing: BTreeMap<ChannelId, Vec<EventId>>,
+    /// Rooms of which it is to be told what it missed, and what is told behind that.
+    pub(crate) missing: BTreeMap<ChannelId, Vec<MessageView>>,
     pub(crate) closing: bool,
     pub(crate) opened: MonoMs,
     pub(crate) heard: MonoMs,

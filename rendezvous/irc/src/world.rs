@@ -4,7 +4,6 @@
 
 mod diff;
 mod metadata;
-mod newest;
 mod rooms;
 mod seen;
 
@@ -19,7 +18,6 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId};
 
 pub(crate) use diff::Change;
 pub(crate) use metadata::{COMMUNITY, Key};
-pub(crate) use newest::Newest;
 pub use rooms::seen_by_newcomers;
 pub(crate) use rooms::{Kind, PREFIXES, Room, is_moderated, mode_of_role};
 pub(crate) use seen::{Difference, Removed, Seen};
@@ -57,7 +55,6 @@ pub(crate) struct World {
     /// Display names, for mentions.
     display: BTreeMap<String, AccountId>,
     pub(crate) seen: Seen,
-    pub(crate) newest: newest::AllNewest,
     /// Commands for the next pump.
     pub(crate) orders: VecDeque<(Command, Pending)>,
     pub(crate) pending: BTreeMap<CommandId, Pending>,

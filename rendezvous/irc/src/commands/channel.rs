@@ -204,7 +204,9 @@ impl Server {
         }) else {
             return;
         };
-        self.saw(conn, channel);
+        if let Some(session) = self.session_mut(conn) {
+            session.missing.remove(&channel);
+        }
         if let Some(session) = self.session_mut(conn) {
             session.joined.remove(&channel);
         }

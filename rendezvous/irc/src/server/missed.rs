@@ -1,75 +1,143 @@
 //! What was said while a client was away, for clients that can not ask for it: given when they come in, as bouncers do.
 //!
-//! A client is known again by its account and its user name (the first parameter of USER). What it saw last is kept
-//! while the server runs; one that is not known is given the last lines of a room.
+//! A client is known again by its account, its user name (the first parameter of USER) and the community that it is
+//! bound to. Of each room it is kept which of the newest messages it has, while the server runs: what it does not have
+//! of them it missed, in whatever order and with whatever clocks it was written. One that is not known is given the last
+//! lines of a room. What was told behind the last line of a client whose connection was lost may not have reached it,
+//! and is given again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use alloquy_api::Command;
-use alloquy_api::pages::{At, Part};
+use alloquy_api::pages::Part;
 use alloquy_api::reply::MessageView;
-use alloquy_ids::{ChannelId, EventId, MonoMs, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, EventId, MonoMs, UnixMs};
 
 use super::tell::Manner;
 use crate::caps::Cap;
 use crate::io::{ClientKey, ConnId};
-use crate::limits::{HISTORY_MAX, PLAYED_FIRST, SIGHTS_MAX};
+use crate::limits::{
+    HAS_MAX, HISTORY_MAX, PLAYED_BYTES_MAX, PLAYED_DIRECTS, PLAYED_FIRST, SIGHT_IDS_MAX,
+    SIGHTS_MAX, SIGHTS_OF_ONE_MAX,
+};
 use crate::line::Out;
 use crate::pending::Pending;
 use crate::server::Server;
 use crate::session::Session;
-use crate::world::{Kind, Newest};
+use crate::world::Kind;
 
-/// Up to where a client saw a room.
-#[derive(Clone, Debug)]
-struct Seen {
-    at: At,
-    /// When that was.
-    time: UnixMs,
-    /// Messages behind it that it saw, too: their authors' clocks are late.
-    but: Vec<EventId>,
+/// The first bytes of a message's id: enough to tell those of one room apart.
+type Short = u64;
+
+fn short(id: EventId) -> Short {
+    let mut first = [0; 8];
+    first.copy_from_slice(&id.0[..8]);
+    Short::from_be_bytes(first)
 }
 
-impl Seen {
-    /// Up to the newest message, if one is known.
-    fn new(newest: Option<&Newest>, now: UnixMs) -> Self {
-        match newest {
-            Some(newest) => Self {
-                at: At::Message(newest.id),
-                time: now,
-                but: newest.late.iter().copied().collect(),
-            },
-            None => Self {
-                at: At::Time(now),
-                time: now,
-                but: Vec::new(),
-            },
+/// Which of the newest messages of a room a client has.
+#[derive(Clone, Debug, Default)]
+struct Has {
+    /// The oldest first: that it has them is certain.
+    ids: VecDeque<Short>,
+    /// Those that it was told since it was heard last, and when.
+    told: VecDeque<(MonoMs, Short)>,
+    /// When it was told anything last: of two accounts of one room, the later one counts.
+    at: MonoMs,
+}
+
+impl Has {
+    fn contains(&self, id: Short) -> bool {
+        self.ids.contains(&id) || self.told.iter().any(|(_, told)| *told == id)
+    }
+
+    fn add(&mut self, id: Short) {
+        if !self.ids.contains(&id) {
+            self.ids.push_back(id);
+        }
+        if self.ids.len() > HAS_MAX {
+            self.ids.pop_front();
+        }
+    }
+
+    fn tell(&mut self, id: Short, (now, heard): (MonoMs, MonoMs)) {
+        self.heard(heard);
+        self.at = now;
+        self.told.push_back((now, id));
+        if self.told.len() > HAS_MAX {
+            self.told.pop_front();
+        }
+    }
+
+    /// It was heard then: what it was told up to that moment it has.
+    fn heard(&mut self, heard: MonoMs) {
+        while let Some((_, id)) = self.told.pop_front_if(|(at, _)| *at <= heard) {
+            self.add(id);
         }
     }
 }
 
-/// What a client saw last.
+/// What a client has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sight {
-    rooms: BTreeMap<ChannelId, Seen>,
-    /// When it was here last: conversations go on without a JOIN.
-    here: Option<UnixMs>,
+    rooms: BTreeMap<ChannelId, Has>,
     /// For forgetting the oldest.
     left: MonoMs,
 }
 
+impl Sight {
+    fn ids(&self) -> usize {
+        self.rooms.values().map(|has| has.ids.len() + 1).sum()
+    }
+}
+
+/// By what a client is known again.
+type Who = (ClientKey, String, Option<Option<CommunityId>>);
+
 /// Clients that have gone, as they are known again.
 #[derive(Debug, Default)]
-pub(crate) struct Sights(BTreeMap<(ClientKey, String), Sight>);
+pub(crate) struct Sights {
+    of: BTreeMap<Who, Sight>,
+    /// Ids in all of them.
+    ids: usize,
+}
 
 impl Sights {
-    fn keep(&mut self, who: (ClientKey, String), sight: Sight) {
-        self.0.insert(who, sight);
-        if self.0.len() > SIGHTS_MAX {
-            let oldest = self.0.iter().min_by_key(|(_, sight)| sight.left);
-            let oldest = oldest.map(|(who, _)| who.clone());
-            oldest.and_then(|who| self.0.remove(&who));
+    fn keep(&mut self, who: Who, mut sight: Sight) {
+        // Another connection of the same name may know more of a room.
+        if let Some(before) = self.remove(&who) {
+            for (channel, has) in before.rooms {
+                let kept = sight.rooms.entry(channel).or_default();
+                if kept.at < has.at {
+                    *kept = has;
+                }
+            }
         }
+        let account = who.0;
+        self.ids += sight.ids();
+        self.of.insert(who, sight);
+        // One account puts out its own first.
+        let own = self.of.keys().filter(|(key, ..)| *key == account).count();
+        if own > SIGHTS_OF_ONE_MAX {
+            self.forget_oldest(|(key, ..)| *key == account);
+        }
+        while self.of.len() > SIGHTS_MAX || self.ids > SIGHT_IDS_MAX && self.of.len() > 1 {
+            self.forget_oldest(|_| true);
+        }
+    }
+
+    fn forget_oldest(&mut self, among: impl Fn(&Who) -> bool) {
+        let all = self.of.iter().filter(|(who, _)| among(who));
+        let oldest = all.min_by_key(|(_, sight)| sight.left);
+        if let Some(who) = oldest.map(|(who, _)| who.clone()) {
+            self.remove(&who);
+        }
+    }
+
+    fn remove(&mut self, who: &Who) -> Option<Sight> {
+        let sight = self.of.remove(who)?;
+        self.ids -= sight.ids();
+        Some(sight)
     }
 }
 
@@ -79,153 +147,211 @@ fn wants(session: &Session) -> bool {
     !session.caps.has(Cap::ChatHistory) && !session.bot
 }
 
-fn name_of(session: &Session) -> Option<(ClientKey, String)> {
-    let named = session.user.clone().filter(|_| !session.guest);
-    Some((session.key?, named?))
+fn name_of(session: &Session) -> Option<Who> {
+    let named = session.user.clone().filter(|_| !session.guest)?;
+    let bound = session.bound.as_ref().map(|bound| bound.community);
+    Some((session.key?, named, bound))
 }
 
 impl Server {
-    /// A connection has come in: what its client saw last is looked up, and what was said to it alone is given.
+    /// A connection has come in: what its client has is looked up, and what was said to it alone is given.
     pub(crate) fn give_missed_directs(&mut self, conn: ConnId) {
         let Some(session) = self.session(conn).filter(|session| wants(session)) else {
             return;
         };
-        let known = name_of(session).and_then(|who| self.sights.0.get(&who));
-        let Some(sight) = known.cloned() else {
-            return;
-        };
-        let here = sight.here;
+        let known = name_of(session).and_then(|who| self.sights.of.get(&who));
+        let sight = known.cloned().unwrap_or_default();
         if let Some(session) = self.session_mut(conn) {
             session.sight = sight;
         }
-        let Some((world, here)) = self.world_of(conn).zip(here) else {
+        let Some(world) = self.world_of(conn) else {
             return;
         };
-        let rooms = world.rooms().filter(|room| !room.is_channel());
-        let rooms = rooms.filter(|room| self.shows(conn, room));
-        let channels: Vec<ChannelId> = rooms.map(|room| room.channel).collect();
-        for channel in channels {
-            self.ask_missed(conn, channel, (Some(At::Time(here)), HISTORY_MAX));
+        let directs = world.snapshot.directs.iter();
+        let rooms = directs.filter_map(|direct| Some((direct.last, world.room(direct.channel)?)));
+        let rooms = rooms.filter(|(_, room)| !room.is_channel() && self.shows(conn, room));
+        let mut rooms: Vec<(Option<UnixMs>, ChannelId)> =
+            rooms.map(|(last, room)| (last, room.channel)).collect();
+        rooms.sort_unstable_by(|one, other| other.cmp(one));
+        for (_, channel) in rooms.into_iter().take(PLAYED_DIRECTS) {
+            self.give_missed(conn, channel);
         }
     }
 
-    /// A connection has come into a room.
+    /// A connection has come into a room: it is told of it only when it is known what it missed.
     pub(crate) fn give_missed(&mut self, conn: ConnId, channel: ChannelId) {
-        let Some(session) = self.session(conn).filter(|session| wants(session)) else {
+        let Some(session) = self.session_mut(conn).filter(|session| wants(session)) else {
             return;
         };
-        let seen = session.sight.rooms.get(&channel).map(|seen| seen.at);
-        let limit = match seen {
-            Some(_) => HISTORY_MAX,
-            None => PLAYED_FIRST,
-        };
-        self.ask_missed(conn, channel, (seen, limit));
-    }
-
-    fn ask_missed(&mut self, conn: ConnId, channel: ChannelId, (after, limit): (Option<At>, u32)) {
+        session.missing.insert(channel, Vec::new());
+        self.wait(conn);
         let command = Command::Page {
             channel,
-            part: Part::Latest(after),
-            limit,
+            part: Part::Latest(None),
+            limit: HISTORY_MAX,
         };
-        if let Some(session) = self.session_mut(conn) {
-            session.missing.insert(channel, Vec::new());
-        }
-        self.wait(conn);
         if let Some(world) = self.world_mut(conn) {
             world.order(command, Pending::Missed(conn, channel));
         }
     }
 
-    /// A message is told to a connection: it is not to be given again as one that was missed.
-    pub(crate) fn not_missed(&mut self, conn: ConnId, channel: ChannelId, message: EventId) {
-        if let Some(session) = self.sessions.get_mut(&conn)
-            && let Some(told) = session.missing.get_mut(&channel)
-        {
-            told.push(message);
+    /// A message is about to be told to a connection. Whether it is: not while what it missed before is on its way,
+    /// behind which it is given then.
+    pub(crate) fn tells_now(
+        &mut self,
+        conn: ConnId,
+        (channel, message): (ChannelId, &MessageView),
+    ) -> bool {
+        let now = self.now.mono;
+        let Some(session) = self
+            .sessions
+            .get_mut(&conn)
+            .filter(|session| wants(session))
+        else {
+            return true;
+        };
+        if let Some(held) = session.missing.get_mut(&channel) {
+            held.push(message.clone());
+            return false;
         }
+        let heard = session.heard;
+        if let Some(has) = session.sight.rooms.get_mut(&channel) {
+            has.tell(short(message.id), (now, heard));
+            return true;
+        }
+        // A conversation that has begun, or one of so many that it was not looked at.
+        self.give_missed(conn, channel);
+        if let Some(session) = self.session_mut(conn) {
+            session
+                .missing
+                .entry(channel)
+                .or_default()
+                .push(message.clone());
+        }
+        false
     }
 
-    /// The messages that a connection missed were asked for.
+    /// The newest messages of a room that a connection has come into are known.
     pub(crate) fn missed_known(
         &mut self,
         conn: ConnId,
         channel: ChannelId,
         found: Option<&[MessageView]>,
     ) {
-        if let Some(messages) = found {
-            return self.missed(conn, channel, messages);
-        }
+        let now = self.now.mono;
         let Some(session) = self.session_mut(conn) else {
             return;
         };
-        session.missing.remove(&channel);
-        // The message that it saw last does not count any more.
-        if let Some(seen) = session.sight.rooms.get_mut(&channel)
-            && let At::Message(_) = seen.at
-        {
-            seen.at = At::Time(seen.time);
-            self.give_missed(conn, channel);
-        }
-    }
-
-    fn missed(&mut self, conn: ConnId, channel: ChannelId, messages: &[MessageView]) {
-        let Some(session) = self.session_mut(conn) else {
-            return;
-        };
-        let told = session.missing.remove(&channel).unwrap_or_default();
-        let seen = session.sight.rooms.get(&channel);
-        let but = seen.map(|seen| seen.but.clone()).unwrap_or_default();
+        let held = session.missing.remove(&channel).unwrap_or_default();
         let (key, echoes) = (session.key, session.caps.has(Cap::EchoMessage));
-        let held = key.and_then(|key| self.own.get(&key));
-        let held: Vec<EventId> = held.into_iter().flatten().map(|(_, own)| own.id).collect();
-        let Some(world) = self.world_mut(conn) else {
+        let has = session.sight.rooms.get(&channel).cloned();
+        let heard = session.heard;
+        let of = |key| self.own.get(&key);
+        let unsaid = key.and_then(of).into_iter().flatten();
+        // They are told when it is known which connection said them.
+        let unsaid: Vec<EventId> = unsaid.map(|(_, own)| own.id).collect();
+        let room = self.world_of(conn).and_then(|world| {
+            let room = world.room(channel)?;
+            let two = matches!(room.kind, Kind::Two(_));
+            Some((world.me(), room.is_channel(), two))
+        });
+        let Some((me, is_channel, two)) = room else {
             return;
         };
-        let (me, two) = (
-            world.me(),
-            world
-                .room(channel)
-                .map(|room| matches!(room.kind, Kind::Two(_))),
-        );
-        let given = messages.iter().filter(|message| {
-            let told = told.contains(&message.id) || held.contains(&message.id);
-            // Clients that hear nothing of what they say take it for the other's.
-            let own = message.author == me && two == Some(true) && !echoes;
-            !(message.deleted || message.waiting || told || own || but.contains(&message.id))
-        });
-        let given: Vec<&MessageView> = given.collect();
-        for message in &given {
-            world.seen.recall(channel, message);
-            world.newest.note(channel, message);
+        let found = found.unwrap_or_default();
+        let first = has.is_none();
+        let full = found.len() >= HISTORY_MAX as usize;
+        let oldest_is_new =
+            |has: &Has| full && !found.first().is_some_and(|old| has.contains(short(old.id)));
+        let cut = has.as_ref().is_some_and(oldest_is_new);
+        let mut has = has.unwrap_or_default();
+        let was_held = |id: EventId| held.iter().any(|held| held.id == id);
+        // Clients that hear nothing of what they say take it for the other's.
+        let own = |message: &MessageView| message.author == me && two && !echoes;
+        let fit = |message: &MessageView| {
+            !(message.deleted || message.waiting || own(message) || unsaid.contains(&message.id))
+        };
+        let mut given: Vec<&MessageView> = Vec::new();
+        let missed = found.iter().filter(|message| !was_held(message.id));
+        for message in missed.filter(|message| fit(message)) {
+            // Who was never here is given none of what was said to the account alone.
+            if first && !is_channel {
+                has.add(short(message.id));
+            } else if !has.contains(short(message.id)) {
+                given.push(message);
+            }
         }
-        self.give_played(conn, channel, &given);
+        let most = match first {
+            true => PLAYED_FIRST as usize,
+            false => HISTORY_MAX as usize,
+        };
+        let older = given.len().saturating_sub(most);
+        for message in given.drain(..older) {
+            has.add(short(message.id));
+        }
+        let live: Vec<MessageView> = held.iter().filter(|held| !own(held)).cloned().collect();
+        for message in given.iter().copied().chain(&live) {
+            has.tell(short(message.id), (now, heard));
+        }
+        has.at = now;
+        if let Some(world) = self.world_mut(conn) {
+            for message in &given {
+                world.seen.recall(channel, message);
+            }
+        }
+        if let Some(session) = self.session_mut(conn) {
+            session.sight.rooms.insert(channel, has);
+        }
+        self.give_played(conn, channel, (&given, cut));
+        for message in &live {
+            for out in self.lines_of(conn, (channel, message), Manner::default()) {
+                self.reply(conn, out);
+            }
+        }
     }
 
-    fn give_played(&mut self, conn: ConnId, channel: ChannelId, messages: &[&MessageView]) {
+    /// `cut`: there were more before them.
+    fn give_played(
+        &mut self,
+        conn: ConnId,
+        channel: ChannelId,
+        (messages, mut cut): (&[&MessageView], bool),
+    ) {
         let target = self
             .world_of(conn)
             .and_then(|world| crate::commands::target_name(world, channel));
         let Some(target) = target.filter(|_| !messages.is_empty()) else {
             return;
         };
-        let batched = self
-            .session(conn)
-            .is_some_and(|session| session.caps.has(Cap::Batch));
-        let reference = batched.then(|| self.batch_reference());
+        let caps = self.session(conn).map(|session| session.caps);
+        let caps = caps.unwrap_or_default();
+        let mut lines: VecDeque<Vec<Out>> = VecDeque::new();
+        let mut bytes = 0;
+        for message in messages.iter().rev() {
+            let of = self.lines_of(conn, (channel, message), Manner::played());
+            bytes += of.iter().map(|out| out.bytes(caps).len()).sum::<usize>();
+            if bytes > PLAYED_BYTES_MAX && !lines.is_empty() {
+                cut = true;
+                break;
+            }
+            self.edit_known(conn, message.id);
+            lines.push_front(of);
+        }
+        let reference = caps.has(Cap::Batch).then(|| self.batch_reference());
         let server = self.settings.server_name.clone();
+        if cut {
+            let text = "[more was said before: what follows is the end of it]";
+            self.reply(conn, Out::new(&server, "NOTICE", &[&target, text]));
+        }
         if let Some(reference) = &reference {
             let params = [&*format!("+{reference}"), "chathistory", &target];
             self.reply(conn, Out::new(&server, "BATCH", &params));
         }
-        for message in messages {
-            self.edit_known(conn, message.id);
-            for mut out in self.lines_of(conn, (channel, message), Manner::played()) {
-                if out.tags.batch.is_none() {
-                    out.tags.batch.clone_from(&reference);
-                }
-                self.reply(conn, out);
+        for mut out in lines.into_iter().flatten() {
+            if out.tags.batch.is_none() {
+                out.tags.batch.clone_from(&reference);
             }
+            self.reply(conn, out);
         }
         if let Some(reference) = &reference {
             self.reply(
@@ -235,39 +361,20 @@ impl Server {
         }
     }
 
-    /// A connection has left a room, and may come back.
-    pub(crate) fn saw(&mut self, conn: ConnId, channel: ChannelId) {
-        let newest = self
-            .world_of(conn)
-            .and_then(|world| world.newest.of(channel));
-        let seen = Seen::new(newest, self.now.wall);
-        if let Some(session) = self
-            .sessions
-            .get_mut(&conn)
-            .filter(|session| wants(session))
-        {
-            session.sight.rooms.insert(channel, seen);
-        }
-    }
-
     /// A connection has ended: its client may come back.
-    pub(super) fn keep_sight(&mut self, session: Session) {
+    pub(super) fn keep_sight(&mut self, mut session: Session) {
         let Some(who) = name_of(&session).filter(|_| wants(&session)) else {
             return;
         };
         // It was never told who it is: it has seen nothing.
-        let Some(world) = self.worlds.get(&who.0).filter(|_| session.is_in()) else {
+        if !session.is_in() {
             return;
-        };
-        let mut sight = session.sight;
-        let joined = session.joined.keys();
-        // What it has asked for and was not given is missed still.
-        for channel in joined.filter(|channel| !session.missing.contains_key(channel)) {
-            let seen = Seen::new(world.newest.of(*channel), self.now.wall);
-            sight.rooms.insert(*channel, seen);
         }
-        sight.here = Some(self.now.wall);
-        sight.left = self.now.mono;
-        self.sights.keep(who, sight);
+        for has in session.sight.rooms.values_mut() {
+            has.heard(session.heard);
+            has.told.clear();
+        }
+        session.sight.left = self.now.mono;
+        self.sights.keep(who, session.sight);
     }
 }

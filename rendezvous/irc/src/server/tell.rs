@@ -506,7 +506,6 @@ impl Server {
             return self.tell_redacted(key, channel, (message.id, Some(message.author)));
         }
         if arrived {
-            world.newest.note(channel, message);
             self.tell_message(key, channel, message);
         }
         if edited.is_some() {

@@ -1,7 +1,7 @@
 //! What was said while a client was away, for clients that can not ask for it.
 
 use alloquy_api::Event;
-use alloquy_ids::{EventId, UnixMs};
+use alloquy_ids::{ChannelId, EventId, UnixMs};
 use alloquy_irc::{ClientKey, ConnId};
 
 use crate::fake::{ANA, BEN, DIRECT_CHANNEL, GENERAL, Irc, none, one};
@@ -240,4 +240,138 @@ fn an_edit_that_waits_is_no_news_to_who_is_given_the_last_text() {
     edit(&mut irc, "newer words");
     irc.pass(10_000);
     assert_eq!(texts(&irc.lines(conn)), ["* newer words"]);
+}
+
+/// Ben writes something that stands before all else in the room, by the log and by his clock.
+fn write_late(irc: &mut Irc, channel: ChannelId, text: &str) {
+    irc.node.write(channel, BEN, text);
+    irc.turn();
+    let messages = irc.node.messages.get_mut(&channel).unwrap();
+    let mut late = messages.pop().unwrap();
+    late.time = UnixMs(messages[0].time.0 - 600_000);
+    messages.insert(0, late);
+}
+
+#[test]
+fn what_comes_late_is_missed_wherever_it_stands() {
+    let mut irc = Irc::new();
+    irc.node.open_direct();
+    irc.node.write(DIRECT_CHANNEL, BEN, "long ago");
+    irc.turn();
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    irc.ask(conn, JOIN);
+    write(&mut irc, &["one", "two"]);
+    irc.node.write(DIRECT_CHANNEL, BEN, "alone");
+    irc.turn();
+    assert_eq!(texts(&irc.lines(conn)), ["one", "two", "alone"]);
+    quits(&mut irc, conn);
+    write_late(&mut irc, GENERAL, "from a device that was away");
+    write_late(&mut irc, DIRECT_CHANNEL, "by a clock that is slow");
+    let (conn, told) = named(&mut irc, "one", PLAIN);
+    assert_eq!(texts(&told).len(), 1, "{told:?}");
+    one(&told, "by a clock that is slow");
+    let told = irc.ask(conn, JOIN);
+    assert_eq!(texts(&told).len(), 1, "{told:?}");
+    one(&told, "from a device that was away");
+}
+
+#[test]
+fn what_was_told_into_a_lost_connection_is_given_again() {
+    let mut irc = Irc::new();
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    irc.ask(conn, JOIN);
+    write(&mut irc, &["heard"]);
+    irc.now.mono.0 += 1_000;
+    irc.ask(conn, "PING alive");
+    irc.now.mono.0 += 1_000;
+    write(&mut irc, &["into the void"]);
+    irc.now.mono.0 += 1_000;
+    irc.server.closed(conn, irc.now);
+    irc.turn();
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    let told = irc.ask(conn, JOIN);
+    assert_eq!(texts(&told).len(), 1, "{told:?}");
+    one(&told, "into the void");
+}
+
+#[test]
+fn connections_of_one_name_in_other_rooms_take_nothing_from_each_other() {
+    let mut irc = Irc::new();
+    write(&mut irc, &["before"]);
+    let (here, _) = named(&mut irc, "one", PLAIN);
+    let (there, _) = named(&mut irc, "one", PLAIN);
+    irc.ask(here, JOIN);
+    irc.now.mono.0 += 1_000;
+    write(&mut irc, &["live"]);
+    quits(&mut irc, here);
+    irc.now.mono.0 += 1_000;
+    quits(&mut irc, there);
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    assert!(texts(&irc.ask(conn, JOIN)).is_empty());
+}
+
+#[test]
+fn what_is_said_meanwhile_stands_behind_what_was_missed() {
+    let mut irc = Irc::new();
+    write(&mut irc, &["question"]);
+    let (conn, _) = named(&mut irc, "one", "server-time");
+    let line = |line: &str| format!("{line}\r\n").into_bytes();
+    irc.server.received(conn, &line(JOIN), irc.now);
+    irc.server.pump(ClientKey::OWN, &mut irc.node, irc.now);
+    // Told before the node's answer, which does not have it.
+    let answer = irc.node.events.pop_back().expect("it has answered");
+    assert!(is_done(&answer));
+    irc.node.write(GENERAL, BEN, "answer");
+    irc.node.events.push_back(answer);
+    irc.turn();
+    assert_eq!(texts(&irc.lines(conn)), ["question", "answer"]);
+}
+
+#[test]
+fn a_flood_that_was_missed_is_cut_and_said_to_be() {
+    let mut irc = Irc::new();
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    irc.ask(conn, JOIN);
+    quits(&mut irc, conn);
+    let long = "x".repeat(3_000);
+    for _ in 0..150 {
+        write(&mut irc, &[&long]);
+    }
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    let told = irc.ask(conn, JOIN);
+    let bytes: usize = told.iter().map(String::len).sum();
+    assert!(bytes < 100 * 1024, "{bytes}");
+    let cut = told.iter().position(|line| line.contains("more was said"));
+    let first = told.iter().position(|line| line.contains("xxx"));
+    assert!(cut.unwrap() < first.unwrap());
+    quits(&mut irc, conn);
+    // What was left out is not given at the next time as if it were new.
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    none(&irc.ask(conn, JOIN), "xxx");
+    // More messages than a page has.
+    quits(&mut irc, conn);
+    for _ in 0..250 {
+        write(&mut irc, &["short"]);
+    }
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    let told = irc.ask(conn, JOIN);
+    one(&told, "more was said");
+    assert_eq!(texts(&told).len(), 200);
+}
+
+#[test]
+fn one_account_puts_out_no_client_of_another() {
+    let mut irc = Irc::new();
+    write(&mut irc, &["before"]);
+    for number in 0..20 {
+        let (conn, _) = named(&mut irc, &format!("u{number}"), PLAIN);
+        irc.ask(conn, JOIN);
+        quits(&mut irc, conn);
+        irc.now.mono.0 += 60_000;
+    }
+    // The last sixteen are known.
+    let (conn, _) = named(&mut irc, "u4", PLAIN);
+    assert!(texts(&irc.ask(conn, JOIN)).is_empty());
+    let (conn, _) = named(&mut irc, "u3", PLAIN);
+    assert_eq!(texts(&irc.ask(conn, JOIN)).len(), 1);
 }

@@ -237,7 +237,6 @@ impl Server {
         if message.deleted || message.waiting {
             return;
         }
-        world.newest.note(channel, &message);
         let own = message.author == world.me();
         let says = |pending: &crate::pending::Pending| {
             matches!(pending, crate::pending::Pending::Said(..))
@@ -269,7 +268,10 @@ impl Server {
         manner: Manner,
     ) {
         if self.follows(conn, channel) {
-            self.not_missed(conn, channel, message.id);
+            // The correction of an edit is told beside what was missed.
+            if !manner.edit && !self.tells_now(conn, (channel, message)) {
+                return;
+            }
             for out in self.lines_of(conn, (channel, message), manner) {
                 self.tell(conn, &out);
             }
