@@ -74,6 +74,25 @@ fn what_was_wrapped_for_the_prekey_before_is_opened() {
 }
 
 #[test]
+fn a_new_prekey_makes_each_conversation_greet_its_device_once() {
+    /// The tag of a frame that brings a conversation.
+    const HELLO: u8 = 21;
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    for group in 0..5 {
+        world.ok(0, &format!("group create trip{group} ben"));
+    }
+    world.pass(5_000);
+    world.wire.clear();
+    later(&mut world, 31 * DAY);
+    let hellos = world.wire.iter().filter(|bytes| bytes[1] == HELLO);
+    let mut greeted: Vec<_> = hellos.map(|bytes| bytes[2..34].to_vec()).collect();
+    let all = greeted.len();
+    greeted.sort();
+    greeted.dedup();
+    assert_eq!((greeted.len(), all), (5, 5));
+}
+
+#[test]
 fn prekeys_that_are_known_make_a_home_node_ask_for_nothing() {
     let (mut world, id) = kept_club(&["ana", "ben", "home"]);
     // It is given no wraps, so that it lacks some.
