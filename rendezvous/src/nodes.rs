@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use alloquy_api::command::{AccountRef, ChannelKind, ChannelRef, CommunityRef, OverwriteRef};
+use alloquy_api::command::{
+    AccountRef, Availability, ChannelKind, ChannelRef, CommunityRef, OverwriteRef, ProfileChange,
+};
 use alloquy_api::{Client, Command, CommandError, Reply};
 use alloquy_directory::Number;
 use alloquy_ids::CommunityId;
@@ -65,7 +67,7 @@ pub(crate) struct Nodes {
     /// Connections of guests that have made an account: its node was theirs.
     adopted: Mutex<BTreeMap<ConnId, Number>>,
     /// Accounts of which the server's task holds a client.
-    held: Mutex<BTreeSet<Number>>,
+    held: Arc<Mutex<BTreeSet<Number>>>,
     /// Held by whoever gives a community the first part of its channels' names.
     pub(crate) naming: Turn<()>,
     /// Accounts that are coming into a community.
@@ -130,7 +132,7 @@ impl Nodes {
             accounts: Mutex::default(),
             guests: Mutex::default(),
             adopted: Mutex::default(),
-            held: Mutex::default(),
+            held: Arc::default(),
             naming: Turn::default(),
             coming: Mutex::default(),
             attempts: Mutex::default(),
@@ -317,7 +319,8 @@ impl Nodes {
     /// Ends the node of a guest whose connection has ended, and everything of it.
     pub(crate) fn gone(&self, conn: ConnId) -> Option<ClientKey> {
         let key = ClientKey(GUEST_KEYS + conn.0);
-        if locked(&self.adopted).remove(&conn).is_some() {
+        if let Some(number) = locked(&self.adopted).remove(&conn) {
+            self.unseen(number);
             return Some(key);
         }
         let running = locked(&self.guests).remove(&conn)?;
@@ -338,6 +341,30 @@ impl Nodes {
             remove(&folder);
         });
         Some(key)
+    }
+
+    /// Has an account whose node runs on seen as gone, unless the server's task holds a client of it: that one tells how
+    /// the account is seen. The client through which a guest acted goes with its connection and tells nothing more.
+    fn unseen(&self, number: Number) {
+        let Some(turn) = locked(&self.accounts).get(&number).cloned() else {
+            return;
+        };
+        let held = Arc::clone(&self.held);
+        tokio::spawn(async move {
+            // Whoever logs in meanwhile is seen after this.
+            let slot = turn.lock().await;
+            let Some(running) = slot.as_ref() else {
+                return;
+            };
+            if locked(&held).contains(&number) {
+                return;
+            }
+            let change = ProfileChange::Availability(Availability::Invisible);
+            let command = Command::Profile { change };
+            if let Err(error) = running.handle().call(command, ANSWER_WAIT).await {
+                tracing::debug!(%error, "an account is seen as here that has gone");
+            }
+        });
     }
 
     /// Makes a channel of the lobby, whose maker looks after it, and waits until that one sees it.

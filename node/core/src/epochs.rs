@@ -684,8 +684,22 @@ impl<R: CryptoRng> Node<R> {
 
     /// Current prekeys of devices: the highest counter wins. Returns whether any of them is new.
     pub(crate) fn prekeys(&mut self, id: CommunityId, records: Vec<PrekeyRecord>) -> bool {
+        let newer = self.keep_prekeys(id, records);
+        let any = !newer.is_empty();
+        for record in newer {
+            self.prekey_in_conversations(&record);
+        }
+        any
+    }
+
+    /// Keeps those that are newer, in this community alone, and gives them back.
+    pub(crate) fn keep_prekeys(
+        &mut self,
+        id: CommunityId,
+        records: Vec<PrekeyRecord>,
+    ) -> Vec<PrekeyRecord> {
         let Some(community) = self.communities.get_mut(&id) else {
-            return false;
+            return Vec::new();
         };
         let known: BTreeSet<DeviceId> = community
             .devices
@@ -714,14 +728,10 @@ impl<R: CryptoRng> Node<R> {
         if !writes.is_empty() {
             self.outbox.store(writes, After::Nothing);
         }
-        let any = !newer_of.is_empty();
         for device in newer_of {
             self.wrap_for_own_device(id, device);
         }
-        for record in newer.into_values() {
-            self.prekey_in_conversations(record);
-        }
-        any
+        newer.into_values().collect()
     }
 
     /// Bytes of a list of wraps, as stored.

@@ -69,7 +69,7 @@ impl<R: CryptoRng> Node<R> {
 
     /// A prekey that came by one community is known in every conversation with its device. Whoever was told of such a
     /// conversation before could be told no words of it, for want of a key to seal them for: it hears them now.
-    pub(crate) fn prekey_in_conversations(&mut self, record: PrekeyRecord) {
+    pub(crate) fn prekey_in_conversations(&mut self, record: &PrekeyRecord) {
         let device = record.device;
         let lacks = |community: &Community| {
             let held = community.prekeys.get(&device);
@@ -83,8 +83,12 @@ impl<R: CryptoRng> Node<R> {
             .filter(|(_, community)| lacks(community))
             .map(|(id, _)| *id)
             .collect();
+        // Everywhere before anybody is greeted: a greeting tells of no other conversation that lacks it, and each device
+        // is greeted once for each.
+        for id in &lacking {
+            self.keep_prekeys(*id, vec![record.clone()]);
+        }
         for id in lacking {
-            self.prekeys(id, vec![record.clone()]);
             let Some(community) = self.communities.get(&id) else {
                 continue;
             };

@@ -64,10 +64,16 @@ pub const METADATA_SUBS_MAX: usize = 50;
 pub const METADATA_KEY_BYTES_MAX: usize = 64;
 /// Bytes of a value of METADATA: it stands in one line with a channel's name and a key.
 pub const METADATA_VALUE_BYTES_MAX: usize = 256;
-/// Changes of the profile by METADATA within [`METADATA_SET_MS`]: each is signed for every community.
-pub const METADATA_SETS_MAX: usize = 10;
+/// Bytes of METADATA SYNC after which the next one waits: with the longest one of a room (600 KB) they fit what waits for
+/// one reader.
+pub const METADATA_SYNC_BYTES: usize = 64 * 1024;
+/// Bytes of METADATA SYNC a second, beyond these: half a megabit, as of a poor line.
+pub const METADATA_SYNC_BYTES_A_SECOND: u64 = 64 * 1024;
+/// Changes of an account's profile by METADATA, SETNAME and AWAY within [`PROFILE_SET_MS`]: each is signed for every
+/// community.
+pub const PROFILE_SETS_MAX: usize = 10;
 /// Milliseconds in which so many changes are made.
-pub const METADATA_SET_MS: u64 = 60_000;
+pub const PROFILE_SET_MS: u64 = 60_000;
 /// Messages of a room that a client is given which can not ask for them and was never seen before: enough to know what
 /// is talked about.
 pub const PLAYED_FIRST: u32 = 30;

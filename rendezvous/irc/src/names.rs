@@ -25,6 +25,31 @@ pub fn nick(name: &str) -> String {
     nick
 }
 
+/// What stands behind the nick of somebody who is not known here and only asks to write.
+const ASKS: &str = "-asks";
+
+/// A display name as the nick of somebody who only asks to write: whoever calls himself like somebody that one knows is
+/// not taken for that one, whoever of the two was here first.
+#[must_use]
+pub fn asking_nick(name: &str) -> String {
+    let mut nick = nick(name);
+    clip(&mut nick, NICK_BYTES_MAX - ASKS.len());
+    nick.push_str(ASKS);
+    nick
+}
+
+/// Names of what answers on other networks, folded: people have passwords sent to them by habit.
+const SERVICES: [&str; 9] = [
+    "authserv", "botserv", "chanserv", "global", "hostserv", "memoserv", "nickserv", "operserv",
+    "saslserv",
+];
+
+/// Whether a folded nick is nobody's, whatever somebody is called.
+#[must_use]
+pub fn is_service(nick: &str) -> bool {
+    SERVICES.contains(&nick)
+}
+
 /// A community's name as the first part of its channels' names: lower-case ASCII.
 #[must_use]
 pub fn slug(name: &str) -> String {
@@ -154,6 +179,11 @@ mod tests {
         assert_eq!(channel("Allgemeines Café"), "allgemeines-café");
         assert_eq!(channel("a/b,c"), "a-b-c");
         assert_eq!(channel(" "), "channel");
+        assert_eq!(asking_nick("Ben Ash"), "Ben-Ash-asks");
+        assert_eq!(
+            asking_nick(&"b".repeat(40)),
+            format!("{}-asks", "b".repeat(27))
+        );
         let taken = ["ana", "ana-2"];
         assert_eq!(free("Ana", 32, |nick| taken.contains(&nick)), "Ana-3");
     }
@@ -177,7 +207,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_name_gives_one_word(name in any::<String>()) {
-            for (word, max) in [(nick(&name), NICK_BYTES_MAX), (slug(&name), SLUG_BYTES_MAX), (channel(&name), CHANNEL_BYTES_MAX)] {
+            for (word, max) in [(nick(&name), NICK_BYTES_MAX), (asking_nick(&name), NICK_BYTES_MAX), (slug(&name), SLUG_BYTES_MAX), (channel(&name), CHANNEL_BYTES_MAX)] {
                 prop_assert!(!word.is_empty() && word.len() <= max);
                 prop_assert!(!word.contains([' ', ',', ':', '!', '@', '*', '?', '#', '\r', '\n', '\0']) || word == channel(&name));
                 prop_assert!(!word.contains([' ', ',', '\r', '\n', '\0', '/']));

@@ -1,15 +1,17 @@
 //! One connection: what it has said of itself, what waits of it, and what it may send.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use alloquy_api::Embed;
+use alloquy_api::personal::DmRequestView;
 use alloquy_api::reply::MessageView;
 use alloquy_ids::{AccountId, ChannelId, EventId, MonoMs, UnixMs};
 use zeroize::Zeroizing;
 
 use crate::bound::Bound;
 use crate::bridge::Mechanism;
-use crate::caps::Caps;
+use crate::caps::{Cap, Caps};
 use crate::edges::Edges;
 use crate::io::{CheckId, ClientKey, Now, Origin};
 use crate::limits::{
@@ -92,8 +94,10 @@ pub(crate) struct Session {
     pub(crate) bot: bool,
     /// Keys of METADATA that it wants to be told of.
     pub(crate) subscribed: BTreeSet<String>,
-    /// When it changed the profile lately.
-    pub(crate) metadata_sets: VecDeque<MonoMs>,
+    /// Until when what it has read by METADATA SYNC takes to be sent.
+    pub(crate) synced: MonoMs,
+    /// Requests that it was told of when it came in.
+    pub(crate) asked_before: Arc<Vec<DmRequestView>>,
     /// What it changes the profile to.
     pub(crate) setting: BTreeMap<Key, String>,
     /// Networks that it was told of, and their names; `None`: it was told of none yet.
@@ -165,9 +169,10 @@ pub(crate) enum Excess {
     Flood,
 }
 
-/// Targets of a line besides the first one, as far as something is signed for each.
-fn further_targets(line: &Line) -> u64 {
+/// Targets of a line besides the first one, as far as something is signed for each, or what was missed is read of each.
+fn further_targets(line: &Line, caps: Caps) -> u64 {
     let targets = match line.command.as_str() {
+        "JOIN" if !caps.has(Cap::ChatHistory) => line.param(0),
         "PRIVMSG" | "NOTICE" | "TAGMSG" => line.param(0),
         "KICK" => line.param(1),
         _ => None,
@@ -202,7 +207,8 @@ impl Session {
             monitored: BTreeMap::new(),
             bot: false,
             subscribed: BTreeSet::new(),
-            metadata_sets: VecDeque::new(),
+            synced: MonoMs(0),
+            asked_before: Arc::default(),
             setting: BTreeMap::new(),
             networks: None,
             bound: None,
@@ -313,8 +319,11 @@ impl Session {
         let (bytes, line) = self.inbox.pop_front()?;
         self.inbox_bytes -= bytes;
         if let Ok(line) = &line {
-            // What is said to eight is said eight times: the next line waits for each.
-            self.bucket = self.bucket.plus(further_targets(line) * FLOOD_MS);
+            // What is said to eight is said eight times, and a room is read for each that is joined: the next line waits
+            // for each.
+            self.bucket = self
+                .bucket
+                .plus(further_targets(line, self.caps) * FLOOD_MS);
         }
         Some(line)
     }

@@ -14,7 +14,7 @@ use alloquy_api::command::Availability;
 use alloquy_api::reply::{ChannelView, MemberView};
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, CommandId, Snapshot};
-use alloquy_ids::{AccountId, ChannelId, CommunityId};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, MonoMs};
 
 pub(crate) use diff::Change;
 pub(crate) use metadata::{COMMUNITY, Key};
@@ -33,6 +33,8 @@ pub(crate) struct Person {
     pub(crate) nick: String,
     /// The display name.
     pub(crate) name: String,
+    /// It is not known here, and asks to write.
+    pub(crate) asks: bool,
     /// Why it is away; `None`: it is here.
     pub(crate) away: Option<String>,
     /// What it says of itself.
@@ -55,6 +57,8 @@ pub(crate) struct World {
     /// Display names, for mentions.
     display: BTreeMap<String, AccountId>,
     pub(crate) seen: Seen,
+    /// When the profile was changed lately.
+    pub(crate) profile_sets: VecDeque<MonoMs>,
     /// Commands for the next pump.
     pub(crate) orders: VecDeque<(Command, Pending)>,
     pub(crate) pending: BTreeMap<CommandId, Pending>,
@@ -195,21 +199,27 @@ impl World {
     }
 
     /// Makes sure that an account has a nick, and gives it a new one if its name is another one.
-    fn name(&mut self, account: AccountId, name: &str) {
+    fn name(&mut self, account: AccountId, (name, asks): (&str, bool)) {
         let known = self.people.get(&account);
-        if known.is_some_and(|person| person.name == name) {
+        if known.is_some_and(|person| person.name == name && person.asks == asks) {
             return;
         }
         let known = known.cloned();
         self.forget(account);
-        let nick = names::free(&names::nick(name), NICK_BYTES_MAX, |nick| {
-            self.nicks.contains_key(nick)
+        let nick = match asks {
+            true => names::asking_nick(name),
+            false => names::nick(name),
+        };
+        let nick = names::free(&nick, NICK_BYTES_MAX, |nick| {
+            names::is_service(nick) || self.nicks.contains_key(nick)
         });
         self.nicks.insert(fold(&nick), account);
-        self.display.entry(name.to_owned()).or_insert(account);
+        if !asks {
+            self.display.entry(name.to_owned()).or_insert(account);
+        }
         let name = name.to_owned();
         let mut person = known.unwrap_or_default();
-        (person.nick, person.name) = (nick, name);
+        (person.nick, person.name, person.asks) = (nick, name, asks);
         self.people.insert(account, person);
     }
 

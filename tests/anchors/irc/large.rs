@@ -1,12 +1,13 @@
 //! A channel of a community that has many members, none of whom has a connection here.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 use alloquy_api::command::ChannelKind;
-use alloquy_api::reply::{ChannelView, MemberView, RoleView};
+use alloquy_api::reply::{ChannelView, Confirmed, MemberView, RoleView};
 use alloquy_api::snapshot::CommunitySnapshot;
-use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Snapshot};
+use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Reply, Snapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, MonoMs, RoleId, UnixMs};
 use alloquy_irc::{ClientKey, ConnId, Now, Origin, Outcome, Output, Server, Settings};
 use anyhow::ensure;
@@ -16,20 +17,33 @@ use crate::report::{Line, Rival, percentile};
 /// Joins that are measured.
 const JOINS: u64 = 50;
 
-/// A node whose account is in one large community.
+/// A node whose account is in one large community, in which nothing was said yet.
 struct Node {
     snapshot: Arc<Snapshot>,
     commands: u64,
+    events: VecDeque<Event>,
 }
 
 impl Client for Node {
-    fn submit(&mut self, _command: Command) -> Result<CommandId, Busy> {
+    fn submit(&mut self, command: Command) -> Result<CommandId, Busy> {
         self.commands += 1;
-        Ok(CommandId(self.commands))
+        let id = CommandId(self.commands);
+        let reply = match command {
+            Command::Page { .. } => Reply::History {
+                messages: Vec::new(),
+                complete: true,
+                complete_since: None,
+                confirmed: Confirmed::default(),
+            },
+            _ => Reply::Ok { ok: true },
+        };
+        let result = Ok(reply);
+        self.events.push_back(Event::Done { id, result });
+        Ok(id)
     }
 
     fn next_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
@@ -103,6 +117,7 @@ fn node(members: usize) -> Node {
     Node {
         snapshot: Arc::new(snapshot),
         commands: 0,
+        events: VecDeque::new(),
     }
 }
 

@@ -116,7 +116,7 @@ pub enum Look {
 pub struct Order {
     /// What.
     pub command: Command,
-    /// What is told when it is done.
+    /// What is told when it is done; empty: nothing, for it is a part of something.
     pub done: String,
     /// Sheets that close when it is done.
     pub closes: Vec<Overlay>,
@@ -400,7 +400,10 @@ impl UiState {
         if let Some(rules) = &mut self.governance.rules {
             rules.saved(&order.command);
         }
-        self.toast(Tone::Good, done, now);
+        // One of several orders that are one step tells nothing: the last one does.
+        if !done.is_empty() {
+            self.toast(Tone::Good, done, now);
+        }
         // What was asked for once is another one now.
         match self.overlays.last() {
             Some(Overlay::Community(community, CommunityPage::Invites)) => {

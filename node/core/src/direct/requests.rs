@@ -73,6 +73,27 @@ impl DmRequest {
             group: self.group,
         }
     }
+
+    /// What is kept of it beside the one that waits already; `None`: it adds nothing. Who knew no prekey at first says its
+    /// name and words later. What was said once stays: a stranger makes three of a request at most, however often it asks.
+    fn beside(mut self, held: Option<&Self>) -> Option<Self> {
+        let Some(held) = held else {
+            return Some(self);
+        };
+        let named = held.name.is_empty() && !self.name.is_empty();
+        let worded = held.text.is_empty() && !self.text.is_empty();
+        if held.group != self.group || !(named || worded) {
+            return None;
+        }
+        if !named {
+            self.name.clone_from(&held.name);
+        }
+        if !worded {
+            self.text.clone_from(&held.text);
+        }
+        self.time = held.time;
+        Some(self)
+    }
 }
 
 impl Canonical for DmRequest {
@@ -278,15 +299,6 @@ impl<R: CryptoRng> Node<R> {
             return true;
         }
         let held = self.people.requests.get(&asker);
-        // Who knew no prekey at first says its name and words later.
-        let same = held.is_some_and(|held| {
-            let named = held.name.is_empty() && !asked.name.is_empty();
-            let worded = held.text.is_empty() && !asked.text.is_empty();
-            held.group != asked.group || !(named || worded)
-        });
-        if same {
-            return true;
-        }
         if held.is_none() && self.people.requests.len() >= DM_REQUESTS_MAX {
             return false;
         }
@@ -301,6 +313,9 @@ impl<R: CryptoRng> Node<R> {
             prekey: asked.prekey,
             from: asked.from,
             homes: asked.homes,
+        };
+        let Some(request) = request.beside(held) else {
+            return true;
         };
         let write = put(&Key::DmRequest(asker), &request);
         self.outbox.store(vec![write], After::Nothing);
@@ -325,7 +340,56 @@ fn shown_name(name: &str, account: AccountId) -> String {
 
 #[cfg(test)]
 mod tests {
+    use alloquy_schema::identity::{create, sign_prekey};
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
     use super::*;
+
+    #[test]
+    fn a_request_grows_by_what_it_lacks_and_never_again() {
+        let made = create(UnixMs(1), &mut ChaCha8Rng::seed_from_u64(1));
+        let says = |name: &str, text: &str, time| DmRequest {
+            name: name.to_owned(),
+            text: text.to_owned(),
+            time: UnixMs(time),
+            community: None,
+            group: None,
+            chain: Vec::new(),
+            prekey: sign_prekey(&made.device, 1, &[7; 32]),
+            from: NetworkKey([3; 32]),
+            homes: Places::new(),
+        };
+        let mut held: Option<DmRequest> = None;
+        let mut kept = Vec::new();
+        let said = [
+            ("", "x"),
+            ("", ""),
+            ("A", ""),
+            ("", "y"),
+            ("B", "z"),
+            ("", "x"),
+        ];
+        for (time, (name, text)) in (1..).zip(said) {
+            if let Some(grown) = says(name, text, time).beside(held.as_ref()) {
+                kept.push((grown.name.clone(), grown.text.clone(), grown.time.0));
+                held = Some(grown);
+            }
+        }
+        let wanted = [("", "x", 1), ("A", "x", 1)];
+        let wanted = wanted.map(|(name, text, time)| (name.to_owned(), text.to_owned(), time));
+        assert_eq!(kept, wanted);
+        let nothing = says("", "", 9);
+        let group = DmRequest {
+            group: Some(CommunityId([9; 32])),
+            ..says("A", "x", 10)
+        };
+        assert_eq!(
+            group.beside(Some(&nothing)),
+            None,
+            "it is about another thing"
+        );
+    }
 
     #[test]
     fn work_counts_for_one_recipient_one_asker_and_one_day() {

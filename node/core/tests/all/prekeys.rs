@@ -74,6 +74,27 @@ fn what_was_wrapped_for_the_prekey_before_is_opened() {
 }
 
 #[test]
+fn a_new_prekey_makes_each_conversation_greet_its_device_once() {
+    /// The tag of a frame that brings a conversation.
+    const HELLO: u8 = 21;
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    for group in 0..5 {
+        world.ok(0, &format!("group create trip{group} ben"));
+    }
+    // Until nobody tells of them once more by the clock.
+    world.pass(3_600 * 1000);
+    world.wire.clear();
+    later(&mut world, 31 * DAY);
+    let hellos = world.wire.iter().filter(|bytes| bytes[1] == HELLO);
+    let mut greeted: Vec<_> = hellos.map(|bytes| bytes[2..34].to_vec()).collect();
+    let all = greeted.len();
+    greeted.sort();
+    greeted.dedup();
+    assert!(greeted.len() >= 5, "{greeted:?}");
+    assert_eq!(all, greeted.len());
+}
+
+#[test]
 fn prekeys_that_are_known_make_a_home_node_ask_for_nothing() {
     let (mut world, id) = kept_club(&["ana", "ben", "home"]);
     // It is given no wraps, so that it lacks some.

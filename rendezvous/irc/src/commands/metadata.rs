@@ -8,8 +8,9 @@ use alloquy_ids::AccountId;
 use crate::caps::Cap;
 use crate::io::ConnId;
 use crate::limits::{
-    MEMBERS_LISTED_MAX, METADATA_KEY_BYTES_MAX, METADATA_SET_MS, METADATA_SETS_MAX,
-    METADATA_SUBS_MAX, METADATA_VALUE_BYTES_MAX,
+    MEMBERS_LISTED_MAX, METADATA_KEY_BYTES_MAX, METADATA_SUBS_MAX, METADATA_SYNC_BYTES,
+    METADATA_SYNC_BYTES_A_SECOND, METADATA_VALUE_BYTES_MAX, PARAMS_MAX, PROFILE_SET_MS,
+    PROFILE_SETS_MAX,
 };
 use crate::line::{Line, Out};
 use crate::names::clip;
@@ -19,12 +20,19 @@ use crate::world::{Key, Room};
 
 /// Bytes of keys in one numeric.
 const KEYS_BYTES: usize = 380;
+/// Keys in one numeric: what stands behind its number and the nick is a parameter for each.
+const KEYS_A_LINE: usize = PARAMS_MAX - 2;
 
 /// Of whom or what something is asked.
 #[derive(Clone, Debug)]
 enum Of {
     Person(AccountId),
     Room(Room),
+}
+
+/// Milliseconds that bytes of SYNC take to be sent.
+const fn millis_of(bytes: usize) -> u64 {
+    bytes as u64 * 1_000 / METADATA_SYNC_BYTES_A_SECOND
 }
 
 /// Whether a key is one that may exist.
@@ -34,10 +42,17 @@ fn is_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= METADATA_KEY_BYTES_MAX && key.bytes().all(may)
 }
 
-/// A value as it stands in a line: plain text, for names are no Markdown.
+/// What stands behind a value that is longer than it is told.
+const CUT: &str = "…";
+
+/// A value as it stands in a line: plain text, for names are no Markdown. What is cut off is seen to be: a client may
+/// let it be edited, and set what it was told.
 pub(crate) fn metadata_value(text: &str) -> String {
     let mut value = text.replace(char::is_control, " ");
-    clip(&mut value, METADATA_VALUE_BYTES_MAX);
+    if value.len() > METADATA_VALUE_BYTES_MAX {
+        clip(&mut value, METADATA_VALUE_BYTES_MAX - CUT.len());
+        value.push_str(CUT);
+    }
     value
 }
 
@@ -178,6 +193,9 @@ impl Server {
 
     /// All that a client wants to know of a target, and of those who are in it.
     fn metadata_sync(&mut self, conn: ConnId, (target, of): (&str, &Of)) {
+        if let Some(seconds) = self.sync_waits(conn) {
+            return self.numeric(conn, "774", &[target, &seconds.to_string()]);
+        }
         let mut rows = vec![(target.to_owned(), self.metadata_of(conn, of))];
         if let (Some(world), Of::Room(room)) = (self.world_of(conn), of) {
             let members = world.members_of(room).into_iter().take(MEMBERS_LISTED_MAX);
@@ -187,15 +205,32 @@ impl Server {
             }));
         }
         let batch = self.open_metadata(conn, target);
+        let mut bytes = 0;
         for (name, known) in rows {
+            // Looking at a member costs something, too.
+            bytes += name.len();
             for (key, value) in known {
                 if self.wants_metadata(conn, key) {
                     let out = self.metadata_line("", (&name, key, &value));
+                    bytes += out.body().len();
                     self.in_batch(conn, batch.as_deref(), out);
                 }
             }
         }
         self.close_metadata(conn, batch.as_deref());
+        let now = self.now.mono;
+        if let Some(session) = self.session_mut(conn) {
+            session.synced = session.synced.max(now).plus(millis_of(bytes));
+        }
+    }
+
+    /// Seconds until a client may read more by SYNC; `None`: now. Rooms that are read all at once would be more than waits
+    /// for one reader.
+    fn sync_waits(&self, conn: ConnId) -> Option<u64> {
+        let free = self.session(conn)?.synced.0;
+        let late = free.saturating_sub(self.now.mono.0);
+        let over = late.saturating_sub(millis_of(METADATA_SYNC_BYTES));
+        (over > 0).then(|| over.div_ceil(1_000))
     }
 
     /// The own profile, for who has just come in or begun to know metadata.
@@ -232,7 +267,9 @@ impl Server {
             session.caps.has(Cap::Metadata) && !session.subscribed.is_empty()
         });
         if wants {
-            self.numeric(conn, "774", &[room]);
+            let seconds = self.sync_waits(conn).map(|seconds| seconds.to_string());
+            let params: Vec<&str> = [room].into_iter().chain(seconds.as_deref()).collect();
+            self.numeric(conn, "774", &params);
         }
     }
 
@@ -297,7 +334,7 @@ impl Server {
         let mut rest = keys;
         while !rest.is_empty() {
             let mut bytes = 0;
-            let fit = rest.iter().take_while(|key| {
+            let fit = rest.iter().take(KEYS_A_LINE).take_while(|key| {
                 bytes += key.len() + 1;
                 bytes <= KEYS_BYTES
             });
@@ -344,7 +381,7 @@ impl Server {
             let text = "It is not set";
             return self.fail(conn, "METADATA", "KEY_NOT_SET", &[target, name], text);
         }
-        if let Some(seconds) = self.metadata_too_fast(conn) {
+        if let Some(seconds) = self.profile_too_fast(conn) {
             let text = "Too many changes";
             let context = [target, name, &seconds.to_string()];
             return self.fail(conn, "METADATA", "RATE_LIMITED", &context, text);
@@ -360,21 +397,21 @@ impl Server {
     }
 
     /// Seconds until the profile may be changed again; `None`: now. Each change is signed and goes to every member of
-    /// every community.
-    fn metadata_too_fast(&mut self, conn: ConnId) -> Option<u64> {
+    /// every community, by whichever connection and command it comes.
+    pub(super) fn profile_too_fast(&mut self, conn: ConnId) -> Option<u64> {
         let now = self.now.mono;
-        let session = self.session_mut(conn)?;
-        let free = session
-            .metadata_sets
+        let sets = &mut self.world_mut(conn)?.profile_sets;
+        while sets
             .front()
-            .map(|first| first.plus(METADATA_SET_MS));
-        if session.metadata_sets.len() >= METADATA_SETS_MAX {
-            if let Some(free) = free.filter(|free| *free > now) {
-                return Some((free.0 - now.0).div_ceil(1_000));
-            }
-            session.metadata_sets.pop_front();
+            .is_some_and(|first| first.plus(PROFILE_SET_MS) <= now)
+        {
+            sets.pop_front();
         }
-        session.metadata_sets.push_back(now);
+        if sets.len() >= PROFILE_SETS_MAX {
+            let free = sets.front()?.plus(PROFILE_SET_MS);
+            return Some((free.0 - now.0).div_ceil(1_000));
+        }
+        sets.push_back(now);
         None
     }
 
@@ -395,7 +432,7 @@ impl Server {
             let text = "Only what is said of oneself is cleared here";
             return self.fail(conn, "METADATA", "KEY_NO_PERMISSION", &[target, "*"], text);
         }
-        if let Some(seconds) = self.metadata_too_fast(conn) {
+        if let Some(seconds) = self.profile_too_fast(conn) {
             let text = "Too many changes";
             let context = [target, "*", &seconds.to_string()];
             return self.fail(conn, "METADATA", "RATE_LIMITED", &context, text);
@@ -431,6 +468,10 @@ impl Server {
         refused: Option<&CommandError>,
     ) {
         let (target, key) = (setting.target.as_str(), setting.key.name());
+        // What became of it was told before: a later change to the same value is another one.
+        if let Some(session) = self.session_mut(conn) {
+            session.setting.remove(&setting.key);
+        }
         let out = match refused {
             None if setting.value.is_empty() => {
                 self.metadata_numeric(conn, "766", &[target, key, "It is not set any more"])
@@ -440,9 +481,6 @@ impl Server {
                 self.metadata_numeric(conn, "761", &[target, key, "*", &value])
             }
             Some(error) => {
-                if let Some(session) = self.session_mut(conn) {
-                    session.setting.remove(&setting.key);
-                }
                 let server = &self.settings.server_name;
                 match error.code {
                     ErrorCode::NotPermitted => {

@@ -278,6 +278,16 @@ impl Server {
         let mut text = line.param(0).unwrap_or_default().to_owned();
         clip(&mut text, AWAY_BYTES_MAX);
         let away = !text.is_empty();
+        if let Some(seconds) = self.profile_too_fast(conn) {
+            let seconds = seconds.to_string();
+            return self.fail(
+                conn,
+                "AWAY",
+                "RATE_LIMITED",
+                &[&seconds],
+                "Too many changes",
+            );
+        }
         let availability = if away {
             Availability::Idle
         } else {
@@ -306,6 +316,16 @@ impl Server {
                 "INVALID_REALNAME",
                 &[],
                 "That can not be a name",
+            );
+        }
+        if let Some(seconds) = self.profile_too_fast(conn) {
+            let seconds = seconds.to_string();
+            return self.fail(
+                conn,
+                "SETNAME",
+                "RATE_LIMITED",
+                &[&seconds],
+                "Too many changes",
             );
         }
         let change = ProfileChange::Name(name);

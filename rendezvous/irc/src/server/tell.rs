@@ -33,9 +33,9 @@ impl Server {
         for change in changes {
             match change {
                 Change::Gone(room) => self.tell_gone(key, &room),
-                Change::Renamed(old, new) => {
-                    self.tell_renamed(key, &old, &new);
-                    self.tell_metadata_of_room(key, new.channel, &[Key::DisplayName.name()]);
+                Change::Renamed(old, new) => self.tell_renamed(key, &old, &new),
+                Change::Called(channel) => {
+                    self.tell_metadata_of_room(key, channel, &[Key::DisplayName.name()]);
                 }
                 Change::Topic(channel) => self.tell_topic(key, channel),
                 Change::Came(channel, account) => self.tell_came(key, channel, account),
@@ -43,7 +43,17 @@ impl Server {
                     self.tell_went(key, channel, (account, &mask));
                 }
                 Change::Forgotten(nick) => self.tell_monitored(key, (&nick, ""), false),
-                Change::Nick(account, mask) => self.tell_nick(key, account, &mask),
+                Change::Nick(account, mask) => {
+                    let mut conns = self.all_in(key);
+                    conns.retain(|conn| self.is_among(*conn, account));
+                    self.tell_nick(key, (account, &mask), conns);
+                }
+                // It may be in no room: the client's window is of the nick that was told with the request.
+                Change::Known(account, mask) => {
+                    let mut conns = self.all_in(key);
+                    conns.retain(|conn| self.shows_account(*conn, account));
+                    self.tell_nick(key, (account, &mask), conns);
+                }
                 Change::Name(account) => {
                     self.tell_name(key, account);
                     self.tell_metadata(key, account, Key::DisplayName);
@@ -302,15 +312,19 @@ impl Server {
         }
     }
 
-    fn tell_nick(&mut self, key: ClientKey, account: AccountId, old_mask: &str) {
-        for conn in self.all_in(key) {
-            let Some(nick) = self.world_of(conn).map(|world| world.nick(account)) else {
-                continue;
-            };
-            if self.is_among(conn, account) {
-                let out = Out::new(old_mask, "NICK", &[&nick]).tagged(self.tags_of(account));
-                self.tell(conn, &out);
-            }
+    fn tell_nick(
+        &mut self,
+        key: ClientKey,
+        (account, old_mask): (AccountId, &str),
+        conns: Vec<ConnId>,
+    ) {
+        let Some(world) = self.worlds.get(&key) else {
+            return;
+        };
+        let nick = world.nick(account);
+        let out = Out::new(old_mask, "NICK", &[&nick]).tagged(self.tags_of(account));
+        for conn in conns {
+            self.tell(conn, &out);
         }
         let Some(world) = self.worlds.get(&key) else {
             return;

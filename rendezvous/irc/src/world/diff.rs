@@ -25,6 +25,8 @@ pub(crate) enum Change {
     Renamed(Room, Room),
     /// A room has another topic.
     Topic(ChannelId),
+    /// A room has another display name, whatever becomes of it in IRC.
+    Called(ChannelId),
     /// Somebody sees a room now.
     Came(ChannelId, AccountId),
     /// Somebody sees it no more: the mask.
@@ -33,6 +35,8 @@ pub(crate) enum Change {
     Forgotten(String),
     /// Somebody has another nick: the mask before.
     Nick(AccountId, String),
+    /// The same, of somebody who only asked to write and is known now, or the other way round.
+    Known(AccountId, String),
     /// Somebody has another display name.
     Name(AccountId),
     /// Somebody who was not known is here.
@@ -60,12 +64,15 @@ impl World {
         self.update_rooms(&mut changes);
         for (id, community) in &snapshot.communities {
             if let Some(before) = old.communities.get(id) {
-                let name = (before.name != community.name).then_some(COMMUNITY);
-                let about = (before.topic != community.topic).then_some("about");
-                let keys: Vec<_> = name.into_iter().chain(about).collect();
-                if !keys.is_empty() {
-                    changes.push(Change::Community(*id, keys));
+                if community.direct.is_none() {
+                    let name = (before.name != community.name).then_some(COMMUNITY);
+                    let about = (before.topic != community.topic).then_some("about");
+                    let keys: Vec<_> = name.into_iter().chain(about).collect();
+                    if !keys.is_empty() {
+                        changes.push(Change::Community(*id, keys));
+                    }
                 }
+                called(before, community, &mut changes);
                 self.members_changed(*id, (before, community), &mut changes);
             }
         }
@@ -82,9 +89,6 @@ impl World {
         let mut says: BTreeMap<AccountId, (Option<&str>, Option<&str>)> = BTreeMap::new();
         for contact in snapshot.contacts.iter() {
             all.insert(contact.account, (&contact.name, None));
-        }
-        for request in snapshot.dm_requests.iter() {
-            all.entry(request.account).or_insert((&request.name, None));
         }
         for direct in snapshot
             .directs
@@ -113,11 +117,24 @@ impl World {
         if let Some(me) = snapshot.account {
             all.insert(me, (&snapshot.name, all.get(&me).and_then(|found| found.1)));
             // The own nick is taken first, so that nobody else's name moves it.
-            self.rename(me, &snapshot.name, changes);
+            self.rename(me, (&snapshot.name, false), changes);
         }
-        for (account, (name, member)) in &all {
+        // Who only asks to write comes last, whatever it is called.
+        let requests = snapshot.dm_requests.iter();
+        let mut asking: BTreeMap<AccountId, &str> = requests
+            .map(|request| (request.account, request.name.as_str()))
+            .collect();
+        asking.retain(|account, _| !all.contains_key(account));
+        let asking = asking
+            .into_iter()
+            .map(|(account, name)| (account, (name, None), true));
+        let known = all
+            .into_iter()
+            .map(|(account, known)| (account, known, false));
+        for (account, (name, member), asks) in known.chain(asking) {
+            let account = &account;
             let is_new = !self.people.contains_key(account);
-            self.rename(*account, name, changes);
+            self.rename(*account, (name, asks), changes);
             let online = snapshot
                 .contacts
                 .iter()
@@ -151,18 +168,26 @@ impl World {
         }
     }
 
-    fn rename(&mut self, account: AccountId, name: &str, changes: &mut Vec<Change>) {
-        let before = self
-            .people
-            .get(&account)
-            .map(|Person { nick, name, .. }| (nick.clone(), name.clone()));
+    fn rename(
+        &mut self,
+        account: AccountId,
+        (name, asks): (&str, bool),
+        changes: &mut Vec<Change>,
+    ) {
+        let before = self.people.get(&account).map(
+            |Person {
+                 nick, name, asks, ..
+             }| (nick.clone(), name.clone(), *asks),
+        );
         let mask = self.mask(account);
-        self.name(account, name);
-        let Some((nick, old_name)) = before else {
+        self.name(account, (name, asks));
+        let Some((nick, old_name, asked)) = before else {
             return;
         };
         let now = &self.people[&account];
-        if now.nick != nick {
+        if now.asks != asked {
+            changes.push(Change::Known(account, mask));
+        } else if now.nick != nick {
             changes.push(Change::Nick(account, mask));
         }
         if now.name != old_name {
@@ -368,6 +393,20 @@ impl World {
         self.order(keep, Pending::Quiet);
         slug
     }
+}
+
+/// Rooms of a community that are called another way: a conversation has one, and its name.
+fn called(before: &CommunitySnapshot, now: &CommunitySnapshot, changes: &mut Vec<Change>) {
+    let is_conversation = now.direct.is_some();
+    if is_conversation && before.name != now.name {
+        changes.extend(now.channels.iter().map(|view| Change::Called(view.channel)));
+    }
+    if is_conversation || Arc::ptr_eq(&before.channels, &now.channels) {
+        return;
+    }
+    let rooms = both(before, now).into_iter();
+    let renamed = rooms.filter(|room| room.old.name != room.new.name);
+    changes.extend(renamed.map(|room| Change::Called(room.new.channel)));
 }
 
 /// A member by account.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use alloquy_api::personal::DmRequestView;
+use alloquy_api::personal::{DirectKind, DirectView, DmRequestView};
+use alloquy_api::reply::MemberView;
+use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, Event, PersonalCommand};
 use alloquy_ids::{AccountId, UnixMs};
 
-use crate::fake::{BEN, Irc, START, none, one};
+use crate::fake::{ANA, BEN, DIRECT, DIRECT_CHANNEL, Irc, START, member, none, one};
 
 const STRANGER: AccountId = AccountId([7; 32]);
 
@@ -46,7 +48,7 @@ fn a_request_is_a_notice_and_an_answer_accepts_it() {
     let told = irc.lines(conn);
     let line = one(&told, " NOTICE Ana ");
     assert!(
-        line.starts_with("@time=2026-09-21T14:13:20.000Z :Zoë!"),
+        line.starts_with("@time=2026-09-21T14:13:20.000Z :Zoë-asks!"),
         "{line}"
     );
     assert!(
@@ -55,7 +57,7 @@ fn a_request_is_a_notice_and_an_answer_accepts_it() {
     );
     // Whoever comes in later is told, too.
     let again = irc.client("");
-    let told = irc.ask(again, "PRIVMSG Zoë :who are you");
+    let told = irc.ask(again, "PRIVMSG Zoë-asks :who are you");
     none(&told, " 401 ");
     let accepts = |order: &PersonalCommand| matches!(order, PersonalCommand::DmAccept { account } if account.0 == STRANGER.to_string());
     assert!(orders(&irc).iter().any(accepts), "{:?}", orders(&irc));
@@ -72,7 +74,7 @@ fn a_request_is_a_notice_and_an_answer_accepts_it() {
 fn a_request_waits_for_who_comes_in_and_a_group_is_not_accepted_by_a_message() {
     let mut irc = Irc::new();
     let group = DmRequestView {
-        group: Some(crate::fake::DIRECT),
+        group: Some(DIRECT),
         ..request(BEN, "Ben Ash")
     };
     asks(&mut irc, group);
@@ -88,4 +90,111 @@ fn a_request_waits_for_who_comes_in_and_a_group_is_not_accepted_by_a_message() {
     irc.send(conn, "PRIVMSG Ben-Ash :hi");
     let accepts = |order: &PersonalCommand| matches!(order, PersonalCommand::DmAccept { .. });
     assert!(!orders(&irc).iter().any(accepts), "{:?}", orders(&irc));
+}
+
+#[test]
+fn who_asks_is_taken_for_nobody_else_whatever_it_is_called_and_whatever_its_id() {
+    let mut before_all = [0; 32];
+    before_all[1] = 1;
+    for account in [AccountId(before_all), STRANGER] {
+        let mut irc = Irc::new();
+        // Told with the first snapshot, when everybody is given a nick.
+        let asked = request(account, "Ben Ash");
+        irc.node
+            .change(|snapshot| snapshot.dm_requests = Arc::new(vec![asked]));
+        let conn = irc.client("");
+        irc.ask(conn, "PRIVMSG Ben-Ash :the key is 1234");
+        let wrote = orders(&irc);
+        let to_ben = |order: &PersonalCommand| matches!(order, PersonalCommand::Dm { account } if account.0 == BEN.to_string());
+        assert!(wrote.len() == 1 && to_ben(&wrote[0]), "{wrote:?}");
+        irc.ask(conn, "PRIVMSG Ben-Ash-asks :who are you");
+        let accepts = |order: &PersonalCommand| matches!(order, PersonalCommand::DmAccept { account: to } if to.0 == account.to_string());
+        let wrote = orders(&irc);
+        assert!(wrote.len() == 2 && accepts(&wrote[1]), "{wrote:?}");
+    }
+}
+
+#[test]
+fn nobody_is_called_like_a_service() {
+    let mut irc = Irc::new();
+    irc.node.change_club(|club| {
+        let mut members: Vec<MemberView> = club.members.to_vec();
+        members.push(member(AccountId([8; 32]), "ChanServ"));
+        club.members = Arc::new(members);
+    });
+    let asked = request(STRANGER, "NickServ");
+    irc.node
+        .change(|snapshot| snapshot.dm_requests = Arc::new(vec![asked]));
+    let conn = irc.client("");
+    for service in ["NickServ", "nickserv", "ChanServ"] {
+        let told = irc.ask(conn, &format!("PRIVMSG {service} :IDENTIFY secret"));
+        one(&told, &format!(" 401 Ana {service} "));
+    }
+    assert_eq!(orders(&irc), []);
+    one(&irc.ask(conn, "WHOIS ChanServ-2"), " 311 Ana ChanServ-2 ");
+    one(
+        &irc.ask(conn, "WHOIS NickServ-asks"),
+        " 311 Ana NickServ-asks ",
+    );
+}
+
+#[test]
+fn who_is_accepted_has_a_nick_like_everybody() {
+    let mut irc = Irc::new();
+    let conn = irc.client("");
+    asks(&mut irc, request(STRANGER, "Zoë"));
+    one(&irc.lines(conn), ":Zoë-asks!");
+    irc.node.open_direct();
+    irc.node.change(|snapshot| {
+        snapshot.dm_requests = Arc::default();
+        let mut two = CommunitySnapshot::clone(&snapshot.communities[&DIRECT]);
+        two.members = Arc::new(vec![member(ANA, "Ana"), member(STRANGER, "Zoë")]);
+        snapshot.communities.insert(DIRECT, Arc::new(two));
+        let direct = DirectView {
+            name: "Zoë".to_owned(),
+            accounts: vec![STRANGER],
+            ..snapshot.directs[0].clone()
+        };
+        assert_eq!(direct.kind, DirectKind::Two);
+        snapshot.directs = Arc::new(vec![direct]);
+    });
+    irc.turn();
+    let told = irc.lines(conn);
+    assert!(
+        one(&told, " NICK Zoë").starts_with(":Zoë-asks!"),
+        "{told:?}"
+    );
+    irc.ask(conn, "PRIVMSG Zoë :hello");
+    let said = &irc.node.messages[&DIRECT_CHANNEL];
+    assert_eq!(said[0].text, "hello");
+    irc.node.write(DIRECT_CHANNEL, STRANGER, "hello you");
+    irc.turn();
+    let told = irc.lines(conn);
+    assert!(one(&told, "hello you").starts_with(":Zoë!"), "{told:?}");
+}
+
+#[test]
+fn a_request_is_told_once_around_a_log_in() {
+    let mut irc = Irc::new();
+    let asked = request(STRANGER, "Zoë");
+    // The snapshot has it at once; the event comes when it is stored.
+    irc.node
+        .change(|snapshot| snapshot.dm_requests = Arc::new(vec![asked.clone()]));
+    let conn = irc.connect();
+    for line in ["PASS secret", "NICK a", "USER u 0 * :r"] {
+        irc.send(conn, line);
+    }
+    one(&irc.lines(conn), " NOTICE Ana :[wants to write");
+    irc.node.events.push_back(Event::DmRequested {
+        request: asked.clone(),
+    });
+    irc.turn();
+    none(&irc.lines(conn), " NOTICE ");
+    // With more in it, it is news.
+    let more = DmRequestView {
+        text: "more".to_owned(),
+        ..asked
+    };
+    asks(&mut irc, more);
+    one(&irc.lines(conn), "accepts] more");
 }

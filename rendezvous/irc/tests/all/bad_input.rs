@@ -121,6 +121,26 @@ fn a_flood_is_slowed_down_and_then_closed() {
 }
 
 #[test]
+fn rooms_that_are_read_for_who_joins_count_one_by_one() {
+    let rooms: Vec<String> = (0..8).map(|number| format!("#room{number}")).collect();
+    let lines = format!("JOIN {}\r\nPING after\r\n", rooms.join(","));
+    for (caps, waits) in [("", true), ("draft/chathistory", false)] {
+        let mut irc = Irc::new();
+        irc.exempt = false;
+        let conn = irc.client(caps);
+        irc.pass(10_000);
+        irc.lines(conn);
+        irc.bytes(conn, lines.as_bytes());
+        let told = irc.lines(conn);
+        one(&told, " 403 Ana #room7 ");
+        let answered = told.iter().any(|line| line.ends_with(" after"));
+        assert_eq!(answered, !waits, "{told:?}");
+        irc.pass(5_000);
+        assert_eq!(irc.lines(conn).len(), usize::from(waits));
+    }
+}
+
+#[test]
 fn silence_is_asked_about_and_then_closed() {
     let mut irc = Irc::new();
     let conn = irc.client("");

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use alloquy_api::command::ProfileChange;
+use alloquy_api::personal::DirectKind;
+use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, CommandError, ErrorCode};
+use alloquy_ids::AccountId;
 use alloquy_irc::ConnId;
 
-use crate::fake::{BEN, Irc, none, not_permitted, one};
+use crate::fake::{BEN, DIRECT, Irc, member, none, not_permitted, one};
 
 const CAPS: &str = "batch standard-replies draft/metadata-2";
 
@@ -95,11 +98,11 @@ fn what_is_known_of_people_is_got_and_listed() {
             ":irc.test 761 Ana Ben-Ash status * :_so_ *so*",
         ]
     );
-    // What is longer than a line is cut, never inside a character.
+    // What is longer than a line is cut, never inside a character, and is seen to be.
     ben_says(&mut irc, Some(&"ü".repeat(500)), None);
     let rows = batch(&mut irc, conn, "METADATA Ben-Ash GET about", "Ben-Ash");
     assert!(
-        rows[0].ends_with(&format!(" {}", "ü".repeat(128))),
+        rows[0].ends_with(&format!(" {}…", "ü".repeat(126))),
         "{rows:?}"
     );
 }
@@ -241,6 +244,20 @@ fn changes_of_the_profile_have_a_limit() {
         &irc.ask(conn, "METADATA * CLEAR"),
         "RATE_LIMITED Ana * 50 :",
     );
+    // No other connection and no other command goes past it.
+    let other = irc.client(CAPS);
+    for (line, refused) in [
+        (
+            "METADATA * SET about :me",
+            "METADATA RATE_LIMITED Ana about 50 :",
+        ),
+        ("SETNAME :Ana Z", "SETNAME RATE_LIMITED 50 :"),
+        ("AWAY :lunch", "AWAY RATE_LIMITED 50 :"),
+    ] {
+        let told = irc.ask(other, line);
+        one(&told, &format!("FAIL {refused}"));
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
     assert_eq!(set(&irc).len(), 10);
     irc.pass(50_000);
     one(&irc.ask(conn, "METADATA * SET status :more"), " 761 ");
@@ -298,8 +315,10 @@ fn keys_are_subscribed_to_and_not_any_more() {
         );
     }
     let told = irc.ask(conn, "METADATA * SUBS");
-    let all: usize = told.iter().map(|line| line.split(' ').count() - 3).sum();
-    assert_eq!(all, 50);
+    let keys = told.iter().map(|line| line.split(' ').count() - 3);
+    let keys: Vec<usize> = keys.collect();
+    // What is more than 15 parameters is read as one.
+    assert_eq!(keys, [13, 13, 13, 11]);
 }
 
 #[test]
@@ -420,4 +439,110 @@ fn who_may_not_be_seen_is_nobody() {
             none(&of_him, word);
         }
     }
+}
+
+#[test]
+fn a_change_to_what_it_was_already_hides_none_that_follows() {
+    let mut irc = Irc::new();
+    let conn = irc.in_general(CAPS);
+    irc.ask(conn, "METADATA * SUB status");
+    for _ in 0..2 {
+        one(&irc.ask(conn, "METADATA * SET status :busy"), " 761 ");
+    }
+    // In the window it is set to another one and back.
+    for status in ["free", "busy"] {
+        irc.node.change_club(|club| {
+            let mut members = club.members.to_vec();
+            members[0].status = Some(status.to_owned());
+            club.members = Arc::new(members);
+        });
+        irc.turn();
+        let told = irc.lines(conn);
+        one(&told, &format!(" METADATA Ana status * {status}"));
+    }
+}
+
+#[test]
+fn rooms_are_told_of_by_the_keys_that_they_have() {
+    let mut irc = Irc::new();
+    let conn = irc.in_general(CAPS);
+    irc.ask(
+        conn,
+        "METADATA * SUB about display-name alloquy.chat/community",
+    );
+    // The name in IRC stays what it is.
+    irc.node.change_club(|club| {
+        let mut channels = club.channels.to_vec();
+        channels[0].name = "General!".to_owned();
+        club.channels = Arc::new(channels);
+    });
+    irc.turn();
+    let told = irc.lines(conn);
+    one(&told, " METADATA #our-club/general display-name * General!");
+    none(&told, " RENAME ");
+    // A group has a name and a topic, and no community.
+    irc.node.open_direct();
+    irc.node.change(|snapshot| {
+        let mut group = CommunitySnapshot::clone(&snapshot.communities[&DIRECT]);
+        group.direct = Some(DirectKind::Group);
+        group.name = "Trip".to_owned();
+        snapshot.communities.insert(DIRECT, Arc::new(group));
+    });
+    irc.turn();
+    one(&irc.ask(conn, "JOIN #dm/trip"), " JOIN #dm/trip");
+    irc.node.change(|snapshot| {
+        let mut group = CommunitySnapshot::clone(&snapshot.communities[&DIRECT]);
+        group.name = "Trip!".to_owned();
+        group.topic = "where to".to_owned();
+        snapshot.communities.insert(DIRECT, Arc::new(group));
+    });
+    irc.turn();
+    let told = irc.lines(conn);
+    one(&told, " METADATA #dm/trip display-name * Trip!");
+    none(&told, "about");
+    none(&told, "alloquy.chat/community");
+}
+
+#[test]
+fn rooms_that_are_read_all_at_once_wait_for_one_another() {
+    let mut irc = Irc::new();
+    irc.node.change_club(|club| {
+        let mut members = club.members.to_vec();
+        for number in 0..500_u16 {
+            let mut id = [90; 32];
+            id[..2].copy_from_slice(&number.to_be_bytes());
+            let mut member = member(AccountId(id), &format!("m{number} {}", "n".repeat(40)));
+            (member.about, member.status) = (Some("a".repeat(300)), Some("s".repeat(256)));
+            members.push(member);
+        }
+        club.members = Arc::new(members);
+    });
+    let conn = irc.in_general(CAPS);
+    let told = irc.ask(conn, "METADATA * SUB about status display-name");
+    // Nothing is under way.
+    one(&told, " 774 Ana #our-club/general");
+    assert!(
+        told.iter()
+            .any(|line| line.ends_with(" 774 Ana #our-club/general"))
+    );
+    let mut bytes = 0;
+    let mut waits = 0;
+    for _ in 0..5 {
+        let told = irc.ask(conn, "METADATA #our-club/general SYNC");
+        bytes += told.iter().map(|line| line.len() + 2).sum::<usize>();
+        let [only] = told.as_slice() else {
+            continue;
+        };
+        let seconds = only.strip_prefix(":irc.test 774 Ana #our-club/general ");
+        waits = seconds.expect("that it waits").parse().unwrap();
+    }
+    assert!((200_000..700_000).contains(&bytes), "{bytes}");
+    assert!((1..=10).contains(&waits), "{waits}");
+    // Who joins is told when it may ask.
+    irc.ask(conn, "PART #our-club/general");
+    let told = irc.ask(conn, "JOIN #our-club/general");
+    one(&told, &format!(" 774 Ana #our-club/general {waits}"));
+    irc.pass(waits * 1_000);
+    let told = irc.ask(conn, "METADATA #our-club/general SYNC");
+    assert!(told.len() > 1_000, "{}", told.len());
 }

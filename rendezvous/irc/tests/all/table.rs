@@ -205,6 +205,7 @@ fn metadata(irc: &mut Irc) {
     for number in 0..11 {
         irc.send(conn, &format!("METADATA * SET status :{number}"));
     }
+    say(irc, conn, &["AWAY :x", "SETNAME :y"]);
 }
 
 /// Accounts that are made, and are not.

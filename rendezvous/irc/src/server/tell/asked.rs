@@ -26,28 +26,48 @@ impl Server {
     /// Somebody wants to write to an account.
     pub(super) fn tell_asked(&mut self, key: ClientKey, request: &DmRequestView) {
         for conn in self.all_in(key) {
-            self.tell_asked_to(conn, request);
+            // A snapshot may tell of a request before its event does.
+            let told = self
+                .session(conn)
+                .is_some_and(|session| session.asked_before.contains(request));
+            if !told {
+                self.tell_asked_to(conn, request);
+            }
         }
     }
 
     /// Those whom nobody has answered yet.
     pub(crate) fn tell_all_asked(&mut self, conn: ConnId) {
-        let requests = self
+        let Some(requests) = self
             .world_of(conn)
-            .map(|world| world.snapshot.dm_requests.clone());
-        for request in requests.iter().flat_map(|all| all.iter()) {
+            .map(|world| world.snapshot.dm_requests.clone())
+        else {
+            return;
+        };
+        for request in requests.iter() {
             self.tell_asked_to(conn, request);
+        }
+        if let Some(session) = self.session_mut(conn) {
+            session.asked_before = requests;
         }
     }
 
-    fn tell_asked_to(&mut self, conn: ConnId, request: &DmRequestView) {
+    /// Whether somebody is there for a connection: all are, unless a community is its whole network.
+    pub(super) fn shows_account(&self, conn: ConnId, account: AccountId) -> bool {
         let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
-            return;
+            return false;
         };
         let bound = session.bound.as_ref();
-        if !bound.is_none_or(|bound| bound.shows_account(world, request.account)) {
+        bound.is_none_or(|bound| bound.shows_account(world, account))
+    }
+
+    fn tell_asked_to(&mut self, conn: ConnId, request: &DmRequestView) {
+        if !self.shows_account(conn, request.account) {
             return;
         }
+        let Some(world) = self.world_of(conn) else {
+            return;
+        };
         let text = to_irc(&request.text).replace('\n', " ");
         let text = match request.group {
             None => format!("[wants to write to you, an answer accepts] {text}"),

@@ -109,7 +109,8 @@ pub(in crate::views::overlays) fn sheet(
     })
 }
 
-fn has(channel: &ChannelView, right: &str) -> bool {
+/// Whether a right is held in a channel.
+pub(super) fn has(channel: &ChannelView, right: &str) -> bool {
     channel.rights.iter().any(|held| held == right)
 }
 

@@ -8,6 +8,7 @@ use alloquy_ids::{ChannelId, CommunityId};
 use egui::Ui;
 use lucide_icons::Icon;
 
+use super::channels::has;
 use super::fault;
 use super::line::{Face, pick_line};
 use crate::action::Action;
@@ -31,30 +32,86 @@ fn neighbours<'a>(community: &'a CommunitySnapshot, of: &ChannelView) -> Vec<&'a
     community.channels.iter().filter(beside).collect()
 }
 
-/// What moves a channel one step among those beside it: each of them gets the place where it stands then, for several
-/// may have had the same. Nothing where there is no further step.
-fn step(beside: &[&ChannelView], of: ChannelId, to: Direction) -> Vec<Command> {
+/// Channels that one step may move at most: each is signed for every member, and 256 orders may be under way.
+const MOVED_MAX: usize = 64;
+
+/// A channel and the place that it is to have.
+type Moved<'a> = (&'a ChannelView, i64);
+
+/// What moves a channel one step among those beside it, or why there is no such step. Places are given to as few as
+/// that needs: to one or both of the two that change places, and where several have the same place to those behind.
+fn step<'a>(
+    beside: &[&'a ChannelView],
+    of: ChannelId,
+    to: Direction,
+) -> Result<Vec<Moved<'a>>, &'static str> {
     let mut order: Vec<&ChannelView> = beside.to_vec();
-    let Some(at) = order.iter().position(|view| view.channel == of) else {
-        return Vec::new();
-    };
-    let other = match to {
+    let at = order.iter().position(|view| view.channel == of);
+    let upper = at.and_then(|at| match to {
         Direction::Previous => at.checked_sub(1),
-        Direction::Next => Some(at + 1).filter(|next| *next < order.len()),
+        Direction::Next => Some(at).filter(|at| at + 1 < beside.len()),
+    });
+    let Some(upper) = upper else {
+        return Err(say::channel_at_end());
     };
-    let Some(other) = other else {
-        return Vec::new();
+    order.swap(upper, upper + 1);
+    let moved = match swapped(&order, upper) {
+        Some(both) => both,
+        None => pushed(&order, upper),
     };
-    order.swap(at, other);
-    let moved = order.iter().zip(0_u32..);
-    let moved = moved.filter(|(view, place)| view.position != i64::from(*place));
+    let fits = |moved: &Moved<'_>| u32::try_from(moved.1).is_ok();
+    if moved.len() > MOVED_MAX || !moved.iter().all(fits) {
+        return Err(say::channel_moves_many());
+    }
+    let may = |moved: &Moved<'_>| {
+        let mut needed = ["manage-channels", "manage-content"].iter();
+        needed.all(|right| has(moved.0, right))
+    };
+    match moved.iter().all(may) {
+        true => Ok(moved),
+        false => Err(say::channel_moves_others()),
+    }
+}
+
+/// Where a channel would stand with this place: the node puts those of one place in the order of their names.
+fn key<'a>((view, place): Moved<'a>) -> (i64, &'a str, ChannelId) {
+    (place, &view.name, view.channel)
+}
+
+/// The two that stand at `upper` and below it get each other's places, if they stand as wanted with these.
+fn swapped<'a>(order: &[&'a ChannelView], upper: usize) -> Option<Vec<Moved<'a>>> {
+    let (one, other) = (order[upper], order[upper + 1]);
+    let both = [(one, other.position), (other, one.position)];
+    let before = upper
+        .checked_sub(1)
+        .map(|at| (order[at], order[at].position));
+    let after = order.get(upper + 2).map(|view| (*view, view.position));
+    let all: Vec<_> = before.into_iter().chain(both).chain(after).collect();
+    let fits = all.is_sorted_by_key(|moved| key(*moved)) && one.position != other.position;
+    fits.then(|| both.to_vec())
+}
+
+/// From `upper` on each stays where it stands below the one before, or gets the next place.
+fn pushed<'a>(order: &[&'a ChannelView], upper: usize) -> Vec<Moved<'a>> {
+    let mut last = upper
+        .checked_sub(1)
+        .map(|at| (order[at], order[at].position));
+    let mut moved = Vec::new();
+    for (at, view) in order.iter().enumerate().skip(upper) {
+        let stays = last.is_none_or(|last| key(last) < key((view, view.position)));
+        if stays && at > upper + 1 {
+            break;
+        }
+        let place = match last {
+            Some((_, place)) if !stays => place.saturating_add(1),
+            _ => view.position,
+        };
+        if !stays {
+            moved.push((*view, place));
+        }
+        last = Some((view, place));
+    }
     moved
-        .map(|(view, position)| Command::MoveChannel {
-            channel: ChannelRef(view.channel.to_string()),
-            position,
-            category: None,
-        })
-        .collect()
 }
 
 /// Its place in the list: a step up or down, and the category that it stands under.
@@ -65,9 +122,9 @@ pub(super) fn place(
     of: &ChannelView,
 ) {
     let name = text::name(&of.name);
-    let order = |command| Order {
+    let order = |command, done| Order {
         command,
-        done: say::channel_moved(&name),
+        done,
         closes: Vec::new(),
     };
     section(ui, say::channel_place());
@@ -77,16 +134,24 @@ pub(super) fn place(
             (Direction::Previous, say::channel_up()),
             (Direction::Next, say::channel_down()),
         ] {
-            let commands = step(&beside, of.channel, to);
-            let may = if commands.is_empty() {
-                Err(say::channel_at_end())
-            } else {
-                Ok(())
-            };
-            if button(ui, Tone::Plain, words, may).clicked() {
-                for command in commands {
-                    view.act(Action::Govern(Box::new(order(command))));
-                }
+            let moved = step(&beside, of.channel, to);
+            let may = moved.as_ref().map(|_| ()).map_err(|why| *why);
+            if !button(ui, Tone::Plain, words, may).clicked() {
+                continue;
+            }
+            let mut moved = moved.unwrap_or_default().into_iter().peekable();
+            while let Some((moving, place)) = moved.next() {
+                let command = Command::MoveChannel {
+                    channel: ChannelRef(moving.channel.to_string()),
+                    position: u32::try_from(place).unwrap_or(u32::MAX),
+                    category: None,
+                };
+                // It is one step, whatever it takes.
+                let done = match moved.peek() {
+                    Some(_) => String::new(),
+                    None => say::channel_moved(&name),
+                };
+                view.act(Action::Govern(Box::new(order(command, done))));
             }
         }
     });
@@ -116,7 +181,8 @@ pub(super) fn place(
                 position: u32::try_from(of.position).unwrap_or(0),
                 category: Some(category),
             };
-            view.act(Action::Govern(Box::new(order(command))));
+            let done = say::channel_moved(&name);
+            view.act(Action::Govern(Box::new(order(command, done))));
         }
     }
 }
