@@ -117,9 +117,10 @@ fn listed(channels: &[(&str, i64)], mine: impl Fn(&str) -> bool) -> Model {
 fn answer_all(harness: &mut Harness<'static, World>) {
     let world = harness.state_mut();
     let asks = world.effects.iter().filter_map(|effect| match effect {
-        Effect::Submit { ask, command } if matches!(command, Command::MoveChannel { .. }) => {
-            Some(*ask)
-        }
+        Effect::Submit {
+            ask,
+            command: Command::MoveChannel { .. },
+        } => Some(*ask),
         _ => None,
     });
     for ask in asks.collect::<Vec<_>>() {
