@@ -120,6 +120,8 @@ pub(crate) struct Session {
     /// Rooms of which it is to be told what it missed, and what is told behind that.
     pub(crate) missing: BTreeMap<ChannelId, Vec<MessageView>>,
     pub(crate) closing: bool,
+    /// It is silent for so long that what it was told lately may not have reached it.
+    pub(crate) lost: bool,
     pub(crate) opened: MonoMs,
     pub(crate) heard: MonoMs,
     pub(crate) pinged: bool,
@@ -223,6 +225,7 @@ impl Session {
             sight: Sight::default(),
             missing: BTreeMap::new(),
             closing: false,
+            lost: false,
             opened: now.mono,
             heard: now.mono,
             pinged: false,

@@ -3,8 +3,8 @@
 //! A client is known again by its account, its user name (the first parameter of USER) and the community that it is
 //! bound to. Of each room it is kept which of the newest messages it has, while the server runs: what it does not have
 //! of them it missed, in whatever order and with whatever clocks it was written. One that is not known is given the last
-//! lines of a room. What was told behind the last line of a client whose connection was lost may not have reached it,
-//! and is given again.
+//! lines of a room. What was told to a client behind its last line may not have reached it if it
+//! fell silent, and is given again.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -370,8 +370,12 @@ impl Server {
         if !session.is_in() {
             return;
         }
+        let heard = match session.lost {
+            true => session.heard,
+            false => self.now.mono,
+        };
         for has in session.sight.rooms.values_mut() {
-            has.heard(session.heard);
+            has.heard(heard);
             has.told.clear();
         }
         session.sight.left = self.now.mono;

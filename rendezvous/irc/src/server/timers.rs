@@ -42,7 +42,8 @@ impl Server {
                     self.end(conn, "Registration timed out")
                 }
                 Stage::In if pinged && heard.plus(2 * PING_MS) <= now => {
-                    self.end(conn, "Ping timeout")
+                    session.lost = true;
+                    self.end(conn, "Ping timeout");
                 }
                 Stage::In if !pinged && heard.plus(PING_MS) <= now => {
                     let ping = Out::new("", "PING", &[&self.settings.server_name]);

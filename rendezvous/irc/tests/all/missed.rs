@@ -285,13 +285,23 @@ fn what_was_told_into_a_lost_connection_is_given_again() {
     irc.ask(conn, "PING alive");
     irc.now.mono.0 += 1_000;
     write(&mut irc, &["into the void"]);
-    irc.now.mono.0 += 1_000;
+    irc.pass(120_000);
+    irc.pass(120_000);
+    one(&irc.lines(conn), "Ping timeout");
     irc.server.closed(conn, irc.now);
     irc.turn();
     let (conn, _) = named(&mut irc, "one", PLAIN);
     let told = irc.ask(conn, JOIN);
     assert_eq!(texts(&told).len(), 1, "{told:?}");
     one(&told, "into the void");
+    // Who closes it was there.
+    irc.now.mono.0 += 1_000;
+    write(&mut irc, &["read"]);
+    irc.now.mono.0 += 1_000;
+    irc.server.closed(conn, irc.now);
+    irc.turn();
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    assert!(texts(&irc.ask(conn, JOIN)).is_empty());
 }
 
 #[test]
