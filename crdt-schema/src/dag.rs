@@ -226,6 +226,40 @@ impl Dag {
         self.branches.iter().flat_map(branch).collect()
     }
 
+    /// Every branch of every log as far as a held signature proves it, ascending: what a holder says that it has when it
+    /// asks for the rest.
+    ///
+    /// Where only the first events of a range could be applied, no signature proves the last of them. Were they said to
+    /// be held, the next range would begin after them, with its own first signature up to 64 events further on: the two
+    /// pieces together would be too long a run to be ever passed on.
+    #[must_use]
+    pub fn proved_heights(&self) -> Vec<Height> {
+        let mut heights = BTreeMap::new();
+        for (log, branches) in &self.branches {
+            for head in branches.keys() {
+                if let Some(event) = self
+                    .branch_from(*head)
+                    .find(|event| event.signature().is_some())
+                {
+                    let height = Height {
+                        device: log.0,
+                        incarnation: log.1,
+                        height: event.header().seq + 1,
+                        head: event.id(),
+                    };
+                    heights.insert((*log, event.id()), height);
+                }
+            }
+        }
+        heights.into_values().collect()
+    }
+
+    /// An event and those before it in its log, the last first.
+    fn branch_from(&self, head: EventId) -> impl Iterator<Item = &VerifiedEvent> {
+        let before = |event: &&VerifiedEvent| self.events.get(&event.header().prev);
+        std::iter::successors(self.events.get(&head), before)
+    }
+
     /// Adds an event whose parents are held. `Ok(false)`: it was there.
     pub fn insert(&mut self, event: VerifiedEvent) -> Result<bool, InsertError> {
         let id = event.id();

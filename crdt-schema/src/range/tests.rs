@@ -8,6 +8,7 @@ use alloquy_ids::{EpochId, EventId, ScopeId};
 use super::columns::{Form, Tag};
 use super::{BodyMode, Packing, RangeError, SignedRange, VerifiedRange};
 use crate::codec::Canonical;
+use crate::dag::Dag;
 use crate::event::{Kind, VerifiedEvent};
 use crate::limits::{RANGE_BYTES_MAX, RANGE_SIGNATURE_SPACING_MAX};
 use history::{History, Spec, histories, secret_of};
@@ -89,6 +90,38 @@ proptest! {
         let twice = events_of(verify(&pack_one(&once, mode(then))).expect("verifies"));
         prop_assert_eq!(content(&twice), content(&history.events));
         prop_assert_eq!(pack_one(&twice, mode(then)), pack_one(&once, mode(then)));
+    }
+
+    /// A copy that took only the first events of ranges asks again, is made whole and serves the next, which does the same.
+    #[test]
+    fn a_copy_made_of_parts_of_ranges_is_passed_on(
+        length in 65..200_usize,
+        parts in prop::collection::vec(1..150_usize, 1..12),
+    ) {
+        let specs: Vec<_> = (0..length).map(|number| Spec::message(1, &number.to_string())).collect();
+        let history = History::of(&specs);
+        let mut giver = Dag::new(history::SCOPE);
+        for event in &history.events {
+            prop_assert_eq!(giver.insert(event.clone()), Ok(true));
+        }
+        for turn in 0..4 {
+            let mut taker = Dag::new(history::SCOPE);
+            let mut parts = parts.iter().cycle().skip(turn);
+            for _ in 0..length {
+                let missing = giver.missing(&taker.proved_heights(), &[]);
+                let ranges = pack(&missing, BodyMode::Member);
+                prop_assert_eq!(ranges.iter().map(SignedRange::len).sum::<usize>(), missing.len());
+                let events = ranges.iter().flat_map(|range| events_of(verify(range).expect("verifies")));
+                let (held, new): (Vec<_>, Vec<_>) = events.partition(|event| taker.contains(event.id()));
+                // The rest waits for something else, and is given up.
+                let new = new.into_iter().take(*parts.next().expect("endless"));
+                for event in held.into_iter().chain(new) {
+                    prop_assert!(taker.insert(event).is_ok());
+                }
+            }
+            prop_assert_eq!(taker.len(), length);
+            giver = taker;
+        }
     }
 
     /// The bytes of a range are one of a kind: damage is refused, or lies where it changes nothing.

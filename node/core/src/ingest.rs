@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::Event;
-use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, EventId, MonoMs, NetworkKey, UnixMs};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::range::{BodyMode, Packing, SignedRange};
 use alloquy_schema::timeline::Changes;
@@ -11,7 +11,7 @@ use rand_core::CryptoRng;
 
 use crate::community::{Community, Place};
 use crate::io::Write;
-use crate::limits::ARRIVED_LATER_MS;
+use crate::limits::{ARRIVED_LATER_MS, COMPARE_EVERY_MS};
 use crate::node::{Node, Timer};
 use crate::outbox::{After, put};
 use crate::record::{Key, Row, RowEvents};
@@ -77,10 +77,29 @@ impl<R: CryptoRng> Node<R> {
         self.settle_newest(id);
         self.forget_waiting(id, &batch.dropped);
         self.await_held(id);
-        if !batch.lacks.is_empty() {
-            self.ask_for(id, &batch.lacks, from);
-        }
+        self.ask_for_past(id, batch.lacks, from);
         batch.new.len()
+    }
+
+    /// Asks a peer for the past of what it gave. It is asked at once for a place only where the copy here is another
+    /// than when it was asked last: to the same question it would give the same again, of which nothing could be taken,
+    /// because the key of what lies before is not held, say. After that the comparisons ask.
+    fn ask_for_past(&mut self, id: CommunityId, places: Vec<Place>, from: NetworkKey) {
+        let now = self.now.mono;
+        let Some(community) = self.communities.get(&id).filter(|_| !places.is_empty()) else {
+            return;
+        };
+        let copy = |place: Place| (place, (community.scope_digest(place), now));
+        let mut copies: Vec<_> = places.into_iter().map(copy).collect();
+        if let Some(session) = self.session(from, id) {
+            copies.retain(|(place, (copy, _))| {
+                let asked = session.asked_past.get(place);
+                asked.is_none_or(|(of, at)| of != copy || now >= at.plus(COMPARE_EVERY_MS))
+            });
+            session.asked_past.extend(copies.iter().copied());
+        }
+        let places: Vec<_> = copies.into_iter().map(|(place, _)| place).collect();
+        self.ask_for(id, &places, from);
     }
 
     /// Events do not wait any more: what the store holds of them alone goes too.

@@ -6,6 +6,7 @@ use alloquy_api::Event;
 use alloquy_ids::{AccountId, CommunityId, MonoMs, NetworkKey, UnixMs};
 use rand_core::CryptoRng;
 
+use crate::community::Place;
 use crate::io::Output;
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_MAX, KEPT_PEERS_MAX};
 use crate::link::Guest;
@@ -38,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) lacked_bodies: bool,
     /// The own heads were stated by marks since both copies were last equal.
     pub(crate) marked: bool,
+    /// The copy of a place when the peer was last asked at once for the past of what it gave there, and when.
+    pub(crate) asked_past: BTreeMap<Place, ([u8; 32], MonoMs)>,
     /// Proofs of membership sent over this connection.
     pub(crate) proofs: u32,
     /// Prekeys that the peer was given, of a home node: device and counter.

@@ -524,7 +524,7 @@ impl<R: CryptoRng> Node<R> {
                 scope: community.scope(*place),
                 heights: community
                     .dag(*place)
-                    .map(alloquy_schema::dag::Dag::heights)
+                    .map(alloquy_schema::dag::Dag::proved_heights)
                     .unwrap_or_default(),
                 wanted: wanted.to_vec(),
                 answer,

@@ -96,11 +96,13 @@ impl Waiting {
     ) -> Vec<EventId> {
         let id = event.id();
         if let Some(held) = self.entries.get(&id) {
-            let gains = held.event.body().is_none() && event.body().is_some();
-            if !gains {
+            let body = held.event.body().is_none() && event.body().is_some();
+            let signature = held.event.signature().is_none() && event.signature().is_some();
+            if !body && !signature {
                 return Vec::new();
             }
-            // A body that may be the committed one is better than none. It is charged where the event was.
+            // A body that may be the committed one is better than none, and what proves the events before it in another
+            // row of the store must stay with it. It is charged where the event was.
             let (source, since) = (held.source, held.since);
             let merged = held.event.merged_with(&event);
             let plaintext = held.plaintext.clone().or(plaintext);

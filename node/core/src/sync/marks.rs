@@ -24,7 +24,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let marks = |dag: &Dag| -> Vec<Mark> {
-            let heights = dag.heights();
+            let heights = dag.proved_heights();
             heights.iter().map(mark).collect()
         };
         let scopes: Vec<_> = places

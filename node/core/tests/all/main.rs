@@ -30,6 +30,7 @@ mod page;
 mod peers;
 mod prekeys;
 mod presence;
+mod proved;
 mod quarrel;
 mod raid;
 mod receipts;
