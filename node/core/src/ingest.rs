@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use alloquy_api::Event;
-use alloquy_ids::{ChannelId, CommunityId, EventId, MonoMs, NetworkKey, UnixMs};
+use alloquy_ids::{ChannelId, CommunityId, EventId, NetworkKey, UnixMs};
 use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::range::{BodyMode, Packing, SignedRange};
 use alloquy_schema::timeline::Changes;
