@@ -41,7 +41,8 @@ const FILTER: &str =
     "error,alloquy_rendezvous=info,alloquy_irc_listener=warn,alloquy_node=warn,alloquy_core=warn";
 
 const AFTER_HELP: &str = "\
-SIGHUP reads the file again; a wrong one changes nothing. SIGTERM ends the program at once.
+SIGHUP reads the file again; a wrong one changes nothing. SIGTERM ends the program, when it has
+kept what clients have seen, within 3 s.
 Exit codes: 0 done; 1 an error; 2 what was typed does not parse.
 
 Environment:

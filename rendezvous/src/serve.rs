@@ -50,14 +50,22 @@ pub(crate) async fn serve(path: &Path) -> Result<(), ServeError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed("SIGINT"))?;
     let hang_up = signal(SignalKind::hangup()).map_err(failed("SIGHUP"))?;
     let config = Config::read(path)?;
-    tokio::select! {
-        ended = run(path, config, hang_up) => ended,
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-    }
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    run(path, config, hang_up, stop).await
 }
 
-async fn run(path: &Path, config: Config, hang_up: Signal) -> Result<(), ServeError> {
+async fn run(
+    path: &Path,
+    config: Config,
+    hang_up: Signal,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let mut stop = std::pin::pin!(stop);
     // Whoever connects while the node starts waits in the sockets' queues.
     let doors = doors(&config)?;
     let page = match config.metrics {
@@ -70,7 +78,10 @@ async fn run(path: &Path, config: Config, hang_up: Signal) -> Result<(), ServeEr
     };
     let ready = ready(&doors, page.as_ref());
     let bell = Bell::default();
-    let (keep, nodes) = open(&config, bell.clone()).await?;
+    let (keep, nodes) = tokio::select! {
+        opened = open(&config, bell.clone()) => opened?,
+        () = &mut stop => return Ok(()),
+    };
     let cloak_key = keep.derived("alloquy rendezvous 2026 cloaks");
     let nodes = Arc::new(nodes);
     let ledger = Ledger::new(
@@ -116,7 +127,7 @@ async fn run(path: &Path, config: Config, hang_up: Signal) -> Result<(), ServeEr
     say(&ready)?;
     tokio::spawn(Arc::clone(&nodes).name_communities());
     tokio::select! {
-        () = alloquy_irc_listener::serve(face, std::future::pending()) => {}
+        () = alloquy_irc_listener::serve(face, stop) => {}
         () = live.follow(path, config, hang_up) => {}
     }
     Ok(())

@@ -11,6 +11,8 @@ use crate::world::Key;
 pub(crate) enum Pending {
     /// Nothing.
     Quiet,
+    /// What a client has was kept: nothing, but whoever ends waits for it.
+    Kept,
     /// A message was written: it is echoed, or the refusal told.
     Said(ConnId, Said),
     /// A message was edited: it is echoed, or the refusal told.
@@ -43,7 +45,7 @@ impl Pending {
     /// The connection that waits.
     pub(crate) const fn conn(&self) -> Option<ConnId> {
         match self {
-            Self::Quiet | Self::Read(ReadFor::All, _) => None,
+            Self::Quiet | Self::Kept | Self::Read(ReadFor::All, _) => None,
             Self::Said(conn, _)
             | Self::Opened(conn, ..)
             | Self::Edited(conn, ..)

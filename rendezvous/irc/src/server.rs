@@ -2,6 +2,7 @@
 
 mod answer;
 mod index;
+mod kept;
 mod locate;
 mod missed;
 pub(crate) mod tell;

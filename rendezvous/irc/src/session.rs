@@ -117,6 +117,8 @@ pub(crate) struct Session {
     pub(crate) typing: BTreeMap<ChannelId, MonoMs>,
     /// What its client has of the rooms that it has been in.
     pub(crate) sight: Sight,
+    /// When what its client has is kept, if something of that has changed.
+    pub(crate) keep_at: Option<MonoMs>,
     /// Rooms of which it is to be told what it missed, and what is told behind that.
     pub(crate) missing: BTreeMap<ChannelId, Vec<MessageView>>,
     pub(crate) closing: bool,
@@ -223,6 +225,7 @@ impl Session {
             answer: None,
             typing: BTreeMap::new(),
             sight: Sight::default(),
+            keep_at: None,
             missing: BTreeMap::new(),
             closing: false,
             lost: false,
@@ -343,6 +346,7 @@ impl Session {
             Stage::In if self.pinged => self.heard.plus(2 * PING_MS),
             Stage::In => self.heard.plus(PING_MS),
         };
+        let silent = silent.min(self.keep_at.unwrap_or(silent));
         let held = self.is_held() || self.inbox.is_empty();
         match held || self.stage != Stage::In || self.origin.exempt {
             true => silent,

@@ -23,7 +23,7 @@ use crate::doors::{Caller, Door, Kind};
 use crate::figures::Figures;
 use crate::limits::{
     ACCEPT_PAUSE, CHECKS_MAX, DELAY_MAX, ENTRIES_MAX, IDLE_WAIT, PIECES_MAX, PIECES_OF_ONE_MAX,
-    SEND_QUEUE_BYTES_MAX, STARTS_MAX, TURN_PIECES_MAX,
+    SEND_QUEUE_BYTES_MAX, STARTS_MAX, STOP_WAIT, TURN_PIECES_MAX,
 };
 use crate::network::{Range, cloak};
 use crate::queue::{End, Queue};
@@ -220,9 +220,9 @@ impl fmt::Debug for Face {
     }
 }
 
-/// Serves until `stop` resolves; then every connection ends at once.
+/// Serves until `stop` resolves; then every connection is told so and ends, and what their clients have is kept.
 pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
-    let (pieces, inbound) = mpsc::channel(PIECES_MAX);
+    let (pieces, mut inbound) = mpsc::channel(PIECES_MAX);
     let shared = Arc::new(Shared {
         tls: face.tls,
         exempt: face.exempt,
@@ -238,8 +238,8 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
     for door in face.doors {
         doors.spawn(listen(door, Arc::clone(&shared)));
     }
-    let (checked, checks) = mpsc::unbounded_channel();
-    let turns = Turns {
+    let (checked, mut checks) = mpsc::unbounded_channel();
+    let mut turns = Turns {
         server: face.server,
         clients: face.clients.into_iter().collect(),
         lines: BTreeMap::new(),
@@ -261,9 +261,10 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
     };
     drop(shared);
     tokio::select! {
-        () = turns.run(inbound, checks) => {}
+        () = turns.run(&mut inbound, &mut checks) => {}
         () = stop => {}
     }
+    turns.finish().await;
     // Doors and the connections that they let in end with the set.
     drop(doors);
 }
@@ -386,9 +387,9 @@ impl Turns {
     }
 
     async fn run(
-        mut self,
-        mut inbound: mpsc::Receiver<Piece>,
-        mut checks: mpsc::UnboundedReceiver<Answered>,
+        &mut self,
+        inbound: &mut mpsc::Receiver<Piece>,
+        checks: &mut mpsc::UnboundedReceiver<Answered>,
     ) {
         let heard = Arc::clone(&self.bell.heard);
         loop {
@@ -410,6 +411,29 @@ impl Turns {
                 () = until(due) => {}
             }
             self.turn();
+        }
+    }
+
+    /// Waits until the nodes have kept what clients have, not for long.
+    async fn finish(&mut self) {
+        let now = self.now();
+        self.server.stop(now);
+        self.outputs();
+        let heard = Arc::clone(&self.bell.heard);
+        let keep = async {
+            loop {
+                let keys: Vec<_> = self.clients.keys().copied().collect();
+                for key in keys {
+                    self.pump(key, self.now());
+                }
+                if !self.server.is_keeping() {
+                    return;
+                }
+                heard.notified().await;
+            }
+        };
+        if tokio::time::timeout(STOP_WAIT, keep).await.is_err() {
+            tracing::warn!("what clients have was not kept in time: some is told again");
         }
     }
 

@@ -240,6 +240,39 @@ fn a_restart_of_the_bridge_loses_no_line_and_repeats_none() {
     assert_eq!(texts, sent);
 }
 
+#[test]
+fn a_restart_repeats_nothing_to_a_client_that_can_not_ask_either() {
+    let root = tempdir().unwrap();
+    let (mut rendezvous, ben) = bridged(root.path());
+    rendezvous.register("ana", PASSWORD);
+    let mut sent: Vec<String> = Vec::new();
+    let say = |sent: &mut Vec<String>, what: &str| {
+        let text = format!("{what} {}.", sent.len());
+        ben.line(&format!("send Club/general \"{text}\""));
+        sent.push(text.clone());
+        text
+    };
+    let mut told: Vec<String> = Vec::new();
+    let mut ana = rendezvous.client("ana", PASSWORD, "server-time");
+    join(&mut ana, "#club/general");
+    for _ in 0..2 {
+        for what in ["heard", "heard too", "heard last"] {
+            told.extend(ana.until(&say(&mut sent, what)));
+        }
+        rendezvous.stop();
+        let missed = ["missed", "missed too", "missed last"].map(|what| say(&mut sent, what));
+        rendezvous.restart();
+        ana = rendezvous.client("ana", PASSWORD, "server-time");
+        join(&mut ana, "#club/general");
+        told.extend(ana.until(&missed[2]));
+    }
+    told.extend(ana.until(&say(&mut sent, "the end")));
+    for text in &sent {
+        let times = told.iter().filter(|line| line.ends_with(text)).count();
+        assert_eq!(times, 1, "{text:?}: {told:#?}");
+    }
+}
+
 /// How many invites a community has that are good.
 fn invites(peer: &Peer) -> usize {
     let told = peer.tell("invites Club");

@@ -26,6 +26,13 @@ pub(crate) struct Index {
     left: BTreeSet<ClientKey>,
 }
 
+impl Index {
+    /// A client has been asked something of.
+    pub(super) fn ask(&mut self, key: ClientKey) {
+        self.asked.insert(key);
+    }
+}
+
 impl Server {
     pub(crate) fn session(&self, conn: ConnId) -> Option<&Session> {
         self.sessions.get(&conn)

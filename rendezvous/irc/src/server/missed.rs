@@ -1,9 +1,9 @@
 //! What was said while a client was away, for clients that can not ask for it: given when they come in, as bouncers do.
 //!
 //! A client is known again by its account, its user name (the first parameter of USER) and the community that it is
-//! bound to. Of each room it is kept which of the newest messages it has, while the server runs: what it does not have
-//! of them it missed, in whatever order and with whatever clocks it was written. One that is not known is given the last
-//! lines of a room. What was told to a client behind its last line may not have reached it if it
+//! bound to. Of each room it is kept which of the newest messages it has, the last of them also over a restart: what it
+//! does not have of them it missed, in whatever order and with whatever clocks it was written. One that is not known is
+//! given the last lines of a room. What was told to a client behind its last line may not have reached it if it
 //! fell silent, and is given again.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -37,13 +37,15 @@ fn short(id: EventId) -> Short {
 
 /// Which of the newest messages of a room a client has.
 #[derive(Clone, Debug, Default)]
-struct Has {
+pub(super) struct Has {
     /// The oldest first: that it has them is certain.
-    ids: VecDeque<Short>,
+    pub(super) ids: VecDeque<Short>,
     /// Those that it was told since it was heard last, and when.
-    told: VecDeque<(MonoMs, Short)>,
+    pub(super) told: VecDeque<(MonoMs, Short)>,
     /// When it was told anything last: of two accounts of one room, the later one counts.
-    at: MonoMs,
+    pub(super) at: MonoMs,
+    /// Of those before the first of its ids nothing is known, for it was kept over a restart: it has them.
+    pub(super) newest_alone: bool,
 }
 
 impl Has {
@@ -69,8 +71,26 @@ impl Has {
         }
     }
 
+    /// The newest messages of the room are known: what stands before the first that it has, it has too.
+    fn fill_up(&mut self, found: &[MessageView]) {
+        if !std::mem::take(&mut self.newest_alone) {
+            return;
+        }
+        let first = found
+            .iter()
+            .position(|message| self.contains(short(message.id)));
+        for message in found.iter().take(first.unwrap_or_default()) {
+            self.add(short(message.id));
+        }
+    }
+
+    /// Whether something that it was told may not have reached it.
+    pub(super) fn is_doubtful(&self) -> bool {
+        !self.told.is_empty()
+    }
+
     /// It was heard then: what it was told up to that moment it has.
-    fn heard(&mut self, heard: MonoMs) {
+    pub(super) fn heard(&mut self, heard: MonoMs) {
         while let Some((_, id)) = self.told.pop_front_if(|(at, _)| *at <= heard) {
             self.add(id);
         }
@@ -80,7 +100,7 @@ impl Has {
 /// What a client has.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sight {
-    rooms: BTreeMap<ChannelId, Has>,
+    pub(super) rooms: BTreeMap<ChannelId, Has>,
     /// For forgetting the oldest.
     left: MonoMs,
 }
@@ -92,7 +112,7 @@ impl Sight {
 }
 
 /// By what a client is known again.
-type Who = (ClientKey, String, Option<Option<CommunityId>>);
+pub(super) type Who = (ClientKey, String, Option<Option<CommunityId>>);
 
 /// Clients that have gone, as they are known again.
 #[derive(Debug, Default)]
@@ -147,7 +167,7 @@ fn wants(session: &Session) -> bool {
     !session.caps.has(Cap::ChatHistory) && !session.bot
 }
 
-fn name_of(session: &Session) -> Option<Who> {
+pub(super) fn name_of(session: &Session) -> Option<Who> {
     let named = session.user.clone().filter(|_| !session.guest)?;
     let bound = session.bound.as_ref().map(|bound| bound.community);
     Some((session.key?, named, bound))
@@ -159,8 +179,11 @@ impl Server {
         let Some(session) = self.session(conn).filter(|session| wants(session)) else {
             return;
         };
-        let known = name_of(session).and_then(|who| self.sights.of.get(&who));
-        let sight = known.cloned().unwrap_or_default();
+        let known = name_of(session).and_then(|who| {
+            let gone = self.sights.of.get(&who).cloned();
+            gone.or_else(|| self.worlds.get(&who.0)?.kept_sight(&who))
+        });
+        let sight = known.unwrap_or_default();
         if let Some(session) = self.session_mut(conn) {
             session.sight = sight;
         }
@@ -217,6 +240,7 @@ impl Server {
         let heard = session.heard;
         if let Some(has) = session.sight.rooms.get_mut(&channel) {
             has.tell(short(message.id), (now, heard));
+            self.keep_soon(conn);
             return true;
         }
         // A conversation that has begun, or one of so many that it was not looked at.
@@ -259,6 +283,10 @@ impl Server {
             return;
         };
         let found = found.unwrap_or_default();
+        let mut has = has;
+        if let Some(has) = &mut has {
+            has.fill_up(found);
+        }
         let first = has.is_none();
         let full = found.len() >= HISTORY_MAX as usize;
         let oldest_is_new =
@@ -302,6 +330,7 @@ impl Server {
         if let Some(session) = self.session_mut(conn) {
             session.sight.rooms.insert(channel, has);
         }
+        self.keep_soon(conn);
         self.give_played(conn, channel, (&given, cut));
         for message in &live {
             for out in self.lines_of(conn, (channel, message), Manner::default()) {
@@ -379,6 +408,9 @@ impl Server {
             has.told.clear();
         }
         session.sight.left = self.now.mono;
-        self.sights.keep(who, session.sight);
+        self.sights.keep(who.clone(), session.sight);
+        if let Some(sight) = self.sights.of.get(&who).cloned() {
+            self.keep_durable(&who, &sight);
+        }
     }
 }

@@ -31,6 +31,10 @@ impl Server {
             self.tell_edit(key, &edit);
         }
         for conn in self.all_due() {
+            let keep_at = self.session(conn).and_then(|session| session.keep_at);
+            if keep_at.is_some_and(|at| at <= now) {
+                self.keep_meanwhile(conn);
+            }
             let Some(session) = self.session_mut(conn) else {
                 continue;
             };

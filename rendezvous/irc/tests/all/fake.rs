@@ -377,7 +377,10 @@ impl Node {
             Command::Keep { name, value } => {
                 self.change(|snapshot| {
                     let mut kept = (*snapshot.kept).clone();
-                    kept.insert(name, value.into());
+                    match value.is_empty() {
+                        true => drop(kept.remove(&name)),
+                        false => drop(kept.insert(name, value.into())),
+                    }
                     snapshot.kept = Arc::new(kept);
                 });
                 ok

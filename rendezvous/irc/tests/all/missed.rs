@@ -4,7 +4,7 @@ use alloquy_api::Event;
 use alloquy_ids::{ChannelId, EventId, UnixMs};
 use alloquy_irc::{ClientKey, ConnId};
 
-use crate::fake::{ANA, BEN, DIRECT_CHANNEL, GENERAL, Irc, none, one};
+use crate::fake::{ANA, BEN, DIRECT_CHANNEL, GENERAL, Irc, none, one, settings};
 
 const PLAIN: &str = "";
 const JOIN: &str = "JOIN #our-club/general";
@@ -304,6 +304,110 @@ fn what_was_told_into_a_lost_connection_is_given_again() {
     assert!(texts(&irc.ask(conn, JOIN)).is_empty());
 }
 
+/// The server starts anew; the node and what it keeps stay.
+fn restart(irc: &mut Irc) {
+    irc.server = alloquy_irc::Server::new(settings());
+    irc.turn();
+}
+
+#[test]
+fn a_server_that_is_stopped_knows_its_clients_again() {
+    let mut irc = Irc::new();
+    write(&mut irc, &["first"]);
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    irc.ask(conn, JOIN);
+    for number in 0..60 {
+        write(&mut irc, &[&format!("line {number}")]);
+    }
+    let (gone, _) = named(&mut irc, "two", PLAIN);
+    irc.ask(gone, JOIN);
+    quits(&mut irc, gone);
+    irc.lines(conn);
+    irc.server.stop(irc.now);
+    assert!(irc.server.is_keeping());
+    irc.turn();
+    assert!(!irc.server.is_keeping());
+    one(&irc.lines(conn), "ERROR :Closing link: The server stops");
+    restart(&mut irc);
+    write(&mut irc, &["missed"]);
+    for user in ["one", "two"] {
+        let (conn, _) = named(&mut irc, user, PLAIN);
+        let told = irc.ask(conn, JOIN);
+        assert_eq!(texts(&told).len(), 1, "{user}: {told:?}");
+        one(&told, "missed");
+    }
+    let (conn, _) = named(&mut irc, "three", PLAIN);
+    assert_eq!(texts(&irc.ask(conn, JOIN)).len(), 30);
+}
+
+#[test]
+fn after_a_crash_what_was_not_heard_of_is_given_again() {
+    let mut irc = Irc::new();
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    irc.ask(conn, JOIN);
+    write(&mut irc, &["heard"]);
+    irc.now.mono.0 += 1_000;
+    irc.ask(conn, "PING alive");
+    irc.now.mono.0 += 1_000;
+    write(&mut irc, &["perhaps lost"]);
+    irc.pass(30_000);
+    restart(&mut irc);
+    write(&mut irc, &["missed"]);
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    let told = irc.ask(conn, JOIN);
+    assert_eq!(texts(&told).len(), 2, "{told:?}");
+    one(&told, "perhaps lost");
+    one(&told, "missed");
+    // Heard by now: it is kept while the connection lasts.
+    irc.now.mono.0 += 1_000;
+    irc.ask(conn, "PING alive");
+    irc.pass(30_000);
+    restart(&mut irc);
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    assert!(texts(&irc.ask(conn, JOIN)).is_empty());
+}
+
+#[test]
+fn what_is_kept_is_written_once_and_bounded() {
+    let mut irc = Irc::new();
+    let kept = |irc: &Irc| -> Vec<String> {
+        let kept = irc.node.snapshot.kept.keys();
+        kept.filter(|name| name.starts_with("irc/has/"))
+            .cloned()
+            .collect()
+    };
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    irc.ask(conn, JOIN);
+    write(&mut irc, &["hello"]);
+    irc.now.mono.0 += 1_000;
+    irc.ask(conn, "PING alive");
+    irc.pass(30_000);
+    assert_eq!(kept(&irc).len(), 1);
+    let before = irc.node.snapshot.kept.clone();
+    irc.pass(30_000);
+    irc.ask(conn, "PING alive");
+    irc.pass(60_000);
+    // It leaves with what is kept already.
+    irc.now.wall.0 += 1_000;
+    quits(&mut irc, conn);
+    assert_eq!(irc.node.snapshot.kept, before);
+    for number in 0..20 {
+        let (conn, _) = named(&mut irc, &format!("user{number}"), PLAIN);
+        irc.ask(conn, JOIN);
+        irc.now.wall.0 += 1_000;
+        quits(&mut irc, conn);
+    }
+    let names = kept(&irc);
+    assert_eq!(names.len(), 16, "{names:?}");
+    assert!(names.iter().any(|name| name.ends_with("/user19")));
+    assert!(!names.iter().any(|name| name.ends_with("/user1")));
+    // No name for it: nothing is kept, and nothing breaks.
+    let (conn, _) = named(&mut irc, &"u".repeat(90), PLAIN);
+    irc.ask(conn, JOIN);
+    quits(&mut irc, conn);
+    assert_eq!(kept(&irc), names);
+}
+
 #[test]
 fn connections_of_one_name_in_other_rooms_take_nothing_from_each_other() {
     let mut irc = Irc::new();
@@ -378,6 +482,7 @@ fn one_account_puts_out_no_client_of_another() {
         irc.ask(conn, JOIN);
         quits(&mut irc, conn);
         irc.now.mono.0 += 60_000;
+        irc.now.wall.0 += 60_000;
     }
     // The last sixteen are known.
     let (conn, _) = named(&mut irc, "u4", PLAIN);

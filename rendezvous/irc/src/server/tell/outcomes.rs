@@ -32,7 +32,7 @@ impl Server {
     pub(super) fn outcome(&mut self, key: ClientKey, pending: Pending, result: Result) {
         let conn = pending.conn();
         match pending {
-            Pending::Quiet => {}
+            Pending::Quiet | Pending::Kept => {}
             Pending::Said(conn, said) => self.said(key, conn, (&said, result)),
             Pending::Edited(conn, message, order) => match result {
                 Ok(_) => self.edit_made(key, conn, message),
