@@ -69,8 +69,10 @@ pub struct Before {
     pub rights: Vec<String>,
     /// Its members.
     pub members: Vec<AccountId>,
-    /// All nodes ran, and no other one showed the account among the members.
-    pub removed_everywhere: bool,
+    /// All nodes ran, and every other one that shows the community had shown the account among its members and did
+    /// no more: when the first of them was last seen to. Whoever never showed the account may only not have heard of
+    /// it yet, which is no removal.
+    pub removed_since: Option<u64>,
 }
 
 /// A node's place: what survives its crashes, and the machine while it runs.
@@ -131,6 +133,8 @@ pub struct World<'a> {
     waiting: BTreeMap<(usize, u64), usize>,
     reads: BTreeMap<(usize, u64), Result<Reply, CommandError>>,
     shown: BTreeMap<(usize, EventId), u64>,
+    /// When a node was last seen to show an account among a community's members, since it was started.
+    listed: BTreeMap<(usize, CommunityId, AccountId), u64>,
     gaps: Vec<Gap>,
     /// Seats whose machines do not keep to the program: nobody answers for what they send.
     rogues: BTreeSet<usize>,
@@ -168,6 +172,7 @@ impl<'a> World<'a> {
             waiting: BTreeMap::new(),
             reads: BTreeMap::new(),
             shown: BTreeMap::new(),
+            listed: BTreeMap::new(),
             gaps: Vec::new(),
             rogues: BTreeSet::new(),
             trace,
@@ -450,6 +455,8 @@ impl<'a> World<'a> {
     fn stop(&mut self, seat: usize) {
         self.seats[seat].machine = None;
         self.seats[seat].timer = None;
+        // Its store may have kept less than it showed.
+        self.listed.retain(|(of, ..), _| *of != seat);
         self.net.crash(seat);
         let gone: Vec<_> = self
             .waiting
@@ -600,30 +607,51 @@ impl<'a> World<'a> {
     }
 
     fn before(&mut self, seat: usize, community: Option<CommunityId>) -> Before {
+        let Some(community) = community else {
+            return Before::default();
+        };
         let views: Vec<_> = (0..self.seats.len())
-            .map(|one| self.view(one, community))
+            .map(|one| self.view(one, Some(community)))
             .collect();
+        for (one, view) in views.iter().enumerate() {
+            for member in view.iter().flat_map(|view| view.members.iter()) {
+                self.listed
+                    .insert((one, community, member.account), self.now);
+            }
+        }
         let Some(own) = &views[seat] else {
             return Before::default();
         };
-        let account = self.account(seat);
-        let holds =
-            |view: &CommunitySnapshot| view.members.iter().any(|member| member.account == account);
-        let others = || {
-            views
-                .iter()
-                .enumerate()
-                .filter(|(other, _)| *other != seat)
-                .filter_map(|(_, view)| view.as_ref())
-        };
-        let all_run = (0..self.seats.len()).all(|one| self.is_up(one));
         Before {
             rights: own.rights.clone(),
             members: own.members.iter().map(|member| member.account).collect(),
-            removed_everywhere: all_run
-                && others().count() > 0
-                && !others().any(|view| holds(view)),
+            removed_since: self.removed_since(seat, community, &views),
         }
+    }
+
+    /// See [`Before::removed_since`].
+    fn removed_since(
+        &self,
+        seat: usize,
+        community: CommunityId,
+        views: &[Option<Arc<CommunitySnapshot>>],
+    ) -> Option<u64> {
+        let account = self.account(seat);
+        if !(0..self.seats.len()).all(|one| self.is_up(one)) {
+            return None;
+        }
+        let mut since = None::<u64>;
+        for (other, view) in views.iter().enumerate() {
+            let Some(view) = view.as_ref().filter(|_| other != seat) else {
+                continue;
+            };
+            if view.members.iter().any(|member| member.account == account) {
+                return None;
+            }
+            let last = *self.listed.get(&(other, community, account))?;
+            since = Some(since.map_or(last, |since| since.min(last)));
+        }
+        since
     }
 
     fn view(

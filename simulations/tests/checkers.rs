@@ -1,16 +1,21 @@
 //! The checkers can fail: the real core passes, a copy of it that is broken in one place does not.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use alloquy_api::command::{AccountRef, ChannelRef, Command, CommunityRef};
 use alloquy_api::reply::Reply;
 use alloquy_api::{Event, Snapshot};
 use alloquy_core::{Input, Now, Output};
-use alloquy_ids::MonoMs;
+use alloquy_ids::{CommunityId, MonoMs};
+use alloquy_sim::check;
 use alloquy_sim::machine::{Around, Core, Machine, Maker};
 use alloquy_sim::run::{seed_once, seed_twice};
 use alloquy_sim::trace::Trace;
-use alloquy_sim::world::CANARY;
+use alloquy_sim::world::{CANARY, World};
 use bytes::Bytes;
 
 /// Seeds tried: a fault shows only where its circumstances come about.
@@ -183,4 +188,88 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
     let hash = |seed| seed_once(seed, &Core::default(), Trace::default()).hash;
     assert_eq!(hash(3), hash(3));
     assert_ne!(hash(3), hash(4));
+}
+
+/// Time in which what is done arrives, and in which connections over a partition end.
+const WHILE_MS: u64 = 20_000;
+
+/// What the check of authority says where the second node shows what the third wrote after the first had removed it,
+/// which the third had not heard of. `crashed`: the second node crashed in between.
+fn said_of_a_late_message(crashed: bool) -> Vec<(usize, String)> {
+    let maker = Core::default();
+    let mut world = World::new(1, &maker, Trace::default());
+    for name in ["ana", "ben", "mal"] {
+        world.add_node(name, 0).unwrap();
+    }
+    let (community, link) = world
+        .make_community("club".to_owned(), "general".to_owned())
+        .unwrap();
+    for seat in [1, 2] {
+        let join = Command::Join { link: link.clone() };
+        world.must(seat, Some(community), join).unwrap();
+    }
+    world.run_for(WHILE_MS);
+    world.partition(&[1, 1, 2]);
+    world.run_for(WHILE_MS);
+    let kick = Command::Kick {
+        community: CommunityRef(community.to_string()),
+        account: AccountRef(world.account(2).to_string()),
+        reason: None,
+    };
+    world.must(0, Some(community), kick).unwrap();
+    world.run_for(WHILE_MS);
+    if crashed {
+        world.crash(1);
+        world.start(1).unwrap();
+    }
+    late_message_shown(&mut world, community)
+}
+
+/// The third node writes, all come together, and the second one is made to show what was written.
+fn late_message_shown(world: &mut World<'_>, community: CommunityId) -> Vec<(usize, String)> {
+    let channel = ChannelRef(format!("{community}/general"));
+    let send = Command::Send {
+        channel: channel.clone(),
+        text: "after".to_owned(),
+        embeds: Vec::new(),
+    };
+    world.must(2, Some(community), send).unwrap();
+    let newest = Command::History {
+        channel,
+        last: 1,
+        before: None,
+        thread: None,
+    };
+    let Ok(Reply::History { messages, .. }) = world.ask(2, newest) else {
+        panic!("the writer shows what it wrote");
+    };
+    world.heal();
+    world.run_for(WHILE_MS);
+    let mut replicas = check::read_all(world, 0..3, &BTreeSet::new());
+    assert_eq!(check::authority(world, &replicas), Vec::new());
+    let view = replicas
+        .get_mut(&1)
+        .unwrap()
+        .communities
+        .get_mut(&community);
+    let mut channels = view.unwrap().messages.values_mut();
+    channels.next().unwrap().extend(messages);
+    check::authority(world, &replicas)
+}
+
+#[test]
+fn what_is_written_after_a_removal_that_all_others_hold_must_not_be_shown() {
+    let said = said_of_a_late_message(false);
+    assert_eq!(said.len(), 1, "{said:?}");
+    let (seat, text) = &said[0];
+    assert_eq!(*seat, 1);
+    assert!(
+        text.ends_with("of mal, written after its removal, is shown"),
+        "{text}"
+    );
+}
+
+#[test]
+fn of_a_node_that_started_since_it_is_not_known_whether_it_held_the_removal() {
+    assert_eq!(said_of_a_late_message(true), Vec::new());
 }

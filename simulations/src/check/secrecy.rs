@@ -68,16 +68,20 @@ fn holds(act: &Act, right: &str) -> bool {
 }
 
 /// Messages of an account that everybody else already showed as removed when they were written.
+///
+/// Only a removal that the others held by then hides what is written: a denial reaches nothing on which a member
+/// built who did not have it (docs/protocol.md, "Denials"). So whoever had not heard of the account, or not of its
+/// return, says nothing of what it writes: he may read it when he hears of both, answer, and remove it then.
 fn late_messages(world: &World<'_>, replicas: &Replicas) -> Vec<(usize, String)> {
     let mut faults = Vec::new();
-    let late = world
-        .acts()
-        .iter()
-        .filter(|act| act.before.removed_everywhere);
-    for (act, (_, message)) in late.filter_map(|act| Some((act, written(act)?))) {
-        let Some(community) = act.community else {
+    let late = world.acts().iter().filter_map(|act| {
+        let since = act.before.removed_since?;
+        Some((act, act.community?, since, written(act)?.1))
+    });
+    for (act, community, since, message) in late {
+        if may_have_returned(world, act, community, since) {
             continue;
-        };
+        }
         for (seat, replica) in replicas {
             let Some(view) = replica.communities.get(&community) else {
                 continue;
@@ -101,6 +105,29 @@ fn late_messages(world: &World<'_>, replicas: &Replicas) -> Vec<(usize, String)>
         }
     }
     faults
+}
+
+/// Whether something done after `since` may have made the writer of a message a member once more before it wrote.
+fn may_have_returned(world: &World<'_>, writing: &Act, community: CommunityId, since: u64) -> bool {
+    let text = world.account(writing.seat).to_string();
+    let readmits = |act: &Act| match &act.command {
+        // It may have let the account in even if it ended badly.
+        Command::Join { .. } => act.seat == writing.seat,
+        Command::RoleGrant { account, .. }
+        | Command::OwnerAdd { account, .. }
+        | Command::Unban { account, .. } => account.0 == text && may_have_acted(act),
+        Command::Reaffirm { .. } => may_have_acted(act),
+        _ => false,
+    };
+    // What was begun before and had not ended counts too, unless its node crashed over it.
+    let lasted = |act: &Act| match &act.done {
+        Some((ended, _)) => *ended >= since,
+        None => !act.lost || act.at >= since,
+    };
+    world.acts().iter().any(|act| {
+        let here = act.community.is_none_or(|one| one == community);
+        here && act.at <= writing.at && lasted(act) && readmits(act)
+    })
 }
 
 /// A removed member's node never shows what was written after the removal was applied at its writer.
