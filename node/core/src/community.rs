@@ -168,6 +168,8 @@ pub(crate) struct Community {
     pub(crate) introduced: Option<(String, String)>,
     /// The own profile is to be written when a peer has shown where own logs stand.
     pub(crate) introduction_waits: bool,
+    /// Since when the own name waits for an epoch.
+    pub(crate) keyless_since: Option<MonoMs>,
     /// Names are written again though they are in force: there are newcomers that were not given them.
     pub(crate) introduce_anew: bool,
     /// Until when the first write after the start waits at the latest, once one has been asked for.
@@ -239,6 +241,7 @@ impl Community {
             gap_in_own_log: false,
             introduced: None,
             introduction_waits: false,
+            keyless_since: None,
             introduce_anew: false,
             first_write_by: None,
             known_members: BTreeSet::new(),

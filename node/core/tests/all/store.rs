@@ -109,6 +109,44 @@ fn a_conversation_that_could_not_be_stored_is_not_there_after_a_restart_either()
 }
 
 #[test]
+fn a_conversation_that_a_crash_left_half_begun_gets_both_names() {
+    let mut held = 0;
+    for stored in 0..8 {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.peers[0].unwritten = Some(Vec::new());
+        world.give(0, "dm ben");
+        world.settle();
+        world.crash_in_writing(0, stored);
+        let snapshot = world.snapshot(0);
+        let mut begun = snapshot.directs.iter().filter(|one| one.name == "ben");
+        let Some(direct) = begun.next().map(|one| one.community) else {
+            continue;
+        };
+        held += 1;
+        world.connect(0, 1);
+        world.pass(2_000);
+        world.ok(1, "dm accept ana");
+        world.pass(30_000);
+        // What the other one is called can not be seen elsewhere any more.
+        world.ok(1, "leave club");
+        world.pass(2_000);
+        for at in 0..2 {
+            let Reply::Members { members } = world.ok(at, &format!("members {direct}")) else {
+                panic!("members")
+            };
+            let mut names: Vec<_> = members.into_iter().map(|member| member.name).collect();
+            names.sort();
+            assert_eq!(
+                names,
+                ["ana", "ben"],
+                "node {at}, {stored} tasks were stored"
+            );
+        }
+    }
+    assert!(held > 2, "it was there {held} times");
+}
+
+#[test]
 fn a_store_that_refuses_for_long_costs_bounded_memory_and_says_so() {
     let (mut world, id) = World::club(&["ana", "ben"]);
     world.ok(1, "send club/general \"first\"");

@@ -258,6 +258,15 @@ impl World {
         self.settle();
     }
 
+    /// A slow disk has written so many tasks when the node ends as a crash does; it starts from what was written.
+    pub(crate) fn crash_in_writing(&mut self, at: usize, stored: usize) {
+        let waiting = self.peers[at].unwritten.take().unwrap_or_default();
+        for (_, writes) in waiting.into_iter().take(stored) {
+            apply(&mut self.peers[at].records, &writes);
+        }
+        self.restart(at, 1);
+    }
+
     /// Delivers everything that is under way; time stands still.
     pub(crate) fn settle(&mut self) {
         let mut steps = 0_u64;
