@@ -14,6 +14,7 @@ use crate::world::{CLIENT, Packet, World};
 
 /// Tags of frames.
 const DIGEST: u8 = 1;
+const RANGES: u8 = 4;
 
 fn full() -> Option<StorageError> {
     Some(StorageError::Full("no space left".to_owned()))
@@ -144,6 +145,70 @@ fn a_conversation_that_a_crash_left_half_begun_gets_both_names() {
         }
     }
     assert!(held > 2, "it was there {held} times");
+}
+
+/// Both write in their conversation and both have read it.
+fn they_talk(world: &mut World, case: &str) {
+    world.pass(60_000);
+    world.ok(0, "send @ben \"of ana\"");
+    world.ok(1, "send @ana \"of ben\"");
+    world.pass(5_000);
+    for (at, other) in ["@ben", "@ana"].into_iter().enumerate() {
+        let mut texts = world.texts(at, other);
+        texts.sort();
+        assert_eq!(texts, ["of ana", "of ben"], "node {at}, {case}");
+    }
+}
+
+#[test]
+fn a_conversation_that_a_crash_left_without_its_other_side_is_brought_to_it() {
+    for stored in 1..4 {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.peers[0].unwritten = Some(Vec::new());
+        world.give(0, "dm ben");
+        world.crash_in_writing(0, stored);
+        world.connect(0, 1);
+        world.pass(60_000);
+        world.ok(1, "dm accept ana");
+        they_talk(&mut world, &format!("{stored} tasks were stored"));
+    }
+}
+
+#[test]
+fn a_conversation_that_was_brought_to_a_full_disk_is_there_when_there_is_room() {
+    // What ana's store has of it before: nothing, its genesis, or all that is brought into it at once.
+    for stored in 0..3 {
+        // How much of what ben brings is stored before the disk is full.
+        for more in 0..4 {
+            let (mut world, _) = World::club(&["ana", "ben"]);
+            let link = world.word(1, "contact link", "contact");
+            world.peers[0].unwritten = Some(Vec::new());
+            world.give(0, &format!("contact add {link}"));
+            // The contact itself is the first task.
+            world.crash_in_writing(0, stored + 1);
+            // What ben says in the first moment is lost, but for his hello.
+            world.tamper = Some(Box::new(|from, _, packet| match &packet {
+                Packet::Frame(bytes) if from == 1 && bytes[1] == RANGES => Vec::new(),
+                _ => vec![packet],
+            }));
+            world.connect(0, 1);
+            world.peers[0].unwritten = Some(Vec::new());
+            world.ok(1, "dm ana");
+            world.peers[0].disk = full();
+            world.written_in_part(0, more);
+            world.tamper = None;
+            world.pass(20_000);
+            let tasks = world.peers[0].tasks;
+            world.pass(60_000);
+            let tried = world.peers[0].tasks - tasks;
+            assert!(tried < 200, "{tried} writes to a disk that is full");
+            world.peers[0].disk = None;
+            they_talk(
+                &mut world,
+                &format!("{stored} and {more} tasks were stored"),
+            );
+        }
+    }
 }
 
 #[test]
