@@ -395,13 +395,19 @@ impl<R: CryptoRng> Node<R> {
         }
         let incarnation = self.rng.next_u32();
         match community.rebuilt_without(&events, &emptied, incarnation) {
-            Some(rebuilt) if id != self.own.id && rebuilt.is_unbegun() => self.unbegin(rebuilt),
+            Some(rebuilt)
+                if id != self.own.id && rebuilt.is_unbegun() && rebuilt.brought.is_empty() =>
+            {
+                self.unbegin(rebuilt);
+            }
             Some(rebuilt) => {
                 let membership = rebuilt.membership.clone();
                 self.communities.insert(id, rebuilt);
                 let write = put(&Key::Community(id), &membership);
                 self.write_later(vec![write], Acks::new());
                 self.members_taken_back(id);
+                // Devices that were to be brought in are, when there is room.
+                self.learn_own_identity(id);
                 if id == self.own.id {
                     self.follow_again();
                 }

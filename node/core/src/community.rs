@@ -17,7 +17,7 @@ use alloquy_schema::codec::Canonical;
 use alloquy_schema::content::{self, ContentDocument, Field, Value};
 use alloquy_schema::dag::{Dag, InsertError};
 use alloquy_schema::epoch::{EpochKey, GossipKey, Wrap};
-use alloquy_schema::event::{Kind, VerifiedEvent};
+use alloquy_schema::event::{Kind, SignedEvent, VerifiedEvent};
 use alloquy_schema::hash;
 use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::permissions::{CommunityKind, HistoryPolicy, Permissions};
@@ -168,6 +168,8 @@ pub(crate) struct Community {
     pub(crate) introduced: Option<(String, String)>,
     /// The own profile is to be written when a peer has shown where own logs stand.
     pub(crate) introduction_waits: bool,
+    /// The identity log with which the other side of a conversation of two brought it here since the start.
+    pub(crate) brought: Vec<SignedEvent>,
     /// Since when the own name waits for an epoch.
     pub(crate) keyless_since: Option<MonoMs>,
     /// Names are written again though they are in force: there are newcomers that were not given them.
@@ -241,6 +243,7 @@ impl Community {
             gap_in_own_log: false,
             introduced: None,
             introduction_waits: false,
+            brought: Vec::new(),
             keyless_since: None,
             introduce_anew: false,
             first_write_by: None,

@@ -132,7 +132,7 @@ impl<R: CryptoRng> Node<R> {
         {
             return;
         }
-        if !news(&state, &self.me.identity) {
+        if !news(&state, &self.me.identity) && self.partner_outside(id).is_none() {
             return self.timers.clear(Timer::Embed(id));
         }
         let device = self.me.device();
@@ -141,12 +141,13 @@ impl<R: CryptoRng> Node<R> {
         self.timers.set_earlier(Timer::Embed(id), at);
     }
 
-    /// Brings in what the community does not know of the account's devices.
+    /// Brings in what the community does not know of the account's devices, and the other side of a conversation.
     pub(crate) fn embed_identity(&mut self, id: CommunityId) {
         if self.store_fault.is_some() || self.first_write_waits(id) {
             let at = self.now.mono.plus(EMBED_AFTER_MS);
             return self.timers.set_earlier(Timer::Embed(id), at);
         }
+        self.bring_in_partner(id);
         let log = self.me.identity.clone();
         self.embed(id, &log);
     }

@@ -171,6 +171,51 @@ impl<R: CryptoRng> Node<R> {
         Ok(id)
     }
 
+    /// The same for a conversation that its other side brings: when what it takes could not be stored, it is not
+    /// forgotten but tried again, for whoever brought it takes it to be held and says so no more.
+    pub(crate) fn hold_brought(
+        &mut self,
+        account: AccountId,
+        chain: &[SignedEvent],
+        prekeys: Vec<PrekeyRecord>,
+    ) -> Result<CommunityId, CommandError> {
+        let held = self.hold_direct(account, chain, prekeys, UnixMs(0));
+        if let Ok(id) = held
+            && let Some(community) = self.communities.get_mut(&id)
+        {
+            community.brought = chain.to_vec();
+        }
+        held
+    }
+
+    /// The other account of a conversation of two that none of its devices is in yet, with its identity log if that is
+    /// known here: a crash, or a full disk, kept them from being brought in.
+    pub(crate) fn partner_outside(&self, id: CommunityId) -> Option<(AccountId, Vec<SignedEvent>)> {
+        let (me, community) = (self.me.account(), self.communities.get(&id)?);
+        let state = community.state();
+        let partner = community.partner(me).filter(|partner| *partner != me)?;
+        if !state.is_member(me) || state.identity(partner).is_some() || !self.me.acts() {
+            return None;
+        }
+        let brought = Some(&community.brought).filter(|chain| !chain.is_empty());
+        let chain = brought.cloned().or_else(|| self.chain_of(partner))?;
+        Some((partner, chain))
+    }
+
+    /// Brings in such an account's devices, with the own ones.
+    pub(crate) fn bring_in_partner(&mut self, id: CommunityId) {
+        let Some((partner, chain)) = self.partner_outside(id) else {
+            return;
+        };
+        let (me, own) = (self.me.account(), self.me.record.chain.clone());
+        if let Err(error) = self.bring_in(id, &[(me, &own), (partner, &chain)]) {
+            return tracing::warn!(?error, "a conversation lacks its other side");
+        }
+        let prekeys = self.prekeys_of(partner);
+        self.prekeys(id, prekeys);
+        self.keep_peers();
+    }
+
     /// What was written to this account is on its way: an answer that is written before it is here would stand above it.
     pub(crate) fn answers_later(&mut self, id: CommunityId) {
         let until = self.now.mono.plus(FIRST_WRITE_WAIT_MS);

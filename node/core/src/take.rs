@@ -394,6 +394,7 @@ impl Community {
         rebuilt.closed = self.closed;
         rebuilt.newest = self.newest.without(without);
         rebuilt.active = self.active;
+        rebuilt.brought = self.brought;
         rebuilt.blind = self.blind;
         rebuilt.wrong_at = self.wrong_at;
         rebuilt.own_logs_checked = true;

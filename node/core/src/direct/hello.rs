@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey, UnixMs};
+use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey};
 use alloquy_schema::authority::direct;
 use alloquy_schema::authority::op::AuthorityOp;
 use alloquy_schema::codec::Canonical;
@@ -171,7 +171,7 @@ impl<R: CryptoRng> Node<R> {
             return self.keep_dm_request(from, asker, hello, None);
         }
         let prekeys = vec![hello.prekey];
-        if let Err(error) = self.hold_direct(asker, &hello.chain, prekeys, UnixMs(0)) {
+        if let Err(error) = self.hold_brought(asker, &hello.chain, prekeys) {
             tracing::warn!(?error, "a conversation that was brought can not be taken");
         }
         self.open_session(from, hello.community);

@@ -14,6 +14,7 @@ use crate::world::{CLIENT, Packet, World};
 
 /// Tags of frames.
 const DIGEST: u8 = 1;
+const RANGES: u8 = 4;
 
 fn full() -> Option<StorageError> {
     Some(StorageError::Full("no space left".to_owned()))
@@ -144,6 +145,68 @@ fn a_conversation_that_a_crash_left_half_begun_gets_both_names() {
         }
     }
     assert!(held > 2, "it was there {held} times");
+}
+
+#[test]
+fn a_conversation_that_a_crash_left_without_its_other_side_is_brought_to_it() {
+    for stored in 1..4 {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.peers[0].unwritten = Some(Vec::new());
+        // The crash takes what was on its way to ben, too.
+        world.tamper = Some(Box::new(|_, _, _| Vec::new()));
+        world.give(0, "dm ben");
+        world.crash_in_writing(0, stored);
+        world.tamper = None;
+        world.connect(0, 1);
+        world.pass(60_000);
+        world.ok(0, "send @ben \"of ana\"");
+        world.pass(2_000);
+        world.ok(1, "dm accept ana");
+        world.pass(30_000);
+        assert_eq!(world.texts(1, "@ana"), ["of ana"], "{stored} tasks");
+    }
+}
+
+#[test]
+fn a_conversation_that_was_brought_to_a_full_disk_is_there_when_there_is_room() {
+    // What ana's store has of it before: nothing, its genesis, or all that is brought into it at once.
+    for stored in 0..3 {
+        // How much of what ben brings is stored before the disk is full.
+        for more in 0..4 {
+            let (mut world, _) = World::club(&["ana", "ben"]);
+            let link = world.word(1, "contact link", "contact");
+            world.peers[0].unwritten = Some(Vec::new());
+            world.give(0, &format!("contact add {link}"));
+            // The contact itself is the first task.
+            world.crash_in_writing(0, stored + 1);
+            // What ben says in the first moment is lost, but for his hello.
+            world.tamper = Some(Box::new(|from, _, packet| match &packet {
+                Packet::Frame(bytes) if from == 1 && bytes[1] == RANGES => Vec::new(),
+                Packet::Gossip(..) => Vec::new(),
+                _ => vec![packet],
+            }));
+            world.connect(0, 1);
+            world.peers[0].unwritten = Some(Vec::new());
+            world.ok(1, "dm ana");
+            world.peers[0].disk = full();
+            world.written_in_part(0, more);
+            world.ok(1, "send @ana \"of ben\"");
+            world.tamper = None;
+            world.pass(20_000);
+            let tasks = world.peers[0].tasks;
+            world.pass(60_000);
+            let tried = world.peers[0].tasks - tasks;
+            assert!(tried < 200, "{tried} writes to a disk that is full");
+            world.peers[0].disk = None;
+            world.pass(60_000);
+            // Ben has said nothing more of it.
+            let case = format!("{stored} and {more} tasks were stored");
+            assert_eq!(world.texts(0, "@ben"), ["of ben"], "{case}");
+            world.ok(0, "send @ben \"of ana\"");
+            world.pass(2_000);
+            assert_eq!(world.texts(1, "@ana"), ["of ben", "of ana"], "{case}");
+        }
+    }
 }
 
 #[test]
