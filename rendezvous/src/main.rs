@@ -42,7 +42,7 @@ const FILTER: &str =
 
 const AFTER_HELP: &str = "\
 SIGHUP reads the file again; a wrong one changes nothing. SIGTERM ends the program, when it has
-kept what clients have seen, within 3 s.
+kept what clients have seen, within 4 s.
 Exit codes: 0 done; 1 an error; 2 what was typed does not parse.
 
 Environment:

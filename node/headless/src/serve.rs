@@ -1,5 +1,6 @@
 //! `run`: the node in the foreground.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::future::Future;
 use std::io::Read;
@@ -44,13 +45,21 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         let told_to_stop = stop_signals()?;
         let mut said = Ok(());
         let door = irc::open(arguments)?;
-        let mut open = None;
+        let open = RefCell::new(None);
+        // What IRC clients have is kept by the node: their door shuts first.
+        let told_to_stop = async {
+            told_to_stop.await;
+            let served: Option<Served> = open.take();
+            if let Some(served) = served {
+                served.close().await;
+            }
+        };
         alloquy_node::run(
             config,
             |running| {
                 said = tell_ready(out, running, arguments.home)
                     .and_then(|()| open_irc(out, running, door))
-                    .map(|served| open = served);
+                    .map(|served| drop(open.replace(served)));
             },
             told_to_stop,
         )

@@ -83,9 +83,10 @@ pub const PLAYED_BYTES_MAX: usize = 64 * 1024;
 pub const PLAYED_DIRECTS: usize = 64;
 /// Messages of one room of which it is known that a client has them: twice a page, for late ones come between.
 pub const HAS_MAX: usize = 2 * HISTORY_MAX as usize;
-/// Of these, those kept over a restart: a page of what rooms hold is filled up from them.
-pub const KEPT_IDS_MAX: usize = 48;
-/// Milliseconds after which a change of what a client has is kept: one write for a burst of lines.
+/// Of these, those kept over a restart where there are many rooms: a page of what a room holds is filled up from them.
+pub const KEPT_IDS_MIN: usize = 48;
+/// Milliseconds after which a change of what a client has is kept, up to twice as many, so that not all are at once: one
+/// write for a burst of lines.
 pub const SIGHT_KEPT_MS: u64 = 30_000;
 /// Clients that have gone and are known again when they come back; the one that left first is forgotten.
 pub const SIGHTS_MAX: usize = 1024;

@@ -119,6 +119,8 @@ pub(crate) struct Session {
     pub(crate) sight: Sight,
     /// When what its client has is kept, if something of that has changed.
     pub(crate) keep_at: Option<MonoMs>,
+    /// When it was asked for a sign of life because serving ends.
+    pub(crate) asked_word: Option<MonoMs>,
     /// Rooms of which it is to be told what it missed, and what is told behind that.
     pub(crate) missing: BTreeMap<ChannelId, Vec<MessageView>>,
     pub(crate) closing: bool,
@@ -225,6 +227,7 @@ impl Session {
             answer: None,
             typing: BTreeMap::new(),
             sight: Sight::default(),
+            asked_word: None,
             keep_at: None,
             missing: BTreeMap::new(),
             closing: false,

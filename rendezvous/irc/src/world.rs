@@ -14,7 +14,7 @@ use alloquy_api::command::Availability;
 use alloquy_api::reply::{ChannelView, MemberView};
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, CommandId, Snapshot};
-use alloquy_ids::{AccountId, ChannelId, CommunityId, MonoMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, MonoMs, UnixMs};
 
 pub(crate) use diff::Change;
 pub(crate) use metadata::{COMMUNITY, Key};
@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) seen: Seen,
     /// When the profile was changed lately.
     pub(crate) profile_sets: VecDeque<MonoMs>,
+    /// Under which names what clients have is kept, or about to be, and when it was written; `None`: not looked at yet.
+    pub(crate) sights: Option<BTreeMap<String, UnixMs>>,
     /// Commands for the next pump.
     pub(crate) orders: VecDeque<(Command, Pending)>,
     pub(crate) pending: BTreeMap<CommandId, Pending>,

@@ -48,5 +48,7 @@ pub const FRAME_BYTES_MAX: usize = 16 * 1024;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a certificate or key file: chains of a dozen certificates are a fifth of it.
 pub const PEM_BYTES_MAX: u64 = 256 * 1024;
+/// Wait for clients to say that they are there, and to read the end, when serving ends.
+pub(crate) const WORD_WAIT: Duration = Duration::from_secs(1);
 /// Wait for nodes to keep what clients have when serving ends.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(3);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,7 +23,7 @@ use crate::doors::{Caller, Door, Kind};
 use crate::figures::Figures;
 use crate::limits::{
     ACCEPT_PAUSE, CHECKS_MAX, DELAY_MAX, ENTRIES_MAX, IDLE_WAIT, PIECES_MAX, PIECES_OF_ONE_MAX,
-    SEND_QUEUE_BYTES_MAX, STARTS_MAX, STOP_WAIT, TURN_PIECES_MAX,
+    SEND_QUEUE_BYTES_MAX, STARTS_MAX, STOP_WAIT, TURN_PIECES_MAX, WORD_WAIT,
 };
 use crate::network::{Range, cloak};
 use crate::queue::{End, Queue};
@@ -233,6 +233,7 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
         pieces,
         next: AtomicU64::new(1),
         started: Instant::now(),
+        shut: Arc::new(AtomicBool::new(false)),
     });
     let mut doors = JoinSet::new();
     for door in face.doors {
@@ -259,12 +260,14 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
         figures: face.figures,
         started: shared.started,
     };
+    let shut = Arc::clone(&shared.shut);
     drop(shared);
     tokio::select! {
-        () = turns.run(&mut inbound, &mut checks) => {}
+        () = turns.run(&mut inbound, &mut checks, |_| false) => {}
         () = stop => {}
     }
-    turns.finish().await;
+    shut.store(true, Ordering::Relaxed);
+    turns.finish(&mut inbound, &mut checks).await;
     // Doors and the connections that they let in end with the set.
     drop(doors);
 }
@@ -280,6 +283,8 @@ struct Shared {
     pieces: mpsc::Sender<Piece>,
     next: AtomicU64,
     started: Instant,
+    /// Nobody is let in any more.
+    shut: Arc<AtomicBool>,
 }
 
 async fn listen(door: Door, shared: Arc<Shared>) {
@@ -301,6 +306,9 @@ async fn listen(door: Door, shared: Arc<Shared>) {
 
 impl Shared {
     fn admit(&self, caller: Caller, door: &Door, connections: &mut JoinSet<()>) {
+        if self.shut.load(Ordering::Relaxed) {
+            return;
+        }
         let address = match &caller {
             Caller::Tcp(_, address) => Some(*address),
             Caller::Unix(_) => None,
@@ -390,6 +398,7 @@ impl Turns {
         &mut self,
         inbound: &mut mpsc::Receiver<Piece>,
         checks: &mut mpsc::UnboundedReceiver<Answered>,
+        enough: impl Fn(&Server) -> bool,
     ) {
         let heard = Arc::clone(&self.bell.heard);
         loop {
@@ -411,29 +420,64 @@ impl Turns {
                 () = until(due) => {}
             }
             self.turn();
+            if enough(&self.server) {
+                return;
+            }
         }
     }
 
-    /// Waits until the nodes have kept what clients have, not for long.
-    async fn finish(&mut self) {
-        let now = self.now();
-        self.server.stop(now);
+    /// Tells clients that serving ends and has the nodes keep what they have. Waits for neither for long.
+    async fn finish(
+        &mut self,
+        inbound: &mut mpsc::Receiver<Piece>,
+        checks: &mut mpsc::UnboundedReceiver<Answered>,
+    ) {
+        self.server.ask_for_word(self.now());
+        self.turn();
+        if self.server.awaits_word() {
+            let answered = self.run(inbound, checks, |server| !server.awaits_word());
+            // Who says nothing is told again what it may not have.
+            drop(tokio::time::timeout(WORD_WAIT, answered).await);
+        }
+        let mut open: BTreeSet<ConnId> = self.lines.keys().copied().collect();
+        self.server.stop(self.now());
         self.outputs();
-        let heard = Arc::clone(&self.bell.heard);
-        let keep = async {
-            loop {
-                let keys: Vec<_> = self.clients.keys().copied().collect();
-                for key in keys {
-                    self.pump(key, self.now());
+        let written = async {
+            while !open.is_empty()
+                && let Some(piece) = inbound.recv().await
+            {
+                if let Piece::Closed(conn) = piece {
+                    open.remove(&conn);
                 }
-                if !self.server.is_keeping() {
-                    return;
-                }
-                heard.notified().await;
             }
         };
-        if tokio::time::timeout(STOP_WAIT, keep).await.is_err() {
+        let (_, kept) = tokio::join!(
+            tokio::time::timeout(WORD_WAIT, written),
+            tokio::time::timeout(STOP_WAIT, self.keep()),
+        );
+        if kept.is_err() {
             tracing::warn!("what clients have was not kept in time: some is told again");
+        }
+    }
+
+    /// Resolves when every node has kept what it was asked to.
+    async fn keep(&mut self) {
+        let heard = Arc::clone(&self.bell.heard);
+        let mut rung: BTreeSet<_> = self.clients.keys().copied().collect();
+        loop {
+            for key in std::mem::take(&mut rung) {
+                self.pump(key, self.now());
+                let client = self.clients.get_mut(&key);
+                if client.is_some_and(|client| client.ended().is_some()) {
+                    // It keeps nothing any more.
+                    self.server.drop_client(key);
+                }
+            }
+            if !self.server.is_keeping() {
+                return;
+            }
+            heard.notified().await;
+            rung = self.bell.take();
         }
     }
 
@@ -613,7 +657,7 @@ impl Turns {
             self.figures.slow_readers.add(1);
             self.lines.remove(&conn);
             let now = self.now();
-            self.server.closed(conn, now);
+            self.server.closed_unread(conn, now);
             self.gone(conn);
             // What its going gave others belongs to the next turn.
             self.bell.heard.notify_one();

@@ -259,6 +259,8 @@ fn a_restart_repeats_nothing_to_a_client_that_can_not_ask_either() {
         for what in ["heard", "heard too", "heard last"] {
             told.extend(ana.until(&say(&mut sent, what)));
         }
+        ana.say("PING heard");
+        told.extend(ana.until(" PONG "));
         rendezvous.stop();
         let missed = ["missed", "missed too", "missed last"].map(|what| say(&mut sent, what));
         rendezvous.restart();

@@ -90,7 +90,9 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get_mut(&id).filter(|_| acts) else {
             return;
         };
-        if community.kind() == CommunityKind::Community || !community.is_entitled(me, None) {
+        let begun = !community.state().epochs.is_empty();
+        let conversation = community.kind() != CommunityKind::Community;
+        if begun || !conversation || !community.is_entitled(me, None) {
             return;
         }
         let since = *community.keyless_since.get_or_insert(mono);

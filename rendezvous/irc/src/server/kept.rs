@@ -1,9 +1,10 @@
 //! What clients have of rooms, over a restart of the server: kept by the account's node, in its sealed store.
 //!
-//! A text of one line for each room, the one last told first: the channel, and the first bytes of the ids of the newest
-//! messages that the client has for certain. What stands before the first of them counts as had.
+//! A text of one line for each room, the one last told first: the channel, `+` where the client has older ones too, and
+//! the first bytes of the ids of the newest messages that it has for certain. Where there are older ones, what stands
+//! before the first that is named counts as had.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use alloquy_api::Command;
 use alloquy_api::limits::{KEPT_NAME_BYTES_MAX, KEPT_VALUE_BYTES_MAX};
@@ -12,13 +13,19 @@ use data_encoding::BASE64URL_NOPAD;
 
 use super::missed::{Has, Sight, Who};
 use crate::io::{ConnId, Now};
-use crate::limits::{KEPT_IDS_MAX, SIGHT_KEPT_MS, SIGHTS_OF_ONE_MAX};
+use crate::limits::{HISTORY_MAX, KEPT_IDS_MIN, SIGHT_KEPT_MS, SIGHTS_OF_ONE_MAX};
+use crate::line::Out;
 use crate::pending::Pending;
 use crate::server::Server;
+use crate::session::Session;
 use crate::world::World;
 
 /// Under what a node keeps what clients have: this, the community that a client is bound to, and its user name.
 const KEPT: &str = "irc/has/";
+/// Most ids of one room: with those of a page nothing has to be supposed.
+const KEPT_IDS_MAX: usize = HISTORY_MAX as usize;
+/// Stands before the ids of a room of which the client has older messages too.
+const OLDER: &str = " +";
 
 /// The name that a client's is kept by; `None`: its user name is too long for one.
 fn name_of((_, user, bound): &Who) -> Option<String> {
@@ -31,24 +38,37 @@ fn name_of((_, user, bound): &Who) -> Option<String> {
     (name.len() <= KEPT_NAME_BYTES_MAX).then_some(name)
 }
 
-/// The text of what a client has, as of this time.
+/// The text of what a client has, as of this time: as many ids as fit for all rooms, else as many rooms as fit.
 fn written(sight: &Sight, now: UnixMs) -> String {
+    let all = sight.rooms.len();
+    let full = [KEPT_IDS_MAX, KEPT_IDS_MAX / 2].into_iter();
+    let full = full.map(|most| written_with(sight, now, most));
+    full.into_iter()
+        .find_map(|(text, rooms)| (rooms == all).then_some(text))
+        .unwrap_or_else(|| written_with(sight, now, KEPT_IDS_MIN).0)
+}
+
+/// The same with so many ids of a room, and how many rooms there was space for.
+fn written_with(sight: &Sight, now: UnixMs, most: usize) -> (String, usize) {
     let mut rooms: Vec<_> = sight.rooms.iter().collect();
     rooms.sort_by_key(|(_, has)| std::cmp::Reverse(has.at));
     let mut text = now.0.to_string();
-    for (channel, has) in rooms {
+    for (fits, (channel, has)) in rooms.iter().enumerate() {
         let mut line = format!("\n{channel}");
-        let older = has.ids.len().saturating_sub(KEPT_IDS_MAX);
+        let older = has.ids.len().saturating_sub(most);
+        if older > 0 || has.newest_alone {
+            line.push_str(OLDER);
+        }
         for id in has.ids.iter().skip(older) {
             line.push(' ');
             BASE64URL_NOPAD.encode_append(&id.to_be_bytes(), &mut line);
         }
         if text.len() + line.len() > KEPT_VALUE_BYTES_MAX {
-            break;
+            return (text, fits);
         }
         text.push_str(&line);
     }
-    text
+    (text, rooms.len())
 }
 
 /// When a text was written; `None`: it is none.
@@ -60,18 +80,30 @@ fn time_of(text: &str) -> Option<UnixMs> {
 fn read(text: &str) -> Option<Sight> {
     time_of(text)?;
     let mut sight = Sight::default();
-    for line in text.lines().skip(1) {
-        let mut words = line.split(' ');
-        let channel = words.next()?.parse().ok()?;
+    let rooms = text.lines().count().saturating_sub(1) as u64;
+    for (place, line) in (0..).zip(text.lines().skip(1)) {
+        let (channel, ids) = line.split_once(' ').unwrap_or((line, ""));
+        let (newest_alone, ids) = match ids.strip_prefix(OLDER.trim_start()) {
+            Some(rest) => (true, rest.trim_start()),
+            None => (false, ids),
+        };
         let id = |word: &str| {
             let bytes = BASE64URL_NOPAD.decode(word.as_bytes()).ok()?;
             Some(u64::from_be_bytes(bytes.try_into().ok()?))
         };
+        let words = ids.split(' ').filter(|_| !ids.is_empty());
         let ids: VecDeque<u64> = words.map(id).collect::<Option<_>>()?;
         if ids.len() > KEPT_IDS_MAX {
             return None;
         }
-        sight.rooms.insert(channel, Has::of_newest(ids));
+        let has = Has {
+            ids,
+            told: VecDeque::new(),
+            // What was told last stands first.
+            at: MonoMs(rooms - place),
+            newest_alone,
+        };
+        sight.rooms.insert(channel.parse().ok()?, has);
     }
     Some(sight)
 }
@@ -97,16 +129,25 @@ impl World {
         if kept.get(&name).is_some_and(|kept| is_same(kept, &text)) {
             return;
         }
-        let all: BTreeSet<_> = kept
-            .range(KEPT.to_owned()..)
-            .take_while(|(name, _)| name.starts_with(KEPT))
-            .map(|(name, text)| (time_of(text), name.clone()))
-            .collect();
-        if all.len() >= SIGHTS_OF_ONE_MAX
-            && !kept.contains_key(&name)
-            && let Some((_, oldest)) = all.into_iter().next()
-        {
-            self.keep(oldest, String::new());
+        // Those that are about to be kept count too.
+        let known = self.sights.get_or_insert_with(|| {
+            let of = kept.range(KEPT.to_owned()..);
+            let of = of.take_while(|(name, _)| name.starts_with(KEPT));
+            of.map(|(name, text)| (name.clone(), time_of(text).unwrap_or_default()))
+                .collect::<BTreeMap<_, _>>()
+        });
+        let mut gone = Vec::new();
+        while known.len() >= SIGHTS_OF_ONE_MAX && !known.contains_key(&name) {
+            let oldest = known.iter().min_by_key(|(_, at)| **at);
+            let Some(oldest) = oldest.map(|(name, _)| name.clone()) else {
+                break;
+            };
+            known.remove(&oldest);
+            gone.push(oldest);
+        }
+        known.insert(name.clone(), now);
+        for name in gone {
+            self.keep(name, String::new());
         }
         self.keep(name, text);
     }
@@ -123,9 +164,9 @@ impl World {
 }
 
 impl Server {
-    /// What the client of a connection has has changed: it is kept within a while.
+    /// What the client of a connection has has changed: it is kept within a while, not of all at once.
     pub(super) fn keep_soon(&mut self, conn: ConnId) {
-        let at = self.now.mono.plus(SIGHT_KEPT_MS);
+        let at = self.now.mono.plus(SIGHT_KEPT_MS + conn.0 % SIGHT_KEPT_MS);
         if let Some(session) = self.session_mut(conn) {
             session.keep_at.get_or_insert(at);
         }
@@ -137,27 +178,47 @@ impl Server {
             return;
         };
         session.keep_at = None;
-        let heard = session.heard;
-        let mut doubtful = false;
-        for has in session.sight.rooms.values_mut() {
-            has.heard(heard);
-            doubtful |= has.is_doubtful();
-        }
-        let known = super::missed::name_of(session).map(|who| (who, session.sight.clone()));
-        if let Some((who, sight)) = known {
-            self.keep_durable(&who, &sight);
+        let doubtful = session.settle_sight();
+        let who = super::missed::name_of(session).filter(|_| !session.read_only);
+        if let Some(who) = who {
+            self.keep_durable(&who);
         }
         if doubtful {
             self.keep_soon(conn);
         }
     }
 
-    pub(super) fn keep_durable(&mut self, who: &Who, sight: &Sight) {
+    /// Keeps what clients of one name have, of connections that are there and that have gone.
+    pub(super) fn keep_durable(&mut self, who: &Who) {
+        let sight = self.whole_sight(who);
         let now = self.now.wall;
         if let Some(world) = self.worlds.get_mut(&who.0) {
-            world.keep_sight(who, sight, now);
+            world.keep_sight(who, &sight, now);
             self.index.ask(who.0);
         }
+    }
+
+    /// Serving is about to end: every client of which it is not known whether it has what it was told is asked for a sign
+    /// of life. A computer that sleeps gives none.
+    pub fn ask_for_word(&mut self, now: Now) {
+        self.now = now;
+        let conns: Vec<_> = self.sessions.keys().copied().collect();
+        for conn in conns {
+            let Some(session) = self.session_mut(conn) else {
+                continue;
+            };
+            if session.is_in() && session.settle_sight() {
+                session.asked_word = Some(now.mono);
+                let ping = Out::new("", "PING", &[&self.settings.server_name]);
+                self.tell(conn, &ping);
+            }
+        }
+    }
+
+    /// Whether one that was asked has given no sign of life yet.
+    #[must_use]
+    pub fn awaits_word(&self) -> bool {
+        self.sessions.values().any(Session::owes_word)
     }
 
     /// Serving ends: every connection is told so and closed, and what its client has is kept. Every client is to be
@@ -169,9 +230,18 @@ impl Server {
             self.end(conn, "The server stops");
         }
         // Not as those that leave by themselves: how an account is seen stays, for its clients come back.
-        for (_, session) in std::mem::take(&mut self.sessions) {
+        for (_, mut session) in std::mem::take(&mut self.sessions) {
+            session.lost |= session.owes_word();
             self.keep_sight(session);
         }
+    }
+
+    /// A connection was closed that did not read what it was told.
+    pub fn closed_unread(&mut self, conn: ConnId, now: Now) {
+        if let Some(session) = self.session_mut(conn) {
+            session.lost = true;
+        }
+        self.closed(conn, now);
     }
 
     /// Whether a node has not kept everything yet that it was asked to.
@@ -181,15 +251,22 @@ impl Server {
     }
 }
 
-impl Has {
-    /// What was kept of a room.
-    fn of_newest(ids: VecDeque<u64>) -> Self {
-        Self {
-            ids,
-            told: VecDeque::new(),
-            at: MonoMs(0),
-            newest_alone: true,
+impl Session {
+    /// What its client was told up to the moment it was heard it has. Gives whether something is left of which that is
+    /// not known.
+    fn settle_sight(&mut self) -> bool {
+        let heard = self.heard;
+        let mut doubtful = false;
+        for has in self.sight.rooms.values_mut() {
+            has.heard(heard);
+            doubtful |= !has.told.is_empty();
         }
+        doubtful
+    }
+
+    /// Whether it was asked for a sign of life and has given none.
+    fn owes_word(&self) -> bool {
+        self.asked_word.is_some_and(|at| self.heard < at)
     }
 }
 
@@ -201,8 +278,11 @@ mod tests {
     fn sight(rooms: &[(u8, u64)]) -> Sight {
         let mut sight = Sight::default();
         for (channel, ids) in rooms {
-            let mut has = Has::of_newest((0..*ids).collect());
-            has.at = MonoMs(u64::from(*channel));
+            let has = Has {
+                ids: (0..*ids).collect(),
+                at: MonoMs(u64::from(*channel)),
+                ..Has::default()
+            };
             sight.rooms.insert(ChannelId([*channel; 32]), has);
         }
         sight
@@ -213,16 +293,23 @@ mod tests {
         let text = written(&sight(&[(1, 3), (2, 0), (3, 400)]), UnixMs(7));
         assert_eq!(time_of(&text), Some(UnixMs(7)));
         let read = read(&text).expect("it was written here");
-        let rooms: Vec<_> = read.rooms.iter().collect();
+        let rooms: Vec<_> = read.rooms.values().collect();
         assert_eq!(rooms.len(), 3);
-        assert_eq!(rooms[0].1.ids, [0, 1, 2]);
-        assert!(rooms[1].1.ids.is_empty());
+        assert_eq!(rooms[0].ids, [0, 1, 2]);
+        assert!(rooms[1].ids.is_empty());
+        assert!(!rooms[0].newest_alone && !rooms[1].newest_alone && rooms[2].newest_alone);
         let newest: VecDeque<u64> = (400 - KEPT_IDS_MAX as u64..400).collect();
-        assert_eq!(rooms[2].1.ids, newest);
+        assert_eq!(rooms[2].ids, newest);
+        assert!(rooms[0].at < rooms[1].at && rooms[1].at < rooms[2].at);
+        assert_eq!(written(&read, UnixMs(7)), text);
     }
 
     #[test]
     fn more_rooms_than_fit_are_those_told_last() {
+        let some: Vec<(u8, u64)> = (0..20).map(|channel| (channel, 100)).collect();
+        let kept = read(&written(&sight(&some), UnixMs(7))).expect("it was written here");
+        assert_eq!(kept.rooms.len(), 20);
+        assert!(kept.rooms.values().all(|has| has.newest_alone));
         let all: Vec<(u8, u64)> = (0..200).map(|channel| (channel, 100)).collect();
         let text = written(&sight(&all), UnixMs(7));
         assert!(text.len() <= KEPT_VALUE_BYTES_MAX);
@@ -243,6 +330,8 @@ mod tests {
             "1\nnobody".to_owned(),
             format!("1\n{channel} AAAA"),
             format!("1\n{channel}  "),
+            format!("1\n{channel} + AAAA"),
+            format!("1\n{channel} AAAAAAAAAAA +"),
             format!("1\n{channel} !!!!!!!!!!!"),
             format!("1\n{channel}{many}"),
         ] {

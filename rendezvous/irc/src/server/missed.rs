@@ -79,14 +79,9 @@ impl Has {
         let first = found
             .iter()
             .position(|message| self.contains(short(message.id)));
-        for message in found.iter().take(first.unwrap_or_default()) {
-            self.add(short(message.id));
+        for message in found.iter().take(first.unwrap_or_default()).rev() {
+            self.ids.push_front(short(message.id));
         }
-    }
-
-    /// Whether something that it was told may not have reached it.
-    pub(super) fn is_doubtful(&self) -> bool {
-        !self.told.is_empty()
     }
 
     /// It was heard then: what it was told up to that moment it has.
@@ -106,6 +101,16 @@ pub(crate) struct Sight {
 }
 
 impl Sight {
+    /// Of each room what was told last.
+    fn merge(&mut self, other: Self) {
+        for (channel, has) in other.rooms {
+            let kept = self.rooms.entry(channel).or_insert_with(|| has.clone());
+            if kept.at < has.at {
+                *kept = has;
+            }
+        }
+    }
+
     fn ids(&self) -> usize {
         self.rooms.values().map(|has| has.ids.len() + 1).sum()
     }
@@ -126,12 +131,7 @@ impl Sights {
     fn keep(&mut self, who: Who, mut sight: Sight) {
         // Another connection of the same name may know more of a room.
         if let Some(before) = self.remove(&who) {
-            for (channel, has) in before.rooms {
-                let kept = sight.rooms.entry(channel).or_default();
-                if kept.at < has.at {
-                    *kept = has;
-                }
-            }
+            sight.merge(before);
         }
         let account = who.0;
         self.ids += sight.ids();
@@ -390,6 +390,19 @@ impl Server {
         }
     }
 
+    /// What clients of one name have, of connections that are there and that have gone.
+    pub(super) fn whole_sight(&self, who: &Who) -> Sight {
+        let gone = self.sights.of.get(who).cloned();
+        let mut whole = gone.unwrap_or_default();
+        for conn in self.all_of(who.0) {
+            let session = self.session(conn).filter(|session| wants(session));
+            if let Some(session) = session.filter(|one| name_of(one).as_ref() == Some(who)) {
+                whole.merge(session.sight.clone());
+            }
+        }
+        whole
+    }
+
     /// A connection has ended: its client may come back.
     pub(super) fn keep_sight(&mut self, mut session: Session) {
         let Some(who) = name_of(&session).filter(|_| wants(&session)) else {
@@ -408,9 +421,10 @@ impl Server {
             has.told.clear();
         }
         session.sight.left = self.now.mono;
+        let read_only = session.read_only;
         self.sights.keep(who.clone(), session.sight);
-        if let Some(sight) = self.sights.of.get(&who).cloned() {
-            self.keep_durable(&who, &sight);
+        if !read_only {
+            self.keep_durable(&who);
         }
     }
 }

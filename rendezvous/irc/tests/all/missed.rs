@@ -316,7 +316,7 @@ fn a_server_that_is_stopped_knows_its_clients_again() {
     write(&mut irc, &["first"]);
     let (conn, _) = named(&mut irc, "one", PLAIN);
     irc.ask(conn, JOIN);
-    for number in 0..60 {
+    for number in 0..150 {
         write(&mut irc, &[&format!("line {number}")]);
     }
     let (gone, _) = named(&mut irc, "two", PLAIN);
@@ -328,14 +328,27 @@ fn a_server_that_is_stopped_knows_its_clients_again() {
     irc.turn();
     assert!(!irc.server.is_keeping());
     one(&irc.lines(conn), "ERROR :Closing link: The server stops");
-    restart(&mut irc);
-    write(&mut irc, &["missed"]);
-    for user in ["one", "two"] {
-        let (conn, _) = named(&mut irc, user, PLAIN);
-        let told = irc.ask(conn, JOIN);
-        assert_eq!(texts(&told).len(), 1, "{user}: {told:?}");
-        one(&told, "missed");
+    // Over and over: what is kept is made anew from what was kept.
+    for round in 0..3 {
+        restart(&mut irc);
+        let text = format!("missed in round {round}");
+        write(&mut irc, &[&text]);
+        let mut conns = Vec::new();
+        for user in ["one", "two"] {
+            let (conn, _) = named(&mut irc, user, PLAIN);
+            let told = irc.ask(conn, JOIN);
+            assert_eq!(texts(&told).len(), 1, "{user}: {told:?}");
+            one(&told, &text);
+            conns.push(conn);
+        }
+        irc.now.mono.0 += 1_000;
+        for conn in conns {
+            irc.ask(conn, "PING alive");
+        }
+        irc.server.stop(irc.now);
+        irc.turn();
     }
+    restart(&mut irc);
     let (conn, _) = named(&mut irc, "three", PLAIN);
     assert_eq!(texts(&irc.ask(conn, JOIN)).len(), 30);
 }
@@ -350,7 +363,7 @@ fn after_a_crash_what_was_not_heard_of_is_given_again() {
     irc.ask(conn, "PING alive");
     irc.now.mono.0 += 1_000;
     write(&mut irc, &["perhaps lost"]);
-    irc.pass(30_000);
+    irc.pass(60_000);
     restart(&mut irc);
     write(&mut irc, &["missed"]);
     let (conn, _) = named(&mut irc, "one", PLAIN);
@@ -361,9 +374,64 @@ fn after_a_crash_what_was_not_heard_of_is_given_again() {
     // Heard by now: it is kept while the connection lasts.
     irc.now.mono.0 += 1_000;
     irc.ask(conn, "PING alive");
-    irc.pass(30_000);
+    irc.pass(60_000);
     restart(&mut irc);
     let (conn, _) = named(&mut irc, "one", PLAIN);
+    assert!(texts(&irc.ask(conn, JOIN)).is_empty());
+}
+
+#[test]
+fn a_server_that_is_stopped_asks_for_a_sign_of_life() {
+    let mut irc = Irc::new();
+    let (awake, _) = named(&mut irc, "awake", PLAIN);
+    let (asleep, _) = named(&mut irc, "asleep", PLAIN);
+    for conn in [awake, asleep] {
+        irc.ask(conn, JOIN);
+    }
+    irc.now.mono.0 += 1_000;
+    write(&mut irc, &["to both"]);
+    irc.now.mono.0 += 1_000;
+    irc.server.ask_for_word(irc.now);
+    irc.turn();
+    for conn in [awake, asleep] {
+        one(&irc.lines(conn), "PING irc.test");
+    }
+    irc.now.mono.0 += 10;
+    assert!(irc.server.awaits_word());
+    irc.ask(awake, "PONG irc.test");
+    assert!(irc.server.awaits_word());
+    irc.server.stop(irc.now);
+    irc.turn();
+    restart(&mut irc);
+    let (conn, _) = named(&mut irc, "awake", PLAIN);
+    assert!(texts(&irc.ask(conn, JOIN)).is_empty());
+    let (conn, _) = named(&mut irc, "asleep", PLAIN);
+    one(&irc.ask(conn, JOIN), "to both");
+    // Whom nothing was told since it was heard is not asked.
+    irc.now.mono.0 += 1_000;
+    irc.ask(conn, "PING alive");
+    irc.server.ask_for_word(irc.now);
+    assert!(!irc.server.awaits_word());
+}
+
+#[test]
+fn two_connections_of_one_name_in_other_rooms_are_both_known_after_a_crash() {
+    let mut irc = Irc::new();
+    irc.node.open_direct();
+    write(&mut irc, &["in the channel"]);
+    let (phone, _) = named(&mut irc, "one", PLAIN);
+    irc.ask(phone, JOIN);
+    let (laptop, _) = named(&mut irc, "one", PLAIN);
+    irc.node.write(DIRECT_CHANNEL, BEN, "to her alone");
+    irc.turn();
+    irc.now.mono.0 += 1_000;
+    for conn in [phone, laptop] {
+        irc.ask(conn, "PING alive");
+    }
+    irc.pass(60_000);
+    restart(&mut irc);
+    let (conn, _) = named(&mut irc, "one", PLAIN);
+    assert!(texts(&irc.lines(conn)).is_empty());
     assert!(texts(&irc.ask(conn, JOIN)).is_empty());
 }
 
@@ -381,7 +449,7 @@ fn what_is_kept_is_written_once_and_bounded() {
     write(&mut irc, &["hello"]);
     irc.now.mono.0 += 1_000;
     irc.ask(conn, "PING alive");
-    irc.pass(30_000);
+    irc.pass(60_000);
     assert_eq!(kept(&irc).len(), 1);
     let before = irc.node.snapshot.kept.clone();
     irc.pass(30_000);
@@ -401,6 +469,21 @@ fn what_is_kept_is_written_once_and_bounded() {
     assert_eq!(names.len(), 16, "{names:?}");
     assert!(names.iter().any(|name| name.ends_with("/user19")));
     assert!(!names.iter().any(|name| name.ends_with("/user1")));
+    // All at once, before the node has taken any of it.
+    let conns: Vec<_> = (0..20)
+        .map(|number| {
+            let (conn, _) = named(&mut irc, &format!("other{number}"), PLAIN);
+            irc.ask(conn, JOIN);
+            conn
+        })
+        .collect();
+    for conn in conns {
+        irc.now.wall.0 += 1_000;
+        irc.server.closed(conn, irc.now);
+    }
+    irc.turn();
+    let names = kept(&irc);
+    assert_eq!(names.len(), 16, "{names:?}");
     // No name for it: nothing is kept, and nothing breaks.
     let (conn, _) = named(&mut irc, &"u".repeat(90), PLAIN);
     irc.ask(conn, JOIN);

@@ -74,7 +74,8 @@ impl Irc {
         made
     }
 
-    async fn shut(&mut self) {
+    /// Shuts the door; what its clients have is kept.
+    pub(super) async fn shut(&mut self) {
         if let Some(open) = self.open.take() {
             open.close().await;
         }

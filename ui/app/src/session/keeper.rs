@@ -301,7 +301,7 @@ impl Keeper {
     }
 
     /// Waits for what is under way, such as the last draft, and ends the node.
-    async fn finish(&self, mut link: Link, mut asks: BTreeMap<CommandId, AskId>) {
+    async fn finish(&mut self, mut link: Link, mut asks: BTreeMap<CommandId, AskId>) {
         let rest = async {
             while !asks.is_empty() && link.client().ended().is_none() {
                 link.changed().await;
@@ -310,6 +310,10 @@ impl Keeper {
         };
         if tokio::time::timeout(UNDER_WAY_LIMIT, rest).await.is_err() {
             tracing::warn!("commands were under way when the window closed");
+        }
+        // What IRC clients have is kept by the node: their door shuts first.
+        if let Some(irc) = &mut self.irc {
+            irc.shut().await;
         }
         link.close().await;
     }
