@@ -1,11 +1,13 @@
 //! What a node is started with.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use alloquy_relay::Pass;
 
 use crate::error::RunError;
 use crate::home::HomeConfig;
+use crate::network::Dialer;
 use crate::vault::KeySource;
 
 /// How to run the node of one data directory.
@@ -33,6 +35,8 @@ pub struct NodeConfig {
     pub home: Option<HomeConfig>,
     /// The account is somebody's who uses it through a server that runs this node: its messages say so.
     pub bridged: bool,
+    /// Set: makes all connections, in place of this machine's network; then `listen`, `mdns` and `upnp` mean nothing.
+    pub dialer: Option<Arc<dyn Dialer>>,
 }
 
 impl NodeConfig {
@@ -51,6 +55,7 @@ impl NodeConfig {
             key,
             home: None,
             bridged: false,
+            dialer: None,
         }
     }
     /// Whether a text is an address to listen on or to dial, before a node is started with it.

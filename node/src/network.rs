@@ -41,8 +41,10 @@ mod relays;
 mod seek;
 mod streams;
 mod task;
+mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloquy_core::{Fault, GossipId, Input, Output, Topic, Verdict};
@@ -61,6 +63,7 @@ use task::{Settings, Task};
 pub(crate) use address::{named_place, path_kind, relay_of};
 pub use reach::{Family, Mapping, Reachability};
 pub use relays::RelayState;
+pub use tunnel::Dialer;
 
 /// Requests under way to the swarm's task, which takes them at once: room for the outputs of one input.
 const REQUESTS_MAX: usize = 256;
@@ -92,6 +95,8 @@ pub struct NetworkConfig {
     pub pass: Option<Pass>,
     /// Own addresses outside, where the person knows them.
     pub announce: Vec<Multiaddr>,
+    /// Makes all connections, in place of this machine's network; then nothing is listened on.
+    pub dialer: Option<Arc<dyn Dialer>>,
 }
 
 impl NetworkConfig {
@@ -108,6 +113,7 @@ impl NetworkConfig {
             relays: Vec::new(),
             pass: None,
             announce: Vec::new(),
+            dialer: None,
         }
     }
 }
@@ -258,8 +264,13 @@ impl Network {
             .ok_or_else(|| StartError::Swarm("the network key is no Ed25519 key".to_owned()))?;
         let door = task::closed_door();
         let parts = task::parts(config.mdns, config.upnp, &door);
-        let mut swarm = behaviour::swarm(keypair, &parts).map_err(StartError::Swarm)?;
-        let listeners = task::listen(&mut swarm, &config.listen, config.port)?;
+        let tunnelled = config.dialer.is_some();
+        let swarm = behaviour::swarm(keypair, &parts, config.dialer);
+        let mut swarm = swarm.map_err(StartError::Swarm)?;
+        let listeners = match tunnelled {
+            true => task::listen_nowhere(),
+            false => task::listen(&mut swarm, &config.listen, config.port)?,
+        };
         let (requests, requests_rx) = mpsc::channel(REQUESTS_MAX);
         let (inputs_tx, inputs) = mpsc::channel(INPUTS_MAX);
         let (state_tx, state) = watch::channel(NetworkState::default());

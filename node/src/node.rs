@@ -121,15 +121,17 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         port,
     } = restored;
     let seed = Zeroizing::new(node.network_seed());
+    let own_network = config.dialer.is_none();
     let network = Network::start(NetworkConfig {
-        upnp: config.upnp && !only_here(&listen),
+        upnp: config.upnp && own_network && !only_here(&listen),
         listen,
         port,
         peers,
-        mdns: config.mdns,
+        mdns: config.mdns && own_network,
         relays,
         pass: config.relay_pass.map(|pass| *pass),
         announce,
+        dialer: config.dialer.clone(),
         ..NetworkConfig::new(seed)
     })
     .await?;

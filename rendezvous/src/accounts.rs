@@ -1,6 +1,7 @@
 //! Who logs in: the directory, its disk, and the node behind each account.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::admitted::{Coming, EnterError};
 use crate::keep::{Keep, KeepError};
+use crate::homes::Homes;
 use crate::nodes::Nodes;
 
 /// What the accounts of a rendezvous are made of.
@@ -26,6 +28,7 @@ pub(crate) struct Ledger {
     directory: Mutex<Directory>,
     keep: Keep,
     nodes: Arc<Nodes>,
+    homes: Arc<Homes>,
     runtime: Handle,
     started: Instant,
     /// Exchanges of SCRAM under way, one a connection.
@@ -64,7 +67,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Ledger {
     pub(crate) fn new(
         keep: Keep,
-        nodes: Arc<Nodes>,
+        (nodes, homes): (Arc<Nodes>, Arc<Homes>),
         runtime: Handle,
         open_registration: bool,
     ) -> Result<Self, KeepError> {
@@ -72,6 +75,7 @@ impl Ledger {
             directory: Mutex::new(keep.directory()?),
             keep,
             nodes,
+            homes,
             runtime,
             started: Instant::now(),
             exchanges: Mutex::default(),
@@ -235,12 +239,27 @@ impl Ledger {
                 ended.extend(of.map(|(conn, _)| *conn));
                 vec![format!("App password {app} is revoked")]
             }
+            AccountOrder::Home => return Ok(self.home_of(number)),
         };
         self.keep.put_accounts(&directory.take_changed())?;
         Ok(match ended.is_empty() {
             true => Answer::Told(lines),
             false => Answer::Revoked(lines, ended),
         })
+    }
+
+    /// Where the home node of an account is, which is started first if it does not run.
+    fn home_of(&self, number: Number) -> Answer {
+        let (homes, runtime) = (Arc::clone(&self.homes), self.runtime.clone());
+        let start = move || match runtime.block_on(homes.told(number)) {
+            Ok(told) => Answer::Told([told.address].into_iter().chain(told.link).collect()),
+            Err(error) => {
+                tracing::error!(%error, "a home node is not there");
+                let text = "Your home node can not be started now".to_owned();
+                Answer::Refused("TEMPORARILY_UNAVAILABLE", text)
+            }
+        };
+        Answer::Later(Lane::Account, Box::new(start))
     }
 
     fn guest(&self, nick: &str, from: &From) -> Answer {
@@ -425,6 +444,10 @@ impl Accounts for Ledger {
         };
         self.done(number, order)
             .unwrap_or_else(|error| error.answer())
+    }
+
+    fn home(&self, key: ClientKey) -> Option<SocketAddr> {
+        self.homes.place(self.nodes.number_of(key)?)
     }
 
     fn open(&self, key: ClientKey, name: &str) -> Answer {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use alloquy_irc::{Mechanism, Registration, Sts};
-use alloquy_irc_listener::{Address, DoorError, Kind, Pair, Range, RangeError, TlsError};
+use alloquy_irc_listener::{Address, DoorError, Kind, Pair, Range, RangeError, Reach, TlsError};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -82,6 +82,7 @@ struct WrittenIrc {
     sasl: Vec<String>,
     lobby: bool,
     previews: Option<bool>,
+    e2ee: Option<String>,
     oper: Vec<Oper>,
 }
 
@@ -120,6 +121,8 @@ pub(crate) struct Config {
     pub(crate) lobby: bool,
     /// Whether previews of addresses are said in lines to clients that do not know them as tags.
     pub(crate) previews: bool,
+    /// Whether clients with a device of their own reach others through this server, and where.
+    pub(crate) e2ee: Option<Reach>,
 }
 
 impl Config {
@@ -228,6 +231,7 @@ impl Written {
             sasl: irc.mechanisms()?,
             lobby: irc.lobby,
             previews: irc.previews.unwrap_or(true),
+            e2ee: irc.reach()?,
             server_name: self.server_name,
         })
     }
@@ -260,6 +264,19 @@ impl WrittenIrc {
             })
         });
         named.collect()
+    }
+
+    /// Where connections of `alloquy.chat/e2ee` may lead, besides an account's home node.
+    fn reach(&self) -> Result<Option<Reach>, ConfigError> {
+        match self.e2ee.as_deref() {
+            None | Some("off") => Ok(None),
+            Some("public") => Ok(Some(Reach::Public)),
+            Some("any") => Ok(Some(Reach::Any)),
+            Some(other) => {
+                let reason = format!("{other:?} is none of \"off\", \"public\", \"any\"");
+                Err(bad("irc.e2ee", reason))
+            }
+        }
     }
 
     fn doors(&self) -> Result<Vec<(Kind, Address)>, ConfigError> {

@@ -10,6 +10,7 @@
 mod accounts;
 mod admitted;
 mod config;
+mod homes;
 mod keep;
 mod nodes;
 mod page;

@@ -49,6 +49,8 @@ pub(crate) enum NodeError {
     Command(#[from] CommandError),
     #[error("guests are not let in now")]
     Guests,
+    #[error("{0} home nodes are kept here, and no more")]
+    Homes(usize),
     #[error("it does not come within {} s", ANSWER_WAIT.as_secs())]
     Late,
     #[error("the program is ending")]
@@ -80,7 +82,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn config(folder: &Path) -> NodeConfig {
+pub(crate) fn config(folder: &Path) -> NodeConfig {
     // A server has no person who could unlock a keychain: the key is a file of mode 0600.
     let key = KeySource {
         passphrase: None,

@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::accounts::Ledger;
+use crate::homes::Homes;
 use crate::nodes::Nodes;
 
 /// Requests at once: a scraper and a person.
@@ -31,6 +32,7 @@ const REQUESTS_MAX: usize = 16;
 pub(crate) struct Told {
     pub(crate) figures: Arc<Figures>,
     pub(crate) nodes: Arc<Nodes>,
+    pub(crate) homes: Arc<Homes>,
     pub(crate) ledger: Arc<Ledger>,
 }
 
@@ -42,7 +44,7 @@ impl fmt::Debug for Told {
 
 impl Told {
     /// Name, explanation, value, and whether it only rises.
-    fn all(&self) -> [(&'static str, &'static str, u64, bool); 12] {
+    fn all(&self) -> [(&'static str, &'static str, u64, bool); 13] {
         let irc = &self.figures;
         let count = |count: usize| count as u64;
         [
@@ -106,6 +108,12 @@ impl Told {
                 "nodes",
                 "Nodes of accounts that run",
                 count(self.nodes.running()),
+                false,
+            ),
+            (
+                "home_nodes",
+                "Home nodes of accounts that run",
+                count(self.homes.count()),
                 false,
             ),
         ]

@@ -14,6 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::accounts::Ledger;
 use crate::config::{Config, ConfigError};
+use crate::homes::Homes;
 use crate::keep::{Keep, KeepError};
 use crate::nodes::{Lobby, NodeError, Nodes};
 use crate::page::{self, Told};
@@ -84,9 +85,10 @@ async fn run(
     };
     let cloak_key = keep.derived("alloquy rendezvous 2026 cloaks");
     let nodes = Arc::new(nodes);
+    let homes = Arc::new(Homes::new(config.data_dir.join("homes")));
     let ledger = Ledger::new(
         keep,
-        Arc::clone(&nodes),
+        (Arc::clone(&nodes), Arc::clone(&homes)),
         Handle::current(),
         config.open_registration,
     )?;
@@ -96,6 +98,7 @@ async fn run(
         let told = Told {
             figures: Arc::clone(&figures),
             nodes: Arc::clone(&nodes),
+            homes: Arc::clone(&homes),
             ledger: Arc::clone(&ledger),
         };
         tokio::spawn(page::serve(listener, told));
@@ -111,6 +114,7 @@ async fn run(
         guests: config.guests && config.lobby,
         lobby: nodes.lobby(),
         sts: config.sts.clone(),
+        e2ee: config.e2ee.is_some(),
     };
     let face = Face {
         server: server(&config).with_bridge(bridge),
@@ -123,9 +127,13 @@ async fn run(
         clients: Vec::new(),
         bell,
         figures,
+        tunnels: config.e2ee,
     };
     say(&ready)?;
     tokio::spawn(Arc::clone(&nodes).name_communities());
+    if config.e2ee.is_some() {
+        tokio::spawn(homes.start_known());
+    }
     tokio::select! {
         () = alloquy_irc_listener::serve(face, stop) => {}
         () = live.follow(path, config, hang_up) => {}
@@ -240,6 +248,7 @@ impl Live {
             ("irc.guests", new.guests != old.guests),
             ("irc.sasl", new.sasl != old.sasl),
             ("irc.previews", new.previews != old.previews),
+            ("irc.e2ee", new.e2ee != old.e2ee),
             (
                 "irc.open_registration, irc.register_before_connect",
                 new.registration() != old.registration(),

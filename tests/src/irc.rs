@@ -1,8 +1,10 @@
 //! IRC clients for tests: one of our own that says what it is told to, and programs that people use.
 
 mod clients;
+mod e2ee;
 
 pub use clients::{Face, Limnoria, LogIn, catgirl, epic5, finch, irssi, lacks};
+pub use e2ee::{E2ee, Ear, e2ee_program};
 
 use std::fmt::Write as _;
 use std::io::Write;

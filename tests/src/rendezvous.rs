@@ -45,6 +45,15 @@ impl Rendezvous {
     /// When it does not become ready.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, "")
+    }
+
+    /// The same with further lines of the part `irc` of its settings.
+    ///
+    /// # Panics
+    /// When it does not become ready.
+    #[must_use]
+    pub fn start_with(folder: &Path, further: &str) -> Self {
         std::fs::create_dir(folder).expect("the folder is new");
         certify(folder);
         let settings = "server_name = \"irc.example.org\"\ndata_dir = \"data\"\n[irc]\nnetwork = \"Example\"\n\
@@ -63,7 +72,7 @@ impl Rendezvous {
             at(1)
         );
         drop(ports);
-        std::fs::write(folder.join("rendezvous.toml"), format!("{settings}{doors}"))
+        std::fs::write(folder.join("rendezvous.toml"), format!("{settings}{doors}{further}"))
             .expect("the settings can be written");
         let mut started = Self {
             folder: folder.to_owned(),

@@ -27,6 +27,8 @@ mod irc;
 mod irc_bridge;
 #[path = "all/irc_clients.rs"]
 mod irc_clients;
+#[path = "all/irc_e2ee.rs"]
+mod irc_e2ee;
 #[path = "all/irc_missed.rs"]
 mod irc_missed;
 #[path = "all/lan.rs"]

@@ -1,17 +1,26 @@
 //! What the swarm is made of: transports, protocols and their limits.
 
+use std::error::Error;
 use std::num::NonZeroU8;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alloquy_core::limits::GOSSIP_BYTES_MAX;
 use alloquy_relay::{Door, Limits, Quota, hop};
+use libp2p::core::Transport;
+use libp2p::core::muxing::StreamMuxerBox;
+use libp2p::core::transport::Boxed;
+use libp2p::core::upgrade::Version;
 use libp2p::connection_limits::{self, ConnectionLimits};
 use libp2p::gossipsub::{self, MessageAuthenticity, MessageId, ValidationMode};
 use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{Swarm, SwarmBuilder, dcutr, identify, mdns, noise, ping, relay, tcp, upnp, yamux};
+use libp2p::{
+    PeerId, Swarm, SwarmBuilder, dcutr, identify, mdns, noise, ping, quic, relay, tcp, upnp, yamux,
+};
 
+use super::tunnel::{Dialer, Tunnel};
 use super::{answers, asks, pulse, seek, streams};
 
 /// Bytes around a sealed gossip frame: nonce and tag of the seal, names and lengths of the protocol.
@@ -92,7 +101,11 @@ impl From<bool> for Switch {
 }
 
 /// Makes the swarm; must be called within a tokio runtime.
-pub(super) fn swarm(keypair: Keypair, parts: &Parts) -> Result<Swarm<Behaviour>, String> {
+pub(super) fn swarm(
+    keypair: Keypair,
+    parts: &Parts,
+    dialer: Option<Arc<dyn Dialer>>,
+) -> Result<Swarm<Behaviour>, String> {
     let own = keypair.public().to_peer_id();
     let make = |keypair: &Keypair, relayed: relay::client::Behaviour| {
         Ok(Behaviour {
@@ -116,18 +129,8 @@ pub(super) fn swarm(keypair: Keypair, parts: &Parts) -> Result<Swarm<Behaviour>,
     };
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(
-            tcp::Config::default().nodelay(true),
-            noise::Config::new,
-            yamux::Config::default,
-        )
+        .with_other_transport(|keypair| carried(keypair, dialer))
         .map_err(|error| error.to_string())?
-        .with_quic_config(|mut config| {
-            config.max_idle_timeout = QUIC_SILENCE_MS;
-            config.keep_alive_interval = QUIC_KEEP_ALIVE;
-            config.handshake_timeout = HANDSHAKE;
-            config
-        })
         .with_relay_client(noise::Config::new, yamux::Config::default)
         .map_err(|error| error.to_string())?
         .with_behaviour(make)
@@ -141,6 +144,34 @@ pub(super) fn swarm(keypair: Keypair, parts: &Parts) -> Result<Swarm<Behaviour>,
         .with_connection_timeout(HANDSHAKE)
         .build();
     Ok(swarm)
+}
+
+/// What carries connections: QUIC, and TCP with Noise and Yamux; or what a dialer makes, with the same.
+fn carried(
+    keypair: &Keypair,
+    dialer: Option<Arc<dyn Dialer>>,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, Box<dyn Error + Send + Sync>> {
+    let (noise, yamux) = (noise::Config::new(keypair)?, yamux::Config::default());
+    if let Some(dialer) = dialer {
+        let tunnel = Tunnel { dialer }
+            .upgrade(Version::V1Lazy)
+            .authenticate(noise)
+            .multiplex(yamux);
+        return Ok(tunnel.boxed());
+    }
+    let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+        .upgrade(Version::V1Lazy)
+        .authenticate(noise)
+        .multiplex(yamux)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let mut config = quic::Config::new(keypair);
+    config.max_idle_timeout = QUIC_SILENCE_MS;
+    config.keep_alive_interval = QUIC_KEEP_ALIVE;
+    config.handshake_timeout = HANDSHAKE;
+    let quic = quic::tokio::Transport::new(config)
+        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)));
+    let both = tcp.or_transport(quic);
+    Ok(both.map(|either, _| either.into_inner()).boxed())
 }
 
 fn limits() -> connection_limits::Behaviour {

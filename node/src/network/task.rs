@@ -40,7 +40,7 @@ use sessions::{Ended, FromPeer, Session};
 
 pub(super) use reaching::{Settings, closed_door, parts};
 
-pub(super) use start::{Listeners, listen};
+pub(super) use start::{Listeners, listen, listen_nowhere};
 
 /// Inputs that wait for the core before the swarm is no longer read.
 const OUTBOX_MAX: usize = 64;

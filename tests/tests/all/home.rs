@@ -229,7 +229,7 @@ fn nothing_to_read(home: Home, mut ana: Peer) {
 }
 
 /// Every record of a store, opened by its own key.
-fn raw(folder: &Path) -> Vec<u8> {
+pub(crate) fn raw(folder: &Path) -> Vec<u8> {
     let dir = DataDir::new(folder);
     let lock = DirLock::acquire(&dir).unwrap();
     let source = KeySource {

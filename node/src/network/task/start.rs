@@ -54,6 +54,14 @@ pub(in crate::network) fn listen(
     Ok(Listeners { waiting, asked_for })
 }
 
+/// The listeners of a node that nobody can dial.
+pub(in crate::network) fn listen_nowhere() -> Listeners {
+    Listeners {
+        waiting: Vec::new(),
+        asked_for: false,
+    }
+}
+
 fn listen_at_defaults(
     swarm: &mut Swarm<Behaviour>,
     port: u16,
