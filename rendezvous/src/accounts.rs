@@ -235,6 +235,10 @@ impl Ledger {
                 ended.extend(of.map(|(conn, _)| *conn));
                 vec![format!("App password {app} is revoked")]
             }
+            AccountOrder::Home => {
+                let text = "No home nodes run here".to_owned();
+                return Ok(Answer::Refused("TEMPORARILY_UNAVAILABLE", text));
+            }
         };
         self.keep.put_accounts(&directory.take_changed())?;
         Ok(match ended.is_empty() {

@@ -111,6 +111,7 @@ async fn run(
         guests: config.guests && config.lobby,
         lobby: nodes.lobby(),
         sts: config.sts.clone(),
+        e2ee: false,
     };
     let face = Face {
         server: server(&config).with_bridge(bridge),

@@ -641,6 +641,8 @@ impl Turns {
                     self.ask(check, Question::Account(key, order));
                 }
                 Output::Open(check, key, name) => self.ask(check, Question::Open(key, name)),
+                // No face offers streams yet.
+                Output::Tunnel(..) => {}
             }
         }
     }
