@@ -73,9 +73,11 @@ pub struct Bridge {
     pub lobby: Option<CommunityId>,
     /// Where TLS is, and for which names clients are to keep to it.
     pub sts: Option<Sts>,
+    /// Whether clients may have streams to other nodes (`alloquy.chat/e2ee`).
+    pub e2ee: bool,
 }
 
-/// What an account asks of the rendezvous about itself, through NickServ.
+/// What an account asks of the rendezvous about itself: through NickServ, but for its home node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountOrder {
     /// Lets it log in by the certificate of this connection, SHA-256.
@@ -91,6 +93,9 @@ pub enum AccountOrder {
     AppList,
     /// Ends an app password.
     AppRevoke(u32),
+    /// Has its blind home node run, and tells of it by [`crate::Outcome::Told`]: the address, and a link code where one is
+    /// to be used.
+    Home,
 }
 
 /// An account that somebody wants to have.

@@ -93,6 +93,9 @@ caps! {
     BouncerNetworksNotify = "soju.im/bouncer-networks-notify",
     /// Whole addresses in lists of names.
     UserhostInNames = "userhost-in-names",
+    /// Streams of bytes to other nodes, sealed by their ends. The last one: a client older than 302 is told as many as fit a
+    /// line, and knows none of its kind.
+    E2ee = "alloquy.chat/e2ee",
 }
 
 impl Cap {

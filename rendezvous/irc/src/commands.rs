@@ -4,6 +4,7 @@ mod account;
 mod bouncer;
 mod channel;
 mod directory;
+mod e2ee;
 mod edit;
 mod history;
 mod info;
@@ -36,6 +37,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("BOUNCER", 1),
     ("CAP", 1),
     ("CHATHISTORY", 1),
+    ("E2EE", 1),
     ("HELP", 0),
     ("HELPOP", 0),
     ("INFO", 0),
@@ -167,6 +169,7 @@ impl Server {
             "AWAY" => self.away(conn, line),
             "BATCH" => self.batch(conn, line),
             "CHATHISTORY" => self.chathistory(conn, line),
+            "E2EE" => self.e2ee(conn, line),
             "INVITE" => self.invite(conn, line),
             "ISON" => self.ison(conn, line),
             "JOIN" => self.join(conn, line),

@@ -1,6 +1,7 @@
 //! What passes between the machine and the shell that owns sockets, clocks and passwords.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use alloquy_ids::{MonoMs, UnixMs};
 use bytes::Bytes;
@@ -137,6 +138,64 @@ pub enum Output {
     Account(CheckId, ClientKey, AccountOrder),
     /// Makes an account and answers by [`crate::Server::checked`].
     Register(CheckId, Wanted),
+    /// Does something about a stream of a connection, which acts through this client, and tells what comes of it by
+    /// [`crate::Server::tunnelled`].
+    Tunnel(ConnId, ClientKey, Tunnel),
+}
+
+/// What is done about a stream of E2EE (docs/irc.md). After [`Self::Close`] its number may be that of another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tunnel {
+    /// Connects it.
+    Open {
+        /// Its number, of this connection alone.
+        stream: u16,
+        /// Whereto.
+        target: Target,
+    },
+    /// Sends bytes of the client, answered by [`Tunnelled::Taken`] when they are sent. They may come before it is
+    /// connected, and no more than [`crate::limits::E2EE_WINDOW_BYTES`] are ever unanswered.
+    Data {
+        /// Its number.
+        stream: u16,
+        /// At least one.
+        bytes: Bytes,
+    },
+    /// The client has taken so many further bytes of what came by [`Tunnelled::Data`].
+    Taken {
+        /// Its number.
+        stream: u16,
+        /// At least one.
+        bytes: usize,
+    },
+    /// Sends what was given before, and ends it. Nothing of it is told any more.
+    Close {
+        /// Its number.
+        stream: u16,
+    },
+}
+
+/// Whereto a stream leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The blind home node of the account, beside the bridge.
+    Home,
+    /// A node at an address. Whether that may be reached from here the shell knows.
+    Address(SocketAddr),
+}
+
+/// What came of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tunnelled {
+    /// It is connected.
+    Opened,
+    /// Bytes for the client. Whoever gives them keeps no more than [`crate::limits::E2EE_WINDOW_BYTES`] ahead of
+    /// [`Tunnel::Taken`].
+    Data(Bytes),
+    /// So many further bytes of the client were sent.
+    Taken(usize),
+    /// It has ended, or never was connected: why, for people.
+    Closed(String),
 }
 
 /// What a server is, to its clients.

@@ -2,7 +2,8 @@
 //!
 //! [`Server`] is a machine without sockets, clocks or entropy. The shell gives it connections and bytes
 //! ([`Server::open`], [`Server::received`], [`Server::closed`]), the time ([`Server::tick`], at
-//! [`Server::next_timeout`]), outcomes of checks ([`Server::checked`]) and the clients of nodes that it acts through
+//! [`Server::next_timeout`]), outcomes of checks ([`Server::checked`]), what comes of streams to other nodes
+//! ([`Server::tunnelled`]) and the clients of nodes that it acts through
 //! ([`Server::pump`], whenever a client has something new), and carries out what [`Server::next_output`] gives, until it
 //! gives nothing.
 //!
@@ -27,10 +28,14 @@ pub mod names;
 mod pending;
 pub mod server;
 mod session;
+mod streams;
 pub mod text;
 mod world;
 
 pub use bridge::{AccountOrder, Bridge, Mechanism, Registration, Sts, Wanted};
-pub use io::{CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings, Tls};
+pub use io::{
+    CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Settings, Target, Tls,
+    Tunnel, Tunnelled,
+};
 pub use server::Server;
 pub use world::seen_by_newcomers;

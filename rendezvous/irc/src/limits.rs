@@ -134,3 +134,30 @@ pub const TYPING_MS: u64 = 3_000;
 pub const STIR_MAX: usize = 64;
 /// Reactions of one message in a page of history: with 200 messages they still fit what waits for one reader.
 pub const REACTIONS_SHOWN_MAX: usize = 16;
+/// Bytes of one stream of E2EE, in each direction, that may be under way without an ACK: at 50 ms of delay 1.3 MB a second.
+pub const E2EE_WINDOW_BYTES: usize = 64 * 1024;
+/// Streams of E2EE of one connection: its home node and the members that it talks to at once.
+pub const E2EE_STREAMS_MAX: usize = 32;
+/// Bytes of one E2EE DATA: 4,000 characters of base64url, which the data of tags ([`TAG_DATA_BYTES_MAX`]) have room for
+/// beside the tag's name and a label.
+pub const E2EE_DATA_BYTES_MAX: usize = 3_000;
+/// Bytes without an ACK towards one client, of all its streams together. As lines they are 350 KB: with the longest answer
+/// that there is (METADATA SYNC, 600 KB) they fit what waits for one reader.
+pub const E2EE_UNACKED_BYTES_MAX: usize = 256 * 1024;
+/// Lines without an ACK towards one client: a peer that sends byte by byte makes a line of 70 bytes of each.
+pub const E2EE_UNACKED_LINES_MAX: usize = 512;
+/// Streams that a connection opens within [`E2EE_OPENS_MS`]: each is a connection to somebody else's address.
+pub const E2EE_OPENS_MAX: usize = 64;
+/// Milliseconds in which so many streams are opened.
+pub const E2EE_OPENS_MS: u64 = 60_000;
+/// Lines about streams that a connection may send at once: the windows of all its streams, two thirds full.
+pub const E2EE_FLOOD_BURST: u64 = 512;
+/// Milliseconds after which it may send another one: 500 a second, at most 1.5 MB.
+pub const E2EE_FLOOD_MS: u64 = 2;
+/// Bytes of lines about streams that wait for their turn; whoever has sent more is not read from until fewer wait.
+pub const E2EE_BEHIND_BYTES: usize = 64 * 1024;
+/// Lines about streams that wait likewise.
+pub const E2EE_BEHIND_LINES: usize = 256;
+/// Lines about streams that wait of one connection; more close it. What is read at once of one that is behind makes a few
+/// hundred.
+pub const E2EE_INBOX_LINES_MAX: usize = 1_024;

@@ -11,6 +11,10 @@ use crate::limits::{
     AUTHENTICATE_LINE_BYTES_MAX, BODY_BYTES_MAX, CLIENT_TAGS_BYTES_MAX, PARAMS_MAX, TAGS_MAX,
 };
 
+/// The command of the vendor capability `alloquy.chat/e2ee`: the one that has a digit among its letters, which the
+/// grammar of RFC 1459 section 2.3.1 does not know.
+pub const E2EE: &str = "E2EE";
+
 /// A line that a client sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
@@ -37,7 +41,7 @@ pub enum BadLine {
     /// Not UTF-8.
     #[error("the line is not UTF-8")]
     NotUtf8,
-    /// A command is letters only or three digits.
+    /// A command is letters only or three digits, but for [`E2EE`].
     #[error("that is no command")]
     NoCommand,
 }
@@ -82,7 +86,7 @@ impl Line {
         let command = params.remove(0).to_ascii_uppercase();
         let letters = command.bytes().all(|byte| byte.is_ascii_alphabetic());
         let digits = command.len() == 3 && command.bytes().all(|byte| byte.is_ascii_digit());
-        if command.is_empty() || !(letters || digits) {
+        if command.is_empty() || !(letters || digits || command == E2EE) {
             return Err(BadLine::NoCommand);
         }
         Ok(Some(Self {

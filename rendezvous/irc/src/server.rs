@@ -91,6 +91,15 @@ impl Server {
         self
     }
 
+    /// The same without streams to other nodes, whatever [`Self::with_bridge`] says.
+    #[must_use]
+    pub fn without_e2ee(mut self) -> Self {
+        if let Some(bridge) = &mut self.bridge {
+            bridge.e2ee = false;
+        }
+        self
+    }
+
     /// The same without lines about previews: clients that do not know them as tags are told of none.
     #[must_use]
     pub fn without_preview_lines(mut self) -> Self {
@@ -152,6 +161,13 @@ impl Server {
     pub fn closed(&mut self, conn: ConnId, now: Now) {
         self.now = now;
         self.forget(conn);
+    }
+
+    /// Whether a connection has sent so much about streams ahead of its turn that nothing should be read of it, until a
+    /// [`Self::tick`] has changed that.
+    #[must_use]
+    pub fn is_behind(&self, conn: ConnId) -> bool {
+        self.session(conn).is_some_and(Session::is_behind)
     }
 
     /// Time has passed.
@@ -257,6 +273,12 @@ impl Server {
                 Err(bad) => self.answer_bad(conn, bad),
             }
         }
+        while let Some(line) = self
+            .session_mut(conn)
+            .and_then(|session| session.next_stream_line(now))
+        {
+            self.answer_beside(conn, &line);
+        }
     }
 
     fn answer_bad(&mut self, conn: ConnId, bad: BadLine) {
@@ -333,6 +355,7 @@ impl Server {
             && !session.closing
         {
             session.closing = true;
+            self.close_streams(conn);
             self.output(Output::Close(conn));
         }
     }

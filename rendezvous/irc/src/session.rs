@@ -21,6 +21,7 @@ use crate::limits::{
 use crate::line::{BadLine, Line, Out};
 use crate::pending::Targets;
 use crate::server::Sight;
+use crate::streams::{self, Inbox, Streams};
 use crate::world::Key;
 
 /// How far a connection is.
@@ -82,6 +83,8 @@ pub(crate) struct Session {
     pub(crate) opening: Option<Opening>,
     /// It waits for what its account asked about itself.
     pub(crate) asked_account: bool,
+    /// It waits for the address of its home node.
+    pub(crate) asked_home: bool,
     /// It was let in for reading alone.
     pub(crate) read_only: bool,
     /// It waits for a word of NickServ.
@@ -129,6 +132,10 @@ pub(crate) struct Session {
     pub(crate) opened: MonoMs,
     pub(crate) heard: MonoMs,
     pub(crate) pinged: bool,
+    /// Its streams to other nodes.
+    pub(crate) streams: Streams,
+    /// Lines about them: they wait for no others.
+    stream_lines: Inbox,
     input: Vec<u8>,
     /// The line is longer than any may be: the rest of it is passed over.
     overlong: bool,
@@ -205,6 +212,7 @@ impl Session {
             registering: None,
             opening: None,
             asked_account: false,
+            asked_home: false,
             read_only: false,
             asked_serv: false,
             failures: 0,
@@ -235,6 +243,8 @@ impl Session {
             opened: now.mono,
             heard: now.mono,
             pinged: false,
+            streams: Streams::default(),
+            stream_lines: Inbox::default(),
             input: Vec::new(),
             overlong: false,
             inbox: VecDeque::new(),
@@ -298,18 +308,48 @@ impl Session {
                 Ok(Some(line)) => Ok(line),
                 Err(error) => Err(error),
             };
-            self.inbox_bytes += line.len();
-            self.inbox.push_back((line.len(), parsed));
+            match parsed {
+                Ok(parsed) if self.is_beside(&parsed) => {
+                    self.stream_lines.push(line.len(), parsed);
+                }
+                parsed => {
+                    self.inbox_bytes += line.len();
+                    self.inbox.push_back((line.len(), parsed));
+                }
+            }
         }
         if self.stage == Stage::Registering
             && (self.bytes > REGISTRATION_BYTES_MAX || self.lines > REGISTRATION_LINES_MAX)
         {
             return Err(Excess::Registration);
         }
-        if self.inbox.len() > INBOX_LINES_MAX || self.inbox_bytes > INBOX_BYTES_MAX {
+        let waits_too_much =
+            self.inbox.len() > INBOX_LINES_MAX || self.inbox_bytes > INBOX_BYTES_MAX;
+        if waits_too_much || self.stream_lines.is_over() {
             return Err(Excess::Flood);
         }
         Ok(())
+    }
+
+    /// Whether a line is about a stream and waits for no others: a stream must not stand still because a history is read.
+    /// Such lines are answered in their own order.
+    fn is_beside(&self, line: &Line) -> bool {
+        let of_streams = |line: &Line| streams::is_of_stream(line);
+        let mut before = self.inbox.iter().filter_map(|(_, line)| line.as_ref().ok());
+        self.is_in() && of_streams(line) && !before.any(of_streams)
+    }
+
+    /// The next line about a stream, if its bucket has a token.
+    pub(crate) fn next_stream_line(&mut self, now: Now) -> Option<Line> {
+        match self.closing {
+            true => None,
+            false => self.stream_lines.next(now.mono, self.origin.exempt),
+        }
+    }
+
+    /// Whether so many lines about streams wait that none should be read.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.closing && self.stream_lines.is_behind()
     }
 
     /// The next line, if it is its turn: the one before is answered, and the bucket has a token.
@@ -350,6 +390,10 @@ impl Session {
             Stage::In => self.heard.plus(PING_MS),
         };
         let silent = silent.min(self.keep_at.unwrap_or(silent));
+        let silent = match self.stream_lines.due().filter(|_| !self.closing) {
+            Some(due) => silent.min(due),
+            None => silent,
+        };
         let held = self.is_held() || self.inbox.is_empty();
         match held || self.stage != Stage::In || self.origin.exempt {
             true => silent,

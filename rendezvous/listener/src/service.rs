@@ -1,5 +1,7 @@
 //! The one task that holds the server: sockets and clients in, lines out, a turn at a time.
 
+mod rooms;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
@@ -14,21 +16,22 @@ use alloquy_irc::{
     AccountOrder, CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server,
     Wanted,
 };
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use zeroize::Zeroizing;
 
 use crate::connection::{self, Link, Piece};
 use crate::doors::{Caller, Door, Kind};
 use crate::figures::Figures;
 use crate::limits::{
-    ACCEPT_PAUSE, CHECKS_MAX, DELAY_MAX, ENTRIES_MAX, IDLE_WAIT, PIECES_MAX, PIECES_OF_ONE_MAX,
-    SEND_QUEUE_BYTES_MAX, STARTS_MAX, STOP_WAIT, TURN_PIECES_MAX, WORD_WAIT,
+    ACCEPT_PAUSE, IDLE_WAIT, PIECES_MAX, PIECES_OF_ONE_MAX, SEND_QUEUE_BYTES_MAX, STOP_WAIT,
+    TURN_PIECES_MAX, WORD_WAIT,
 };
 use crate::network::{Range, cloak};
 use crate::queue::{End, Queue};
 use crate::throttle::Throttle;
 use crate::tls::Tls;
+
+use rooms::{Answered, Question, Rooms};
 
 /// Who may log in.
 pub trait Accounts: Send + Sync + 'static {
@@ -250,12 +253,7 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
         touched: BTreeSet::new(),
         asked: 0,
         idle: BTreeMap::new(),
-        rooms: Rooms {
-            checks: Arc::new(Semaphore::new(CHECKS_MAX)),
-            accounts: Arc::new(Semaphore::new(STARTS_MAX)),
-            guests: Arc::new(Semaphore::new(STARTS_MAX)),
-            communities: Arc::new(Semaphore::new(ENTRIES_MAX)),
-        },
+        rooms: Rooms::default(),
         bell: face.bell,
         figures: face.figures,
         started: shared.started,
@@ -643,6 +641,8 @@ impl Turns {
                     self.ask(check, Question::Account(key, order));
                 }
                 Output::Open(check, key, name) => self.ask(check, Question::Open(key, name)),
+                // No face offers streams yet.
+                Output::Tunnel(..) => {}
             }
         }
     }
@@ -694,80 +694,6 @@ impl Turns {
             drop(checked.send((check, conn, answer)));
         });
     }
-}
-
-/// How much is answered at once.
-#[derive(Clone)]
-struct Rooms {
-    checks: Arc<Semaphore>,
-    accounts: Arc<Semaphore>,
-    guests: Arc<Semaphore>,
-    communities: Arc<Semaphore>,
-}
-
-impl Rooms {
-    async fn answer(&self, accounts: Arc<dyn Accounts>, question: Question, from: From) -> Answer {
-        let place = self
-            .place(|| match &question {
-                Question::LogIn(credential) => accounts.delay(credential, &from),
-                Question::Scram(message) => accounts.scram_delay(message, &from),
-                _ => Duration::ZERO,
-            })
-            .await;
-        let first = blocking(move || match question {
-            Question::LogIn(credential) => accounts.log_in(credential, &from),
-            Question::Scram(message) => accounts.scram(&message, &from),
-            Question::Register(wanted) => accounts.register(&wanted, &from),
-            Question::Account(key, order) => accounts.account(key, order),
-            Question::Open(key, name) => accounts.open(key, &name),
-        });
-        let answer = first.await;
-        drop(place);
-        let Answer::Later(lane, later) = answer else {
-            return answer;
-        };
-        let room = match lane {
-            Lane::Account => &self.accounts,
-            Lane::Guest => &self.guests,
-            Lane::Community => &self.communities,
-        };
-        // The semaphores are never closed.
-        let _place = Arc::clone(room).acquire_owned().await;
-        blocking(later).await
-    }
-
-    /// A place among the checks, for whoever has waited for as long as the guesses before ask for. That is asked again
-    /// with the place at hand: of many guesses at once, each counts for those after it. Nobody waits longer in all than
-    /// [`DELAY_MAX`].
-    async fn place(&self, delay: impl Fn() -> Duration) -> Option<OwnedSemaphorePermit> {
-        let mut left = DELAY_MAX;
-        loop {
-            let wait = delay().min(left);
-            tokio::time::sleep(wait).await;
-            left -= wait;
-            let place = Arc::clone(&self.checks).acquire_owned().await.ok();
-            if left.is_zero() || delay().is_zero() {
-                return place;
-            }
-        }
-    }
-}
-
-async fn blocking(answer: impl FnOnce() -> Answer + Send + 'static) -> Answer {
-    let answered = tokio::task::spawn_blocking(answer).await;
-    answered.unwrap_or(Answer::Denied)
-}
-
-/// An answer, with the connection that it is for.
-type Answered = (CheckId, ConnId, Answer);
-
-/// What the server's task does not answer itself.
-enum Question {
-    LogIn(Credential),
-    Scram(Zeroizing<String>),
-    Register(Wanted),
-    Open(ClientKey, String),
-    Account(ClientKey, AccountOrder),
 }
 
 async fn until(due: Option<Instant>) {

@@ -18,8 +18,13 @@ const NICK_SERV: &str = "NickServ";
 impl Server {
     /// Whether a capability is offered by this face.
     pub(super) fn offers(&self, cap: Cap) -> bool {
-        let made_here = [Cap::AccountRegistration, Cap::AccountNotify];
-        !made_here.contains(&cap) || self.registration() != Registration::Closed
+        match cap {
+            Cap::AccountRegistration | Cap::AccountNotify => {
+                self.registration() != Registration::Closed
+            }
+            Cap::E2ee => self.bridge.as_ref().is_some_and(|bridge| bridge.e2ee),
+            _ => true,
+        }
     }
 
     fn registration(&self) -> Registration {
@@ -190,7 +195,7 @@ impl Server {
         self.output(Output::Register(check, Wanted { account, password }));
     }
 
-    fn new_check(&mut self, conn: ConnId) -> CheckId {
+    pub(super) fn new_check(&mut self, conn: ConnId) -> CheckId {
         self.check_last += 1;
         let check = CheckId(self.check_last);
         self.checks.insert(check, conn);

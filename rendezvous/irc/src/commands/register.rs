@@ -79,6 +79,9 @@ impl Server {
                 if begins {
                     self.metadata_at_first(conn);
                 }
+                if !self.has_streams(conn) {
+                    self.close_streams(conn);
+                }
             }
             "END" => {
                 session.negotiating = false;
@@ -263,6 +266,9 @@ impl Server {
         let by_pass = session.by_pass;
         if std::mem::take(&mut session.asked_account) {
             return self.order_of_account_ended(conn, outcome);
+        }
+        if std::mem::take(&mut session.asked_home) {
+            return self.home_told(conn, outcome);
         }
         if session.opening.is_some() {
             return self.open_ended(conn, outcome);

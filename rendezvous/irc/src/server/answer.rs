@@ -37,6 +37,23 @@ impl Server {
         self.flush(conn, label, answer);
     }
 
+    /// Answers a line that waits for no others, as a line between whatever is being answered.
+    pub(super) fn answer_beside(&mut self, conn: ConnId, line: &Line) {
+        let taken = |server: &mut Self| {
+            let session = server.session_mut(conn)?;
+            Some((session.label.take(), session.answer.take()))
+        };
+        let held = taken(self);
+        self.begin(conn, line);
+        self.carry_out(conn, line);
+        if let Some((Some(label), Some(answer))) = taken(self) {
+            self.flush(conn, label, answer);
+        }
+        if let Some((session, (label, answer))) = self.session_mut(conn).zip(held) {
+            (session.label, session.answer) = (label, answer);
+        }
+    }
+
     /// Gives an answer with its label: nothing as ACK, one line as itself, one batch as itself, more as a batch.
     fn flush(&mut self, conn: ConnId, label: String, mut answer: Vec<Out>) {
         let server = self.settings.server_name.clone();
@@ -154,6 +171,7 @@ impl Server {
             Cap::StandardReplies,
             Cap::BouncerNetworks,
             Cap::ChatHistory,
+            Cap::E2ee,
             Cap::Edit,
             Cap::MessageRedaction,
             Cap::Metadata,

@@ -69,6 +69,7 @@ impl Server {
 
     /// Forgets a connection.
     pub(crate) fn forget(&mut self, conn: ConnId) {
+        self.close_streams(conn);
         if let Some(session) = self.sessions.remove(&conn) {
             let (key, was_here) = (session.key, session.is_seen());
             self.keep_sight(session);

@@ -196,6 +196,7 @@ fn command() -> impl Strategy<Value = &'static str> {
         "BATCH",
         "CAP",
         "CHATHISTORY",
+        "E2EE",
         "INVITE",
         "ISON",
         "JOIN",

@@ -16,7 +16,9 @@ use alloquy_api::{
     Reply, Snapshot,
 };
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, RoleId, UnixMs};
-use alloquy_irc::{ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server, Settings};
+use alloquy_irc::{
+    ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server, Settings, Tunnel,
+};
 
 pub(crate) const ANA: AccountId = AccountId([1; 32]);
 pub(crate) const BEN: AccountId = AccountId([2; 32]);
@@ -526,6 +528,8 @@ pub(crate) struct Irc {
     pub(crate) asked: Vec<alloquy_irc::CheckId>,
     /// For whom something about the account was asked.
     pub(crate) asked_of: Vec<ClientKey>,
+    /// What is to be done about streams.
+    pub(crate) tunnels: Vec<(ConnId, Tunnel)>,
     last: u64,
 }
 
@@ -556,6 +560,7 @@ impl Irc {
             closed: Vec::new(),
             asked: Vec::new(),
             asked_of: Vec::new(),
+            tunnels: Vec::new(),
             last: 0,
         }
     }
@@ -565,6 +570,7 @@ impl Irc {
         let bridge = alloquy_irc::Bridge {
             lobby: Some(CLUB),
             mechanisms: alloquy_irc::Mechanism::ALL.to_vec(),
+            e2ee: true,
             ..alloquy_irc::Bridge::default()
         };
         Self {
@@ -687,6 +693,7 @@ impl Irc {
                         self.asked_of.push(key);
                         self.asked.push(check);
                     }
+                    Output::Tunnel(conn, _, tunnel) => self.tunnels.push((conn, tunnel)),
                     Output::Open(check, ..)
                     | Output::Scram(check, _)
                     | Output::Register(check, _) => self.asked.push(check),

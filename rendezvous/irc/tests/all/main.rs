@@ -13,6 +13,7 @@ mod bridge;
 mod caps;
 mod changes;
 mod crowd;
+mod e2ee;
 mod edits;
 mod embeds;
 mod fake;

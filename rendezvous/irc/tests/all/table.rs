@@ -39,6 +39,7 @@ fn open_bridge() -> Irc {
         mechanisms: alloquy_irc::Mechanism::ALL.to_vec(),
         registration: Registration::Open,
         guests: true,
+        e2ee: true,
         ..Bridge::default()
     };
     let mut guest = Node::new();
@@ -250,6 +251,26 @@ fn registrations(irc: &mut Irc) {
     irc.turn();
 }
 
+/// Streams that are refused, or ended for what was sent in them.
+fn streams(irc: &mut Irc) {
+    let caps = "message-tags alloquy.chat/e2ee";
+    let conn = irc.client(caps);
+    let lines = "E2EE NONSENSE|E2EE OPEN 1|E2EE OPEN x home|E2EE OPEN 1 nowhere|E2EE OPEN 1 home|E2EE OPEN 1 home|\
+        E2EE DATA 1|E2EE OPEN 2 home|E2EE ACK 2 1|E2EE HOME";
+    say(irc, conn, &lines.split('|').collect::<Vec<_>>());
+    irc.tell(Outcome::Denied);
+    for number in 0..100 {
+        irc.send(conn, &format!("E2EE OPEN {number} home"));
+    }
+    for number in 0..100 {
+        irc.send(conn, &format!("E2EE CLOSE {number}"));
+        irc.send(conn, &format!("E2EE OPEN {number} home"));
+    }
+    let guest = irc.connect();
+    let lines = format!("CAP REQ :{caps}|NICK ben|USER x 0 * :x|CAP END|E2EE HOME");
+    say(irc, guest, &lines.split('|').collect::<Vec<_>>());
+}
+
 /// Everything that scripts produce.
 fn produced() -> Vec<String> {
     let mut all = Vec::new();
@@ -258,9 +279,11 @@ fn produced() -> Vec<String> {
         script(&mut irc);
         all.append(&mut irc.all);
     }
-    let mut irc = open_bridge();
-    registrations(&mut irc);
-    all.append(&mut irc.all);
+    for script in [registrations, streams] {
+        let mut irc = open_bridge();
+        script(&mut irc);
+        all.append(&mut irc.all);
+    }
     all
 }
 
@@ -379,8 +402,8 @@ fn every_capability_is_listed() {
     };
     let (own, bridge) = (offered(&mut Irc::new()), offered(&mut open_bridge()));
     for cap in Cap::ALL {
-        let made_here = [Cap::AccountRegistration, Cap::AccountNotify].contains(cap);
-        assert_eq!(own.contains(cap.name()), !made_here, "{cap:?}: {own}");
+        let of_bridges = [Cap::AccountRegistration, Cap::AccountNotify, Cap::E2ee].contains(cap);
+        assert_eq!(own.contains(cap.name()), !of_bridges, "{cap:?}: {own}");
         assert!(bridge.contains(cap.name()), "{cap:?}: {bridge}");
     }
 }
@@ -539,6 +562,11 @@ fn proof_of(cap: Cap) -> Proof {
         Cap::BouncerNetworks => proof("", asks, "BOUNCER NETWORK our-club "),
         Cap::BouncerNetworksNotify => proof("", joins_another, "BOUNCER NETWORK other-club "),
         Cap::UserhostInNames => proof("", asks, "~Ana!"),
+        Cap::E2ee => proof(
+            "message-tags",
+            |irc, conn| irc.send(conn, "E2EE OPEN 1 somewhere"),
+            "FAIL E2EE INVALID_TARGET 1 ",
+        ),
     }
 }
 
@@ -550,6 +578,7 @@ fn told(caps: &str, does: fn(&mut Irc, ConnId)) -> String {
         registration: Registration::Open,
         mechanisms: alloquy_irc::Mechanism::ALL.to_vec(),
         guests: true,
+        e2ee: true,
         ..Bridge::default()
     };
     irc.server = Server::new(settings()).with_bridge(bridge);

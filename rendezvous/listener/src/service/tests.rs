@@ -1,8 +1,10 @@
 use super::*;
+use crate::limits::{CHECKS_MAX, DELAY_MAX, ENTRIES_MAX, STARTS_MAX};
 use alloquy_api::{Busy, Command, CommandError, CommandId, Event, Snapshot};
 use alloquy_irc::Settings;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc as blocking_mpsc;
+use zeroize::Zeroizing;
 
 const FROM: From = From {
     conn: ConnId(1),
@@ -61,13 +63,7 @@ fn slow() -> (blocking_mpsc::Sender<()>, Arc<Slow>, Rooms) {
         guests: Mutex::new(guests),
         wrong: AtomicUsize::new(0),
     };
-    let rooms = Rooms {
-        checks: Arc::new(Semaphore::new(CHECKS_MAX)),
-        accounts: Arc::new(Semaphore::new(STARTS_MAX)),
-        guests: Arc::new(Semaphore::new(STARTS_MAX)),
-        communities: Arc::new(Semaphore::new(ENTRIES_MAX)),
-    };
-    (come, Arc::new(slow), rooms)
+    (come, Arc::new(slow), Rooms::default())
 }
 
 fn ask(slow: &Arc<Slow>, rooms: &Rooms, question: Question) -> tokio::task::JoinHandle<Answer> {
