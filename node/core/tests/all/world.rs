@@ -245,9 +245,14 @@ impl World {
 
     /// A disk that was slow has written so many tasks, and had no room for the others.
     pub(crate) fn written_in_part(&mut self, at: usize, stored: usize) {
+        self.written_where(at, |place| place < stored);
+    }
+
+    /// A slow disk that was full has written each task for whose place this holds, and has refused the others.
+    pub(crate) fn written_where(&mut self, at: usize, holds: impl Fn(usize) -> bool) {
         let waiting = self.peers[at].unwritten.take().unwrap_or_default();
         for (place, (task, writes)) in waiting.into_iter().enumerate() {
-            let result = if place < stored {
+            let result = if holds(place) {
                 apply(&mut self.peers[at].records, &writes);
                 Ok(())
             } else {
