@@ -263,6 +263,25 @@ impl World {
         self.settle();
     }
 
+    /// A slow disk has written its next task, or refused it; whether there was one.
+    pub(crate) fn written_next(&mut self, at: usize, room: bool) -> bool {
+        let mut waiting = self.peers[at].unwritten.take().unwrap_or_default();
+        let rest = waiting.split_off(1.min(waiting.len()));
+        self.peers[at].unwritten = Some(rest);
+        let Some((task, writes)) = waiting.pop() else {
+            return false;
+        };
+        let result = match room {
+            true => Ok(()),
+            false => Err(StorageError::Full("no space left".to_owned())),
+        };
+        if room {
+            apply(&mut self.peers[at].records, &writes);
+        }
+        self.input(at, Input::Storage(task, result));
+        true
+    }
+
     /// A slow disk has written so many tasks when the node ends as a crash does; it starts from what was written.
     pub(crate) fn crash_in_writing(&mut self, at: usize, stored: usize) {
         let waiting = self.peers[at].unwritten.take().unwrap_or_default();
