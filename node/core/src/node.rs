@@ -18,7 +18,7 @@ use crate::direct::People;
 use crate::io::{Input, Now, Origin, Output, StorageError, TaskId, Write};
 use crate::join::JoinAttempt;
 use crate::nearby::Nearby;
-use crate::outbox::{After, Outbox, put, put_bytes};
+use crate::outbox::{After, Outbox, Task, put, put_bytes};
 use crate::peers::{Book, Peer};
 use crate::record::{AccountRecord, FORMAT, Key};
 use crate::snapshot::{Snapshots, Views};
@@ -470,13 +470,12 @@ impl<R: CryptoRng> Node<R> {
                     tracing::info!("the store can be written again");
                     self.hold_own();
                 }
-                // What was written since is newer than what was refused before.
                 for write in &ended.writes {
-                    self.unwritten.forget(write.key());
+                    self.unwritten.written(write.key(), task);
                 }
                 self.after_store(ended.after, &ended.writes);
             }
-            Err(error) => self.store_failed(ended.writes, ended.after, error),
+            Err(error) => self.store_failed(task, ended, error),
         }
     }
 
@@ -519,20 +518,27 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// Removes events from the store that were taken back after their task had begun.
+    /// Removes events from the store that were taken back after their task had begun, but not those that have their
+    /// place by now in a conversation that was begun again.
     fn remove_rows(&mut self, writes: &[Write]) {
+        let again = |id, row| {
+            let community = self.communities.get(&id);
+            community.is_some_and(|community| community.rows.contains_key(&row))
+        };
         let row = |write: &Write| match write {
-            Write::Put(key, _) if matches!(Key::from_key(key), Ok(Key::Events(..))) => {
-                Some(Write::Delete(key.clone()))
-            }
-            _ => None,
+            Write::Put(key, _) => match Key::from_key(key) {
+                Ok(Key::Events(id, row)) if !again(id, row) => Some(Write::Delete(key.clone())),
+                _ => None,
+            },
+            Write::Delete(_) => None,
         };
         let rows = writes.iter().filter_map(row).collect();
         self.outbox.store(rows, After::Nothing);
     }
 
     /// Nothing that failed to be stored was made public: own events are taken back, others' are written later.
-    fn store_failed(&mut self, writes: Vec<Write>, after: After, error: StorageError) {
+    fn store_failed(&mut self, task: TaskId, ended: Task, error: StorageError) {
+        let Task { writes, after } = ended;
         if self.store_fault.is_none() {
             tracing::error!(%error, "the store can not be written");
             self.outbox.tell(Event::StorageFailed {
@@ -575,11 +581,11 @@ impl<R: CryptoRng> Node<R> {
             }
             After::Received { community, events } => {
                 let acks = self.acks_of(community, &events);
-                self.write_later(writes, acks);
+                self.write_again(task, writes, acks);
             }
-            After::Confirm(acks) => self.write_later(writes, acks),
+            After::Confirm(acks) => self.write_again(task, writes, acks),
             After::Joined(community) => {
-                self.write_later(writes, Acks::new());
+                self.write_again(task, writes, Acks::new());
                 self.unstored_joins.insert(community);
             }
             After::Nothing
@@ -587,15 +593,20 @@ impl<R: CryptoRng> Node<R> {
             | After::DeviceTaken
             | After::HomeTaken
             | After::LetterTaken(..) => {
-                self.write_later(writes, Acks::new());
+                self.write_again(task, writes, Acks::new());
             }
         }
     }
 
-    /// Keeps what the store refused, and what is to be confirmed when it is durable.
+    /// Writes, when the store can be written, what is newer than all that was begun until now.
     pub(crate) fn write_later(&mut self, writes: Vec<Write>, acks: Acks) {
+        self.write_again(self.outbox.last_task(), writes, acks);
+    }
+
+    /// Keeps what the store refused in a task, and what is to be confirmed when it is durable.
+    fn write_again(&mut self, task: TaskId, writes: Vec<Write>, acks: Acks) {
         for write in writes {
-            self.unwritten.keep(write);
+            self.unwritten.keep(write, task);
         }
         self.unwritten.owe(acks);
         let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
@@ -610,7 +621,11 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn retry_writes(&mut self) {
-        let (writes, acks) = self.unwritten.take();
+        let (writes, acks) = self.unwritten.take(&self.outbox.tasks);
+        if self.unwritten.len() > 0 {
+            let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
+            self.timers.set_earlier(Timer::Unwritten, at);
+        }
         if !writes.is_empty() {
             self.outbox.store(writes, After::Confirm(acks));
         } else if self.store_fault.is_none() {

@@ -129,6 +129,11 @@ impl Outbox {
         task
     }
 
+    /// The last task that was begun.
+    pub(crate) fn last_task(&self) -> TaskId {
+        TaskId(self.next_task)
+    }
+
     pub(crate) fn penalize(&mut self, peer: NetworkKey, reason: impl Into<String>) {
         self.push(Output::Penalize(
             peer,

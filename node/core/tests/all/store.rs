@@ -110,6 +110,70 @@ fn a_conversation_that_could_not_be_stored_is_not_there_after_a_restart_either()
 }
 
 #[test]
+fn a_conversation_that_is_opened_again_at_once_is_there_after_a_restart() {
+    let mut refusals = 0;
+    for refused in 1..8 {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.peers[0].unwritten = Some(Vec::new());
+        world.give(0, "dm ben");
+        let tasks = world.peers[0].unwritten.as_ref().map_or(0, Vec::len);
+        // There is room again in the midst of it.
+        world.written_where(0, |place| place >= refused.min(tasks - 1));
+        let answer = answer(&world, 0).expect("an answer");
+        refusals += u32::from(answer.is_err());
+        // What the refused one left is not removed yet, and must not be when it has its place again.
+        world.ok(0, "dm ben");
+        world.ok(0, "send @ben \"hello\"");
+        world.pass(5_000);
+        world.restart(0, 1);
+        assert_eq!(
+            world.texts(0, "@ben"),
+            ["hello"],
+            "{refused} of {tasks} tasks were refused"
+        );
+        world.connect(0, 1);
+        world.pass(2_000);
+        world.ok(1, "dm accept ana");
+        world.pass(2_000);
+        assert_eq!(
+            world.texts(1, "@ana"),
+            ["hello"],
+            "{refused} of {tasks} tasks were refused"
+        );
+    }
+    assert!(refusals > 0);
+}
+
+#[test]
+fn what_was_taken_back_from_a_slow_disk_removes_nothing_of_what_came_in_its_place() {
+    for between in 1..4 {
+        let (mut world, _) = World::club(&["ana", "ben"]);
+        world.peers[0].unwritten = Some(Vec::new());
+        world.give(0, "dm ben");
+        // The conversation and those in it are refused; there is room for what rests on them.
+        assert!(world.written_next(0, false) && world.written_next(0, false));
+        for _ in 0..between {
+            world.written_next(0, true);
+        }
+        world.give(0, "dm ben");
+        while world.written_next(0, true) {}
+        answer(&world, 0)
+            .expect("an answer")
+            .expect("there is room");
+        world.peers[0].unwritten = None;
+        world.ok(0, "send @ben \"hello\"");
+        world.pass(5_000);
+        world.restart(0, 1);
+        assert_eq!(world.texts(0, "@ben"), ["hello"], "{between} between");
+        world.connect(0, 1);
+        world.pass(2_000);
+        world.ok(1, "dm accept ana");
+        world.pass(2_000);
+        assert_eq!(world.texts(1, "@ana"), ["hello"], "{between} between");
+    }
+}
+
+#[test]
 fn a_conversation_that_a_crash_left_half_begun_gets_both_names() {
     let mut held = 0;
     for stored in 0..8 {

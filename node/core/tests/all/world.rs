@@ -245,9 +245,14 @@ impl World {
 
     /// A disk that was slow has written so many tasks, and had no room for the others.
     pub(crate) fn written_in_part(&mut self, at: usize, stored: usize) {
+        self.written_where(at, |place| place < stored);
+    }
+
+    /// A slow disk that was full has written each task for whose place this holds, and has refused the others.
+    pub(crate) fn written_where(&mut self, at: usize, holds: impl Fn(usize) -> bool) {
         let waiting = self.peers[at].unwritten.take().unwrap_or_default();
         for (place, (task, writes)) in waiting.into_iter().enumerate() {
-            let result = if place < stored {
+            let result = if holds(place) {
                 apply(&mut self.peers[at].records, &writes);
                 Ok(())
             } else {
@@ -256,6 +261,25 @@ impl World {
             self.input(at, Input::Storage(task, result));
         }
         self.settle();
+    }
+
+    /// A slow disk has written its next task, or refused it; whether there was one.
+    pub(crate) fn written_next(&mut self, at: usize, room: bool) -> bool {
+        let mut waiting = self.peers[at].unwritten.take().unwrap_or_default();
+        let rest = waiting.split_off(1.min(waiting.len()));
+        self.peers[at].unwritten = Some(rest);
+        let Some((task, writes)) = waiting.pop() else {
+            return false;
+        };
+        let result = match room {
+            true => Ok(()),
+            false => Err(StorageError::Full("no space left".to_owned())),
+        };
+        if room {
+            apply(&mut self.peers[at].records, &writes);
+        }
+        self.input(at, Input::Storage(task, result));
+        true
     }
 
     /// A slow disk has written so many tasks when the node ends as a crash does; it starts from what was written.
