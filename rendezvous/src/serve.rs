@@ -123,6 +123,7 @@ async fn run(
         accounts: ledger,
         clients: Vec::new(),
         bell,
+        tunnels: None,
         figures,
     };
     say(&ready)?;
