@@ -507,3 +507,42 @@ async fn a_slow_other_side_stops_the_client() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_takes_nothing_stops_the_other_side() {
+    /// Far more than the system holds of a connection.
+    const MOST: usize = 64 * 1024 * 1024;
+    let served = served(Some(Reach::Any));
+    let (listener, address) = node().await;
+    let mut client = Client::come(&served).await;
+    client.open(1, &address.to_string()).await;
+    let mut there = accepted(&listener).await;
+    client.send(1, GREETING).await;
+    greets(&mut there).await;
+    let mut all = GREETING.to_vec();
+    let piece = bytes(WINDOW, 5);
+    // A machine that stands still for so long ends this early, and shows less.
+    while all.len() < MOST {
+        let written = timeout(Duration::from_secs(2), there.write(&piece)).await;
+        let Ok(count) = written else { break };
+        all.extend(&piece[..count.unwrap()]);
+    }
+    assert!(all.len() < MOST, "nobody took it, and it was read");
+    there.shutdown().await.unwrap();
+    let (mut come, mut acked) = (Vec::new(), 0);
+    let reason = loop {
+        match client.told().await {
+            Told::Data(1, bytes) => come.extend(bytes),
+            Told::Ack(1, _) => continue,
+            Told::Closed(1, reason) => break reason,
+            other => panic!("{other:?}"),
+        }
+        assert!(come.len() - acked <= WINDOW, "more than its window");
+        if come.len() - acked == WINDOW {
+            client.say(&format!("E2EE ACK 1 {WINDOW}")).await;
+            acked = come.len();
+        }
+    };
+    assert_eq!(reason, "the other side has ended");
+    assert!(come == all, "other bytes came");
+}
