@@ -126,6 +126,7 @@ async fn run(
         accounts: ledger,
         clients: Vec::new(),
         bell,
+        tunnels: None,
         figures,
         tunnels: config.e2ee,
     };

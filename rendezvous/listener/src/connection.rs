@@ -15,6 +15,7 @@ use crate::limits::{CLOSE_WAIT, HANDSHAKE_WAIT, READ_BYTES};
 use crate::queue::{Next, Queue};
 use crate::throttle::Place;
 use crate::tls::{Tls, fingerprint};
+use crate::tunnel::Came;
 use crate::web;
 
 /// What connections tell the server's task.
@@ -23,6 +24,8 @@ pub(crate) enum Piece {
     Open(ConnId, Origin, (Arc<Queue>, Option<IpAddr>)),
     /// Bytes, and the place that they take until they are taken.
     Bytes(ConnId, Bytes, OwnedSemaphorePermit),
+    /// Something came of a stream of it.
+    Tunnelled(Came),
     Closed(ConnId),
 }
 

@@ -19,6 +19,8 @@ pub struct Figures {
     pub checks: Figure,
     /// Credentials that were wrong.
     pub denied: Figure,
+    /// Streams of clients to other nodes now.
+    pub streams: Figure,
     /// Bytes read from clients.
     pub read_bytes: Figure,
     /// Bytes given to clients.

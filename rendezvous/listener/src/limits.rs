@@ -10,8 +10,8 @@ pub const HANDSHAKE_WAIT: Duration = Duration::from_secs(15);
 pub const READ_BYTES: usize = 2 * 1024;
 /// Bytes that wait for one connection before it is closed as too slow: history of some thousand lines.
 pub const SEND_QUEUE_BYTES_MAX: usize = 1024 * 1024;
-/// Pieces that wait for the server from all connections together, each of [`READ_BYTES`] at most: 2 MiB. Whoever
-/// sends more waits in the socket.
+/// Pieces that wait for the server from all connections together, each of [`READ_BYTES`] at most (2 MiB), or of
+/// [`TUNNEL_READ_BYTES`] (4 MiB). Whoever sends more waits in the socket.
 pub const PIECES_MAX: usize = 1_024;
 /// Pieces of one connection that wait at once: whoever floods stands before nobody's line with more than these.
 pub const PIECES_OF_ONE_MAX: usize = 4;
@@ -52,3 +52,15 @@ pub const PEM_BYTES_MAX: u64 = 256 * 1024;
 pub(crate) const WORD_WAIT: Duration = Duration::from_secs(1);
 /// Wait for nodes to keep what clients have when serving ends.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(3);
+/// Streams of clients to other nodes at once, of the whole face: each has a socket, and at most a window of bytes each way
+/// in memory: 128 MiB.
+pub const TUNNELS_MAX: usize = 1_024;
+/// Time until the other side of a stream must be connected: what a person waits for a page.
+pub(crate) const TUNNEL_CONNECT_WAIT: Duration = Duration::from_secs(10);
+/// Time in which what a client sent before it closed a stream may still be taken by the other side.
+pub(crate) const TUNNEL_DRAIN_WAIT: Duration = Duration::from_secs(10);
+/// Bytes read of a stream at once. Each idle stream keeps such a buffer, and with [`PIECES_MAX`] of these 4 MiB wait for
+/// the server.
+pub(crate) const TUNNEL_READ_BYTES: usize = 4 * 1024;
+/// Bytes of a stream that are written at once, and acknowledged together: a quarter of a window.
+pub(crate) const TUNNEL_WRITE_BYTES: usize = 16 * 1024;

@@ -104,6 +104,7 @@ impl OwnDoor {
             accounts: Arc::clone(&self.own) as Arc<dyn Accounts>,
             clients: vec![(ClientKey::OWN, client)],
             bell: bell.clone(),
+            tunnels: None,
             figures: Arc::new(Figures::default()),
         };
         let (stop, stopped) = oneshot::channel::<()>();

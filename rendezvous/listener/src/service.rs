@@ -5,7 +5,7 @@ mod rooms;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,9 +14,9 @@ use alloquy_api::Client;
 use alloquy_ids::{MonoMs, UnixMs};
 use alloquy_irc::{
     AccountOrder, CheckId, ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server,
-    Wanted,
+    Tunnel, Tunnelled, Wanted,
 };
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::connection::{self, Link, Piece};
@@ -28,8 +28,10 @@ use crate::limits::{
 };
 use crate::network::{Range, cloak};
 use crate::queue::{End, Queue};
+use crate::reach::Reach;
 use crate::throttle::Throttle;
 use crate::tls::Tls;
+use crate::tunnel::{Gate, Tunnels};
 
 use rooms::{Answered, Question, Rooms};
 
@@ -72,6 +74,12 @@ pub trait Accounts: Send + Sync + 'static {
     /// it. A refusal's code may be the numeric to tell.
     fn open(&self, _key: ClientKey, _name: &str) -> Answer {
         Answer::Denied
+    }
+
+    /// Where the blind home node of an account is reached from here, if it runs. Asked on the server's task: it must not
+    /// block.
+    fn home(&self, _key: ClientKey) -> Option<SocketAddr> {
+        None
     }
 
     /// The node behind a client has ended. `true`: the client is dropped, and given anew when somebody logs in again.
@@ -211,6 +219,9 @@ pub struct Face {
     pub clients: Vec<(ClientKey, BoxedClient)>,
     /// Rung by whoever holds the nodes.
     pub bell: Bell,
+    /// Whereto streams of clients may lead (`alloquy.chat/e2ee`, which the server must be made with, too). `None`: there
+    /// are none.
+    pub tunnels: Option<Reach>,
     /// What is counted.
     pub figures: Arc<Figures>,
 }
@@ -226,6 +237,11 @@ impl fmt::Debug for Face {
 /// Serves until `stop` resolves; then every connection is told so and ends, and what their clients have is kept.
 pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
     let (pieces, mut inbound) = mpsc::channel(PIECES_MAX);
+    let gate = Gate::new(face.tunnels, pieces.clone(), Arc::clone(&face.figures));
+    let server = match face.tunnels {
+        Some(_) => face.server,
+        None => face.server.without_e2ee(),
+    };
     let shared = Arc::new(Shared {
         tls: face.tls,
         exempt: face.exempt,
@@ -244,7 +260,7 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
     }
     let (checked, mut checks) = mpsc::unbounded_channel();
     let mut turns = Turns {
-        server: face.server,
+        server,
         clients: face.clients.into_iter().collect(),
         lines: BTreeMap::new(),
         dirty: BTreeSet::new(),
@@ -254,6 +270,8 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
         asked: 0,
         idle: BTreeMap::new(),
         rooms: Rooms::default(),
+        behind: BTreeSet::new(),
+        gate,
         bell: face.bell,
         figures: face.figures,
         started: shared.started,
@@ -361,6 +379,10 @@ struct Line {
     exempt: bool,
     /// What this turn gave, in one piece.
     turn: Vec<u8>,
+    /// Places of pieces that were taken, while it is behind.
+    held: Vec<OwnedSemaphorePermit>,
+    /// Its streams to other nodes.
+    tunnels: Tunnels,
 }
 
 struct Turns {
@@ -378,6 +400,9 @@ struct Turns {
     accounts: Arc<dyn Accounts>,
     checked: mpsc::UnboundedSender<Answered>,
     rooms: Rooms,
+    /// Connections that have sent more about streams than it was their turn to.
+    behind: BTreeSet<ConnId>,
+    gate: Gate,
     bell: Bell,
     figures: Arc<Figures>,
     started: Instant,
@@ -489,14 +514,28 @@ impl Turns {
                     address,
                     exempt: origin.exempt,
                     turn: Vec::new(),
+                    held: Vec::new(),
+                    tunnels: Tunnels::default(),
                 };
                 self.lines.insert(conn, line);
                 self.server.open(conn, origin, now);
             }
-            Piece::Bytes(conn, bytes, _place) => {
-                if self.lines.contains_key(&conn) {
+            Piece::Bytes(conn, bytes, place) => {
+                if let Some(line) = self.lines.get_mut(&conn) {
                     self.server.received(conn, &bytes, now);
                     self.touched.extend(self.server.client_of(conn));
+                    if self.server.is_behind(conn) {
+                        // Its connection is read on when it has the place again.
+                        line.held.push(place);
+                        self.behind.insert(conn);
+                    }
+                }
+            }
+            Piece::Tunnelled(came) => {
+                let line = self.lines.get_mut(&came.conn);
+                if line.is_some_and(|line| line.tunnels.take(&came)) {
+                    self.server
+                        .tunnelled(came.conn, came.stream, came.what, now);
                 }
             }
             Piece::Closed(conn) => {
@@ -577,6 +616,7 @@ impl Turns {
         {
             self.server.tick(now);
         }
+        self.read_on();
         // Lines that waited may have been taken, of whichever connection.
         keys.append(&mut self.server.take_asked());
         for key in keys {
@@ -587,6 +627,18 @@ impl Turns {
             self.flush(conn);
         }
         self.let_go(now.mono);
+    }
+
+    /// Has connections read again that are not behind any more.
+    fn read_on(&mut self) {
+        let (server, lines) = (&self.server, &mut self.lines);
+        self.behind.retain(|conn| {
+            let behind = server.is_behind(*conn);
+            if let Some(line) = lines.get_mut(conn).filter(|_| !behind) {
+                line.held.clear();
+            }
+            behind
+        });
     }
 
     /// Drops clients that nobody has acted through for a while.
@@ -641,9 +693,21 @@ impl Turns {
                     self.ask(check, Question::Account(key, order));
                 }
                 Output::Open(check, key, name) => self.ask(check, Question::Open(key, name)),
-                // No face offers streams yet.
-                Output::Tunnel(..) => {}
+                Output::Tunnel(conn, key, tunnel) => self.tunnel(conn, key, tunnel),
             }
+        }
+    }
+
+    fn tunnel(&mut self, conn: ConnId, key: ClientKey, tunnel: Tunnel) {
+        let Some(line) = self.lines.get_mut(&conn) else {
+            return;
+        };
+        let home = || self.accounts.home(key);
+        let failed = line.tunnels.carry_out(conn, tunnel, &self.gate, home);
+        if let Some((stream, reason)) = failed {
+            let now = self.now();
+            let closed = Tunnelled::Closed(reason);
+            self.server.tunnelled(conn, stream, closed, now);
         }
     }
 

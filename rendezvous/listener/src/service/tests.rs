@@ -191,6 +191,8 @@ fn turns(accounts: &Arc<Counting>) -> (Turns, mpsc::UnboundedReceiver<Answered>)
         accounts: Arc::new(Arc::clone(accounts)),
         checked,
         rooms: slow().2,
+        behind: BTreeSet::new(),
+        gate: Gate::new(None, mpsc::channel(1).0, Arc::new(Figures::default())),
         bell: Bell::default(),
         figures: Arc::new(Figures::default()),
         started: Instant::now(),

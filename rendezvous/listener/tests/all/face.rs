@@ -1,5 +1,6 @@
 //! A face to try: an own door with one account, whose password is `secret`.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Snapsho
 use alloquy_ids::{AccountId, UnixMs};
 use alloquy_irc::{Bridge, ClientKey, Credential, Server, Settings, Sts};
 use alloquy_irc_listener::{
-    Accounts, Address, Answer, Bell, Door, Face, Figures, Kind, Pair, Range, Tls, serve,
+    Accounts, Address, Answer, Bell, Door, Face, Figures, Kind, Pair, Range, Reach, Tls, serve,
 };
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
@@ -42,7 +43,8 @@ impl Client for Quiet {
     }
 }
 
-struct One;
+/// One account, and where its home node is.
+struct One(Option<SocketAddr>);
 
 impl Accounts for One {
     fn check(&self, credential: Credential) -> Answer {
@@ -52,6 +54,10 @@ impl Accounts for One {
             }
             _ => Answer::Denied,
         }
+    }
+
+    fn home(&self, _key: ClientKey) -> Option<SocketAddr> {
+        self.0
     }
 }
 
@@ -70,6 +76,16 @@ impl Drop for Served {
 }
 
 pub(crate) fn face(doors: Vec<Door>, pair: Option<Pair>, exempt: &[&str]) -> Served {
+    reaching(doors, pair, exempt, (None, None))
+}
+
+/// One whose clients may have streams, and where the home node of its account is.
+pub(crate) fn reaching(
+    doors: Vec<Door>,
+    pair: Option<Pair>,
+    exempt: &[&str],
+    (tunnels, home): (Option<Reach>, Option<SocketAddr>),
+) -> Served {
     let settings = Settings {
         server_name: "irc.example.org".to_owned(),
         network: "Example".to_owned(),
@@ -81,6 +97,7 @@ pub(crate) fn face(doors: Vec<Door>, pair: Option<Pair>, exempt: &[&str]) -> Ser
             port: 6697,
             names: vec!["irc.example.org".to_owned()],
         }),
+        e2ee: true,
         ..Bridge::default()
     };
     let tls = pair.map(Tls::new);
@@ -94,9 +111,10 @@ pub(crate) fn face(doors: Vec<Door>, pair: Option<Pair>, exempt: &[&str]) -> Ser
         exempt: Arc::new(Mutex::new(exempt)),
         origins: Arc::new(["https://chat.example.org".to_owned()]),
         cloak_key: [7; 32],
-        accounts: Arc::new(One),
+        accounts: Arc::new(One(home)),
         clients: vec![(ClientKey::OWN, Box::new(Quiet::default()))],
         bell: Bell::default(),
+        tunnels,
         figures: Arc::clone(&figures),
     };
     Served {
@@ -112,7 +130,7 @@ pub(crate) fn door(kind: Kind) -> Door {
 }
 
 impl Served {
-    pub(crate) fn tcp(&self) -> std::net::SocketAddr {
+    pub(crate) fn tcp(&self) -> SocketAddr {
         match &self.addresses[0] {
             Address::Tcp(address) => *address,
             Address::Unix(path) => panic!("{} is no TCP address", path.display()),

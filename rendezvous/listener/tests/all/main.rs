@@ -5,3 +5,4 @@
 mod face;
 mod sockets;
 mod tls;
+mod tunnels;
