@@ -19,8 +19,8 @@ use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::admitted::{Coming, EnterError};
-use crate::keep::{Keep, KeepError};
 use crate::homes::Homes;
+use crate::keep::{Keep, KeepError};
 use crate::nodes::Nodes;
 
 /// What the accounts of a rendezvous are made of.

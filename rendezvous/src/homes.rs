@@ -131,7 +131,9 @@ async fn link(running: &Running) -> Result<Option<String>, NodeError> {
     let mut changes = handle.changes();
     loop {
         let order = PersonalCommand::HomeStatus;
-        let told = handle.call(Command::Personal { order }, ANSWER_WAIT).await?;
+        let told = handle
+            .call(Command::Personal { order }, ANSWER_WAIT)
+            .await?;
         if matches!(told, Reply::HomeStatus { home } if home.owner.is_some()) {
             return Ok(None);
         }
@@ -153,7 +155,8 @@ mod tests {
     #[test]
     fn a_place_is_the_ip_and_port_of_an_address() {
         let place = |address: &str| place(address).map(|place| place.to_string());
-        let whole = "/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWGjMCwMzoy7PBXSRYDPLUe1uoQJ92yVrYPFKP2pPRMf3r";
+        let whole =
+            "/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWGjMCwMzoy7PBXSRYDPLUe1uoQJ92yVrYPFKP2pPRMf3r";
         assert_eq!(place(whole).as_deref(), Some("127.0.0.1:4001"));
         assert_eq!(place("/ip4/127.0.0.1/tcp"), None);
         assert_eq!(place("/ip4/127.0.0.1/tcp/65536"), None);

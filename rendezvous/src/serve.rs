@@ -126,7 +126,6 @@ async fn run(
         accounts: ledger,
         clients: Vec::new(),
         bell,
-        tunnels: None,
         figures,
         tunnels: config.e2ee,
     };

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use alloquy_ids::NetworkKey;
 use anyhow::{Context, bail};
+use data_encoding::BASE64URL_NOPAD;
 use libp2p::PeerId;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::TcpStream;
@@ -43,6 +44,14 @@ pub(crate) fn parts(line: &str) -> (&str, Vec<&str>) {
         None => (rest, None),
     };
     (tags, middle.split(' ').chain(last).collect())
+}
+
+/// What a line carries in its tags.
+pub(crate) fn carried(tags: &str) -> anyhow::Result<Option<Vec<u8>>> {
+    let mut tags = tags.split(';');
+    let data = tags.find_map(|tag| tag.strip_prefix("alloquy.chat/e2ee="));
+    let data = data.map(|data| BASE64URL_NOPAD.decode(data.as_bytes()));
+    Ok(data.transpose()?)
 }
 
 /// The Ed25519 key that a libp2p peer id is made of: it stands in it behind four bytes of its kind.
@@ -103,17 +112,17 @@ impl Line {
         self.say("E2EE HOME").await?;
         loop {
             let told = self.next().await?;
-            let (_, parts) = parts(&told);
+            let (tags, parts) = parts(&told);
             match parts.as_slice() {
-                ["E2EE", "HOME", address, link @ ..] => {
+                ["E2EE", "HOME", address] => {
                     let peer = address.rsplit_once("/p2p/");
                     let (_, peer) = peer.context("a home node without a name")?;
                     let key = network_key(peer)?;
-                    let link = link.first().filter(|link| !link.is_empty());
+                    let link = carried(tags)?.map(String::from_utf8);
                     return Ok(Home {
                         address: (*address).to_owned(),
                         key,
-                        link: link.map(|link| (*link).to_owned()),
+                        link: link.transpose()?,
                     });
                 }
                 ["FAIL", "E2EE", ..] => bail!("{told}"),

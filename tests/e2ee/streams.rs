@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
-use crate::line::{Line, parts};
+use crate::line::{Line, carried, parts};
 
 /// Bytes of a stream that may be on their way.
 const WINDOW: usize = 65_536;
@@ -195,9 +195,7 @@ impl Serving {
                 }
             }
             ["E2EE", "DATA", text] => {
-                let mut tags = tags.split(';');
-                let data = tags.find_map(|tag| tag.strip_prefix("alloquy.chat/e2ee="));
-                let data = BASE64URL_NOPAD.decode(data.unwrap_or_default().as_bytes())?;
+                let data = carried(tags)?.unwrap_or_default();
                 if let Some(inbound) = self.open.get(&stream(text)?) {
                     // Whose reader has gone is closed by its writer.
                     drop(inbound.data.send(data.into()));

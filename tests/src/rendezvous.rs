@@ -72,8 +72,11 @@ impl Rendezvous {
             at(1)
         );
         drop(ports);
-        std::fs::write(folder.join("rendezvous.toml"), format!("{settings}{doors}{further}"))
-            .expect("the settings can be written");
+        std::fs::write(
+            folder.join("rendezvous.toml"),
+            format!("{settings}{doors}{further}"),
+        )
+        .expect("the settings can be written");
         let mut started = Self {
             folder: folder.to_owned(),
             child: None,

@@ -144,7 +144,10 @@ impl Ear {
 fn pass_on(from: TcpStream, mut to: TcpStream, kept: &Mutex<Vec<u8>>) {
     let mut reader = BufReader::new(from);
     let (mut line, mut carried) = (Vec::new(), Vec::new());
-    while reader.read_until(b'\n', &mut line).is_ok_and(|bytes| bytes > 0) {
+    while reader
+        .read_until(b'\n', &mut line)
+        .is_ok_and(|bytes| bytes > 0)
+    {
         let text = String::from_utf8_lossy(&line);
         let data = text.split_once("alloquy.chat/e2ee=");
         let data = data.and_then(|(_, data)| data.split([' ', ';']).next());

@@ -228,8 +228,16 @@ fn nothing_to_read(home: Home, mut ana: Peer) {
     assert!(holds(&raw(ana.folder()), "Canarina-Ana"));
 }
 
+/// Every record of a store, opened by its own key, key and value in a row.
+fn raw(folder: &Path) -> Vec<u8> {
+    records(folder)
+        .into_iter()
+        .flat_map(|(key, value)| [key, value].concat())
+        .collect()
+}
+
 /// Every record of a store, opened by its own key.
-pub(crate) fn raw(folder: &Path) -> Vec<u8> {
+pub(crate) fn records(folder: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
     let dir = DataDir::new(folder);
     let lock = DirLock::acquire(&dir).unwrap();
     let source = KeySource {
@@ -240,7 +248,7 @@ pub(crate) fn raw(folder: &Path) -> Vec<u8> {
     let opened = Store::open(&dir, lock, &unlocked.key).unwrap();
     let records = opened.records.iter();
     records
-        .flat_map(|(key, value)| [&key[..], &value[..]].concat())
+        .map(|(key, value)| (key.to_vec(), value.to_vec()))
         .collect()
 }
 

@@ -39,6 +39,22 @@ fn target(text: &str) -> Option<Target> {
     (plain && address.port() != 0).then_some(Target::Address(address))
 }
 
+/// Tags that carry bytes.
+fn carrying(bytes: &[u8]) -> Tags {
+    Tags {
+        further: vec![(Cap::E2ee, DATA_TAG, BASE64URL_NOPAD.encode(bytes))],
+        ..Tags::default()
+    }
+}
+
+/// Whether there is an address, and a link, if there is one, that tags have room for.
+fn told_in_a_line(words: &[String]) -> bool {
+    !words.is_empty()
+        && words
+            .get(1)
+            .is_none_or(|link| link.len() <= E2EE_DATA_BYTES_MAX)
+}
+
 impl Server {
     /// Whether a connection may have streams.
     pub(super) fn has_streams(&self, conn: ConnId) -> bool {
@@ -104,10 +120,13 @@ impl Server {
     /// The home node of an account runs, or does not.
     pub(super) fn home_told(&mut self, conn: ConnId, outcome: &Outcome) {
         match outcome {
-            Outcome::Told(words) if !words.is_empty() => {
-                let mut params = vec!["HOME"];
-                params.extend(words.iter().map(String::as_str));
-                self.server_line(conn, E2EE, &params);
+            Outcome::Told(words) if told_in_a_line(words) => {
+                let mut out = Out::new(&self.settings.server_name, E2EE, &["HOME", &words[0]]);
+                // A link names all addresses of a node: a line has no room for it, its tags have.
+                if let Some(link) = words.get(1) {
+                    out = out.tagged(carrying(link.as_bytes()));
+                }
+                self.reply(conn, out);
             }
             Outcome::Refused { code, text } => self.fail(conn, E2EE, code, &[], text),
             _ => {
@@ -312,10 +331,7 @@ impl Server {
         {
             let out = match told {
                 Told::Closed(reason) => self.e2ee_line("CLOSE", stream, &[&reason]),
-                Told::Data(bytes) => self.e2ee_line("DATA", stream, &[]).tagged(Tags {
-                    further: vec![(Cap::E2ee, DATA_TAG, BASE64URL_NOPAD.encode(&bytes))],
-                    ..Tags::default()
-                }),
+                Told::Data(bytes) => self.e2ee_line("DATA", stream, &[]).tagged(carrying(&bytes)),
             };
             self.tell(conn, &out);
         }

@@ -169,10 +169,13 @@ fn guests_and_read_only_log_ins_have_none() {
 fn home_is_told_with_its_address_and_a_link() {
     let (mut irc, conn) = client(LABELLED);
     for (words, told) in [
-        (vec!["127.0.0.1:4001/KEY"], "E2EE HOME 127.0.0.1:4001/KEY"),
         (
-            vec!["[::1]:4001/KEY", "code"],
-            "E2EE HOME [::1]:4001/KEY code",
+            vec!["127.0.0.1:4001/KEY"],
+            "@label=h :irc.test E2EE HOME 127.0.0.1:4001/KEY",
+        ),
+        (
+            vec!["[::1]:4001/KEY", "link"],
+            "@label=h;alloquy.chat/e2ee=bGluaw :irc.test E2EE HOME [::1]:4001/KEY",
         ),
     ] {
         irc.lines(conn);
@@ -182,14 +185,20 @@ fn home_is_told_with_its_address_and_a_link() {
         irc.tell(Outcome::Told(
             words.into_iter().map(str::to_owned).collect(),
         ));
-        assert_eq!(irc.lines(conn), [format!("@label=h :irc.test {told}")]);
+        assert_eq!(irc.lines(conn), [told]);
         irc.asked_of.clear();
     }
     let refused = Outcome::Refused {
         code: "TEMPORARILY_UNAVAILABLE",
         text: "40 home nodes run already".to_owned(),
     };
-    for outcome in [refused, Outcome::Denied, Outcome::Told(Vec::new())] {
+    let endless = vec!["[::1]:4001/KEY".to_owned(), "l".repeat(3_001)];
+    for outcome in [
+        refused,
+        Outcome::Denied,
+        Outcome::Told(Vec::new()),
+        Outcome::Told(endless),
+    ] {
         irc.send(conn, "E2EE HOME");
         irc.tell(outcome);
         one(&irc.lines(conn), "FAIL E2EE TEMPORARILY_UNAVAILABLE :");
