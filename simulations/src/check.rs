@@ -100,6 +100,9 @@ fn disagreement(world: &World<'_>, replicas: &Replicas, community: CommunityId) 
 /// Texts that members can not read though everybody is here.
 #[must_use]
 pub fn unreadable(world: &World<'_>, replicas: &Replicas) -> Option<String> {
+    // A deletion empties the message everywhere at once. If it turns out later that its author had been removed before,
+    // it does not count any more, but the text is gone.
+    let deleted = durability::deleted(world.acts());
     for (seat, replica) in replicas {
         for (community, view) in &replica.communities {
             // Whoever left may have taken the only key of what he wrote alone with him, and whose store was put
@@ -111,7 +114,9 @@ pub fn unreadable(world: &World<'_>, replicas: &Replicas) -> Option<String> {
                 view.members.contains(&author) && !put_back
             };
             let all = view.messages.values().flatten();
-            let mut waiting = all.filter(|message| message.waiting && by_member(message.author));
+            let mut waiting = all.filter(|message| {
+                message.waiting && by_member(message.author) && !deleted.contains(&message.id)
+            });
             if let Some(message) = waiting.next() {
                 let (id, count) = (message.id.short(), 1 + waiting.count());
                 let name = world.name(*seat);

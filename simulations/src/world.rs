@@ -99,7 +99,7 @@ struct Seat {
 struct Backup {
     at: u64,
     records: Records,
-    /// What the node showed.
+    /// What a node shows that starts from it.
     communities: BTreeSet<CommunityId>,
 }
 
@@ -506,17 +506,34 @@ impl<'a> World<'a> {
 
     /// Copies a running node's store.
     pub fn back_up(&mut self, seat: usize) {
-        let Some(snapshot) = self.snapshot(seat) else {
+        if self.seats[seat].machine.is_none() {
+            return;
+        }
+        let records = self.seats[seat].disk.records().clone();
+        let Some(communities) = self.communities_of(seat, records.clone()) else {
             return;
         };
         let backup = Backup {
             at: self.now,
-            records: self.seats[seat].disk.records().clone(),
-            communities: snapshot.communities.keys().copied().collect(),
+            records,
+            communities,
         };
         self.seats[seat].backup = Some(backup);
         self.trace
             .note(self.now, &format!("back up {}", self.seats[seat].name));
+    }
+
+    /// What a node shows that starts from these records: less than it shows now while its disk refuses writes.
+    fn communities_of(&self, seat: usize, records: Records) -> Option<BTreeSet<CommunityId>> {
+        let place = &self.seats[seat];
+        let now = Now {
+            mono: MonoMs(place.mono_base),
+            wall: wall_at(self.now, place.wall_offset_ms),
+        };
+        let rng = draw::stream(self.seed, &format!("node {seat} copied at {}", self.now));
+        let nonce = draw::bytes(self.seed, &format!("nonce {seat} of a copy"));
+        let mut machine = self.maker.restore(records, nonce, now, rng).ok()?;
+        Some(machine.snapshot(PERSON).communities.keys().copied().collect())
     }
 
     /// Stops a running node and puts its store back from the copy. `noticed`: by the shell, which says so at the

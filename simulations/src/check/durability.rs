@@ -36,7 +36,7 @@ fn contested(acts: &[Act]) -> BTreeSet<CommunityId> {
 }
 
 /// Messages that somebody may have taken away on purpose: they may be gone or leave a mark.
-fn deleted(acts: &[Act]) -> BTreeSet<EventId> {
+pub(super) fn deleted(acts: &[Act]) -> BTreeSet<EventId> {
     let done = acts.iter().filter(|act| may_have_acted(act));
     done.flat_map(|act| match &act.command {
         Command::Delete { message } => vec![*message],
