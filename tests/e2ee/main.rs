@@ -57,8 +57,10 @@ async fn main() -> anyhow::Result<()> {
         let order = PersonalCommand::HomePair { code };
         handle.call(Command::Personal { order }, PAIRING).await?;
     }
-    println!("ready: account {}", node.status().account);
-    std::io::stdout().flush()?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready: account {}", node.status().account)?;
+    out.flush()?;
+    drop(out);
     let mut terminate = signal(SignalKind::terminate())?;
     let ended = tokio::select! {
         ended = serving => ended?.context("the IRC connection ended"),

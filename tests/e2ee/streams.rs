@@ -76,10 +76,14 @@ impl Dialer for Streams {
         let orders = self.orders.clone();
         Box::pin(async move {
             let (opened, stream) = oneshot::channel();
-            let gone = |_| io::Error::from(io::ErrorKind::ConnectionAborted);
+            // Either is gone with the line.
             let order = Order::Open { target, opened };
-            orders.send(order).await.map_err(|_| gone(()))?;
-            stream.await.map_err(|_| gone(()))?
+            if orders.send(order).await.is_ok()
+                && let Ok(stream) = stream.await
+            {
+                return stream;
+            }
+            Err(io::ErrorKind::ConnectionAborted.into())
         })
     }
 }

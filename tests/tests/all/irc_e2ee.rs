@@ -74,13 +74,12 @@ fn a_client_with_a_device_of_its_own_talks_through_a_bridge_that_can_read_nothin
     let mut texts = vec!["before: yellow-canary-text".to_owned()];
     cleo.peer.reads(ROOM, &texts);
     for number in 0..10 {
-        for (who, peer) in [("ben", &ben), ("cleo", &cleo.peer)] {
+        for (who, peer, other) in [("ben", &ben, &cleo.peer), ("cleo", &cleo.peer, &ben)] {
             let text = format!("{who} {number} yellow-canary-text");
             peer.line(&format!("send {ROOM} \"{text}\""));
             texts.push(text);
+            other.reads(ROOM, &texts);
         }
-        ben.reads(ROOM, &texts);
-        cleo.peer.reads(ROOM, &texts);
     }
 
     // The account's home node, beside the bridge, keeps the history and serves it when nobody else is there.

@@ -94,11 +94,11 @@ fn mode(arguments: &Arguments, data: &Path) -> Result<Mode, CommandError> {
         Err(error) if error.code == ErrorCode::NotRunning => {
             let key = KeySource::from_env(None)
                 .map_err(|error| CommandError::new(error.code(), error.to_string()))?;
-            Ok(Mode::Own(NodeConfig {
+            Ok(Mode::Own(Box::new(NodeConfig {
                 listen: arguments.listen.clone(),
                 mdns: !arguments.no_mdns,
                 ..NodeConfig::new(data, key)
-            }))
+            })))
         }
         Err(error) => Err(error),
     }

@@ -36,7 +36,7 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) enum Mode {
     /// One in this process.
-    Own(NodeConfig),
+    Own(Box<NodeConfig>),
     /// One that another process runs on this data directory.
     Attached(PathBuf),
     /// A world in memory.

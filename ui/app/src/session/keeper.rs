@@ -404,7 +404,7 @@ fn about(mode: &Mode, irc: Option<&Irc>) -> About {
         }
     };
     match mode {
-        Mode::Own(NodeConfig { data_dir, .. }) => of(data_dir, false),
+        Mode::Own(config) => of(&config.data_dir, false),
         Mode::Attached(data_dir) => of(data_dir, true),
         Mode::Demo => About {
             version: env!("CARGO_PKG_VERSION").to_owned(),

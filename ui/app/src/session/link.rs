@@ -30,7 +30,7 @@ impl Link {
     pub(super) async fn open(mode: Mode) -> Result<Self, OpenError> {
         match mode {
             Mode::Own(config) => {
-                let running = alloquy_node::start(config).await.map_err(OpenError::Run)?;
+                let running = alloquy_node::start(*config).await.map_err(OpenError::Run)?;
                 let handle = running.handle();
                 #[cfg(feature = "driver")]
                 crate::driver::may_break(handle.changes());

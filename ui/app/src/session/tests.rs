@@ -78,7 +78,7 @@ impl Seen {
 #[test]
 fn the_first_run_makes_the_account_keeps_its_words_sealed_and_serves() {
     let data = tempdir().unwrap();
-    let seen = Seen::start(Mode::Own(config(data.path())));
+    let seen = Seen::start(Mode::Own(Box::new(config(data.path()))));
     seen.enters(|phase| matches!(phase, Phase::FirstRun { busy: false, .. }));
     let early = seen.outcome(AskId(1), Command::Communities).unwrap_err();
     assert_eq!(early.code, ErrorCode::NotRunning);
@@ -106,7 +106,7 @@ fn the_first_run_makes_the_account_keeps_its_words_sealed_and_serves() {
     seen.session.close();
 
     // Nothing of the first one holds the store any more.
-    let again = Seen::start(Mode::Own(config(data.path())));
+    let again = Seen::start(Mode::Own(Box::new(config(data.path()))));
     again.enters(|phase| *phase == Phase::Running);
     let kept = Arc::clone(&again.desk.take().snapshot.kept);
     assert_eq!(
@@ -122,7 +122,7 @@ fn a_sealed_store_asks_for_its_passphrase_until_it_is_right() {
     sealed.key.passphrase = Some(Passphrase::new("open sesame"));
     alloquy_node::init(&sealed, "Ana", RecoveryWords::Kept).unwrap();
 
-    let seen = Seen::start(Mode::Own(config(data.path())));
+    let seen = Seen::start(Mode::Own(Box::new(config(data.path()))));
     seen.enters(|phase| *phase == Phase::Locked { wrong: false });
     seen.session.order(Order::Unlock("open barley".to_owned()));
     seen.enters(|phase| *phase == Phase::Locked { wrong: true });
@@ -135,10 +135,10 @@ fn a_sealed_store_asks_for_its_passphrase_until_it_is_right() {
 fn a_directory_in_use_is_told_and_starting_again_helps_when_it_is_free() {
     let data = tempdir().unwrap();
     alloquy_node::init(&config(data.path()), "Ana", RecoveryWords::Kept).unwrap();
-    let first = Seen::start(Mode::Own(config(data.path())));
+    let first = Seen::start(Mode::Own(Box::new(config(data.path()))));
     first.enters(|phase| *phase == Phase::Running);
 
-    let second = Seen::start(Mode::Own(config(data.path())));
+    let second = Seen::start(Mode::Own(Box::new(config(data.path()))));
     second.enters(|phase| {
         matches!(phase, Phase::Failed(failure) if failure.what.contains("Another program") && failure.may_restart)
     });
@@ -152,7 +152,7 @@ fn a_directory_in_use_is_told_and_starting_again_helps_when_it_is_free() {
 fn an_attached_window_is_told_when_the_node_ends_and_every_command_is_answered() {
     let data = tempdir().unwrap();
     alloquy_node::init(&config(data.path()), "Ana", RecoveryWords::Kept).unwrap();
-    let owner = Seen::start(Mode::Own(config(data.path())));
+    let owner = Seen::start(Mode::Own(Box::new(config(data.path()))));
     owner.enters(|phase| *phase == Phase::Running);
 
     let seen = Seen::start(Mode::Attached(data.path().to_owned()));
