@@ -518,9 +518,15 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// Removes events from the store that were taken back after their task had begun, but not those that have their
-    /// place by now in a conversation that was begun again.
+    /// Removes events from the store that were taken back after their task had begun.
     fn remove_rows(&mut self, writes: &[Write]) {
+        let gone = self.rows_without_place(writes);
+        self.outbox.store(gone, After::Nothing);
+    }
+
+    /// Removals of rows that these writes put, but not of those that have their place by now in a conversation that was
+    /// begun again.
+    fn rows_without_place(&self, writes: &[Write]) -> Vec<Write> {
         let again = |id, row| {
             let community = self.communities.get(&id);
             community.is_some_and(|community| community.rows.contains_key(&row))
@@ -532,8 +538,7 @@ impl<R: CryptoRng> Node<R> {
             },
             Write::Delete(_) => None,
         };
-        let rows = writes.iter().filter_map(row).collect();
-        self.outbox.store(rows, After::Nothing);
+        writes.iter().filter_map(row).collect()
     }
 
     /// Nothing that failed to be stored was made public: own events are taken back, others' are written later.
@@ -558,7 +563,13 @@ impl<R: CryptoRng> Node<R> {
                 if let Some((origin, _)) = &own.answer {
                     self.outbox.done(*origin, Err(refusal));
                 }
+                let community = own.community;
                 self.take_back(own);
+                if !self.communities.contains_key(&community) {
+                    // It was begun again, and in the same places there may be rows that were taken back before.
+                    let gone = self.rows_without_place(&writes);
+                    self.write_later(gone, Acks::new());
+                }
             }
             After::TakenBack(origin) => {
                 if let Some(origin) = origin {
@@ -621,14 +632,25 @@ impl<R: CryptoRng> Node<R> {
     }
 
     fn retry_writes(&mut self) {
+        // What was tried before and is under way may be refused once more: nothing is confirmed that may rest on it.
+        let confirming = |task: &Task| matches!(task.after, After::Confirm(_));
+        let confirms = self.outbox.tasks.values().any(confirming);
         let (writes, acks) = self.unwritten.take(&self.outbox.tasks);
-        if self.unwritten.len() > 0 {
+        let sure = !confirms && self.unwritten.len() == 0;
+        if !sure {
             let at = self.now.mono.plus(crate::limits::STORE_RETRY_MS);
             self.timers.set_earlier(Timer::Unwritten, at);
         }
         if !writes.is_empty() {
-            self.outbox.store(writes, After::Confirm(acks));
-        } else if self.store_fault.is_none() {
+            let now = match sure {
+                true => acks,
+                false => {
+                    self.unwritten.owe(acks);
+                    Acks::new()
+                }
+            };
+            self.outbox.store(writes, After::Confirm(now));
+        } else if sure && self.store_fault.is_none() {
             // Newer writes have taken the places of all.
             self.send_acks(acks);
         } else {

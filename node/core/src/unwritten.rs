@@ -84,8 +84,8 @@ impl Unwritten {
         self.writes.len()
     }
 
-    /// What is to be tried again: all but writes that have a younger one under way, which would come behind it. What
-    /// is to be confirmed waits for those too.
+    /// What is to be tried again: all but writes that have a younger one under way, which would come behind it; and what
+    /// is to be confirmed when all of it, and what is left, is written.
     pub(crate) fn take(&mut self, under_way: &BTreeMap<TaskId, Task>) -> (Vec<Write>, Acks) {
         let Self { writes, acks, .. } = std::mem::take(self);
         let young: BTreeMap<&Bytes, TaskId> = under_way
@@ -100,11 +100,7 @@ impl Unwritten {
                 again.push(write);
             }
         }
-        if self.writes.is_empty() {
-            return (again, acks);
-        }
-        self.acks = acks;
-        (again, Acks::new())
+        (again, acks)
     }
 }
 
@@ -154,10 +150,10 @@ mod tests {
             let (writes, after) = (vec![put(1, 2)], After::Nothing);
             (TaskId(id), Task { writes, after })
         };
-        let (writes, early) = unwritten.take(&BTreeMap::from([task(6)]));
-        assert!(writes.is_empty() && early.is_empty());
-        let (writes, owed) = unwritten.clone().take(&BTreeMap::from([task(5)]));
-        assert_eq!((writes, owed), (vec![gone], acks));
+        let (writes, owed) = unwritten.take(&BTreeMap::from([task(6)]));
+        assert_eq!((writes, unwritten.len(), &owed), (vec![], 1, &acks));
+        let (writes, _) = unwritten.clone().take(&BTreeMap::from([task(5)]));
+        assert_eq!(writes, [gone]);
         unwritten.written(&Bytes::from("1"), TaskId(6));
         assert_eq!((unwritten.len(), unwritten.bytes), (0, 0));
     }

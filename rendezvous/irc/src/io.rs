@@ -143,35 +143,36 @@ pub enum Output {
     Tunnel(ConnId, ClientKey, Tunnel),
 }
 
-/// What is done about a stream of E2EE (docs/irc.md). After [`Self::Close`] its number may be that of another one.
+/// What is done about a stream of E2EE (docs/irc.md). Each is known by an id that no other stream of its
+/// connection ever has, whatever number the client gave it: what is under way of one must not reach another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tunnel {
     /// Connects it.
     Open {
-        /// Its number, of this connection alone.
-        stream: u16,
+        /// Its id, of this connection alone.
+        stream: u64,
         /// Whereto.
         target: Target,
     },
     /// Sends bytes of the client, answered by [`Tunnelled::Taken`] when they are sent. They may come before it is
     /// connected, and no more than [`crate::limits::E2EE_WINDOW_BYTES`] are ever unanswered.
     Data {
-        /// Its number.
-        stream: u16,
+        /// Its id.
+        stream: u64,
         /// At least one.
         bytes: Bytes,
     },
     /// The client has taken so many further bytes of what came by [`Tunnelled::Data`].
     Taken {
-        /// Its number.
-        stream: u16,
+        /// Its id.
+        stream: u64,
         /// At least one.
         bytes: usize,
     },
     /// Sends what was given before, and ends it. Nothing of it is told any more.
     Close {
-        /// Its number.
-        stream: u16,
+        /// Its id.
+        stream: u64,
     },
 }
 

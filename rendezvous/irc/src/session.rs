@@ -336,7 +336,9 @@ impl Session {
     fn is_beside(&self, line: &Line) -> bool {
         let of_streams = |line: &Line| streams::is_of_stream(line);
         let mut before = self.inbox.iter().filter_map(|(_, line)| line.as_ref().ok());
-        self.is_in() && of_streams(line) && !before.any(of_streams)
+        // Whoever may have none is answered at the pace of other lines.
+        let may_have = self.caps.has(Cap::E2ee) && self.caps.has(Cap::MessageTags);
+        may_have && self.is_seen() && of_streams(line) && !before.any(of_streams)
     }
 
     /// The next line about a stream, if its bucket has a token.

@@ -26,6 +26,11 @@ pub(crate) fn is_of_stream(line: &Line) -> bool {
     line.command == E2EE && of_stream.iter().any(|of| verb.eq_ignore_ascii_case(of))
 }
 
+/// The number that the client gave to a stream of this id.
+pub(crate) fn number_of(id: u64) -> u16 {
+    u16::try_from(id & 0xffff).unwrap_or_default()
+}
+
 /// The streams of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
@@ -38,6 +43,8 @@ pub(crate) struct Streams {
     next: u16,
     /// When the last ones were opened.
     opened: VecDeque<MonoMs>,
+    /// How many were begun.
+    begun: u64,
 }
 
 /// What is told of a stream next.
@@ -62,6 +69,7 @@ pub(crate) struct Exceeded(pub(crate) usize);
 
 #[derive(Debug, Default)]
 struct Stream {
+    id: u64,
     stage: Stage,
     /// Bytes of the client without an ACK.
     sent: usize,
@@ -89,13 +97,14 @@ impl Default for Stage {
 }
 
 impl Streams {
-    /// Begins one. `label`: what the client calls its request, which is answered when the stream is connected.
+    /// Begins one, and gives its id. `label`: what the client calls its request, which is answered when the stream is
+    /// connected.
     pub(crate) fn begin(
         &mut self,
         stream: u16,
         label: Option<String>,
         now: MonoMs,
-    ) -> Result<(), NotOpened> {
+    ) -> Result<u64, NotOpened> {
         if self.open.contains_key(&stream) {
             return Err(NotOpened::InUse);
         }
@@ -118,12 +127,15 @@ impl Streams {
             return Err(NotOpened::TooFast((free - now.0).div_ceil(1_000)));
         }
         self.opened.push_back(now);
+        let id = self.begun << 16 | u64::from(stream);
+        self.begun += 1;
         let begun = Stream {
+            id,
             stage: Stage::Opening(label),
             ..Stream::default()
         };
         self.open.insert(stream, begun);
-        Ok(())
+        Ok(id)
     }
 
     /// It is connected: what the client called its request. `None`: it was not awaited.
@@ -137,16 +149,16 @@ impl Streams {
         Some(label)
     }
 
-    /// The client sends bytes. `Ok(false)`: there is no such stream, or its other side has ended it.
-    pub(crate) fn send(&mut self, stream: u16, bytes: usize) -> Result<bool, Exceeded> {
+    /// The client sends bytes: the stream's id. `Ok(None)`: there is no such stream, or its other side has ended it.
+    pub(crate) fn send(&mut self, stream: u16, bytes: usize) -> Result<Option<u64>, Exceeded> {
         let Some(of) = self.live(stream) else {
-            return Ok(false);
+            return Ok(None);
         };
         if of.sent + bytes > E2EE_WINDOW_BYTES {
             return Err(Exceeded(E2EE_WINDOW_BYTES - of.sent));
         }
         of.sent += bytes;
-        Ok(true)
+        Ok(Some(of.id))
     }
 
     /// So many further bytes of the client were sent on; `false`: of no stream that is open.
@@ -165,10 +177,10 @@ impl Streams {
         }
     }
 
-    /// The client acknowledges bytes. `Ok(false)`: there is no such stream.
-    pub(crate) fn acked(&mut self, stream: u16, bytes: usize) -> Result<bool, Exceeded> {
+    /// The client acknowledges bytes: the stream's id. `Ok(None)`: there is no such stream.
+    pub(crate) fn acked(&mut self, stream: u16, bytes: usize) -> Result<Option<u64>, Exceeded> {
         let Some(of) = self.open.get_mut(&stream) else {
-            return Ok(false);
+            return Ok(None);
         };
         if bytes > of.unacked {
             return Err(Exceeded(of.unacked));
@@ -185,7 +197,7 @@ impl Streams {
                 self.unacked_lines -= 1;
             }
         }
-        Ok(true)
+        Ok(Some(of.id))
     }
 
     /// The other side has ended it. Gives the label of the request by which it was to be opened, if it never was.
@@ -205,21 +217,26 @@ impl Streams {
         }
     }
 
-    /// Forgets one. Gives whether its other side is to be told, and the label of a request that is not answered.
-    pub(crate) fn remove(&mut self, stream: u16) -> Option<(bool, Option<String>)> {
+    /// Forgets one. Gives its id if its other side is to be told, and the label of a request that is not answered.
+    pub(crate) fn remove(&mut self, stream: u16) -> Option<(Option<u64>, Option<String>)> {
         let of = self.open.remove(&stream)?;
         self.unacked -= of.unacked;
         self.unacked_lines -= of.lines.len();
         Some(match of.stage {
-            Stage::Opening(label) => (true, label),
-            Stage::Open => (true, None),
-            Stage::Ending(_) => (false, None),
+            Stage::Opening(label) => (Some(of.id), label),
+            Stage::Open => (Some(of.id), None),
+            Stage::Ending(_) => (None, None),
         })
     }
 
     /// Whether there is one of this number, which may be ending.
     pub(crate) fn is_open(&self, stream: u16) -> bool {
         self.open.contains_key(&stream)
+    }
+
+    /// The id of the one that has this number now.
+    pub(crate) fn id(&self, stream: u16) -> Option<u64> {
+        self.open.get(&stream).map(|of| of.id)
     }
 
     /// The numbers of all.

@@ -53,8 +53,17 @@ pub(crate) const WORD_WAIT: Duration = Duration::from_secs(1);
 /// Wait for nodes to keep what clients have when serving ends.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(3);
 /// Streams of clients to other nodes at once, of the whole face: each has a socket, and at most a window of bytes each way
-/// in memory: 128 MiB.
-pub const TUNNELS_MAX: usize = 1_024;
+/// in memory: 512 MiB if all of them stand still.
+pub const TUNNELS_MAX: usize = 4_096;
+/// Those of one account, by all of its connections: a device talks with some dozens of others at once.
+pub const TUNNELS_OF_ONE_MAX: usize = 64;
+/// Streams that an account may open within [`TUNNEL_OPENS_WAIT`]: a device that comes back dials all that it knows, once;
+/// more would be a search for open ports.
+pub const TUNNEL_OPENS_MAX: usize = 128;
+/// See [`TUNNEL_OPENS_MAX`].
+pub const TUNNEL_OPENS_WAIT: Duration = Duration::from_secs(60);
+/// Time in which the other side of a stream must have begun as libp2p does: as long as libp2p gives a handshake.
+pub(crate) const TUNNEL_GREETING_WAIT: Duration = Duration::from_secs(10);
 /// Time until the other side of a stream must be connected: what a person waits for a page.
 pub(crate) const TUNNEL_CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// Time in which what a client sent before it closed a stream may still be taken by the other side.

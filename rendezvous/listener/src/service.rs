@@ -127,6 +127,8 @@ pub enum Lane {
     Guest,
     /// One that comes into a community, whose members may be slow or far away.
     Community,
+    /// That of a home node, which may hold much, and is waited for until it can be paired with.
+    Home,
 }
 
 /// What is left to do for an answer. Blocking.
@@ -703,7 +705,9 @@ impl Turns {
             return;
         };
         let home = || self.accounts.home(key);
-        let failed = line.tunnels.carry_out(conn, tunnel, &self.gate, home);
+        let failed = line
+            .tunnels
+            .carry_out((conn, key), tunnel, &self.gate, home);
         if let Some((stream, reason)) = failed {
             let now = self.now();
             let closed = Tunnelled::Closed(reason);

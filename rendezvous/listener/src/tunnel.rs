@@ -12,23 +12,25 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use alloquy_irc::limits::E2EE_WINDOW_BYTES;
-use alloquy_irc::{ConnId, Target, Tunnel, Tunnelled};
+use alloquy_irc::{ClientKey, ConnId, Target, Tunnel, Tunnelled};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::connection::Piece;
 use crate::figures::Figures;
 use crate::limits::{
-    PIECES_OF_ONE_MAX, TUNNEL_CONNECT_WAIT, TUNNEL_DRAIN_WAIT, TUNNEL_READ_BYTES,
-    TUNNEL_WRITE_BYTES, TUNNELS_MAX,
+    PIECES_OF_ONE_MAX, TUNNEL_CONNECT_WAIT, TUNNEL_DRAIN_WAIT, TUNNEL_GREETING_WAIT,
+    TUNNEL_OPENS_MAX, TUNNEL_OPENS_WAIT, TUNNEL_READ_BYTES, TUNNEL_WRITE_BYTES, TUNNELS_MAX,
+    TUNNELS_OF_ONE_MAX,
 };
 use crate::reach::Reach;
 
@@ -41,6 +43,7 @@ pub(crate) struct Gate {
     pub(crate) pieces: mpsc::Sender<Piece>,
     pub(crate) figures: Arc<Figures>,
     places: Arc<Semaphore>,
+    shares: Arc<Shares>,
 }
 
 impl Gate {
@@ -54,7 +57,87 @@ impl Gate {
             pieces,
             figures,
             places: Arc::new(Semaphore::new(TUNNELS_MAX)),
+            shares: Arc::default(),
         }
+    }
+
+    /// A place for a stream of an account, or why it has none.
+    fn admit(&self, key: ClientKey) -> Result<Place, String> {
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place =
+            place.map_err(|_none_left| format!("{TUNNELS_MAX} streams are open on this server"))?;
+        self.shares.take(key, Instant::now())?;
+        self.figures.streams.add(1);
+        Ok(Place {
+            key,
+            figures: Arc::clone(&self.figures),
+            shares: Arc::clone(&self.shares),
+            _place: place,
+        })
+    }
+}
+
+/// What each account has: its connections together, for one person could fill the server by many.
+#[derive(Debug, Default)]
+struct Shares(Mutex<BTreeMap<ClientKey, Share>>);
+
+#[derive(Debug)]
+struct Share {
+    open: usize,
+    /// When the first of those was opened that count against [`TUNNEL_OPENS_MAX`].
+    since: Instant,
+    opened: usize,
+}
+
+impl Shares {
+    fn take(&self, key: ClientKey, now: Instant) -> Result<(), String> {
+        let over = |share: &Share| now.duration_since(share.since) >= TUNNEL_OPENS_WAIT;
+        let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shares.retain(|_, share| share.open > 0 || !over(share));
+        let share = shares.entry(key).or_insert(Share {
+            open: 0,
+            since: now,
+            opened: 0,
+        });
+        if over(share) {
+            (share.since, share.opened) = (now, 0);
+        }
+        if share.open >= TUNNELS_OF_ONE_MAX {
+            return Err(format!(
+                "{TUNNELS_OF_ONE_MAX} streams of your account are open"
+            ));
+        }
+        if share.opened >= TUNNEL_OPENS_MAX {
+            let wait = TUNNEL_OPENS_WAIT.as_secs();
+            return Err(format!(
+                "{TUNNEL_OPENS_MAX} streams of your account were opened within {wait} s"
+            ));
+        }
+        share.open += 1;
+        share.opened += 1;
+        Ok(())
+    }
+
+    fn give_back(&self, key: ClientKey) {
+        let mut shares = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get_mut(&key) {
+            share.open -= 1;
+        }
+    }
+}
+
+/// The place of a stream, taken for as long as its task is there, however it ends.
+struct Place {
+    key: ClientKey,
+    figures: Arc<Figures>,
+    shares: Arc<Shares>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.figures.streams.take(1);
+        self.shares.give_back(self.key);
     }
 }
 
@@ -62,10 +145,8 @@ impl Gate {
 #[derive(Debug)]
 pub(crate) struct Came {
     pub(crate) conn: ConnId,
-    pub(crate) stream: u16,
+    pub(crate) stream: u64,
     pub(crate) what: Tunnelled,
-    /// Which one of those that had this number.
-    serial: u64,
     /// Taken until it is taken.
     _place: OwnedSemaphorePermit,
 }
@@ -73,10 +154,9 @@ pub(crate) struct Came {
 /// The streams of one connection.
 #[derive(Debug)]
 pub(crate) struct Tunnels {
-    open: BTreeMap<u16, (u64, Arc<Wire>)>,
+    open: BTreeMap<u64, Arc<Wire>>,
     tasks: JoinSet<()>,
     places: Arc<Semaphore>,
-    last: u64,
 }
 
 impl Default for Tunnels {
@@ -85,7 +165,6 @@ impl Default for Tunnels {
             open: BTreeMap::new(),
             tasks: JoinSet::new(),
             places: Arc::new(Semaphore::new(PIECES_OF_ONE_MAX)),
-            last: 0,
         }
     }
 }
@@ -95,38 +174,43 @@ impl Tunnels {
     /// opened.
     pub(crate) fn carry_out(
         &mut self,
-        conn: ConnId,
+        (conn, key): (ConnId, ClientKey),
         tunnel: Tunnel,
         gate: &Gate,
         home: impl FnOnce() -> Option<SocketAddr>,
-    ) -> Option<(u16, String)> {
+    ) -> Option<(u64, String)> {
         match tunnel {
             Tunnel::Open { stream, target } => {
-                let opened = allowed(target, gate, home).and_then(|address| {
-                    let place = Arc::clone(&gate.places).try_acquire_owned();
-                    let place = place.map_err(|_none_left| {
-                        format!("{TUNNELS_MAX} streams are open on this server")
-                    })?;
-                    Ok((address, place))
-                });
+                let opened =
+                    allowed(target, gate, home).and_then(|address| Ok((address, gate.admit(key)?)));
+                let may_be_here = target == Target::Home || gate.reach == Some(Reach::Any);
                 match opened {
-                    Ok((address, place)) => self.open(conn, stream, (address, place), gate),
+                    Ok((address, place)) => {
+                        let way = Way {
+                            conn,
+                            stream,
+                            may_be_here,
+                            pieces: gate.pieces.clone(),
+                            places: Arc::clone(&self.places),
+                        };
+                        self.open(way, (address, place));
+                    }
                     Err(reason) => return Some((stream, reason)),
                 }
             }
             Tunnel::Data { stream, bytes } => {
-                if let Some((_, wire)) = self.open.get(&stream) {
+                if let Some(wire) = self.open.get(&stream) {
                     wire.give(&bytes);
                 }
             }
             Tunnel::Taken { stream, bytes } => {
-                if let Some((_, wire)) = self.open.get(&stream) {
+                if let Some(wire) = self.open.get(&stream) {
                     wire.taken(bytes);
                 }
             }
             // Its task sends what was given before, and ends.
             Tunnel::Close { stream } => {
-                if let Some((_, wire)) = self.open.remove(&stream) {
+                if let Some(wire) = self.open.remove(&stream) {
                     wire.close();
                 }
             }
@@ -134,39 +218,22 @@ impl Tunnels {
         None
     }
 
-    fn open(
-        &mut self,
-        conn: ConnId,
-        stream: u16,
-        (address, place): (SocketAddr, OwnedSemaphorePermit),
-        gate: &Gate,
-    ) {
+    fn open(&mut self, way: Way, (address, place): (SocketAddr, Place)) {
         while self.tasks.try_join_next().is_some() {}
-        self.last += 1;
         let wire = Arc::new(Wire::default());
-        self.open.insert(stream, (self.last, Arc::clone(&wire)));
-        let way = Way {
-            conn,
-            stream,
-            serial: self.last,
-            pieces: gate.pieces.clone(),
-            places: Arc::clone(&self.places),
-        };
-        let counted = Counted::new(&gate.figures);
+        self.open.insert(way.stream, Arc::clone(&wire));
         self.tasks.spawn(async move {
             carry(address, &wire, &way).await;
-            drop((place, counted));
+            drop(place);
         });
     }
 
-    /// Whether something came of a stream that is open, and not of one that had its number before.
+    /// Whether something came of a stream that is open.
     pub(crate) fn take(&mut self, came: &Came) -> bool {
-        let held = self.open.get(&came.stream);
-        let current = held.is_some_and(|(serial, _)| *serial == came.serial);
-        if current && matches!(came.what, Tunnelled::Closed(_)) {
-            self.open.remove(&came.stream);
+        match came.what {
+            Tunnelled::Closed(_) => self.open.remove(&came.stream).is_some(),
+            _ => self.open.contains_key(&came.stream),
         }
-        current
     }
 }
 
@@ -188,27 +255,12 @@ fn allowed(
     }
 }
 
-/// Counts a stream for as long as its task is there, however it ends.
-struct Counted(Arc<Figures>);
-
-impl Counted {
-    fn new(figures: &Arc<Figures>) -> Self {
-        figures.streams.add(1);
-        Self(Arc::clone(figures))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.streams.take(1);
-    }
-}
-
 /// The way of one stream to the server's task.
 struct Way {
     conn: ConnId,
-    stream: u16,
-    serial: u64,
+    stream: u64,
+    /// Whether it may lead to this machine.
+    may_be_here: bool,
     pieces: mpsc::Sender<Piece>,
     places: Arc<Semaphore>,
 }
@@ -224,7 +276,6 @@ impl Way {
             conn: self.conn,
             stream: self.stream,
             what,
-            serial: self.serial,
             _place: place,
         };
         drop(self.pieces.send(Piece::Tunnelled(came)).await);
@@ -285,6 +336,14 @@ impl Wire {
 
     fn is_closed(&self) -> bool {
         self.lock().closed
+    }
+
+    /// Resolves when the client has closed it and nothing waits that it sent before. For one task at a time.
+    async fn given_up(&self) {
+        self.closed().await;
+        if !self.lock().waiting.is_empty() {
+            std::future::pending().await
+        }
     }
 
     /// Resolves when the client has closed it. For one task at a time.
@@ -359,43 +418,77 @@ fn is_greeting(bytes: &[u8]) -> Result<bool, NoLibp2p> {
 async fn carry(address: SocketAddr, wire: &Wire, way: &Way) {
     let connected = tokio::select! {
         connected = timeout(TUNNEL_CONNECT_WAIT, TcpStream::connect(address)) => connected,
-        () = wire.closed() => return,
+        () = wire.given_up() => return,
     };
+    let here = |stream: &TcpStream| {
+        let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
+        ends.is_none_or(|(own, other)| own.ip() == other.ip())
+    };
+    // One reason for all: what lies there is not the client's to find out.
     let stream = match connected {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            let reason = format!("it can not be connected: {}", error.kind());
-            return way.tell(Tunnelled::Closed(reason)).await;
-        }
-        Err(_late) => {
-            let wait = TUNNEL_CONNECT_WAIT.as_secs();
-            let reason = format!("nobody answered within {wait} s");
-            return way.tell(Tunnelled::Closed(reason)).await;
+        Ok(Ok(stream)) if way.may_be_here || !here(&stream) => stream,
+        Ok(_) | Err(_) => {
+            let reason = Tunnelled::Closed(NOT_REACHED.to_owned());
+            return way.tell(reason).await;
         }
     };
     // Without it small pieces wait for each other: slower, and right all the same.
     stream.set_nodelay(true).ok();
     way.tell(Tunnelled::Opened).await;
     let (mut reader, mut writer) = stream.into_split();
-    let greeted = Notify::new();
-    let overdue = async {
+    let greeted = Greeted::default();
+    let mut overdue = std::pin::pin!(async {
         wire.closed().await;
         sleep(TUNNEL_DRAIN_WAIT).await;
-    };
+    });
     let reason = tokio::select! {
         reason = down(&mut reader, &greeted, (wire, way)) => reason,
         reason = up(&mut writer, &greeted, (wire, way)) => reason,
-        () = overdue => None,
+        () = greeted.overdue() => Some(NOT_THERE.to_owned()),
+        () = &mut overdue => return,
     };
-    if let Some(reason) = reason {
-        way.tell(Tunnelled::Closed(reason)).await;
+    match reason {
+        Some(reason) => way.tell(Tunnelled::Closed(reason)).await,
+        // To end while something unread lies here would take back what was written last.
+        None => tokio::select! {
+            () = discard(&mut reader) => {}
+            () = overdue => {}
+        },
+    }
+}
+
+/// Reads to the end.
+async fn discard(reader: &mut OwnedReadHalf) {
+    let mut buffer = [0; 1024];
+    while reader.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
+}
+
+/// Whether the other side has begun as libp2p does.
+#[derive(Default)]
+struct Greeted {
+    told: Notify,
+    has: AtomicBool,
+}
+
+impl Greeted {
+    fn now(&self) {
+        self.has.store(true, Ordering::Relaxed);
+        self.told.notify_one();
+    }
+
+    /// Resolves when the time for it has passed without.
+    async fn overdue(&self) {
+        sleep(TUNNEL_GREETING_WAIT).await;
+        if self.has.load(Ordering::Relaxed) {
+            std::future::pending().await
+        }
     }
 }
 
 /// From the client to the other side. Gives why it ends; `None`: the client has ended it, and all is sent.
 async fn up(
     writer: &mut OwnedWriteHalf,
-    greeted: &Notify,
+    greeted: &Greeted,
     (wire, way): (&Wire, &Way),
 ) -> Option<String> {
     let first = match wire.greeting().await {
@@ -411,7 +504,7 @@ async fn up(
         }
         way.tell(Tunnelled::Taken(bytes.len())).await;
         if !may_go_on {
-            greeted.notified().await;
+            greeted.told.notified().await;
             may_go_on = true;
         }
         bytes = match wire.sent().await {
@@ -428,7 +521,7 @@ async fn up(
 /// From the other side to the client. Gives why it ends; `None`: the client had ended it before.
 async fn down(
     reader: &mut OwnedReadHalf,
-    greeted: &Notify,
+    greeted: &Greeted,
     (wire, way): (&Wire, &Way),
 ) -> Option<String> {
     let mut buffer = vec![0; TUNNEL_READ_BYTES];
@@ -454,7 +547,7 @@ async fn down(
                         continue;
                     }
                     Ok(true) => {
-                        greeted.notify_one();
+                        greeted.now();
                         Bytes::from(begun)
                     }
                 }
@@ -475,10 +568,48 @@ async fn down(
 
 /// Said of a side that answers in another way, or not at all.
 const NOT_THERE: &str = "no libp2p there";
+/// Said of a place that can not be connected, for whatever reason.
+const NOT_REACHED: &str = "nobody is reached there";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// So many fill the server.
+    const ACCOUNTS: usize = TUNNELS_MAX / TUNNELS_OF_ONE_MAX;
+
+    #[test]
+    fn an_account_has_its_share_and_no_more() {
+        let (shares, mut now) = (Shares::default(), Instant::now());
+        let (one, other) = (ClientKey(1), ClientKey(2));
+        for _ in 0..TUNNELS_OF_ONE_MAX {
+            assert_eq!(shares.take(one, now), Ok(()));
+        }
+        let refused = shares.take(one, now).expect_err("it has its share");
+        assert!(refused.contains("64"), "{refused}");
+        assert_eq!(shares.take(other, now), Ok(()));
+        shares.give_back(one);
+        for _ in 0..TUNNEL_OPENS_MAX - TUNNELS_OF_ONE_MAX {
+            assert_eq!(shares.take(one, now), Ok(()));
+            shares.give_back(one);
+        }
+        let refused = shares.take(one, now).expect_err("it is too fast");
+        assert!(
+            refused.contains("128") && refused.contains("60 s"),
+            "{refused}"
+        );
+        now += TUNNEL_OPENS_WAIT;
+        assert_eq!(shares.take(one, now), Ok(()));
+        // Who has none is forgotten.
+        shares.give_back(other);
+        now += TUNNEL_OPENS_WAIT;
+        assert_eq!(shares.take(one, now), Err(refused_of_one()));
+        assert!(!shares.0.lock().unwrap().contains_key(&other));
+    }
+
+    fn refused_of_one() -> String {
+        format!("{TUNNELS_OF_ONE_MAX} streams of your account are open")
+    }
 
     #[tokio::test]
     async fn the_face_has_so_many_streams() {
@@ -495,7 +626,8 @@ mod tests {
                 stream: 1,
                 target: Target::Home,
             };
-            let refused = tunnels.carry_out(ConnId(number as u64), open, &gate, || Some(home));
+            let (conn, key) = (ConnId(number as u64), ClientKey((number % ACCOUNTS) as u64));
+            let refused = tunnels.carry_out((conn, key), open, &gate, || Some(home));
             all.push(tunnels);
             refused
         };
@@ -506,7 +638,7 @@ mod tests {
         assert!(
             refused
                 .as_ref()
-                .is_some_and(|reason| reason.contains("1024")),
+                .is_some_and(|reason| reason.contains("4096")),
             "{refused:?}"
         );
         assert_eq!(figures.streams.get(), TUNNELS_MAX as u64);

@@ -14,7 +14,7 @@ use crate::limits::{
 };
 use crate::line::{E2EE, Line, Out, Tags};
 use crate::server::Server;
-use crate::streams::{Exceeded, NotOpened, Told};
+use crate::streams::{Exceeded, NotOpened, Told, number_of};
 
 /// The tag in which bytes stand.
 const DATA_TAG: &str = "alloquy.chat/e2ee";
@@ -150,10 +150,10 @@ impl Server {
         };
         let label = session.label.clone();
         let refused = match session.streams.begin(stream, label, now) {
-            Ok(()) => {
+            Ok(id) => {
                 // The answer is what becomes of it, and nothing waits for that.
                 (session.label, session.answer) = (None, None);
-                let open = Tunnel::Open { stream, target };
+                let open = Tunnel::Open { stream: id, target };
                 return self.output(Output::Tunnel(conn, key, open));
             }
             Err(refused) => refused,
@@ -200,11 +200,11 @@ impl Server {
             return;
         };
         match session.streams.send(stream, bytes.len()) {
-            Ok(true) => {
+            Ok(Some(stream)) => {
                 let bytes = Bytes::from(bytes);
                 self.output(Output::Tunnel(conn, key, Tunnel::Data { stream, bytes }));
             }
-            Ok(false) => {}
+            Ok(None) => {}
             Err(Exceeded(room)) => {
                 let text = format!(
                     "{} bytes came, and the window of {E2EE_WINDOW_BYTES} had room for {room}",
@@ -225,11 +225,11 @@ impl Server {
             return;
         };
         match session.streams.acked(stream, bytes) {
-            Ok(true) => {
+            Ok(Some(stream)) => {
                 self.output(Output::Tunnel(conn, key, Tunnel::Taken { stream, bytes }));
                 self.pass_on(conn);
             }
-            Ok(false) => {}
+            Ok(None) => {}
             Err(Exceeded(most)) => {
                 let text = format!("{bytes} bytes were acknowledged, and {most} are under way");
                 self.close_stream(conn, stream);
@@ -252,7 +252,7 @@ impl Server {
         let Some((live, label)) = session.streams.remove(stream) else {
             return;
         };
-        if let Some(key) = key.filter(|_| live) {
+        if let (Some(key), Some(stream)) = (key, live) {
             self.output(Output::Tunnel(conn, key, Tunnel::Close { stream }));
         }
         if label.is_some() {
@@ -271,11 +271,10 @@ impl Server {
         };
         let streams = session.streams.numbers();
         let key = session.key;
-        let live = streams.into_iter().filter(|stream| {
-            let removed = session.streams.remove(*stream);
-            removed.is_some_and(|(live, _)| live)
-        });
-        let live: Vec<u16> = live.collect();
+        let live = streams
+            .into_iter()
+            .filter_map(|stream| session.streams.remove(stream)?.0);
+        let live: Vec<u64> = live.collect();
         for stream in live {
             if let Some(key) = key {
                 self.output(Output::Tunnel(conn, key, Tunnel::Close { stream }));
@@ -288,11 +287,13 @@ impl Server {
         self.tell(conn, &out);
     }
 
-    /// Something came of a stream. Of one that is not open nothing is said.
-    pub fn tunnelled(&mut self, conn: ConnId, stream: u16, what: Tunnelled, now: Now) {
+    /// Something came of the stream of this id. Of one that is not open nothing is said.
+    pub fn tunnelled(&mut self, conn: ConnId, id: u64, what: Tunnelled, now: Now) {
         self.now = now;
+        let stream = number_of(id);
         // When it is due does not change by this: it is not touched.
-        let Some(session) = self.sessions.get_mut(&conn) else {
+        let session = self.sessions.get_mut(&conn);
+        let Some(session) = session.filter(|of| of.streams.id(stream) == Some(id)) else {
             return;
         };
         match what {

@@ -29,7 +29,7 @@ fn connected() -> (Irc, ConnId) {
     (irc, conn)
 }
 
-fn open(irc: &mut Irc, conn: ConnId, stream: u16) {
+fn open(irc: &mut Irc, conn: ConnId, stream: u64) {
     let told = irc.ask(conn, &format!("E2EE OPEN {stream} home"));
     assert!(told.is_empty(), "{told:?}");
     come(irc, conn, stream, Tunnelled::Opened);
@@ -37,18 +37,20 @@ fn open(irc: &mut Irc, conn: ConnId, stream: u16) {
     irc.tunnels.clear();
 }
 
-fn come(irc: &mut Irc, conn: ConnId, stream: u16, what: Tunnelled) {
-    irc.server.tunnelled(conn, stream, what, irc.now);
+fn come(irc: &mut Irc, conn: ConnId, stream: u64, what: Tunnelled) {
+    let id = irc.ids.get(&(conn, stream)).copied();
+    irc.server
+        .tunnelled(conn, id.unwrap_or(stream), what, irc.now);
     irc.turn();
 }
 
-fn data(stream: u16, bytes: &[u8]) -> String {
+fn data(stream: u64, bytes: &[u8]) -> String {
     let text = BASE64URL_NOPAD.encode(bytes);
     format!("@alloquy.chat/e2ee={text} E2EE DATA {stream}")
 }
 
 /// Bytes in lines of DATA of one stream, each as long as it may be.
-fn bytes_of(lines: &[String], stream: u16) -> Vec<u8> {
+fn bytes_of(lines: &[String], stream: u64) -> Vec<u8> {
     let mut all = Vec::new();
     for line in lines {
         let Some((tags, rest)) = line.split_once(' ') else {
@@ -252,6 +254,32 @@ fn bytes_pass_both_ways() {
 }
 
 #[test]
+fn what_came_of_a_stream_reaches_none_that_has_its_number_later() {
+    let (mut irc, conn) = client(CAPS);
+    open(&mut irc, conn, 5);
+    let before = irc.ids[&(conn, 5)];
+    irc.send(conn, "E2EE CLOSE 5");
+    irc.send(conn, "E2EE OPEN 5 home");
+    let now = irc.ids[&(conn, 5)];
+    assert_ne!(before, now);
+    for late in [
+        Tunnelled::Opened,
+        Tunnelled::Data(b"old".as_slice().into()),
+        Tunnelled::Taken(1),
+        Tunnelled::Closed("old".to_owned()),
+    ] {
+        irc.server.tunnelled(conn, before, late, irc.now);
+        irc.turn();
+        let told = irc.lines(conn);
+        assert!(told.is_empty(), "{told:?}");
+    }
+    come(&mut irc, conn, 5, Tunnelled::Opened);
+    one(&irc.lines(conn), ":irc.test E2EE OPENED 5");
+    come(&mut irc, conn, 5, Tunnelled::Data(b"new".as_slice().into()));
+    assert_eq!(bytes_of(&irc.lines(conn), 5), b"new");
+}
+
+#[test]
 fn what_is_no_target_is_named() {
     let (mut irc, conn) = client(CAPS);
     for bad in [
@@ -423,7 +451,7 @@ fn what_was_not_sent_is_not_acknowledged() {
 #[test]
 fn all_streams_of_a_connection_share_what_is_under_way() {
     let (mut irc, conn) = client(CAPS);
-    let streams = 8_u16;
+    let streams = 8_u64;
     for stream in 0..streams {
         open(&mut irc, conn, stream);
     }
@@ -436,7 +464,7 @@ fn all_streams_of_a_connection_share_what_is_under_way() {
     // The first ones were told alone; what they take gives the others their turns.
     let mut all = told.clone();
     assert_eq!(got(&told), E2EE_UNACKED_BYTES_MAX);
-    while got(&all) < usize::from(streams) * E2EE_WINDOW_BYTES {
+    while got(&all) < usize::try_from(streams).unwrap() * E2EE_WINDOW_BYTES {
         let mut next = Vec::new();
         for stream in 0..streams {
             let taken = bytes_of(&told, stream).len();
@@ -702,12 +730,12 @@ fn streams_of_two_connections_have_nothing_to_do_with_each_other() {
 #[derive(Clone, Debug)]
 enum Step {
     Line(String),
-    Come(u16, Tunnelled),
+    Come(u64, Tunnelled),
     Pass(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let stream = 0..4_u16;
+    let stream = 0..4_u64;
     let size = 1..40_000_usize;
     prop_oneof![
         stream
@@ -753,7 +781,7 @@ proptest! {
                 }
                 Step::Come(of, what) => {
                     if let Tunnelled::Taken(size) = &what {
-                        up[usize::from(of)] = up[usize::from(of)].saturating_sub(*size);
+                        up[usize::try_from(of).unwrap()] = up[usize::try_from(of).unwrap()].saturating_sub(*size);
                     }
                     come(&mut irc, conn, of, what);
                     let told = irc.lines(conn);
@@ -764,13 +792,13 @@ proptest! {
             for tunnel in given(&mut irc) {
                 match tunnel {
                     Tunnel::Open { stream, .. } => {
-                        down[usize::from(stream)] = 0;
-                        up[usize::from(stream)] = 0;
+                        down[usize::try_from(stream).unwrap()] = 0;
+                        up[usize::try_from(stream).unwrap()] = 0;
                     }
-                    Tunnel::Data { stream, bytes } => up[usize::from(stream)] += bytes.len(),
+                    Tunnel::Data { stream, bytes } => up[usize::try_from(stream).unwrap()] += bytes.len(),
                     Tunnel::Close { stream } => {
-                        down[usize::from(stream)] = 0;
-                        up[usize::from(stream)] = 0;
+                        down[usize::try_from(stream).unwrap()] = 0;
+                        up[usize::try_from(stream).unwrap()] = 0;
                     }
                     Tunnel::Taken { .. } => {}
                 }
@@ -784,8 +812,8 @@ proptest! {
 
 fn count(told: &[String], down: &mut [usize; 4]) {
     for line in told {
-        for of in 0..4_u16 {
-            let at = usize::from(of);
+        for of in 0..4_u64 {
+            let at = usize::try_from(of).unwrap();
             down[at] += bytes_of(std::slice::from_ref(line), of).len();
             if line.contains(&format!(" E2EE CLOSE {of} ")) {
                 down[at] = 0;

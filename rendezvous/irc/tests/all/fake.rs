@@ -529,7 +529,10 @@ pub(crate) struct Irc {
     /// For whom something about the account was asked.
     pub(crate) asked_of: Vec<ClientKey>,
     /// What is to be done about streams.
+    /// What was to be done about streams, each by the number that the client gave it.
     pub(crate) tunnels: Vec<(ConnId, Tunnel)>,
+    /// Ids of the streams that were opened last by each number.
+    pub(crate) ids: BTreeMap<(ConnId, u64), u64>,
     last: u64,
 }
 
@@ -561,6 +564,7 @@ impl Irc {
             asked: Vec::new(),
             asked_of: Vec::new(),
             tunnels: Vec::new(),
+            ids: BTreeMap::new(),
             last: 0,
         }
     }
@@ -623,6 +627,20 @@ impl Irc {
     }
 
     /// One that has joined the general channel.
+    /// What is to be done about a stream, by the number that the client gave it.
+    fn numbered(&mut self, conn: ConnId, mut tunnel: Tunnel) -> Tunnel {
+        let opens = matches!(tunnel, Tunnel::Open { .. });
+        let (Tunnel::Open { stream, .. }
+        | Tunnel::Data { stream, .. }
+        | Tunnel::Taken { stream, .. }
+        | Tunnel::Close { stream }) = &mut tunnel;
+        let id = std::mem::replace(stream, *stream & 0xffff);
+        if opens {
+            self.ids.insert((conn, id & 0xffff), id);
+        }
+        tunnel
+    }
+
     pub(crate) fn in_general(&mut self, caps: &str) -> ConnId {
         let conn = self.client(caps);
         let told = self.ask(conn, "JOIN #our-club/general");
@@ -693,7 +711,10 @@ impl Irc {
                         self.asked_of.push(key);
                         self.asked.push(check);
                     }
-                    Output::Tunnel(conn, _, tunnel) => self.tunnels.push((conn, tunnel)),
+                    Output::Tunnel(conn, _, tunnel) => {
+                        let tunnel = self.numbered(conn, tunnel);
+                        self.tunnels.push((conn, tunnel));
+                    }
                     Output::Open(check, ..)
                     | Output::Scram(check, _)
                     | Output::Register(check, _) => self.asked.push(check),

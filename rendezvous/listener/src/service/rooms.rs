@@ -17,6 +17,7 @@ pub(super) struct Rooms {
     pub(super) accounts: Arc<Semaphore>,
     pub(super) guests: Arc<Semaphore>,
     pub(super) communities: Arc<Semaphore>,
+    pub(super) homes: Arc<Semaphore>,
 }
 
 impl Default for Rooms {
@@ -26,6 +27,7 @@ impl Default for Rooms {
             accounts: Arc::new(Semaphore::new(STARTS_MAX)),
             guests: Arc::new(Semaphore::new(STARTS_MAX)),
             communities: Arc::new(Semaphore::new(ENTRIES_MAX)),
+            homes: Arc::new(Semaphore::new(STARTS_MAX)),
         }
     }
 }
@@ -60,6 +62,7 @@ impl Rooms {
             Lane::Account => &self.accounts,
             Lane::Guest => &self.guests,
             Lane::Community => &self.communities,
+            Lane::Home => &self.homes,
         };
         // The semaphores are never closed.
         let _place = Arc::clone(room).acquire_owned().await;
