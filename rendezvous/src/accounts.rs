@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::admitted::{Coming, EnterError};
 use crate::homes::Homes;
 use crate::keep::{Keep, KeepError};
-use crate::nodes::Nodes;
+use crate::nodes::{NodeError, Nodes};
 
 /// What the accounts of a rendezvous are made of.
 pub(crate) struct Ledger {
@@ -253,13 +253,17 @@ impl Ledger {
         let (homes, runtime) = (Arc::clone(&self.homes), self.runtime.clone());
         let start = move || match runtime.block_on(homes.told(number)) {
             Ok(told) => Answer::Told([told.address].into_iter().chain(told.link).collect()),
+            Err(error @ NodeError::Homes(_)) => {
+                tracing::debug!(%error, "a home node is not made");
+                Answer::Refused("TEMPORARILY_UNAVAILABLE", error.to_string())
+            }
             Err(error) => {
                 tracing::error!(%error, "a home node is not there");
                 let text = "Your home node can not be started now".to_owned();
                 Answer::Refused("TEMPORARILY_UNAVAILABLE", text)
             }
         };
-        Answer::Later(Lane::Account, Box::new(start))
+        Answer::Later(Lane::Home, Box::new(start))
     }
 
     fn guest(&self, nick: &str, from: &From) -> Answer {

@@ -44,7 +44,7 @@ impl fmt::Debug for Told {
 
 impl Told {
     /// Name, explanation, value, and whether it only rises.
-    fn all(&self) -> [(&'static str, &'static str, u64, bool); 13] {
+    fn all(&self) -> [(&'static str, &'static str, u64, bool); 14] {
         let irc = &self.figures;
         let count = |count: usize| count as u64;
         [
@@ -77,6 +77,12 @@ impl Told {
                 "Connections closed because they did not read",
                 irc.slow_readers.get(),
                 true,
+            ),
+            (
+                "irc_streams",
+                "Streams of alloquy.chat/e2ee that are open",
+                irc.streams.get(),
+                false,
             ),
             ("irc_checks", "Credentials checked", irc.checks.get(), true),
             (

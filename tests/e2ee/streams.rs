@@ -9,27 +9,28 @@ use std::time::Duration;
 
 use alloquy_ids::NetworkKey;
 use alloquy_node::network::Dialer;
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use bytes::Bytes;
 use data_encoding::BASE64URL_NOPAD;
 use futures::future::BoxFuture;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::line::{Line, carried, parts};
 
-/// Bytes of a stream that may be on their way.
+/// Bytes of a stream that may be on their way, in each direction.
 const WINDOW: usize = 65_536;
 /// Bytes of one line.
 const PIECE: usize = 3_000;
-/// Bytes of all streams that may be on their way: what the server holds of lines whose turn has not come.
-const ON_THE_WAY: usize = 2 * WINDOW;
 /// Lines that may be said at once, and the time after which there is room for another one: a bit less than the server's.
 const BURST: u32 = 400;
 const PACE: Duration = Duration::from_micros(2_500);
 /// What waits to be said.
 const ORDERS: usize = 16;
+/// The target that is the account's home node.
+const HOME: &str = "home";
 
 /// What is to be said.
 enum Order {
@@ -44,7 +45,9 @@ enum Order {
 
 /// What comes for one stream.
 struct Inbound {
-    data: mpsc::UnboundedSender<Bytes>,
+    data: mpsc::Sender<Bytes>,
+    /// Of what came, what is not acknowledged: never more than [`WINDOW`].
+    untaken: usize,
     /// Bytes that may still be said of it.
     window: Arc<Semaphore>,
     /// Of what was said, what is not acknowledged.
@@ -55,6 +58,8 @@ struct Inbound {
 pub(crate) struct Streams {
     orders: mpsc::Sender<Order>,
     home: NetworkKey,
+    /// Whether others than the home node are reached.
+    others: watch::Receiver<bool>,
 }
 
 impl fmt::Debug for Streams {
@@ -70,11 +75,15 @@ impl Dialer for Streams {
         place: SocketAddr,
     ) -> BoxFuture<'static, io::Result<DuplexStream>> {
         let target = match peer {
-            Some(peer) if peer == self.home => "home".to_owned(),
+            Some(peer) if peer == self.home => HOME.to_owned(),
             _ => place.to_string(),
         };
         let orders = self.orders.clone();
+        let mut others = self.others.clone();
         Box::pin(async move {
+            if target != HOME && others.wait_for(|reached| *reached).await.is_err() {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             let (opened, stream) = oneshot::channel();
             // Either is gone with the line.
             let order = Order::Open { target, opened };
@@ -89,20 +98,27 @@ impl Dialer for Streams {
 }
 
 impl Streams {
-    /// The dialer over a line, and what serves it until the line ends.
+    /// The dialer over a line, and what serves it until the line ends. Until `others` says yes, it reaches the home node
+    /// alone.
     pub(crate) fn over(
         line: Line,
         home: NetworkKey,
+        others: watch::Receiver<bool>,
     ) -> (Self, impl Future<Output = anyhow::Result<()>>) {
         let (orders, to_say) = mpsc::channel(ORDERS);
         let serving = Serving {
             orders: orders.clone(),
             asked: BTreeMap::new(),
             open: BTreeMap::new(),
-            on_the_way: Arc::new(Semaphore::new(ON_THE_WAY)),
             next: 0,
+            tasks: JoinSet::new(),
         };
-        (Self { orders, home }, serving.run(line, to_say))
+        let streams = Self {
+            orders,
+            home,
+            others,
+        };
+        (streams, serving.run(line, to_say))
     }
 }
 
@@ -111,8 +127,9 @@ struct Serving {
     /// Streams that the server is to open.
     asked: BTreeMap<u16, oneshot::Sender<io::Result<DuplexStream>>>,
     open: BTreeMap<u16, Inbound>,
-    on_the_way: Arc<Semaphore>,
     next: u16,
+    /// Two of each stream. They end with the line.
+    tasks: JoinSet<()>,
 }
 
 impl Serving {
@@ -156,13 +173,16 @@ impl Serving {
             Order::Data(stream, bytes) => {
                 if let Some(inbound) = self.open.get_mut(&stream) {
                     inbound.unacknowledged += bytes.len();
-                } else {
-                    self.on_the_way.add_permits(bytes.len());
                 }
                 let data = BASE64URL_NOPAD.encode(&bytes);
                 format!("@alloquy.chat/e2ee={data} E2EE DATA {stream}\r\n")
             }
-            Order::Ack(stream, bytes) => format!("E2EE ACK {stream} {bytes}\r\n"),
+            Order::Ack(stream, bytes) => {
+                if let Some(inbound) = self.open.get_mut(&stream) {
+                    inbound.untaken = inbound.untaken.saturating_sub(bytes);
+                }
+                format!("E2EE ACK {stream} {bytes}\r\n")
+            }
             Order::Close(stream) => {
                 self.forget(stream);
                 format!("E2EE CLOSE {stream}\r\n")
@@ -172,7 +192,6 @@ impl Serving {
 
     fn forget(&mut self, stream: u16) {
         if let Some(inbound) = self.open.remove(&stream) {
-            self.on_the_way.add_permits(inbound.unacknowledged);
             inbound.window.close();
         }
     }
@@ -195,14 +214,25 @@ impl Serving {
                     let bytes = bytes.min(inbound.unacknowledged);
                     inbound.unacknowledged -= bytes;
                     inbound.window.add_permits(bytes);
-                    self.on_the_way.add_permits(bytes);
                 }
             }
             ["E2EE", "DATA", text] => {
                 let data = carried(tags)?.unwrap_or_default();
-                if let Some(inbound) = self.open.get(&stream(text)?) {
-                    // Whose reader has gone is closed by its writer.
-                    drop(inbound.data.send(data.into()));
+                ensure!(
+                    (1..=PIECE).contains(&data.len()),
+                    "{} bytes in one line, where 1 to {PIECE} may be",
+                    data.len()
+                );
+                let stream = stream(text)?;
+                if let Some(inbound) = self.open.get_mut(&stream) {
+                    inbound.untaken += data.len();
+                    ensure!(
+                        inbound.untaken <= WINDOW,
+                        "stream {stream}: {} bytes without an ACK, where {WINDOW} may be",
+                        inbound.untaken
+                    );
+                    // There is room: each piece has a byte of the window. Whose reader has gone is closed by its writer.
+                    drop(inbound.data.try_send(data.into()));
                 }
             }
             ["FAIL", "E2EE", _, text, reason] => {
@@ -226,38 +256,36 @@ impl Serving {
             return;
         };
         let (here, there) = tokio::io::duplex(WINDOW);
-        let (data, arrived) = mpsc::unbounded_channel();
+        let (data, arrived) = mpsc::channel(WINDOW);
         let window = Arc::new(Semaphore::new(WINDOW));
         let inbound = Inbound {
             data,
+            untaken: 0,
             window: Arc::clone(&window),
             unacknowledged: 0,
         };
         self.open.insert(stream, inbound);
         let (read, write) = tokio::io::split(here);
-        let ways = [window, Arc::clone(&self.on_the_way)];
-        tokio::spawn(say(stream, read, ways, self.orders.clone()));
-        tokio::spawn(hear(stream, write, arrived, self.orders.clone()));
+        while self.tasks.try_join_next().is_some() {}
+        let orders = self.orders.clone();
+        self.tasks.spawn(say(stream, read, window, orders.clone()));
+        self.tasks.spawn(hear(stream, write, arrived, orders));
         // Nobody waits for it any more: what reads and writes it finds that out.
         drop(asked.send(Ok(there)));
     }
 }
 
-/// Says what the node writes, as far as the windows go.
+/// Says what the node writes, as far as the window goes.
 async fn say(
     stream: u16,
     mut from: ReadHalf<DuplexStream>,
-    [window, on_the_way]: [Arc<Semaphore>; 2],
+    window: Arc<Semaphore>,
     orders: mpsc::Sender<Order>,
 ) {
     let mut piece = vec![0; PIECE];
     while let Ok(bytes @ 1..) = from.read(&mut piece).await {
         let count = u32::try_from(bytes).expect("a piece is small");
         let Ok(permit) = window.acquire_many(count).await else {
-            return;
-        };
-        permit.forget();
-        let Ok(permit) = on_the_way.acquire_many(count).await else {
             return;
         };
         permit.forget();
@@ -274,7 +302,7 @@ async fn say(
 async fn hear(
     stream: u16,
     mut to: WriteHalf<DuplexStream>,
-    mut arrived: mpsc::UnboundedReceiver<Bytes>,
+    mut arrived: mpsc::Receiver<Bytes>,
     orders: mpsc::Sender<Order>,
 ) {
     while let Some(bytes) = arrived.recv().await {

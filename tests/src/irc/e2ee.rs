@@ -1,5 +1,6 @@
 //! The reference client of `alloquy.chat/e2ee`, and somebody who reads its line.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -33,13 +34,20 @@ pub struct E2ee {
     _lines: Lines,
 }
 
+/// The client for the account of a rendezvous at an address, with the node of a peer.
+fn client(address: &str, account: &str, password: &str, peer: &Peer) -> Command {
+    let mut command = Command::new(e2ee_program());
+    command
+        .args([address, account])
+        .arg(peer.folder())
+        .env("ALLOQUY_IRC_PASSWORD", password)
+        .stdin(Stdio::null());
+    command
+}
+
 impl E2ee {
     fn launch(address: &str, account: &str, password: &str, peer: Peer) -> Self {
-        let mut child = Command::new(e2ee_program())
-            .args([address, account])
-            .arg(peer.folder())
-            .env("ALLOQUY_IRC_PASSWORD", password)
-            .stdin(Stdio::null())
+        let mut child = client(address, account, password, &peer)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the client can be started");
@@ -61,6 +69,19 @@ impl E2ee {
         let ready = started._lines.next_line().unwrap_or_default();
         assert!(ready.starts_with("ready: account "), "{ready:?}");
         started
+    }
+
+    /// Logs in for a node that can not be run there. Why not, as the client says.
+    ///
+    /// # Panics
+    /// When it says that all was well.
+    #[must_use]
+    pub fn refused(address: &str, account: &str, password: &str, peer: &Peer) -> String {
+        let ended = client(address, account, password, peer).output();
+        let ended = ended.expect("the client can be started");
+        let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(!ended.status.success(), "{told}");
+        told
     }
 
     /// SIGTERM, and waits for the clean end.
@@ -100,7 +121,35 @@ impl Drop for E2ee {
 pub struct Ear {
     /// Where clients connect.
     pub address: String,
-    heard: Arc<Mutex<Vec<u8>>>,
+    heard: Arc<Mutex<Heard>>,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+struct Heard {
+    /// All lines as they are.
+    lines: Vec<u8>,
+    /// What they carry in their tags, as bytes: of each way through a connection, by what stands behind the tags, which is
+    /// the same for all lines of one stream.
+    carried: BTreeMap<(usize, String), Vec<u8>>,
+}
+
+impl Heard {
+    fn take(&mut self, way: usize, line: &[u8]) {
+        self.lines.extend(line);
+        let text = String::from_utf8_lossy(line);
+        let tagged = text.strip_prefix('@').and_then(|text| text.split_once(' '));
+        let Some((tags, rest)) = tagged else {
+            return;
+        };
+        let mut tags = tags.split(';');
+        if let Some(data) = tags.find_map(|tag| tag.strip_prefix("alloquy.chat/e2ee=")) {
+            let data = BASE64URL_NOPAD.decode(data.as_bytes());
+            let data = data.expect("what is carried is base64url");
+            let stream = (way, rest.trim_end().to_owned());
+            self.carried.entry(stream).or_default().extend(data);
+        }
+    }
 }
 
 impl Ear {
@@ -112,19 +161,23 @@ impl Ear {
     pub fn before(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it is bound").to_string();
-        let heard = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::new(Mutex::new(Heard::default()));
         let (server, kept) = (server.to_owned(), Arc::clone(&heard));
         std::thread::spawn(move || {
+            let mut ways = 0..;
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(server) = TcpStream::connect(&server) else {
                     return;
                 };
-                for (from, to) in [(&client, &server), (&server, &client)] {
+                for ((from, to), way) in [(&client, &server), (&server, &client)]
+                    .into_iter()
+                    .zip(&mut ways)
+                {
                     let shared = |stream: &TcpStream| stream.try_clone();
                     let (from, to) = (shared(from), shared(to));
                     let (from, to) = (from.expect("a socket"), to.expect("a socket"));
                     let kept = Arc::clone(&kept);
-                    std::thread::spawn(move || pass_on(from, to, &kept));
+                    std::thread::spawn(move || pass_on(from, to, (way, &kept)));
                 }
             }
         });
@@ -137,30 +190,54 @@ impl Ear {
     /// When a thread of it has panicked.
     #[must_use]
     pub fn heard(&self) -> Vec<u8> {
-        self.heard.lock().expect("nobody panicked").clone()
+        let heard = self.heard.lock().expect("nobody panicked");
+        let mut all = heard.lines.clone();
+        for stream in heard.carried.values() {
+            all.extend(stream);
+        }
+        all
     }
 }
 
-fn pass_on(from: TcpStream, mut to: TcpStream, kept: &Mutex<Vec<u8>>) {
+fn pass_on(from: TcpStream, mut to: TcpStream, (way, kept): (usize, &Mutex<Heard>)) {
     let mut reader = BufReader::new(from);
-    let (mut line, mut carried) = (Vec::new(), Vec::new());
+    let mut line = Vec::new();
     while reader
         .read_until(b'\n', &mut line)
         .is_ok_and(|bytes| bytes > 0)
     {
-        let text = String::from_utf8_lossy(&line);
-        let data = text.split_once("alloquy.chat/e2ee=");
-        let data = data.and_then(|(_, data)| data.split([' ', ';']).next());
-        if let Some(data) = data {
-            let data = BASE64URL_NOPAD.decode(data.as_bytes());
-            carried.extend(data.expect("what is carried is base64url"));
-        }
-        kept.lock().expect("nobody panicked").extend(&line);
+        kept.lock().expect("nobody panicked").take(way, &line);
         if to.write_all(&line).is_err() {
             break;
         }
         line.clear();
     }
-    kept.lock().expect("nobody panicked").extend(carried);
     drop(to.shutdown(std::net::Shutdown::Write));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_each_stream_are_in_a_row() {
+        let mut heard = Heard::default();
+        let line = |data: &[u8], stream: u16| {
+            let data = BASE64URL_NOPAD.encode(data);
+            format!("@label=x;alloquy.chat/e2ee={data} E2EE DATA {stream}\r\n")
+        };
+        for (way, data, stream) in [
+            (0, "abc", 1),
+            (0, "uvw", 2),
+            (1, "123", 1),
+            (0, "def", 1),
+            (1, "456", 1),
+        ] {
+            heard.take(way, line(data.as_bytes(), stream).as_bytes());
+        }
+        heard.take(0, b"PING x\r\n");
+        let carried: Vec<_> = heard.carried.values().map(Vec::as_slice).collect();
+        assert_eq!(carried, [&b"abcdef"[..], b"uvw", b"123456"]);
+        assert!(heard.lines.ends_with(b"PING x\r\n"));
+    }
 }
