@@ -533,7 +533,14 @@ impl<'a> World<'a> {
         let rng = draw::stream(self.seed, &format!("node {seat} copied at {}", self.now));
         let nonce = draw::bytes(self.seed, &format!("nonce {seat} of a copy"));
         let mut machine = self.maker.restore(records, nonce, now, rng).ok()?;
-        Some(machine.snapshot(PERSON).communities.keys().copied().collect())
+        Some(
+            machine
+                .snapshot(PERSON)
+                .communities
+                .keys()
+                .copied()
+                .collect(),
+        )
     }
 
     /// Stops a running node and puts its store back from the copy. `noticed`: by the shell, which says so at the
