@@ -41,4 +41,4 @@ macro_rules! scenarios {
     };
 }
 
-scenarios! { away backup demoted hello kick partition quarrel raid torn unheard }
+scenarios! { away backup demoted hello kick partition quarrel raid returned torn unheard }

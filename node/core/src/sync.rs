@@ -145,13 +145,8 @@ impl<R: CryptoRng> Node<R> {
             _ if community.provisional.contains(&from) && matches!(frame, Frame::Ranges { .. }) => {
                 self.provisional_frame(from, id, frame);
             }
-            Some(ended) => self.former_member_frame(from, ended, id, &frame),
             None if community.is_home(from) => self.home_frame(from, id, frame),
-            None => {
-                if let Some(removed) = community.outsiders.get(&from).copied() {
-                    self.former_member_frame(from, (removed, DeviceId::ZERO), id, &frame);
-                }
-            }
+            _ => self.former_member_frame(from, id, &frame),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What those are told who are members no more: the authority operations up to and including their removal.
 
-use alloquy_ids::{AccountId, CommunityId, DeviceId, EventId, NetworkKey};
+use std::collections::BTreeSet;
+
+use alloquy_ids::{AccountId, CommunityId, EventId, NetworkKey};
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::dag::Height;
 use rand_core::CryptoRng;
@@ -11,14 +13,9 @@ use crate::wire::{Frame, ScopeHeights};
 
 impl<R: CryptoRng> Node<R> {
     /// A removed account, or whoever it let in, is told so: the authority log up to and including the removal. So is
-    /// a revoked device.
-    pub(super) fn former_member_frame(
-        &mut self,
-        from: NetworkKey,
-        (removed, device): (AccountId, DeviceId),
-        id: CommunityId,
-        frame: &Frame,
-    ) {
+    /// a revoked device. Whoever was a member before a removed account let it in again is told both: its own end
+    /// alone it knows, and it would hold itself for a member for ever.
+    pub(super) fn former_member_frame(&mut self, from: NetworkKey, id: CommunityId, frame: &Frame) {
         let Some(community) = self.communities.get(&id) else {
             return;
         };
@@ -32,8 +29,18 @@ impl<R: CryptoRng> Node<R> {
             ),
             _ => return,
         };
-        let mut removals = community.authority.removals(removed);
-        if removals.is_empty() {
+        let ended = community.device_of(from);
+        let accounts: BTreeSet<AccountId> = ended
+            .map(|(account, _)| account)
+            .into_iter()
+            .chain(community.outsiders.get(&from).copied())
+            .collect();
+        let removals = accounts
+            .into_iter()
+            .flat_map(|account| community.authority.removals(account));
+        // One removal may have ended both.
+        let mut removals: Vec<_> = removals.collect::<BTreeSet<_>>().into_iter().collect();
+        if let Some((_, device)) = ended.filter(|_| removals.is_empty()) {
             removals.extend(community.authority.stops(device));
         }
         if !removals.is_empty() {

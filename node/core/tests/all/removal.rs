@@ -86,6 +86,44 @@ fn the_removal_is_told_though_frames_are_lost() {
     is_out(&mut world, 2);
 }
 
+/// Cem, who was a member, is one no more by this line of ana's or his own; ben, whom ana removes then while he is
+/// away, lets him in again. Cem meets ana, of whom he knows nothing new.
+fn let_in_again_by_a_removed_member(at: usize, end: &str) -> World {
+    let (mut world, _) = World::club(&["ana", "ben", "cem"]);
+    world.ok(at, end);
+    world.pass(3_000);
+    let invite = world.word(1, "invite club", "invite");
+    for (a, b) in [(0, 1), (0, 2)] {
+        world.disconnect(a, b);
+    }
+    world.ok(0, "kick club ben");
+    world.connect(1, 2);
+    world.ok(2, &format!("join {invite}"));
+    world.ok(2, "send club/general \"am I in again?\"");
+    world.ok(1, "leave club");
+    world.pass(3_000);
+    world.disconnect(1, 2);
+    world.connect(0, 2);
+    world.pass(20_000);
+    world
+}
+
+#[test]
+fn who_had_been_a_member_before_a_removed_member_let_it_in_hears_of_that_removal_too() {
+    for (at, end) in [(2, "leave club"), (0, "kick club cem")] {
+        let mut world = let_in_again_by_a_removed_member(at, end);
+        is_out(&mut world, 2);
+        let texts = world.texts(0, "club/general");
+        assert!(texts.is_empty(), "{end}: {texts:?}");
+        assert!(world.peers.iter().all(|peer| peer.faults.is_empty()));
+        let invite = world.word(0, "invite club", "invite");
+        world.ok(2, &format!("join {invite}"));
+        world.ok(2, "send club/general \"now I am\"");
+        world.pass(2_000);
+        assert_eq!(world.texts(0, "club/general"), ["now I am"], "{end}");
+    }
+}
+
 #[test]
 fn a_removed_member_that_another_member_let_in_again_is_known_by_its_new_admission() {
     let mut world = World::new(&["ana", "ben", "cem"]);
