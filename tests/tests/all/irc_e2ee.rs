@@ -105,11 +105,9 @@ fn a_client_with_a_device_of_its_own_talks_through_a_bridge_that_can_read_nothin
     cleo.peer
         .line(&format!("send {ROOM} \"cleo last yellow-canary-text\""));
     texts.push("cleo last yellow-canary-text".to_owned());
+    cleo.peer.reads(ROOM, &texts);
     held_in(&cleo.peer, ROOM);
     let cleo = cleo.stop();
-    ben.start();
-    ben.reads(ROOM, &texts);
-    ben.stop();
 
     rendezvous.stop();
     let (kept, heard) = (all_of(&rendezvous.data()), ear.heard());
