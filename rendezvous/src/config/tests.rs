@@ -52,6 +52,29 @@ fn lines_about_previews_are_left_out_where_the_file_says_so() {
 }
 
 #[test]
+fn where_streams_of_clients_may_lead_is_one_of_three_words() {
+    for (irc, e2ee) in [
+        ("", None),
+        ("e2ee = \"off\"\n", None),
+        ("e2ee = \"public\"\n", Some(Reach::Public)),
+        ("e2ee = \"any\"\n", Some(Reach::Any)),
+    ] {
+        let config = read(&format!("{HEAD}{PLAIN}{irc}")).unwrap();
+        assert_eq!(config.e2ee, e2ee, "{irc:?}");
+    }
+    let error = refused(&format!("{PLAIN}e2ee = \"maybe\"\n"));
+    assert!(
+        error.contains("irc.e2ee") && error.contains("\"maybe\"") && error.contains("\"public\""),
+        "{error}"
+    );
+    let error = refused(&format!("{PLAIN}e2ee = true\n"));
+    assert!(
+        error.contains("e2ee") && error.contains("string"),
+        "{error}"
+    );
+}
+
+#[test]
 fn an_unknown_key_is_named() {
     for (text, key) in [
         (format!("{HEAD}{PLAIN}lisen_tls = []\n"), "lisen_tls"),
