@@ -65,11 +65,12 @@ async fn main() -> anyhow::Result<()> {
         return Err(error);
     }
     reach_others.send_replace(true);
+    // Before it says that it is ready: whoever ends it then ends it cleanly.
+    let mut terminate = signal(SignalKind::terminate())?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "ready: account {}", node.status().account)?;
     out.flush()?;
     drop(out);
-    let mut terminate = signal(SignalKind::terminate())?;
     let ended = tokio::select! {
         ended = serving => ended?.context("the IRC connection ended"),
         _ = terminate.recv() => Ok(()),

@@ -10,6 +10,10 @@ use crate::client::NodeHandle;
 /// Pause between two codes: one guess each, so six guesses of 2^22 a minute.
 const PAUSE: Duration = Duration::from_secs(10);
 
+/// Pause between two looks. What is asked is answered, and an answer is a change, too: without it each look would bring
+/// the next one, for as long as the node runs.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+
 /// Shows codes until somebody has paired.
 pub(super) async fn offer(mut handle: NodeHandle) {
     let mut changes = handle.changes();
@@ -35,5 +39,6 @@ pub(super) async fn offer(mut handle: NodeHandle) {
         if !changes.next().await {
             return;
         }
+        tokio::time::sleep(LOOK_PAUSE).await;
     }
 }
