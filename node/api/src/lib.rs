@@ -22,6 +22,7 @@ pub mod reply;
 pub mod report;
 pub mod rpc;
 pub mod snapshot;
+pub mod voice;
 
 pub use client::{Busy, Client};
 pub use command::{Command, CommandId};

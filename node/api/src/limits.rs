@@ -87,3 +87,7 @@ pub const RECOVERY_PHRASE_BYTES_MAX: usize = RECOVERY_WORDS * (RECOVERY_WORD_BYT
 pub const HOME_MIB_MAX: u64 = 1024 * 1024;
 /// Greatest number of days after which a home node drops messages: a century.
 pub const HOME_DAYS_MAX: u64 = 36_500;
+/// Bytes of a session description: one audio and a few video sections with a hundred candidates.
+pub const SDP_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one candidate line.
+pub const CANDIDATE_BYTES_MAX: usize = 512;
