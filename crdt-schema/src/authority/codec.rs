@@ -452,8 +452,13 @@ fn flag(r: &mut Reader<'_>, what: &'static str) -> Result<bool, DecodeError> {
 
 fn channel_kind(r: &mut Reader<'_>) -> Result<ChannelKind, DecodeError> {
     let value = r.u8("channel kind")?;
-    [ChannelKind::Text, ChannelKind::Voice, ChannelKind::Category]
-        .into_iter()
+    [
+        ChannelKind::Text,
+        ChannelKind::Voice,
+        ChannelKind::Category,
+        ChannelKind::Stage,
+    ]
+    .into_iter()
         .find(|kind| *kind as u8 == value)
         .ok_or(DecodeError::Unknown {
             what: "channel kind",

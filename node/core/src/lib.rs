@@ -46,6 +46,7 @@ mod take;
 mod unread;
 mod unwritten;
 mod views;
+mod voice;
 mod waiting;
 mod wire;
 mod words;

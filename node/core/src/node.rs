@@ -123,6 +123,7 @@ pub struct Node<R> {
     /// Set on a device that came back by the recovery words, until all is here.
     pub(crate) words: Option<crate::words::WordsSecret>,
     pub(crate) home: crate::home::Home,
+    pub(crate) voice: crate::voice::Voice,
 }
 
 /// A command that waits.
@@ -193,6 +194,8 @@ pub(crate) enum Timer {
     Embed(CommunityId),
     /// A pairing by a code ends.
     Link,
+    /// Say a word about voice, or notice who fell silent.
+    Voice,
 }
 
 impl Timers {
@@ -398,6 +401,9 @@ impl<R: CryptoRng> Node<R> {
             Input::PeerAddresses(key, addresses) => self.peer_addresses(key, addresses),
             Input::ListenAddresses(addresses) => self.book.listen = addresses,
             Input::Storage(task, result) => self.stored(task, result),
+            Input::Media(report) => self.media_report(report),
+            Input::MediaEngine(attached) => self.media_engine(attached),
+            Input::IceServers(servers) => self.media_servers(servers),
             Input::Timeout => {}
             Input::ClientGone(client) => self.views.watches.forget(client),
             Input::Shutdown => self.shutdown(),
@@ -456,6 +462,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Receipts(community) => self.tell_read(community),
             Timer::Embed(community) => self.embed_identity(community),
             Timer::Link => self.link_tick(),
+            Timer::Voice => self.voice_tick(),
         }
     }
 

@@ -268,6 +268,7 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
             let now = if *connected { "connected" } else { "gone" };
             format!("{} is {now}", names.account(*account))
         }
+        Event::CallEnded { reason } => format!("the call is over: {}", plain(reason)),
         Event::StorageFailed { message } => {
             format!("the store can not be written: {}", plain(message))
         }
@@ -281,6 +282,8 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
         // Many and of no news to a person; `--json` has them.
         Event::CaughtUp { .. }
         | Event::DevicesChanged
+        | Event::VoiceChanged { .. }
+        | Event::CallChanged
         | Event::CommunityChanged { .. }
         | Event::UnreadChanged { .. }
         | Event::DeliveryChanged { .. }
@@ -314,6 +317,7 @@ fn channels_table(channels: &[ChannelView]) -> String {
             alloquy_api::command::ChannelKind::Text => "text",
             alloquy_api::command::ChannelKind::Voice => "voice",
             alloquy_api::command::ChannelKind::Category => "category",
+            alloquy_api::command::ChannelKind::Stage => "stage",
         };
         let private = if channel.private { " (private)" } else { "" };
         table.row([
