@@ -3,6 +3,9 @@
 pub mod transport;
 
 pub mod codec;
+mod device;
+pub mod engine;
+pub mod error;
 pub mod limits;
 pub mod machine;
 mod mix;
@@ -11,3 +14,7 @@ mod receive;
 pub mod red;
 mod send;
 pub mod settings;
+
+pub use engine::{Engine, Reports};
+pub use error::MediaError;
+pub use settings::{EngineConfig, InputDevice, OutputDevice, Settings};

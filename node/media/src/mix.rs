@@ -26,7 +26,8 @@ pub(crate) fn mix(voices: &mut [Voice], out: &mut Frame) {
             *sum += sample * (from + (to - from) * glide);
         }
     }
-    out.iter_mut().for_each(|sample| *sample = soft_clip(*sample));
+    out.iter_mut()
+        .for_each(|sample| *sample = soft_clip(*sample));
 }
 
 /// Bends what is too loud, so that nothing exceeds full scale. What is no number becomes silence.
@@ -90,7 +91,10 @@ mod tests {
     #[test]
     fn a_change_of_volume_glides() {
         let mut out = [0.0; TICK_SAMPLES];
-        let quieter = Voice { gain: (1.0, 0.0), ..voice(0.5) };
+        let quieter = Voice {
+            gain: (1.0, 0.0),
+            ..voice(0.5)
+        };
         mix(&mut [quieter], &mut out);
         assert!(out[0] > 0.49 && out[TICK_SAMPLES - 1].abs() < 1e-6);
         assert!(out.windows(2).all(|pair| (pair[0] - pair[1]).abs() < 0.002));

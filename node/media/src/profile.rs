@@ -183,13 +183,26 @@ impl Chooser {
 
     /// A receiver reports. What is no number is taken as nothing known.
     pub fn report(&mut self, now: Instant, link: MediaLink, report: Feedback) {
-        let lost = if report.lost.is_finite() { report.lost.clamp(0.0, 1.0) } else { 0.0 };
-        let round_trip_ms = report.round_trip_ms.filter(|ms| ms.is_finite() && *ms >= 0.0);
+        let lost = if report.lost.is_finite() {
+            report.lost.clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        let round_trip_ms = report
+            .round_trip_ms
+            .filter(|ms| ms.is_finite() && *ms >= 0.0);
         let reports = self.links.entry(link).or_default();
         if let Some(ms) = round_trip_ms {
-            reports.least_round_trip = Some(reports.least_round_trip.map_or(ms, |least| least.min(ms)));
+            reports.least_round_trip =
+                Some(reports.least_round_trip.map_or(ms, |least| least.min(ms)));
         }
-        reports.recent.push_back((now, Feedback { round_trip_ms, lost }));
+        reports.recent.push_back((
+            now,
+            Feedback {
+                round_trip_ms,
+                lost,
+            },
+        ));
         if reports.recent.len() > REPORTS_MAX {
             reports.recent.pop_front();
         }
@@ -233,7 +246,10 @@ impl Chooser {
     }
 
     fn worst(&self, scale: f32) -> State {
-        let known = self.links.values().filter(|reports| !reports.recent.is_empty());
+        let known = self
+            .links
+            .values()
+            .filter(|reports| !reports.recent.is_empty());
         known
             .map(|reports| reports.state(scale))
             .max()
@@ -252,13 +268,26 @@ mod tests {
     };
 
     /// Reports for so many seconds; all states that were chosen.
-    fn after(chooser: &mut Chooser, from: Instant, seconds: u64, lost: f32, ms: f32) -> (Instant, Vec<State>) {
+    fn after(
+        chooser: &mut Chooser,
+        from: Instant,
+        seconds: u64,
+        lost: f32,
+        ms: f32,
+    ) -> (Instant, Vec<State>) {
         let mut now = from;
         let mut states = Vec::new();
         for _ in 0..seconds {
             now += Duration::from_secs(1);
             let round_trip_ms = Some(ms);
-            chooser.report(now, LINK, Feedback { round_trip_ms, lost });
+            chooser.report(
+                now,
+                LINK,
+                Feedback {
+                    round_trip_ms,
+                    lost,
+                },
+            );
             states.extend(chooser.choose(now));
         }
         (now, states)
@@ -311,9 +340,23 @@ mod tests {
         for n in 0..40 {
             now += Duration::from_secs(1);
             let round_trip_ms = Some(10.0);
-            chooser.report(now, LINK, Feedback { round_trip_ms, lost: 0.0 });
+            chooser.report(
+                now,
+                LINK,
+                Feedback {
+                    round_trip_ms,
+                    lost: 0.0,
+                },
+            );
             if n < 5 {
-                chooser.report(now, other, Feedback { round_trip_ms, lost: 0.15 });
+                chooser.report(
+                    now,
+                    other,
+                    Feedback {
+                        round_trip_ms,
+                        lost: 0.15,
+                    },
+                );
             }
             chooser.choose(now);
             if n == 4 {
@@ -330,7 +373,14 @@ mod tests {
         let now = Instant::now();
         for lost in [f32::NAN, f32::INFINITY, -3.0] {
             let round_trip_ms = Some(f32::NAN);
-            chooser.report(now, LINK, Feedback { round_trip_ms, lost });
+            chooser.report(
+                now,
+                LINK,
+                Feedback {
+                    round_trip_ms,
+                    lost,
+                },
+            );
         }
         assert_eq!(chooser.choose(now), None);
     }

@@ -139,10 +139,7 @@ mod tests {
         for bad in [&[][..], &[0x80], &[0xef, 0, 0, 9, 0x6f, 1, 2], &[0x6f]] {
             assert!(read(&Bytes::copy_from_slice(bad)).is_err(), "{bad:?}");
         }
-        assert_eq!(
-            read(&Bytes::from(vec![0xef; 100])),
-            Err(RedError::TooMany)
-        );
+        assert_eq!(read(&Bytes::from(vec![0xef; 100])), Err(RedError::TooMany));
     }
 
     proptest! {

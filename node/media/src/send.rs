@@ -203,7 +203,9 @@ mod tests {
     const LOUD: Frame = [0.3; TICK_SAMPLES];
 
     fn run(sender: &mut Sender, ticks: usize, flow: Flow) -> Vec<VoicePacket> {
-        (0..ticks).filter_map(|_| sender.tick(&LOUD, flow)).collect()
+        (0..ticks)
+            .filter_map(|_| sender.tick(&LOUD, flow))
+            .collect()
     }
 
     #[test]
@@ -212,7 +214,10 @@ mod tests {
         let silent = run(&mut sender, 100, Flow::Closed);
         assert_eq!(silent.len(), 3);
         assert!(silent.iter().all(|p| p.payload.len() == 1 && !p.marker));
-        assert_eq!(silent[1].timestamp.wrapping_sub(silent[0].timestamp), 19_200);
+        assert_eq!(
+            silent[1].timestamp.wrapping_sub(silent[0].timestamp),
+            19_200
+        );
         let loud = run(&mut sender, 10, Flow::Open);
         assert_eq!(loud.len(), 5);
         assert!(loud[0].marker && !loud[1].marker);
@@ -227,7 +232,10 @@ mod tests {
         assert_eq!(run(&mut sender, 11, Flow::Open).len(), 5);
         let end = run(&mut sender, 10, Flow::Closed);
         let bytes: Vec<usize> = end.iter().map(|p| p.payload.len()).collect();
-        assert!(bytes[0] > 2 && bytes[1] == 1 && bytes.len() == 2, "{bytes:?}");
+        assert!(
+            bytes[0] > 2 && bytes[1] == 1 && bytes.len() == 2,
+            "{bytes:?}"
+        );
         assert_eq!(end[1].timestamp - end[0].timestamp, 960);
     }
 
@@ -240,7 +248,10 @@ mod tests {
         let last = red::read(&packets[3].payload).unwrap();
         let offsets: Vec<u32> = last.iter().map(|block| block.offset).collect();
         assert_eq!(offsets, [1_920, 960, 0]);
-        assert_eq!(Some(&last[1].payload), red::primary(&packets[2].payload).as_ref());
+        assert_eq!(
+            Some(&last[1].payload),
+            red::primary(&packets[2].payload).as_ref()
+        );
         assert!(packets[3].payload.len() <= crate::limits::PAYLOAD_BYTES_MAX);
     }
 }

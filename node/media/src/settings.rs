@@ -52,7 +52,9 @@ pub enum OutputDevice {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceTextError {
     /// None of the forms.
-    #[error("`{0}` is no sound input: default, device:NAME, file:PATH[,loop], tone[:HZ], tts:TEXT or null")]
+    #[error(
+        "`{0}` is no sound input: default, device:NAME, file:PATH[,loop], tone[:HZ], tts:TEXT or null"
+    )]
     Input(String),
     /// None of the forms.
     #[error("`{0}` is no sound output: default, device:NAME, file:PATH or null")]
@@ -100,9 +102,7 @@ impl FromStr for InputDevice {
             None if text == "null" => Ok(Self::Null),
             None if text == "tone" => Ok(Self::Tone { hz: TONE_HZ }),
             Some(("tone", hz)) => tone(hz),
-            Some(("device", rest)) => {
-                Ok(Self::Device(named(text, rest, DEVICE_NAME_BYTES_MAX)?))
-            }
+            Some(("device", rest)) => Ok(Self::Device(named(text, rest, DEVICE_NAME_BYTES_MAX)?)),
             Some(("tts", rest)) => Ok(Self::Spoken(named(text, rest, SPOKEN_BYTES_MAX)?)),
             Some(("file", rest)) => {
                 let path = rest.strip_suffix(",loop");
@@ -123,9 +123,7 @@ impl FromStr for OutputDevice {
         match text.split_once(':') {
             None if text == "default" => Ok(Self::Default),
             None if text == "null" => Ok(Self::Null),
-            Some(("device", rest)) => {
-                Ok(Self::Device(named(text, rest, DEVICE_NAME_BYTES_MAX)?))
-            }
+            Some(("device", rest)) => Ok(Self::Device(named(text, rest, DEVICE_NAME_BYTES_MAX)?)),
             Some(("file", rest)) => Ok(Self::File(named(text, rest, usize::MAX)?.into())),
             _ => Err(DeviceTextError::Output(text.to_owned())),
         }
@@ -277,7 +275,13 @@ mod tests {
     #[test]
     fn devices_are_read_and_written() {
         let inputs = [
-            "default", "device:USB mic", "file:/a/b.wav", "file:b.wav,loop", "tone:1000", "tts:hello: you", "null",
+            "default",
+            "device:USB mic",
+            "file:/a/b.wav",
+            "file:b.wav,loop",
+            "tone:1000",
+            "tts:hello: you",
+            "null",
         ];
         for text in inputs {
             assert_eq!(text.parse::<InputDevice>().unwrap().to_string(), text);
@@ -290,7 +294,10 @@ mod tests {
 
     #[test]
     fn what_is_no_device_says_why() {
-        for text in ["", "mic", "tone:", "tone:5", "tone:x", "file:", "tts: ", "device:", "camera:x", "null:x"] {
+        for text in [
+            "", "mic", "tone:", "tone:5", "tone:x", "file:", "tts: ", "device:", "camera:x",
+            "null:x",
+        ] {
             assert!(text.parse::<InputDevice>().is_err(), "{text}");
         }
         let long = format!("tts:{}", "a".repeat(5_000));

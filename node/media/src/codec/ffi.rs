@@ -36,8 +36,7 @@ pub fn packet_samples(packet: &[u8]) -> Result<usize, CodecError> {
         return Err(CodecError::Empty);
     }
     // SAFETY: the pointer and the length are those of one slice; C reads the first bytes only.
-    let code =
-        unsafe { c::opus_packet_get_nb_samples(packet.as_ptr(), length(packet), RATE_C) };
+    let code = unsafe { c::opus_packet_get_nb_samples(packet.as_ptr(), length(packet), RATE_C) };
     let samples = checked("opus_packet_get_nb_samples", code)?;
     if samples == 0 || samples > PACKET_SAMPLES_MAX {
         return Err(CodecError::TooLong { samples });
@@ -67,9 +66,8 @@ impl Encoder {
     pub fn new() -> Result<Self, CodecError> {
         let mut code = 0;
         // SAFETY: `code` lives through the call.
-        let object = unsafe {
-            c::opus_encoder_create(RATE_C, 1, c::OPUS_APPLICATION_VOIP, &raw mut code)
-        };
+        let object =
+            unsafe { c::opus_encoder_create(RATE_C, 1, c::OPUS_APPLICATION_VOIP, &raw mut code) };
         let mut encoder = Self(made("opus_encoder_create", object, code)?);
         encoder.set(c::OPUS_SET_SIGNAL_REQUEST, c::OPUS_SIGNAL_VOICE)?;
         Ok(encoder)
@@ -151,9 +149,8 @@ impl Decoder {
     /// The value is out of range.
     pub fn complexity(&mut self, value: i32) -> Result<(), CodecError> {
         // SAFETY: the object is alive; this request takes one `opus_int32` by value.
-        let code = unsafe {
-            c::opus_decoder_ctl(self.0.as_ptr(), c::OPUS_SET_COMPLEXITY_REQUEST, value)
-        };
+        let code =
+            unsafe { c::opus_decoder_ctl(self.0.as_ptr(), c::OPUS_SET_COMPLEXITY_REQUEST, value) };
         checked("opus_decoder_ctl", code).map(|_| ())
     }
 

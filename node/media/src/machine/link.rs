@@ -75,7 +75,13 @@ impl Link {
     }
 
     /// A packet came; whether what is told may change at once.
-    pub(super) fn packet(&mut self, now: Instant, at: i64, packet: &VoicePacket, hearing: bool) -> bool {
+    pub(super) fn packet(
+        &mut self,
+        now: Instant,
+        at: i64,
+        packet: &VoicePacket,
+        hearing: bool,
+    ) -> bool {
         let keep = self.heard && hearing;
         let arrived = self.playout.insert(at, packet, keep);
         if matches!(arrived, Arrived::Malformed | Arrived::Duplicate) {
@@ -84,7 +90,8 @@ impl Link {
         let was_silent = |last: Option<Instant>| {
             last.is_none_or(|last| now.saturating_duration_since(last) >= silence())
         };
-        let news = was_silent(self.last_packet) || arrived == Arrived::Voice && was_silent(self.last_voice);
+        let news = was_silent(self.last_packet)
+            || arrived == Arrived::Voice && was_silent(self.last_voice);
         self.last_packet = Some(now);
         if arrived == Arrived::Voice {
             self.last_voice = Some(now);
@@ -146,7 +153,11 @@ impl Link {
     }
 
     fn speaks(&mut self, sign: bool) -> Option<bool> {
-        self.quiet_ticks = if sign { 0 } else { self.quiet_ticks.saturating_add(1) };
+        self.quiet_ticks = if sign {
+            0
+        } else {
+            self.quiet_ticks.saturating_add(1)
+        };
         let speaking = self.quiet_ticks <= HANG_TICKS;
         (speaking != self.speaking).then(|| {
             self.speaking = speaking;
@@ -178,7 +189,9 @@ fn is_lan(path: &MediaPath) -> bool {
     let local = |address: &str| {
         let address: Result<std::net::SocketAddr, _> = address.parse();
         match address.map(|address| address.ip()) {
-            Ok(std::net::IpAddr::V4(ip)) => ip.is_private() || ip.is_loopback() || ip.is_link_local(),
+            Ok(std::net::IpAddr::V4(ip)) => {
+                ip.is_private() || ip.is_loopback() || ip.is_link_local()
+            }
             Ok(std::net::IpAddr::V6(ip)) => {
                 ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local()
             }

@@ -167,7 +167,11 @@ mod tests {
         fed(&mut delay, 0, lateness);
         assert!(delay.target() >= 60 * MS, "{}", delay.target() / MS);
         let mut rare = Delay::new();
-        fed(&mut rare, 0, (0..400).map(|n| if n % 50 == 0 { 60 } else { 3 }));
+        fed(
+            &mut rare,
+            0,
+            (0..400).map(|n| if n % 50 == 0 { 60 } else { 3 }),
+        );
         assert!(rare.target() <= 30 * MS, "{}", rare.target() / MS);
     }
 

@@ -61,7 +61,11 @@ impl Gate {
                 self.score * 100.0 >= f32::from(percent)
             }
         };
-        self.quiet_ticks = if sign { 0 } else { self.quiet_ticks.saturating_add(1) };
+        self.quiet_ticks = if sign {
+            0
+        } else {
+            self.quiet_ticks.saturating_add(1)
+        };
         let speaking = self.quiet_ticks <= HANG_TICKS;
         let open = match settings.transmit {
             Transmit::Always => true,
@@ -79,7 +83,8 @@ impl Gate {
         }
         for three in sound.chunks_exact(DECIMATION) {
             // The mean of three is a coarse low-pass; the network looks at speech, far below 8 kHz.
-            self.window.push(three.iter().sum::<f32>() / DECIMATION as f32);
+            self.window
+                .push(three.iter().sum::<f32>() / DECIMATION as f32);
             if self.window.len() == WINDOW {
                 self.score = self.detector.predict_f32(&self.window);
                 self.window.clear();
@@ -107,7 +112,11 @@ mod tests {
             ..Settings::default()
         };
         let mut gate = Gate::new();
-        assert!(ticks(&mut gate, &settings, 0.0, 10).iter().all(|open| !open));
+        assert!(
+            ticks(&mut gate, &settings, 0.0, 10)
+                .iter()
+                .all(|open| !open)
+        );
         assert!(ticks(&mut gate, &settings, 0.1, 3).iter().all(|open| *open));
         let open = ticks(&mut gate, &settings, 0.001, 100);
         assert_eq!(open.iter().filter(|open| **open).count(), 25);

@@ -82,7 +82,10 @@ impl Process for Webrtc {
             return;
         }
         let mut out = [0.0; TICK_SAMPLES];
-        if let Err(error) = self.processing.process_render_f32(&[played], &mut [&mut out]) {
+        if let Err(error) = self
+            .processing
+            .process_render_f32(&[played], &mut [&mut out])
+        {
             tracing::debug!(?error, "the echo reference was refused");
         }
     }
@@ -90,7 +93,10 @@ impl Process for Webrtc {
     fn capture(&mut self, sound: &mut Frame) {
         if self.active {
             let source = *sound;
-            if let Err(error) = self.processing.process_capture_f32(&[&source], &mut [sound]) {
+            if let Err(error) = self
+                .processing
+                .process_capture_f32(&[&source], &mut [sound])
+            {
                 tracing::debug!(?error, "sound was not processed");
                 *sound = source;
             }

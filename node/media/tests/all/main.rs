@@ -1,0 +1,4 @@
+//! Whole engines and whole machines: against each other, in real and in virtual time.
+
+mod engines;
+mod signal;
