@@ -12,6 +12,7 @@ mod program;
 mod reader;
 mod relay;
 mod rendezvous;
+pub mod sound;
 mod wait;
 mod window;
 

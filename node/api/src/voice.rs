@@ -84,8 +84,10 @@ pub struct IceServer {
     /// `stun:`, `turn:` or `turns:` addresses (RFC 7064, RFC 7065).
     pub urls: Vec<String>,
     /// `<expiry, Unix seconds>:<account>`; empty for STUN.
+    #[serde(default)]
     pub username: String,
     /// Base64 of HMAC-SHA1 over the username; empty for STUN.
+    #[serde(default)]
     pub credential: String,
 }
 
