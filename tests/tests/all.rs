@@ -45,6 +45,7 @@ mod survive;
 mod talk;
 #[path = "all/tidy.rs"]
 mod tidy;
+mod voice;
 #[path = "all/walls.rs"]
 mod walls;
 #[path = "all/window.rs"]
