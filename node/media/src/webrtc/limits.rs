@@ -35,6 +35,8 @@ pub(crate) const FAILED_AFTER: Duration = Duration::from_secs(10);
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
 /// A link that has both descriptions must carry sound after this time, else it has failed.
 pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(20);
+/// From a pair of addresses that works to keys: DTLS repeats what was lost after 1, 2 and 4 seconds.
+pub(crate) const SECURE_WITHIN: Duration = Duration::from_secs(8);
 /// Between two restarts of ICE that an interruption causes, so that a broken network is not flooded.
 pub(crate) const RESTART_PAUSE: Duration = Duration::from_secs(4);
 /// Waiting for a connection to give up its relays when it is closed.
