@@ -15,7 +15,7 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
-use super::limits::{DISCONNECTED_AFTER, FAILED_AFTER, KEEPALIVE};
+use super::limits::{DISCONNECTED_AFTER, FAILED_AFTER, KEEPALIVE, REFLEXIVE_WAIT, RELAY_WAIT};
 use super::outgoing::{Outgoing, media_engine};
 use super::servers::Servers;
 use super::sink::Sink;
@@ -121,6 +121,9 @@ fn settings() -> SettingEngine {
     SettingEngineBuilder::new()
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEPALIVE))
+        .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
+        .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
+        .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
         // A restart of ICE opens new sockets, so that a call follows the machine into another network.
         .with_discard_local_candidates_during_ice_restart(true)
         .build()

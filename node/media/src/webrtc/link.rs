@@ -15,7 +15,7 @@ use webrtc::peer_connection::{
 };
 
 use super::connection::{Connection, ConnectionEvent, Parts};
-use super::limits::{CANDIDATES_MAX, LINK_EVENTS_MAX, OPEN_WITHIN, RESTART_PAUSE, SECURE_WITHIN};
+use super::limits::{CANDIDATES_MAX, LINK_EVENTS_MAX, OPEN_WITHIN, RENEW_PAUSE, RESTART_PAUSE, SECURE_WITHIN};
 use super::outgoing::Outgoing;
 use super::sdp::{Description, PayloadTypes, SdpError, check_candidate, first_mid, ice_ufrag};
 use super::servers::Servers;
@@ -93,6 +93,8 @@ struct Link {
     /// Candidates are to be renewed as soon as no negotiation is under way.
     restart: bool,
     restarted: Option<Instant>,
+    /// Until when the polite side waits for the other one to renew the candidates.
+    renew_at: Option<Instant>,
     /// The certificate that the other side announced.
     announced: Option<String>,
     described: Option<Instant>,
@@ -130,6 +132,7 @@ impl Link {
             passed_over: false,
             restart: false,
             restarted: None,
+            renew_at: None,
             announced: None,
             described: None,
             paired: None,
@@ -163,6 +166,11 @@ impl Link {
             }
             LinkTask::Signal(MediaSignal::Candidate { candidate, mid }) => self.take_candidate(candidate, mid).await,
         }
+        self.offer_if_free().await;
+    }
+
+    /// Renews the candidates when that is wanted and no negotiation is under way.
+    async fn offer_if_free(&mut self) {
         if self.restart && !self.offered && self.described.is_some() && self.view.stage != LinkStage::Failed {
             self.offer().await;
         }
@@ -233,7 +241,7 @@ impl Link {
         }
         let description = self.check(&sdp)?;
         self.connection.inner.set_remote_description(RTCSessionDescription::answer(description.sdp.clone())?).await?;
-        self.offered = false;
+        (self.offered, self.passed_over) = (false, false);
         self.apply(description).await;
         Ok(())
     }
@@ -251,7 +259,7 @@ impl Link {
         let sdp = description.sdp.as_str();
         self.local.outgoing.set_types(description.payload_types);
         if self.ufrag.as_deref() != ice_ufrag(sdp) {
-            self.candidates_there = 0;
+            (self.candidates_there, self.renew_at) = (0, None);
         }
         self.candidates_there += description.candidates;
         self.ufrag = ice_ufrag(sdp).map(ToOwned::to_owned);
@@ -307,7 +315,12 @@ impl Link {
         if let Err(error) = self.connection.set_servers(servers).await {
             return tracing::warn!(%error, "the servers cannot be changed");
         }
-        self.restart = self.described.is_some() || self.offered;
+        // New credentials come to both sides at once; the polite one leaves it to the other to begin, so that offers
+        // seldom cross (the library asks a relay twice when they do).
+        match self.polite {
+            true => self.renew_at = self.described.map(|_| Instant::now() + RENEW_PAUSE),
+            false => self.restart = self.described.is_some() || self.offered,
+        }
     }
 
     async fn event(&mut self, event: ConnectionEvent) {
@@ -383,6 +396,10 @@ impl Link {
 
     /// Looks whether the path has changed, or the link is late.
     async fn look(&mut self) {
+        if self.renew_at.is_some_and(|at| at <= Instant::now()) && self.view.stage != LinkStage::Failed {
+            (self.renew_at, self.restart) = (None, true);
+            self.offer_if_free().await;
+        }
         match self.view.stage {
             LinkStage::Open => {
                 let path = self.connection.path().await;

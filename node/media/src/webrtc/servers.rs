@@ -189,9 +189,18 @@ impl Servers {
         self.lock().get(index).is_some_and(|server| is_tunnel(server.url.way))
     }
 
+    /// Whether the tunnel to a server could not be opened, or broke.
+    pub(crate) fn has_failed(&self, index: usize) -> bool {
+        self.lock().get(index).is_some_and(|server| matches!(server.trouble, Some(Trouble::Tunnel(_))))
+    }
+
     /// Opens the tunnel to a server; what comes from there goes to `inbox`.
     pub(crate) fn open(self: &Arc<Self>, index: usize, inbox: mpsc::Sender<Vec<u8>>) -> Option<Tunnel> {
-        let url = self.lock().get(index)?.url.clone();
+        let mut known = self.lock();
+        let server = known.get_mut(index)?;
+        server.trouble = None;
+        let url = server.url.clone();
+        drop(known);
         let server = TunnelServer { host: url.host.clone(), tls: url.way == Way::TurnTls };
         let resolver = Arc::clone(&self.resolver);
         let addresses = async move { resolver.resolve(&url.host, url.port).await };
