@@ -227,7 +227,7 @@ pub struct MediaPath {
     pub local_kind: String,
     /// How the other side's came to be.
     pub remote_kind: String,
-    /// `udp` or, through a TURN server over TLS, `tls`.
+    /// `udp`, or `tcp` or `tls` when that is how the TURN server is reached.
     pub protocol: String,
 }
 

@@ -104,7 +104,7 @@ async def start(program, profile):
         "--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection",
         f"--user-data-dir={profile}", "about:blank", stderr=asyncio.subprocess.PIPE)
     while line := (await process.stderr.readline()).decode(errors="replace"):
-        if match := re.search(r"DevTools listening on ws://([^/]+)/", line):
+        if match := re.search(r"DevTools listening on (ws://\S+)", line):
             asyncio.ensure_future(drain(process.stderr))
             return process, match[1]
     raise SystemExit("the browser has ended")
@@ -115,37 +115,23 @@ async def drain(stream):
         pass
 
 
-async def page_address(host, folder):
+async def page_address(browser, folder):
     # A page from a file: microphones are for pages with an origin only, and there is no network.
     path = os.path.join(folder, "page.html")
     with open(path, "w", encoding="utf-8") as page:
         page.write("<!doctype html><title>peer</title>")
-    async with websockets.connect(f"ws://{host}{await browser_path(host)}") as socket:
+    async with websockets.connect(browser) as socket:
         await socket.send(json.dumps({"id": 1, "method": "Target.createTarget", "params": {"url": f"file://{path}"}}))
         while "id" not in (message := json.loads(await socket.recv())):
             pass
-        return f"ws://{host}/devtools/page/{message['result']['targetId']}"
-
-
-async def http_get(host, path):
-    name, port = host.rsplit(":", 1)
-    reader, writer = await asyncio.open_connection(name, int(port))
-    writer.write(f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
-    body = (await reader.read()).split(b"\r\n\r\n", 1)[1]
-    writer.close()
-    return json.loads(body)
-
-
-async def browser_path(host):
-    version = await http_get(host, "/json/version")
-    return "/" + version["webSocketDebuggerUrl"].split("/", 3)[3]
+    return f"{browser.split('/devtools/')[0]}/devtools/page/{message['result']['targetId']}"
 
 
 async def main(program, role):
     folder = tempfile.mkdtemp()
-    process, host = await start(program, os.path.join(folder, "profile"))
+    process, address = await start(program, os.path.join(folder, "profile"))
     try:
-        address = await page_address(host, folder)
+        address = await page_address(address, folder)
         async with websockets.connect(address, max_size=1 << 24) as socket:
             browser = Browser(socket)
             listening = asyncio.ensure_future(browser.listen())

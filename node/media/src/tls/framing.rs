@@ -1,5 +1,7 @@
 //! Messages of TURN in a stream (RFC 8656, 12.5; RFC 8489, 6.2.2): STUN as it is, ChannelData padded to four bytes.
 
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use thiserror::Error;
 
 /// Bytes of a STUN header (RFC 8489, 5).
@@ -19,6 +21,8 @@ const ALLOCATE: u16 = 0x0003;
 const SEND_INDICATION: u16 = 0x0016;
 /// The attribute that says why a request failed (RFC 8489, 14.8).
 const ERROR_CODE: u16 = 0x0009;
+/// The attribute with the relay's address, mixed with the header (RFC 8656, 18.5; RFC 8489, 14.2).
+const XOR_RELAYED_ADDRESS: u16 = 0x0016;
 /// The attribute that proves who asks (RFC 8489, 14.5).
 const MESSAGE_INTEGRITY: u16 = 0x0008;
 /// STUN's fixed value (RFC 8489, 5).
@@ -87,8 +91,8 @@ pub(crate) fn is_media(message: &[u8]) -> bool {
 /// What an answer to an Allocate request says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Allocation {
-    /// The relay gave an address.
-    Granted,
+    /// The relay gave this address.
+    Granted(SocketAddr),
     /// It did not: code and words (RFC 8489, 14.8; RFC 8656, 19).
     Refused {
         /// Code, 300 to 699.
@@ -101,7 +105,7 @@ pub(crate) enum Allocation {
 /// Reads the answer to an Allocate request; `None`: it is something else.
 pub(crate) fn allocation(message: &[u8]) -> Option<Allocation> {
     match kind(message)? {
-        ALLOCATE_SUCCESS => Some(Allocation::Granted),
+        ALLOCATE_SUCCESS => relayed_address(message).map(Allocation::Granted),
         ALLOCATE_ERROR => {
             let value = attribute(message, ERROR_CODE)?;
             let [_, _, class, number, words @ ..] = value else { return None };
@@ -130,6 +134,17 @@ pub(crate) fn refusal(request: &[u8], code: u16) -> Option<Vec<u8>> {
     answer.extend_from_slice(&ERROR_CODE.to_be_bytes());
     answer.extend_from_slice(&[0, 4, 0, 0, u8::try_from(code / 100).ok()?, u8::try_from(code % 100).ok()?]);
     Some(answer)
+}
+
+fn relayed_address(message: &[u8]) -> Option<SocketAddr> {
+    let [_, family, p0, p1, address @ ..] = attribute(message, XOR_RELAYED_ADDRESS)? else { return None };
+    let port = u16::from_be_bytes([p0 ^ MAGIC_COOKIE[0], p1 ^ MAGIC_COOKIE[1]]);
+    let mixed = |at: usize| address[at] ^ message[4 + at];
+    match (family, address.len()) {
+        (1, 4) => Some((Ipv4Addr::from(std::array::from_fn::<u8, 4, _>(mixed)), port).into()),
+        (2, 16) => Some((Ipv6Addr::from(std::array::from_fn::<u8, 16, _>(mixed)), port).into()),
+        _ => None,
+    }
 }
 
 fn kind(message: &[u8]) -> Option<u16> {
@@ -185,7 +200,12 @@ mod tests {
         let body = [0, 9, 0, 10, 0, 0, 4, 1, b'W', b'r', b'o', b'n', b'g', 7, 0, 0];
         let refused = Allocation::Refused { code: 401, words: "Wrong".into() };
         assert_eq!(allocation(&stun(ALLOCATE_ERROR, &body)), Some(refused));
-        assert_eq!(allocation(&stun(ALLOCATE_SUCCESS, &[])), Some(Allocation::Granted));
+        // RFC 5769, 2.2: 192.0.2.1, port 32853.
+        let body = [0, 0x16, 0, 8, 0, 1, 0xa1, 0x47, 0xe1, 0x12, 0xa6, 0x43];
+        let granted = Allocation::Granted(([192, 0, 2, 1], 32853).into());
+        assert_eq!(allocation(&stun(ALLOCATE_SUCCESS, &body)), Some(granted));
+        assert_eq!(allocation(&stun(ALLOCATE_SUCCESS, &body[..9])), None);
+        assert_eq!(allocation(&stun(ALLOCATE_SUCCESS, &[])), None);
         assert_eq!(allocation(&stun(ALLOCATE_ERROR, &[0, 9, 0, 90, 0])), None);
         assert_eq!(allocation(&[0x01, 0x13]), None);
     }

@@ -1,11 +1,11 @@
 //! One connection of the library, made as a link needs it, and its events as plain data.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use alloquy_api::voice::{IceServer, MediaLink, MediaPath};
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{Registry, Slot};
-use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use webrtc::error::Error;
 use webrtc::peer_connection::{
@@ -15,7 +15,7 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
-use super::limits::{DISCONNECTED_AFTER, FAILED_AFTER, KEEPALIVE};
+use super::limits::{DISCONNECTED_AFTER, FAILED_AFTER, KEEPALIVE, REFLEXIVE_WAIT, RELAY_WAIT};
 use super::outgoing::{Outgoing, media_engine};
 use super::servers::Servers;
 use super::sink::Sink;
@@ -93,21 +93,14 @@ impl Connection {
         let dtls = self.voice.transport().await.ok()??;
         let pair = dtls.ice_transport().get_selected_candidate_pair().await.ok()??;
         let (local, remote) = (pair.local(), pair.remote());
+        let relayed = local.address.parse().map(|ip| SocketAddr::new(ip, local.port)).ok();
         Some(MediaPath {
             local: socket(&local.address, local.port),
             remote: socket(&remote.address, remote.port),
             local_kind: local.typ.to_string(),
             remote_kind: remote.typ.to_string(),
-            protocol: self.servers.protocol(local.url.as_deref().unwrap_or_default()).to_owned(),
+            protocol: relayed.map_or("udp", |relayed| self.servers.protocol(relayed)).to_owned(),
         })
-    }
-
-    /// SHA-256 of the certificate that the other side showed, as descriptions write it.
-    pub(crate) async fn shown_fingerprint(&self) -> Option<String> {
-        let dtls = self.voice.transport().await.ok()??;
-        let certificates = dtls.get_remote_certificates().await.ok()?;
-        let digest = Sha256::digest(certificates.first()?);
-        Some(digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":"))
     }
 }
 
@@ -128,6 +121,9 @@ fn settings() -> SettingEngine {
     SettingEngineBuilder::new()
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEPALIVE))
+        .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
+        .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
+        .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
         // A restart of ICE opens new sockets, so that a call follows the machine into another network.
         .with_discard_local_candidates_during_ice_restart(true)
         .build()

@@ -35,7 +35,16 @@ pub(crate) const FAILED_AFTER: Duration = Duration::from_secs(10);
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(1);
 /// A link that has both descriptions must carry sound after this time, else it has failed.
 pub(crate) const OPEN_WITHIN: Duration = Duration::from_secs(20);
+/// From a pair of addresses that works to keys: DTLS repeats what was lost after 1, 2 and 4 seconds.
+pub(crate) const SECURE_WITHIN: Duration = Duration::from_secs(8);
 /// Between two restarts of ICE that an interruption causes, so that a broken network is not flooded.
 pub(crate) const RESTART_PAUSE: Duration = Duration::from_secs(4);
+/// How long the polite side waits, when it has new servers, for the other side to renew the candidates.
+pub(crate) const RENEW_PAUSE: Duration = Duration::from_secs(2);
+/// Before a path by an address that a STUN server told is taken, in case a direct one still comes.
+pub(crate) const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);
+/// Before a path through a relay is taken. The library would wait 2 s, which is the whole time that a call through a
+/// relay may take to begin.
+pub(crate) const RELAY_WAIT: Duration = Duration::from_millis(700);
 /// Waiting for a connection to give up its relays when it is closed.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(2);

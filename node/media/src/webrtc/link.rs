@@ -15,7 +15,7 @@ use webrtc::peer_connection::{
 };
 
 use super::connection::{Connection, ConnectionEvent, Parts};
-use super::limits::{CANDIDATES_MAX, LINK_EVENTS_MAX, OPEN_WITHIN, RESTART_PAUSE};
+use super::limits::{CANDIDATES_MAX, LINK_EVENTS_MAX, OPEN_WITHIN, RENEW_PAUSE, RESTART_PAUSE, SECURE_WITHIN};
 use super::outgoing::Outgoing;
 use super::sdp::{Description, PayloadTypes, SdpError, check_candidate, first_mid, ice_ufrag};
 use super::servers::Servers;
@@ -93,9 +93,15 @@ struct Link {
     /// Candidates are to be renewed as soon as no negotiation is under way.
     restart: bool,
     restarted: Option<Instant>,
+    /// Until when the polite side waits for the other one to renew the candidates.
+    renew_at: Option<Instant>,
     /// The certificate that the other side announced.
     announced: Option<String>,
     described: Option<Instant>,
+    /// Since when a pair of addresses works, while keys are still to be agreed on.
+    paired: Option<Instant>,
+    /// Keys were agreed on.
+    secured: bool,
     ufrag: Option<String>,
     mid: String,
     waiting: Vec<RTCIceCandidateInit>,
@@ -126,8 +132,11 @@ impl Link {
             passed_over: false,
             restart: false,
             restarted: None,
+            renew_at: None,
             announced: None,
             described: None,
+            paired: None,
+            secured: false,
             ufrag: None,
             mid: "0".to_owned(),
             waiting: Vec::new(),
@@ -157,6 +166,11 @@ impl Link {
             }
             LinkTask::Signal(MediaSignal::Candidate { candidate, mid }) => self.take_candidate(candidate, mid).await,
         }
+        self.offer_if_free().await;
+    }
+
+    /// Renews the candidates when that is wanted and no negotiation is under way.
+    async fn offer_if_free(&mut self) {
         if self.restart && !self.offered && self.described.is_some() && self.view.stage != LinkStage::Failed {
             self.offer().await;
         }
@@ -201,9 +215,9 @@ impl Link {
         if self.offered {
             self.take_back(&sdp).await?;
         }
-        let offer = RTCSessionDescription::offer(sdp.clone())?;
+        let offer = RTCSessionDescription::offer(description.sdp.clone())?;
         self.connection.inner.set_remote_description(offer).await?;
-        self.apply(description, &sdp).await;
+        self.apply(description).await;
         let answer = self.connection.inner.create_answer(None).await?;
         let sdp = self.describe(answer).await?;
         self.signal(MediaSignal::Answer { sdp });
@@ -226,9 +240,9 @@ impl Link {
             return Ok(());
         }
         let description = self.check(&sdp)?;
-        self.connection.inner.set_remote_description(RTCSessionDescription::answer(sdp.clone())?).await?;
-        self.offered = false;
-        self.apply(description, &sdp).await;
+        self.connection.inner.set_remote_description(RTCSessionDescription::answer(description.sdp.clone())?).await?;
+        (self.offered, self.passed_over) = (false, false);
+        self.apply(description).await;
         Ok(())
     }
 
@@ -241,10 +255,11 @@ impl Link {
     }
 
     /// The other side's description is in force.
-    async fn apply(&mut self, description: Description, sdp: &str) {
+    async fn apply(&mut self, description: Description) {
+        let sdp = description.sdp.as_str();
         self.local.outgoing.set_types(description.payload_types);
         if self.ufrag.as_deref() != ice_ufrag(sdp) {
-            self.candidates_there = 0;
+            (self.candidates_there, self.renew_at) = (0, None);
         }
         self.candidates_there += description.candidates;
         self.ufrag = ice_ufrag(sdp).map(ToOwned::to_owned);
@@ -300,7 +315,12 @@ impl Link {
         if let Err(error) = self.connection.set_servers(servers).await {
             return tracing::warn!(%error, "the servers cannot be changed");
         }
-        self.restart = self.described.is_some() || self.offered;
+        // New credentials come to both sides at once; the polite one leaves it to the other to begin, so that offers
+        // seldom cross (the library asks a relay twice when they do).
+        match self.polite {
+            true => self.renew_at = self.described.map(|_| Instant::now() + RENEW_PAUSE),
+            false => self.restart = self.described.is_some() || self.offered,
+        }
     }
 
     async fn event(&mut self, event: ConnectionEvent) {
@@ -313,13 +333,14 @@ impl Link {
             ConnectionEvent::Gathered => self.gathered(),
             _ if self.view.stage == LinkStage::Failed => {}
             ConnectionEvent::Ice(RTCIceConnectionState::Connected | RTCIceConnectionState::Completed) => {
-                if self.view.stage < LinkStage::Securing {
+                if !self.secured {
+                    self.paired.get_or_insert_with(Instant::now);
                     self.reach(LinkStage::Securing);
                 }
             }
-            ConnectionEvent::Ice(RTCIceConnectionState::Disconnected) => self.interrupted().await,
+            ConnectionEvent::Ice(RTCIceConnectionState::Disconnected) if self.secured => self.interrupted().await,
             ConnectionEvent::State(RTCPeerConnectionState::Connected) => self.opened().await,
-            ConnectionEvent::State(RTCPeerConnectionState::Failed) => self.failed().await,
+            ConnectionEvent::State(RTCPeerConnectionState::Failed) => self.failed(),
             ConnectionEvent::Ice(_) | ConnectionEvent::State(_) => {}
         }
     }
@@ -335,6 +356,7 @@ impl Link {
     async fn opened(&mut self) {
         self.view.path = self.connection.path().await;
         self.local.outgoing.set_open(true);
+        self.secured = true;
         self.reach(LinkStage::Open);
     }
 
@@ -350,16 +372,14 @@ impl Link {
         }
     }
 
-    async fn failed(&mut self) {
-        let reason = match (self.view.stage, self.connection.shown_fingerprint().await) {
-            (LinkStage::Securing, Some(shown)) if Some(&shown) != self.announced.as_ref() => {
-                "the other side's certificate is not the one that its device announced: somebody is in between"
-                    .to_owned()
-            }
-            (LinkStage::Securing, _) => "a path was found, but no keys could be agreed on (DTLS)".to_owned(),
-            _ => self.no_way(),
-        };
-        self.fail(reason);
+    fn failed(&mut self) {
+        // The library neither tells that it refused a certificate nor shows the one that it refused.
+        let no_keys = "a path was found, but no keys could be agreed on: the other side's certificate is not the one \
+                       that its device announced, or the handshake (DTLS) does not get through";
+        match self.paired.is_some() && !self.secured {
+            true => self.fail(no_keys.to_owned()),
+            false => self.fail(self.no_way()),
+        }
     }
 
     /// Why no pair of addresses works, in words.
@@ -376,6 +396,10 @@ impl Link {
 
     /// Looks whether the path has changed, or the link is late.
     async fn look(&mut self) {
+        if self.renew_at.is_some_and(|at| at <= Instant::now()) && self.view.stage != LinkStage::Failed {
+            (self.renew_at, self.restart) = (None, true);
+            self.offer_if_free().await;
+        }
         match self.view.stage {
             LinkStage::Open => {
                 let path = self.connection.path().await;
@@ -384,14 +408,14 @@ impl Link {
                     self.tell();
                 }
             }
-            LinkStage::Connecting | LinkStage::Securing if self.is_late() => self.failed().await,
+            LinkStage::Connecting | LinkStage::Securing if self.is_late() => self.failed(),
             _ => {}
         }
     }
 
     fn is_late(&self) -> bool {
-        let since = self.restarted.or(self.described);
-        since.is_some_and(|since| since.elapsed() > OPEN_WITHIN)
+        let past = |since: Option<Instant>, limit| since.is_some_and(|since| since.elapsed() > limit);
+        past(self.restarted.or(self.described), OPEN_WITHIN) || !self.secured && past(self.paired, SECURE_WITHIN)
     }
 
     fn reach(&mut self, stage: LinkStage) {

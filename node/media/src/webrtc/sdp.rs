@@ -12,6 +12,9 @@ use super::limits::{CANDIDATES_MAX, MEDIA_SECTIONS_MAX};
 /// What a description must tell before it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Description {
+    /// The description without fingerprints of other kinds: the library knows SHA-256 alone and fails at another that
+    /// comes first.
+    pub(crate) sdp: String,
     /// SHA-256 of the certificate that the other side must show, in upper case.
     pub(crate) fingerprint: String,
     /// How the voice section numbers its formats.
@@ -66,9 +69,9 @@ pub(crate) enum SdpError {
     /// No fingerprint, so nothing binds the keys to a device.
     #[error("the description has no fingerprint")]
     NoFingerprint,
-    /// A fingerprint that is not a SHA-256.
+    /// A fingerprint that says it is a SHA-256 and is none.
     #[error("the description has a fingerprint that is no SHA-256")]
-    OtherFingerprint,
+    NotSha256,
     /// Two that differ.
     #[error("the description has two different fingerprints")]
     TwoFingerprints,
@@ -82,6 +85,7 @@ impl Description {
     pub(crate) fn check(sdp: &str) -> Result<Self, SdpError> {
         check_sizes(sdp)?;
         Ok(Self {
+            sdp: sdp.lines().filter(|line| !is_other_fingerprint(line)).flat_map(|line| [line, "\r\n"]).collect(),
             fingerprint: fingerprint(sdp)?,
             payload_types: PayloadTypes::of(sdp).ok_or(SdpError::NoAudio)?,
             candidates: attributes(sdp, "candidate").count(),
@@ -144,8 +148,9 @@ fn check_candidates(sdp: &str) -> Result<(), SdpError> {
 fn fingerprint(sdp: &str) -> Result<String, SdpError> {
     let mut found = None;
     // Every one counts, also of a section that is not used: the library takes the first that it meets.
-    for value in attributes(sdp, "fingerprint") {
-        let value = sha256(value).ok_or(SdpError::OtherFingerprint)?;
+    for line in sdp.lines().filter(|line| !is_other_fingerprint(line)) {
+        let Some(value) = line.strip_prefix("a=fingerprint:") else { continue };
+        let value = sha256(value).ok_or(SdpError::NotSha256)?;
         match &found {
             None => found = Some(value),
             Some(first) if *first != value => return Err(SdpError::TwoFingerprints),
@@ -153,6 +158,12 @@ fn fingerprint(sdp: &str) -> Result<String, SdpError> {
         }
     }
     found.ok_or(SdpError::NoFingerprint)
+}
+
+/// A fingerprint of another kind, which some add to the SHA-256 that all must know (RFC 8827, 6.5).
+fn is_other_fingerprint(line: &str) -> bool {
+    let value = line.strip_prefix("a=fingerprint:");
+    value.is_some_and(|value| ["sha-384 ", "sha-512 "].iter().any(|name| value.starts_with(name)))
 }
 
 /// The digest of `sha-256 AB:CD:..` (RFC 8122, 5), in upper case.
@@ -227,9 +238,11 @@ mod tests {
         assert_eq!(check(&other), Err(SdpError::TwoFingerprints));
         let video = format!("m=video 9 UDP/TLS/RTP/SAVPF 100\r\n{other}");
         assert_eq!(check(&video), Err(SdpError::TwoFingerprints));
-        assert_eq!(check("a=fingerprint:sha-1 AB:CD\r\n"), Err(SdpError::OtherFingerprint));
+        assert_eq!(check("a=fingerprint:sha-1 AB:CD\r\n"), Err(SdpError::NotSha256));
+        let longer = Description::check(&offer(&format!("a=fingerprint:sha-512 {DIGEST}\r\n"))).unwrap();
+        assert_eq!((longer.fingerprint.as_str(), longer.sdp.contains("sha-512")), (DIGEST, false));
         let short = format!("a=fingerprint:sha-256 {}\r\n", &DIGEST[3..]);
-        assert_eq!(check(&short), Err(SdpError::OtherFingerprint));
+        assert_eq!(check(&short), Err(SdpError::NotSha256));
         let none = offer("").replace("a=fingerprint", "a=nothing");
         assert_eq!(Description::check(&none), Err(SdpError::NoFingerprint));
     }

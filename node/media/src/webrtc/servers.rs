@@ -123,6 +123,8 @@ struct Server {
     username: String,
     addresses: Vec<SocketAddr>,
     signed: bool,
+    /// The address that the server gave last.
+    relayed: Option<SocketAddr>,
     trouble: Option<Trouble>,
 }
 
@@ -187,9 +189,18 @@ impl Servers {
         self.lock().get(index).is_some_and(|server| is_tunnel(server.url.way))
     }
 
+    /// Whether the tunnel to a server could not be opened, or broke.
+    pub(crate) fn has_failed(&self, index: usize) -> bool {
+        self.lock().get(index).is_some_and(|server| matches!(server.trouble, Some(Trouble::Tunnel(_))))
+    }
+
     /// Opens the tunnel to a server; what comes from there goes to `inbox`.
     pub(crate) fn open(self: &Arc<Self>, index: usize, inbox: mpsc::Sender<Vec<u8>>) -> Option<Tunnel> {
-        let url = self.lock().get(index)?.url.clone();
+        let mut known = self.lock();
+        let server = known.get_mut(index)?;
+        server.trouble = None;
+        let url = server.url.clone();
+        drop(known);
         let server = TunnelServer { host: url.host.clone(), tls: url.way == Way::TurnTls };
         let resolver = Arc::clone(&self.resolver);
         let addresses = async move { resolver.resolve(&url.host, url.port).await };
@@ -216,16 +227,20 @@ impl Servers {
         let mut known = self.lock();
         let (Some(answer), Some(server)) = (allocation(datagram), known.get_mut(index)) else { return };
         match answer {
-            Allocation::Granted => server.trouble = None,
+            Allocation::Granted(relayed) => {
+                server.trouble = None;
+                server.relayed = Some(relayed);
+            }
             Allocation::Refused { code: STALE_NONCE, .. } => {}
             Allocation::Refused { code: UNAUTHENTICATED, .. } if !server.signed => {}
             Allocation::Refused { code, words } => server.trouble = Some(Trouble::Refused { code, words }),
         }
     }
 
-    /// Whether a relay's candidate, whose server the library names as we do, came through TLS or TCP.
-    pub(crate) fn protocol(&self, name: &str) -> &'static str {
-        match self.named(name).map(|(_, url)| url.way) {
+    /// How the server of a relayed address is reached: `udp`, `tcp` or `tls`.
+    pub(crate) fn protocol(&self, relayed: SocketAddr) -> &'static str {
+        let known = self.lock();
+        match known.iter().find(|server| server.relayed == Some(relayed)).map(|server| server.url.way) {
             Some(Way::TurnTls) => "tls",
             Some(Way::TurnTcp) => "tcp",
             _ => "udp",
@@ -249,9 +264,8 @@ impl Servers {
         }
     }
 
-    /// Finds the server of one of our names, with or without scheme and port.
+    /// Finds the server of one of our names.
     fn named(&self, name: &str) -> Option<(usize, ServerUrl)> {
-        let name = name.trim_start_matches("turn:").trim_start_matches("stun:");
         let (number, _) = name.strip_prefix('s')?.split_once(".invalid")?;
         let index = number.parse().ok()?;
         Some((index, self.lock().get(index)?.url.clone()))
@@ -287,7 +301,7 @@ fn known_as(known: &mut Vec<Server>, text: &str, url: ServerUrl, server: &IceSer
     let scheme = if url.way == Way::Stun { "stun" } else { "turn" };
     if index == known.len() {
         let (text, addresses) = (text.to_owned(), Vec::new());
-        known.push(Server { text, url, username: String::new(), addresses, signed: false, trouble: None });
+        known.push(Server { text, url, username: String::new(), addresses, signed: false, relayed: None, trouble: None });
     }
     known[index].username.clone_from(&server.username);
     known[index].signed = false;
@@ -356,9 +370,6 @@ mod tests {
         let (servers, used) = servers(&["turn:a", "turns:b", "nonsense"], "1:me");
         let urls: Vec<_> = used.iter().flat_map(|server| server.urls.clone()).collect();
         assert_eq!(urls, ["turn:s0.invalid:3478", "turn:s1.invalid:3478"]);
-        assert_eq!(servers.protocol("turn:s1.invalid:3478?transport=udp"), "tls");
-        assert_eq!(servers.protocol("turn:s0.invalid:3478"), "udp");
-        assert_eq!(servers.protocol(""), "udp");
         assert_eq!(servers.named("s1.invalid:3478").map(|(index, _)| index), Some(1));
         assert!(servers.named("s9.invalid:3478").is_none() && servers.named("a.example:3478").is_none());
         assert_eq!(servers.at("240.0.0.2:3478".parse().unwrap()), Some(1));

@@ -23,7 +23,8 @@ use crate::tls::framing::refusal;
 /// Messages of a tunnel that wait for the library: as many as the kernel holds of datagrams.
 const INBOX_MAX: usize = 256;
 /// Code that is given to all local addresses but the first that asks for the same tunnel (RFC 8656, 19: 486 means
-/// that there are enough allocations): the route to the server is the same for all.
+/// that there are enough allocations), since the route to the server is the same for all; and to all when the tunnel
+/// is gone, so that the library does not wait for an answer.
 const ENOUGH: u16 = 486;
 
 /// Which local addresses become candidates.
@@ -229,6 +230,9 @@ impl LinkSocket {
                 true => drop(self.open(server, stands_for).map(|open| tunnels.insert(server, open))),
                 false => return self.refuse(stands_for, datagram),
             }
+        }
+        if self.servers.has_failed(server) {
+            return self.refuse(stands_for, datagram);
         }
         let Some(open) = tunnels.get(&server) else { return };
         if let Err(error) = open.tunnel.send(datagram) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use alloquy_api::voice::{LinkStage, MediaSignal};
 use alloquy_media::transport::MediaTransport;
 
-use crate::bench_peer::{both_open, config, connect, link, pair, speak_both_ways, until};
+use crate::bench_peer::{DEADLINE, Peer, both_open, config, connect, link, pair, speak_both_ways, until};
 
 #[test]
 fn two_sides_hear_each_other_with_own_numbers() {
@@ -48,7 +48,7 @@ fn reports_of_the_other_side_come_back() {
     until(&mut a, &mut b, "a round trip is measured", |a, b| {
         a.speak(false, b"a");
         b.speak(false, b"b");
-        let measured = |peer: &crate::bench_peer::Peer| peer.feedback.iter().any(|f| f.round_trip_ms.is_some());
+        let measured = |peer: &Peer| peer.feedback.iter().any(|f| f.round_trip_ms.is_some());
         measured(a) && measured(b)
     });
     let last = a.feedback.last().expect("there is one");
@@ -60,15 +60,33 @@ fn crossing_offers_end_in_one_connection() {
     let (mut a, mut b) = pair(&config());
     connect(&mut a, &mut b);
     until(&mut a, &mut b, "both open", both_open);
-    // Both renew their candidates at once: two offers cross.
-    a.transport.ice(Vec::new());
+    let offers = |signals: &[MediaSignal]| signals.iter().any(|signal| matches!(signal, MediaSignal::Offer { .. }));
+    // Each offers to renew the candidates before it sees that the other one does.
     b.transport.ice(Vec::new());
-    let offers = |peer: &crate::bench_peer::Peer| {
-        peer.signals.iter().filter(|signal| matches!(signal, MediaSignal::Offer { .. })).count()
-    };
-    let count = a.views.len();
-    until(&mut a, &mut b, "open anew", |a, b| a.views.len() > count && both_open(a, b) && offers(a) > 1 && offers(b) > 0);
+    let from_b = gather(&mut b, offers);
+    a.transport.ice(Vec::new());
+    let from_a = gather(&mut a, offers);
+    let (views_a, views_b) = (a.views.len(), b.views.len());
+    for signal in from_b {
+        a.transport.signal(a.link, signal);
+    }
+    for signal in from_a {
+        b.transport.signal(b.link, signal);
+    }
+    until(&mut a, &mut b, "open anew", |a, b| a.views.len() > views_a && b.views.len() > views_b && both_open(a, b));
     speak_both_ways(&mut a, &mut b, 20);
+}
+
+/// What one side sends until it has sent that.
+fn gather(peer: &mut Peer, enough: impl Fn(&[MediaSignal]) -> bool) -> Vec<MediaSignal> {
+    let start = std::time::Instant::now();
+    let mut signals = Vec::new();
+    while !enough(&signals) {
+        assert!(start.elapsed() < DEADLINE, "nothing comes: {:?}", peer.views);
+        std::thread::sleep(Duration::from_millis(5));
+        signals.extend(peer.take());
+    }
+    signals
 }
 
 #[test]
@@ -79,7 +97,7 @@ fn an_early_offer_of_both_sides_is_settled() {
     b.transport.connect(b.link, true);
     std::thread::sleep(Duration::from_millis(50));
     until(&mut a, &mut b, "both have offered", |a, b| {
-        let offered = |peer: &crate::bench_peer::Peer| !peer.signals.is_empty();
+        let offered = |peer: &Peer| !peer.signals.is_empty();
         offered(a) && offered(b)
     });
     // Neither gives way, so neither may believe that it is connected; another attempt with clear roles works.
@@ -122,7 +140,7 @@ fn a_closed_link_hears_nothing_and_its_signals_are_dropped() {
 fn joins_and_leaves_leak_no_descriptors() {
     let descriptors = || std::fs::read_dir("/proc/self/fd").expect("linux has it").count();
     let (mut a, mut b) = pair(&config());
-    let round = |number: u64, a: &mut crate::bench_peer::Peer, b: &mut crate::bench_peer::Peer| {
+    let round = |number: u64, a: &mut Peer, b: &mut Peer| {
         (a.link.attempt, b.link.attempt) = (number, number);
         (a.views, b.views) = Default::default();
         connect(a, b);
