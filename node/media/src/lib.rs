@@ -1,6 +1,7 @@
 //! Voice: devices, sound processing, Opus, and WebRTC connections, behind the plain data of [`alloquy_api::voice`].
 
 pub mod transport;
+pub mod trial;
 
 pub mod codec;
 mod device;
