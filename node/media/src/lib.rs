@@ -15,6 +15,7 @@ mod send;
 pub mod settings;
 mod tls;
 pub mod transport;
+pub mod trial;
 pub mod webrtc;
 
 pub use attach::{AttachError, attach};

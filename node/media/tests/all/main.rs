@@ -10,3 +10,4 @@ mod hostile;
 mod links;
 mod relays;
 mod signal;
+mod trials;
