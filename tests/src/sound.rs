@@ -31,8 +31,8 @@ pub fn write_wav(path: &Path, sound: &[f32]) {
 /// When it is none, or has another rate.
 #[must_use]
 pub fn read_wav(path: &Path) -> Vec<f32> {
-    let mut file = hound::WavReader::open(path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut file =
+        hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert_eq!(file.spec().sample_rate, RATE, "{}", path.display());
     file.samples::<i16>()
         .map(|sample| f32::from(sample.expect("a whole sample")) / 32_768.0)
@@ -44,7 +44,9 @@ pub fn read_wav(path: &Path) -> Vec<f32> {
 pub fn sweeps(seconds: u32, seed: u32) -> Vec<f32> {
     let mut state = u64::from(seed) * 2 + 1;
     let mut next = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         f64::from((state >> 33) as u32) / f64::from(u32::MAX >> 1)
     };
     let mut sound = Vec::new();
@@ -58,7 +60,10 @@ pub fn sweeps(seconds: u32, seed: u32) -> Vec<f32> {
             let edge = (along.min(1.0 - along) * 20.0).min(1.0);
             sound.push(((turns * TAU).sin() * edge * 0.4) as f32);
         }
-        sound.extend(std::iter::repeat_n(0.0, (f64::from(RATE) * 0.05 * next()) as usize));
+        sound.extend(std::iter::repeat_n(
+            0.0,
+            (f64::from(RATE) * 0.05 * next()) as usize,
+        ));
     }
     sound
 }
@@ -77,7 +82,10 @@ pub fn share_at(sound: &[f32], hz: f64) -> f64 {
             last = now;
         }
         at += (before * before + last * last - factor * before * last) * 2.0 / size as f64;
-        all += window.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
+        all += window
+            .iter()
+            .map(|sample| f64::from(*sample).powi(2))
+            .sum::<f64>();
     }
     if all == 0.0 { 0.0 } else { at / all }
 }
@@ -89,7 +97,10 @@ pub fn share_at(sound: &[f32], hz: f64) -> f64 {
 #[must_use]
 pub fn likeness(source: &[f32], heard: &[f32]) -> f64 {
     let second = RATE as usize;
-    assert!(source.len() > 2 * second && heard.len() > 2 * second, "too short");
+    assert!(
+        source.len() > 2 * second && heard.len() > 2 * second,
+        "too short"
+    );
     // 6 kHz are enough for what is compared, and 64 times faster.
     let source = thinned(source);
     let heard = thinned(heard);

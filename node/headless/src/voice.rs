@@ -31,13 +31,18 @@ fn device<T: FromStr<Err: fmt::Display>>(
 ) -> Result<T, CommandError> {
     match text {
         None => Ok(none),
-        Some(text) => text.parse().map_err(|error: T::Err| bad(what, text, &error)),
+        Some(text) => text
+            .parse()
+            .map_err(|error: T::Err| bad(what, text, &error)),
     }
 }
 
 /// The devices that the arguments name; `None`: this node has no voice.
 pub(crate) fn config(arguments: &args::Run) -> Result<Option<EngineConfig>, CommandError> {
-    let (input, output) = (arguments.audio_in.as_deref(), arguments.audio_out.as_deref());
+    let (input, output) = (
+        arguments.audio_in.as_deref(),
+        arguments.audio_out.as_deref(),
+    );
     if input.or(output).is_none() {
         return Ok(None);
     }
@@ -50,7 +55,9 @@ pub(crate) fn config(arguments: &args::Run) -> Result<Option<EngineConfig>, Comm
 
 /// Servers of ICE from a file.
 pub(crate) fn ice(path: Option<&Path>) -> Result<Vec<IceServer>, CommandError> {
-    let Some(path) = path else { return Ok(Vec::new()) };
+    let Some(path) = path else {
+        return Ok(Vec::new());
+    };
     let name = path.display().to_string();
     let mut text = String::new();
     let read = File::open(path)
@@ -78,7 +85,8 @@ pub(crate) fn attach(
         return Ok(None);
     };
     let engine = alloquy_media::attach(config, WebRtcConfig::default(), tasks, reports);
-    let engine = engine.map_err(|error| CommandError::new(ErrorCode::Internal, error.to_string()))?;
+    let engine =
+        engine.map_err(|error| CommandError::new(ErrorCode::Internal, error.to_string()))?;
     Ok(Some(engine))
 }
 
@@ -91,7 +99,9 @@ mod tests {
         std::fs::write(file.path(), text).unwrap();
         match ice(Some(file.path())) {
             Ok(servers) => format!("{servers:?}"),
-            Err(error) => error.message.replace(&file.path().display().to_string(), "FILE"),
+            Err(error) => error
+                .message
+                .replace(&file.path().display().to_string(), "FILE"),
         }
     }
 

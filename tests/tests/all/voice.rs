@@ -38,18 +38,25 @@ fn gathered(peers: &[Peer]) {
 fn others(peer: &Peer) -> Vec<Value> {
     let told = peer.tell("voice stats");
     let peers = told.value["reply"]["call"]["peers"].as_object().cloned();
-    peers.unwrap_or_default().into_iter().map(|(_, view)| view).collect()
+    peers
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(_, view)| view)
+        .collect()
 }
 
 /// Waits until a node hears so many others.
 fn hears(peer: &Peer, count: usize) {
-    eventually(&format!("{} hears {count}", peer.folder().display()), || {
-        let open = others(peer)
-            .iter()
-            .filter(|view| view["link"]["stage"] == "audio")
-            .count();
-        (open == count).then_some(())
-    });
+    eventually(
+        &format!("{} hears {count}", peer.folder().display()),
+        || {
+            let open = others(peer)
+                .iter()
+                .filter(|view| view["link"]["stage"] == "audio")
+                .count();
+            (open == count).then_some(())
+        },
+    );
 }
 
 /// Lets people talk: the time of the sound itself, which nothing can shorten.
@@ -80,7 +87,10 @@ fn two_people_hear_each_other() {
     for peer in &peers {
         peer.line("voice leave");
     }
-    for (name, source, own) in [("ana", &sources[1], &sources[0]), ("ben", &sources[0], &sources[1])] {
+    for (name, source, own) in [
+        ("ana", &sources[1], &sources[0]),
+        ("ben", &sources[0], &sources[1]),
+    ] {
         let heard = read_wav(&heard_by(root.path(), name));
         let (other, own) = (likeness(source, &heard), likeness(own, &heard));
         assert!(other > 0.8, "{name} hears the other one: {other}");

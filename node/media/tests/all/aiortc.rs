@@ -19,7 +19,11 @@ fn speaks_with_aiortc(we_offer: bool) {
     let mut peer = Peer::new(config());
     peer.transport.connect(peer.link, we_offer);
     let heard = echo(&mut peer, &mut foreign, TONE_HZ);
-    println!("aiortc {role}s: {heard:?}, {:?}, {:?}", peer.feedback.last(), peer.transport.drops());
+    println!(
+        "aiortc {role}s: {heard:?}, {:?}, {:?}",
+        peer.feedback.last(),
+        peer.transport.drops()
+    );
     assert_eq!(peer.transport.drops().malformed, 0);
 }
 
