@@ -97,9 +97,12 @@ mod tests {
             let sent = reports.send(MediaReport::Speaking(true)).await;
             assert!(sent.is_ok());
             assert_eq!(seat.report().await, Some(MediaReport::Speaking(true)));
-            let (_tasks, _reports) = match tasks_first {
-                true => (None, Some(reports)),
-                false => (Some(tasks), None),
+            let (_tasks, _reports) = if tasks_first {
+                drop(tasks);
+                (None, Some(reports))
+            } else {
+                drop(reports);
+                (Some(tasks), None)
             };
             assert_eq!(seat.report().await, None);
             seat.give(MediaTask::Leave);
