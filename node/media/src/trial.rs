@@ -121,7 +121,9 @@ impl Side {
     /// Milliseconds that had to be made up, in all.
     #[must_use]
     pub fn concealed_ms(&self) -> u32 {
-        self.stats().map(|stats| u32::from(stats.concealed_ms)).sum()
+        self.stats()
+            .map(|stats| u32::from(stats.concealed_ms))
+            .sum()
     }
 
     fn tick(&mut self, now: Instant, ms: u64, input: &[f32], to: &mut Network) {
@@ -172,10 +174,7 @@ impl Trial {
         let micros = TICK_MS as f64 * 1e3;
         let second = Duration::from_secs_f64(micros / (1.0 + self.drift_ppm / 1e6) / 1e6);
         Ok(Run {
-            sides: [
-                Side::new(1, 2, self, start)?,
-                Side::new(2, 1, self, start)?,
-            ],
+            sides: [Side::new(1, 2, self, start)?, Side::new(2, 1, self, start)?],
             networks: [
                 Network::new(self.there.clone(), start),
                 Network::new(self.back.clone(), start),

@@ -135,7 +135,11 @@ impl Network {
             self.lost += 1;
             return;
         };
-        let copies = if self.chance() < self.impairment.duplicate { 2 } else { 1 };
+        let copies = if self.chance() < self.impairment.duplicate {
+            2
+        } else {
+            1
+        };
         for _ in 0..copies {
             let jitter = self.chance() * self.impairment.jitter_ms;
             let late = Duration::from_secs_f64((self.impairment.delay_ms + jitter) / 1e3);

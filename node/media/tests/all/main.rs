@@ -1,5 +1,6 @@
 //! Whole engines and whole machines: against each other, in real and in virtual time.
 
 mod engines;
+mod machines;
 mod signal;
 mod trials;
