@@ -2,5 +2,6 @@
 
 mod engines;
 mod machines;
+mod pulse;
 mod signal;
 mod trials;
