@@ -294,9 +294,12 @@ impl Watch {
     /// A file is complete before it may be written anew.
     fn complete_recording(&mut self) {
         self.give(Ready::Output(Box::new(Null)));
+        if !matches!(self.output.wished, OutputDevice::File(_)) {
+            return;
+        }
         let deadline = Instant::now() + COMPLETE_WITHIN;
         let recording = |used: &Used| matches!(used, Used::Sink(_));
-        while matches!(self.output.wished, OutputDevice::File(_)) {
+        loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.back.recv_timeout(left) {
                 Ok(used) if !recording(&used) => {}

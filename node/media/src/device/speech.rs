@@ -65,7 +65,9 @@ fn converse(child: &mut Child, text: &str) -> Result<Vec<u8>, MediaError> {
         }
         std::thread::sleep(EVERY);
     }
-    let bytes = reader.join().map_err(|_| failed("reading it failed"))?;
+    let bytes = reader
+        .join()
+        .map_err(|_panicked| failed("reading it failed"))?;
     let bytes = bytes.map_err(failed)?;
     if bytes.len() as u64 > SPEAKER_BYTES_MAX {
         let limit = SPEAKER_BYTES_MAX;

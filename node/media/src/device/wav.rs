@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -176,7 +176,7 @@ impl Drop for Recorder {
     }
 }
 
-fn record(mut writer: WavWriter<BufWriter<File>>, mut ring: Consumer<f32>, path: &PathBuf) {
+fn record(mut writer: WavWriter<BufWriter<File>>, mut ring: Consumer<f32>, path: &Path) {
     let mut left = OUTPUT_SECONDS_MAX as usize * RATE as usize;
     let mut unflushed = 0;
     loop {

@@ -419,6 +419,7 @@ impl Playout {
         }
         let left = left as usize;
         self.next = Some(first - left as i64);
+        // The last frame of the hole is the one that FEC has a copy of.
         let piece = match left > samples {
             true => samples.min(left - samples),
             false => left,
@@ -433,16 +434,18 @@ impl Playout {
             return;
         };
         let mut pcm = [0.0; PACKET_SAMPLES_MAX];
-        let pcm = &mut pcm[..piece];
-        let done = if left == samples && piece == samples && has_fec(&packet.payload) {
-            self.decoder.recover(&packet.payload, pcm)
+        // The coarse copy is of a whole frame; when part of it was made up already, its end is what is missing.
+        let (done, from) = if left <= samples && piece == left && has_fec(&packet.payload) {
+            let copy = &mut pcm[..samples];
+            (self.decoder.recover(&packet.payload, copy), samples - left)
         } else if self.dred.parse(&packet.payload) >= left {
-            self.dred.decode(&mut self.decoder, left, pcm)
+            let lost = &mut pcm[..piece];
+            (self.dred.decode(&mut self.decoder, left, lost), 0)
         } else {
             return self.conceal_piece(piece);
         };
         match done {
-            Ok(_) => self.ready.extend(&*pcm),
+            Ok(_) => self.ready.extend(&pcm[from..from + piece]),
             Err(_) => self.conceal_piece(piece),
         }
     }
@@ -483,4 +486,134 @@ fn blocks(packet: &VoicePacket) -> Option<Vec<red::Block>> {
     let own = blocks.last()?;
     packet_samples(&own.payload).ok()?;
     Some(blocks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Encoder;
+    use crate::limits::RATE;
+
+    /// Two seconds of something like a voice, in packets of 20 ms.
+    fn packets() -> Vec<Bytes> {
+        let mut encoder = Encoder::new().unwrap();
+        let tone = |n: usize, k: usize| {
+            let t = n as f32 / RATE as f32;
+            (t * 130.0 * k as f32 * std::f32::consts::TAU).sin() / k as f32
+        };
+        let sound: Vec<f32> = (0..96_000)
+            .map(|n| (1..12).map(|k| tone(n, k)).sum::<f32>() * 0.2)
+            .collect();
+        let mut out = [0; 400];
+        let mut encode = |frame: &[f32]| {
+            let bytes = encoder.encode(frame, &mut out).unwrap();
+            Bytes::copy_from_slice(&out[..bytes])
+        };
+        sound.chunks(960).map(&mut encode).collect()
+    }
+
+    fn packet(n: usize, payload: &Bytes) -> VoicePacket {
+        VoicePacket {
+            sequence: n as u16,
+            timestamp: (n * 960) as u32,
+            marker: false,
+            red: false,
+            payload: payload.clone(),
+        }
+    }
+
+    /// An hour of a sender whose clock is off: the greatest wait in the second minute and in all after it, milliseconds.
+    fn hour(ppm: i64) -> (i64, i64, u32) {
+        let payloads = packets();
+        let mut playout = Playout::new().unwrap();
+        playout.decoder.complexity(0).unwrap();
+        let mut frame = [0.0; TICK_SAMPLES];
+        let (mut sent, mut second, mut later, mut made_up) = (0, 0, 0, 0);
+        for tick in 0..360_000_i64 {
+            let at = tick * TICK_SAMPLES as i64;
+            let theirs = at + at * ppm / 1_000_000;
+            while (sent as i64 + 1) * 960 <= theirs {
+                let payload = &payloads[sent % payloads.len()];
+                playout.insert(at, &packet(sent, payload), true);
+                sent += 1;
+            }
+            playout.pull(at, &mut frame);
+            let wait = playout.wait(at).unwrap_or(0) / MS;
+            match tick {
+                ..6_000 => {}
+                6_000..12_000 => second = second.max(wait),
+                _ => later = later.max(wait),
+            }
+            if tick % 100 == 0 {
+                made_up += u32::from(playout.second(at).concealed_ms);
+            }
+        }
+        (second, later, made_up)
+    }
+
+    #[test]
+    fn drift_of_an_hour_adds_at_most_20_ms() {
+        for ppm in [200, -200] {
+            let (second, later, made_up) = hour(ppm);
+            assert!(later <= second + 20, "{ppm}: {second} ms, then {later} ms");
+            assert!(made_up < 3_600, "{ppm}: {made_up} ms of an hour made up");
+        }
+    }
+
+    #[test]
+    fn malformed_packets_are_counted_and_the_sound_goes_on() {
+        let payloads = packets();
+        let mut playout = Playout::new().unwrap();
+        let mut frame = [0.0; TICK_SAMPLES];
+        let mut square = 0.0;
+        for n in 0..100 {
+            let at = n as i64 * 960;
+            playout.insert(at, &packet(n, &payloads[n]), true);
+            for (red, bytes) in [
+                (true, vec![0xef, 0, 0, 9]),
+                (false, vec![]),
+                (false, vec![3, 63]),
+                (false, vec![0; 1_500]),
+            ] {
+                let bad = VoicePacket {
+                    red,
+                    payload: bytes.into(),
+                    ..packet(n + 7_000, &payloads[0])
+                };
+                assert_eq!(playout.insert(at, &bad, true), Arrived::Malformed);
+            }
+            for tick in 0..2 {
+                playout.pull(at + tick * 480, &mut frame);
+                square += frame.iter().map(|s| s * s).sum::<f32>();
+            }
+        }
+        assert_eq!(playout.counters.malformed, 400);
+        assert!(square / 96_000.0 > 0.01, "{square}");
+        assert_eq!(playout.second(96_000).concealed_ms, 0);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_packets_are_survived(
+            packets in proptest::collection::vec((
+                proptest::prelude::any::<(u16, u32, bool)>(),
+                proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+            ), 0..60),
+        ) {
+            let mut playout = Playout::new().unwrap();
+            let mut frame = [0.0; TICK_SAMPLES];
+            for (n, ((sequence, timestamp, red), bytes)) in packets.into_iter().enumerate() {
+                let payload = Bytes::from(bytes);
+                let at = n as i64 * 480;
+                // Half of them near each other, as a real stream's are.
+                let near = n % 2 == 0;
+                let sequence = if near { sequence % 64 } else { sequence };
+                let timestamp = if near { timestamp % 48_000 } else { timestamp };
+                playout.insert(at, &VoicePacket { sequence, timestamp, marker: false, red, payload }, true);
+                playout.pull(at, &mut frame);
+                proptest::prop_assert!(playout.waiting.len() <= BUFFERED_MAX + red::BLOCKS_MAX);
+                proptest::prop_assert!(playout.ready.len() <= 4 * PACKET_SAMPLES_MAX);
+            }
+        }
+    }
 }

@@ -55,13 +55,13 @@ fn account(n: u8) -> AccountId {
     AccountId([n; 32])
 }
 
-struct Side {
-    engine: Engine,
-    reports: Reports,
+pub(crate) struct Side {
+    pub(crate) engine: Engine,
+    pub(crate) reports: Reports,
 }
 
 /// Two engines; the first knows the second as link 2 and the other way round.
-fn pair(configs: [(&str, &str); 2]) -> [Side; 2] {
+pub(crate) fn pair(configs: [(&str, &str); 2]) -> [Side; 2] {
     let (to_a, at_a) = sync_channel(1_024);
     let (to_b, at_b) = sync_channel(1_024);
     let wire = |other: &SyncSender<_>, own: &SyncSender<_>, me| Wire {
@@ -84,7 +84,7 @@ fn pair(configs: [(&str, &str); 2]) -> [Side; 2] {
     [side(), side()]
 }
 
-fn join(side: &Side, other: u8) {
+pub(crate) fn join(side: &Side, other: u8) {
     side.engine.task(MediaTask::Join {
         community: CommunityId([9; 32]),
         channel: ChannelId([9; 32]),
@@ -99,7 +99,7 @@ fn join(side: &Side, other: u8) {
 }
 
 /// Waits for a report, at most half a minute.
-fn wait_for(side: &mut Side, what: impl Fn(&MediaReport) -> bool) -> Vec<MediaReport> {
+pub(crate) fn wait_for(side: &mut Side, what: impl Fn(&MediaReport) -> bool) -> Vec<MediaReport> {
     let deadline = Instant::now() + Duration::from_secs(30);
     let mut seen = Vec::new();
     loop {

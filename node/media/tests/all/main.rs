@@ -8,6 +8,8 @@ mod engines;
 mod foreign;
 mod hostile;
 mod links;
+mod machines;
+mod pulse;
 mod relays;
 mod signal;
 mod trials;
