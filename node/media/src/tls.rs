@@ -89,15 +89,20 @@ impl TlsRoots {
         }
         let (_added, ignored) = roots.add_parsable_certificates(native.certs);
         if ignored > 0 {
-            tracing::debug!(ignored, "root certificates of this machine that cannot be used");
+            tracing::debug!(
+                ignored,
+                "root certificates of this machine that cannot be used"
+            );
         }
         for root in extra {
             roots.add(root.clone())?;
         }
-        let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::ring::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
         Ok(Self(Arc::new(config)))
     }
 }
@@ -122,7 +127,9 @@ impl Tunnel {
         let queue = Arc::new(Queue::default());
         let outgoing = Arc::clone(&queue);
         let task = tokio::spawn(async move {
-            let Err(error) = run(&server, &addresses.await, &roots, &outgoing, &inbox).await else { return };
+            let Err(error) = run(&server, &addresses.await, &roots, &outgoing, &inbox).await else {
+                return;
+            };
             tracing::debug!(%error, "a tunnel to a TURN server ended");
             ended(error);
         });
@@ -131,7 +138,8 @@ impl Tunnel {
 
     /// Sends a datagram of the library. Never waits.
     pub(crate) fn send(&self, datagram: &[u8]) -> Result<(), framing::FrameError> {
-        self.queue.push(framing::into_stream(datagram)?, Instant::now());
+        self.queue
+            .push(framing::into_stream(datagram)?, Instant::now());
         Ok(())
     }
 
@@ -199,7 +207,8 @@ impl Waiting {
     fn drop_late(&mut self, now: Instant) {
         let before = self.messages.len();
         let late = |since: Instant| now.saturating_duration_since(since) > QUEUE_TIME_MAX;
-        self.messages.retain(|(since, message)| !(late(*since) && framing::is_media(message)));
+        self.messages
+            .retain(|(since, message)| !(late(*since) && framing::is_media(message)));
         self.dropped += (before - self.messages.len()) as u64;
     }
 }
@@ -215,7 +224,8 @@ async fn run(
     if !server.tls {
         return carry(stream, queue, inbox).await;
     }
-    let name = ServerName::try_from(server.host.clone()).map_err(|_invalid| TunnelError::Name(server.host.clone()))?;
+    let name = ServerName::try_from(server.host.clone())
+        .map_err(|_invalid| TunnelError::Name(server.host.clone()))?;
     let handshake = TlsConnector::from(Arc::clone(&roots.0)).connect(name, stream);
     let stream = tokio::time::timeout(HANDSHAKE_TIME_MAX, handshake)
         .await
@@ -237,7 +247,11 @@ async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, TunnelError> {
 }
 
 async fn connect_one(address: SocketAddr) -> std::io::Result<TcpStream> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_send_buffer_size(KERNEL_BYTES)?;
     let stream = socket.connect(address).await?;
     stream.set_nodelay(true)?;
@@ -260,19 +274,31 @@ async fn carry(
 async fn write(writer: &mut (impl AsyncWrite + Unpin), queue: &Queue) -> Result<(), TunnelError> {
     loop {
         let message = queue.pop().await;
-        writer.write_all(&message).await.map_err(TunnelError::Broken)?;
+        writer
+            .write_all(&message)
+            .await
+            .map_err(TunnelError::Broken)?;
         writer.flush().await.map_err(TunnelError::Broken)?;
     }
 }
 
-async fn read(reader: &mut (impl AsyncRead + Unpin), inbox: &mpsc::Sender<Vec<u8>>) -> Result<(), TunnelError> {
+async fn read(
+    reader: &mut (impl AsyncRead + Unpin),
+    inbox: &mpsc::Sender<Vec<u8>>,
+) -> Result<(), TunnelError> {
     loop {
         let mut start = [0; 4];
-        reader.read_exact(&mut start).await.map_err(TunnelError::Broken)?;
+        reader
+            .read_exact(&mut start)
+            .await
+            .map_err(TunnelError::Broken)?;
         let (bytes, padded) = framing::lengths(start)?;
         let mut message = vec![0; padded];
         message[..4].copy_from_slice(&start);
-        reader.read_exact(&mut message[4..]).await.map_err(TunnelError::Broken)?;
+        reader
+            .read_exact(&mut message[4..])
+            .await
+            .map_err(TunnelError::Broken)?;
         message.truncate(bytes);
         // Full: the library does not read, and a datagram would be lost in the same way. Closed: the link has ended.
         if let Err(mpsc::error::TrySendError::Closed(_)) = inbox.try_send(message) {
@@ -315,10 +341,19 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_takes_nothing_costs_the_oldest_media() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = TunnelServer { host: "localhost".into(), tls: false };
+        let server = TunnelServer {
+            host: "localhost".into(),
+            tls: false,
+        };
         let addresses = std::future::ready(vec![listener.local_addr().unwrap()]);
         let (inbox, _received) = mpsc::channel(8);
-        let tunnel = Tunnel::open(server, addresses, TlsRoots::load(&[]).unwrap(), inbox, |_| {});
+        let tunnel = Tunnel::open(
+            server,
+            addresses,
+            TlsRoots::load(&[]).unwrap(),
+            inbox,
+            |_| {},
+        );
         let (_unread, _) = listener.accept().await.unwrap();
         let mut datagram = vec![0x40, 0, 4, 0];
         datagram.resize(1028, 0);

@@ -94,19 +94,31 @@ enum Task {
 impl WebRtc {
     /// Starts the thread. Events go to `events`; its capacity should hold a few ticks of the engine's clock, a packet
     /// of each link in each.
-    pub fn start(config: WebRtcConfig, events: SyncSender<TransportEvent>) -> Result<Self, WebRtcError> {
+    pub fn start(
+        config: WebRtcConfig,
+        events: SyncSender<TransportEvent>,
+    ) -> Result<Self, WebRtcError> {
         let roots = TlsRoots::load(&config.roots)?;
         let sink = Arc::new(Sink::new(events));
         let (tasks, task_queue) = mpsc::channel(TASKS_MAX);
         let (packets, packet_queue) = mpsc::channel(PACKETS_WAITING_MAX);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let transport = Transport::new(config, roots, Arc::clone(&sink));
-        let thread = std::thread::Builder::new().name("media-io".into()).spawn(move || {
-            runtime.block_on(transport.run(task_queue, packet_queue));
-            // A look-up of a name can hang for many seconds; nobody waits for it any more.
-            runtime.shutdown_background();
-        })?;
-        Ok(Self { tasks: Some(tasks), packets, sink, thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("media-io".into())
+            .spawn(move || {
+                runtime.block_on(transport.run(task_queue, packet_queue));
+                // A look-up of a name can hang for many seconds; nobody waits for it any more.
+                runtime.shutdown_background();
+            })?;
+        Ok(Self {
+            tasks: Some(tasks),
+            packets,
+            sink,
+            thread: Some(thread),
+        })
     }
 
     /// What has been dropped so far.
@@ -115,7 +127,9 @@ impl WebRtc {
     }
 
     fn task(&self, task: Task) {
-        let Some(Err(error)) = self.tasks.as_ref().map(|tasks| tasks.try_send(task)) else { return };
+        let Some(Err(error)) = self.tasks.as_ref().map(|tasks| tasks.try_send(task)) else {
+            return;
+        };
         tracing::error!(%error, "the media thread takes no tasks; one is lost");
         self.sink.dropped_task();
     }
@@ -124,7 +138,11 @@ impl WebRtc {
 impl Drop for WebRtc {
     fn drop(&mut self) {
         drop(self.tasks.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        if self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err())
+        {
             tracing::error!("the media thread has panicked");
         }
     }
@@ -177,10 +195,22 @@ struct OpenLink {
 impl Transport {
     fn new(config: WebRtcConfig, roots: TlsRoots, sink: Arc<Sink>) -> Self {
         let (resolver, ice) = (Arc::default(), Vec::new());
-        Self { config, roots, sink, resolver, ice, links: BTreeMap::new(), running: JoinSet::new() }
+        Self {
+            config,
+            roots,
+            sink,
+            resolver,
+            ice,
+            links: BTreeMap::new(),
+            running: JoinSet::new(),
+        }
     }
 
-    async fn run(mut self, mut tasks: mpsc::Receiver<Task>, mut packets: mpsc::Receiver<VoicePacket>) {
+    async fn run(
+        mut self,
+        mut tasks: mpsc::Receiver<Task>,
+        mut packets: mpsc::Receiver<VoicePacket>,
+    ) {
         let mut flush = tokio::time::interval(FLUSH_EVERY);
         loop {
             tokio::select! {
@@ -232,13 +262,22 @@ impl Transport {
             sink: Arc::clone(&self.sink),
         };
         let voice = (ssrc, Arc::clone(&outgoing));
-        self.running.spawn(link::run(parts, offers, self.ice.clone(), voice, task_queue));
+        self.running.spawn(link::run(
+            parts,
+            offers,
+            self.ice.clone(),
+            voice,
+            task_queue,
+        ));
         self.links.insert(link, OpenLink { tasks, outgoing });
     }
 
     fn signal(&self, link: MediaLink, task: LinkTask) {
         let Some(open) = self.links.get(&link) else {
-            return tracing::debug!(attempt = link.attempt, "a step for a link that is not there");
+            return tracing::debug!(
+                attempt = link.attempt,
+                "a step for a link that is not there"
+            );
         };
         if let Err(error) = open.tasks.try_send(task) {
             tracing::warn!(%error, "a link takes no steps; one is lost");

@@ -9,9 +9,10 @@ use rtc::interceptor::{Registry, Slot};
 use tokio::sync::mpsc;
 use webrtc::error::Error;
 use webrtc::peer_connection::{
-    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfiguration, RTCConfigurationBuilder,
-    RTCIceCandidateInit, RTCIceConnectionState, RTCIceGatheringState, RTCIceTransportPolicy,
-    RTCPeerConnectionIceEvent, RTCPeerConnectionState, SettingEngine, SettingEngineBuilder, configure_rtcp_reports,
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfiguration,
+    RTCConfigurationBuilder, RTCIceCandidateInit, RTCIceConnectionState, RTCIceGatheringState,
+    RTCIceTransportPolicy, RTCPeerConnectionIceEvent, RTCPeerConnectionState, SettingEngine,
+    SettingEngineBuilder, configure_rtcp_reports,
 };
 use webrtc::rtp_transceiver::RtpSender;
 
@@ -80,39 +81,67 @@ impl Connection {
             .await?;
         let inner: Arc<dyn PeerConnection> = Arc::new(inner);
         let voice = inner.add_track(outgoing.track()).await?;
-        Ok(Self { inner, voice, servers: parts.servers, relay_only: parts.relay_only })
+        Ok(Self {
+            inner,
+            voice,
+            servers: parts.servers,
+            relay_only: parts.relay_only,
+        })
     }
 
     /// Uses other servers from the next restart of ICE on.
     pub(crate) async fn set_servers(&self, ice: &[IceServer]) -> Result<(), Error> {
-        self.inner.set_configuration(configuration(&self.servers, ice, self.relay_only)).await
+        self.inner
+            .set_configuration(configuration(&self.servers, ice, self.relay_only))
+            .await
     }
 
     /// The pair of addresses in use.
     pub(crate) async fn path(&self) -> Option<MediaPath> {
         let dtls = self.voice.transport().await.ok()??;
-        let pair = dtls.ice_transport().get_selected_candidate_pair().await.ok()??;
+        let pair = dtls
+            .ice_transport()
+            .get_selected_candidate_pair()
+            .await
+            .ok()??;
         let (local, remote) = (pair.local(), pair.remote());
-        let relayed = local.address.parse().map(|ip| SocketAddr::new(ip, local.port)).ok();
+        let relayed = local
+            .address
+            .parse()
+            .map(|ip| SocketAddr::new(ip, local.port))
+            .ok();
         Some(MediaPath {
             local: socket(&local.address, local.port),
             remote: socket(&remote.address, remote.port),
             local_kind: local.typ.to_string(),
             remote_kind: remote.typ.to_string(),
-            protocol: relayed.map_or("udp", |relayed| self.servers.protocol(relayed)).to_owned(),
+            protocol: relayed
+                .map_or("udp", |relayed| self.servers.protocol(relayed))
+                .to_owned(),
         })
     }
 }
 
 fn socket(address: &str, port: u16) -> String {
-    if address.contains(':') { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
+    if address.contains(':') {
+        format!("[{address}]:{port}")
+    } else {
+        format!("{address}:{port}")
+    }
 }
 
 fn configuration(servers: &Servers, ice: &[IceServer], relay_only: bool) -> RTCConfiguration {
-    let policy = if relay_only { RTCIceTransportPolicy::Relay } else { RTCIceTransportPolicy::All };
+    let policy = if relay_only {
+        RTCIceTransportPolicy::Relay
+    } else {
+        RTCIceTransportPolicy::All
+    };
     let list = servers.set(ice);
     servers.look_up();
-    RTCConfigurationBuilder::new().with_ice_servers(list).with_ice_transport_policy(policy).build()
+    RTCConfigurationBuilder::new()
+        .with_ice_servers(list)
+        .with_ice_transport_policy(policy)
+        .build()
 }
 
 /// No mDNS: addresses are told to members only, over a channel of our own that is encrypted, so there is nobody to
@@ -120,7 +149,11 @@ fn configuration(servers: &Servers, ice: &[IceServer], relay_only: bool) -> RTCC
 fn settings() -> SettingEngine {
     SettingEngineBuilder::new()
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-        .with_ice_timeouts(Some(DISCONNECTED_AFTER), Some(FAILED_AFTER), Some(KEEPALIVE))
+        .with_ice_timeouts(
+            Some(DISCONNECTED_AFTER),
+            Some(FAILED_AFTER),
+            Some(KEEPALIVE),
+        )
         .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_relay_acceptance_min_wait(Some(RELAY_WAIT))
@@ -145,7 +178,9 @@ impl Handler {
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
-            Ok(RTCIceCandidateInit { candidate, .. }) => self.tell(ConnectionEvent::Candidate(candidate)),
+            Ok(RTCIceCandidateInit { candidate, .. }) => {
+                self.tell(ConnectionEvent::Candidate(candidate))
+            }
             Err(error) => tracing::warn!(%error, "an own candidate cannot be written"),
         }
     }

@@ -44,7 +44,8 @@ pub(crate) const RENEW_PAUSE: Duration = Duration::from_secs(2);
 /// Before a path by an address that a STUN server told is taken, in case a direct one still comes.
 pub(crate) const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);
 /// Before a path through a relay is taken. The library would wait 2 s, which is the whole time that a call through a
-/// relay may take to begin.
-pub(crate) const RELAY_WAIT: Duration = Duration::from_millis(700);
+/// relay may take to begin. It also sends DTLS's first message only at 0, 1 and 3 s, whether there is a path or not: so
+/// there must be one within the first second.
+pub(crate) const RELAY_WAIT: Duration = Duration::from_millis(450);
 /// Waiting for a connection to give up its relays when it is closed.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(2);

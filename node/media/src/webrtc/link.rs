@@ -15,7 +15,9 @@ use webrtc::peer_connection::{
 };
 
 use super::connection::{Connection, ConnectionEvent, Parts};
-use super::limits::{CANDIDATES_MAX, LINK_EVENTS_MAX, OPEN_WITHIN, RENEW_PAUSE, RESTART_PAUSE, SECURE_WITHIN};
+use super::limits::{
+    CANDIDATES_MAX, LINK_EVENTS_MAX, OPEN_WITHIN, RENEW_PAUSE, RESTART_PAUSE, SECURE_WITHIN,
+};
 use super::outgoing::Outgoing;
 use super::sdp::{Description, PayloadTypes, SdpError, check_candidate, first_mid, ice_ufrag};
 use super::servers::Servers;
@@ -50,7 +52,17 @@ pub(crate) async fn run(
         Ok(connection) => connection,
         Err(error) => return sink.control(cannot_open(id, &error)),
     };
-    let mut link = Link::new(id, !offers, connection, Local { servers, formats, outgoing, sink });
+    let mut link = Link::new(
+        id,
+        !offers,
+        connection,
+        Local {
+            servers,
+            formats,
+            outgoing,
+            sink,
+        },
+    );
     link.begin().await;
     let mut look = tokio::time::interval(LOOK);
     loop {
@@ -68,8 +80,17 @@ pub(crate) async fn run(
 }
 
 fn cannot_open(id: MediaLink, error: &Error) -> TransportEvent {
-    let reason = Some(format!("no connection can be opened on this machine: {error}"));
-    TransportEvent::Link(id, LinkView { stage: LinkStage::Failed, reason, path: None })
+    let reason = Some(format!(
+        "no connection can be opened on this machine: {error}"
+    ));
+    TransportEvent::Link(
+        id,
+        LinkView {
+            stage: LinkStage::Failed,
+            reason,
+            path: None,
+        },
+    )
 }
 
 /// What a link shares with its connection and with the transport.
@@ -164,14 +185,20 @@ impl Link {
                 let taken = self.take_answer(sdp).await;
                 self.refused(taken, "answer");
             }
-            LinkTask::Signal(MediaSignal::Candidate { candidate, mid }) => self.take_candidate(candidate, mid).await,
+            LinkTask::Signal(MediaSignal::Candidate { candidate, mid }) => {
+                self.take_candidate(candidate, mid).await
+            }
         }
         self.offer_if_free().await;
     }
 
     /// Renews the candidates when that is wanted and no negotiation is under way.
     async fn offer_if_free(&mut self) {
-        if self.restart && !self.offered && self.described.is_some() && self.view.stage != LinkStage::Failed {
+        if self.restart
+            && !self.offered
+            && self.described.is_some()
+            && self.view.stage != LinkStage::Failed
+        {
             self.offer().await;
         }
     }
@@ -188,7 +215,7 @@ impl Link {
         if ice_restart {
             self.restarted = Some(Instant::now());
         }
-        let options = rtc::peer_connection::configuration::RTCOfferOptions { ice_restart, ..Default::default() };
+        let options = rtc::peer_connection::configuration::RTCOfferOptions { ice_restart };
         let offer = self.connection.inner.create_offer(Some(options)).await?;
         let sdp = self.describe(offer).await?;
         self.offered = true;
@@ -200,9 +227,14 @@ impl Link {
     async fn describe(&mut self, description: RTCSessionDescription) -> Result<String, Error> {
         let sdp = description.sdp.clone();
         // Before it is applied: packets may come as soon as it is.
-        self.local.formats.set(PayloadTypes::of(&sdp).unwrap_or_default());
+        self.local
+            .formats
+            .set(PayloadTypes::of(&sdp).unwrap_or_default());
         first_mid(&sdp).unwrap_or("0").clone_into(&mut self.mid);
-        self.connection.inner.set_local_description(description).await?;
+        self.connection
+            .inner
+            .set_local_description(description)
+            .await?;
         Ok(sdp)
     }
 
@@ -227,7 +259,10 @@ impl Link {
     /// Takes the own offer back; candidates that it would have renewed are renewed later, unless the other side's
     /// offer does so now.
     async fn take_back(&mut self, theirs: &str) -> Result<(), StepError> {
-        self.connection.inner.set_local_description(RTCSessionDescription::rollback(None)?).await?;
+        self.connection
+            .inner
+            .set_local_description(RTCSessionDescription::rollback(None)?)
+            .await?;
         self.offered = false;
         let renewed = self.ufrag.as_deref() != ice_ufrag(theirs);
         self.restart = self.described.is_some() && !renewed;
@@ -240,7 +275,10 @@ impl Link {
             return Ok(());
         }
         let description = self.check(&sdp)?;
-        self.connection.inner.set_remote_description(RTCSessionDescription::answer(description.sdp.clone())?).await?;
+        self.connection
+            .inner
+            .set_remote_description(RTCSessionDescription::answer(description.sdp.clone())?)
+            .await?;
         (self.offered, self.passed_over) = (false, false);
         self.apply(description).await;
         Ok(())
@@ -285,7 +323,11 @@ impl Link {
         if self.candidates_there > CANDIDATES_MAX {
             return tracing::debug!(CANDIDATES_MAX, "the other side sends too many candidates");
         }
-        let candidate = RTCIceCandidateInit { candidate, sdp_mid: Some(mid), ..Default::default() };
+        let candidate = RTCIceCandidateInit {
+            candidate,
+            sdp_mid: Some(mid),
+            ..Default::default()
+        };
         match self.described {
             Some(_) => self.add(candidate).await,
             None => self.waiting.push(candidate),
@@ -332,13 +374,17 @@ impl Link {
             }
             ConnectionEvent::Gathered => self.gathered(),
             _ if self.view.stage == LinkStage::Failed => {}
-            ConnectionEvent::Ice(RTCIceConnectionState::Connected | RTCIceConnectionState::Completed) => {
+            ConnectionEvent::Ice(
+                RTCIceConnectionState::Connected | RTCIceConnectionState::Completed,
+            ) => {
                 if !self.secured {
                     self.paired.get_or_insert_with(Instant::now);
                     self.reach(LinkStage::Securing);
                 }
             }
-            ConnectionEvent::Ice(RTCIceConnectionState::Disconnected) if self.secured => self.interrupted().await,
+            ConnectionEvent::Ice(RTCIceConnectionState::Disconnected) if self.secured => {
+                self.interrupted().await
+            }
             ConnectionEvent::State(RTCPeerConnectionState::Connected) => self.opened().await,
             ConnectionEvent::State(RTCPeerConnectionState::Failed) => self.failed(),
             ConnectionEvent::Ice(_) | ConnectionEvent::State(_) => {}
@@ -363,9 +409,12 @@ impl Link {
     /// Nothing has come for a while: the side that offers looks for another path.
     async fn interrupted(&mut self) {
         self.view.stage = LinkStage::Connecting;
-        self.view.reason = Some("the connection is interrupted; another path is looked for".to_owned());
+        self.view.reason =
+            Some("the connection is interrupted; another path is looked for".to_owned());
         self.tell();
-        let paused = self.restarted.is_none_or(|restarted| restarted.elapsed() > RESTART_PAUSE);
+        let paused = self
+            .restarted
+            .is_none_or(|restarted| restarted.elapsed() > RESTART_PAUSE);
         if !self.polite && !self.offered && paused {
             self.restart = true;
             self.offer().await;
@@ -385,10 +434,15 @@ impl Link {
     /// Why no pair of addresses works, in words.
     fn no_way(&self) -> String {
         let (here, there) = (self.candidates_here, self.candidates_there);
-        let mut reason = format!("no way to the other side: {here} addresses here and {there} there were tried");
+        let mut reason =
+            format!("no way to the other side: {here} addresses here and {there} there were tried");
         match self.local.servers.troubles() {
-            troubles if !troubles.is_empty() => reason = format!("{reason}; {}", troubles.join("; ")),
-            _ if !self.local.servers.has_relay() => reason.push_str("; there is no relay (TURN) to go through"),
+            troubles if !troubles.is_empty() => {
+                reason = format!("{reason}; {}", troubles.join("; "))
+            }
+            _ if !self.local.servers.has_relay() => {
+                reason.push_str("; there is no relay (TURN) to go through")
+            }
             _ => {}
         }
         reason
@@ -396,7 +450,9 @@ impl Link {
 
     /// Looks whether the path has changed, or the link is late.
     async fn look(&mut self) {
-        if self.renew_at.is_some_and(|at| at <= Instant::now()) && self.view.stage != LinkStage::Failed {
+        if self.renew_at.is_some_and(|at| at <= Instant::now())
+            && self.view.stage != LinkStage::Failed
+        {
             (self.renew_at, self.restart) = (None, true);
             self.offer_if_free().await;
         }
@@ -414,8 +470,10 @@ impl Link {
     }
 
     fn is_late(&self) -> bool {
-        let past = |since: Option<Instant>, limit| since.is_some_and(|since| since.elapsed() > limit);
-        past(self.restarted.or(self.described), OPEN_WITHIN) || !self.secured && past(self.paired, SECURE_WITHIN)
+        let past =
+            |since: Option<Instant>, limit| since.is_some_and(|since| since.elapsed() > limit);
+        past(self.restarted.or(self.described), OPEN_WITHIN)
+            || !self.secured && past(self.paired, SECURE_WITHIN)
     }
 
     fn reach(&mut self, stage: LinkStage) {
@@ -426,16 +484,24 @@ impl Link {
 
     fn fail(&mut self, reason: String) {
         self.local.outgoing.set_open(false);
-        self.view = LinkView { stage: LinkStage::Failed, reason: Some(reason), path: self.view.path.take() };
+        self.view = LinkView {
+            stage: LinkStage::Failed,
+            reason: Some(reason),
+            path: self.view.path.take(),
+        };
         self.tell();
     }
 
     fn tell(&self) {
-        self.local.sink.control(TransportEvent::Link(self.id, self.view.clone()));
+        self.local
+            .sink
+            .control(TransportEvent::Link(self.id, self.view.clone()));
     }
 
     fn signal(&self, signal: MediaSignal) {
-        self.local.sink.control(TransportEvent::Signal(self.id, signal));
+        self.local
+            .sink
+            .control(TransportEvent::Signal(self.id, signal));
     }
 
     async fn close(self) {
@@ -448,5 +514,8 @@ impl Link {
 
 /// TCP candidates make the library connect to whatever address they name; we offer none and take none.
 fn is_tcp(candidate: &str) -> bool {
-    candidate.split(' ').nth(2).is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"))
+    candidate
+        .split(' ')
+        .nth(2)
+        .is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"))
 }

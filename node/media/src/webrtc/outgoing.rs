@@ -8,7 +8,8 @@ use futures::FutureExt;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::MIME_TYPE_OPUS;
 use rtc::rtp_transceiver::rtp_sender::{
-    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
+    RtpCodecKind,
 };
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -31,7 +32,13 @@ const MIME_TYPE_RED: &str = "audio/red";
 pub(crate) fn media_engine() -> Result<MediaEngine, webrtc::error::Error> {
     let mut engine = MediaEngine::default();
     for (codec, payload_type) in [(opus(), OPUS), (codec(MIME_TYPE_RED, RED_PARAMETERS), RED)] {
-        engine.register_codec(RTCRtpCodecParameters { rtp_codec: codec, payload_type }, RtpCodecKind::Audio)?;
+        engine.register_codec(
+            RTCRtpCodecParameters {
+                rtp_codec: codec,
+                payload_type,
+            },
+            RtpCodecKind::Audio,
+        )?;
     }
     Ok(engine)
 }
@@ -71,15 +78,29 @@ pub(crate) enum NotSent {
 impl Outgoing {
     pub(crate) fn new(ssrc: u32) -> Self {
         let coding = RTCRtpEncodingParameters {
-            rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+            rtp_coding_parameters: RTCRtpCodingParameters {
+                ssrc: Some(ssrc),
+                ..Default::default()
+            },
             active: true,
             codec: opus(),
             ..Default::default()
         };
         let (stream, track) = ("alloquy".to_owned(), "voice".to_owned());
-        let track = MediaStreamTrack::new(stream, track, "voice".to_owned(), RtpCodecKind::Audio, vec![coding]);
+        let track = MediaStreamTrack::new(
+            stream,
+            track,
+            "voice".to_owned(),
+            RtpCodecKind::Audio,
+            vec![coding],
+        );
         let (open, types) = (AtomicBool::new(false), std::sync::Mutex::default());
-        Self { track: Arc::new(TrackLocalStaticRTP::new(track)), ssrc, open, types }
+        Self {
+            track: Arc::new(TrackLocalStaticRTP::new(track)),
+            ssrc,
+            open,
+            types,
+        }
     }
 
     /// As the library takes it.
@@ -89,7 +110,10 @@ impl Outgoing {
 
     /// What the other side takes, and under which numbers.
     pub(crate) fn set_types(&self, types: PayloadTypes) {
-        *self.types.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = types;
+        *self
+            .types
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = types;
     }
 
     /// Whether packets may go out.
@@ -113,12 +137,20 @@ impl Outgoing {
             ..Default::default()
         };
         // Ready at once, unless the connection's queue is full; then this packet would come too late anyway.
-        let written = self.track.write_rtp(rtc::rtp::Packet { header, payload }).now_or_never();
-        matches!(written, Some(Ok(()))).then_some(()).ok_or(NotSent::Dropped)
+        let written = self
+            .track
+            .write_rtp(rtc::rtp::Packet { header, payload })
+            .now_or_never();
+        matches!(written, Some(Ok(())))
+            .then_some(())
+            .ok_or(NotSent::Dropped)
     }
 
     fn format(&self, packet: &VoicePacket) -> Option<(u8, Bytes)> {
-        let types = *self.types.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let types = *self
+            .types
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         match (packet.red, types.red) {
             (true, Some(red)) => Some((red, packet.payload.clone())),
             (true, None) => Some((types.opus?, primary(&packet.payload)?)),
@@ -149,7 +181,12 @@ mod tests {
         let one_old = Bytes::from_static(&[0x80 | 111, 0x0f, 0x00, 3, 111, 1, 2, 3, 9, 8]);
         assert_eq!(primary(&one_old).unwrap()[..], [9, 8]);
         assert_eq!(primary(&Bytes::from_static(&[111, 5])).unwrap()[..], [5]);
-        for bad in [&[][..], &[111], &[0x80 | 111, 0, 0], &[0x80 | 111, 0, 3, 255, 111, 1]] {
+        for bad in [
+            &[][..],
+            &[111],
+            &[0x80 | 111, 0, 0],
+            &[0x80 | 111, 0, 3, 255, 111, 1],
+        ] {
             assert_eq!(primary(&Bytes::copy_from_slice(bad)), None, "{bad:?}");
         }
     }
@@ -158,12 +195,27 @@ mod tests {
     fn numbers_are_those_that_were_agreed_on() {
         let outgoing = Outgoing::new(1);
         let payload = Bytes::from_static(&[111, 5]);
-        let packet = |red| VoicePacket { sequence: 0, timestamp: 0, marker: false, red, payload: payload.clone() };
+        let packet = |red| VoicePacket {
+            sequence: 0,
+            timestamp: 0,
+            marker: false,
+            red,
+            payload: payload.clone(),
+        };
         assert_eq!(outgoing.format(&packet(false)), None);
-        outgoing.set_types(PayloadTypes { opus: Some(96), red: None });
+        outgoing.set_types(PayloadTypes {
+            opus: Some(96),
+            red: None,
+        });
         assert_eq!(outgoing.format(&packet(false)), Some((96, payload.clone())));
-        assert_eq!(outgoing.format(&packet(true)), Some((96, payload.slice(1..))));
-        outgoing.set_types(PayloadTypes { opus: Some(96), red: Some(97) });
+        assert_eq!(
+            outgoing.format(&packet(true)),
+            Some((96, payload.slice(1..)))
+        );
+        outgoing.set_types(PayloadTypes {
+            opus: Some(96),
+            red: Some(97),
+        });
         assert_eq!(outgoing.format(&packet(true)), Some((97, payload.clone())));
         assert_eq!(outgoing.send(&packet(true)), Err(NotSent::Closed));
     }

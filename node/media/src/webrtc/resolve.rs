@@ -71,9 +71,14 @@ impl LookUp {
             if let Err(error) = &addresses {
                 tracing::info!(%error, "the name of an ICE server leads nowhere");
             }
-            told.send_replace(Some(addresses.map_or_else(|_| Vec::new(), Iterator::collect)));
+            told.send_replace(Some(
+                addresses.map_or_else(|_| Vec::new(), Iterator::collect),
+            ));
         });
-        Self { begun: Instant::now(), found }
+        Self {
+            begun: Instant::now(),
+            found,
+        }
     }
 
     /// Under way, or found not long ago; what was not found is tried again by the next one who asks.
@@ -98,8 +103,17 @@ mod tests {
     #[tokio::test]
     async fn addresses_need_no_look_up_and_names_without_one_cost_little() {
         let resolver = Resolver::default();
-        assert_eq!(resolver.resolve("::1", 5).await, [SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 5))]);
+        assert_eq!(
+            resolver.resolve("::1", 5).await,
+            [SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 5))]
+        );
         assert!(resolver.resolve("nobody.invalid", 5).await.is_empty());
-        assert!(resolver.resolve("localhost", 5).await.iter().all(|found| found.ip().is_loopback()));
+        assert!(
+            resolver
+                .resolve("localhost", 5)
+                .await
+                .iter()
+                .all(|found| found.ip().is_loopback())
+        );
     }
 }

@@ -85,7 +85,11 @@ impl Description {
     pub(crate) fn check(sdp: &str) -> Result<Self, SdpError> {
         check_sizes(sdp)?;
         Ok(Self {
-            sdp: sdp.lines().filter(|line| !is_other_fingerprint(line)).flat_map(|line| [line, "\r\n"]).collect(),
+            sdp: sdp
+                .lines()
+                .filter(|line| !is_other_fingerprint(line))
+                .flat_map(|line| [line, "\r\n"])
+                .collect(),
             fingerprint: fingerprint(sdp)?,
             payload_types: PayloadTypes::of(sdp).ok_or(SdpError::NoAudio)?,
             candidates: attributes(sdp, "candidate").count(),
@@ -98,7 +102,8 @@ impl PayloadTypes {
     pub(crate) fn of(sdp: &str) -> Option<Self> {
         let section = audio_section(sdp)?;
         let opus = payload_type(section, "opus/48000/2", |_| true);
-        let red = opus.and_then(|opus| payload_type(section, "red/48000/2", |red| wraps(section, red, opus)));
+        let red = opus
+            .and_then(|opus| payload_type(section, "red/48000/2", |red| wraps(section, red, opus)));
         Some(Self { opus, red })
     }
 }
@@ -149,7 +154,9 @@ fn fingerprint(sdp: &str) -> Result<String, SdpError> {
     let mut found = None;
     // Every one counts, also of a section that is not used: the library takes the first that it meets.
     for line in sdp.lines().filter(|line| !is_other_fingerprint(line)) {
-        let Some(value) = line.strip_prefix("a=fingerprint:") else { continue };
+        let Some(value) = line.strip_prefix("a=fingerprint:") else {
+            continue;
+        };
         let value = sha256(value).ok_or(SdpError::NotSha256)?;
         match &found {
             None => found = Some(value),
@@ -163,7 +170,11 @@ fn fingerprint(sdp: &str) -> Result<String, SdpError> {
 /// A fingerprint of another kind, which some add to the SHA-256 that all must know (RFC 8827, 6.5).
 fn is_other_fingerprint(line: &str) -> bool {
     let value = line.strip_prefix("a=fingerprint:");
-    value.is_some_and(|value| ["sha-384 ", "sha-512 "].iter().any(|name| value.starts_with(name)))
+    value.is_some_and(|value| {
+        ["sha-384 ", "sha-512 "]
+            .iter()
+            .any(|name| value.starts_with(name))
+    })
 }
 
 /// The digest of `sha-256 AB:CD:..` (RFC 8122, 5), in upper case.
@@ -176,8 +187,11 @@ fn sha256(value: &str) -> Option<String> {
 }
 
 fn attributes<'a>(sdp: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
-    sdp.lines()
-        .filter_map(move |line| line.strip_prefix("a=")?.strip_prefix(name)?.strip_prefix(':'))
+    sdp.lines().filter_map(move |line| {
+        line.strip_prefix("a=")?
+            .strip_prefix(name)?
+            .strip_prefix(':')
+    })
 }
 
 fn audio_section(sdp: &str) -> Option<&str> {
@@ -200,15 +214,19 @@ fn wraps(section: &str, red: u8, opus: u8) -> bool {
     attributes(section, "fmtp")
         .filter_map(|value| value.split_once(' '))
         .filter(|(number, _)| number.parse() == Ok(red))
-        .all(|(_, blocks)| blocks.trim().split('/').all(|block| block.parse() == Ok(opus)))
+        .all(|(_, blocks)| {
+            blocks
+                .trim()
+                .split('/')
+                .all(|block| block.parse() == Ok(opus))
+        })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DIGEST: &str =
-        "0F:12:23:34:45:56:67:78:89:9A:AB:BC:CD:DE:EF:F0:01:12:23:34:45:56:67:78:89:9A:AB:BC:CD:DE:EF:F1";
+    const DIGEST: &str = "0F:12:23:34:45:56:67:78:89:9A:AB:BC:CD:DE:EF:F0:01:12:23:34:45:56:67:78:89:9A:AB:BC:CD:DE:EF:F1";
 
     fn offer(lines: &str) -> String {
         format!(
@@ -238,9 +256,16 @@ mod tests {
         assert_eq!(check(&other), Err(SdpError::TwoFingerprints));
         let video = format!("m=video 9 UDP/TLS/RTP/SAVPF 100\r\n{other}");
         assert_eq!(check(&video), Err(SdpError::TwoFingerprints));
-        assert_eq!(check("a=fingerprint:sha-1 AB:CD\r\n"), Err(SdpError::NotSha256));
-        let longer = Description::check(&offer(&format!("a=fingerprint:sha-512 {DIGEST}\r\n"))).unwrap();
-        assert_eq!((longer.fingerprint.as_str(), longer.sdp.contains("sha-512")), (DIGEST, false));
+        assert_eq!(
+            check("a=fingerprint:sha-1 AB:CD\r\n"),
+            Err(SdpError::NotSha256)
+        );
+        let longer =
+            Description::check(&offer(&format!("a=fingerprint:sha-512 {DIGEST}\r\n"))).unwrap();
+        assert_eq!(
+            (longer.fingerprint.as_str(), longer.sdp.contains("sha-512")),
+            (DIGEST, false)
+        );
         let short = format!("a=fingerprint:sha-256 {}\r\n", &DIGEST[3..]);
         assert_eq!(check(&short), Err(SdpError::NotSha256));
         let none = offer("").replace("a=fingerprint", "a=nothing");
@@ -258,7 +283,10 @@ mod tests {
         assert_eq!(candidates, SdpError::TooManyCandidates { candidates: 101 });
         let line = check(format!("a=candidate:{}\r\n", "1".repeat(600)));
         assert_eq!(line, SdpError::CandidateTooLong { bytes: 600 });
-        assert!(matches!(check("a=\u{0}\r\n".into()), SdpError::ControlCharacter { line: 10 }));
+        assert!(matches!(
+            check("a=\u{0}\r\n".into()),
+            SdpError::ControlCharacter { line: 10 }
+        ));
         assert_eq!(Description::check(""), Err(SdpError::NoFingerprint));
         let no_audio = offer("").replace("m=audio", "m=application");
         assert_eq!(Description::check(&no_audio), Err(SdpError::NoAudio));
@@ -267,6 +295,9 @@ mod tests {
     #[test]
     fn a_lone_carriage_return_cannot_hide_an_attribute() {
         let hidden = offer(&format!("a=x\ra=fingerprint:sha-256 {DIGEST}\r\n"));
-        assert!(matches!(Description::check(&hidden), Err(SdpError::ControlCharacter { .. })));
+        assert!(matches!(
+            Description::check(&hidden),
+            Err(SdpError::ControlCharacter { .. })
+        ));
     }
 }

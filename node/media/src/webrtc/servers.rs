@@ -17,15 +17,13 @@ use webrtc::peer_connection::RTCIceServer;
 
 use super::limits::SERVERS_MAX;
 use super::resolve::Resolver;
-use crate::tls::framing::{Allocation, allocation, is_signed_allocate};
+use crate::tls::framing::{Allocation, UNAUTHENTICATED, allocation, is_signed_allocate};
 use crate::tls::{TlsRoots, Tunnel, TunnelError, TunnelServer};
 
 /// Port of STUN and TURN (RFC 7064, 3.2; RFC 7065, 3.2).
 const PORT: u16 = 3478;
 /// Port of TURN over TLS.
 const PORT_TLS: u16 = 5349;
-/// Code of STUN for credentials that are missing or wrong (RFC 8489, 14.8).
-const UNAUTHENTICATED: u16 = 401;
 /// Code for a nonce that is too old: a step of the protocol, not a refusal.
 const STALE_NONCE: u16 = 438;
 
@@ -70,16 +68,25 @@ pub(crate) enum UrlError {
 impl ServerUrl {
     /// Reads an address.
     pub(crate) fn parse(url: &str) -> Result<Self, UrlError> {
-        let (scheme, rest) = url.split_once(':').ok_or_else(|| UrlError::Scheme(url.to_owned()))?;
+        let (scheme, rest) = url
+            .split_once(':')
+            .ok_or_else(|| UrlError::Scheme(url.to_owned()))?;
         let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
         let way = way(scheme, query).ok_or_else(|| match scheme {
             "stun" | "turn" | "turns" => UrlError::Transport(url.to_owned()),
             _ => UrlError::Scheme(url.to_owned()),
         })?;
         let default = if way == Way::TurnTls { PORT_TLS } else { PORT };
-        let (host, port) = authority_parts(authority).ok_or_else(|| UrlError::Host(url.to_owned()))?;
-        let port = port.map_or(Ok(default), str::parse).map_err(|_not_a_port| UrlError::Port(url.to_owned()))?;
-        Ok(Self { way, host: host.to_owned(), port })
+        let (host, port) =
+            authority_parts(authority).ok_or_else(|| UrlError::Host(url.to_owned()))?;
+        let port = port
+            .map_or(Ok(default), str::parse)
+            .map_err(|_not_a_port| UrlError::Port(url.to_owned()))?;
+        Ok(Self {
+            way,
+            host: host.to_owned(),
+            port,
+        })
     }
 }
 
@@ -136,7 +143,11 @@ enum Trouble {
 
 impl Servers {
     pub(crate) fn new(resolver: Arc<Resolver>, roots: TlsRoots) -> Self {
-        Self { resolver, roots, known: Mutex::default() }
+        Self {
+            resolver,
+            roots,
+            known: Mutex::default(),
+        }
     }
 
     /// The servers as the library takes them. Addresses that cannot be used are left out, with a warning.
@@ -146,7 +157,9 @@ impl Servers {
         for server in servers {
             for text in &server.urls {
                 match ServerUrl::parse(text) {
-                    _ if used.len() == SERVERS_MAX => tracing::warn!(SERVERS_MAX, "more ICE servers than are used"),
+                    _ if used.len() == SERVERS_MAX => {
+                        tracing::warn!(SERVERS_MAX, "more ICE servers than are used")
+                    }
                     Ok(url) => used.push(known_as(&mut known, text, url, server)),
                     Err(error) => tracing::warn!(%error, "an ICE server cannot be used"),
                 }
@@ -164,7 +177,9 @@ impl Servers {
 
     /// The addresses of one of our names with its port (`s0.invalid:3478`).
     pub(crate) async fn resolve(&self, name: &str) -> Vec<SocketAddr> {
-        let Some((index, url)) = self.named(name) else { return Vec::new() };
+        let Some((index, url)) = self.named(name) else {
+            return Vec::new();
+        };
         if is_tunnel(url.way) {
             return tunnel_addresses(index).to_vec();
         }
@@ -186,27 +201,44 @@ impl Servers {
 
     /// Whether a server is reached by a tunnel.
     pub(crate) fn is_tunnel(&self, index: usize) -> bool {
-        self.lock().get(index).is_some_and(|server| is_tunnel(server.url.way))
+        self.lock()
+            .get(index)
+            .is_some_and(|server| is_tunnel(server.url.way))
     }
 
     /// Whether the tunnel to a server could not be opened, or broke.
     pub(crate) fn has_failed(&self, index: usize) -> bool {
-        self.lock().get(index).is_some_and(|server| matches!(server.trouble, Some(Trouble::Tunnel(_))))
+        self.lock()
+            .get(index)
+            .is_some_and(|server| matches!(server.trouble, Some(Trouble::Tunnel(_))))
     }
 
     /// Opens the tunnel to a server; what comes from there goes to `inbox`.
-    pub(crate) fn open(self: &Arc<Self>, index: usize, inbox: mpsc::Sender<Vec<u8>>) -> Option<Tunnel> {
+    pub(crate) fn open(
+        self: &Arc<Self>,
+        index: usize,
+        inbox: mpsc::Sender<Vec<u8>>,
+    ) -> Option<Tunnel> {
         let mut known = self.lock();
         let server = known.get_mut(index)?;
         server.trouble = None;
         let url = server.url.clone();
         drop(known);
-        let server = TunnelServer { host: url.host.clone(), tls: url.way == Way::TurnTls };
+        let server = TunnelServer {
+            host: url.host.clone(),
+            tls: url.way == Way::TurnTls,
+        };
         let resolver = Arc::clone(&self.resolver);
         let addresses = async move { resolver.resolve(&url.host, url.port).await };
         let servers = Arc::clone(self);
         let ended = move |error| servers.tunnel_ended(index, &error);
-        Some(Tunnel::open(server, addresses, self.roots.clone(), inbox, ended))
+        Some(Tunnel::open(
+            server,
+            addresses,
+            self.roots.clone(),
+            inbox,
+            ended,
+        ))
     }
 
     /// Notes a datagram to a server: a refusal of credentials means something only after they were sent.
@@ -225,22 +257,35 @@ impl Servers {
             return;
         }
         let mut known = self.lock();
-        let (Some(answer), Some(server)) = (allocation(datagram), known.get_mut(index)) else { return };
+        let (Some(answer), Some(server)) = (allocation(datagram), known.get_mut(index)) else {
+            return;
+        };
         match answer {
             Allocation::Granted(relayed) => {
                 server.trouble = None;
                 server.relayed = Some(relayed);
             }
-            Allocation::Refused { code: STALE_NONCE, .. } => {}
-            Allocation::Refused { code: UNAUTHENTICATED, .. } if !server.signed => {}
-            Allocation::Refused { code, words } => server.trouble = Some(Trouble::Refused { code, words }),
+            Allocation::Refused {
+                code: STALE_NONCE, ..
+            } => {}
+            Allocation::Refused {
+                code: UNAUTHENTICATED,
+                ..
+            } if !server.signed => {}
+            Allocation::Refused { code, words } => {
+                server.trouble = Some(Trouble::Refused { code, words })
+            }
         }
     }
 
     /// How the server of a relayed address is reached: `udp`, `tcp` or `tls`.
     pub(crate) fn protocol(&self, relayed: SocketAddr) -> &'static str {
         let known = self.lock();
-        match known.iter().find(|server| server.relayed == Some(relayed)).map(|server| server.url.way) {
+        match known
+            .iter()
+            .find(|server| server.relayed == Some(relayed))
+            .map(|server| server.url.way)
+        {
             Some(Way::TurnTls) => "tls",
             Some(Way::TurnTcp) => "tcp",
             _ => "udp",
@@ -249,8 +294,13 @@ impl Servers {
 
     /// What went wrong with the relays, as sentences; empty: nothing.
     pub(crate) fn troubles(&self) -> Vec<String> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.lock().iter().filter_map(|server| server.trouble_in_words(now)).collect()
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
+        self.lock()
+            .iter()
+            .filter_map(|server| server.trouble_in_words(now))
+            .collect()
     }
 
     /// Whether there is a relay at all.
@@ -280,10 +330,19 @@ impl Server {
     fn trouble_in_words(&self, now: u64) -> Option<String> {
         let host = &self.url.host;
         Some(match self.trouble.as_ref()? {
-            Trouble::Tunnel(error) => format!("the relay {host} cannot be used over TCP or TLS: {error}"),
-            Trouble::Refused { code: UNAUTHENTICATED, .. } => match self.expired_for(now) {
-                Some(seconds) => format!("the relay {host} refuses the credentials: they expired {seconds} s ago"),
-                None => format!("the relay {host} refuses the credentials: they are wrong or not valid any more"),
+            Trouble::Tunnel(error) => {
+                format!("the relay {host} cannot be used over TCP or TLS: {error}")
+            }
+            Trouble::Refused {
+                code: UNAUTHENTICATED,
+                ..
+            } => match self.expired_for(now) {
+                Some(seconds) => format!(
+                    "the relay {host} refuses the credentials: they expired {seconds} s ago"
+                ),
+                None => format!(
+                    "the relay {host} refuses the credentials: they are wrong or not valid any more"
+                ),
             },
             Trouble::Refused { code, words } => format!("the relay {host} refuses: {code} {words}"),
         })
@@ -291,17 +350,34 @@ impl Server {
 
     fn expired_for(&self, now: u64) -> Option<u64> {
         let (expiry, _) = self.username.split_once(':')?;
-        now.checked_sub(expiry.parse().ok()?).filter(|seconds| *seconds > 0)
+        now.checked_sub(expiry.parse().ok()?)
+            .filter(|seconds| *seconds > 0)
     }
 }
 
 /// The server's entry in the library's list; it keeps its name for as long as the link lives.
-fn known_as(known: &mut Vec<Server>, text: &str, url: ServerUrl, server: &IceServer) -> RTCIceServer {
-    let index = known.iter().position(|known| known.text == text).unwrap_or(known.len());
+fn known_as(
+    known: &mut Vec<Server>,
+    text: &str,
+    url: ServerUrl,
+    server: &IceServer,
+) -> RTCIceServer {
+    let index = known
+        .iter()
+        .position(|known| known.text == text)
+        .unwrap_or(known.len());
     let scheme = if url.way == Way::Stun { "stun" } else { "turn" };
     if index == known.len() {
         let (text, addresses) = (text.to_owned(), Vec::new());
-        known.push(Server { text, url, username: String::new(), addresses, signed: false, relayed: None, trouble: None });
+        known.push(Server {
+            text,
+            url,
+            username: String::new(),
+            addresses,
+            signed: false,
+            relayed: None,
+            trouble: None,
+        });
     }
     known[index].username.clone_from(&server.username);
     known[index].signed = false;
@@ -334,11 +410,26 @@ mod tests {
 
     #[test]
     fn addresses_of_servers_are_read() {
-        assert_eq!(parse("stun:stun.example.org"), Ok((Way::Stun, "stun.example.org".into(), 3478)));
-        assert_eq!(parse("turn:a.example:99"), Ok((Way::TurnUdp, "a.example".into(), 99)));
-        assert_eq!(parse("turn:a?transport=tcp"), Ok((Way::TurnTcp, "a".into(), 3478)));
-        assert_eq!(parse("turns:[2001:db8::1]:443"), Ok((Way::TurnTls, "2001:db8::1".into(), 443)));
-        assert_eq!(parse("turns:a?transport=tcp"), Ok((Way::TurnTls, "a".into(), 5349)));
+        assert_eq!(
+            parse("stun:stun.example.org"),
+            Ok((Way::Stun, "stun.example.org".into(), 3478))
+        );
+        assert_eq!(
+            parse("turn:a.example:99"),
+            Ok((Way::TurnUdp, "a.example".into(), 99))
+        );
+        assert_eq!(
+            parse("turn:a?transport=tcp"),
+            Ok((Way::TurnTcp, "a".into(), 3478))
+        );
+        assert_eq!(
+            parse("turns:[2001:db8::1]:443"),
+            Ok((Way::TurnTls, "2001:db8::1".into(), 443))
+        );
+        assert_eq!(
+            parse("turns:a?transport=tcp"),
+            Ok((Way::TurnTls, "a".into(), 5349))
+        );
     }
 
     #[test]
@@ -351,7 +442,10 @@ mod tests {
             ("turn:[::1", UrlError::Host("turn:[::1".into())),
             ("turn:a:", UrlError::Port("turn:a:".into())),
             ("turn:a:70000", UrlError::Port("turn:a:70000".into())),
-            ("turns:a?transport=udp", UrlError::Transport("turns:a?transport=udp".into())),
+            (
+                "turns:a?transport=udp",
+                UrlError::Transport("turns:a?transport=udp".into()),
+            ),
         ] {
             assert_eq!(parse(url), Err(error));
         }
@@ -360,7 +454,11 @@ mod tests {
     fn servers(urls: &[&str], username: &str) -> (Servers, Vec<RTCIceServer>) {
         let servers = Servers::new(Arc::default(), TlsRoots::load(&[]).unwrap());
         let urls = urls.iter().map(ToString::to_string).collect();
-        let list = [IceServer { urls, username: username.into(), credential: "c".into() }];
+        let list = [IceServer {
+            urls,
+            username: username.into(),
+            credential: "c".into(),
+        }];
         let used = servers.set(&list);
         (servers, used)
     }
@@ -370,29 +468,50 @@ mod tests {
         let (servers, used) = servers(&["turn:a", "turns:b", "nonsense"], "1:me");
         let urls: Vec<_> = used.iter().flat_map(|server| server.urls.clone()).collect();
         assert_eq!(urls, ["turn:s0.invalid:3478", "turn:s1.invalid:3478"]);
-        assert_eq!(servers.named("s1.invalid:3478").map(|(index, _)| index), Some(1));
-        assert!(servers.named("s9.invalid:3478").is_none() && servers.named("a.example:3478").is_none());
+        assert_eq!(
+            servers.named("s1.invalid:3478").map(|(index, _)| index),
+            Some(1)
+        );
+        assert!(
+            servers.named("s9.invalid:3478").is_none() && servers.named("a.example:3478").is_none()
+        );
         assert_eq!(servers.at("240.0.0.2:3478".parse().unwrap()), Some(1));
-        assert_eq!(servers.at("240.0.0.1:3478".parse().unwrap()), None, "not by a tunnel");
+        assert_eq!(
+            servers.at("240.0.0.1:3478".parse().unwrap()),
+            None,
+            "not by a tunnel"
+        );
     }
 
     #[test]
     fn a_refusal_is_told_in_words() {
         let (servers, _) = servers(&["turn:a"], "1000:me");
         let refusal = |code| {
-            let mut request = vec![0, 3, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+            // Signed: the attribute of integrity is there.
+            let mut request = vec![0, 3, 0, 4, 0x21, 0x12, 0xa4, 0x42];
             request.resize(20, 0);
+            request.extend_from_slice(&[0, 8, 0, 0]);
             crate::tls::framing::refusal(&request, code).unwrap()
         };
         servers.received(0, &refusal(401));
-        assert_eq!(servers.troubles(), [""; 0], "the first answer only asks who we are");
+        assert_eq!(
+            servers.troubles(),
+            [""; 0],
+            "the first answer only asks who we are"
+        );
         servers.lock()[0].signed = true;
         servers.received(0, &refusal(438));
         assert_eq!(servers.troubles(), [""; 0], "only the nonce was old");
         servers.received(0, &refusal(401));
         let words = |now| servers.lock()[0].trouble_in_words(now).unwrap();
-        assert_eq!(words(1060), "the relay a refuses the credentials: they expired 60 s ago");
-        assert_eq!(words(900), "the relay a refuses the credentials: they are wrong or not valid any more");
+        assert_eq!(
+            words(1060),
+            "the relay a refuses the credentials: they expired 60 s ago"
+        );
+        assert_eq!(
+            words(900),
+            "the relay a refuses the credentials: they are wrong or not valid any more"
+        );
         servers.received(0, &refusal(486));
         assert_eq!(words(900), "the relay a refuses: 486 ");
     }

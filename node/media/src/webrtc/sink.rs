@@ -53,7 +53,11 @@ impl Sink {
 
     /// Gives a packet to the engine, or counts it: late sound is of no use.
     pub(crate) fn packet(&self, link: MediaLink, packet: VoicePacket, arrival: Instant) {
-        if self.events.try_send(TransportEvent::Packet(link, packet, arrival)).is_err() {
+        if self
+            .events
+            .try_send(TransportEvent::Packet(link, packet, arrival))
+            .is_err()
+        {
             count(&self.packets_in);
         }
     }
@@ -76,7 +80,11 @@ impl Sink {
 
     /// Whether there is something to try again.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.backlog.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self
+            .backlog
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
     }
 
     pub(crate) fn malformed(&self) {
@@ -129,14 +137,37 @@ mod tests {
     fn packets_are_counted_and_states_are_kept() {
         let (events, engine) = std::sync::mpsc::sync_channel(1);
         let sink = Sink::new(events);
-        let link = MediaLink { device: DeviceId([1; 32]), attempt: 1 };
-        let state = |lost| TransportEvent::Feedback(link, Feedback { round_trip_ms: None, lost });
+        let link = MediaLink {
+            device: DeviceId([1; 32]),
+            attempt: 1,
+        };
+        let state = |lost| {
+            TransportEvent::Feedback(
+                link,
+                Feedback {
+                    round_trip_ms: None,
+                    lost,
+                },
+            )
+        };
         sink.control(state(0.1));
         sink.control(state(0.2));
         let payload = bytes::Bytes::new();
-        let packet = VoicePacket { sequence: 1, timestamp: 0, marker: false, red: false, payload };
+        let packet = VoicePacket {
+            sequence: 1,
+            timestamp: 0,
+            marker: false,
+            red: false,
+            payload,
+        };
         sink.packet(link, packet, Instant::now());
-        assert_eq!(sink.drops(), Drops { packets_in: 1, ..Drops::default() });
+        assert_eq!(
+            sink.drops(),
+            Drops {
+                packets_in: 1,
+                ..Drops::default()
+            }
+        );
         assert_eq!(engine.recv(), Ok(state(0.1)));
         sink.flush();
         assert_eq!(engine.recv(), Ok(state(0.2)));

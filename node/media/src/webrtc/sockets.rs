@@ -1,6 +1,7 @@
 //! The library's runtime with sockets of our own: tokio's, whose datagrams to some TURN servers go through tunnels.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use webrtc::runtime::{
-    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime, TokioRuntime,
-    Transmit,
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime,
+    TokioRuntime, Transmit,
 };
 
 use super::limits::LOCAL_ADDRESSES_MAX;
@@ -48,18 +49,26 @@ impl ToSocketAddrs for LocalAddresses {
             Self::Only(addresses) => addresses.clone(),
             Self::Interfaces => usable(&interface_addresses()?),
         };
-        let sockets = addresses.into_iter().take(LOCAL_ADDRESSES_MAX).map(|ip| SocketAddr::new(ip, 0));
+        let sockets = addresses
+            .into_iter()
+            .take(LOCAL_ADDRESSES_MAX)
+            .map(|ip| SocketAddr::new(ip, 0));
         Ok(sockets.collect::<Vec<_>>().into_iter())
     }
 }
 
 fn interface_addresses() -> io::Result<Vec<IpAddr>> {
     let interfaces = rtc::shared::ifaces::ifaces()?;
-    Ok(interfaces.into_iter().filter_map(|interface| Some(interface.addr?.ip())).collect())
+    Ok(interfaces
+        .into_iter()
+        .filter_map(|interface| Some(interface.addr?.ip()))
+        .collect())
 }
 
 fn usable(all: &[IpAddr]) -> Vec<IpAddr> {
-    let reachable = |ip: &IpAddr| !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && !link_local(ip);
+    let reachable = |ip: &IpAddr| {
+        !ip.is_loopback() && !ip.is_unspecified() && !ip.is_multicast() && !link_local(ip)
+    };
     let choose = |wanted: &dyn Fn(&IpAddr) -> bool| {
         let mut chosen: Vec<IpAddr> = all.iter().copied().filter(|ip| wanted(ip)).collect();
         chosen.sort_unstable();
@@ -90,7 +99,10 @@ pub(crate) struct LinkRuntime {
 
 impl LinkRuntime {
     pub(crate) fn new(servers: Arc<Servers>) -> Self {
-        Self { servers, claims: Arc::default() }
+        Self {
+            servers,
+            claims: Arc::default(),
+        }
     }
 }
 
@@ -112,7 +124,10 @@ impl Runtime for LinkRuntime {
         }))
     }
 
-    fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
+    fn wrap_tcp_listener(
+        &self,
+        listener: std::net::TcpListener,
+    ) -> io::Result<Arc<dyn AsyncTcpListener>> {
         TokioRuntime.wrap_tcp_listener(listener)
     }
 
@@ -188,7 +203,10 @@ impl AsyncUdpSocket for LinkSocket {
         if !self.servers.is_tunnel(server) {
             return self.inner.poll_send(cx, transmit);
         }
-        let segment = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
+        let segment = transmit
+            .segment_size
+            .unwrap_or(transmit.contents.len())
+            .max(1);
         for datagram in transmit.contents.chunks(segment) {
             self.send_by_tunnel(server, transmit.destination, datagram);
         }
@@ -225,16 +243,21 @@ impl AsyncUdpSocket for LinkSocket {
 impl LinkSocket {
     fn send_by_tunnel(&self, server: usize, stands_for: SocketAddr, datagram: &[u8]) {
         let mut tunnels = self.tunnels.lock().unwrap_or_else(PoisonError::into_inner);
-        if !tunnels.contains_key(&server) {
-            match self.claim(server) {
-                true => drop(self.open(server, stands_for).map(|open| tunnels.insert(server, open))),
-                false => return self.refuse(stands_for, datagram),
+        if let Entry::Vacant(place) = tunnels.entry(server) {
+            if !self.claim(server) {
+                return self.refuse(stands_for, datagram);
             }
+            let Some(open) = self.open(server, stands_for) else {
+                return;
+            };
+            place.insert(open);
         }
         if self.servers.has_failed(server) {
             return self.refuse(stands_for, datagram);
         }
-        let Some(open) = tunnels.get(&server) else { return };
+        let Some(open) = tunnels.get(&server) else {
+            return;
+        };
         if let Err(error) = open.tunnel.send(datagram) {
             tracing::warn!(%error, "a datagram to a TURN server is no message of TURN");
         }
@@ -259,7 +282,10 @@ impl LinkSocket {
     fn claim(&self, server: usize) -> bool {
         let mut claims = self.claims.lock().unwrap_or_else(PoisonError::into_inner);
         let holder = claims.get(&server).and_then(Weak::upgrade);
-        if holder.as_ref().is_some_and(|holder| !Arc::ptr_eq(holder, &self.claim)) {
+        if holder
+            .as_ref()
+            .is_some_and(|holder| !Arc::ptr_eq(holder, &self.claim))
+        {
             return false;
         }
         claims.insert(server, Arc::downgrade(&self.claim));
@@ -274,18 +300,29 @@ impl LinkSocket {
         }
     }
 
-    fn poll_tunnels(&self, cx: &mut Context<'_>, bufs: &mut [IoSliceMut<'_>], meta: &mut [RecvMeta]) -> Poll<usize> {
+    fn poll_tunnels(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<usize> {
         let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
         let mut count = 0;
         for (buffer, meta) in bufs.iter_mut().zip(meta.iter_mut()) {
-            let Poll::Ready(Some((addr, message))) = received.poll_recv(cx) else { break };
+            let Poll::Ready(Some((addr, message))) = received.poll_recv(cx) else {
+                break;
+            };
             let len = message.len().min(buffer.len());
             buffer[..len].copy_from_slice(&message[..len]);
             *meta = RecvMeta::default();
             (meta.addr, meta.len, meta.stride) = (addr, len, len.max(1));
             count += 1;
         }
-        if count == 0 { Poll::Pending } else { Poll::Ready(count) }
+        if count == 0 {
+            Poll::Pending
+        } else {
+            Poll::Ready(count)
+        }
     }
 
     fn note_answer(&self, from: SocketAddr, datagram: &[u8]) {
@@ -303,12 +340,18 @@ mod tests {
 
     fn usable(all: &[&str]) -> Vec<String> {
         let all: Vec<IpAddr> = all.iter().map(|ip| ip.parse().unwrap()).collect();
-        super::usable(&all).iter().map(ToString::to_string).collect()
+        super::usable(&all)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
     fn loopback_is_used_when_there_is_nothing_else() {
-        assert_eq!(usable(&["127.0.0.1", "::1", "169.254.1.1", "fe80::1"]), ["127.0.0.1", "::1"]);
+        assert_eq!(
+            usable(&["127.0.0.1", "::1", "169.254.1.1", "fe80::1"]),
+            ["127.0.0.1", "::1"]
+        );
         let all = ["10.0.0.1", "127.0.0.1", "fd00::1", "fe80::1", "10.0.0.1"];
         assert_eq!(usable(&all), ["10.0.0.1", "fd00::1"]);
     }

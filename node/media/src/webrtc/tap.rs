@@ -40,20 +40,29 @@ const NONE: u16 = u16::MAX;
 
 impl Default for Formats {
     fn default() -> Self {
-        Self { opus: AtomicU16::new(NONE), red: AtomicU16::new(NONE) }
+        Self {
+            opus: AtomicU16::new(NONE),
+            red: AtomicU16::new(NONE),
+        }
     }
 }
 
 impl Formats {
     pub(crate) fn set(&self, types: PayloadTypes) {
-        self.opus.store(types.opus.map_or(NONE, u16::from), Ordering::Relaxed);
-        self.red.store(types.red.map_or(NONE, u16::from), Ordering::Relaxed);
+        self.opus
+            .store(types.opus.map_or(NONE, u16::from), Ordering::Relaxed);
+        self.red
+            .store(types.red.map_or(NONE, u16::from), Ordering::Relaxed);
     }
 
     /// Whether a payload type is RED; `None`: it is neither RED nor Opus.
     fn is_red(&self, payload_type: u8) -> Option<bool> {
         let is = |format: &AtomicU16| format.load(Ordering::Relaxed) == u16::from(payload_type);
-        if is(&self.red) { Some(true) } else { is(&self.opus).then_some(false) }
+        if is(&self.red) {
+            Some(true)
+        } else {
+            is(&self.opus).then_some(false)
+        }
     }
 }
 
@@ -75,12 +84,24 @@ impl Tap {
     pub(crate) fn new(link: MediaLink, ssrc: u32, formats: Arc<Formats>, sink: Arc<Sink>) -> Self {
         let (sent_reports, others) = (VecDeque::new(), BTreeSet::new());
         let (reads, writes) = (VecDeque::new(), VecDeque::new());
-        Self { link, ssrc, formats, sink, sent_reports, others, reads, writes }
+        Self {
+            link,
+            ssrc,
+            formats,
+            sink,
+            sent_reports,
+            others,
+            reads,
+            writes,
+        }
     }
 
     fn voice(&self, packet: &rtc::rtp::Packet, arrival: Instant) {
         let header = &packet.header;
-        let Some(red) = self.formats.is_red(header.payload_type).filter(|_| packet.payload.len() <= PAYLOAD_BYTES_MAX)
+        let Some(red) = self
+            .formats
+            .is_red(header.payload_type)
+            .filter(|_| packet.payload.len() <= PAYLOAD_BYTES_MAX)
         else {
             return self.sink.malformed();
         };
@@ -97,20 +118,30 @@ impl Tap {
     fn reports(&self, packets: &[Box<dyn rtc::rtcp::Packet>], now: Instant) {
         for packet in packets {
             let packet = packet.as_any();
-            let reports = match (packet.downcast_ref::<ReceiverReport>(), packet.downcast_ref::<SenderReport>()) {
+            let reports = match (
+                packet.downcast_ref::<ReceiverReport>(),
+                packet.downcast_ref::<SenderReport>(),
+            ) {
                 (Some(receiver), _) => &receiver.reports,
                 (_, Some(sender)) => &sender.reports,
                 _ => continue,
             };
             for report in reports.iter().filter(|report| report.ssrc == self.ssrc) {
-                self.sink.control(crate::transport::TransportEvent::Feedback(self.link, self.feedback(report, now)));
+                self.sink
+                    .control(crate::transport::TransportEvent::Feedback(
+                        self.link,
+                        self.feedback(report, now),
+                    ));
             }
         }
     }
 
     /// RFC 3550, 6.4.1: the fraction is of 256; the delay counts 65,536ths of a second.
     fn feedback(&self, report: &ReceptionReport, now: Instant) -> Feedback {
-        let sent = self.sent_reports.iter().find(|(name, _)| *name == report.last_sender_report);
+        let sent = self
+            .sent_reports
+            .iter()
+            .find(|(name, _)| *name == report.last_sender_report);
         let held = Duration::from_secs(1) * report.delay / 65_536;
         let round_trip = sent
             .and_then(|(_, sent)| now.checked_duration_since(*sent)?.checked_sub(held))
@@ -123,13 +154,16 @@ impl Tap {
 
     fn remember(&mut self, packets: &[Box<dyn rtc::rtcp::Packet>], now: Instant) {
         for packet in packets {
-            let Some(report) = packet.as_any().downcast_ref::<SenderReport>() else { continue };
+            let Some(report) = packet.as_any().downcast_ref::<SenderReport>() else {
+                continue;
+            };
             if self.sent_reports.len() == REPORTS_REMEMBERED {
                 self.sent_reports.pop_front();
             }
             // The middle 32 bits of NTP's 64 name a report in the answers to it.
             let name = (report.ntp_time >> 16) & u64::from(u32::MAX);
-            self.sent_reports.extend(u32::try_from(name).ok().map(|name| (name, now)));
+            self.sent_reports
+                .extend(u32::try_from(name).ok().map(|name| (name, now)));
         }
     }
 }

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use alloquy_media::transport::MediaTransport;
 
-use crate::bench_peer::{Peer, config, skip};
 use crate::foreign::{Foreign, echo, python, script};
+use crate::peer::{Peer, config, skip};
 
 const TONE_HZ: f64 = 440.0;
 
@@ -19,7 +19,11 @@ fn speaks_with_aiortc(we_offer: bool) {
     let mut peer = Peer::new(config());
     peer.transport.connect(peer.link, we_offer);
     let heard = echo(&mut peer, &mut foreign, TONE_HZ);
-    println!("aiortc {role}s: {heard:?}, {:?}, {:?}", peer.feedback.last(), peer.transport.drops());
+    println!(
+        "aiortc {role}s: {heard:?}, {:?}, {:?}",
+        peer.feedback.last(),
+        peer.transport.drops()
+    );
     assert_eq!(peer.transport.drops().malformed, 0);
 }
 

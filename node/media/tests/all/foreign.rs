@@ -13,7 +13,7 @@ use alloquy_api::voice::{LinkStage, MediaSignal};
 use alloquy_media::transport::MediaTransport;
 use serde_json::{Value, json};
 
-use crate::bench_peer::{DEADLINE, Peer};
+use crate::peer::{DEADLINE, Peer};
 
 pub(crate) struct Foreign {
     process: Child,
@@ -29,40 +29,62 @@ pub(crate) struct Heard {
 }
 
 pub(crate) fn script(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(name)
 }
 
 /// A Python that has these modules; by `ALLOQUY_PYTHON`, else the machine's.
 pub(crate) fn python(modules: &str) -> Result<String, String> {
     let python = std::env::var("ALLOQUY_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let found = Command::new(&python).args(["-c", &format!("import {modules}")]).stderr(Stdio::null()).status();
+    let found = Command::new(&python)
+        .args(["-c", &format!("import {modules}")])
+        .stderr(Stdio::null())
+        .status();
     match found {
         Ok(status) if status.success() => Ok(python),
-        _ => Err(format!("{python} has not all of {modules} (ALLOQUY_PYTHON names another one)")),
+        _ => Err(format!(
+            "{python} has not all of {modules} (ALLOQUY_PYTHON names another one)"
+        )),
     }
 }
 
 impl Foreign {
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the peer starts");
-        let (stdin, stdout) = (process.stdin.take().expect("piped"), process.stdout.take().expect("piped"));
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the peer starts");
+        let (stdin, stdout) = (
+            process.stdin.take().expect("piped"),
+            process.stdout.take().expect("piped"),
+        );
         let (sender, lines) = channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let Ok(line) = serde_json::from_str(&line) else { continue };
+                let Ok(line) = serde_json::from_str(&line) else {
+                    continue;
+                };
                 if sender.send(line).is_err() {
                     return;
                 }
             }
         });
-        Self { process, stdin, lines }
+        Self {
+            process,
+            stdin,
+            lines,
+        }
     }
 
     fn give(&mut self, signal: &MediaSignal) {
         let line = match signal {
             MediaSignal::Offer { sdp } => json!({"type": "offer", "sdp": sdp}),
             MediaSignal::Answer { sdp } => json!({"type": "answer", "sdp": sdp}),
-            MediaSignal::Candidate { candidate, mid } => json!({"type": "candidate", "candidate": candidate, "mid": mid}),
+            MediaSignal::Candidate { candidate, mid } => {
+                json!({"type": "candidate", "candidate": candidate, "mid": mid})
+            }
         };
         writeln!(self.stdin, "{line}").expect("the peer listens");
     }
@@ -80,7 +102,10 @@ fn signal(line: &Value) -> Option<MediaSignal> {
     match line["type"].as_str()? {
         "offer" => Some(MediaSignal::Offer { sdp: text("sdp") }),
         "answer" => Some(MediaSignal::Answer { sdp: text("sdp") }),
-        "candidate" => Some(MediaSignal::Candidate { candidate: text("candidate"), mid: text("mid") }),
+        "candidate" => Some(MediaSignal::Candidate {
+            candidate: text("candidate"),
+            mid: text("mid"),
+        }),
         _ => None,
     }
 }
@@ -99,21 +124,33 @@ pub(crate) fn echo(peer: &mut Peer, foreign: &mut Foreign, tone_hz: f64) -> Hear
                 peer.transport.signal(peer.link, signal);
             } else if line["type"] == "heard" {
                 let number = |name: &str| line[name].as_f64().unwrap_or_default();
-                last = Some(Heard { hz: number("hz"), rms: number("rms") });
+                last = Some(Heard {
+                    hz: number("hz"),
+                    rms: number("rms"),
+                });
             }
         }
         for packet in &peer.packets[given..] {
             peer.transport.send(packet);
         }
         given = peer.packets.len();
-        if let Some(heard) = last.filter(|heard| (heard.hz - tone_hz).abs() < 5.0 && heard.rms > 500.0)
-            && peer.feedback.iter().any(|feedback| feedback.round_trip_ms.is_some())
+        if let Some(heard) =
+            last.filter(|heard| (heard.hz - tone_hz).abs() < 5.0 && heard.rms > 500.0)
+            && peer
+                .feedback
+                .iter()
+                .any(|feedback| feedback.round_trip_ms.is_some())
         {
             return heard;
         }
         assert_ne!(peer.stage(), LinkStage::Failed, "{:?}", peer.views);
         let late = start.elapsed() > DEADLINE;
-        assert!(!late, "no tone: {last:?}, {given} packets, {:?}, {:#?}", peer.feedback.last(), peer.views);
+        assert!(
+            !late,
+            "no tone: {last:?}, {given} packets, {:?}, {:#?}",
+            peer.feedback.last(),
+            peer.views
+        );
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
 }

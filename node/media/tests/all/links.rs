@@ -1,11 +1,13 @@
 //! Two transports in one process.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use alloquy_api::voice::{LinkStage, MediaSignal};
 use alloquy_media::transport::MediaTransport;
+use alloquy_media::webrtc::{LocalAddresses, WebRtcConfig};
 
-use crate::bench_peer::{DEADLINE, Peer, both_open, config, connect, link, pair, speak_both_ways, until};
+use crate::peer::{DEADLINE, Peer, both_open, config, connect, link, pair, speak_both_ways, until};
 
 #[test]
 fn two_sides_hear_each_other_with_own_numbers() {
@@ -14,16 +16,60 @@ fn two_sides_hear_each_other_with_own_numbers() {
     until(&mut a, &mut b, "both open", both_open);
     let stages: Vec<_> = a.views.iter().map(|view| view.stage).collect();
     assert!(stages.is_sorted(), "{stages:?}");
-    let path = a.views.last().and_then(|view| view.path.clone()).expect("an open link has a path");
-    assert_eq!((path.local_kind.as_str(), path.protocol.as_str()), ("host", "udp"), "{path:?}");
+    let path = a
+        .views
+        .last()
+        .and_then(|view| view.path.clone())
+        .expect("an open link has a path");
+    assert_eq!(
+        (path.local_kind.as_str(), path.protocol.as_str()),
+        ("host", "udp"),
+        "{path:?}"
+    );
     speak_both_ways(&mut a, &mut b, 20);
     for heard in [&a.packets, &b.packets] {
-        assert!(heard.iter().all(|packet| packet.timestamp == u32::from(packet.sequence) * 960), "{heard:?}");
-        assert!(heard.windows(2).all(|two| two[0].sequence < two[1].sequence), "{heard:?}");
-        assert!(heard.iter().all(|packet| packet.marker == (packet.sequence == 1)), "{heard:?}");
+        assert!(
+            heard
+                .iter()
+                .all(|packet| packet.timestamp == u32::from(packet.sequence) * 960),
+            "{heard:?}"
+        );
+        assert!(
+            heard
+                .windows(2)
+                .all(|two| two[0].sequence < two[1].sequence),
+            "{heard:?}"
+        );
+        assert!(
+            heard
+                .iter()
+                .all(|packet| packet.marker == (packet.sequence == 1)),
+            "{heard:?}"
+        );
     }
     assert_eq!(b.packets[0].payload[..], *b"from a");
     assert_eq!(a.transport.drops(), Default::default());
+}
+
+#[test]
+fn ipv6_alone_is_enough() {
+    let addresses = LocalAddresses::Only(vec![IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+    let (mut a, mut b) = pair(&WebRtcConfig {
+        addresses,
+        ..config()
+    });
+    connect(&mut a, &mut b);
+    until(&mut a, &mut b, "both open", both_open);
+    let path = a
+        .views
+        .last()
+        .and_then(|view| view.path.clone())
+        .expect("a path");
+    assert!(
+        path.local.starts_with("[::1]:") && path.remote.starts_with("[::1]:"),
+        "{path:?}"
+    );
+    speak_both_ways(&mut a, &mut b, 10);
 }
 
 #[test]
@@ -37,7 +83,11 @@ fn red_and_opus_are_told_apart() {
         let heard = |red| b.packets.iter().any(|packet| packet.red == red);
         heard(true) && heard(false)
     });
-    assert!(b.packets.iter().all(|packet| packet.payload == if packet.red { &[111, 7][..] } else { &[8][..] }));
+    assert!(
+        b.packets
+            .iter()
+            .all(|packet| packet.payload == if packet.red { &[111, 7][..] } else { &[8][..] })
+    );
 }
 
 #[test]
@@ -52,7 +102,13 @@ fn reports_of_the_other_side_come_back() {
         measured(a) && measured(b)
     });
     let last = a.feedback.last().expect("there is one");
-    assert!(last.lost < 0.5 && last.round_trip_ms.is_none_or(|ms| (0.0..2000.0).contains(&ms)), "{last:?}");
+    assert!(
+        last.lost < 0.5
+            && last
+                .round_trip_ms
+                .is_none_or(|ms| (0.0..2000.0).contains(&ms)),
+        "{last:?}"
+    );
 }
 
 #[test]
@@ -60,7 +116,11 @@ fn crossing_offers_end_in_one_connection() {
     let (mut a, mut b) = pair(&config());
     connect(&mut a, &mut b);
     until(&mut a, &mut b, "both open", both_open);
-    let offers = |signals: &[MediaSignal]| signals.iter().any(|signal| matches!(signal, MediaSignal::Offer { .. }));
+    let offers = |signals: &[MediaSignal]| {
+        signals
+            .iter()
+            .any(|signal| matches!(signal, MediaSignal::Offer { .. }))
+    };
     // Each offers to renew the candidates before it sees that the other one does.
     b.transport.ice(Vec::new());
     let from_b = gather(&mut b, offers);
@@ -73,7 +133,9 @@ fn crossing_offers_end_in_one_connection() {
     for signal in from_a {
         b.transport.signal(b.link, signal);
     }
-    until(&mut a, &mut b, "open anew", |a, b| a.views.len() > views_a && b.views.len() > views_b && both_open(a, b));
+    until(&mut a, &mut b, "open anew", |a, b| {
+        a.views.len() > views_a && b.views.len() > views_b && both_open(a, b)
+    });
     speak_both_ways(&mut a, &mut b, 20);
 }
 
@@ -82,7 +144,11 @@ fn gather(peer: &mut Peer, enough: impl Fn(&[MediaSignal]) -> bool) -> Vec<Media
     let start = std::time::Instant::now();
     let mut signals = Vec::new();
     while !enough(&signals) {
-        assert!(start.elapsed() < DEADLINE, "nothing comes: {:?}", peer.views);
+        assert!(
+            start.elapsed() < DEADLINE,
+            "nothing comes: {:?}",
+            peer.views
+        );
         std::thread::sleep(Duration::from_millis(5));
         signals.extend(peer.take());
     }
@@ -114,10 +180,18 @@ fn a_restart_goes_on_without_a_new_attempt() {
     let (mut a, mut b) = pair(&config());
     connect(&mut a, &mut b);
     until(&mut a, &mut b, "both open", both_open);
-    let before = a.views.last().and_then(|view| view.path.clone()).expect("a path");
+    let before = a
+        .views
+        .last()
+        .and_then(|view| view.path.clone())
+        .expect("a path");
     a.transport.ice(Vec::new());
     until(&mut a, &mut b, "another path", |a, b| {
-        both_open(a, b) && a.views.last().and_then(|view| view.path.clone()).is_some_and(|path| path.local != before.local)
+        both_open(a, b)
+            && a.views
+                .last()
+                .and_then(|view| view.path.clone())
+                .is_some_and(|path| path.local != before.local)
     });
     speak_both_ways(&mut a, &mut b, 20);
 }
@@ -130,15 +204,27 @@ fn a_closed_link_hears_nothing_and_its_signals_are_dropped() {
     a.transport.close(a.link);
     let sdp = "v=0\r\n".to_owned();
     a.transport.signal(a.link, MediaSignal::Offer { sdp });
-    a.transport.signal(link(9, 9), MediaSignal::Candidate { candidate: String::new(), mid: "0".into() });
-    until(&mut a, &mut b, "the other side notices", |_, b| b.stage() != LinkStage::Open);
+    a.transport.signal(
+        link(9, 9),
+        MediaSignal::Candidate {
+            candidate: String::new(),
+            mid: "0".into(),
+        },
+    );
+    until(&mut a, &mut b, "the other side notices", |_, b| {
+        b.stage() != LinkStage::Open
+    });
     assert!(!b.reason().is_empty());
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn joins_and_leaves_leak_no_descriptors() {
-    let descriptors = || std::fs::read_dir("/proc/self/fd").expect("linux has it").count();
+    let descriptors = || {
+        std::fs::read_dir("/proc/self/fd")
+            .expect("linux has it")
+            .count()
+    };
     let (mut a, mut b) = pair(&config());
     let round = |number: u64, a: &mut Peer, b: &mut Peer| {
         (a.link.attempt, b.link.attempt) = (number, number);
@@ -163,5 +249,8 @@ fn joins_and_leaves_leak_no_descriptors() {
     }
     // Other tests of this process open some at the same time; a leak of one a round would show as a hundred.
     let after = settle();
-    assert!(after < before + 60, "{before} descriptors before, {after} after a hundred rounds");
+    assert!(
+        after < before + 60,
+        "{before} descriptors before, {after} after a hundred rounds"
+    );
 }

@@ -1,9 +1,15 @@
 //! Tests over real sockets: two transports in one process, TURN servers, and peers of other makes.
 
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests tell what they measured, and why they skip"
+)]
+
 mod aiortc;
-mod bench_peer;
 mod chromium;
 mod foreign;
-mod links;
 mod hostile;
+mod links;
+mod peer;
 mod relays;

@@ -23,6 +23,7 @@ pub(crate) struct Peer {
     pub(crate) feedback: Vec<Feedback>,
     pub(crate) signals: Vec<MediaSignal>,
     sequence: u16,
+    begun: Instant,
 }
 
 /// Addresses of this machine, loopback when it has no other.
@@ -31,7 +32,10 @@ pub(crate) fn config() -> WebRtcConfig {
 }
 
 pub(crate) fn link(number: u8, attempt: u64) -> MediaLink {
-    MediaLink { device: DeviceId([number; 32]), attempt }
+    MediaLink {
+        device: DeviceId([number; 32]),
+        attempt,
+    }
 }
 
 impl Peer {
@@ -39,7 +43,17 @@ impl Peer {
         let (sender, events) = sync_channel(EVENTS);
         let transport = WebRtc::start(config, sender).expect("a transport starts");
         let (views, packets, feedback, signals) = Default::default();
-        Self { transport, events, link: link(1, 1), views, packets, feedback, signals, sequence: 0 }
+        Self {
+            transport,
+            events,
+            link: link(1, 1),
+            views,
+            packets,
+            feedback,
+            signals,
+            sequence: 0,
+            begun: Instant::now(),
+        }
     }
 
     /// Takes what has happened; gives the signals for the other side.
@@ -48,9 +62,21 @@ impl Peer {
         while let Ok(event) = self.events.try_recv() {
             match event {
                 TransportEvent::Signal(link, signal) if link == self.link => signals.push(signal),
-                TransportEvent::Link(link, view) if link == self.link => self.views.push(view),
-                TransportEvent::Packet(link, packet, _) if link == self.link => self.packets.push(packet),
-                TransportEvent::Feedback(link, feedback) if link == self.link => self.feedback.push(feedback),
+                TransportEvent::Link(link, view) if link == self.link => {
+                    println!(
+                        "{:?} {:?} {:?}",
+                        self.begun.elapsed(),
+                        view.stage,
+                        view.reason
+                    );
+                    self.views.push(view);
+                }
+                TransportEvent::Packet(link, packet, _) if link == self.link => {
+                    self.packets.push(packet)
+                }
+                TransportEvent::Feedback(link, feedback) if link == self.link => {
+                    self.feedback.push(feedback)
+                }
                 _ => {}
             }
         }
@@ -59,11 +85,16 @@ impl Peer {
     }
 
     pub(crate) fn stage(&self) -> LinkStage {
-        self.views.last().map_or(LinkStage::Signalling, |view| view.stage)
+        self.views
+            .last()
+            .map_or(LinkStage::Signalling, |view| view.stage)
     }
 
     pub(crate) fn reason(&self) -> String {
-        self.views.last().and_then(|view| view.reason.clone()).unwrap_or_default()
+        self.views
+            .last()
+            .and_then(|view| view.reason.clone())
+            .unwrap_or_default()
     }
 
     /// Sends one packet with a number in it.
@@ -81,7 +112,12 @@ impl Peer {
 }
 
 /// Carries signals both ways until `done`; what stands when the time is up is told.
-pub(crate) fn until(a: &mut Peer, b: &mut Peer, what: &str, mut done: impl FnMut(&mut Peer, &mut Peer) -> bool) {
+pub(crate) fn until(
+    a: &mut Peer,
+    b: &mut Peer,
+    what: &str,
+    mut done: impl FnMut(&mut Peer, &mut Peer) -> bool,
+) {
     until_changed(a, b, what, |_, signal| signal, &mut done);
 }
 
@@ -104,7 +140,12 @@ pub(crate) fn until_changed(
         if done(a, b) {
             return;
         }
-        assert!(start.elapsed() < DEADLINE, "not within {DEADLINE:?}: {what}\na: {:#?}\nb: {:#?}", a.views, b.views);
+        assert!(
+            start.elapsed() < DEADLINE,
+            "not within {DEADLINE:?}: {what}\na: {:#?}\nb: {:#?}",
+            a.views,
+            b.views
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -137,6 +178,9 @@ pub(crate) fn speak_both_ways(a: &mut Peer, b: &mut Peer, count: usize) {
 
 /// A test that needs something which is not there: says so, and fails where all must be there.
 pub(crate) fn skip(why: &str) {
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "needed, but {why}");
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "needed, but {why}"
+    );
     eprintln!("skipped: {why}");
 }
