@@ -23,6 +23,11 @@ const SEND_INDICATION: u16 = 0x0016;
 const ERROR_CODE: u16 = 0x0009;
 /// The attribute with the relay's address, mixed with the header (RFC 8656, 18.5; RFC 8489, 14.2).
 const XOR_RELAYED_ADDRESS: u16 = 0x0016;
+/// The attributes that say how to prove who asks (RFC 8489, 14.9 and 14.10).
+const REALM: u16 = 0x0014;
+const NONCE: u16 = 0x0015;
+/// Code for credentials that are missing or wrong (RFC 8489, 14.8).
+pub(crate) const UNAUTHENTICATED: u16 = 401;
 /// The attribute that proves who asks (RFC 8489, 14.5).
 const MESSAGE_INTEGRITY: u16 = 0x0008;
 /// STUN's fixed value (RFC 8489, 5).
@@ -136,24 +141,37 @@ pub(crate) fn is_signed_allocate(message: &[u8]) -> bool {
     kind(message) == Some(ALLOCATE) && attribute(message, MESSAGE_INTEGRITY).is_some()
 }
 
-/// The answer that refuses an Allocate request; `None`: the message is something else.
+/// The answer that refuses an Allocate request; `None`: the message is something else. A request without credentials
+/// is asked for them first (RFC 8489, 9.2.4): the library takes a refusal of the signed one only.
 pub(crate) fn refusal(request: &[u8], code: u16) -> Option<Vec<u8>> {
     if kind(request)? != ALLOCATE {
         return None;
     }
-    let mut answer = ALLOCATE_ERROR.to_be_bytes().to_vec();
-    answer.extend_from_slice(&[0, 8]);
-    answer.extend_from_slice(&request[4..STUN_HEADER]);
-    answer.extend_from_slice(&ERROR_CODE.to_be_bytes());
-    answer.extend_from_slice(&[
-        0,
-        4,
-        0,
-        0,
-        u8::try_from(code / 100).ok()?,
-        u8::try_from(code % 100).ok()?,
-    ]);
-    Some(answer)
+    let error = |code: u16| {
+        Some([
+            0,
+            0,
+            u8::try_from(code / 100).ok()?,
+            u8::try_from(code % 100).ok()?,
+        ])
+    };
+    let mut attributes = Vec::new();
+    if is_signed_allocate(request) {
+        push_attribute(&mut attributes, ERROR_CODE, error(code)?);
+    } else {
+        push_attribute(&mut attributes, ERROR_CODE, error(UNAUTHENTICATED)?);
+        push_attribute(&mut attributes, REALM, *b"none");
+        push_attribute(&mut attributes, NONCE, *b"none");
+    }
+    let length = u16::try_from(attributes.len()).ok()?;
+    let head = [ALLOCATE_ERROR.to_be_bytes(), length.to_be_bytes()].concat();
+    Some([&head, &request[4..STUN_HEADER], &attributes].concat())
+}
+
+fn push_attribute(to: &mut Vec<u8>, kind: u16, value: [u8; 4]) {
+    to.extend_from_slice(&kind.to_be_bytes());
+    to.extend_from_slice(&[0, 4]);
+    to.extend_from_slice(&value);
 }
 
 fn relayed_address(message: &[u8]) -> Option<SocketAddr> {
@@ -263,7 +281,19 @@ mod tests {
 
     #[test]
     fn a_refusal_answers_the_request_it_is_for() {
-        let answer = refusal(&stun(ALLOCATE, &[]), 486).unwrap();
+        let asked = refusal(&stun(ALLOCATE, &[]), 486).unwrap();
+        assert_eq!(
+            allocation(&asked),
+            Some(Allocation::Refused {
+                code: 401,
+                words: String::new()
+            })
+        );
+        assert_eq!(
+            (attribute(&asked, REALM), attribute(&asked, NONCE)),
+            (Some(&b"none"[..]), Some(&b"none"[..]))
+        );
+        let answer = refusal(&stun(ALLOCATE, &[0, 8, 0, 0]), 486).unwrap();
         assert_eq!(answer[8..20], [7; 12]);
         assert_eq!(
             allocation(&answer),

@@ -16,7 +16,7 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
-use super::limits::{DISCONNECTED_AFTER, FAILED_AFTER, KEEPALIVE, REFLEXIVE_WAIT, RELAY_WAIT};
+use super::limits::{CHECK_EVERY, CHECKS_MAX, DISCONNECTED_AFTER, FAILED_AFTER, KEEPALIVE, REFLEXIVE_WAIT, RELAY_WAIT};
 use super::outgoing::{Outgoing, media_engine};
 use super::servers::Servers;
 use super::sink::Sink;
@@ -154,6 +154,7 @@ fn settings() -> SettingEngine {
             Some(FAILED_AFTER),
             Some(KEEPALIVE),
         )
+        .with_ice_connection_attempts(Some(CHECK_EVERY), Some(CHECKS_MAX))
         .with_srflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_prflx_acceptance_min_wait(Some(REFLEXIVE_WAIT))
         .with_relay_acceptance_min_wait(Some(RELAY_WAIT))

@@ -27,6 +27,10 @@ pub(crate) const SERVERS_MAX: usize = 8;
 /// Waiting for a name of a server, from the start of its look-up; the connection does not wait longer, so that a
 /// network without name servers delays nobody on the LAN.
 pub(crate) const RESOLVE_WAIT: Duration = Duration::from_millis(400);
+/// Between two checks of a pair of addresses while a path is looked for; all pairs are checked each time.
+pub(crate) const CHECK_EVERY: Duration = Duration::from_millis(100);
+/// Checks of a pair before it is given up: 5 s, since the other side may learn of it late.
+pub(crate) const CHECKS_MAX: u16 = 50;
 /// A path is called interrupted after this silence; comfort packets come each 400 ms even when all are mute.
 pub(crate) const DISCONNECTED_AFTER: Duration = Duration::from_millis(2500);
 /// A path that is interrupted, or was never found, is given up after this time.
@@ -44,7 +48,8 @@ pub(crate) const RENEW_PAUSE: Duration = Duration::from_secs(2);
 /// Before a path by an address that a STUN server told is taken, in case a direct one still comes.
 pub(crate) const REFLEXIVE_WAIT: Duration = Duration::from_millis(200);
 /// Before a path through a relay is taken. The library would wait 2 s, which is the whole time that a call through a
-/// relay may take to begin.
-pub(crate) const RELAY_WAIT: Duration = Duration::from_millis(700);
+/// relay may take to begin. It also sends DTLS's first message only at 0, 1 and 3 s, whether there is a path or not: so
+/// there must be one within the first second.
+pub(crate) const RELAY_WAIT: Duration = Duration::from_millis(450);
 /// Waiting for a connection to give up its relays when it is closed.
 pub(crate) const CLOSE_WAIT: Duration = Duration::from_secs(2);

@@ -215,10 +215,7 @@ impl Link {
         if ice_restart {
             self.restarted = Some(Instant::now());
         }
-        let options = rtc::peer_connection::configuration::RTCOfferOptions {
-            ice_restart,
-            ..Default::default()
-        };
+        let options = rtc::peer_connection::configuration::RTCOfferOptions { ice_restart };
         let offer = self.connection.inner.create_offer(Some(options)).await?;
         let sdp = self.describe(offer).await?;
         self.offered = true;

@@ -17,15 +17,13 @@ use webrtc::peer_connection::RTCIceServer;
 
 use super::limits::SERVERS_MAX;
 use super::resolve::Resolver;
-use crate::tls::framing::{Allocation, allocation, is_signed_allocate};
+use crate::tls::framing::{Allocation, UNAUTHENTICATED, allocation, is_signed_allocate};
 use crate::tls::{TlsRoots, Tunnel, TunnelError, TunnelServer};
 
 /// Port of STUN and TURN (RFC 7064, 3.2; RFC 7065, 3.2).
 const PORT: u16 = 3478;
 /// Port of TURN over TLS.
 const PORT_TLS: u16 = 5349;
-/// Code of STUN for credentials that are missing or wrong (RFC 8489, 14.8).
-const UNAUTHENTICATED: u16 = 401;
 /// Code for a nonce that is too old: a step of the protocol, not a refusal.
 const STALE_NONCE: u16 = 438;
 
@@ -489,8 +487,10 @@ mod tests {
     fn a_refusal_is_told_in_words() {
         let (servers, _) = servers(&["turn:a"], "1000:me");
         let refusal = |code| {
-            let mut request = vec![0, 3, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+            // Signed: the attribute of integrity is there.
+            let mut request = vec![0, 3, 0, 4, 0x21, 0x12, 0xa4, 0x42];
             request.resize(20, 0);
+            request.extend_from_slice(&[0, 8, 0, 0]);
             crate::tls::framing::refusal(&request, code).unwrap()
         };
         servers.received(0, &refusal(401));

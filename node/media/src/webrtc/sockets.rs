@@ -1,6 +1,7 @@
 //! The library's runtime with sockets of our own: tokio's, whose datagrams to some TURN servers go through tunnels.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -242,14 +243,14 @@ impl AsyncUdpSocket for LinkSocket {
 impl LinkSocket {
     fn send_by_tunnel(&self, server: usize, stands_for: SocketAddr, datagram: &[u8]) {
         let mut tunnels = self.tunnels.lock().unwrap_or_else(PoisonError::into_inner);
-        if !tunnels.contains_key(&server) {
-            match self.claim(server) {
-                true => drop(
-                    self.open(server, stands_for)
-                        .map(|open| tunnels.insert(server, open)),
-                ),
-                false => return self.refuse(stands_for, datagram),
+        if let Entry::Vacant(place) = tunnels.entry(server) {
+            if !self.claim(server) {
+                return self.refuse(stands_for, datagram);
             }
+            let Some(open) = self.open(server, stands_for) else {
+                return;
+            };
+            place.insert(open);
         }
         if self.servers.has_failed(server) {
             return self.refuse(stands_for, datagram);

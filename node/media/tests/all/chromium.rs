@@ -4,8 +4,8 @@ use std::process::{Command, Stdio};
 
 use alloquy_media::transport::MediaTransport;
 
-use crate::bench_peer::{Peer, config, skip};
 use crate::foreign::{Foreign, echo, python, script};
+use crate::peer::{Peer, config, skip};
 
 /// An analyser's line is 1.5 Hz wide.
 const TONE_HZ: f64 = 440.0;

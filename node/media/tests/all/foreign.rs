@@ -13,7 +13,7 @@ use alloquy_api::voice::{LinkStage, MediaSignal};
 use alloquy_media::transport::MediaTransport;
 use serde_json::{Value, json};
 
-use crate::bench_peer::{DEADLINE, Peer};
+use crate::peer::{DEADLINE, Peer};
 
 pub(crate) struct Foreign {
     process: Child,

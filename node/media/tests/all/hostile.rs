@@ -3,9 +3,7 @@
 use alloquy_api::voice::{LinkStage, MediaSignal};
 use alloquy_media::transport::MediaTransport;
 
-use crate::bench_peer::{
-    Peer, both_open, config, connect, pair, speak_both_ways, until, until_changed,
-};
+use crate::peer::{Peer, both_open, config, connect, pair, speak_both_ways, until, until_changed};
 
 /// Changes the digits of the fingerprint, so that it is another certificate's.
 fn other_fingerprint(sdp: &str) -> String {
@@ -93,7 +91,7 @@ fn refusal_of(sdp: String) -> String {
     while peer.stage() != LinkStage::Failed {
         peer.take();
         assert!(
-            start.elapsed() < crate::bench_peer::DEADLINE,
+            start.elapsed() < crate::peer::DEADLINE,
             "not refused: {:?}",
             peer.views
         );

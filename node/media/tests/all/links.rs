@@ -1,13 +1,13 @@
 //! Two transports in one process.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use alloquy_api::voice::{LinkStage, MediaSignal};
 use alloquy_media::transport::MediaTransport;
+use alloquy_media::webrtc::{LocalAddresses, WebRtcConfig};
 
-use crate::bench_peer::{
-    DEADLINE, Peer, both_open, config, connect, link, pair, speak_both_ways, until,
-};
+use crate::peer::{DEADLINE, Peer, both_open, config, connect, link, pair, speak_both_ways, until};
 
 #[test]
 fn two_sides_hear_each_other_with_own_numbers() {
@@ -49,6 +49,27 @@ fn two_sides_hear_each_other_with_own_numbers() {
     }
     assert_eq!(b.packets[0].payload[..], *b"from a");
     assert_eq!(a.transport.drops(), Default::default());
+}
+
+#[test]
+fn ipv6_alone_is_enough() {
+    let addresses = LocalAddresses::Only(vec![IpAddr::V6(Ipv6Addr::LOCALHOST)]);
+    let (mut a, mut b) = pair(&WebRtcConfig {
+        addresses,
+        ..config()
+    });
+    connect(&mut a, &mut b);
+    until(&mut a, &mut b, "both open", both_open);
+    let path = a
+        .views
+        .last()
+        .and_then(|view| view.path.clone())
+        .expect("a path");
+    assert!(
+        path.local.starts_with("[::1]:") && path.remote.starts_with("[::1]:"),
+        "{path:?}"
+    );
+    speak_both_ways(&mut a, &mut b, 10);
 }
 
 #[test]

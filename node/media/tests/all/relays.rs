@@ -12,7 +12,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
-use crate::bench_peer::{DEADLINE, Peer, both_open, connect, pair, skip, speak_both_ways, until};
+use crate::foreign::{Foreign, echo, python, script};
+use crate::peer::{DEADLINE, Peer, both_open, connect, pair, skip, speak_both_ways, until};
 
 const SECRET: &str = "a secret of these tests";
 
@@ -208,6 +209,35 @@ fn a_call_goes_through_a_relay_over_tls() {
     calls_through("tls");
 }
 
+#[test]
+fn aiortc_is_reached_through_a_relay_over_tls() {
+    let (coturn, python) = match (Coturn::start(), python("aiortc, numpy, av")) {
+        (Ok(coturn), Ok(python)) => (coturn, python),
+        (Err(why), _) | (_, Err(why)) => return skip(&why),
+    };
+    let mut foreign = Foreign::start(
+        Command::new(python)
+            .arg(script("peer_aiortc.py"))
+            .arg("answer"),
+    );
+    let mut peer = Peer::new(coturn.config());
+    peer.transport
+        .ice(vec![server(coturn.url("tls"), 3600, SECRET)]);
+    peer.transport.connect(peer.link, true);
+    let heard = echo(&mut peer, &mut foreign, 440.0);
+    let path = peer
+        .views
+        .last()
+        .and_then(|view| view.path.clone())
+        .expect("a path");
+    println!("{heard:?} by {path:?}");
+    assert_eq!(
+        (path.local_kind.as_str(), path.protocol.as_str()),
+        ("relay", "tls"),
+        "{path:?}"
+    );
+}
+
 /// Why a link fails that can only go through this server.
 fn failure(config: WebRtcConfig, server: IceServer) -> String {
     let mut peer = Peer::new(config);
@@ -277,5 +307,5 @@ fn a_server_that_cannot_be_trusted_or_reached_is_told_in_words() {
         "{reason}"
     );
     let reason = failure(coturn.config(), server("nonsense".into(), 3600, SECRET));
-    assert!(reason.contains("no relay"), "{reason}");
+    assert!(reason.contains("no TURN"), "{reason}");
 }

@@ -23,6 +23,7 @@ pub(crate) struct Peer {
     pub(crate) feedback: Vec<Feedback>,
     pub(crate) signals: Vec<MediaSignal>,
     sequence: u16,
+    begun: Instant,
 }
 
 /// Addresses of this machine, loopback when it has no other.
@@ -51,6 +52,7 @@ impl Peer {
             feedback,
             signals,
             sequence: 0,
+            begun: Instant::now(),
         }
     }
 
@@ -60,7 +62,15 @@ impl Peer {
         while let Ok(event) = self.events.try_recv() {
             match event {
                 TransportEvent::Signal(link, signal) if link == self.link => signals.push(signal),
-                TransportEvent::Link(link, view) if link == self.link => self.views.push(view),
+                TransportEvent::Link(link, view) if link == self.link => {
+                    println!(
+                        "{:?} {:?} {:?}",
+                        self.begun.elapsed(),
+                        view.stage,
+                        view.reason
+                    );
+                    self.views.push(view);
+                }
                 TransportEvent::Packet(link, packet, _) if link == self.link => {
                     self.packets.push(packet)
                 }
