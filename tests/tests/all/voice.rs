@@ -37,7 +37,7 @@ fn gathered(peers: &[Peer]) {
 /// The other devices of the call that a node is in.
 fn others(peer: &Peer) -> Vec<Value> {
     let told = peer.tell("voice stats");
-    let peers = told.value["reply"]["call"]["peers"].as_object().cloned();
+    let peers = told.value["call"]["peers"].as_object().cloned();
     peers
         .unwrap_or_default()
         .into_iter()

@@ -247,9 +247,9 @@ const TABLE: &[Row] = &[
     Row {
         name: "alloquy",
         folder: "ui/app",
-        ours: &[IDS, API, LISTENER, NODE, UI],
+        ours: &[IDS, API, LISTENER, MEDIA, NODE, UI],
         heavy: &["tokio", "eframe"],
-        never: &["webrtc*", "opus"],
+        never: &[],
         pure: false,
     },
     Row {

@@ -2,6 +2,10 @@
 //! one process, TURN servers, and peers of other makes.
 
 #![expect(
+    clippy::unwrap_used,
+    reason = "a test that can not go on says so by panicking"
+)]
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "tests tell what they measured, and why they skip"
