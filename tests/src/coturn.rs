@@ -33,7 +33,8 @@ impl Coturn {
         let names = vec![address.clone()];
         let signed = rcgen::generate_simple_self_signed(names).expect("a certificate");
         std::fs::write(folder.join("cert.pem"), signed.cert.pem()).expect("written");
-        std::fs::write(folder.join("key.pem"), signed.signing_key.serialize_pem()).expect("written");
+        std::fs::write(folder.join("key.pem"), signed.signing_key.serialize_pem())
+            .expect("written");
         let settings = format!(
             "listening-ip={address}\nrelay-ip={address}\nlistening-port=3478\ntls-listening-port=443\n\
              use-auth-secret\nstatic-auth-secret={SECRET}\nrealm=lab\ncert={cert}\npkey={key}\n\
@@ -61,7 +62,11 @@ impl Coturn {
         for port in [3478, 443] {
             let ask = format!(": </dev/tcp/{}/{port}", coturn.address);
             eventually("coturn listens", || {
-                let asked = host.command("bash").args(["-c", &ask]).stderr(Stdio::null()).status();
+                let asked = host
+                    .command("bash")
+                    .args(["-c", &ask])
+                    .stderr(Stdio::null())
+                    .status();
                 asked.is_ok_and(|status| status.success()).then_some(())
             });
         }
@@ -74,7 +79,9 @@ impl Coturn {
     /// When it can not be written.
     #[must_use]
     pub fn ice(&self, name: &str, urls: &[&str]) -> PathBuf {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970");
         let username = format!("{}:{name}", since.as_secs() + 3600);
         let mut mac = Hmac::<Sha1>::new_from_slice(SECRET.as_bytes()).expect("any length");
         mac.update(username.as_bytes());
@@ -84,7 +91,8 @@ impl Coturn {
             false => self.address.clone(),
         };
         let urls: Vec<_> = urls.iter().map(|url| url.replace("HOST", &host)).collect();
-        let list = serde_json::json!([{"urls": urls, "username": username, "credential": credential}]);
+        let list =
+            serde_json::json!([{"urls": urls, "username": username, "credential": credential}]);
         let file = self.folder.join(format!("{name}.ice.json"));
         std::fs::write(&file, list.to_string()).expect("written");
         file

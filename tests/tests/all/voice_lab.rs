@@ -14,7 +14,13 @@ const TONES: [u32; 2] = [440, 700];
 const NAMES: [&str; 2] = ["ana", "ben"];
 
 /// A node on a machine of the lab whose sound is a tone and a file.
-fn speaker(host: &Host, root: &Path, name: &str, arguments: &[String], trust: Option<&str>) -> Peer {
+fn speaker(
+    host: &Host,
+    root: &Path,
+    name: &str,
+    arguments: &[String],
+    trust: Option<&str>,
+) -> Peer {
     let tone = if name == NAMES[0] { TONES[0] } else { TONES[1] };
     let input = format!("tone:{tone}");
     let output = format!("file:{}", root.join(format!("{name}.wav")).display());
@@ -65,11 +71,20 @@ fn heard(root: &Path, peers: &[Peer; 2]) {
     for peer in peers {
         peer.line("voice leave");
     }
-    for (name, other, own) in [(NAMES[0], TONES[1], TONES[0]), (NAMES[1], TONES[0], TONES[1])] {
+    for (name, other, own) in [
+        (NAMES[0], TONES[1], TONES[0]),
+        (NAMES[1], TONES[0], TONES[1]),
+    ] {
         let sound = read_wav(&root.join(format!("{name}.wav")));
         let end = &sound[sound.len().saturating_sub(3 * 48_000)..];
-        let (other, own) = (share_at(end, f64::from(other)), share_at(end, f64::from(own)));
-        assert!(other > 0.5 && own < 0.01, "{name} hears {other:.3} of the other, {own:.3} of itself");
+        let (other, own) = (
+            share_at(end, f64::from(other)),
+            share_at(end, f64::from(own)),
+        );
+        assert!(
+            other > 0.5 && own < 0.01,
+            "{name} hears {other:.3} of the other, {own:.3} of itself"
+        );
     }
 }
 
@@ -85,7 +100,11 @@ struct Called {
 impl Called {
     /// `None` with the skip said.
     fn new(test: &str, nat: Option<Nat>, urls: &[&str], udp: bool) -> Option<Self> {
-        if Command::new("turnserver").arg("--version").output().is_err() {
+        if Command::new("turnserver")
+            .arg("--version")
+            .output()
+            .is_err()
+        {
             skip(test, "turnserver is not installed (coturn)");
             return None;
         }
@@ -116,20 +135,31 @@ impl Called {
         });
         let peers = [ana, ben];
         gathered(&peers);
-        Some(Self { peers, coturn, _relay: relay, lab, root })
+        Some(Self {
+            peers,
+            coturn,
+            _relay: relay,
+            lab,
+            root,
+        })
     }
 }
 
 #[test]
 fn two_with_ipv6_alone_hear_each_other() {
-    let Some(mut lab) = Lab::new("voice-ipv6") else { return };
+    let Some(mut lab) = Lab::new("voice-ipv6") else {
+        return;
+    };
     let root = tempdir().unwrap();
     let hosts = NAMES.map(|name| lab.host(name, Family::V6));
     let peers = [0, 1].map(|n| speaker(&hosts[n], root.path(), NAMES[n], &[], None));
     gathered(&peers);
     let links = call(&peers, "over IPv6 alone");
     for link in links {
-        assert!(link["path"]["local"].as_str().unwrap().starts_with('['), "{link}");
+        assert!(
+            link["path"]["local"].as_str().unwrap().starts_with('['),
+            "{link}"
+        );
     }
     heard(root.path(), &peers);
 }
@@ -151,7 +181,9 @@ fn two_behind_boxes_with_random_ports_hear_each_other_through_turn() {
         return;
     };
     let links = call(&called.peers, "behind boxes with random ports");
-    let relayed = |link: &Value| link["path"]["local_kind"] == "relay" || link["path"]["remote_kind"] == "relay";
+    let relayed = |link: &Value| {
+        link["path"]["local_kind"] == "relay" || link["path"]["remote_kind"] == "relay"
+    };
     assert!(links.iter().any(relayed), "{links:?}");
     heard(called.root.path(), &called.peers);
 }
@@ -159,7 +191,9 @@ fn two_behind_boxes_with_random_ports_hear_each_other_through_turn() {
 #[test]
 fn where_no_udp_passes_two_hear_each_other_through_turn_over_tls() {
     let urls = ["turns:HOST:443?transport=tcp"];
-    let Some(called) = Called::new("voice-tls", None, &urls, false) else { return };
+    let Some(called) = Called::new("voice-tls", None, &urls, false) else {
+        return;
+    };
     let links = call(&called.peers, "without UDP, through TURN over TLS");
     for link in links {
         assert_eq!(link["path"]["protocol"], "tls", "{link}");
@@ -170,12 +204,16 @@ fn where_no_udp_passes_two_hear_each_other_through_turn_over_tls() {
 #[test]
 fn a_call_goes_on_when_the_turn_server_dies_and_there_is_another_way() {
     let urls = ["stun:HOST:3478", "turn:HOST:3478"];
-    let Some(mut called) = Called::new("voice-killed", None, &urls, true) else { return };
+    let Some(mut called) = Called::new("voice-killed", None, &urls, true) else {
+        return;
+    };
     call(&called.peers, "with coturn");
     called.coturn.kill();
     std::thread::sleep(std::time::Duration::from_secs(5));
     for peer in &called.peers {
-        eventually("sound still comes", || (link(peer)["stage"] == "audio").then_some(()));
+        eventually("sound still comes", || {
+            (link(peer)["stage"] == "audio").then_some(())
+        });
     }
     heard(called.root.path(), &called.peers);
     drop(called.lab);
