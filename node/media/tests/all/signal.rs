@@ -61,6 +61,17 @@ pub(crate) fn best_delay(source: &[f32], heard: &[f32], delay_max: usize) -> (us
         .fold((0, -1.0), |a, b| if b.1 > a.1 { b } else { a })
 }
 
+/// The share of half seconds of `source` that are found in `heard` within two seconds after `delay`: in real time on a
+/// busy machine a tick may be missed or the delay may change, which must not spoil the rest.
+pub(crate) fn share_found(source: &[f32], heard: &[f32], delay: usize) -> f32 {
+    let pieces: Vec<&[f32]> = source.chunks_exact(24_000).collect();
+    let found = pieces.iter().enumerate().filter(|(n, piece)| {
+        let from = (n * 24_000 + delay).saturating_sub(48_000).min(heard.len());
+        best_delay(piece, &heard[from..], 96_000).1 > 0.8
+    });
+    found.count() as f32 / pieces.len() as f32
+}
+
 fn likeness(source: &[f32], heard: &[f32], delay: usize) -> f32 {
     let heard = &heard[delay.min(heard.len())..];
     let (mut cross, mut a, mut b) = (0.0_f64, 1e-9_f64, 1e-9_f64);
