@@ -16,7 +16,10 @@ use webrtc::peer_connection::{
 };
 use webrtc::rtp_transceiver::RtpSender;
 
-use super::limits::{CHECK_EVERY, CHECKS_MAX, DISCONNECTED_AFTER, FAILED_AFTER, KEEPALIVE, REFLEXIVE_WAIT, RELAY_WAIT};
+use super::limits::{
+    CHECK_EVERY, CHECKS_MAX, DISCONNECTED_AFTER, FAILED_AFTER, KEEPALIVE, REFLEXIVE_WAIT,
+    RELAY_WAIT,
+};
 use super::outgoing::{Outgoing, media_engine};
 use super::servers::Servers;
 use super::sink::Sink;
