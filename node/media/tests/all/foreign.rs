@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use alloquy_api::voice::{LinkStage, MediaSignal};
 use alloquy_media::transport::MediaTransport;
@@ -15,9 +15,13 @@ use serde_json::{Value, json};
 
 use crate::peer::{DEADLINE, Peer};
 
+/// For the peer to end by itself.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
 pub(crate) struct Foreign {
     process: Child,
-    stdin: ChildStdin,
+    /// Closing it is how the peer is told to end.
+    stdin: Option<ChildStdin>,
     lines: Receiver<Value>,
 }
 
@@ -73,7 +77,7 @@ impl Foreign {
         });
         Self {
             process,
-            stdin,
+            stdin: Some(stdin),
             lines,
         }
     }
@@ -86,12 +90,19 @@ impl Foreign {
                 json!({"type": "candidate", "candidate": candidate, "mid": mid})
             }
         };
-        writeln!(self.stdin, "{line}").expect("the peer listens");
+        let stdin = self.stdin.as_mut().expect("open until the end");
+        writeln!(stdin, "{line}").expect("the peer listens");
     }
 }
 
 impl Drop for Foreign {
+    /// Lets the peer end by itself, since it may have processes of its own to end.
     fn drop(&mut self) {
+        drop(self.stdin.take());
+        let start = Instant::now();
+        while matches!(self.process.try_wait(), Ok(None)) && start.elapsed() < END_WITHIN {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let ended = self.process.kill().and_then(|()| self.process.wait());
         assert!(ended.is_ok() || std::thread::panicking(), "{ended:?}");
     }
@@ -151,6 +162,6 @@ pub(crate) fn echo(peer: &mut Peer, foreign: &mut Foreign, tone_hz: f64) -> Hear
             peer.feedback.last(),
             peer.views
         );
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
