@@ -387,7 +387,8 @@ mod tests {
             206 B 770b487ee7cef191
             206 B 3d23fc3df14abf01
             205 B a6776b45af45ff39
-            202 B 2d58cae23ce50c60"#]].assert_eq(&told.collect::<Vec<_>>().join("\n"));
+            202 B 2d58cae23ce50c60"#]]
+        .assert_eq(&told.collect::<Vec<_>>().join("\n"));
     }
 
     #[test]
