@@ -33,8 +33,7 @@ impl Coturn {
         let names = vec![address.clone()];
         let signed = rcgen::generate_simple_self_signed(names).expect("a certificate");
         std::fs::write(folder.join("cert.pem"), signed.cert.pem()).expect("written");
-        std::fs::write(folder.join("key.pem"), signed.signing_key.serialize_pem())
-            .expect("written");
+        std::fs::write(folder.join("key.pem"), signed.key_pair.serialize_pem()).expect("written");
         let settings = format!(
             "listening-ip={address}\nrelay-ip={address}\nlistening-port=3478\ntls-listening-port=443\n\
              use-auth-secret\nstatic-auth-secret={SECRET}\nrealm=lab\ncert={cert}\npkey={key}\n\

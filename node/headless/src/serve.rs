@@ -64,7 +64,10 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
                 said = tell_ready(out, running, arguments.home)
                     .and_then(|()| open_irc(out, running, door))
                     .map(|served| drop(open.replace(served)))
-                    .and_then(|()| Ok(engine = voice::attach(running, sound)?));
+                    .and_then(|()| {
+                        engine = voice::attach(running, sound)?;
+                        Ok(())
+                    });
             },
             told_to_stop,
         )
