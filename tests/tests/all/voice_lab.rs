@@ -50,6 +50,7 @@ fn link(peer: &Peer) -> Value {
 }
 
 /// Both go into the room and hear each other; how the links stand then.
+#[expect(clippy::print_stderr, reason = "a figure that people read")]
 fn call(peers: &[Peer; 2], what: &str) -> [Value; 2] {
     for peer in peers {
         peer.line("voice join Home/lounge");
