@@ -34,10 +34,13 @@ impl Coturn {
         let signed = rcgen::generate_simple_self_signed(names).expect("a certificate");
         std::fs::write(folder.join("cert.pem"), signed.cert.pem()).expect("written");
         std::fs::write(folder.join("key.pem"), signed.key_pair.serialize_pem()).expect("written");
+        // Private addresses are refused, as every operator should: coturn 4.6 ends an allocation of which one packet could
+        // not be sent, and here no route leads to them.
         let settings = format!(
             "listening-ip={address}\nrelay-ip={address}\nlistening-port=3478\ntls-listening-port=443\n\
              use-auth-secret\nstatic-auth-secret={SECRET}\nrealm=lab\ncert={cert}\npkey={key}\n\
-             no-cli\nno-dtls\npidfile={pid}\nlog-file=stdout\nsimple-log\n",
+             no-cli\nno-dtls\ndenied-peer-ip=192.168.0.0-192.168.255.255\n\
+             denied-peer-ip=10.0.0.0-10.255.255.255\npidfile={pid}\nlog-file=stdout\nsimple-log\n",
             cert = folder.join("cert.pem").display(),
             key = folder.join("key.pem").display(),
             pid = folder.join("pid").display(),

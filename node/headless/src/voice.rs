@@ -18,7 +18,7 @@ use crate::args;
 /// Bytes of a file with servers of ICE: far more than anybody has.
 const ICE_FILE_BYTES_MAX: u64 = 64 * 1024;
 /// Servers of ICE: each is asked from each interface at each connection.
-const ICE_SERVERS_MAX: usize = 16;
+const ICE_SERVERS_MAX: usize = 8;
 
 fn bad(what: &str, text: &str, error: &dyn fmt::Display) -> CommandError {
     CommandError::new(ErrorCode::Parse, format!("{what} {text}: {error}"))

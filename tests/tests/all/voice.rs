@@ -67,7 +67,7 @@ fn talk(seconds: u64) {
 #[test]
 fn two_people_hear_each_other() {
     let root = tempdir().unwrap();
-    let sources = [1, 2].map(|seed| sweeps(20, seed));
+    let sources = [1, 2].map(|seed| sweeps(10, seed));
     let peers = ["ana", "ben"].map(|name| root.path().join(format!("{name}-says.wav")));
     for (path, source) in peers.iter().zip(&sources) {
         write_wav(path, source);

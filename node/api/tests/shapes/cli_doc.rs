@@ -7,7 +7,7 @@ use alloquy_api::line::{Kind, LineSpec, Need, RIGHTS, ReplyKind, specs};
 use alloquy_api::{ErrorBody, ErrorCode};
 use serde::Serialize;
 
-use super::examples;
+use super::{events, examples};
 
 /// What stands before the tables.
 const HEAD: &str = include_str!("cli_head.md");
@@ -243,7 +243,7 @@ fn rights(page: &mut String) {
 
 fn events(page: &mut String) {
     page.push_str("\n## Events\n\n`watch --json` prints one of these a line.\n");
-    for (event, meaning) in examples::events() {
+    for (event, meaning) in events::events() {
         let json = serde_json::to_value(&event).unwrap();
         let name = json["event"].as_str().unwrap();
         write!(

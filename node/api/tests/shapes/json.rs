@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::events;
 use super::examples::{self, KINDS};
 
 /// The JSON of a value, after it came back from it as itself.
@@ -130,7 +131,7 @@ fn each_kind_of_reply_is_promised_by_a_line() {
 
 #[test]
 fn events_have_the_shapes_of_the_contract() {
-    let shapes: Vec<_> = examples::events()
+    let shapes: Vec<_> = events::events()
         .iter()
         .map(|(event, _)| json(event))
         .collect();
@@ -271,7 +272,7 @@ fn requests_and_responses_come_back() {
     snapshot
         .communities
         .insert(examples::COMMUNITY, community.into());
-    for (event, _) in examples::events() {
+    for (event, _) in events::events() {
         json(&Response::Event(event));
     }
     json(&Response::Status(examples::status_report()));
