@@ -482,6 +482,7 @@ impl<R: CryptoRng> Node<R> {
             recovery: all.recovery,
             words: all.words,
             home: Home::with_role(all.home, all.letters, all.clock),
+            turn: crate::turn::Turn::default(),
         };
         node.begin(nonce);
         for (id, bootstrap) in all.arriving {
