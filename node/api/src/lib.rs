@@ -31,3 +31,4 @@ pub use event::Event;
 pub use personal::PersonalCommand;
 pub use reply::{CommandError, ErrorBody, ErrorCode, Reply};
 pub use snapshot::Snapshot;
+pub use voice::VoiceCommand;

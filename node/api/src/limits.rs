@@ -91,3 +91,5 @@ pub const HOME_DAYS_MAX: u64 = 36_500;
 pub const SDP_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of one candidate line.
 pub const CANDIDATE_BYTES_MAX: usize = 512;
+/// Greatest volume of a member, percent: twice as loud as it comes, 6 dB.
+pub const VOLUME_PERCENT_MAX: u32 = 200;

@@ -8,6 +8,66 @@ use std::collections::BTreeMap;
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId};
 use serde::{Deserialize, Serialize};
 
+use crate::command::{AccountRef, ChannelRef};
+use crate::personal::OnOff;
+
+/// One order about voice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "voice", rename_all = "kebab-case")]
+pub enum VoiceCommand {
+    /// `voice join CHANNEL`: leaves the room that this device is in
+    Join {
+        /// A voice channel, a stage, or a conversation.
+        channel: ChannelRef,
+    },
+    /// `voice leave`
+    Leave,
+    /// `voice mute on|off`: holds for later rooms too
+    Mute {
+        /// Whether own sound is kept back.
+        mute: OnOff,
+    },
+    /// `voice deafen on|off`: holds for later rooms too
+    Deafen {
+        /// Whether nobody is heard; own sound is kept back then too.
+        deafen: OnOff,
+    },
+    /// `voice volume MEMBER PERCENT`: kept over restarts, and on all devices of the account
+    Volume {
+        /// Whom it is for.
+        account: AccountRef,
+        /// How loud, 0 to [`crate::limits::VOLUME_PERCENT_MAX`].
+        percent: u32,
+    },
+    /// `voice hand up|down`: on a stage
+    Hand {
+        /// Up or down.
+        hand: Hand,
+    },
+    /// `stage invite MEMBER`: lets somebody of the audience speak
+    StageInvite {
+        /// Whom.
+        account: AccountRef,
+    },
+    /// `stage audience MEMBER`: moves somebody back to the audience
+    StageAudience {
+        /// Whom.
+        account: AccountRef,
+    },
+    /// `voice stats`
+    Stats,
+}
+
+/// A hand on a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hand {
+    /// Somebody of the audience asks to speak.
+    Up,
+    /// Does not.
+    Down,
+}
+
 /// One attempt of two devices at a media connection. A later attempt has a greater number; what belongs to an earlier
 /// one is dropped by both sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,8 +84,10 @@ pub struct IceServer {
     /// `stun:`, `turn:` or `turns:` addresses (RFC 7064, RFC 7065).
     pub urls: Vec<String>,
     /// `<expiry, Unix seconds>:<account>`; empty for STUN.
+    #[serde(default)]
     pub username: String,
     /// Base64 of HMAC-SHA1 over the username; empty for STUN.
+    #[serde(default)]
     pub credential: String,
 }
 
@@ -165,7 +227,7 @@ pub struct MediaPath {
     pub local_kind: String,
     /// How the other side's came to be.
     pub remote_kind: String,
-    /// `udp` or, through a TURN server over TLS, `tls`.
+    /// `udp`, or `tcp` or `tls` when that is how the TURN server is reached.
     pub protocol: String,
 }
 

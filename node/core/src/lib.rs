@@ -47,6 +47,7 @@ mod turn;
 mod unread;
 mod unwritten;
 mod views;
+mod voice;
 mod waiting;
 mod wire;
 mod words;

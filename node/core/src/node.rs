@@ -125,6 +125,7 @@ pub struct Node<R> {
     pub(crate) home: crate::home::Home,
     /// TURN servers of home nodes.
     pub(crate) turn: crate::turn::Turn,
+    pub(crate) voice: crate::voice::Voice,
 }
 
 /// A command that waits.
@@ -197,6 +198,8 @@ pub(crate) enum Timer {
     Link,
     /// Ask home nodes for their TURN servers.
     Turn,
+    /// Say a word about voice, or notice who fell silent.
+    Voice,
 }
 
 impl Timers {
@@ -402,6 +405,9 @@ impl<R: CryptoRng> Node<R> {
             Input::PeerAddresses(key, addresses) => self.peer_addresses(key, addresses),
             Input::ListenAddresses(addresses) => self.book.listen = addresses,
             Input::Storage(task, result) => self.stored(task, result),
+            Input::Media(report) => self.media_report(report),
+            Input::MediaEngine(attached) => self.media_engine(attached),
+            Input::IceServers(servers) => self.media_servers(servers),
             Input::Timeout => {}
             Input::ClientGone(client) => self.views.watches.forget(client),
             Input::Shutdown => self.shutdown(),
@@ -461,6 +467,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Embed(community) => self.embed_identity(community),
             Timer::Link => self.link_tick(),
             Timer::Turn => self.turn_due(),
+            Timer::Voice => self.voice_tick(),
         }
     }
 

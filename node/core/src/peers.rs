@@ -236,6 +236,7 @@ impl<R: CryptoRng> Node<R> {
         self.say_hello(key, id);
         self.compare(key, id);
         self.send_signal_to(key, id);
+        self.voice_session_opened(key, id);
         let at = self.now.mono.plus(crate::limits::PROVE_AFTER_MS);
         self.timers.set(Timer::Prove(key, id), at);
         self.ask_newly_connected(key, id);
@@ -319,6 +320,7 @@ impl<R: CryptoRng> Node<R> {
                 wanted.insert(key, known.cloned().unwrap_or(addresses));
             }
         }
+        wanted.extend(self.room_peers());
         if let Some((host, addresses)) = self.links.guest.as_ref().and_then(Guest::wanted) {
             wanted.insert(host, addresses.to_vec());
         }

@@ -28,7 +28,8 @@ use crate::limits::{
 };
 use crate::node::{Node, Timer};
 use crate::record::RowEvents;
-use crate::wire::{Frame, ScopeHeights};
+use crate::voice::Way;
+use crate::wire::{Frame, ScopeHeights, SignalKind};
 pub(crate) use standing::Standing;
 use standing::{answers, pair_key, short};
 
@@ -216,13 +217,16 @@ impl<R: CryptoRng> Node<R> {
                 let signatures = &self.me.signatures;
                 let signed =
                     signatures.hold(&signal.device.0, &signal.message(), &signal.signature);
-                if !signed || signal.device != device {
+                // What a moderator ordered on a stage is handed on by others.
+                let ordered = matches!(signal.what, SignalKind::Stage(_));
+                if !signed || (signal.device != device && !ordered) {
                     return self
                         .outbox
                         .penalize(from, "a signal that its device did not sign");
                 }
-                self.signal(id, account, *signal);
+                self.signal(id, account, *signal, Way::Stream);
             }
+            Frame::Media(media) => self.media_frame(from, (id, device), *media),
             Frame::JoinDecided {
                 account: newcomer, ..
             } => self.join_decided(account, id, newcomer),

@@ -191,6 +191,7 @@ impl<R: CryptoRng> Node<R> {
         let renew = self.now.mono.plus(half);
         self.timers.set_earlier(Timer::Turn, renew);
         self.turn.given.insert(from, (grant, renew));
+        self.ice_servers_changed();
     }
 }
 

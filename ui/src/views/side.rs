@@ -155,7 +155,9 @@ fn channels(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
     for channel in shown {
         ui.push_id(channel.channel, |ui| match channel.kind {
             ChannelKind::Category => category(view, ui, channel),
-            ChannelKind::Text | ChannelKind::Voice => channel_row(view, ui, id, channel),
+            ChannelKind::Text | ChannelKind::Voice | ChannelKind::Stage => {
+                channel_row(view, ui, id, channel);
+            }
         });
     }
     if may_manage && menu_item(ui, Icon::Plus, say::channel_make()) {
@@ -199,7 +201,7 @@ fn category(view: &mut View<'_>, ui: &mut Ui, channel: &ChannelView) {
 
 /// What is read out for a channel.
 fn spoken(channel: &ChannelView, name: &str, unread: bool) -> String {
-    let voice = channel.kind == ChannelKind::Voice;
+    let voice = matches!(channel.kind, ChannelKind::Voice | ChannelKind::Stage);
     match (voice, unread, u64::from(channel.mentions)) {
         (false, false, _) => say::side_channel(name),
         (false, true, 0) => say::side_channel_unread(name, channel.unread),
@@ -217,7 +219,7 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
     let name = text::name(&channel.name);
     let spoken = spoken(channel, &name, unread);
     let icon = match (channel.kind, channel.private) {
-        (ChannelKind::Voice, _) => Icon::Volume2,
+        (ChannelKind::Voice | ChannelKind::Stage, _) => Icon::Volume2,
         (_, true) => Icon::Lock,
         (_, false) => Icon::Hash,
     };

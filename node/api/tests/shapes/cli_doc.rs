@@ -163,6 +163,12 @@ fn note(kind: ReplyKind) -> &'static str {
              messages its thread has, and when the newest was written), `mentions_me`. `complete` says whether every connected peer that may read the channel confirms that nothing is \
              missing, `complete_since` since when (`null` while it is not), `confirmed` how many say so and how many of them are home nodes."
         }
+        ReplyKind::Call => {
+            "`null` while this device is in no voice channel. `peers` are the others in it, by device. `link.stage` is \
+             `signalling`, `connecting` (looking for addresses that work), `securing`, `open` (no sound yet), `audio` or \
+             `failed`. Absent unless they apply: `silenced` (why nobody hears this device, other than being muted), \
+             `link.reason` (why it goes no further), `link.path`. Losses are packets of a thousand."
+        }
         ReplyKind::Message => "The message that was written, or that the line was about.",
         ReplyKind::Operation => "What was written; the last one where several were.",
         ReplyKind::Members => {
@@ -171,7 +177,7 @@ fn note(kind: ReplyKind) -> &'static str {
              first; `rank` is that of the strongest."
         }
         ReplyKind::Channels => {
-            "`kind` is `text`, `voice` or `category`; `category` is `null` outside of any. `mentions` counts those \
+            "`kind` is `text`, `voice`, `stage` or `category`; `category` is `null` outside of any. `mentions` counts those \
              unread messages that name this account; `rights` are those that it holds there. \
              `overwrites`, absent when there are none, are what the channel allows and denies beside the roles, by `role` \
              or `member`."

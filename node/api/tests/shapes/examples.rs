@@ -12,6 +12,9 @@ use alloquy_api::rpc::{
 use alloquy_api::snapshot::{
     CommunitySnapshot, ConnectionView, ConnectionsSnapshot, PathKind, Snapshot, WindowSnapshot,
 };
+use alloquy_api::voice::{
+    CallPeerView, CallView, LinkStage, LinkStats, LinkView, MediaPath, VoiceMemberView,
+};
 use alloquy_api::{CommandError, ErrorCode, Event};
 use alloquy_ids::{
     AccountId, ChannelId, CommunityId, DeviceId, EventId, InviteId, NetworkKey, RoleId, UnixMs,
@@ -360,6 +363,7 @@ fn personal(kind: ReplyKind) -> Reply {
                 state: DeviceState::Active,
             }],
         },
+        ReplyKind::Call => Reply::Call { call: Some(call()) },
         ReplyKind::Code => Reply::Code {
             code: "7-anchor-river".to_owned(),
             link: "alloquy://link/aeaqcaibaeaqcaibaeaq".to_owned(),
@@ -448,7 +452,7 @@ fn policy() -> PolicyView {
 }
 
 /// Every kind of reply.
-pub(crate) const KINDS: [ReplyKind; 43] = [
+pub(crate) const KINDS: [ReplyKind; 44] = [
     ReplyKind::Community,
     ReplyKind::Channel,
     ReplyKind::Invite,
@@ -484,6 +488,7 @@ pub(crate) const KINDS: [ReplyKind; 43] = [
     ReplyKind::WhyEvent,
     ReplyKind::Devices,
     ReplyKind::Code,
+    ReplyKind::Call,
     ReplyKind::ContactLink,
     ReplyKind::Contacts,
     ReplyKind::Direct,
@@ -648,6 +653,20 @@ pub(crate) fn events() -> Vec<(Event, &'static str)> {
             "Catching up ended: everything that these peers hold is here.",
         ),
         (
+            Event::VoiceChanged { community, channel },
+            "Somebody came into a voice channel, went, or changed how they take part.",
+        ),
+        (
+            Event::CallChanged,
+            "The own call is another: it began, somebody speaks or stops, a connection got further.",
+        ),
+        (
+            Event::CallEnded {
+                reason: "this account may not be in the channel any more".to_owned(),
+            },
+            "The own call is over.",
+        ),
+        (
             Event::StorageFailed {
                 message: "No space left on device".to_owned(),
             },
@@ -716,6 +735,59 @@ pub(crate) fn doctor_report() -> DoctorReport {
     }
 }
 
+fn in_voice() -> VoiceMemberView {
+    VoiceMemberView {
+        account: BEN,
+        device: DEVICE,
+        name: "Ben".to_owned(),
+        muted: true,
+        deafened: false,
+        silenced: false,
+        audience: true,
+        hand: true,
+    }
+}
+
+/// A call with somebody who is heard.
+fn call() -> CallView {
+    let peer = CallPeerView {
+        account: BEN,
+        link: LinkView {
+            stage: LinkStage::Audio,
+            reason: None,
+            path: Some(MediaPath {
+                local: "192.168.1.7:40007".to_owned(),
+                remote: "198.51.100.4:3478".to_owned(),
+                local_kind: "host".to_owned(),
+                remote_kind: "relay".to_owned(),
+                protocol: "udp".to_owned(),
+            }),
+        },
+        speaking: true,
+        volume: 100,
+        stats: LinkStats {
+            round_trip_ms: Some(23),
+            lost_in: 4,
+            lost_out: 0,
+            jitter_ms: 3,
+            delay_ms: 40,
+            concealed_ms: 0,
+            bytes_in: 5000,
+            bytes_out: 5100,
+            level_db: -22,
+        },
+    };
+    CallView {
+        community: COMMUNITY,
+        channel: CHANNEL,
+        muted: false,
+        deafened: false,
+        silenced: Some("this account lacks the right speak in this channel".to_owned()),
+        speaking: false,
+        peers: [(DEVICE, peer)].into(),
+    }
+}
+
 /// A snapshot with everything in it.
 pub(crate) fn snapshot() -> Snapshot {
     let window = Arc::new(WindowSnapshot {
@@ -728,6 +800,7 @@ pub(crate) fn snapshot() -> Snapshot {
     let community = CommunitySnapshot {
         icon: Some([0, 1, 255].into()),
         members: Arc::new(vec![member()]),
+        voices: Arc::new([(CHANNEL, vec![in_voice()])].into()),
         timeouts: Arc::new(vec![RestrictionView {
             account: BEN,
             name: "Ben".to_owned(),
@@ -772,6 +845,7 @@ pub(crate) fn snapshot() -> Snapshot {
         templates: Arc::new(vec![template()]),
         kept: Arc::new([("draft".to_owned(), "half a".into())].into()),
         recovery_pending: true,
+        call: Some(Arc::new(call())),
         trouble: Some(error()),
         ..Snapshot::default()
     }
