@@ -9,6 +9,7 @@ use alloquy_api::Snapshot;
 use alloquy_api::rpc::{PeerStatus, StatusReport};
 use alloquy_core::{Node, RestoreError, StorageError};
 use alloquy_ids::{AccountId, DeviceId, UnixMs};
+use alloquy_relay::turn::server::TurnServer;
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use rand_chacha::ChaCha20Rng;
@@ -38,6 +39,7 @@ pub struct Running {
     rpc: RpcServer,
     stop: Option<oneshot::Sender<()>>,
     home: Option<HomeTasks>,
+    _turn: Option<TurnServer>,
     engines: Mutex<Option<mpsc::Sender<Engine>>>,
     driver: JoinHandle<Result<(), RunError>>,
 }
@@ -130,6 +132,9 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         at_rest,
         port,
     } = restored;
+    let turn = config.home.as_ref().and_then(|home| home.turn.clone());
+    let (turn, desk) = crate::home::turn::start(turn).await?.unzip();
+    node.set_turn_desk(desk);
     let seed = Zeroizing::new(node.network_seed());
     let own_network = config.dialer.is_none();
     let network = Network::start(NetworkConfig {
@@ -194,6 +199,7 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         rpc,
         stop: Some(stop),
         home: None,
+        _turn: turn,
         engines: Mutex::new(Some(engines)),
         driver,
     };

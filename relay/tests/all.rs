@@ -10,3 +10,11 @@ mod arguments;
 mod circuits;
 #[path = "all/client.rs"]
 mod client;
+#[path = "all/coturn.rs"]
+mod coturn;
+#[path = "all/embedded.rs"]
+mod embedded;
+#[path = "all/turn_client.rs"]
+mod turn_client;
+#[path = "all/turn_desk.rs"]
+mod turn_desk;

@@ -328,6 +328,21 @@ pub(crate) const NEWEST_FROM: u64 = 256;
 pub(crate) const NEWEST_WRITE_WAIT_MS: u64 = 5_000;
 /// Messages in one page of a history whose text is not here yet, beside those that count: the page stays small.
 pub(crate) const PAGE_WAITING_MAX: usize = 100;
+
+/// Addresses of one TURN server: three transports over both families, and as many again.
+pub const TURN_URLS_MAX: usize = 12;
+/// Bytes of an address of a TURN server: those of a DNS name, and what stands around it.
+pub const TURN_URL_BYTES_MAX: usize = 300;
+/// Bytes of a TURN username or password: a time and an id of ours, a keyed hash.
+pub const TURN_TEXT_BYTES_MAX: usize = 128;
+/// The longest that a TURN credential is taken for: an hour, and a clock that is as much behind.
+pub const TURN_LIFE_MS_MAX: u64 = 2 * 60 * 60 * 1000;
+/// After a connection begins: what brings a community up comes first.
+pub const TURN_ASK_AFTER_MS: u64 = 2_000;
+/// A home node that gave no credential has no TURN server; it may have one later.
+pub const TURN_ASK_AGAIN_MS: u64 = 10 * 60 * 1000;
+/// A home node answers a peer no more often: nobody needs a second credential so soon.
+pub const TURN_ANSWER_EVERY_MS: u64 = 30_000;
 /// Devices in one voice room: in a mesh each sends its voice to each other one, 64 kb/s seven times are what a home's
 /// uplink bears. More of them need a forwarder.
 pub const VOICE_ROOM_MAX: usize = 8;

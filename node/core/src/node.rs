@@ -123,6 +123,8 @@ pub struct Node<R> {
     /// Set on a device that came back by the recovery words, until all is here.
     pub(crate) words: Option<crate::words::WordsSecret>,
     pub(crate) home: crate::home::Home,
+    /// TURN servers of home nodes.
+    pub(crate) turn: crate::turn::Turn,
     pub(crate) voice: crate::voice::Voice,
 }
 
@@ -194,6 +196,8 @@ pub(crate) enum Timer {
     Embed(CommunityId),
     /// A pairing by a code ends.
     Link,
+    /// Ask home nodes for their TURN servers.
+    Turn,
     /// Say a word about voice, or notice who fell silent.
     Voice,
 }
@@ -462,6 +466,7 @@ impl<R: CryptoRng> Node<R> {
             Timer::Receipts(community) => self.tell_read(community),
             Timer::Embed(community) => self.embed_identity(community),
             Timer::Link => self.link_tick(),
+            Timer::Turn => self.turn_due(),
             Timer::Voice => self.voice_tick(),
         }
     }

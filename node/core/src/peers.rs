@@ -140,6 +140,7 @@ impl<R: CryptoRng> Node<R> {
             self.join_peer_up(community, key);
         }
         self.link_peer_up(key);
+        self.turn_peer_up();
         if let Some(account) = self.any_account_of(key) {
             self.views.node_changed();
             self.outbox.tell(Event::PeerChanged {
@@ -160,6 +161,7 @@ impl<R: CryptoRng> Node<R> {
         self.link_peer_down(key);
         self.entering_lost(key);
         self.letters_lost(key);
+        self.turn_peer_down(key);
         self.home.left.remove(&key);
         self.home.told.remove(&key);
         self.home.asked.retain(|(home, _), _| *home != key);

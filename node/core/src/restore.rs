@@ -492,6 +492,7 @@ impl<R: CryptoRng> Node<R> {
             recovery: all.recovery,
             words: all.words,
             home: Home::with_role(all.home, all.letters, all.clock),
+            turn: crate::turn::Turn::default(),
             voice: Voice::after(all.voice_session),
         };
         node.begin(nonce);

@@ -101,6 +101,8 @@ impl<R: CryptoRng> Node<R> {
             Frame::Arrive(arrive) => return self.arrive_asked(from, &arrive),
             Frame::HomeStore(store) => return self.home_store(from, *store),
             Frame::HomeStatus(says) => return self.home_says(from, *says),
+            Frame::TurnAsk => return self.turn_asked(from),
+            Frame::TurnGrant(grant) => return self.turn_given(from, *grant),
             Frame::Letter(letter) if self.is_home() => return self.letter_left(from, *letter),
             Frame::Letter(letter) => return self.letter_came(from, *letter),
             Frame::LetterAnswer(answer) if self.is_home() => {
@@ -238,6 +240,8 @@ impl<R: CryptoRng> Node<R> {
             | Frame::NearbyCard { .. }
             | Frame::HomeStore(_)
             | Frame::HomeStatus(_)
+            | Frame::TurnAsk
+            | Frame::TurnGrant(_)
             | Frame::WrapRequest(_)
             | Frame::Letter(_)
             | Frame::LetterAnswer(_)

@@ -114,15 +114,28 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         self.voice.ice = servers;
+        self.ice_servers_changed();
+    }
+
+    /// The engine is told which servers there are now, if it is in a call.
+    pub(crate) fn ice_servers_changed(&mut self) {
         if let Some((id, _)) = self.voice.room() {
             let servers = self.ice_servers(id);
             self.task(alloquy_api::voice::MediaTask::Ice(servers));
         }
     }
 
-    /// Servers of ICE for a call in a community: the only place that says which.
-    pub(crate) fn ice_servers(&self, _community: CommunityId) -> Vec<IceServer> {
-        self.voice.ice.clone()
+    /// Servers of ICE for a call in a community, the only place that says which: those that the person named, then the
+    /// TURN servers of home nodes.
+    pub(crate) fn ice_servers(&self, community: CommunityId) -> Vec<IceServer> {
+        let given = self.turn_grants(community).into_iter();
+        let of_homes = given.map(|grant| IceServer {
+            urls: grant.urls,
+            username: grant.username,
+            credential: grant.password,
+        });
+        let named = self.voice.ice.iter().cloned();
+        named.chain(of_homes).take(ICE_SERVERS_MAX).collect()
     }
 
     /// Everything of voice that is due.

@@ -30,6 +30,7 @@ use crate::limits::{
     ADMIT_CHAIN_MAX, ANNOUNCED_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX, LIVE_EVENTS_MAX, PREKEYS_MAX,
     RANGES_PER_FRAME_MAX, SCOPES_MAX, WANTED_MAX, WRAPS_MAX,
 };
+use crate::turn::TurnGrant;
 use pairing::Pairing;
 use restoring::Restoring;
 
@@ -162,6 +163,10 @@ pub(crate) enum Frame {
         community: CommunityId,
         ranges: Vec<Vec<u8>>,
     },
+    /// Asks a home node for its TURN server.
+    TurnAsk,
+    /// A home node's TURN server, and a credential for it.
+    TurnGrant(Box<TurnGrant>),
 }
 
 /// A community that a member announces to its neighbours; that member's word.
@@ -393,6 +398,8 @@ impl Frame {
             Self::DirectAnswer { .. } => 22,
             Self::NewestAsk { .. } => 40,
             Self::Newest { .. } => 41,
+            Self::TurnAsk => 60,
+            Self::TurnGrant(_) => 61,
             Self::Media(_) => 50,
         }
     }
@@ -472,7 +479,8 @@ impl Frame {
             Self::Restoring(restoring) => restoring.write(w),
             Self::Arrive(arrive) => arrive.write(w),
             Self::DirectHello(hello) => hello.write_fields(w),
-            Self::NearbyAsk | Self::Bye | Self::DirectAnswer { .. } => {}
+            Self::TurnGrant(grant) => grant.write(w),
+            Self::NearbyAsk | Self::Bye | Self::DirectAnswer { .. } | Self::TurnAsk => {}
         }
     }
 
@@ -511,7 +519,9 @@ impl Frame {
             | Self::Restoring(_)
             | Self::Letter(_)
             | Self::LetterAnswer(_)
-            | Self::HomeStatus(_) => None,
+            | Self::HomeStatus(_)
+            | Self::TurnAsk
+            | Self::TurnGrant(_) => None,
         }
     }
 }
@@ -566,6 +576,8 @@ impl Canonical for Frame {
             33 => return letter::LetterAnswer::read(r).map(Self::LetterAnswer),
             17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
             18 => return Restoring::read(r).map(Self::Restoring),
+            60 => return Ok(Self::TurnAsk),
+            61 => return TurnGrant::read(r).map(|grant| Self::TurnGrant(Box::new(grant))),
             19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! The command line: what may be typed, with its help. docs/cli.md says what each prints.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -136,6 +137,14 @@ pub(crate) struct Run {
         default_value = "127.0.0.1:9180"
     )]
     pub(crate) page: SocketAddr,
+    /// Public address and port of the TURN server of a home node, UDP and TCP, by which its owner, who has paired with
+    /// it, and members of what it keeps speak where nothing else passes; behind a router that port and those of
+    /// --turn-ports are forwarded; at most one of IPv4 and one of IPv6
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "home")]
+    pub(crate) turn: Vec<SocketAddr>,
+    /// UDP ports of that server for what it relays (65036-65535)
+    #[arg(long, value_name = "FIRST-LAST", requires = "turn", value_parser = ports)]
+    pub(crate) turn_ports: Option<RangeInclusive<u16>>,
     /// Address of this machine where IRC clients are let in as faces of this account: 127.0.0.1:6667, [::1]:6667 or
     /// unix:/path
     #[arg(long, value_name = "ADDRESS", conflicts_with = "home")]
@@ -217,6 +226,13 @@ pub(crate) struct Doctor {
 }
 
 /// Seconds, whole or with a fraction; at most a day.
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let port = |text: &str| text.parse::<u16>().ok();
+    let range = text.split_once('-');
+    let range = range.and_then(|(first, last)| Some(port(first)?..=port(last)?));
+    range.ok_or_else(|| format!("{text:?} is not as 65036-65535: a first and a last port"))
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse::<f64>()
         .ok()

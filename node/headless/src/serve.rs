@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use alloquy_api::{Client, CommandError, ErrorCode};
-use alloquy_node::home::{qr_lines, shown_code};
+use alloquy_node::home::{RELAY_PORTS, TurnConfig, qr_lines, shown_code};
 use alloquy_node::{HomeConfig, KeySource, NodeConfig, Pass, Running};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -35,6 +35,7 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         home: arguments.home.then(|| HomeConfig {
             quota: arguments.quota.map(|gib| u64::from(gib) << 30),
             page: Some(arguments.page),
+            turn: turn(arguments),
         }),
         ..NodeConfig::new(&arguments.data.dir, key_source(&arguments.key)?)
     };
@@ -117,6 +118,15 @@ fn ready_line(running: &Running) -> String {
         status.account,
         peer.unwrap_or("-")
     )
+}
+
+/// The TURN server of a home node, where one is asked for.
+fn turn(arguments: &args::Run) -> Option<TurnConfig> {
+    (!arguments.turn.is_empty()).then(|| TurnConfig {
+        addresses: arguments.turn.clone(),
+        ports: arguments.turn_ports.clone().unwrap_or(RELAY_PORTS),
+        realm: "alloquy".to_owned(),
+    })
 }
 
 /// One line when ready; a home node's page and codes follow.

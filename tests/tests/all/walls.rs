@@ -119,7 +119,14 @@ const TABLE: &[Row] = &[
         name: RELAY,
         folder: "relay",
         ours: &[IDS],
-        heavy: &["tokio", "libp2p", "libp2p-stream", "hyper", "hyper-util"],
+        heavy: &[
+            "tokio",
+            "libp2p",
+            "libp2p-stream",
+            "hyper",
+            "hyper-util",
+            "rusqlite",
+        ],
         never: &[
             "automerge",
             "redb",

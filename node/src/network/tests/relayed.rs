@@ -12,6 +12,7 @@ async fn relay_with(seed: u8, listen: &[&str], door: Door) -> Relay {
         door,
         limits: Limits::default(),
         metrics: None,
+        turn: None,
     };
     Relay::start(config).await.unwrap()
 }
