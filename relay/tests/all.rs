@@ -3,6 +3,10 @@
     clippy::unwrap_used,
     reason = "a test that can not go on says so by panicking"
 )]
+#![expect(
+    clippy::print_stdout,
+    reason = "tests tell what they measured, and why they skip"
+)]
 
 #[path = "all/arguments.rs"]
 mod arguments;

@@ -126,8 +126,9 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn turn_due(&mut self) {
         let (now, wall) = (self.now.mono, self.wall());
         self.turn.given.retain(|_, (grant, _)| grant.expires > wall);
-        let connected: Vec<_> = self.peers.keys().copied().collect();
-        for home in connected.into_iter().filter(|key| self.knows_home(*key)) {
+        let connected = self.peers.keys().copied();
+        let homes: Vec<_> = connected.filter(|key| self.knows_home(*key)).collect();
+        for home in homes {
             let renewed = self.turn.given.get(&home).map(|(_, at)| *at);
             let asked = self.turn.asked.get(&home);
             let again = asked.map(|at| at.plus(TURN_ASK_AGAIN_MS));

@@ -290,9 +290,9 @@ impl Shell {
         let out = match event {
             Event::Client(path, bytes) => {
                 self.machine
-                    .from_client(now, path, &bytes, &mut self.relays)
+                    .client_sent(now, path, &bytes, &mut self.relays)
             }
-            Event::Peer(relayed, peer, bytes) => self.machine.from_peer(now, relayed, peer, &bytes),
+            Event::Peer(relayed, peer, bytes) => self.machine.peer_sent(now, relayed, peer, &bytes),
             Event::Connected(path, frames) => {
                 self.connections.insert(path, frames);
                 None

@@ -65,7 +65,7 @@ async fn only_admitted_peers_are_given_a_credential_each_its_own() {
         let grant = ask(control, relay.peer()).await.unwrap();
         assert_eq!(grant.urls, ["turn:turn.example.org:3478?transport=udp"]);
         let (name, password) = (&grant.credential.username, &grant.credential.password);
-        let account = check(&[secret.clone()], name, password, now()).unwrap();
+        let account = check(std::slice::from_ref(&secret), name, password, now()).unwrap();
         assert!(
             !account.contains(&key(seed).to_string()[..8]),
             "no key is told"

@@ -180,7 +180,7 @@ impl Machine {
     }
 
     /// A packet or frame of a client.
-    pub(super) fn from_client(
+    pub(super) fn client_sent(
         &mut self,
         now: Now,
         path: Path,
@@ -477,7 +477,7 @@ impl Machine {
     fn send(&mut self, now: Now, path: Path, message: &Message<'_>) -> Option<Out> {
         let peer = message.attribute::<XorPeerAddress>().ok()?;
         let data = message.attribute::<Data<'_>>().ok()?;
-        self.to_peer(now, path, peer.addr(message.transaction_id()), data.data())
+        self.send_to_peer(now, path, peer.addr(message.transaction_id()), data.data())
     }
 
     fn channel_data(&mut self, now: Now, path: Path, bytes: &[u8]) -> Option<Out> {
@@ -487,10 +487,10 @@ impl Machine {
         let number = u16::from_be_bytes([*a, *b]);
         let data = rest.get(..usize::from(u16::from_be_bytes([*c, *d])))?;
         let (peer, ends) = *self.allocations.get(&path)?.channels.get(&number)?;
-        (ends > now.mono).then(|| self.to_peer(now, path, peer, data))?
+        (ends > now.mono).then(|| self.send_to_peer(now, path, peer, data))?
     }
 
-    fn to_peer(&mut self, now: Now, path: Path, peer: SocketAddr, data: &[u8]) -> Option<Out> {
+    fn send_to_peer(&mut self, now: Now, path: Path, peer: SocketAddr, data: &[u8]) -> Option<Out> {
         let per_s = self.quotas.bytes_per_s;
         let allocation = self.allocations.get_mut(&path)?;
         let permitted = allocation.permissions.get(&peer.ip());
@@ -501,7 +501,7 @@ impl Machine {
         let from = allocation.relayed;
         // Two allocations meet inside: a box before us may not send back what goes to its own outside.
         if self.relayed.contains_key(&peer) {
-            return self.from_peer(now, peer, from, data);
+            return self.peer_sent(now, peer, from, data);
         }
         if self.own.contains(&peer.ip()) {
             return None;
@@ -514,7 +514,7 @@ impl Machine {
     }
 
     /// A packet of a peer to a relayed address.
-    pub(super) fn from_peer(
+    pub(super) fn peer_sent(
         &mut self,
         now: Now,
         relayed: SocketAddr,

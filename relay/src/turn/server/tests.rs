@@ -96,7 +96,7 @@ impl Bench {
 
     fn take(&mut self, path: Path, bytes: &[u8]) -> Option<Out> {
         self.machine
-            .from_client(self.now, path, bytes, &mut self.sockets)
+            .client_sent(self.now, path, bytes, &mut self.sockets)
     }
 
     fn answer(&mut self, path: Path, bytes: &[u8]) -> Vec<u8> {
@@ -217,7 +217,7 @@ fn packets_pass_both_ways_for_who_has_a_permission_only() {
         let now = bench.now;
         bench
             .machine
-            .from_peer(now, relayed, peer.parse().unwrap(), b"ho")
+            .peer_sent(now, relayed, peer.parse().unwrap(), b"ho")
     };
     let Some(Out::Client(path, data)) = from_peer(&mut bench, PEER) else {
         panic!("a peer's packet");
