@@ -80,8 +80,7 @@ impl Engine {
                     return fault("no such link");
                 }
             }
-            MediaTask::Send(_) | MediaTask::Hear(_) | MediaTask::Volume(..) | MediaTask::Ice(_) => {
-            }
+            _ => {}
         }
         Ok(())
     }

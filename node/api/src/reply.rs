@@ -15,7 +15,7 @@ pub use crate::personal::{
     ContactView, DeviceState, DeviceView, DirectKind, DirectView, DmRequestView, HomeStatusView,
     HomeView, KeptView, LinkStep, Linking, LinkingView, OnOff,
 };
-use crate::voice::CallView;
+use crate::voice::{CallView, DevicesView};
 
 /// The closed list of error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -409,6 +409,11 @@ pub enum Reply {
         link: String,
         /// When both end.
         until: UnixMs,
+    },
+    /// `voice devices`
+    AudioDevices {
+        /// As the engine told last.
+        audio: DevicesView,
     },
     /// `voice stats`
     Call {

@@ -3,6 +3,8 @@
 //! The node decides who is in a room, who connects to whom and what is heard ([`MediaTask`]); the engine opens devices
 //! and connections and says how they fare ([`MediaReport`]). Both are plain data, so that neither knows the other.
 
+mod device;
+
 use std::collections::BTreeMap;
 
 use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{AccountRef, ChannelRef};
 use crate::personal::OnOff;
+
+pub use device::{DeviceTextError, InputDevice, OutputDevice};
 
 /// One order about voice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +58,28 @@ pub enum VoiceCommand {
         /// Whom.
         account: AccountRef,
     },
+    /// `voice ptt on|off`: until the node ends
+    Ptt {
+        /// Whether own sound goes out only while the button is down.
+        ptt: OnOff,
+    },
+    /// `voice press on|off`
+    Press {
+        /// Whether the button of push-to-talk is down.
+        press: OnOff,
+    },
+    /// `voice input DEVICE`: at once, also in a room
+    Input {
+        /// An [`InputDevice`] as text.
+        device: String,
+    },
+    /// `voice output DEVICE`: at once, also in a room
+    Output {
+        /// An [`OutputDevice`] as text.
+        device: String,
+    },
+    /// `voice devices`
+    Devices,
     /// `voice stats`
     Stats,
 }
@@ -163,6 +189,16 @@ pub enum MediaTask {
     Hear(bool),
     /// How loud an account is, percent, 0 to 200.
     Volume(AccountId, u8),
+    /// Own sound goes out only while the button of push-to-talk is down, or by voice activity.
+    PushToTalk(bool),
+    /// The button goes down or up.
+    Press(bool),
+    /// Sound comes from somewhere else.
+    Input(InputDevice),
+    /// Sound goes somewhere else.
+    Output(OutputDevice),
+    /// Looks for devices, without a room too, and reports them.
+    Look,
     /// Servers with new credentials: links renew their candidates by an ICE restart.
     Ice(Vec<IceServer>),
 }

@@ -21,7 +21,8 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use alloquy_api::voice::IceServer;
+use alloquy_api::CommandError;
+use alloquy_api::voice::{DevicesView, IceServer, MediaTask};
 use alloquy_ids::{ChannelId, CommunityId, DeviceId, MonoMs};
 use rand_core::CryptoRng;
 
@@ -43,6 +44,8 @@ pub(crate) struct Voice {
     engine: bool,
     /// Servers that the person named.
     ice: Vec<IceServer>,
+    /// Sound devices, as the engine told last.
+    pub(crate) devices: DevicesView,
     muted: bool,
     deafened: bool,
     /// The last own session.
@@ -121,7 +124,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn ice_servers_changed(&mut self) {
         if let Some((id, _)) = self.voice.room() {
             let servers = self.ice_servers(id);
-            self.task(alloquy_api::voice::MediaTask::Ice(servers));
+            self.task(MediaTask::Ice(servers));
         }
     }
 
@@ -136,6 +139,15 @@ impl<R: CryptoRng> Node<R> {
         });
         let named = self.voice.ice.iter().cloned();
         named.chain(of_homes).take(ICE_SERVERS_MAX).collect()
+    }
+
+    /// A task that means something without a room too.
+    pub(crate) fn engine_task(&mut self, task: MediaTask) -> Result<(), CommandError> {
+        if !self.voice.engine {
+            return Err(call::no_engine());
+        }
+        self.task(task);
+        Ok(())
     }
 
     /// Everything of voice that is due.
@@ -155,7 +167,7 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    fn task(&mut self, task: alloquy_api::voice::MediaTask) {
+    fn task(&mut self, task: MediaTask) {
         self.outbox.push(crate::io::Output::Media(task));
     }
 }

@@ -22,7 +22,7 @@ use crate::limits::{
     TICK_SAMPLES,
 };
 use crate::machine::{Action, Machine, Options};
-use crate::settings::{EngineConfig, InputDevice, OutputDevice, Settings};
+use crate::settings::{EngineConfig, InputDevice, OutputDevice, Settings, Transmit};
 use crate::transport::{MediaTransport, TransportEvent};
 
 /// A tick.
@@ -39,8 +39,7 @@ enum Order {
     Task(MediaTask),
     Set(Box<Settings>),
     Press(bool),
-    Input(InputDevice),
-    Output(OutputDevice),
+    Rehearse(bool),
 }
 
 /// The handle of a running engine. Dropping it ends its threads and closes devices and links.
@@ -80,8 +79,13 @@ impl Engine {
             sink: Box::new(Null),
             report,
             held: VecDeque::new(),
+            rehearsing: false,
             level: Arc::clone(&level),
         };
+        // Where no sound card is used, the system's sound is not asked either.
+        if run.input.is_card() || run.output.is_card() {
+            run.desk.wish(Wish::Look);
+        }
         let thread = std::thread::Builder::new()
             .name("audio-rt".to_owned())
             .spawn(move || run.run(&taken))
@@ -111,15 +115,21 @@ impl Engine {
 
     /// Another source of sound; never waits.
     pub fn input(&self, device: InputDevice) {
-        self.order(Order::Input(device));
+        self.task(MediaTask::Input(device));
     }
 
     /// Another place for sound; never waits.
     pub fn output(&self, device: OutputDevice) {
-        self.order(Order::Output(device));
+        self.task(MediaTask::Output(device));
     }
 
-    /// How loud the processed input is, decibels over full scale, -127 to 0; -127 outside of a room.
+    /// Opens the devices without a room too, for a meter of the level and the test of the microphone, or closes them
+    /// again; never waits.
+    pub fn rehearse(&self, rehearse: bool) {
+        self.order(Order::Rehearse(rehearse));
+    }
+
+    /// How loud the processed input is, decibels over full scale, -127 to 0; -127 while the devices are closed.
     #[must_use]
     pub fn level(&self) -> i8 {
         self.level.load(Ordering::Relaxed)
@@ -163,6 +173,8 @@ struct Run {
     report: mpsc::Sender<MediaReport>,
     /// Reports that the node has not taken yet.
     held: VecDeque<MediaReport>,
+    /// The devices are to be open without a room too.
+    rehearsing: bool,
     level: Arc<AtomicI8>,
 }
 
@@ -170,7 +182,7 @@ impl Run {
     fn run(mut self, orders: &Receiver<Order>) {
         let mut next = Instant::now();
         loop {
-            if self.machine.in_room() {
+            if self.machine.in_room() || self.rehearsing {
                 if !self.obey_all(orders) {
                     break;
                 }
@@ -205,34 +217,57 @@ impl Run {
         match order {
             Order::Task(task) => self.task(task),
             Order::Set(settings) => self.machine.set(*settings),
-            Order::Press(pressed) => {
-                let settings = self.machine.settings().clone();
-                self.machine.set(Settings {
-                    pressed,
-                    ..settings
-                });
-            }
-            Order::Input(device) => {
-                self.input = device.clone();
-                self.desk.wish(Wish::Input(device));
-            }
-            Order::Output(device) => {
-                self.output = device.clone();
-                self.desk.wish(Wish::Output(device));
-            }
+            Order::Press(pressed) => self.set(|settings| settings.pressed = pressed),
+            Order::Rehearse(rehearse) => self.rehearse(rehearse),
         }
+    }
+
+    fn set(&mut self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = self.machine.settings().clone();
+        change(&mut settings);
+        self.machine.set(settings);
+    }
+
+    fn rehearse(&mut self, rehearse: bool) {
+        let was = std::mem::replace(&mut self.rehearsing, rehearse);
+        match (was, rehearse) {
+            _ if self.machine.in_room() => {}
+            (false, true) => self.open(),
+            (true, false) => self.close(),
+            _ => {}
+        }
+    }
+
+    fn open(&self) {
+        let (input, output) = (self.input.clone(), self.output.clone());
+        self.desk.wish(Wish::Open(input, output));
+    }
+
+    fn close(&self) {
+        self.desk.wish(Wish::Close);
+        self.level.store(-127, Ordering::Relaxed);
     }
 
     fn task(&mut self, task: MediaTask) {
         match &task {
-            MediaTask::Join { .. } => {
-                let (input, output) = (self.input.clone(), self.output.clone());
-                self.desk.wish(Wish::Open(input, output));
+            MediaTask::Join { .. } => self.open(),
+            MediaTask::Leave if !self.rehearsing => self.close(),
+            MediaTask::Input(device) => {
+                self.input = device.clone();
+                self.desk.wish(Wish::Input(device.clone()));
             }
-            MediaTask::Leave => {
-                self.desk.wish(Wish::Close);
-                self.level.store(-127, Ordering::Relaxed);
+            MediaTask::Output(device) => {
+                self.output = device.clone();
+                self.desk.wish(Wish::Output(device.clone()));
             }
+            MediaTask::Look => self.desk.wish(Wish::Look),
+            MediaTask::PushToTalk(on) => self.set(|settings| {
+                settings.transmit = match on {
+                    true => Transmit::PushToTalk,
+                    false => Transmit::Activity,
+                };
+            }),
+            MediaTask::Press(pressed) => self.set(|settings| settings.pressed = *pressed),
             _ => {}
         }
         self.machine.task(Instant::now(), task);

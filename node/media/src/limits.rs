@@ -52,14 +52,10 @@ pub const INPUT_SECONDS_MAX: u32 = 600;
 pub const INPUT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Seconds that are recorded into one file: two hours, 691 MB.
 pub const OUTPUT_SECONDS_MAX: u32 = 7_200;
-/// Bytes of a text that is spoken.
-pub const SPOKEN_BYTES_MAX: usize = 4_096;
 /// Seconds that the speech synthesiser may take.
 pub(crate) const SPEAKER_SECONDS_MAX: u64 = 20;
 /// Bytes of WAV that it may write: ten minutes of its 22,050 Hz in 16 bits.
 pub(crate) const SPEAKER_BYTES_MAX: u64 = 32 * 1024 * 1024;
-/// Bytes of a device's name in text: names of PulseAudio are shorter than 128.
-pub const DEVICE_NAME_BYTES_MAX: usize = 512;
 
 /// Tasks on their way to the engine's thread: joining a room of 64 takes about three for each.
 pub(crate) const TASKS_WAITING_MAX: usize = 1_024;

@@ -199,6 +199,12 @@ impl Machine {
                 self.volumes.insert(account, percent.min(VOLUME_MAX));
             }
             MediaTask::Ice(servers) => self.actions.push_back(Action::Ice(servers)),
+            // What concerns devices and the button is the engine's around the machine.
+            MediaTask::PushToTalk(_)
+            | MediaTask::Press(_)
+            | MediaTask::Input(_)
+            | MediaTask::Output(_)
+            | MediaTask::Look => {}
         }
     }
 

@@ -53,6 +53,11 @@ fn lines_are_printed_as_they_are_meant() {
         "voice hand up",
         "stage invite ben",
         "stage audience ben",
+        "voice ptt on",
+        "voice press off",
+        "voice input tts:hello",
+        "voice output \"file:/a b.wav\"",
+        "voice devices",
         "voice stats",
         "history club/general",
         &format!("history --before {ID} club/general --last 7"),
@@ -108,6 +113,11 @@ fn lines_are_printed_as_they_are_meant() {
         voice hand up
         stage invite "ben"
         stage audience "ben"
+        voice ptt on
+        voice press off
+        voice input "tts:hello"
+        voice output "file:/a b.wav"
+        voice devices
         voice stats
         history "club/general" --last 50
         history "club/general" --last 7 --before aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa

@@ -163,6 +163,11 @@ fn note(kind: ReplyKind) -> &'static str {
              messages its thread has, and when the newest was written), `mentions_me`. `complete` says whether every connected peer that may read the channel confirms that nothing is \
              missing, `complete_since` since when (`null` while it is not), `confirmed` how many say so and how many of them are home nodes."
         }
+        ReplyKind::AudioDevices => {
+            "`inputs` and `outputs` are names of the system's devices, for `device:NAME`; they are looked at when the node \
+             starts, in a room every 2 s, and after each `voice devices`. `input` and `output` are those in use; `null` \
+             outside of a room. Absent unless it applies: `failure` (what went wrong with them last)."
+        }
         ReplyKind::Call => {
             "`null` while this device is in no voice channel. `peers` are the others in it, by device. `link.stage` is \
              `signalling`, `connecting` (looking for addresses that work), `securing`, `open` (no sound yet), `audio` or \

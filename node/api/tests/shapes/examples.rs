@@ -13,7 +13,7 @@ use alloquy_api::snapshot::{
     CommunitySnapshot, ConnectionView, ConnectionsSnapshot, PathKind, Snapshot, WindowSnapshot,
 };
 use alloquy_api::voice::{
-    CallPeerView, CallView, LinkStage, LinkStats, LinkView, MediaPath, VoiceMemberView,
+    CallPeerView, CallView, DevicesView, LinkStage, LinkStats, LinkView, MediaPath, VoiceMemberView,
 };
 use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::{
@@ -363,6 +363,7 @@ fn personal(kind: ReplyKind) -> Reply {
                 state: DeviceState::Active,
             }],
         },
+        ReplyKind::AudioDevices => Reply::AudioDevices { audio: audio() },
         ReplyKind::Call => Reply::Call { call: Some(call()) },
         ReplyKind::Code => Reply::Code {
             code: "7-anchor-river".to_owned(),
@@ -452,7 +453,7 @@ fn policy() -> PolicyView {
 }
 
 /// Every kind of reply.
-pub(crate) const KINDS: [ReplyKind; 44] = [
+pub(crate) const KINDS: [ReplyKind; 45] = [
     ReplyKind::Community,
     ReplyKind::Channel,
     ReplyKind::Invite,
@@ -488,6 +489,7 @@ pub(crate) const KINDS: [ReplyKind; 44] = [
     ReplyKind::WhyEvent,
     ReplyKind::Devices,
     ReplyKind::Code,
+    ReplyKind::AudioDevices,
     ReplyKind::Call,
     ReplyKind::ContactLink,
     ReplyKind::Contacts,
@@ -565,6 +567,16 @@ fn in_voice() -> VoiceMemberView {
         silenced: false,
         audience: true,
         hand: true,
+    }
+}
+
+fn audio() -> DevicesView {
+    DevicesView {
+        inputs: vec!["Headset".to_owned(), "Webcam".to_owned()],
+        outputs: vec!["Headset".to_owned()],
+        input: Some("Headset".to_owned()),
+        output: Some("Headset".to_owned()),
+        failure: Some("the microphone Desk is not there: Headset is used".to_owned()),
     }
 }
 

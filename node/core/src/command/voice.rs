@@ -2,7 +2,7 @@
 
 use alloquy_api::command::AccountRef;
 use alloquy_api::reply::OnOff;
-use alloquy_api::voice::Hand;
+use alloquy_api::voice::{DeviceTextError, Hand, MediaTask};
 use alloquy_api::{CommandError, ErrorCode, Reply, VoiceCommand};
 use alloquy_ids::AccountId;
 use rand_core::CryptoRng;
@@ -14,6 +14,10 @@ use crate::voice::{volume_name, volume_text};
 
 fn in_no_room() -> CommandError {
     error(ErrorCode::NoVoice, "this device is in no voice channel")
+}
+
+fn no_device(fault: DeviceTextError) -> CommandError {
+    error(ErrorCode::Parse, fault.to_string())
 }
 
 impl<R: CryptoRng> Node<R> {
@@ -38,6 +42,21 @@ impl<R: CryptoRng> Node<R> {
             V::Hand { hand } => self.hand(hand == Hand::Up)?,
             V::StageInvite { account } => self.stage(&account, true)?,
             V::StageAudience { account } => self.stage(&account, false)?,
+            V::Ptt { ptt } => self.engine_task(MediaTask::PushToTalk(ptt == OnOff::On))?,
+            V::Press { press } => self.engine_task(MediaTask::Press(press == OnOff::On))?,
+            V::Input { device } => {
+                let device = device.parse().map_err(no_device)?;
+                self.engine_task(MediaTask::Input(device))?;
+            }
+            V::Output { device } => {
+                let device = device.parse().map_err(no_device)?;
+                self.engine_task(MediaTask::Output(device))?;
+            }
+            V::Devices => {
+                self.engine_task(MediaTask::Look)?;
+                let audio = self.voice.devices.clone();
+                return self.answer(origin, Reply::AudioDevices { audio });
+            }
             V::Stats => {
                 let call = self.call_view();
                 return self.answer(origin, Reply::Call { call });

@@ -52,6 +52,10 @@ impl Call {
     }
 }
 
+pub(super) fn no_engine() -> CommandError {
+    no_voice("this node has no audio engine attached: sound is made by a program with one")
+}
+
 fn no_voice(text: &str) -> CommandError {
     error(ErrorCode::NoVoice, text)
 }
@@ -64,9 +68,7 @@ impl<R: CryptoRng> Node<R> {
         channel: ChannelId,
     ) -> Result<(), CommandError> {
         if !self.voice.engine {
-            return Err(no_voice(
-                "this node has no audio engine attached: sound is made by a program with one",
-            ));
+            return Err(no_engine());
         }
         self.may_enter(id, channel)?;
         if self.voice.room() == Some((id, channel)) {

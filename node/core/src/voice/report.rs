@@ -48,8 +48,7 @@ impl<R: CryptoRng> Node<R> {
             MediaReport::Speaking(speaking) => self.speaks(speaking),
             MediaReport::PeerSpeaking(link, speaking) => self.peer_speaks(link, speaking),
             MediaReport::Stats(stats) => self.measured(stats),
-            // The devices are the face's that has the engine.
-            MediaReport::Devices(_) => {}
+            MediaReport::Devices(devices) => self.voice.devices = devices,
         }
     }
 

@@ -76,7 +76,7 @@ impl Engine {
             MediaTask::Send(sends) => self.sends = sends,
             MediaTask::Hear(hears) => self.hears = hears,
             MediaTask::Volume(account, volume) => drop(self.volumes.insert(account, volume)),
-            MediaTask::Ice(_) => {}
+            _ => {}
         }
         Vec::new()
     }

@@ -1,6 +1,6 @@
 //! The own call as text: who is in it, how far each connection is, and what was measured.
 
-use alloquy_api::voice::{CallPeerView, CallView, LinkStage};
+use alloquy_api::voice::{CallPeerView, CallView, DevicesView, LinkStage};
 
 use super::names::Names;
 use super::{Table, plain};
@@ -25,6 +25,22 @@ fn path(peer: &CallPeerView) -> String {
     });
     let reason = peer.link.reason.as_deref().map(plain);
     way.into_iter().chain(reason).collect::<Vec<_>>().join("; ")
+}
+
+/// The reply of `voice devices`.
+pub(super) fn devices(devices: &DevicesView) -> String {
+    let mut lines = Vec::new();
+    for (what, used, all) in [
+        ("input", &devices.input, &devices.inputs),
+        ("output", &devices.output, &devices.outputs),
+    ] {
+        let used = used.as_deref().map_or("none in use".into(), plain);
+        lines.push(format!("{what}: {used}"));
+        lines.extend(all.iter().map(|name| format!("  device:{}", plain(name))));
+    }
+    let failure = devices.failure.as_deref();
+    lines.extend(failure.map(|failure| format!("failed: {}", plain(failure))));
+    lines.join("\n")
 }
 
 /// The reply of `voice stats`.

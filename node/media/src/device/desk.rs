@@ -46,6 +46,8 @@ pub(crate) enum Wish {
     Input(InputDevice),
     /// Another output.
     Output(OutputDevice),
+    /// Tell which devices there are, though none is open.
+    Look,
     /// Close both.
     Close,
 }
@@ -188,7 +190,7 @@ impl Watch {
             self.faults();
             if Instant::now() >= look_at && self.uses_cards() {
                 look_at = Instant::now() + LOOK_EVERY;
-                self.names = (card::names(Way::In), card::names(Way::Out));
+                self.look();
                 self.retry();
             }
             self.tell();
@@ -204,12 +206,24 @@ impl Watch {
                 self.open_input(input);
                 self.open_output(output);
             }
-            Wish::Input(input) if self.open => self.open_input(input),
-            Wish::Output(output) if self.open => self.open_output(output),
+            Wish::Input(input) if self.open => {
+                self.failure = None;
+                self.open_input(input);
+            }
+            Wish::Output(output) if self.open => {
+                self.failure = None;
+                self.open_output(output);
+            }
             // What is chosen while nothing is open is told with the next `Open`.
             Wish::Input(_) | Wish::Output(_) => {}
+            Wish::Look => self.look(),
             Wish::Close => self.close(),
         }
+    }
+
+    fn look(&mut self) {
+        self.names = (card::names(Way::In), card::names(Way::Out));
+        self.tell();
     }
 
     fn close(&mut self) {
@@ -226,13 +240,7 @@ impl Watch {
     }
 
     fn uses_cards(&self) -> bool {
-        matches!(
-            self.input.wished,
-            InputDevice::Default | InputDevice::Device(_)
-        ) || matches!(
-            self.output.wished,
-            OutputDevice::Default | OutputDevice::Device(_)
-        )
+        self.input.wished.is_card() || self.output.wished.is_card()
     }
 
     fn fail(&mut self, error: &MediaError) {

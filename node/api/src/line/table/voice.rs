@@ -1,7 +1,7 @@
 //! Lines about voice.
 
 use crate::VoiceCommand;
-use crate::limits::VOLUME_PERCENT_MAX;
+use crate::limits::{DEVICE_TEXT_BYTES_MAX, VOLUME_PERCENT_MAX};
 use crate::line::kind::Kind;
 use crate::line::spec::{Argument, LineSpec};
 
@@ -31,6 +31,7 @@ macro_rules! order {
 
 const ON_OFF: Argument = one("on|off", Kind::Choice(&["on", "off"]));
 const UP_DOWN: Argument = one("up|down", Kind::Choice(&["up", "down"]));
+const DEVICE: Argument = one("DEVICE", Kind::Text(DEVICE_TEXT_BYTES_MAX));
 const PERCENT: Argument = one("PERCENT", Kind::Number(0, VOLUME_PERCENT_MAX as u64));
 
 pub(super) const LINES: &[LineSpec] = &[
@@ -47,6 +48,19 @@ pub(super) const LINES: &[LineSpec] = &[
         "On a stage: lets somebody of the audience speak. Whoever had not raised a hand is muted at first."),
     order!("stage audience", StageAudience(account: ACCOUNT), Ok,
         "On a stage: moves a speaker back to the audience."),
+    order!("voice ptt", Ptt(ptt: ON_OFF), Ok,
+        "Push-to-talk: own sound goes out only while the button is down (`voice press`). Until the node ends."),
+    order!("voice press", Press(press: ON_OFF), Ok, "The button of push-to-talk goes down, or up."),
+    order!("voice input", Input(device: DEVICE), Ok,
+        "Where sound comes from: default, device:NAME, file:PATH[,loop], tone[:HZ], tts:TEXT or null."),
+    order!("voice output", Output(device: DEVICE), Ok,
+        "Where sound goes: default, device:NAME, file:PATH or null."),
+    order!(
+        "voice devices",
+        Devices(),
+        AudioDevices,
+        "Shows the sound devices as they were last looked at, which are used, and what went wrong with them."
+    ),
     order!(
         "voice stats",
         Stats(),
