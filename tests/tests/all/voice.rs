@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alloquy_tests::sound::{likeness, read_wav, share_at, sweeps, write_wav};
-use alloquy_tests::{LOOPBACK, Peer, eventually};
+use alloquy_tests::{LOOPBACK, Peer, eventually, skip};
 use serde_json::Value;
 use tempfile::tempdir;
 
@@ -129,4 +129,66 @@ fn of_eight_people_each_hears_each_other_one() {
             }
         }
     }
+}
+
+#[test]
+fn a_robot_says_a_text_and_plays_a_file_and_what_is_no_sound_is_told_while_the_call_goes_on() {
+    if std::process::Command::new("espeak-ng")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        return skip("robot", "espeak-ng is not installed");
+    }
+    let root = tempdir().unwrap();
+    let peers = ["ana", "robot"].map(|name| speaker(root.path(), name, "null"));
+    gathered(&peers);
+    let [ana, robot] = &peers;
+    for peer in &peers {
+        peer.line(&format!("voice join {ROOM}"));
+    }
+    let speaks = |speaks: bool| {
+        eventually(&format!("the robot speaks: {speaks}"), || {
+            (others(ana).first()?["speaking"] == speaks).then_some(())
+        });
+    };
+    robot.line("voice input \"tts:good evening, this is the robot of this channel\"");
+    speaks(true);
+    speaks(false);
+    let said = root.path().join("jingle.wav");
+    let jingle = sweeps(6, 3);
+    write_wav(&said, &jingle);
+    let broken = root.path().join("broken.wav");
+    std::fs::write(&broken, "this is no sound").unwrap();
+    robot.line(&format!("voice input file:{}", broken.display()));
+    eventually("what is no WAV is told", || {
+        let told = robot.tell("voice devices").value;
+        let failure = told["audio"]["failure"].as_str()?.to_owned();
+        failure.contains("broken.wav").then_some(())
+    });
+    let refused = robot.refused("voice input camera:front");
+    assert!(
+        refused.contains("camera:front") && refused.contains("tts:TEXT"),
+        "{refused}"
+    );
+    let refused = robot.refused(&format!("voice input tts:{}", "a".repeat(4_150)));
+    assert!(refused.contains("4096"), "{refused}");
+    robot.line(&format!("voice input file:{}", said.display()));
+    speaks(true);
+    speaks(false);
+    for peer in &peers {
+        peer.line("voice leave");
+    }
+    let heard = read_wav(&heard_by(root.path(), "ana"));
+    let end = &heard[heard.len().saturating_sub(7 * 48_000)..];
+    let alike = likeness(&jingle, end);
+    assert!(alike > 0.8, "the file is heard: {alike}");
+    let before = &heard[..heard.len().saturating_sub(9 * 48_000)];
+    let loud = before
+        .chunks(4_800)
+        .filter(|part| part.iter().any(|x| x.abs() > 0.05));
+    assert!(
+        loud.count() >= 10,
+        "a second of speech at least is heard before it"
+    );
 }

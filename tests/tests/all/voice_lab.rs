@@ -186,6 +186,17 @@ fn two_behind_boxes_with_random_ports_hear_each_other_through_turn() {
         link["path"]["local_kind"] == "relay" || link["path"]["remote_kind"] == "relay"
     };
     assert!(links.iter().any(relayed), "{links:?}");
+    let told = called.peers[0].doctor();
+    let voice = told["checks"].as_array().unwrap().iter();
+    let voice = voice
+        .filter(|check| check["check"] == "voice")
+        .collect::<Vec<_>>();
+    let [check] = voice[..] else { panic!("{told}") };
+    let sentence = check["sentence"].as_str().unwrap();
+    assert!(
+        sentence.contains("TURN server") && sentence.contains("no direct way"),
+        "{check}"
+    );
     heard(called.root.path(), &called.peers);
 }
 
