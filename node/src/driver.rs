@@ -87,8 +87,8 @@ pub(crate) struct Driver {
     /// Engines that faces attach.
     pub(crate) engines: mpsc::Receiver<Engine>,
     pub(crate) media: Seat,
-    /// Servers of ICE that the person named.
-    pub(crate) ice: Vec<IceServer>,
+    /// Servers of ICE that the person named, and those of relays.
+    pub(crate) ice: watch::Receiver<Vec<IceServer>>,
     pub(crate) clock: Clock,
     pub(crate) facts: Arc<Facts>,
     /// The last task of the store, until it has ended.
@@ -103,8 +103,7 @@ impl Driver {
         // Before any command: a link that is made at once, as that of a home node, must say where the node is.
         let listen = self.facts.network().listen;
         self.turn(Input::ListenAddresses(listen)).await;
-        let ice = std::mem::take(&mut self.ice);
-        self.turn(Input::IceServers(ice)).await;
+        self.ice.mark_changed();
         self.look_at_connections();
         let result = loop {
             let may_take = self.store.waiting_bytes() < BACKLOG_BYTES_MAX;
@@ -130,6 +129,10 @@ impl Driver {
                     Some(report) => self.turn(Input::Media(report)).await,
                     None => self.turn(Input::MediaEngine(false)).await,
                 },
+                Ok(()) = self.ice.changed() => {
+                    let servers = self.ice.borrow_and_update().clone();
+                    self.turn(Input::IceServers(servers)).await;
+                }
                 () = sleep_until(deadline) => self.turn(Input::Timeout).await,
                 Ok(()) = network_state.changed() => {
                     self.look_at_connections();

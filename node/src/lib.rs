@@ -31,6 +31,7 @@ pub mod network;
 pub mod node;
 pub mod rpc;
 pub mod store;
+mod turn;
 pub mod vault;
 
 pub use alloquy_relay::Pass;

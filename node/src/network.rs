@@ -248,6 +248,7 @@ pub struct Network {
     requests: mpsc::Sender<Request>,
     inputs: mpsc::Receiver<Input>,
     state: watch::Receiver<NetworkState>,
+    control: libp2p_stream::Control,
     task: JoinHandle<()>,
 }
 
@@ -271,6 +272,7 @@ impl Network {
             true => task::listen_nowhere(),
             false => task::listen(&mut swarm, &config.listen, config.port)?,
         };
+        let control = swarm.behaviour().for_relays.new_control();
         let (requests, requests_rx) = mpsc::channel(REQUESTS_MAX);
         let (inputs_tx, inputs) = mpsc::channel(INPUTS_MAX);
         let (state_tx, state) = watch::channel(NetworkState::default());
@@ -290,6 +292,7 @@ impl Network {
             requests,
             inputs,
             state,
+            control,
             task,
         };
         match tokio::time::timeout(LISTEN_LIMIT, ready).await {
@@ -306,6 +309,11 @@ impl Network {
     #[must_use]
     pub fn key(&self) -> NetworkKey {
         self.key
+    }
+
+    /// Opens streams to relays.
+    pub(crate) fn control(&self) -> libp2p_stream::Control {
+        self.control.clone()
     }
 
     /// Carries a request out. Waits only for the swarm's task to take it, never for a peer.

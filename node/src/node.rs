@@ -174,6 +174,12 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
     let rpc = RpcServer::open(&dir, door.clone(), Arc::clone(&facts))?;
     let (stop, stopped) = oneshot::channel();
     let (engines, attached) = mpsc::channel(1);
+    let (servers, ice) = watch::channel(config.ice.clone());
+    tokio::spawn(crate::turn::renew(
+        network.control(),
+        network.state(),
+        servers,
+    ));
     let driver = Driver {
         node,
         store,
@@ -187,7 +193,7 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         core_snapshots,
         engines: attached,
         media: Seat::default(),
-        ice: config.ice.clone(),
+        ice,
         clock,
         facts: Arc::clone(&facts),
         last_task: None,
