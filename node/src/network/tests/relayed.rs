@@ -411,7 +411,7 @@ async fn a_relay_gives_the_credentials_of_its_turn_server_to_whom_it_admits_by_n
     };
     let peer = |seed: u8| {
         let pair = libp2p::identity::Keypair::ed25519_from_bytes([seed; 32]).unwrap();
-        key_of(&pair.public().to_peer_id()).unwrap()
+        pair.public().to_peer_id()
     };
     let listed = Admission::Listed(Listed {
         peers: [peer(1)].into(),
