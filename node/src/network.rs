@@ -44,6 +44,7 @@ mod task;
 mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -242,7 +243,6 @@ pub struct Counters {
 }
 
 /// A running swarm.
-#[derive(Debug)]
 pub struct Network {
     key: NetworkKey,
     requests: mpsc::Sender<Request>,
@@ -250,6 +250,14 @@ pub struct Network {
     state: watch::Receiver<NetworkState>,
     control: libp2p_stream::Control,
     task: JoinHandle<()>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Network {

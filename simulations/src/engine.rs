@@ -75,10 +75,8 @@ impl Engine {
                 Some(held) => held.heard = *heard,
                 None => return fault("no such link"),
             },
-            MediaTask::Disconnect(link) => {
-                if self.links.remove(link).is_none() {
-                    return fault("no such link");
-                }
+            MediaTask::Disconnect(link) if self.links.remove(link).is_none() => {
+                return fault("no such link");
             }
             _ => {}
         }

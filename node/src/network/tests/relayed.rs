@@ -410,7 +410,7 @@ async fn a_relay_gives_the_credentials_of_its_turn_server_to_whom_it_admits_by_n
         Some(Desk::new(urls, Secret::generate().unwrap()))
     };
     let peer = |seed: u8| {
-        let pair = libp2p::identity::Keypair::ed25519_from_bytes([seed; 32]).unwrap();
+        let pair = Keypair::ed25519_from_bytes([seed; 32]).unwrap();
         pair.public().to_peer_id()
     };
     let listed = Admission::Listed(Listed {
@@ -421,7 +421,7 @@ async fn a_relay_gives_the_credentials_of_its_turn_server_to_whom_it_admits_by_n
     let open = relay_beside(57, &[QUIC], Door::new(Admission::Open), desk()).await;
     let ana = using(1, QUIC, &[&friends, &open]).await;
     until(&ana, "two reservations", |state| reserved(state) == 2).await;
-    let (servers, mut told) = tokio::sync::watch::channel(vec![stun.clone()]);
+    let (servers, mut told) = watch::channel(vec![stun.clone()]);
     let renewing = tokio::spawn(crate::turn::renew(ana.control(), ana.state(), servers));
     let found = tokio::time::timeout(PATIENCE, told.wait_for(|servers| servers.len() > 1));
     let found = found.await.expect("a server is told").unwrap().clone();
