@@ -9,6 +9,8 @@ use alloquy_tests::{Coturn, Family, Host, Lab, Nat, Peer, Relay, eventually, ski
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
+use crate::home::{Home, keeps};
+
 /// Each says a tone of its own.
 const TONES: [u32; 2] = [440, 700];
 const NAMES: [&str; 2] = ["ana", "ben"];
@@ -229,4 +231,38 @@ fn a_call_goes_on_when_the_turn_server_dies_and_there_is_another_way() {
     }
     heard(called.root.path(), &called.peers);
     drop(called.lab);
+}
+
+/// Nobody has typed an address of a TURN server: the community's home node has one and gives its members credentials.
+#[test]
+fn members_behind_boxes_with_random_ports_hear_each_other_through_their_home_node() {
+    let Some(mut lab) = Lab::new("voice-home") else {
+        return;
+    };
+    let root = tempdir().unwrap();
+    let public = lab.host("public", Family::Both);
+    let relay = Relay::open(&public, root.path());
+    let address = public.v4.clone().unwrap();
+    let tcp = format!("/ip4/{address}/tcp/4200");
+    let quic = format!("/ip4/{address}/udp/4200/quic-v1");
+    let turn = format!("{address}:3478");
+    let arguments = ["--listen", &tcp, "--listen", &quic, "--turn", &turn];
+    let mut home = Home::with(root.path(), "home", &arguments, &public.prefix()[..]);
+    let hosts = NAMES.map(|name| lab.behind(name, Nat::Random));
+    let relays: Vec<String> = relay
+        .addresses()
+        .iter()
+        .flat_map(|address| ["--relay".to_owned(), address.clone()])
+        .collect();
+    let peers = [0, 1].map(|n| speaker(&hosts[n], root.path(), NAMES[n], &relays, None));
+    gathered(&peers);
+    peers[0].line(&format!("home pair {}", home.link()));
+    peers[0].line("home store Home on");
+    keeps(&home.peer, 1);
+    let links = call(&peers, "through the home node's TURN server");
+    let relayed = |link: &Value| {
+        link["path"]["local_kind"] == "relay" || link["path"]["remote_kind"] == "relay"
+    };
+    assert!(links.iter().any(relayed), "{links:?}");
+    heard(root.path(), &peers);
 }
