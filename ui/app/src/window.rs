@@ -196,6 +196,7 @@ impl Window {
                     zone: TimeZone::system(),
                 },
                 about: news.about,
+                sound: None,
             },
             ctx: None,
             link,
@@ -372,6 +373,8 @@ impl Window {
             Effect::Unlock { passphrase } => session.order(Order::Unlock(passphrase)),
             Effect::Restart => session.order(Order::Restart),
             Effect::Irc(order) => session.order(Order::Irc(order)),
+            // Nothing asks for it while the model has no sound.
+            Effect::Sound(_) => {}
             Effect::Copy(text) => {
                 if let Some(ctx) = &self.ctx {
                     ctx.copy_text(text);

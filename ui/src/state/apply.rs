@@ -58,6 +58,11 @@ impl UiState {
             A::LinkThisDevice(code) => vec![Effect::LinkThisDevice { code }],
             A::StopLinking => vec![Effect::StopLinking],
             A::Irc(order) => self.irc(order),
+            A::Voice(order) => vec![self.voice_order(order)],
+            A::ShowRoom(community, channel) => self.show_room(community, channel),
+            A::ShowChat(community, channel) => self.show_chat(community, channel),
+            A::SetVoice(voice) => self.set_voice(voice),
+            A::Sound(order) => self.sound(order),
             A::Restore(words, from, ends_others) => vec![Effect::Restore {
                 words,
                 from,
@@ -226,6 +231,7 @@ impl UiState {
 
     pub(super) fn go_channel(&mut self, community: CommunityId, channel: ChannelId) {
         self.side_open = false;
+        self.voice.room = None;
         if self.places.now().channel != Some(channel) {
             self.places.go(Place {
                 community: Some(community),
@@ -340,6 +346,10 @@ impl UiState {
             return Vec::new();
         }
         if std::mem::take(&mut self.side_open) {
+            return Vec::new();
+        }
+        if self.shows_room() {
+            self.voice.room = None;
             return Vec::new();
         }
         let place = self.places.now();
