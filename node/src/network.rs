@@ -176,7 +176,7 @@ impl TryFrom<Output> for Request {
             Output::Keep(peer, addresses) => Ok(Self::Keep(peer, addresses)),
             Output::Release(peer) => Ok(Self::Release(peer)),
             Output::Penalize(peer, fault) => Ok(Self::Penalize(peer, fault)),
-            other @ (Output::Event(..) | Output::Store(..)) => Err(other),
+            other @ (Output::Event(..) | Output::Store(..) | Output::Media(_)) => Err(other),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::data_dir::{DataDir, read_if_there, write_private};
 use crate::driver::{Clock, Driver, MESSAGES_MAX, wall};
 use crate::error::RunError;
 use crate::home::HomeTasks;
+use crate::media::{Engine, MediaPort, Seat};
 use crate::network::{CoMembers, Network, NetworkConfig, NetworkState, StartError};
 use crate::rpc::RpcServer;
 use crate::store::{DirLock, Store};
@@ -37,6 +38,7 @@ pub struct Running {
     rpc: RpcServer,
     stop: Option<oneshot::Sender<()>>,
     home: Option<HomeTasks>,
+    engines: Mutex<Option<mpsc::Sender<Engine>>>,
     driver: JoinHandle<Result<(), RunError>>,
 }
 
@@ -51,6 +53,14 @@ impl Running {
     #[must_use]
     pub fn status(&self) -> StatusReport {
         self.facts.report(&self.door.snapshot.borrow().common)
+    }
+
+    /// Attaches an audio engine to the node; `None` when one was attached before, or the node has ended.
+    #[must_use]
+    pub fn media(&self) -> Option<MediaPort> {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        let (engine, port) = crate::media::port();
+        engines.take()?.try_send(engine).ok().map(|()| port)
     }
 
     /// Where the page of a home node is shown.
@@ -158,6 +168,7 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
     // The store is open, so the directory is ours and so is a socket that is left in it.
     let rpc = RpcServer::open(&dir, door.clone(), Arc::clone(&facts))?;
     let (stop, stopped) = oneshot::channel();
+    let (engines, attached) = mpsc::channel(1);
     let driver = Driver {
         node,
         store,
@@ -169,6 +180,9 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         co_members: CoMembers::new(),
         connections_due: None,
         core_snapshots,
+        engines: attached,
+        media: Seat::default(),
+        ice: config.ice.clone(),
         clock,
         facts: Arc::clone(&facts),
         last_task: None,
@@ -180,6 +194,7 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         rpc,
         stop: Some(stop),
         home: None,
+        engines: Mutex::new(Some(engines)),
         driver,
     };
     if let Some(home) = &config.home {

@@ -459,11 +459,11 @@ fn channel_kind(r: &mut Reader<'_>) -> Result<ChannelKind, DecodeError> {
         ChannelKind::Stage,
     ]
     .into_iter()
-        .find(|kind| *kind as u8 == value)
-        .ok_or(DecodeError::Unknown {
-            what: "channel kind",
-            value: u64::from(value),
-        })
+    .find(|kind| *kind as u8 == value)
+    .ok_or(DecodeError::Unknown {
+        what: "channel kind",
+        value: u64::from(value),
+    })
 }
 
 fn policy(r: &mut Reader<'_>) -> Result<HistoryPolicy, DecodeError> {

@@ -84,8 +84,10 @@ pub struct IceServer {
     /// `stun:`, `turn:` or `turns:` addresses (RFC 7064, RFC 7065).
     pub urls: Vec<String>,
     /// `<expiry, Unix seconds>:<account>`; empty for STUN.
+    #[serde(default)]
     pub username: String,
     /// Base64 of HMAC-SHA1 over the username; empty for STUN.
+    #[serde(default)]
     pub credential: String,
 }
 
@@ -225,7 +227,7 @@ pub struct MediaPath {
     pub local_kind: String,
     /// How the other side's came to be.
     pub remote_kind: String,
-    /// `udp` or, through a TURN server over TLS, `tls`.
+    /// `udp`, or `tcp` or `tls` when that is how the TURN server is reached.
     pub protocol: String,
 }
 

@@ -365,6 +365,8 @@ pub(crate) const MEDIA_WAITING_MAX: usize = 64;
 pub(crate) const MEDIA_MID_BYTES_MAX: usize = 32;
 /// Milliseconds after which an attempt that is not open is given up: ICE itself gives up after about as long.
 pub(crate) const MEDIA_PATIENCE_MS: u64 = 15_000;
+/// Milliseconds after which the side that does not offer asks for an offer: one round trip, and a connection to be made.
+pub(crate) const MEDIA_ASK_MS: u64 = 3_000;
 /// Milliseconds before the next attempt; doubled with each that fails.
 pub(crate) const MEDIA_RETRY_MS: u64 = 500;
 /// Greatest wait between two attempts, milliseconds.

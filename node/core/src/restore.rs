@@ -155,6 +155,7 @@ struct Records {
 impl Records {
     /// What peers give again (wraps, prekeys, confirmations, addresses) is left out if it does not decode; anything
     /// else that does not is damage.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of record")]
     fn take<R: CryptoRng>(&mut self, key: Key, value: &[u8]) -> Result<(), RestoreError> {
         fn decode<T: Canonical>(key: &Key, value: &[u8]) -> Result<T, RestoreError> {
             T::from_bytes(value).map_err(|error| damaged(key, error))

@@ -103,7 +103,7 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn media_engine(&mut self, attached: bool) {
         self.voice.engine = attached;
         if !attached {
-            self.end_call("the audio engine of this node has ended");
+            self.leave_room("the audio engine of this node has ended");
         }
     }
 

@@ -232,6 +232,10 @@ pub(crate) enum Refusal {
 }
 
 /// What a gossip frame carries.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made, written and dropped at once"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Broadcast {
     /// Live events; a newcomer's `Admit` goes with its first ones.

@@ -140,6 +140,16 @@ pub(crate) struct Run {
     /// unix:/path
     #[arg(long, value_name = "ADDRESS", conflicts_with = "home")]
     pub(crate) irc: Option<String>,
+    /// Where the sound of this account comes from: default, device:NAME, file:PATH.wav[,loop], tone[:HZ], tts:TEXT or
+    /// null. Given or --audio-out given, voice channels can be joined
+    #[arg(long, value_name = "INPUT", conflicts_with = "home")]
+    pub(crate) audio_in: Option<String>,
+    /// Where the sound of others goes: default, device:NAME, file:PATH.wav (a new file) or null
+    #[arg(long, value_name = "OUTPUT", conflicts_with = "home")]
+    pub(crate) audio_out: Option<String>,
+    /// File with servers of ICE for calls: JSON as of WebRTC, [{"urls":[..],"username":"..","credential":".."}]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ice: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) key: Key,
 }

@@ -18,6 +18,7 @@ use alloquy_irc_listener::own::{OwnDoor, Served};
 
 use crate::irc;
 use crate::out::Out;
+use crate::voice;
 
 /// Runs the node until it is told to stop. One line when ready, nothing else on standard output.
 pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
@@ -30,12 +31,14 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         relays: arguments.relay.clone(),
         relay_pass: relay_pass(arguments.relay_pass.as_deref())?,
         announce: arguments.announce.clone(),
+        ice: voice::ice(arguments.ice.as_deref())?,
         home: arguments.home.then(|| HomeConfig {
             quota: arguments.quota.map(|gib| u64::from(gib) << 30),
             page: Some(arguments.page),
         }),
         ..NodeConfig::new(&arguments.data.dir, key_source(&arguments.key)?)
     };
+    let sound = voice::config(arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -46,6 +49,7 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         let mut said = Ok(());
         let door = irc::open(arguments)?;
         let open = RefCell::new(None);
+        let mut engine = None;
         // What IRC clients have is kept by the node: their door shuts first.
         let told_to_stop = async {
             told_to_stop.await;
@@ -59,7 +63,11 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
             |running| {
                 said = tell_ready(out, running, arguments.home)
                     .and_then(|()| open_irc(out, running, door))
-                    .map(|served| drop(open.replace(served)));
+                    .map(|served| drop(open.replace(served)))
+                    .and_then(|()| {
+                        engine = voice::attach(running, sound)?;
+                        Ok(())
+                    });
             },
             told_to_stop,
         )

@@ -7,6 +7,7 @@ mod moderation;
 mod names;
 mod personal;
 mod table;
+mod voice;
 
 use std::fmt::Write;
 
@@ -92,6 +93,7 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
         Reply::Templates { templates } => faces::templates(templates),
         Reply::InviteCard { card } => faces::invite_card(card),
         Reply::Recovery { recovery_words } => faces::recovery(recovery_words),
+        Reply::Call { call } => voice::call(call.as_ref(), names),
         Reply::Ok { .. } => "done".to_owned(),
         other => {
             let text = moderation::reply(other, names);

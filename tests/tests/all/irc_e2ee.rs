@@ -108,6 +108,10 @@ fn a_client_with_a_device_of_its_own_talks_through_a_bridge_that_can_read_nothin
     cleo.peer.reads(ROOM, &texts);
     held_in(&cleo.peer, ROOM);
     let cleo = cleo.stop();
+    // And to him who comes when its owner is gone.
+    ben.start();
+    ben.reads(ROOM, &texts);
+    ben.stop();
 
     rendezvous.stop();
     let (kept, heard) = (all_of(&rendezvous.data()), ear.heard());

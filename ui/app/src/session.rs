@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloquy_api::{Command, CommandError, ErrorCode};
+use alloquy_media::EngineConfig;
 use alloquy_node::NodeConfig;
 use alloquy_ui::irc::IrcOrder;
 use alloquy_ui::{AskId, Phase};
@@ -35,8 +36,8 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 /// Which node.
 #[derive(Clone, Debug)]
 pub(crate) enum Mode {
-    /// One in this process.
-    Own(Box<NodeConfig>),
+    /// One in this process, and its sound.
+    Own(Box<NodeConfig>, EngineConfig),
     /// One that another process runs on this data directory.
     Attached(PathBuf),
     /// A world in memory.

@@ -25,6 +25,7 @@ fn check(line: &str, expected: &Expect) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one line of each form")]
 fn lines_are_printed_as_they_are_meant() {
     let lines = [
         "create-community club",

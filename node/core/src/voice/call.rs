@@ -150,8 +150,8 @@ impl<R: CryptoRng> Node<R> {
         true
     }
 
-    /// The call is over; whether others may be told is for the caller to say.
-    pub(super) fn end_call(&mut self, reason: &str) {
+    /// The call is over.
+    fn end_call(&mut self, reason: &str) {
         let Some(call) = self.voice.call.take() else {
             return;
         };

@@ -7,7 +7,8 @@ use alloquy_ids::{AccountId, CommunityId, DeviceId, MonoMs, NetworkKey};
 use rand_core::CryptoRng;
 
 use crate::limits::{
-    MEDIA_PATIENCE_MS, MEDIA_RETRY_MAX_MS, MEDIA_RETRY_MS, MEDIA_STEPS_MAX, MEDIA_WAITING_MAX,
+    MEDIA_ASK_MS, MEDIA_PATIENCE_MS, MEDIA_RETRY_MAX_MS, MEDIA_RETRY_MS, MEDIA_STEPS_MAX,
+    MEDIA_WAITING_MAX,
 };
 use crate::node::Node;
 use crate::wire::Frame;
@@ -26,7 +27,9 @@ pub(super) struct Link {
     heard: bool,
     /// Attempts that failed since one was open.
     fails: u32,
-    /// When an attempt that is not open is given up.
+    /// When the present attempt began, or the other side was first waited for.
+    begun: MonoMs,
+    /// When an attempt that is not open is given up, or the other side is asked for one.
     patience: Option<MonoMs>,
     /// When the next attempt begins.
     retry_at: Option<MonoMs>,
@@ -46,7 +49,13 @@ pub(super) struct Link {
 }
 
 impl Link {
-    fn new(account: AccountId, session: VoiceSession, offers: bool, heard: bool) -> Self {
+    /// Nothing has been tried yet. Whoever does not offer asks for an offer if none comes.
+    fn new(
+        account: AccountId,
+        session: VoiceSession,
+        (offers, heard): (bool, bool),
+        now: MonoMs,
+    ) -> Self {
         Self {
             account,
             session,
@@ -54,7 +63,8 @@ impl Link {
             attempt: None,
             heard,
             fails: 0,
-            patience: None,
+            begun: now,
+            patience: (!offers).then(|| now.plus(MEDIA_ASK_MS)),
             retry_at: None,
             view: LinkView::default(),
             speaking: false,
@@ -70,7 +80,7 @@ impl Link {
     /// Forgets all of the attempt before.
     fn begin(&mut self, attempt: u64, now: MonoMs) {
         let fails = self.fails;
-        *self = Self::new(self.account, self.session, self.offers, self.heard);
+        *self = Self::new(self.account, self.session, (self.offers, self.heard), now);
         self.fails = fails;
         self.attempt = Some(attempt);
         self.patience = Some(now.plus(MEDIA_PATIENCE_MS));
@@ -120,7 +130,7 @@ impl<R: CryptoRng> Node<R> {
         account: AccountId,
         session: VoiceSession,
     ) -> bool {
-        let me = self.me.device();
+        let (me, mono) = (self.me.device(), self.now.mono);
         let Some((id, _)) = self.voice.room() else {
             return false;
         };
@@ -140,8 +150,8 @@ impl<R: CryptoRng> Node<R> {
             return false;
         }
         let offers = me > device;
-        call.links
-            .insert(device, Link::new(account, session, offers, heard));
+        let link = Link::new(account, session, (offers, heard), mono);
+        call.links.insert(device, link);
         // The other side takes no step of who is not in the room.
         if let Some(key) = self.connected_key(id, device) {
             self.say_again_to(key);
@@ -233,6 +243,8 @@ impl<R: CryptoRng> Node<R> {
             link.retry_at = Some(mono.plus(link.wait_ms()));
             link.fails = link.fails.saturating_add(1);
         } else {
+            // Asked for again, should that get lost.
+            link.patience = Some(mono.plus(MEDIA_PATIENCE_MS));
             self.step(device, MediaStep::Again);
         }
         self.voice_due();
@@ -247,7 +259,7 @@ impl<R: CryptoRng> Node<R> {
         let Some(link) = call.links.get_mut(&device) else {
             return;
         };
-        let Some(attempt) = link.attempt else { return };
+        let attempt = link.attempt.unwrap_or_default();
         let mut frame = MediaFrame {
             community: call.community,
             channel: call.channel,
@@ -318,10 +330,16 @@ impl<R: CryptoRng> Node<R> {
 
     /// A step of the present attempt; one of another is dropped.
     fn take_step(&mut self, device: DeviceId, frame: MediaFrame) {
+        let mono = self.now.mono;
         let call = self.voice.call.as_mut();
         let Some(link) = call.and_then(|call| call.links.get_mut(&device)) else {
             return;
         };
+        // The other side has no link, as it took this device for gone in between.
+        let asked = frame.step == MediaStep::Again && frame.attempt == 0 && link.offers;
+        if asked && link.begun.plus(MEDIA_ASK_MS) <= mono {
+            return self.link_failed(device);
+        }
         if link.attempt != Some(frame.attempt) || !link.takes(frame.index) {
             return;
         }

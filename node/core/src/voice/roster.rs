@@ -278,8 +278,14 @@ impl<R: CryptoRng> Node<R> {
         let (me, wall) = (self.me.account(), self.now.wall);
         let own = self.voice.room().filter(|(own, _)| *own == id);
         let Some(community) = self.communities.get(&id) else {
+            if own.is_some() {
+                self.leave_room("the community is gone");
+            }
             return;
         };
+        if own.is_none() && !self.voice.rosters.contains_key(&id) {
+            return;
+        }
         let state = community.state();
         let roster = self.voice.rosters.entry(id).or_default();
         roster.retain(|device, _| state.account_ever(*device).is_some());
@@ -304,7 +310,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let ended = own.as_ref().is_some_and(|room| !stays(room));
         if ended {
-            self.end_call("this account may not be in the channel any more");
+            self.leave_room("this account may not be in the channel any more");
         }
         for device in gone {
             self.voice_gone(id, device);

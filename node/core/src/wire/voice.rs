@@ -280,3 +280,143 @@ impl Canonical for MediaStep {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::super::{Frame, Signal, SignalKind};
+    use super::*;
+
+    fn signal(what: SignalKind) -> Frame {
+        Frame::Signal(Box::new(Signal {
+            community: CommunityId([1; 32]),
+            device: DeviceId([2; 32]),
+            at: UnixMs(1),
+            what,
+            signature: [3; 64],
+        }))
+    }
+
+    fn word() -> VoiceWord {
+        VoiceWord {
+            channel: ChannelId([4; 32]),
+            session: 300,
+            number: 7,
+            part: Part {
+                muted: true,
+                deafened: false,
+                hand: true,
+            },
+            lease_ms: 40_000,
+            invited: Some(Invitation {
+                moderator: DeviceId([5; 32]),
+                at: UnixMs(2),
+                number: 1,
+                signature: [6; 64],
+            }),
+        }
+    }
+
+    fn media(step: MediaStep) -> Frame {
+        Frame::Media(Box::new(MediaFrame {
+            community: CommunityId([1; 32]),
+            channel: ChannelId([4; 32]),
+            from: DeviceId([2; 32]),
+            to: DeviceId([5; 32]),
+            from_session: 300,
+            to_session: 301,
+            attempt: 302,
+            index: 0,
+            step,
+            signature: [3; 64],
+        }))
+    }
+
+    fn all() -> Vec<Frame> {
+        let order = StageOrder {
+            channel: ChannelId([4; 32]),
+            device: DeviceId([5; 32]),
+            session: 300,
+            number: 2,
+            speaks: true,
+        };
+        let silent = SilentWord {
+            channel: ChannelId([4; 32]),
+            device: DeviceId([5; 32]),
+            session: 300,
+            number: 7,
+        };
+        let text = || "v=0".to_owned();
+        vec![
+            signal(SignalKind::Voice(word())),
+            signal(SignalKind::Stage(order)),
+            signal(SignalKind::Silent(silent)),
+            media(MediaStep::Signal(MediaSignal::Offer { sdp: text() })),
+            media(MediaStep::Signal(MediaSignal::Answer { sdp: text() })),
+            media(MediaStep::Signal(MediaSignal::Candidate {
+                candidate: String::new(),
+                mid: "0".to_owned(),
+            })),
+            media(MediaStep::Again),
+        ]
+    }
+
+    #[test]
+    fn frames_of_voice_have_one_form() {
+        for frame in all() {
+            let bytes = frame.to_bytes();
+            assert_eq!(Frame::from_bytes(&bytes).as_ref(), Ok(&frame));
+            for cut in 0..bytes.len() {
+                assert!(Frame::from_bytes(&bytes[..cut]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn frames_of_voice_are_these_bytes() {
+        let told = all().into_iter().map(|frame| {
+            let bytes = frame.to_bytes();
+            let hash = blake3::hash(&bytes).to_hex();
+            format!("{} B {}", bytes.len(), &hash[..16])
+        });
+        expect![[r#"
+            270 B e0d2dc3340db2fbb
+            200 B 7ea6b06b25dfbde3
+            199 B 461be01a78bd253b
+            206 B 770b487ee7cef191
+            206 B 3d23fc3df14abf01
+            205 B a6776b45af45ff39
+            202 B 2d58cae23ce50c60"#]]
+        .assert_eq(&told.collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn what_is_over_a_limit_is_refused() {
+        let sdp = "x".repeat(SDP_BYTES_MAX);
+        let offer = |sdp| media(MediaStep::Signal(MediaSignal::Offer { sdp })).to_bytes();
+        assert!(Frame::from_bytes(&offer(sdp.clone())).is_ok());
+        assert!(Frame::from_bytes(&offer(sdp + "x")).is_err());
+        let candidate = |bytes, mid| {
+            media(MediaStep::Signal(MediaSignal::Candidate {
+                candidate: "x".repeat(bytes),
+                mid: "0".repeat(mid),
+            }))
+        };
+        for (bytes, mid, good) in [
+            (CANDIDATE_BYTES_MAX, MEDIA_MID_BYTES_MAX, true),
+            (CANDIDATE_BYTES_MAX + 1, 1, false),
+            (1, MEDIA_MID_BYTES_MAX + 1, false),
+        ] {
+            let read = Frame::from_bytes(&candidate(bytes, mid).to_bytes());
+            assert_eq!(read.is_ok(), good);
+        }
+        let lease = |lease_ms| {
+            let word = VoiceWord { lease_ms, ..word() };
+            signal(SignalKind::Voice(word)).to_bytes()
+        };
+        assert!(Frame::from_bytes(&lease(VOICE_LEASE_MAX_MS)).is_ok());
+        assert!(Frame::from_bytes(&lease(VOICE_LEASE_MAX_MS + 1)).is_err());
+        assert!(Part::of_bits(8).is_err());
+    }
+}

@@ -40,5 +40,7 @@ mod rules;
 mod store;
 mod survive;
 mod voice;
+mod voice_hostile;
+mod voice_stage;
 mod waiting;
 mod world;

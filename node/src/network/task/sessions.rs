@@ -303,19 +303,23 @@ impl Task {
             return;
         };
         session.connections.retain(|path| path.id != connection);
-        let key = session.key;
         if session.connections.is_empty() {
-            // What was read before the end comes before it.
-            while let Ok(frame) = self.from_peers.try_recv() {
-                self.on_frame(frame);
-            }
-            self.sessions.remove(&peer);
-            self.outbox.push_back(Input::PeerDown(key));
+            self.end_session(peer);
             self.redial
                 .disconnected(peer, Instant::now(), &mut self.rng);
-            tracing::info!(%peer, "a peer is down");
         }
         self.tell_paths(peer);
+    }
+
+    /// Forgets a session. What was read before its end comes before it.
+    fn end_session(&mut self, peer: PeerId) {
+        while let Ok(frame) = self.from_peers.try_recv() {
+            self.on_frame(frame);
+        }
+        if let Some(session) = self.sessions.remove(&peer) {
+            self.outbox.push_back(Input::PeerDown(session.key));
+            tracing::info!(%peer, "a peer is down");
+        }
     }
 
     /// A ping was answered or not.
@@ -399,8 +403,11 @@ impl Task {
         }
     }
 
-    /// Closes all connections with a peer; the session ends when the last one is closed.
+    /// Ends the session with a peer and closes all connections with it. The session does not wait for them: one that is
+    /// established before the last is closed would join it, and its streams are gone for ever.
     pub(super) fn disconnect(&mut self, peer: PeerId) {
+        self.end_session(peer);
+        self.tell_paths(peer);
         if self.swarm.disconnect_peer_id(peer).is_err() {
             tracing::trace!(%peer, "a peer was gone already");
         }
@@ -573,5 +580,74 @@ impl Task {
             all.filter(|writing| !writing.task.is_finished()).count()
         };
         self.sessions.values().map(writers).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libp2p::core::Endpoint;
+    use libp2p::core::transport::PortUse;
+    use libp2p::identity::Keypair;
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::network::circuits::Circuits;
+    use crate::network::task::{Settings, closed_door, parts};
+    use crate::network::{NetworkState, behaviour};
+
+    /// A task that nobody runs: what happens is told to it by hand.
+    fn task() -> Task {
+        let door = closed_door();
+        let parts = parts(false, false, &door);
+        let keypair = Keypair::ed25519_from_bytes([1; 32]).unwrap();
+        let swarm = behaviour::swarm(keypair, &parts, None).unwrap();
+        let settings = Settings {
+            door,
+            circuits: Circuits::new(parts.limits, parts.quota),
+            pass: None,
+            relays: Vec::new(),
+            announce: Vec::new(),
+        };
+        let (_, requests) = mpsc::channel(1);
+        let (inputs, _) = mpsc::channel(1);
+        let (state, _) = watch::channel(NetworkState::default());
+        Task::new(swarm, (requests, inputs), state, settings).unwrap()
+    }
+
+    fn called() -> ConnectedPoint {
+        ConnectedPoint::Dialer {
+            address: "/ip4/127.0.0.1/tcp/1".parse().unwrap(),
+            role_override: Endpoint::Dialer,
+            port_use: PortUse::Reuse,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_comes_while_a_broken_session_closes_begins_another_one() {
+        let mut task = task();
+        let peer = Keypair::ed25519_from_bytes([2; 32])
+            .unwrap()
+            .public()
+            .to_peer_id();
+        let key = address::key_of(&peer).unwrap();
+        let [first, second] = [1, 2].map(ConnectionId::new_unchecked);
+        task.on_established(peer, first, &called());
+        task.break_session(peer, "a test");
+        task.on_established(peer, second, &called());
+        task.on_closed(peer, first);
+
+        let told: Vec<_> = task
+            .outbox
+            .iter()
+            .filter_map(|input| match input {
+                Input::PeerUp(who) => Some((*who, true)),
+                Input::PeerDown(who) => Some((*who, false)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(told, [(key, true), (key, false), (key, true)]);
+        let session = task.sessions.get(&peer).unwrap();
+        assert_eq!(session.writer.connection, second);
+        assert!(session.path(first).is_none());
     }
 }

@@ -108,7 +108,7 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn new(mode: Mode, desk: Arc<Desk>, orders: mpsc::Receiver<Order>) -> Self {
         let irc = match &mode {
-            Mode::Own(config) => Some(Irc::of(&config.data_dir)),
+            Mode::Own(config, _) => Some(Irc::of(&config.data_dir)),
             Mode::Attached(_) | Mode::Demo => None,
         };
         Self {
@@ -161,7 +161,7 @@ impl Keeper {
                 Some(_) => {}
             }
         };
-        let Mode::Own(config) = &self.mode else {
+        let Mode::Own(config, _) = &self.mode else {
             return Stage::Start;
         };
         self.desk.enter(phase(None, true));
@@ -180,7 +180,7 @@ impl Keeper {
 
     /// An account that exists already comes here. Leaving it drops what is under way.
     async fn returning(&mut self, how: Comeback) -> Stage {
-        let Mode::Own(config) = &self.mode else {
+        let Mode::Own(config, _) = &self.mode else {
             return Stage::Start;
         };
         let config = config.clone();
@@ -225,7 +225,7 @@ impl Keeper {
         loop {
             match self.orders.recv().await {
                 Some(Order::Unlock(passphrase)) => {
-                    if let Mode::Own(config) = &mut self.mode {
+                    if let Mode::Own(config, _) = &mut self.mode {
                         config.key.passphrase = Some(Passphrase::new(passphrase));
                     }
                     return Stage::Start;
@@ -404,7 +404,7 @@ fn about(mode: &Mode, irc: Option<&Irc>) -> About {
         }
     };
     match mode {
-        Mode::Own(config) => of(&config.data_dir, false),
+        Mode::Own(config, _) => of(&config.data_dir, false),
         Mode::Attached(data_dir) => of(data_dir, true),
         Mode::Demo => About {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,9 +1,11 @@
 //! The three ways to a node: one in this process, one in another, a world in memory.
 
 use alloquy_api::{Client, CommandError};
+use alloquy_media::EngineConfig;
+use alloquy_media::webrtc::WebRtcConfig;
 use alloquy_node::init::RecoveryWords;
 use alloquy_node::memory::World;
-use alloquy_node::{InitError, NodeConfig, NodeHandle, RunError, Running};
+use alloquy_node::{InitError, MediaPort, NodeConfig, NodeHandle, RunError, Running};
 use alloquy_ui::model::Failure;
 
 use super::Mode;
@@ -29,9 +31,10 @@ impl Link {
     /// Starts the node, or finds it.
     pub(super) async fn open(mode: Mode) -> Result<Self, OpenError> {
         match mode {
-            Mode::Own(config) => {
+            Mode::Own(config, sound) => {
                 let running = alloquy_node::start(*config).await.map_err(OpenError::Run)?;
                 let handle = running.handle();
+                give_voice(&running, sound);
                 #[cfg(feature = "driver")]
                 crate::driver::may_break(handle.changes());
                 Ok(Self::Own(Box::new(running), Box::new(handle)))
@@ -88,6 +91,17 @@ impl Link {
             Self::Attached(_) => {}
             Self::Demo(world, _) => world.shutdown().await,
         }
+    }
+}
+
+/// Joins an engine to the node; both end together. Devices are opened with the first room. Without an engine the node
+/// refuses to go into one, and says so.
+fn give_voice(running: &Running, sound: EngineConfig) {
+    let Some(MediaPort { tasks, reports }) = running.media() else {
+        return;
+    };
+    if let Err(error) = alloquy_media::attach(sound, WebRtcConfig::default(), tasks, reports) {
+        tracing::error!(%error, "there is no voice");
     }
 }
 
