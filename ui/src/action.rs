@@ -1,8 +1,8 @@
 //! Everything that a person can do in the window, and how each is reached without a mouse.
 
-use alloquy_api::{Command, VoiceCommand};
-use alloquy_api::command::{Availability, WindowAt};
+use alloquy_api::command::{Availability, ChannelKind, WindowAt};
 use alloquy_api::personal::PersonalCommand;
+use alloquy_api::{Command, VoiceCommand};
 use alloquy_ids::{ChannelId, CommunityId, EventId, InviteId};
 use egui::{Key, KeyboardShortcut, Modifiers};
 use strum::{EnumDiscriminants, VariantArray};
@@ -119,7 +119,7 @@ pub enum Action {
     /// Leaves a community.
     Leave(CommunityId),
     /// Makes a channel.
-    CreateChannel(CommunityId, String, bool),
+    CreateChannel(CommunityId, ChannelKind, String, bool),
     /// Mutes a channel or lets it be heard.
     ToggleMute(ChannelId),
     /// Makes a rule of when the desktop is told of a conversation, a community or a channel.

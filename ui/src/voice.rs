@@ -134,14 +134,22 @@ mod tests {
         for key in [Key::F1, Key::F8, Key::F20, Key::Insert] {
             assert!(may_talk(key), "{key:?}");
         }
-        for key in [Key::F, Key::Space, Key::Enter, Key::PageUp, Key::Escape, Key::Tab] {
+        for key in [
+            Key::F,
+            Key::Space,
+            Key::Enter,
+            Key::PageUp,
+            Key::Escape,
+            Key::Tab,
+        ] {
             assert!(!may_talk(key), "{key:?}");
         }
     }
 
     #[test]
     fn what_was_kept_is_put_into_limits() {
-        let text = r#"{"sensitivity":255,"gain_percent":65535,"talk_key":"Space","transmit":"always"}"#;
+        let text =
+            r#"{"sensitivity":255,"gain_percent":65535,"talk_key":"Space","transmit":"always"}"#;
         let mut kept: VoiceSettings = serde_json::from_str(text).unwrap();
         kept.limit();
         assert_eq!((kept.sensitivity, kept.gain_percent), (100, 400));

@@ -201,6 +201,14 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
         K::SetBackground => vec![Focus(say::way_settings_notifications())],
         K::Close => vec![Focus(say::way_frame())],
         K::Quit => vec![Shortcut("", ctrl(Key::Q))],
+        other => reach_voice(other),
+    }
+}
+
+/// Where what is about voice is reached.
+fn reach_voice(kind: K) -> Vec<Reach> {
+    use Reach::{Focus, Shortcut};
+    match kind {
         K::Voice => vec![
             Shortcut(say::which_mute(), ctrl_shift(Key::M)),
             Shortcut(say::which_deafen(), ctrl_shift(Key::D)),
@@ -208,10 +216,7 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
         ],
         K::ShowRoom | K::ShowChat => vec![Focus(say::way_room())],
         K::SetVoice => vec![Focus(say::way_settings_voice())],
-        K::Sound => vec![
-            Focus(say::way_talk_key()),
-            Focus(say::way_settings_voice()),
-        ],
+        K::Sound => vec![Focus(say::way_talk_key()), Focus(say::way_settings_voice())],
         other => reach_personal(other),
     }
 }

@@ -58,11 +58,9 @@ impl UiState {
             A::LinkThisDevice(code) => vec![Effect::LinkThisDevice { code }],
             A::StopLinking => vec![Effect::StopLinking],
             A::Irc(order) => self.irc(order),
-            A::Voice(order) => vec![self.voice_order(order)],
-            A::ShowRoom(community, channel) => self.show_room(community, channel),
-            A::ShowChat(community, channel) => self.show_chat(community, channel),
-            A::SetVoice(voice) => self.set_voice(voice),
-            A::Sound(order) => self.sound(order),
+            A::Voice(_) | A::ShowRoom(..) | A::ShowChat(..) | A::SetVoice(_) | A::Sound(_) => {
+                self.act_voice(action)
+            }
             A::Restore(words, from, ends_others) => vec![Effect::Restore {
                 words,
                 from,
@@ -436,11 +434,11 @@ impl UiState {
                     community: community_ref(community),
                 },
             ),
-            Action::CreateChannel(community, name, private) => (
+            Action::CreateChannel(community, kind, name, private) => (
                 Purpose::OpenChannel(community),
                 Command::CreateChannel {
                     community: community_ref(community),
-                    kind: ChannelKind::Text,
+                    kind,
                     name,
                     private,
                     category: None,

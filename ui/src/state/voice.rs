@@ -4,6 +4,7 @@ use alloquy_api::{Command, VoiceCommand};
 use alloquy_ids::{ChannelId, CommunityId};
 
 use super::{Overlay, Purpose, SettingsPage, UiState};
+use crate::action::Action;
 use crate::effect::Effect;
 use crate::model::Model;
 use crate::voice::{SoundOrder, VoiceSettings};
@@ -44,7 +45,19 @@ impl UiState {
         self.voice.room.is_some() && self.voice.room == self.places.now().channel
     }
 
-    pub(super) fn voice_order(&mut self, order: VoiceCommand) -> Effect {
+    pub(super) fn act_voice(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::Voice(order) => vec![self.voice_order(order)],
+            Action::ShowRoom(community, channel) => self.show_room(community, channel),
+            Action::ShowChat(community, channel) => self.show_chat(community, channel),
+            Action::SetVoice(voice) => self.set_voice(voice),
+            Action::Sound(order) => self.sound(order),
+            // Everything else is carried out elsewhere.
+            _ => Vec::new(),
+        }
+    }
+
+    fn voice_order(&mut self, order: VoiceCommand) -> Effect {
         let purpose = match order {
             VoiceCommand::Join { .. } => say::voice_not_joined(),
             _ => say::not_changed(),
@@ -52,27 +65,27 @@ impl UiState {
         self.ask(Purpose::Plain(purpose), Command::Voice { order })
     }
 
-    pub(super) fn show_room(&mut self, community: CommunityId, channel: ChannelId) -> Vec<Effect> {
+    fn show_room(&mut self, community: CommunityId, channel: ChannelId) -> Vec<Effect> {
         self.at_directs = false;
         self.go_channel(community, channel);
         self.voice.room = Some(channel);
         Vec::new()
     }
 
-    pub(super) fn show_chat(&mut self, community: CommunityId, channel: ChannelId) -> Vec<Effect> {
+    fn show_chat(&mut self, community: CommunityId, channel: ChannelId) -> Vec<Effect> {
         self.at_directs = false;
         self.go_channel(community, channel);
         Vec::new()
     }
 
     /// The engine is told by [`UiState::tell_engine`], which follows every action.
-    pub(super) fn set_voice(&mut self, voice: VoiceSettings) -> Vec<Effect> {
+    fn set_voice(&mut self, voice: VoiceSettings) -> Vec<Effect> {
         self.settings.voice = voice;
         self.settings.voice.limit();
         Vec::new()
     }
 
-    pub(super) fn sound(&mut self, order: SoundOrder) -> Vec<Effect> {
+    fn sound(&mut self, order: SoundOrder) -> Vec<Effect> {
         match order {
             SoundOrder::Talk(held) => self.voice.talks = held,
             SoundOrder::Test(on) => self.voice.tests = on,
@@ -80,6 +93,20 @@ impl UiState {
             SoundOrder::Meter(on) => self.voice.metered = on,
         }
         vec![Effect::Sound(order)]
+    }
+
+    /// The window goes and the node stays: no key is held any more, and the page about voice is not looked at.
+    pub fn vanish(&mut self) -> Vec<Effect> {
+        let page = Overlay::Settings(SettingsPage::Voice);
+        self.overlays.retain(|open| *open != page);
+        let voice = &mut self.voice;
+        let ends = [
+            (std::mem::take(&mut voice.talks), SoundOrder::Talk(false)),
+            (std::mem::take(&mut voice.metered), SoundOrder::Meter(false)),
+            (std::mem::take(&mut voice.tests), SoundOrder::Test(false)),
+        ];
+        let held = ends.into_iter().filter(|(held, _)| *held);
+        held.map(|(_, order)| Effect::Sound(order)).collect()
     }
 
     /// What the engine has to be told: settings that it does not have yet, and whether the meter is looked at.

@@ -19,8 +19,8 @@ use super::View;
 pub(super) use keys::{keys, shortcuts};
 pub(super) use panel::show as panel;
 pub(super) use people::roster;
-pub(super) use state::sentence;
 pub(super) use room::{bar as room_bar, show as room};
+pub(super) use state::sentence;
 
 /// Going into a voice channel.
 pub(super) fn join(channel: ChannelId) -> VoiceCommand {

@@ -32,7 +32,10 @@ pub(crate) fn slider(ui: &mut Ui, words: Slide<'_>, value: u32) -> Option<u32> {
     if words.named {
         label(ui, words.name, font::meta(), palette.text_dim);
     }
-    let held = ui.scope_id().with("what is held of a slider").with(words.name);
+    let held = ui
+        .scope_id()
+        .with("what is held of a slider")
+        .with(words.name);
     let mut shown = ui.data(|data| data.get_temp::<u32>(held)).unwrap_or(value);
     let response = ui.horizontal(|ui| {
         let width = (ui.available_width() - VALUE - space::S).max(60.0);
@@ -45,9 +48,12 @@ pub(crate) fn slider(ui: &mut Ui, words: Slide<'_>, value: u32) -> Option<u32> {
         response
     });
     let response = response.inner;
-    ui.data_mut(|data| match response.dragged() {
-        true => data.insert_temp(held, shown),
-        false => data.remove::<u32>(held),
+    ui.data_mut(|data| {
+        if response.dragged() {
+            data.insert_temp(held, shown);
+        } else {
+            data.remove::<u32>(held);
+        }
     });
     let done = !response.dragged() && shown != value;
     done.then_some(shown)
@@ -97,7 +103,11 @@ pub(crate) fn meter(ui: &mut Ui, name: &str, level_db: Option<i8>, floor: i8) {
     ui.painter().rect_filled(rect, radius::CHIP, palette.active);
     let share = 1.0 - f32::from(level) / f32::from(floor);
     // So loud that the peaks of a voice are cut: 3 dB of room are left.
-    let color = if level >= -3 { palette.danger } else { palette.ok };
+    let color = if level >= -3 {
+        palette.danger
+    } else {
+        palette.ok
+    };
     let filled = Rect::from_min_size(rect.min, Vec2::new(rect.width() * share, rect.height()));
     ui.painter().rect_filled(filled, radius::CHIP, color);
 }

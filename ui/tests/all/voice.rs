@@ -102,7 +102,9 @@ fn told(stages: &[LinkStage]) -> String {
     let mut model = calling();
     change_call(&mut model, |call| {
         let peers = stages.iter().zip(1..);
-        call.peers = peers.map(|(stage, n)| (device(n), peer(n, *stage))).collect();
+        call.peers = peers
+            .map(|(stage, n)| (device(n), peer(n, *stage)))
+            .collect();
     });
     let harness = open(model);
     let node = harness.get_by_label_contains("Call in Alloquy dev / lounge: ");
@@ -136,7 +138,9 @@ fn the_buttons_of_the_panel_give_orders() {
     ];
     assert_eq!(orders(&harness), given);
     let mut model = calling();
-    change_call(&mut model, |call| (call.muted, call.deafened) = (true, true));
+    change_call(&mut model, |call| {
+        (call.muted, call.deafened) = (true, true)
+    });
     let mut harness = open(model);
     press(&mut harness, "Unmute the microphone");
     press(&mut harness, "Undeafen: hear the others");
@@ -167,7 +171,9 @@ fn who_talks_while_muted_is_told_so() {
     const HINT: &str = "You are talking while muted.";
     for (speaking, muted) in [(true, true), (true, false), (false, true)] {
         let mut model = calling();
-        change_call(&mut model, |call| (call.speaking, call.muted) = (speaking, muted));
+        change_call(&mut model, |call| {
+            (call.speaking, call.muted) = (speaking, muted)
+        });
         let harness = open(model);
         assert_eq!(has(&harness, HINT), speaking && muted, "{speaking} {muted}");
         // Who is muted is not shown as speaking: nobody hears it.
@@ -222,13 +228,19 @@ fn each_tile_tells_how_far_the_connection_is_and_why_somebody_is_not_heard() {
             call.peers = [(device(1), peer(1, stage))].into();
         });
         let harness = in_room(model);
-        assert!(harness.query_all_by_label(words).count() > 0 || has(&harness, words), "{words}");
+        assert!(
+            harness.query_all_by_label(words).count() > 0 || has(&harness, words),
+            "{words}"
+        );
     }
     let mut model = calling();
     change_call(&mut model, |call| {
         call.peers.get_mut(&device(1)).unwrap().volume = 0;
     });
-    assert!(has(&in_room(model), "You have turned them down to nothing."));
+    assert!(has(
+        &in_room(model),
+        "You have turned them down to nothing."
+    ));
 }
 
 #[test]
@@ -291,7 +303,10 @@ fn on_a_stage_one_asks_to_speak_and_moderators_decide() {
     press(&mut harness, "Raise your hand");
     let hand = Hand::Up;
     assert_eq!(orders(&harness), [VoiceCommand::Hand { hand }]);
-    assert!(!has(&harness, "Invite to speak"), "others can not decide it");
+    assert!(
+        !has(&harness, "Invite to speak"),
+        "others can not decide it"
+    );
     change_community(&mut harness.state_mut().model, |community| {
         let voices = std::sync::Arc::make_mut(&mut community.voices);
         voices.get_mut(&STAGE).unwrap()[0].hand = true;
@@ -351,7 +366,11 @@ fn all_of_a_room_is_reached_by_keyboard_in_the_smallest_window_at_double_size() 
         let focused = nodes.find(|node| node.is_focused());
         seen.extend(focused.and_then(|node| node.accesskit_node().label()));
     }
-    for name in ["Volume of Sam", "Invite to speak: Priya", "Show the messages"] {
+    for name in [
+        "Volume of Sam",
+        "Invite to speak: Priya",
+        "Show the messages",
+    ] {
         assert!(seen.contains(name), "{name} is not in {seen:?}");
     }
 }

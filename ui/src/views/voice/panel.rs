@@ -69,7 +69,13 @@ fn room(view: &mut View<'_>, ui: &mut Ui, call: &CallView) {
     let left = 30.0;
     let width = ui.available_width();
     let title = lines(ui, &state, font::control_strong(), color, width - left);
-    let below = line(ui, &name, font::meta(), palette.text_dim, width - left - space::S);
+    let below = line(
+        ui,
+        &name,
+        font::meta(),
+        palette.text_dim,
+        width - left - space::S,
+    );
     let height = title.size().y + below.size().y + space::S;
     let (rect, response) = ui.allocate_exact_size(Vec2::new(width, height), Sense::click());
     let spoken = say::voice_room_spoken(&name, &state);

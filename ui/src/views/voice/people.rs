@@ -53,7 +53,9 @@ fn person(view: &View<'_>, channel: ChannelId, member: &VoiceMemberView) -> Pers
     let mut devices = view.model.snapshot.devices.iter();
     let call = call_in(view, channel);
     let own = devices.any(|device| device.this && device.device == member.device);
-    let peer = call.and_then(|call| call.peers.get(&member.device)).cloned();
+    let peer = call
+        .and_then(|call| call.peers.get(&member.device))
+        .cloned();
     let here = call.filter(|_| own);
     Person {
         account: member.account,
@@ -131,7 +133,12 @@ pub(super) fn paint_marks(ui: &Ui, person: &Person, right: egui::Pos2) -> f32 {
 }
 
 /// Who is in a channel, below its row.
-pub(in crate::views) fn roster(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: ChannelId) {
+pub(in crate::views) fn roster(
+    view: &mut View<'_>,
+    ui: &mut Ui,
+    id: CommunityId,
+    channel: ChannelId,
+) {
     for person in people(view, id, channel) {
         ui.push_id(person.device, |ui| row(view, ui, id, &person));
     }
@@ -172,7 +179,12 @@ fn row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, person: &Person) {
 }
 
 /// What can be done about somebody, at the second button of the pointer.
-pub(super) fn menu(view: &mut View<'_>, response: &egui::Response, id: CommunityId, person: &Person) {
+pub(super) fn menu(
+    view: &mut View<'_>,
+    response: &egui::Response,
+    id: CommunityId,
+    person: &Person,
+) {
     Popup::context_menu(response).width(240.0).show(|ui| {
         if menu_item(ui, Icon::UserRound, say::profile()) {
             view.act(Action::Open(Overlay::Profile(id, person.account)));

@@ -11,9 +11,7 @@ use crate::action::Action;
 use crate::state::Slot;
 use crate::theme::{self, font, space};
 use crate::views::View;
-use crate::widgets::{
-    TIGHT_BELOW, Tone, button, label, scrolled_page, section,
-};
+use crate::widgets::{TIGHT_BELOW, Tone, button, label, scrolled_page, section};
 use crate::words::say;
 
 /// The room of a place, if it is one: a voice channel, a stage, or a conversation in which somebody calls.

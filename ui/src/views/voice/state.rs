@@ -23,7 +23,11 @@ fn is_connected(peer: &CallPeerView) -> bool {
 /// The whole call, and the colour of that.
 pub(super) fn of_call(call: &CallView, palette: &Palette) -> (String, Color32) {
     let all = call.peers.len();
-    let connected = call.peers.values().filter(|peer| is_connected(peer)).count();
+    let connected = call
+        .peers
+        .values()
+        .filter(|peer| is_connected(peer))
+        .count();
     let mut stages = call.peers.values().map(|peer| peer.link.stage);
     if all == 0 {
         (say::voice_alone().to_owned(), palette.ok)
@@ -62,14 +66,16 @@ pub(super) fn of_person(person: &Person) -> Vec<String> {
         None if person.own => words.push(say::voice_you().to_owned()),
         None => {}
     }
-    let still: [(bool, fn() -> &'static str); 4] = [
-        (person.audience, say::voice_why_audience),
-        (person.silenced && !person.audience, say::voice_why_silenced),
-        (person.deafened, say::voice_why_deafened),
-        (person.muted && !person.deafened, say::voice_why_muted),
+    let silenced = person.silenced && !person.audience;
+    let muted = person.muted && !person.deafened;
+    let still = [
+        (person.audience, say::voice_why_audience()),
+        (silenced, say::voice_why_silenced()),
+        (person.deafened, say::voice_why_deafened()),
+        (muted, say::voice_why_muted()),
     ];
-    let reasons = still.iter().filter(|(holds, _)| *holds);
-    words.extend(reasons.map(|(_, why)| why().to_owned()));
+    let reasons = still.into_iter().filter(|(holds, _)| *holds);
+    words.extend(reasons.map(|(_, why)| why.to_owned()));
     if person.peer.as_ref().is_some_and(|peer| peer.volume == 0) {
         words.push(say::voice_why_volume().to_owned());
     }

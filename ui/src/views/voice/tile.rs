@@ -22,7 +22,9 @@ const INSIDE: f32 = 12.0;
 /// Tiles side by side, as many as fit, those of a row equally high.
 pub(super) fn grid(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, people: &[Person]) {
     let room = ui.available_width();
-    let columns = ((room + space::S) / (NARROWEST + space::S)).floor().max(1.0);
+    let columns = ((room + space::S) / (NARROWEST + space::S))
+        .floor()
+        .max(1.0);
     let width = (room - space::S * (columns - 1.0)) / columns;
     for row in people.chunks(columns as usize) {
         let heights = row.iter().map(|person| height(view, ui, id, person, width));
@@ -66,7 +68,11 @@ fn tile(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, person: &Person, heig
             ui.spacing_mut().item_spacing.y = space::XS;
             head(view, ui, id, person);
             for (at, words) in state::of_person(person).iter().enumerate() {
-                let color = if at == 0 { palette.text } else { palette.text_dim };
+                let color = if at == 0 {
+                    palette.text
+                } else {
+                    palette.text_dim
+                };
                 label(ui, words, font::secondary(), color);
             }
             volume(view, ui, person, false);

@@ -73,7 +73,10 @@ fn each_choice_is_told_to_the_engine_and_kept() {
         snapshot.kept = Arc::new(kept.into_iter().collect());
     });
     let mut state = UiState::new();
-    assert_eq!(asked(&state.refresh(&model)), [SoundOrder::Use(wanted.clone())]);
+    assert_eq!(
+        asked(&state.refresh(&model)),
+        [SoundOrder::Use(wanted.clone())]
+    );
     assert_eq!(asked(&state.refresh(&model)), []);
     // An engine that came anew is told anew, and where there is none nothing is asked.
     let sound = model.sound.take();
@@ -107,7 +110,8 @@ fn the_meter_is_asked_for_while_the_page_is_open_only_and_the_test_ends_with_it(
     press(&mut harness, "Hear yourself");
     change_sound(&mut harness.state_mut().model, |sound| sound.testing = true);
     harness.run();
-    let meter = harness.get_by_role_and_label(egui::accesskit::Role::Meter, "Level of the microphone");
+    let meter =
+        harness.get_by_role_and_label(egui::accesskit::Role::Meter, "Level of the microphone");
     assert_eq!(meter.accesskit_node().numeric_value(), Some(-18.0));
     act(&mut harness, Action::Dismiss);
     let after = [
@@ -203,5 +207,9 @@ fn another_key_is_chosen_and_one_that_types_is_refused() {
     harness.key_press_modifiers(Modifiers::NONE, Key::Escape);
     harness.run();
     harness.get_by_label("Key to talk: F12. Choose another");
-    assert_eq!(harness.state().state.overlays, [PAGE], "the page stays open");
+    assert_eq!(
+        harness.state().state.overlays,
+        [PAGE],
+        "the page stays open"
+    );
 }
