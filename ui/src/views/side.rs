@@ -37,7 +37,9 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     };
     head(view, ui, id);
     ui.spacing_mut().item_spacing.y = 2.0;
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    // However little room the bars below leave: the list does not reach under them.
+    let list = ScrollArea::vertical().auto_shrink(false);
+    list.min_scrolled_height(0.0).show(ui, |ui| {
         Frame::new()
             .inner_margin(Margin::symmetric(8, 8))
             .show(ui, |ui| channels(view, ui, id));

@@ -134,15 +134,12 @@ impl Chosen {
 
     /// What the engine is to work by. Files, tones and texts go out as they are.
     fn settings(&self) -> Settings {
-        let suiting = Settings::suiting(&self.input);
-        let Some(voice) = &self.voice else {
-            return suiting;
-        };
+        let voice = self.voice.clone().unwrap_or_default();
         let common = Settings {
             transmit: transmit(voice.transmit),
             pressed: self.pressed,
             monitor: self.tests,
-            ..suiting
+            ..Settings::suiting(&self.input)
         };
         match self.input {
             InputDevice::Default | InputDevice::Device(_) => Settings {

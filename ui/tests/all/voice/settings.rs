@@ -5,6 +5,7 @@ use std::sync::Arc;
 use alloquy_ui::state::{Overlay, SettingsPage};
 use alloquy_ui::voice::{Noise, SoundOrder, Transmit, VoiceSettings};
 use alloquy_ui::{Action, Effect, Model, UiState};
+use egui::accesskit::Role;
 use egui::{Event, Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
@@ -50,6 +51,8 @@ fn each_choice_is_told_to_the_engine_and_kept() {
         "Level by itself",
         "You are heard: Always",
     ] {
+        harness.get_by_label(name).scroll_to_me();
+        harness.run();
         press(&mut harness, name);
     }
     let wanted = VoiceSettings {
@@ -62,6 +65,9 @@ fn each_choice_is_told_to_the_engine_and_kept() {
         ..VoiceSettings::default()
     };
     assert_eq!(used(&harness), wanted);
+    let first = harness.get_by_label("Microphone: As the system says");
+    first.scroll_to_me();
+    harness.run();
     press(&mut harness, "Microphone: As the system says");
     assert_eq!(used(&harness).input, None);
     let wanted = used(&harness);
@@ -89,7 +95,7 @@ fn each_choice_is_told_to_the_engine_and_kept() {
 fn sensitivity_and_gain_go_by_keys_and_stay_in_their_limits() {
     let mut harness = opened(rich(), PAGE);
     for (name, keys) in [("Sensitivity", 12), ("Gain of the microphone", 1)] {
-        harness.get_by_label(name).focus();
+        harness.get_by_role_and_label(Role::Slider, name).focus();
         harness.run();
         for _ in 0..keys {
             harness.key_press(Key::ArrowRight);
@@ -110,8 +116,7 @@ fn the_meter_is_asked_for_while_the_page_is_open_only_and_the_test_ends_with_it(
     press(&mut harness, "Hear yourself");
     change_sound(&mut harness.state_mut().model, |sound| sound.testing = true);
     harness.run();
-    let meter =
-        harness.get_by_role_and_label(egui::accesskit::Role::Meter, "Level of the microphone");
+    let meter = harness.get_by_role_and_label(Role::Meter, "Level of the microphone");
     assert_eq!(meter.accesskit_node().numeric_value(), Some(-18.0));
     act(&mut harness, Action::Dismiss);
     let after = [
