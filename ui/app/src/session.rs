@@ -8,6 +8,7 @@ mod attached;
 mod irc;
 mod keeper;
 mod link;
+mod sound;
 
 use std::io;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use alloquy_api::{Command, CommandError, ErrorCode};
 use alloquy_media::EngineConfig;
 use alloquy_node::NodeConfig;
 use alloquy_ui::irc::IrcOrder;
+use alloquy_ui::voice::SoundOrder;
 use alloquy_ui::{AskId, Phase};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -67,6 +69,8 @@ pub(crate) enum Order {
     Restart,
     /// Do something with the door for IRC clients.
     Irc(IrcOrder),
+    /// Do something with microphone and loudspeakers.
+    Sound(SoundOrder),
     /// End.
     Close,
 }

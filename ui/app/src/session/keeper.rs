@@ -239,7 +239,7 @@ impl Keeper {
 
     async fn start(&mut self) -> Stage {
         self.desk.enter(Phase::Starting);
-        let opening = Link::open(self.mode.clone());
+        let opening = Link::open(self.mode.clone(), &self.desk);
         tokio::pin!(opening);
         loop {
             tokio::select! {
@@ -258,7 +258,7 @@ impl Keeper {
     }
 
     async fn serve(&mut self, mut link: Link) -> Stage {
-        if let (Some(irc), Link::Own(running, _)) = (&mut self.irc, &link) {
+        if let (Some(irc), Link::Own(running, ..)) = (&mut self.irc, &link) {
             irc.begin(running).await;
         }
         self.desk.note(about(&self.mode, self.irc.as_ref()));
@@ -270,6 +270,7 @@ impl Keeper {
                 order = self.orders.recv() => match order {
                     Some(Order::Submit(ask, command)) => self.submit(&mut link, &mut asks, ask, command),
                     Some(Order::Irc(order)) => self.irc(order, &link).await,
+                    Some(Order::Sound(order)) => link.sound(order),
                     Some(Order::Close) | None => {
                         self.finish(link, asks).await;
                         return Stage::End;
@@ -292,7 +293,7 @@ impl Keeper {
     }
 
     async fn irc(&mut self, order: IrcOrder, link: &Link) {
-        let (Some(irc), Link::Own(running, _)) = (&mut self.irc, link) else {
+        let (Some(irc), Link::Own(running, ..)) = (&mut self.irc, link) else {
             return;
         };
         let made = irc.order(order, running).await;
