@@ -120,7 +120,7 @@ mod tests {
         assert!(told("").starts_with("--ice FILE: EOF"), "{}", told(""));
         assert!(told("{}").contains("invalid type"));
         assert!(told(&" ".repeat(70_000)).contains("more than 65536 bytes"));
-        let many = format!("[{}]", vec![r#"{"urls":[]}"#; 9].join(","));
+        let many = format!("[{}]", [r#"{"urls":[]}"#; 9].join(","));
         assert_eq!(told(&many), "--ice FILE: 9 servers, at most 8");
         let error = ice(Some(Path::new("/does/not/exist"))).unwrap_err();
         assert!(error.message.contains("/does/not/exist"));

@@ -1,15 +1,13 @@
 //! The audio engine of the node in this process: between the two, so that the window's page about voice has microphone
 //! and loudspeakers while one is in no room, too.
 //!
-//! Tasks of the node and orders of the window come to one task, one after the other. While the page is open and the node
-//! is in no room, the engine is in one of its own, with nobody else in it: devices are open and listed, the level is
-//! measured, and one can hear oneself.
+//! Tasks of the node and orders of the window come to one task, one after the other. While the page is open, devices are
+//! open without a room too: the level is measured, and one can hear oneself.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use alloquy_api::voice::{DevicesView, MediaReport, MediaTask};
-use alloquy_ids::{ChannelId, CommunityId};
 use alloquy_media::settings::{Activity, Noise, Transmit};
 use alloquy_media::webrtc::WebRtcConfig;
 use alloquy_media::{AttachError, Engine, EngineConfig, InputDevice, OutputDevice, Settings};
@@ -53,8 +51,6 @@ impl Sound {
             tasks,
             desk,
             devices,
-            in_room: false,
-            rehearses: false,
             metered: false,
         };
         tokio::spawn(seat.serve(port.tasks, inbox));
@@ -69,22 +65,18 @@ impl Sound {
     }
 }
 
-/// Hands the engine's reports to the node, and keeps what it says of devices: that is the window's.
+/// Hands the engine's reports to the node, and keeps what it says of devices for the window.
 async fn pass_on(
     mut reports: mpsc::Receiver<MediaReport>,
     node: mpsc::Sender<MediaReport>,
     devices: watch::Sender<DevicesView>,
 ) {
     while let Some(report) = reports.recv().await {
-        match report {
-            MediaReport::Devices(view) => {
-                devices.send_replace(view);
-            }
-            other => {
-                if node.send(other).await.is_err() {
-                    return;
-                }
-            }
+        if let MediaReport::Devices(view) = &report {
+            devices.send_replace(view.clone());
+        }
+        if node.send(report).await.is_err() {
+            return;
         }
     }
 }
@@ -178,10 +170,6 @@ struct Seat {
     tasks: mpsc::Sender<MediaTask>,
     desk: Arc<Desk>,
     devices: watch::Receiver<DevicesView>,
-    /// The node is in a room.
-    in_room: bool,
-    /// The engine is in a room of its own.
-    rehearses: bool,
     /// The page about voice is open.
     metered: bool,
 }
@@ -209,11 +197,11 @@ impl Seat {
     ) -> bool {
         tokio::select! {
             task = node.recv() => match task {
-                Some(task) => return self.task(task).await,
+                Some(task) => return self.tasks.send(task).await.is_ok(),
                 None => return false,
             },
             order = orders.recv() => match order {
-                Some(order) => return self.order(order).await,
+                Some(order) => self.order(order),
                 None => return false,
             },
             changed = self.devices.changed() => {
@@ -227,17 +215,7 @@ impl Seat {
         true
     }
 
-    /// Hands a task of the node over; a room of the node ends the own one.
-    async fn task(&mut self, task: MediaTask) -> bool {
-        match &task {
-            MediaTask::Join { .. } => (self.in_room, self.rehearses) = (true, false),
-            MediaTask::Leave => (self.in_room, self.rehearses) = (false, false),
-            _ => {}
-        }
-        self.tasks.send(task).await.is_ok() && self.rehearse().await
-    }
-
-    async fn order(&mut self, order: SoundOrder) -> bool {
+    fn order(&mut self, order: SoundOrder) {
         match order {
             SoundOrder::Use(voice) => {
                 let (input, output) = self.chosen.take(voice);
@@ -249,31 +227,13 @@ impl Seat {
                 }
             }
             SoundOrder::Talk(held) => self.chosen.pressed = held,
-            SoundOrder::Meter(on) => self.metered = on,
+            SoundOrder::Meter(on) => {
+                self.metered = on;
+                self.engine.rehearse(on);
+            }
             SoundOrder::Test(on) => self.chosen.tests = on,
         }
         self.engine.set(self.chosen.settings());
-        let goes_on = self.rehearse().await;
-        self.show();
-        goes_on
-    }
-
-    /// Opens or closes the room of its own, as it is wanted now.
-    async fn rehearse(&mut self) -> bool {
-        let wanted = self.metered && !self.in_room;
-        if wanted == self.rehearses {
-            return true;
-        }
-        self.rehearses = wanted;
-        let task = match wanted {
-            true => MediaTask::Join {
-                community: CommunityId::ZERO,
-                channel: ChannelId::ZERO,
-                ice: Vec::new(),
-            },
-            false => MediaTask::Leave,
-        };
-        self.tasks.send(task).await.is_ok()
     }
 
     /// Lays down what the window shows.

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use alloquy_api::voice::{LinkStage, LinkView, MediaLink};
-use alloquy_ids::DeviceId;
+use alloquy_ids::{ChannelId, CommunityId, DeviceId};
 use tempfile::tempdir;
 
 use super::*;
