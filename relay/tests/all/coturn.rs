@@ -2,7 +2,7 @@
 //! own client, killed, and asked for what it must not do.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -20,6 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) fn skip(test: &str, why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{test}: {why}");
     println!("{test} is skipped: {why}");
+    // `./test` gathers these, and counts them.
+    if let Ok(path) = std::env::var("ALLOQUY_SKIPS") {
+        let file = fs::File::options().append(true).create(true).open(path);
+        let line = format!("SKIPPED {test}: {why}\n");
+        file.unwrap().write_all(line.as_bytes()).unwrap();
+    }
 }
 
 fn has(program: &str) -> bool {

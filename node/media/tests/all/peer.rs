@@ -183,4 +183,14 @@ pub(crate) fn skip(why: &str) {
         "needed, but {why}"
     );
     eprintln!("skipped: {why}");
+    // `./test` gathers these, and counts them.
+    if let Ok(path) = std::env::var("ALLOQUY_SKIPS") {
+        let file = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path);
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let line = format!("SKIPPED {name}: {why}\n");
+        std::io::Write::write_all(&mut file.unwrap(), line.as_bytes()).unwrap();
+    }
 }
