@@ -65,6 +65,7 @@ fn replies_have_the_shapes_of_the_contract() {
         {"stands":false,"because":["Ana deleted it"],"operations":["baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"]}
         {"devices":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"laptop","this":true,"since":1700000000000,"connected":true,"state":"active"}]}
         {"code":"7-anchor-river","link":"alloquy://link/aeaqcaibaeaqcaibaeaq","until":1700000000000}
+        {"audio":{"inputs":["Headset","Webcam"],"outputs":["Headset"],"input":"Headset","output":"Headset","failure":"the microphone Desk is not there: Headset is used"}}
         {"call":{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","muted":false,"deafened":false,"silenced":"this account lacks the right speak in this channel","speaking":false,"peers":{"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa":{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","link":{"stage":"audio","path":{"local":"192.168.1.7:40007","remote":"198.51.100.4:3478","local_kind":"host","remote_kind":"relay","protocol":"udp"}},"speaking":true,"volume":100,"stats":{"round_trip_ms":23,"lost_in":4,"lost_out":0,"jitter_ms":3,"delay_ms":40,"concealed_ms":0,"bytes_in":5000,"bytes_out":5100,"level_db":-22}}}}}
         {"contact":"alloquy://contact/aeaqcaibaeaqcaibaeaq"}
         {"contacts":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","verified":true,"blocked":false,"online":true}]}
