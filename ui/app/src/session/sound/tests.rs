@@ -154,7 +154,7 @@ async fn one_hears_oneself_while_the_test_is_on() {
 }
 
 #[tokio::test]
-async fn what_is_not_about_devices_reaches_the_node() {
+async fn the_node_is_told_everything_and_the_window_of_devices() {
     let (from, reports) = mpsc::channel(4);
     let (node, mut told) = mpsc::channel(4);
     let (devices, seen) = watch::channel(DevicesView::default());
@@ -175,6 +175,7 @@ async fn what_is_not_about_devices_reaches_the_node() {
     from.send(report.clone()).await.unwrap();
     drop(from);
     pass_on(reports, node, devices).await;
+    assert_eq!(told.recv().await, Some(MediaReport::Devices(of.clone())));
     assert_eq!(told.recv().await, Some(report));
     assert_eq!(told.recv().await, None);
     assert_eq!(*seen.borrow(), of);
