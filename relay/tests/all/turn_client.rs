@@ -1,6 +1,10 @@
-//! A TURN client of a few requests over UDP, to see each answer's code: coturn's own tells only whether all went well.
+//! A TURN client of a few requests over UDP or TLS, to see each answer's code: coturn's own tells only whether all went
+//! well, and over TLS it waits without end for some answers.
 
+use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use turn_types::attribute::{Lifetime, RequestedTransport, XorPeerAddress, XorRelayedAddress};
@@ -23,9 +27,75 @@ pub(crate) enum Answered {
     Error(u16),
 }
 
+/// How the server is reached.
+enum Line {
+    Udp(UdpSocket),
+    /// Through `openssl s_client`, which knows nothing of TURN.
+    Tls(Child, Receiver<Vec<u8>>),
+}
+
+impl Line {
+    fn tls(space: &Space, server: &str) -> Self {
+        let mut openssl = space.command("openssl");
+        openssl.args(["s_client", "-quiet", "-connect", &format!("{server}:443")]);
+        let streams = openssl.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = streams.stderr(Stdio::null()).spawn().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let (sender, answers) = channel();
+        std::thread::spawn(move || {
+            loop {
+                let mut message = vec![0; 20];
+                if out.read_exact(&mut message).is_err() {
+                    return;
+                }
+                let length = u16::from_be_bytes([message[2], message[3]]);
+                message.resize(20 + usize::from(length), 0);
+                if out.read_exact(&mut message[20..]).is_err() || sender.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        Self::Tls(child, answers)
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Udp(socket) => assert_eq!(socket.send(bytes).unwrap(), bytes.len()),
+            Self::Tls(child, _) => {
+                let stream = child.stdin.as_mut().unwrap();
+                stream
+                    .write_all(bytes)
+                    .and_then(|()| stream.flush())
+                    .unwrap();
+            }
+        }
+    }
+
+    fn receive(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Self::Udp(socket) => {
+                let mut answer = vec![0; 2000];
+                let read = socket.recv(&mut answer).ok()?;
+                answer.truncate(read);
+                Some(answer)
+            }
+            Self::Tls(_, answers) => answers.recv_timeout(AGAIN).ok(),
+        }
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Self::Tls(child, _) = self {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
 /// A client with what it was told.
 pub(crate) struct Turn {
-    socket: UdpSocket,
+    line: Line,
     username: String,
     credentials: MessageIntegrityCredentials,
     realm: String,
@@ -52,6 +122,16 @@ impl Turn {
         Self::allocate_by(socket, username, password)
     }
 
+    /// The same over TLS at port 443.
+    pub(crate) fn allocate_by_tls(
+        space: &Space,
+        server: &str,
+        username: &str,
+        password: &str,
+    ) -> Result<Self, Answered> {
+        Self::begin(Line::tls(space, server), username, password)
+    }
+
     /// The same by a socket that is there.
     pub(crate) fn allocate_by(
         socket: UdpSocket,
@@ -59,8 +139,12 @@ impl Turn {
         password: &str,
     ) -> Result<Self, Answered> {
         socket.set_read_timeout(Some(AGAIN)).unwrap();
+        Self::begin(Line::Udp(socket), username, password)
+    }
+
+    fn begin(line: Line, username: &str, password: &str) -> Result<Self, Answered> {
         let mut turn = Self {
-            socket,
+            line,
             username: username.to_owned(),
             credentials: LongTermKeyCredentials::new(String::new(), String::new(), String::new())
                 .into(),
@@ -128,37 +212,32 @@ impl Turn {
             LongTermKeyCredentials::new(username.to_owned(), password.to_owned(), realm).into();
     }
 
-    fn request(&self, method: Method, attributes: Attributes<'_>) -> Vec<u8> {
+    fn request(&mut self, method: Method, attributes: Attributes<'_>) -> Vec<u8> {
+        let username = self.username.clone();
+        let (realm, nonce) = (self.realm.clone(), self.nonce.clone());
+        let credentials = self.credentials.clone();
         self.exchange(&|| {
             let mut request = Message::builder_request(method, MessageWriteVec::new());
             attributes(&mut request);
             request
-                .add_attribute(&Username::new(&self.username).unwrap())
+                .add_attribute(&Username::new(&username).unwrap())
                 .unwrap();
-            request
-                .add_attribute(&Realm::new(&self.realm).unwrap())
-                .unwrap();
-            request
-                .add_attribute(&Nonce::new(&self.nonce).unwrap())
-                .unwrap();
+            request.add_attribute(&Realm::new(&realm).unwrap()).unwrap();
+            request.add_attribute(&Nonce::new(&nonce).unwrap()).unwrap();
             let sha1 = IntegrityAlgorithm::Sha1;
-            request
-                .add_message_integrity(&self.credentials, sha1)
-                .unwrap();
+            request.add_message_integrity(&credentials, sha1).unwrap();
             request
         })
     }
 
-    fn exchange(&self, request: &dyn Fn() -> MessageWriteVec) -> Vec<u8> {
+    fn exchange(&mut self, request: &dyn Fn() -> MessageWriteVec) -> Vec<u8> {
         for _ in 0..20 {
             let request = request();
             let id = request.transaction_id();
-            self.socket.send(&request.finish()).unwrap();
-            let mut answer = vec![0; 2000];
-            let Ok(read) = self.socket.recv(&mut answer) else {
+            self.line.send(&request.finish());
+            let Some(answer) = self.line.receive() else {
                 continue;
             };
-            answer.truncate(read);
             let is_ours =
                 Message::from_bytes(&answer).is_ok_and(|answer| answer.transaction_id() == id);
             if is_ours {
