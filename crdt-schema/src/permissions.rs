@@ -183,6 +183,8 @@ pub enum ChannelKind {
     Voice = 2,
     /// A heading over other channels.
     Category = 3,
+    /// Voice that a few speak and others hear, with a text chat of its own.
+    Stage = 4,
 }
 
 /// What newcomers may read of a key scope.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use alloquy_api::voice::IceServer;
 use alloquy_relay::Pass;
 
 use crate::error::RunError;
@@ -25,6 +26,8 @@ pub struct NodeConfig {
     pub upnp: bool,
     /// Multiaddrs of relays, each ending in `/p2p/..`.
     pub relays: Vec<String>,
+    /// Servers of ICE for calls: STUN and TURN. Empty: calls use addresses of this machine and of home nodes.
+    pub ice: Vec<IceServer>,
     /// Shown to a relay that lists its issuer.
     pub relay_pass: Option<Box<Pass>>,
     /// Multiaddrs at which this node is reachable from outside, where the person knows.
@@ -50,6 +53,7 @@ impl NodeConfig {
             peers: Vec::new(),
             upnp: true,
             relays: Vec::new(),
+            ice: Vec::new(),
             relay_pass: None,
             announce: Vec::new(),
             key,

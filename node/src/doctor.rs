@@ -4,6 +4,7 @@
 //! store; whether the disk can be written is tried with a file of its own.
 
 mod reach;
+mod voice;
 
 use std::fs;
 use std::io::Write;
@@ -104,6 +105,7 @@ pub(crate) fn of_running(facts: &Facts, snapshot: &Snapshot) -> DoctorReport {
     let connections = &snapshot.connections;
     let mut checks = vec![store, listen, mdns, peers];
     checks.extend(reach::checks(connections));
+    checks.extend(voice::checks(snapshot));
     checks.extend([traffic, key_check(facts.at_rest())]);
     DoctorReport {
         checks,

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_api::rpc::PeerStatus;
 use alloquy_api::snapshot::{ConnectionsSnapshot, Snapshot};
+use alloquy_api::voice::IceServer;
 use alloquy_core::{Input, Node, Now, Output, Snapshots, StorageError, TaskId};
 use alloquy_ids::{MonoMs, UnixMs};
 use rand_chacha::ChaCha20Rng;
@@ -20,6 +21,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::client::{Clients, Message};
 use crate::connections::{Connections, names_differ};
 use crate::error::RunError;
+use crate::media::{Engine, Seat};
 use crate::network::{CoMembers, Network, Request};
 use crate::node::Facts;
 use crate::store::Store;
@@ -82,6 +84,11 @@ pub(crate) struct Driver {
     pub(crate) connections_due: Option<tokio::time::Instant>,
     /// The core's part of the last snapshots.
     pub(crate) core_snapshots: Arc<Snapshots>,
+    /// Engines that faces attach.
+    pub(crate) engines: mpsc::Receiver<Engine>,
+    pub(crate) media: Seat,
+    /// Servers of ICE that the person named, and those of relays.
+    pub(crate) ice: watch::Receiver<Vec<IceServer>>,
     pub(crate) clock: Clock,
     pub(crate) facts: Arc<Facts>,
     /// The last task of the store, until it has ended.
@@ -96,6 +103,7 @@ impl Driver {
         // Before any command: a link that is made at once, as that of a home node, must say where the node is.
         let listen = self.facts.network().listen;
         self.turn(Input::ListenAddresses(listen)).await;
+        self.ice.mark_changed();
         self.look_at_connections();
         let result = loop {
             let may_take = self.store.waiting_bytes() < BACKLOG_BYTES_MAX;
@@ -113,6 +121,18 @@ impl Driver {
                     Some(input) => self.turn(input).await,
                     None => break Err(RunError::Internal("the network's task has ended".to_owned())),
                 },
+                Some(engine) = self.engines.recv() => {
+                    self.media.attach(engine);
+                    self.turn(Input::MediaEngine(true)).await;
+                }
+                report = self.media.report(), if may_take => match report {
+                    Some(report) => self.turn(Input::Media(report)).await,
+                    None => self.turn(Input::MediaEngine(false)).await,
+                },
+                Ok(()) = self.ice.changed() => {
+                    let servers = self.ice.borrow_and_update().clone();
+                    self.turn(Input::IceServers(servers)).await;
+                }
                 () = sleep_until(deadline) => self.turn(Input::Timeout).await,
                 Ok(()) = network_state.changed() => {
                     self.look_at_connections();
@@ -242,6 +262,7 @@ impl Driver {
                     self.last_task = Some(task);
                     self.store.submit(task, writes);
                 }
+                Err(Output::Media(task)) => self.media.give(task),
                 Err(_) => tracing::error!("an output has no carrier"),
             }
         }
@@ -328,6 +349,9 @@ fn kind_of(input: &Input) -> &'static str {
         Input::PeerAddresses(..) => "peer addresses",
         Input::ListenAddresses(_) => "listen addresses",
         Input::Storage(..) => "storage",
+        Input::Media(_) => "media",
+        Input::MediaEngine(_) => "media engine",
+        Input::IceServers(_) => "ice servers",
         Input::Timeout => "timeout",
         Input::ClientGone(_) => "client gone",
         Input::Shutdown => "shutdown",

@@ -95,6 +95,9 @@ pub enum RunError {
         /// Why.
         reason: String,
     },
+    /// The TURN server of a home node.
+    #[error(transparent)]
+    Turn(#[from] alloquy_relay::turn::server::ServerError),
     /// The local socket can not be made.
     #[error("the local socket {} can not be made: {error}", path.display())]
     Socket {
@@ -126,7 +129,7 @@ impl RunError {
                 ..
             } => ErrorCode::UnknownName,
             Self::Restore { .. } => ErrorCode::Storage,
-            Self::Address { .. } | Self::Listen { .. } => ErrorCode::Parse,
+            Self::Address { .. } | Self::Listen { .. } | Self::Turn(_) => ErrorCode::Parse,
             Self::Internal(_) => ErrorCode::Internal,
         }
     }

@@ -4,6 +4,7 @@
 
 mod offer;
 mod page;
+pub(crate) mod turn;
 
 use std::net::SocketAddr;
 
@@ -16,6 +17,8 @@ use crate::client::{Door, NodeHandle};
 use crate::error::RunError;
 use crate::node::Facts;
 
+pub use alloquy_relay::turn::server::{RELAY_PORTS, ServerConfig as TurnConfig};
+
 pub use page::qr_lines;
 
 /// How a home node is run.
@@ -25,6 +28,8 @@ pub struct HomeConfig {
     pub quota: Option<u64>,
     /// Where its page is shown, on this machine; `None`: nowhere.
     pub page: Option<SocketAddr>,
+    /// The TURN server for its owner and co-members; `None`: it has none.
+    pub turn: Option<alloquy_relay::turn::server::ServerConfig>,
 }
 
 /// How long the node may take to say how it stands.

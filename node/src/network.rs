@@ -44,6 +44,7 @@ mod task;
 mod tunnel;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,7 +177,7 @@ impl TryFrom<Output> for Request {
             Output::Keep(peer, addresses) => Ok(Self::Keep(peer, addresses)),
             Output::Release(peer) => Ok(Self::Release(peer)),
             Output::Penalize(peer, fault) => Ok(Self::Penalize(peer, fault)),
-            other @ (Output::Event(..) | Output::Store(..)) => Err(other),
+            other @ (Output::Event(..) | Output::Store(..) | Output::Media(_)) => Err(other),
         }
     }
 }
@@ -242,13 +243,21 @@ pub struct Counters {
 }
 
 /// A running swarm.
-#[derive(Debug)]
 pub struct Network {
     key: NetworkKey,
     requests: mpsc::Sender<Request>,
     inputs: mpsc::Receiver<Input>,
     state: watch::Receiver<NetworkState>,
+    control: libp2p_stream::Control,
     task: JoinHandle<()>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Network {
@@ -271,6 +280,7 @@ impl Network {
             true => task::listen_nowhere(),
             false => task::listen(&mut swarm, &config.listen, config.port)?,
         };
+        let control = swarm.behaviour().for_relays.new_control();
         let (requests, requests_rx) = mpsc::channel(REQUESTS_MAX);
         let (inputs_tx, inputs) = mpsc::channel(INPUTS_MAX);
         let (state_tx, state) = watch::channel(NetworkState::default());
@@ -290,6 +300,7 @@ impl Network {
             requests,
             inputs,
             state,
+            control,
             task,
         };
         match tokio::time::timeout(LISTEN_LIMIT, ready).await {
@@ -306,6 +317,11 @@ impl Network {
     #[must_use]
     pub fn key(&self) -> NetworkKey {
         self.key
+    }
+
+    /// Opens streams to relays.
+    pub(crate) fn control(&self) -> libp2p_stream::Control {
+        self.control.clone()
     }
 
     /// Carries a request out. Waits only for the swarm's task to take it, never for a peer.

@@ -9,6 +9,7 @@ use alloquy_api::Snapshot;
 use alloquy_api::rpc::{PeerStatus, StatusReport};
 use alloquy_core::{Node, RestoreError, StorageError};
 use alloquy_ids::{AccountId, DeviceId, UnixMs};
+use alloquy_relay::turn::server::TurnServer;
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use rand_chacha::ChaCha20Rng;
@@ -24,6 +25,7 @@ use crate::data_dir::{DataDir, read_if_there, write_private};
 use crate::driver::{Clock, Driver, MESSAGES_MAX, wall};
 use crate::error::RunError;
 use crate::home::HomeTasks;
+use crate::media::{Engine, MediaPort, Seat};
 use crate::network::{CoMembers, Network, NetworkConfig, NetworkState, StartError};
 use crate::rpc::RpcServer;
 use crate::store::{DirLock, Store};
@@ -37,6 +39,8 @@ pub struct Running {
     rpc: RpcServer,
     stop: Option<oneshot::Sender<()>>,
     home: Option<HomeTasks>,
+    _turn: Option<TurnServer>,
+    engines: Mutex<Option<mpsc::Sender<Engine>>>,
     driver: JoinHandle<Result<(), RunError>>,
 }
 
@@ -51,6 +55,14 @@ impl Running {
     #[must_use]
     pub fn status(&self) -> StatusReport {
         self.facts.report(&self.door.snapshot.borrow().common)
+    }
+
+    /// Attaches an audio engine to the node; `None` when one was attached before, or the node has ended.
+    #[must_use]
+    pub fn media(&self) -> Option<MediaPort> {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        let (engine, port) = crate::media::port();
+        engines.take()?.try_send(engine).ok().map(|()| port)
     }
 
     /// Where the page of a home node is shown.
@@ -120,6 +132,9 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         at_rest,
         port,
     } = restored;
+    let turn = config.home.as_ref().and_then(|home| home.turn.clone());
+    let (turn, desk) = crate::home::turn::start(turn).await?.unzip();
+    node.set_turn_desk(desk);
     let seed = Zeroizing::new(node.network_seed());
     let own_network = config.dialer.is_none();
     let network = Network::start(NetworkConfig {
@@ -158,6 +173,13 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
     // The store is open, so the directory is ours and so is a socket that is left in it.
     let rpc = RpcServer::open(&dir, door.clone(), Arc::clone(&facts))?;
     let (stop, stopped) = oneshot::channel();
+    let (engines, attached) = mpsc::channel(1);
+    let (servers, ice) = watch::channel(config.ice.clone());
+    tokio::spawn(crate::turn::renew(
+        network.control(),
+        network.state(),
+        servers,
+    ));
     let driver = Driver {
         node,
         store,
@@ -169,6 +191,9 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         co_members: CoMembers::new(),
         connections_due: None,
         core_snapshots,
+        engines: attached,
+        media: Seat::default(),
+        ice,
         clock,
         facts: Arc::clone(&facts),
         last_task: None,
@@ -180,6 +205,8 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
         rpc,
         stop: Some(stop),
         home: None,
+        _turn: turn,
+        engines: Mutex::new(Some(engines)),
         driver,
     };
     if let Some(home) = &config.home {

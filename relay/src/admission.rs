@@ -166,6 +166,14 @@ impl Door {
         }
     }
 
+    /// Whether a peer was admitted by somebody's decision: it stands in the list, or holds a pass. A door that is
+    /// open to everybody admits nobody by name.
+    #[must_use]
+    pub fn admits_by_name(&self, peer: &PeerId, now: UnixMs) -> bool {
+        let is_open = self.lock().admission == Admission::Open;
+        !is_open && self.admits(peer, now)
+    }
+
     /// Bytes per day that a peer's pass allows, if it came in by one.
     #[must_use]
     pub fn bytes_per_day(&self, peer: &PeerId, now: UnixMs) -> Option<u64> {
@@ -287,6 +295,7 @@ mod tests {
         };
         let door = Door::new(Admission::Listed(list.clone()));
         assert!(door.admits(&peer(1), NOW) && !door.admits(&peer(2), NOW));
+        assert!(door.admits_by_name(&peer(1), NOW) && !door.admits_by_name(&peer(2), NOW));
         let pass = Pass::sign(&issuer, key(2), UnixMs(NOW.0 + 1000), 7);
         assert_eq!(
             door.show(&peer(4), &pass, NOW),
@@ -311,5 +320,6 @@ mod tests {
         assert!(!door.admits(&peer(2), NOW), "its issuer is listed no more");
         door.admit(Admission::Open);
         assert!(door.admits(&PeerId::random(), NOW));
+        assert!(!door.admits_by_name(&peer(1), NOW), "nobody was named");
     }
 }

@@ -38,6 +38,37 @@ Environment:
 pub(crate) enum Action {
     /// Signs a pass by which a peer may reserve at relays that list its issuer
     Pass(Issue),
+    /// Serves as a relay and runs coturn beside it: who is admitted is given credentials for it
+    Turn(Box<Turn>),
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Turn {
+    #[command(subcommand)]
+    pub(crate) action: Option<TurnAction>,
+    /// File of coturn's settings, in TOML (docs/relay.md)
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+}
+
+/// What else to do with the TURN server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TurnAction {
+    /// Prints a credential that is good for an hour, to try the TURN server
+    Credential(TryTurn),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TryTurn {
+    /// File of coturn's settings, in TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Whom it names: 1 to 64 characters of A-Z a-z 0-9 - _ .
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: String,
 }
 
 #[derive(Debug, Args)]

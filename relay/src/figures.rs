@@ -26,6 +26,7 @@ use tokio::sync::Semaphore;
 use crate::limits::PAGE_REQUESTS_MAX;
 use crate::quota::Quota;
 use crate::show::Shown;
+use crate::turn::Counts;
 
 /// Counts since the start, and what stands now.
 #[derive(Debug)]
@@ -40,14 +41,18 @@ pub(crate) struct Figures {
     circuits_cut: AtomicU64,
     pub(crate) shown: Arc<Shown>,
     quota: Quota,
+    turn: Option<Arc<Counts>>,
 }
+
+/// Name, explanation, value, and whether it only rises.
+type Figure = (&'static str, &'static str, u64, bool);
 
 fn add(count: &AtomicU64) {
     count.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Figures {
-    pub(crate) fn new(quota: Quota) -> Self {
+    pub(crate) fn new(quota: Quota, turn: Option<Arc<Counts>>) -> Self {
         Self {
             connections: AtomicU64::default(),
             reservations_taken: AtomicU64::default(),
@@ -59,6 +64,7 @@ impl Figures {
             circuits_cut: AtomicU64::default(),
             shown: Arc::default(),
             quota,
+            turn,
         }
     }
 
@@ -83,8 +89,53 @@ impl Figures {
         }
     }
 
-    /// Name, explanation, value, and whether it only rises.
-    fn all(&self) -> [(&'static str, &'static str, u64, bool); 12] {
+    /// Of the TURN server that is looked after, if there is one.
+    fn of_turn(&self) -> Vec<Figure> {
+        let Some(turn) = &self.turn else {
+            return Vec::new();
+        };
+        let now = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        vec![
+            (
+                "turn_up",
+                "Whether the TURN server answers",
+                now(&turn.up),
+                false,
+            ),
+            (
+                "turn_up_since_seconds",
+                "Unix time since when the TURN server answers, 0 while it does not",
+                now(&turn.up_since),
+                false,
+            ),
+            (
+                "turn_restarts",
+                "Times that the TURN server was started again",
+                now(&turn.restarts),
+                true,
+            ),
+            (
+                "turn_rotations",
+                "New secrets of the TURN server",
+                now(&turn.rotations),
+                true,
+            ),
+            (
+                "turn_credentials",
+                "TURN credentials given",
+                now(&turn.granted),
+                true,
+            ),
+            (
+                "turn_refused",
+                "Requests for a TURN credential by who is not admitted",
+                now(&turn.refused),
+                true,
+            ),
+        ]
+    }
+
+    fn of_relay(&self) -> [Figure; 12] {
         let now = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let stand = |taken: &AtomicU64, ended: &AtomicU64| now(taken).saturating_sub(now(ended));
         let reservations = stand(&self.reservations_taken, &self.reservations_ended);
@@ -156,7 +207,8 @@ struct Source(Arc<Figures>);
 
 impl Collector for Source {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        for (name, help, value, rises) in self.0.all() {
+        let all = self.0.of_relay().into_iter().chain(self.0.of_turn());
+        for (name, help, value, rises) in all {
             if rises {
                 let kind = MetricType::Counter;
                 let line = encoder.encode_descriptor(name, help, None, kind)?;

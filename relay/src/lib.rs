@@ -6,6 +6,7 @@
 //! - [`Relay`] is the whole service, as the program `alloquy-relay` runs it.
 //! - [`hop()`] is its heart as a libp2p behaviour, for a member that helps its co-members.
 //! - [`Door`] decides who may reserve: all, a list, or holders of a [`Pass`], which [`show()`] presents.
+//! - [`turn`] gives admitted peers credentials for a TURN server, and runs one.
 //! - [`limits`] says how much, [`Quota`] counts it by peer and by address.
 //!
 //! Deliberately not here: finding relays, dialling through one (the node's), any name of a community.
@@ -23,6 +24,7 @@ mod quota;
 mod rates;
 mod service;
 mod show;
+pub mod turn;
 
 pub use admission::{Admission, Door, ListError, Listed, Refused};
 pub use hop::hop;

@@ -1,4 +1,4 @@
-//! The program `alloquy-relay`: a relay in the foreground, and passes for one.
+//! The program `alloquy-relay`: a relay in the foreground, coturn beside it, and passes for one.
 
 mod args;
 
@@ -11,12 +11,13 @@ use std::time::{Duration, SystemTime};
 
 use alloquy_ids::UnixMs;
 use alloquy_relay::limits::{LIST_BYTES_MAX, PASS_AHEAD};
+use alloquy_relay::turn::coturn::{self, Coturn};
 use alloquy_relay::{Admission, Config, Door, Limits, Listed, Pass, Relay, load_or_make};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use args::{Action, Arguments, Issue, Serve};
+use args::{Action, Arguments, Issue, Serve, TryTurn, Turn, TurnAction};
 
 /// What ends the program early, told on standard error.
 type Failure = Box<dyn std::error::Error>;
@@ -25,7 +26,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match &arguments.action {
         Some(Action::Pass(issue)) => issue_pass(issue),
-        None => serve(&arguments.serve),
+        Some(Action::Turn(turn)) => run_turn(turn),
+        None => serve(&arguments.serve, None),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -59,6 +61,31 @@ fn issue_pass(issue: &Issue) -> Result<(), Failure> {
     say(&Pass::sign(&issuer, issue.holder, ends, bytes).to_string())
 }
 
+fn run_turn(turn: &Turn) -> Result<(), Failure> {
+    if let Some(TurnAction::Credential(wanted)) = &turn.action {
+        return print_credential(wanted);
+    }
+    let path = turn.config.as_ref().ok_or("--config is missing")?;
+    let config = coturn::Config::read(path)?;
+    if turn.serve.open {
+        let text =
+            "--open would give everybody credentials for the TURN server: --admit FILE is needed";
+        return Err(text.into());
+    }
+    serve(&turn.serve, Some(config))
+}
+
+fn print_credential(wanted: &TryTurn) -> Result<(), Failure> {
+    let config = coturn::Config::read(&wanted.config)?;
+    let made = coturn::credential(&config, &wanted.account)?;
+    let mut lines = vec![
+        format!("username: {}", made.username),
+        format!("password: {}", *made.password),
+    ];
+    lines.extend(config.urls);
+    say(&lines.join("\n"))
+}
+
 fn admission(serve: &Serve) -> Result<Admission, Failure> {
     let Some(path) = &serve.admit else {
         return Ok(Admission::Open);
@@ -88,21 +115,26 @@ fn limits(serve: &Serve) -> Limits {
     }
 }
 
-fn serve(serve: &Serve) -> Result<(), Failure> {
+fn begin_log() {
     let filter = EnvFilter::try_from_env("ALLOQUY_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
         .init();
+}
+
+fn serve(serve: &Serve, turn: Option<coturn::Config>) -> Result<(), Failure> {
+    begin_log();
     let key = serve.key.as_ref().ok_or("--key is missing")?;
-    let config = Config {
+    let mut config = Config {
         seed: load_or_make(key)?,
         listen: serve.listen.clone(),
         announce: serve.announce.clone(),
         door: Door::new(admission(serve)?),
         limits: limits(serve),
         metrics: serve.metrics,
+        turn: None,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -111,6 +143,8 @@ fn serve(serve: &Serve) -> Result<(), Failure> {
         // Before anything starts, so that a signal during the start ends it as cleanly as one later.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let coturn = turn.map(Coturn::start).transpose()?;
+        config.turn = coturn.as_ref().map(Coturn::desk);
         let relay = Relay::start(config).await?;
         // Whoever started it may not read: it serves all the same.
         if let Err(failure) = say(&ready(&relay, serve.metrics)) {
@@ -121,6 +155,9 @@ fn serve(serve: &Serve) -> Result<(), Failure> {
             _ = interrupt.recv() => {}
         }
         relay.shutdown().await;
+        if let Some(coturn) = coturn {
+            coturn.shutdown().await;
+        }
         Ok(())
     })
 }

@@ -31,6 +31,7 @@ use crate::metered::Metered;
 use crate::outward;
 use crate::quota::Quota;
 use crate::show;
+use crate::turn::{self, Desk};
 
 /// How long a dial or a handshake may take. Shorter than the ten seconds that a client waits for the outcome of a dial
 /// that tells it whether it is reachable.
@@ -59,6 +60,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where its figures are shown, to this machine only.
     pub metrics: Option<SocketAddr>,
+    /// Where peers that it admits are given credentials for a TURN server, if it has one.
+    pub turn: Option<Desk>,
 }
 
 /// A relay can not be started.
@@ -127,7 +130,8 @@ impl Relay {
         for address in &addresses {
             swarm.add_external_address(address.clone());
         }
-        let figures = Arc::new(Figures::new(quota));
+        let turn_counts = config.turn.as_ref().map(|desk| Arc::clone(desk.counts()));
+        let figures = Arc::new(Figures::new(quota, turn_counts));
         let mut helpers = JoinSet::new();
         let incoming = swarm.behaviour().streams.new_control();
         let incoming = { incoming }
@@ -135,6 +139,13 @@ impl Relay {
             .map_err(|error| failed(&error))?;
         let shown = Arc::clone(&figures.shown);
         helpers.spawn(show::serve(incoming, config.door.clone(), shown));
+        if let Some(desk) = config.turn {
+            let incoming = swarm.behaviour().streams.new_control();
+            let incoming = { incoming }
+                .accept(turn::PROTOCOL)
+                .map_err(|error| failed(&error))?;
+            helpers.spawn(turn::serve(incoming, config.door.clone(), desk));
+        }
         let metrics = match config.metrics {
             None => None,
             Some(address) => {

@@ -213,6 +213,7 @@ impl Homes {
         let home = HomeConfig {
             quota: Some(QUOTA_BYTES),
             page: None,
+            turn: None,
         };
         let config = NodeConfig {
             home: Some(home),

@@ -8,6 +8,7 @@
 //! - [`plan`] and [`workload`] draw what happens; [`scenario`] reads it from a file.
 //! - [`check`] judges from outside, by the replies that any face would get.
 //! - [`hostile`] puts members among the nodes who do not keep to the program.
+//! - [`voice`] has members go in and out of voice channels.
 //! - [`model`] tries every history of a few operations on the authority rule.
 //! - [`outside`] is where random bytes are tried.
 //! - [`contract`] states what a network must promise the core, for this one and for the real one.
@@ -19,6 +20,7 @@ pub mod check;
 pub mod contract;
 pub mod disk;
 pub mod draw;
+pub mod engine;
 pub mod held;
 pub mod hostile;
 pub mod machine;
@@ -35,5 +37,6 @@ pub mod scenario;
 pub mod signatures;
 pub mod soak;
 pub mod trace;
+pub mod voice;
 pub mod workload;
 pub mod world;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use alloquy_sim::machine::Core;
 use alloquy_sim::report::{Outcome, Table};
 use alloquy_sim::trace::Trace;
-use alloquy_sim::{hostile, model, relayed, run, scenario, soak};
+use alloquy_sim::{hostile, model, relayed, run, scenario, soak, voice};
 use clap::{Parser, Subcommand};
 
 /// Simulates many Alloquy nodes on one virtual clock, with faults, and checks what must hold.
@@ -71,6 +71,13 @@ enum What {
         /// The seed.
         seed: u64,
     },
+    /// Runs seeds in which members go in and out of voice channels, and prints one table.
+    Voice(Seeds),
+    /// Runs one such seed and prints everything that goes in and comes out.
+    VoiceReplay {
+        /// The seed.
+        seed: u64,
+    },
     /// Lets three devices of one account come and go beside other members while all write, and counts what is
     /// undecryptable, lost or doubled at the end.
     Soak {
@@ -106,6 +113,8 @@ fn main() -> ExitCode {
         What::HostileReplay { seed } => replay(seed, Kind::Hostile),
         What::Relayed(seeds) => run_seeds(&seeds, Kind::Relayed),
         What::RelayedReplay { seed } => replay(seed, Kind::Relayed),
+        What::Voice(seeds) => run_seeds(&seeds, Kind::Voice),
+        What::VoiceReplay { seed } => replay(seed, Kind::Voice),
         What::Scenario { files, trace } => play(&files, trace),
         What::Model {
             operations,
@@ -163,6 +172,7 @@ enum Kind {
     Chaos,
     Hostile,
     Relayed,
+    Voice,
 }
 
 impl Kind {
@@ -171,6 +181,7 @@ impl Kind {
             Self::Chaos => run::seed_twice(seed, &Core::default()),
             Self::Hostile => hostile::seed_twice(seed, &Core::default()),
             Self::Relayed => relayed::seed_twice(seed, &Core::default()),
+            Self::Voice => voice::seed_twice(seed, &Core::default()),
         }
     }
 
@@ -179,6 +190,7 @@ impl Kind {
             Self::Chaos => run::seed_once(seed, &Core::default(), trace),
             Self::Hostile => hostile::seed_once(seed, &Core::default(), trace),
             Self::Relayed => relayed::seed_once(seed, &Core::default(), trace),
+            Self::Voice => voice::seed_once(seed, &Core::default(), trace),
         }
     }
 
@@ -187,6 +199,7 @@ impl Kind {
             Self::Chaos => "replay",
             Self::Hostile => "hostile-replay",
             Self::Relayed => "relayed-replay",
+            Self::Voice => "voice-replay",
         }
     }
 }

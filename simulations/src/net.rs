@@ -304,7 +304,7 @@ impl Net {
                     self.keeps.remove(&(from, to));
                 }
             }
-            Output::Event(..) | Output::Store(..) | Output::Penalize(..) => {}
+            Output::Event(..) | Output::Store(..) | Output::Penalize(..) | Output::Media(_) => {}
         }
     }
 

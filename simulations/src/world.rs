@@ -20,6 +20,7 @@ use alloquy_ids::{AccountId, CommunityId, EventId, MonoMs, NetworkKey, UnixMs};
 use crate::address;
 use crate::disk::{Disk, Torn};
 use crate::draw::{self, Draw};
+use crate::engine::Engine;
 use crate::machine::{Machine, Maker, Records};
 use crate::net::Net;
 use crate::report::{Faults, Violation};
@@ -90,6 +91,7 @@ struct Seat {
     spins: (u64, u32),
     commands: u64,
     frames: u64,
+    engine: Engine,
     backup: Option<Backup>,
     /// How often somebody noticed that the store was put back: the shell tells the node then.
     moves: u64,
@@ -138,6 +140,8 @@ pub struct World<'a> {
     gaps: Vec<Gap>,
     /// Seats whose machines do not keep to the program: nobody answers for what they send.
     rogues: BTreeSet<usize>,
+    /// Nodes have audio engines.
+    pub voice: bool,
     /// Hash and lines of the run.
     pub trace: Trace,
     /// What was found wrong.
@@ -175,6 +179,7 @@ impl<'a> World<'a> {
             listed: BTreeMap::new(),
             gaps: Vec::new(),
             rogues: BTreeSet::new(),
+            voice: false,
             trace,
             violations: Vec::new(),
             faults: Faults::default(),
@@ -204,6 +209,7 @@ impl<'a> World<'a> {
             spins: (0, 0),
             commands: 0,
             frames: 0,
+            engine: Engine::default(),
             backup: None,
             moves: 0,
         });
@@ -256,6 +262,12 @@ impl<'a> World<'a> {
     #[must_use]
     pub fn seat_of(&self, account: AccountId) -> Option<usize> {
         self.seats.iter().position(|seat| seat.account == account)
+    }
+
+    /// The audio engine of a node.
+    #[must_use]
+    pub fn engine(&self, seat: usize) -> &Engine {
+        &self.seats[seat].engine
     }
 
     /// Whether a node runs.
@@ -501,6 +513,10 @@ impl<'a> World<'a> {
         self.net.boot(seat);
         let listen = address::with_peer(seat, self.seats[seat].key);
         self.feed(seat, Input::ListenAddresses(vec![listen]));
+        self.seats[seat].engine = Engine::default();
+        if self.voice {
+            self.feed(seat, Input::MediaEngine(true));
+        }
         Ok(())
     }
 

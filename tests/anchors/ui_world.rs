@@ -177,6 +177,7 @@ impl World {
                 zone: jiff::tz::TimeZone::UTC,
             },
             about: Arc::new(About::default()),
+            sound: None,
         }
     }
 

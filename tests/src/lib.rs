@@ -4,6 +4,7 @@
 //! Every process is ended by its own id, also when a test fails. Nothing here knows any rule of the product.
 
 mod bus;
+mod coturn;
 pub mod irc;
 mod netlab;
 mod panel;
@@ -12,9 +13,11 @@ mod program;
 mod reader;
 mod relay;
 mod rendezvous;
+pub mod sound;
 mod wait;
 mod window;
 
+pub use coturn::Coturn;
 pub use netlab::{Family, Host, Lab, Line, Nat, run_slow_line};
 pub use panel::Panel;
 pub use peer::{LOOPBACK, Peer};

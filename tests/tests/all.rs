@@ -45,6 +45,10 @@ mod survive;
 mod talk;
 #[path = "all/tidy.rs"]
 mod tidy;
+#[path = "all/voice.rs"]
+mod voice;
+#[path = "all/voice_lab.rs"]
+mod voice_lab;
 #[path = "all/walls.rs"]
 mod walls;
 #[path = "all/window.rs"]

@@ -1,8 +1,8 @@
 //! Everything that a person can do in the window, and how each is reached without a mouse.
 
-use alloquy_api::Command;
-use alloquy_api::command::{Availability, WindowAt};
+use alloquy_api::command::{Availability, ChannelKind, WindowAt};
 use alloquy_api::personal::PersonalCommand;
+use alloquy_api::{Command, VoiceCommand};
 use alloquy_ids::{ChannelId, CommunityId, EventId, InviteId};
 use egui::{Key, KeyboardShortcut, Modifiers};
 use strum::{EnumDiscriminants, VariantArray};
@@ -10,6 +10,7 @@ use strum::{EnumDiscriminants, VariantArray};
 use crate::irc::IrcOrder;
 use crate::settings::{Notify, ThemeChoice};
 use crate::state::{Direction, Heard, Look, Order, Overlay, Rule, Slot};
+use crate::voice::{SoundOrder, VoiceSettings};
 
 /// One thing done. Views make them, [`crate::UiState::apply`] carries them out.
 #[derive(Clone, Debug, PartialEq, EnumDiscriminants)]
@@ -118,7 +119,7 @@ pub enum Action {
     /// Leaves a community.
     Leave(CommunityId),
     /// Makes a channel.
-    CreateChannel(CommunityId, String, bool),
+    CreateChannel(CommunityId, ChannelKind, String, bool),
     /// Mutes a channel or lets it be heard.
     ToggleMute(ChannelId),
     /// Makes a rule of when the desktop is told of a conversation, a community or a channel.
@@ -129,6 +130,18 @@ pub enum Action {
     Govern(Box<Order>),
     /// Asks the node for invites, or for older operations of the log.
     Look(Look),
+
+    // ---- voice
+    /// Gives an order about voice: join, leave, mute and the like.
+    Voice(VoiceCommand),
+    /// Shows who is in a voice channel, instead of its messages.
+    ShowRoom(CommunityId, ChannelId),
+    /// Shows the messages of a voice channel, instead of who is in it.
+    ShowChat(CommunityId, ChannelId),
+    /// Changes what the audio engine works by.
+    SetVoice(VoiceSettings),
+    /// Talks while a key is held, or tests the microphone.
+    Sound(SoundOrder),
 
     // ---- oneself
     /// Gives an order about conversations, contacts, devices, recovery words or home nodes.

@@ -4,6 +4,7 @@ use alloquy_api::Command;
 use alloquy_ids::{ChannelId, CommunityId};
 
 use crate::irc::IrcOrder;
+use crate::voice::SoundOrder;
 
 /// Number of a question to the node, by which its outcome finds back ([`crate::UiState::answered`]).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,8 @@ pub enum Effect {
     /// Do something with the door for IRC clients; its state is in [`crate::model::About`], and a password that was
     /// made comes by [`crate::UiState::irc_made`].
     Irc(IrcOrder),
+    /// Do something with the audio engine; how it is comes in [`crate::Model::sound`].
+    Sound(SoundOrder),
     /// Put a text into the clipboard.
     Copy(String),
     /// Open a link in the system's browser. Only `http`, `https` and `mailto`, and only because the person

@@ -24,6 +24,7 @@ pub mod state;
 pub mod text;
 pub mod theme;
 mod views;
+pub mod voice;
 mod widgets;
 pub mod words;
 

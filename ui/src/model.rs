@@ -10,6 +10,7 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, UnixMs};
 use jiff::tz::TimeZone;
 
 use crate::irc::IrcDoor;
+use crate::voice::SoundView;
 
 /// Everything that views read. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub struct Model {
     pub clock: Clock,
     /// Facts for the settings page.
     pub about: Arc<About>,
+    /// Microphone and loudspeakers of this computer; `None`: the application has no audio engine for the node.
+    pub sound: Option<Arc<SoundView>>,
 }
 
 /// How far the application is.

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use alloquy_ids::ChannelId;
 use serde::{Deserialize, Serialize};
 
+use crate::voice::VoiceSettings;
+
 /// The name under which settings are kept.
 pub const KEPT_AS: &str = "settings";
 /// The smallest zoom: at 1280 wide everything still fits, and text is 10 points high.
@@ -55,6 +57,8 @@ pub struct Settings {
     pub irc: Option<String>,
     /// Emoji used last, the newest first.
     pub recent_emoji: Vec<String>,
+    /// What the audio engine works by.
+    pub voice: VoiceSettings,
 }
 
 /// Which colours.
@@ -103,6 +107,7 @@ impl Default for Settings {
             background: None,
             irc: None,
             recent_emoji: Vec::new(),
+            voice: VoiceSettings::default(),
         }
     }
 }
@@ -117,6 +122,7 @@ impl Settings {
         }
         settings.zoom = settings.zoom.clamp(ZOOM_MIN, ZOOM_MAX);
         settings.recent_emoji.truncate(RECENT_EMOJI_MAX);
+        settings.voice.limit();
         settings
     }
 

@@ -12,6 +12,7 @@ mod messages;
 mod personal;
 mod places;
 mod saved;
+mod voice;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,7 @@ pub(crate) use messages::messages_of;
 pub use personal::{MissingKey, Personal, RECOVERY_WORDS, Safety};
 pub(crate) use personal::{account_ref, tidy};
 pub use places::{Place, Places};
+pub use voice::Voice;
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +187,8 @@ pub enum SettingsPage {
     Storage,
     /// Paths and addresses.
     Network,
+    /// Microphone, loudspeakers, when one is heard.
+    Voice,
     /// The door for IRC clients.
     Irc,
     /// Version and licences.
@@ -283,6 +287,8 @@ pub struct UiState {
     pub governance: Governance,
     /// What is typed on the sheets about the person alone, and what the node told for them.
     pub personal: Personal,
+    /// What is shown and held about voice.
+    pub voice: Voice,
     /// Keys that are missing, by channel.
     pub missing: BTreeMap<ChannelId, MissingKey>,
     /// What is typed, by place.

@@ -13,6 +13,7 @@ mod rail;
 mod side;
 mod timeline;
 mod toasts;
+mod voice;
 mod words_field;
 
 use alloquy_api::command::ChannelKind;
@@ -165,7 +166,12 @@ fn panes(view: &mut View<'_>, ui: &mut Ui) {
                 header::channel(view, ui, slot);
                 bridged::show(view, ui, slot);
                 home_hint::show(view, ui, slot);
-                conversation(view, ui, slot);
+                voice::room_bar(view, ui, slot);
+                if view.state.shows_room() {
+                    voice::room(view, ui, slot);
+                } else {
+                    conversation(view, ui, slot);
+                }
             }
             None => first_run::nowhere(view, ui),
         });

@@ -9,6 +9,7 @@ mod notice;
 mod qr;
 mod row;
 mod sheet;
+mod slider;
 
 pub(crate) use avatar::{Presence, avatar, community_icon, presence_dot};
 pub(crate) use button::{
@@ -23,6 +24,7 @@ pub(crate) use sheet::{
     Sheet, TIGHT_BELOW, all_closed, bare_sheet, claim_focus, follow_focus, keyed_sheet, refocus,
     scrolled_page, sheet,
 };
+pub(crate) use slider::{Slide, meter, slider};
 
 use egui::text::TextFormat;
 use egui::{Color32, FontId, Galley, Rect, Ui};

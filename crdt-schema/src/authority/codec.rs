@@ -452,13 +452,18 @@ fn flag(r: &mut Reader<'_>, what: &'static str) -> Result<bool, DecodeError> {
 
 fn channel_kind(r: &mut Reader<'_>) -> Result<ChannelKind, DecodeError> {
     let value = r.u8("channel kind")?;
-    [ChannelKind::Text, ChannelKind::Voice, ChannelKind::Category]
-        .into_iter()
-        .find(|kind| *kind as u8 == value)
-        .ok_or(DecodeError::Unknown {
-            what: "channel kind",
-            value: u64::from(value),
-        })
+    [
+        ChannelKind::Text,
+        ChannelKind::Voice,
+        ChannelKind::Category,
+        ChannelKind::Stage,
+    ]
+    .into_iter()
+    .find(|kind| *kind as u8 == value)
+    .ok_or(DecodeError::Unknown {
+        what: "channel kind",
+        value: u64::from(value),
+    })
 }
 
 fn policy(r: &mut Reader<'_>) -> Result<HistoryPolicy, DecodeError> {

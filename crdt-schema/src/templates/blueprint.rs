@@ -118,6 +118,7 @@ impl Canonical for BlueprintChannel {
             1 => ChannelKind::Text,
             2 => ChannelKind::Voice,
             3 => ChannelKind::Category,
+            4 => ChannelKind::Stage,
             value => {
                 return Err(DecodeError::Unknown {
                     what: "channel kind",

@@ -48,6 +48,8 @@ pub enum ChannelKind {
     Voice,
     /// A heading over other channels (made by `create-category`).
     Category,
+    /// Voice that a few speak and others hear, with a text chat.
+    Stage,
 }
 
 /// Who may come into a community, and how.
@@ -127,7 +129,7 @@ pub enum Command {
     Templates,
     /// `communities`
     Communities,
-    /// `create-channel COMMUNITY text|voice NAME [--private] [--category NAME]`
+    /// `create-channel COMMUNITY text|voice|stage NAME [--private] [--category NAME]`
     CreateChannel {
         /// The community.
         community: CommunityRef,
@@ -661,6 +663,11 @@ pub enum Command {
     Personal {
         /// The order.
         order: crate::personal::PersonalCommand,
+    },
+    /// What concerns voice.
+    Voice {
+        /// The order.
+        order: crate::voice::VoiceCommand,
     },
     /// Keeps a text of a face (a draft, a setting, a place) in the sealed store (no line: faces only). A name of
     /// [`DRAFT_PREFIX`] and a channel goes with the channel's community when the account leaves that.

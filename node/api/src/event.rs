@@ -174,6 +174,20 @@ pub enum Event {
         /// Whether one of them is connected now.
         connected: bool,
     },
+    /// Somebody came into a voice channel, went, or changed how they take part.
+    VoiceChanged {
+        /// The community or conversation.
+        community: CommunityId,
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// The own call is another: it began, somebody speaks or stops, a connection got further.
+    CallChanged,
+    /// The own call is over.
+    CallEnded {
+        /// Why, as a sentence.
+        reason: String,
+    },
     /// The store can not be written; commands fail until it can.
     StorageFailed {
         /// What the operating system says.

@@ -22,6 +22,7 @@ pub mod reply;
 pub mod report;
 pub mod rpc;
 pub mod snapshot;
+pub mod voice;
 
 pub use client::{Busy, Client};
 pub use command::{Command, CommandId};
@@ -30,3 +31,4 @@ pub use event::Event;
 pub use personal::PersonalCommand;
 pub use reply::{CommandError, ErrorBody, ErrorCode, Reply};
 pub use snapshot::Snapshot;
+pub use voice::VoiceCommand;

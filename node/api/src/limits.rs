@@ -87,3 +87,15 @@ pub const RECOVERY_PHRASE_BYTES_MAX: usize = RECOVERY_WORDS * (RECOVERY_WORD_BYT
 pub const HOME_MIB_MAX: u64 = 1024 * 1024;
 /// Greatest number of days after which a home node drops messages: a century.
 pub const HOME_DAYS_MAX: u64 = 36_500;
+/// Bytes of a session description: one audio and a few video sections with a hundred candidates.
+pub const SDP_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of one candidate line.
+pub const CANDIDATE_BYTES_MAX: usize = 512;
+/// Bytes of a text that is spoken into a call.
+pub const SPOKEN_BYTES_MAX: usize = 4_096;
+/// Bytes of a sound device's name in text: names of PulseAudio are shorter than 128.
+pub const DEVICE_NAME_BYTES_MAX: usize = 512;
+/// Bytes of a sound device as text: the longest form is a text that is spoken, or a path.
+pub const DEVICE_TEXT_BYTES_MAX: usize = 4_200;
+/// Greatest volume of a member, percent: twice as loud as it comes, 6 dB.
+pub const VOLUME_PERCENT_MAX: u32 = 200;

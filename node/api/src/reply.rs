@@ -15,6 +15,7 @@ pub use crate::personal::{
     ContactView, DeviceState, DeviceView, DirectKind, DirectView, DmRequestView, HomeStatusView,
     HomeView, KeptView, LinkStep, Linking, LinkingView, OnOff,
 };
+use crate::voice::{CallView, DevicesView};
 
 /// The closed list of error codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub enum ErrorCode {
     Exists,
     /// Client and node, or store and node, are of different versions.
     Version,
+    /// No audio engine is attached, or the device is in no voice channel.
+    NoVoice,
     /// A fault of the program itself.
     Internal,
 }
@@ -70,7 +73,7 @@ pub struct CommandError {
 
 impl ErrorCode {
     /// Every code, in the order of docs/cli.md.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Parse,
         Self::NotRunning,
         Self::UnknownName,
@@ -88,6 +91,7 @@ impl ErrorCode {
         Self::InUse,
         Self::Exists,
         Self::Version,
+        Self::NoVoice,
         Self::Internal,
     ];
 
@@ -112,6 +116,7 @@ impl ErrorCode {
             Self::InUse => "in_use",
             Self::Exists => "exists",
             Self::Version => "version",
+            Self::NoVoice => "no_voice",
             Self::Internal => "internal",
         }
     }
@@ -141,6 +146,9 @@ impl ErrorCode {
             Self::InUse => "Another process uses the data directory.",
             Self::Exists => "What should be made is there already.",
             Self::Version => "The store, the running node and this program are not of one version.",
+            Self::NoVoice => {
+                "The running node has no audio engine attached, or is in no voice channel."
+            }
             Self::Internal => "A fault of the program itself; please report it.",
         }
     }
@@ -401,6 +409,17 @@ pub enum Reply {
         link: String,
         /// When both end.
         until: UnixMs,
+    },
+    /// `voice devices`
+    AudioDevices {
+        /// As the engine told last.
+        audio: DevicesView,
+    },
+    /// `voice stats`
+    Call {
+        /// The call with what was measured last; `null`: this device is in no voice channel.
+        #[serde(deserialize_with = "Option::deserialize")]
+        call: Option<CallView>,
     },
     /// `contact link`
     ContactLink {

@@ -17,6 +17,7 @@ use crate::reply::{
     AuditView, ChannelView, CommandError, Confirmed, MemberView, MessageView, PolicyView,
     ProposalView, RequestView, RestrictionView, RoleView, TemplateView,
 };
+use crate::voice::{CallView, VoiceMemberView};
 
 /// Everything that a face may show at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,9 @@ pub struct Snapshot {
     pub kept: Arc<BTreeMap<String, Arc<str>>>,
     /// The recovery words are still in the store: they were not yet shown and asked back.
     pub recovery_pending: bool,
+    /// The voice channel that this device is in. Statistics in it are those of its last other change; `voice stats`
+    /// gives the present ones.
+    pub call: Option<Arc<CallView>>,
     /// Why the store can not be written now.
     pub trouble: Option<CommandError>,
 }
@@ -86,6 +90,8 @@ pub struct CommunitySnapshot {
     pub icon: Option<Arc<[u8]>>,
     /// Channels that the account may view, in the order shown.
     pub channels: Arc<Vec<ChannelView>>,
+    /// Who is in voice channels that the account may view, by name; channels with nobody are left out.
+    pub voices: Arc<BTreeMap<ChannelId, Vec<VoiceMemberView>>>,
     /// Members, owners first, then by name.
     pub members: Arc<Vec<MemberView>>,
     /// Roles, strongest first.

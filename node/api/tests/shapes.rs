@@ -4,6 +4,8 @@
 
 #[path = "shapes/cli_doc.rs"]
 mod cli_doc;
+#[path = "shapes/events.rs"]
+mod events;
 #[path = "shapes/examples.rs"]
 mod examples;
 #[path = "shapes/json.rs"]

@@ -16,6 +16,8 @@ mod personal;
 pub(crate) mod policy;
 mod query;
 mod template;
+mod voice;
+mod waits;
 
 use alloquy_api::command::{ChannelRef, CommunityRef};
 use alloquy_api::{Command, CommandError, ErrorCode, Reply};
@@ -35,6 +37,8 @@ use crate::limits::{
     DEFERRED_MAX, FIRST_WRITE_WAIT_MS, KEY_PATIENCE_MS, UNWRITTEN_BYTES_MAX, UNWRITTEN_MAX,
 };
 use crate::node::{Deferred, Node, Timer};
+
+use waits::writes;
 
 /// Milliseconds that a command waits for a usable epoch before it is answered with an error.
 const EPOCH_WAIT_MS: u64 = 4 * KEY_PATIENCE_MS;
@@ -173,6 +177,7 @@ impl<R: CryptoRng> Node<R> {
             }
             Command::Keep { name, value } => self.keep(origin, name, value),
             Command::Personal { order } => self.personal_command(origin, order),
+            Command::Voice { order } => self.voice_command(origin, order),
             Command::RecoveryConfirm { words } => self.recovery_confirm(origin, &words),
             command => match self.query(&command) {
                 Some(reply) => {
@@ -756,43 +761,4 @@ pub(crate) fn set_text(field: Field, text: &str) -> ContentOp {
             value: Value::Text(text.to_owned()),
         }
     }
-}
-
-/// Whether a command writes events.
-const fn writes(command: &Command) -> bool {
-    use Command as C;
-    !matches!(
-        command,
-        C::Communities
-            | C::Channels { .. }
-            | C::Invites { .. }
-            | C::Join { .. }
-            | C::Nearby
-            | C::NearbyAnnounce { .. }
-            | C::NearbyJoin { .. }
-            | C::Note { splice: None, .. }
-            | C::History { .. }
-            | C::Members { .. }
-            | C::Roles { .. }
-            | C::Audit { .. }
-            | C::Why { .. }
-            | C::Unread { .. }
-            | C::Typing { .. }
-            | C::Presence { .. }
-            | C::Page { .. }
-            | C::Watch { .. }
-            | C::Unwatch { .. }
-            | C::Templates
-            | C::InspectInvite { .. }
-            | C::Pins { .. }
-            | C::RecoveryShow
-            | C::InviteTree { .. }
-            | C::Policy { .. }
-            | C::Requests { .. }
-            | C::Refuse { .. }
-            | C::Votes { .. }
-            | C::Lost { .. }
-            | C::WhyEvent { .. }
-            | C::Personal { .. }
-    )
 }

@@ -18,6 +18,7 @@ use crate::limits::{
 };
 use crate::node::{Node, Timer};
 use crate::record::RowEvents;
+use crate::voice::Way;
 use crate::wire::{Broadcast, Signal};
 
 /// A frame of a device that is not known yet.
@@ -298,7 +299,7 @@ impl<R: CryptoRng> Node<R> {
         if !within {
             return Verdict::Ignore;
         }
-        self.signal(id, account, signal);
+        self.signal(id, account, signal, Way::Gossip);
         Verdict::Accept
     }
 

@@ -4,6 +4,7 @@
 //! [`Node::poll_output`](crate::Node::poll_output) to `None` before the next call. `Send` and `Publish`
 //! promise no more than "at least once, any order, may vanish".
 
+use alloquy_api::voice::{IceServer, MediaReport, MediaTask};
 use alloquy_api::{Command, CommandId, Event};
 use alloquy_ids::{MonoMs, NetworkKey, UnixMs};
 use bytes::Bytes;
@@ -61,6 +62,12 @@ pub enum Input {
     Storage(TaskId, Result<(), StorageError>),
     /// The deadline of `poll_timeout` has passed.
     Timeout,
+    /// A report of the audio engine.
+    Media(MediaReport),
+    /// Whether an audio engine carries out [`Output::Media`] from now on; none does before this.
+    MediaEngine(bool),
+    /// Servers of ICE that the person named, in place of those before; at most [`crate::limits::ICE_SERVERS_MAX`].
+    IceServers(Vec<IceServer>),
     /// A client is gone: nobody looks at what it watched.
     ClientGone(u64),
     /// The process ends: say goodbye to peers.
@@ -126,6 +133,8 @@ pub enum Output {
     Release(NetworkKey),
     /// Commit these writes atomically and durably, in the order of the tasks, then answer with `Storage`.
     Store(TaskId, Vec<Write>),
+    /// A task of the audio engine; in order. Only while one is attached, except the last `Leave`.
+    Media(MediaTask),
     /// A peer broke the protocol; the shell counts and disconnects at its limit.
     Penalize(NetworkKey, Fault),
 }

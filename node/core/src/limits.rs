@@ -328,3 +328,63 @@ pub(crate) const NEWEST_FROM: u64 = 256;
 pub(crate) const NEWEST_WRITE_WAIT_MS: u64 = 5_000;
 /// Messages in one page of a history whose text is not here yet, beside those that count: the page stays small.
 pub(crate) const PAGE_WAITING_MAX: usize = 100;
+
+/// Addresses of one TURN server: three transports over both families, and as many again.
+pub const TURN_URLS_MAX: usize = 12;
+/// Bytes of an address of a TURN server: those of a DNS name, and what stands around it.
+pub const TURN_URL_BYTES_MAX: usize = 300;
+/// Bytes of a TURN username or password: a time and an id of ours, a keyed hash.
+pub const TURN_TEXT_BYTES_MAX: usize = 128;
+/// The longest that a TURN credential is taken for: an hour, and a clock that is as much behind.
+pub const TURN_LIFE_MS_MAX: u64 = 2 * 60 * 60 * 1000;
+/// After a connection begins: what brings a community up comes first.
+pub const TURN_ASK_AFTER_MS: u64 = 2_000;
+/// A home node that gave no credential has no TURN server; it may have one later.
+pub const TURN_ASK_AGAIN_MS: u64 = 10 * 60 * 1000;
+/// A home node answers a peer no more often: nobody needs a second credential so soon.
+pub const TURN_ANSWER_EVERY_MS: u64 = 30_000;
+/// Devices in one voice room: in a mesh each sends its voice to each other one, 64 kb/s seven times are what a home's
+/// uplink bears. More of them need a forwarder.
+pub const VOICE_ROOM_MAX: usize = 8;
+/// Devices that are shown in one room: several that come at once see too late that it is full.
+pub(crate) const VOICE_SHOWN_MAX: usize = 4 * VOICE_ROOM_MAX;
+/// Milliseconds between two words over streams to those in the same room: three fit into a lease.
+pub(crate) const VOICE_ROOM_EVERY_MS: u64 = 1_500;
+/// Milliseconds for which a word stands among those in the same room: a crash shows within 5 s.
+pub(crate) const VOICE_ROOM_LEASE_MS: u64 = 4_500;
+/// Milliseconds between two words by gossip, for who looks on. In a community of 2,000 with 25 in voice that is a frame
+/// of about 330 B each 0.6 s: with six neighbours in the mesh and each frame coming twice on average about 1 KiB/s for
+/// everybody, and 1.7 signatures a second. Every 1.5 s it were ten times that. A crash is told by those in the room.
+pub(crate) const VOICE_GOSSIP_EVERY_MS: u64 = 15_000;
+/// Milliseconds for which such a word stands: one may be lost.
+pub(crate) const VOICE_GOSSIP_LEASE_MS: u64 = 40_000;
+/// The same for who is alone in a room, since nobody could tell of a crash: 25 of them are 2 KiB/s for everybody.
+pub(crate) const VOICE_ALONE_EVERY_MS: u64 = 3_000;
+/// See [`VOICE_ALONE_EVERY_MS`]: two may be lost.
+pub(crate) const VOICE_ALONE_LEASE_MS: u64 = 10_000;
+/// Greatest lease that a word may name, milliseconds.
+pub(crate) const VOICE_LEASE_MAX_MS: u64 = 60_000;
+/// Milliseconds in which changes (muted, hand) are gathered before all are told: clicking does not fill gossip.
+pub(crate) const VOICE_GATHER_MS: u64 = 500;
+/// Milliseconds for which each further one in the room leaves it to the one before to tell of a crash.
+pub(crate) const VOICE_TELL_STEP_MS: u64 = 400;
+/// Words and steps of one device over streams: how many at once, with the candidates of seven links ..
+pub(crate) const VOICE_BURST: u32 = 256;
+/// .. and how many a second on.
+pub(crate) const VOICE_PER_SECOND: u32 = 20;
+/// Steps of one attempt that are taken of a device: descriptions, candidates, and ICE restarts of a long call.
+pub(crate) const MEDIA_STEPS_MAX: u64 = 4_096;
+/// Steps that wait for a connection to the other device, or for the description before them.
+pub(crate) const MEDIA_WAITING_MAX: usize = 64;
+/// Bytes of the name of a media section: those that WebRTC makes are numbers.
+pub(crate) const MEDIA_MID_BYTES_MAX: usize = 32;
+/// Milliseconds after which an attempt that is not open is given up: ICE itself gives up after about as long.
+pub(crate) const MEDIA_PATIENCE_MS: u64 = 15_000;
+/// Milliseconds after which the side that does not offer asks for an offer: one round trip, and a connection to be made.
+pub(crate) const MEDIA_ASK_MS: u64 = 3_000;
+/// Milliseconds before the next attempt; doubled with each that fails.
+pub(crate) const MEDIA_RETRY_MS: u64 = 500;
+/// Greatest wait between two attempts, milliseconds.
+pub(crate) const MEDIA_RETRY_MAX_MS: u64 = 15_000;
+/// ICE servers that a node may be given: each is asked by each link.
+pub const ICE_SERVERS_MAX: usize = 8;

@@ -70,6 +70,7 @@ impl<R: CryptoRng> Node<R> {
         self.begin_with_newcomers(id, events);
         self.introduce_to_newcomers(id, events);
         self.follow_membership(id);
+        self.voice_rights_changed(id);
         if other_homes {
             self.homes_changed(id);
         }
@@ -118,6 +119,7 @@ impl<R: CryptoRng> Node<R> {
         self.tell_members(id);
         self.tell_own_membership(id, &[]);
         self.refresh_topics(id);
+        self.voice_rights_changed(id);
         self.keep_peers();
         self.outbox.tell(Event::CommunityChanged { community: id });
     }

@@ -123,6 +123,9 @@ pub struct Node<R> {
     /// Set on a device that came back by the recovery words, until all is here.
     pub(crate) words: Option<crate::words::WordsSecret>,
     pub(crate) home: crate::home::Home,
+    /// TURN servers of home nodes.
+    pub(crate) turn: crate::turn::Turn,
+    pub(crate) voice: crate::voice::Voice,
 }
 
 /// A command that waits.
@@ -193,6 +196,10 @@ pub(crate) enum Timer {
     Embed(CommunityId),
     /// A pairing by a code ends.
     Link,
+    /// Ask home nodes for their TURN servers.
+    Turn,
+    /// Say a word about voice, or notice who fell silent.
+    Voice,
 }
 
 impl Timers {
@@ -398,6 +405,9 @@ impl<R: CryptoRng> Node<R> {
             Input::PeerAddresses(key, addresses) => self.peer_addresses(key, addresses),
             Input::ListenAddresses(addresses) => self.book.listen = addresses,
             Input::Storage(task, result) => self.stored(task, result),
+            Input::Media(report) => self.media_report(report),
+            Input::MediaEngine(attached) => self.media_engine(attached),
+            Input::IceServers(servers) => self.media_servers(servers),
             Input::Timeout => {}
             Input::ClientGone(client) => self.views.watches.forget(client),
             Input::Shutdown => self.shutdown(),
@@ -456,6 +466,8 @@ impl<R: CryptoRng> Node<R> {
             Timer::Receipts(community) => self.tell_read(community),
             Timer::Embed(community) => self.embed_identity(community),
             Timer::Link => self.link_tick(),
+            Timer::Turn => self.turn_due(),
+            Timer::Voice => self.voice_tick(),
         }
     }
 

@@ -140,6 +140,7 @@ impl<R: CryptoRng> Node<R> {
             self.join_peer_up(community, key);
         }
         self.link_peer_up(key);
+        self.turn_peer_up();
         if let Some(account) = self.any_account_of(key) {
             self.views.node_changed();
             self.outbox.tell(Event::PeerChanged {
@@ -160,6 +161,7 @@ impl<R: CryptoRng> Node<R> {
         self.link_peer_down(key);
         self.entering_lost(key);
         self.letters_lost(key);
+        self.turn_peer_down(key);
         self.home.left.remove(&key);
         self.home.told.remove(&key);
         self.home.asked.retain(|(home, _), _| *home != key);
@@ -234,6 +236,7 @@ impl<R: CryptoRng> Node<R> {
         self.say_hello(key, id);
         self.compare(key, id);
         self.send_signal_to(key, id);
+        self.voice_session_opened(key, id);
         let at = self.now.mono.plus(crate::limits::PROVE_AFTER_MS);
         self.timers.set(Timer::Prove(key, id), at);
         self.ask_newly_connected(key, id);
@@ -317,6 +320,7 @@ impl<R: CryptoRng> Node<R> {
                 wanted.insert(key, known.cloned().unwrap_or(addresses));
             }
         }
+        wanted.extend(self.room_peers());
         if let Some((host, addresses)) = self.links.guest.as_ref().and_then(Guest::wanted) {
             wanted.insert(host, addresses.to_vec());
         }

@@ -10,6 +10,7 @@ use crate::community::{Community, Seen};
 use crate::io::{Now, Output};
 use crate::limits::{PRESENCE_EVERY_MS, PRESENCE_LAPSE_MS, TYPING_LAPSE_MS};
 use crate::node::{Node, Timer};
+use crate::voice::Way;
 use crate::wire::{Broadcast, Frame, Signal, SignalKind};
 
 /// The wire's number of an availability; 0 is "gone".
@@ -55,7 +56,7 @@ impl Community {
 }
 
 impl<R: CryptoRng> Node<R> {
-    fn sign_signal(&self, community: CommunityId, what: SignalKind) -> Signal {
+    pub(crate) fn sign_signal(&self, community: CommunityId, what: SignalKind) -> Signal {
         let mut signal = Signal {
             community,
             device: self.me.device(),
@@ -143,7 +144,7 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// A member's verified word about itself.
-    pub(crate) fn signal(&mut self, id: CommunityId, account: AccountId, signal: Signal) {
+    pub(crate) fn signal(&mut self, id: CommunityId, account: AccountId, signal: Signal, way: Way) {
         let mono = self.now.mono;
         let me = self.me.account();
         let Some(community) = self.communities.get_mut(&id) else {
@@ -151,6 +152,9 @@ impl<R: CryptoRng> Node<R> {
         };
         let before = community.presence_of(account, self.now);
         match signal.what {
+            SignalKind::Voice(_) | SignalKind::Stage(_) | SignalKind::Silent(_) => {
+                return self.voice_signal(id, account, &signal, way);
+            }
             SignalKind::Typing { channel } => {
                 let viewable = community.is_entitled(account, Some(channel));
                 if viewable && account != me {
@@ -295,6 +299,7 @@ impl<R: CryptoRng> Node<R> {
 
     /// The process ends: peers are told, so that they need not wait for silence.
     pub(crate) fn shutdown(&mut self) {
+        self.leave_room("this node ends");
         let communities: Vec<_> = self.communities.keys().copied().collect();
         if self.here().is_some() {
             for id in communities {

@@ -75,6 +75,8 @@ pub(crate) enum Key {
     Others(CommunityId, EventId),
     /// At a home node, how much of a community is kept for whom: [`crate::home::LimitsRecord`].
     HomeLimits(CommunityId),
+    /// Number of this device's last session in a voice channel: `u64`.
+    VoiceSession,
     /// [`ClockRecord`](crate::home::ClockRecord): what a home node last saw of its clock.
     HomeClock,
 }
@@ -119,6 +121,7 @@ impl Key {
             }
             Self::OwnPending => w.u8(0x28),
             Self::PrekeyMade => w.u8(0x2a),
+            Self::VoiceSession => w.u8(0x2b),
             Self::ReadBy(id, account) => {
                 pair(&mut w, 0x29, id);
                 account.write(&mut w);
@@ -168,6 +171,7 @@ impl Key {
             0x21 => Self::Kept(r.text(KEPT_NAME_BYTES_MAX, "name")?),
             0x28 => Self::OwnPending,
             0x2a => Self::PrekeyMade,
+            0x2b => Self::VoiceSession,
             0x29 => Self::ReadBy(Canonical::read(&mut r)?, Canonical::read(&mut r)?),
             0x22 => Self::Template(r.text(NAME_BYTES_MAX, "name")?),
             0x30 => Self::Nearby(Canonical::read(&mut r)?),

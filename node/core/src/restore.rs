@@ -41,6 +41,7 @@ use crate::snapshot::Views;
 use crate::take::Arrival;
 use crate::unread::mention_of;
 use crate::unwritten::Unwritten;
+use crate::voice::Voice;
 use crate::words::WordsSecret;
 
 /// The store holds something that this node can not start from.
@@ -88,6 +89,7 @@ fn damaged(key: &Key, reason: impl std::fmt::Display) -> RestoreError {
         Key::Template(name) => format!("the template {name:?}"),
         Key::Nearby(id) => format!("the announcement of community {}", id.short()),
         Key::PrekeyMade => "when the prekey was made".to_owned(),
+        Key::VoiceSession => "the last session in a voice channel".to_owned(),
         Key::OwnPending => "changes for own devices".to_owned(),
         Key::Arriving(id) => format!("community {} that is on its way", id.short()),
         Key::Home => "what this home node was told".to_owned(),
@@ -146,12 +148,14 @@ struct Records {
     letters: BTreeMap<(AccountId, AccountId), LetterRecord>,
     people: People,
     own: PendingRecord,
+    voice_session: u64,
     prekey_made: Option<UnixMs>,
 }
 
 impl Records {
     /// What peers give again (wraps, prekeys, confirmations, addresses) is left out if it does not decode; anything
     /// else that does not is damage.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of record")]
     fn take<R: CryptoRng>(&mut self, key: Key, value: &[u8]) -> Result<(), RestoreError> {
         fn decode<T: Canonical>(key: &Key, value: &[u8]) -> Result<T, RestoreError> {
             T::from_bytes(value).map_err(|error| damaged(key, error))
@@ -224,6 +228,12 @@ impl Records {
                     .try_into()
                     .map_err(|_length| damaged(&key, "not eight bytes"))?;
                 self.prekey_made = Some(UnixMs(u64::from_le_bytes(bytes)));
+            }
+            Key::VoiceSession => {
+                let bytes = value
+                    .try_into()
+                    .map_err(|_length| damaged(&key, "not eight bytes"))?;
+                self.voice_session = u64::from_le_bytes(bytes);
             }
             Key::OwnPending => self.own = decode(&key, value)?,
             // Nothing rests on it: it is left out, and said.
@@ -482,6 +492,8 @@ impl<R: CryptoRng> Node<R> {
             recovery: all.recovery,
             words: all.words,
             home: Home::with_role(all.home, all.letters, all.clock),
+            turn: crate::turn::Turn::default(),
+            voice: Voice::after(all.voice_session),
         };
         node.begin(nonce);
         for (id, bootstrap) in all.arriving {

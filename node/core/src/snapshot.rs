@@ -66,6 +66,9 @@ pub(crate) struct Views {
     begun: bool,
     communities: BTreeMap<CommunityId, Urgency>,
     channels: BTreeSet<ChannelId>,
+    /// Communities in whose voice channels somebody came, went or changed.
+    voices: BTreeSet<CommunityId>,
+    call: bool,
     node: bool,
     directs: bool,
     pub(crate) watches: Watches,
@@ -97,6 +100,16 @@ impl Views {
     /// Contacts, requests, or what is known of somebody may be others.
     pub(crate) fn directs_changed(&mut self) {
         self.directs = true;
+    }
+
+    /// Who is in voice channels of a community may be others: only that list is made again.
+    pub(crate) fn voice_changed(&mut self, id: CommunityId) {
+        self.voices.insert(id);
+    }
+
+    /// The own call may be another.
+    pub(crate) fn call_changed(&mut self) {
+        self.call = true;
     }
 
     /// Everything that was counted in channels is counted anew.
@@ -158,6 +171,8 @@ impl<R: CryptoRng> Node<R> {
             || !views.begun
             || !views.communities.is_empty()
             || !views.channels.is_empty()
+            || !views.voices.is_empty()
+            || views.call
             || views.watches.changed()
             || !incomplete.is_empty();
         if !changed {
@@ -170,6 +185,7 @@ impl<R: CryptoRng> Node<R> {
         self.build_node_part(&mut next);
         self.count_channels(&channels, !anew.is_empty());
         self.build_communities(&mut next, &anew, &channels);
+        self.build_voices(&mut next, &anew);
         self.build_directs(&mut next, people, &anew, &channels);
         next.waiting = self
             .views
@@ -324,6 +340,29 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
+    /// Who is in voice channels, where that alone may be another, and the own call.
+    fn build_voices(&mut self, next: &mut Snapshot, anew: &BTreeSet<CommunityId>) {
+        for id in std::mem::take(&mut self.views.voices) {
+            let shown = next
+                .communities
+                .get_mut(&id)
+                .filter(|_| !anew.contains(&id));
+            let (Some(shown), Some(community)) = (shown, self.communities.get(&id)) else {
+                continue;
+            };
+            let voices = shared(Some(&shown.voices), self.voice_views(community));
+            if !Arc::ptr_eq(&voices, &shown.voices) {
+                let mut new = CommunitySnapshot::clone(shown);
+                new.voices = voices;
+                *shown = Arc::new(new);
+            }
+        }
+        if std::mem::take(&mut self.views.call) {
+            let call = self.call_view();
+            next.call = call.map(|call| shared(next.call.as_ref(), call));
+        }
+    }
+
     /// The channel list with present counts; the same one if none is another.
     fn with_counts(
         &self,
@@ -371,6 +410,10 @@ impl<R: CryptoRng> Node<R> {
             members: shared(
                 earlier.map(|earlier| &earlier.members),
                 self.member_views(community),
+            ),
+            voices: shared(
+                earlier.map(|earlier| &earlier.voices),
+                self.voice_views(community),
             ),
             roles: shared(
                 earlier.map(|earlier| &earlier.roles),

@@ -28,7 +28,8 @@ use crate::limits::{
 };
 use crate::node::{Node, Timer};
 use crate::record::RowEvents;
-use crate::wire::{Frame, ScopeHeights};
+use crate::voice::Way;
+use crate::wire::{Frame, ScopeHeights, SignalKind};
 pub(crate) use standing::Standing;
 use standing::{answers, pair_key, short};
 
@@ -100,6 +101,8 @@ impl<R: CryptoRng> Node<R> {
             Frame::Arrive(arrive) => return self.arrive_asked(from, &arrive),
             Frame::HomeStore(store) => return self.home_store(from, *store),
             Frame::HomeStatus(says) => return self.home_says(from, *says),
+            Frame::TurnAsk => return self.turn_asked(from),
+            Frame::TurnGrant(grant) => return self.turn_given(from, *grant),
             Frame::Letter(letter) if self.is_home() => return self.letter_left(from, *letter),
             Frame::Letter(letter) => return self.letter_came(from, *letter),
             Frame::LetterAnswer(answer) if self.is_home() => {
@@ -214,13 +217,16 @@ impl<R: CryptoRng> Node<R> {
                 let signatures = &self.me.signatures;
                 let signed =
                     signatures.hold(&signal.device.0, &signal.message(), &signal.signature);
-                if !signed || signal.device != device {
+                // What a moderator ordered on a stage is handed on by others.
+                let ordered = matches!(signal.what, SignalKind::Stage(_));
+                if !signed || (signal.device != device && !ordered) {
                     return self
                         .outbox
                         .penalize(from, "a signal that its device did not sign");
                 }
-                self.signal(id, account, *signal);
+                self.signal(id, account, *signal, Way::Stream);
             }
+            Frame::Media(media) => self.media_frame(from, (id, device), *media),
             Frame::JoinDecided {
                 account: newcomer, ..
             } => self.join_decided(account, id, newcomer),
@@ -234,6 +240,8 @@ impl<R: CryptoRng> Node<R> {
             | Frame::NearbyCard { .. }
             | Frame::HomeStore(_)
             | Frame::HomeStatus(_)
+            | Frame::TurnAsk
+            | Frame::TurnGrant(_)
             | Frame::WrapRequest(_)
             | Frame::Letter(_)
             | Frame::LetterAnswer(_)

@@ -29,6 +29,7 @@ pub(crate) const fn kind_view(kind: permissions::ChannelKind) -> ChannelKind {
         permissions::ChannelKind::Text => ChannelKind::Text,
         permissions::ChannelKind::Voice => ChannelKind::Voice,
         permissions::ChannelKind::Category => ChannelKind::Category,
+        permissions::ChannelKind::Stage => ChannelKind::Stage,
     }
 }
 

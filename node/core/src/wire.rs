@@ -10,8 +10,10 @@ pub(crate) mod letter;
 pub(crate) mod link;
 pub(crate) mod pairing;
 pub(crate) mod restoring;
+pub(crate) mod signal;
+pub(crate) mod voice;
 
-use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
+use alloquy_ids::{AccountId, CommunityId, DeviceId, EpochId, EventId, ScopeId};
 use alloquy_schema::authority::op::Join;
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::dag::Height;
@@ -21,13 +23,14 @@ use alloquy_schema::identity::PrekeyRecord;
 use alloquy_schema::limits::{NAME_BYTES_MAX, RANGE_BYTES_MAX};
 
 use hello::DirectHello;
+pub(crate) use signal::{Signal, SignalKind};
 
 use crate::arrive::Arrive;
 use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_MAX, ADMIT_CHAIN_MAX, ANNOUNCED_MAX, EPOCHS_ASKED_MAX,
-    HEIGHTS_MAX, LIVE_EVENTS_MAX, PREKEYS_MAX, RANGES_PER_FRAME_MAX, SCOPES_MAX, STATUS_BYTES_MAX,
-    WANTED_MAX, WRAPS_MAX,
+    ADMIT_CHAIN_MAX, ANNOUNCED_MAX, EPOCHS_ASKED_MAX, HEIGHTS_MAX, LIVE_EVENTS_MAX, PREKEYS_MAX,
+    RANGES_PER_FRAME_MAX, SCOPES_MAX, WANTED_MAX, WRAPS_MAX,
 };
+use crate::turn::TurnGrant;
 use pairing::Pairing;
 use restoring::Restoring;
 
@@ -111,8 +114,10 @@ pub(crate) enum Frame {
         incarnation: u32,
         height: u64,
     },
-    /// The sender's word about itself.
+    /// A device's word about itself, or a moderator's about somebody on a stage.
     Signal(Box<Signal>),
+    /// A step of a media connection.
+    Media(Box<voice::MediaFrame>),
     /// The sender ends.
     Bye,
     /// What is announced near you? Only who is on the local network is answered.
@@ -158,6 +163,10 @@ pub(crate) enum Frame {
         community: CommunityId,
         ranges: Vec<Vec<u8>>,
     },
+    /// Asks a home node for its TURN server.
+    TurnAsk,
+    /// A home node's TURN server, and a credential for it.
+    TurnGrant(Box<TurnGrant>),
 }
 
 /// A community that a member announces to its neighbours; that member's word.
@@ -228,6 +237,10 @@ pub(crate) enum Refusal {
 }
 
 /// What a gossip frame carries.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made, written and dropped at once"
+)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Broadcast {
     /// Live events; a newcomer's `Admit` goes with its first ones.
@@ -235,108 +248,8 @@ pub(crate) enum Broadcast {
         admit: Option<Box<SignedEvent>>,
         events: Vec<SignedEvent>,
     },
-    /// Presence or typing, signed by the device.
+    /// Presence, typing or voice, signed by the device.
     Signal(Signal),
-}
-
-/// A device's word about itself, never stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Signal {
-    pub(crate) community: CommunityId,
-    pub(crate) device: DeviceId,
-    /// The sender's clock; a later one replaces an earlier one.
-    pub(crate) at: UnixMs,
-    pub(crate) what: SignalKind,
-    pub(crate) signature: [u8; 64],
-}
-
-/// What a signal says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SignalKind {
-    /// Here, idle, or not to be disturbed, with a status line and the device's addresses as multiaddr text.
-    Here {
-        availability: u8,
-        status: String,
-        addresses: Vec<String>,
-    },
-    /// Gone.
-    Gone,
-    /// Typing in a channel.
-    Typing { channel: ChannelId },
-}
-
-impl Signal {
-    /// What the device signs.
-    pub(crate) fn message(&self) -> Vec<u8> {
-        let mut w = Writer::new();
-        w.raw(b"ALLOQUY signal v1");
-        self.write_unsigned(&mut w);
-        w.into_bytes()
-    }
-
-    fn write_unsigned(&self, w: &mut Writer) {
-        self.community.write(w);
-        self.device.write(w);
-        self.at.write(w);
-        match &self.what {
-            SignalKind::Here {
-                availability,
-                status,
-                addresses,
-            } => {
-                w.u8(1);
-                w.u8(*availability);
-                w.text(status);
-                w.varint(addresses.len() as u64);
-                for address in addresses {
-                    w.text(address);
-                }
-            }
-            SignalKind::Gone => w.u8(2),
-            SignalKind::Typing { channel } => {
-                w.u8(3);
-                channel.write(w);
-            }
-        }
-    }
-}
-
-impl Canonical for Signal {
-    fn write(&self, w: &mut Writer) {
-        self.write_unsigned(w);
-        w.raw(&self.signature);
-    }
-
-    fn read(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            community: CommunityId::read(r)?,
-            device: DeviceId::read(r)?,
-            at: UnixMs::read(r)?,
-            what: match r.u8("signal")? {
-                1 => SignalKind::Here {
-                    availability: r.u8("availability")?,
-                    status: r.text(STATUS_BYTES_MAX, "status")?,
-                    addresses: {
-                        let count = r.len(ADDRESSES_MAX, "addresses")?;
-                        (0..count)
-                            .map(|_| r.text(ADDRESS_BYTES_MAX, "address"))
-                            .collect::<Result<_, _>>()?
-                    },
-                },
-                2 => SignalKind::Gone,
-                3 => SignalKind::Typing {
-                    channel: ChannelId::read(r)?,
-                },
-                value => {
-                    return Err(DecodeError::Unknown {
-                        what: "signal",
-                        value: u64::from(value),
-                    });
-                }
-            },
-            signature: r.array("signature")?,
-        })
-    }
 }
 
 impl Canonical for Broadcast {
@@ -485,6 +398,9 @@ impl Frame {
             Self::DirectAnswer { .. } => 22,
             Self::NewestAsk { .. } => 40,
             Self::Newest { .. } => 41,
+            Self::TurnAsk => 60,
+            Self::TurnGrant(_) => 61,
+            Self::Media(_) => 50,
         }
     }
 
@@ -514,6 +430,7 @@ impl Frame {
                 w.text(name);
             }
             Self::Signal(signal) => signal.write(w),
+            Self::Media(media) => media.write(w),
             Self::JoinRefused { refusal, .. } => w.u8(*refusal as u8),
             Self::JoinDecided { account, .. } => account.write(w),
             Self::Prekeys { records, .. } => w.list(records),
@@ -562,7 +479,8 @@ impl Frame {
             Self::Restoring(restoring) => restoring.write(w),
             Self::Arrive(arrive) => arrive.write(w),
             Self::DirectHello(hello) => hello.write_fields(w),
-            Self::NearbyAsk | Self::Bye | Self::DirectAnswer { .. } => {}
+            Self::TurnGrant(grant) => grant.write(w),
+            Self::NearbyAsk | Self::Bye | Self::DirectAnswer { .. } | Self::TurnAsk => {}
         }
     }
 
@@ -588,6 +506,7 @@ impl Frame {
             Self::DirectHello(hello) => Some(hello.community),
             Self::JoinRequest { join, .. } => Some(join.community),
             Self::Signal(signal) => Some(signal.community),
+            Self::Media(media) => Some(media.community),
             Self::Live(live) => Some(live.community),
             Self::HomeStore(store) => Some(store.community),
             Self::Homes(homes) => Some(homes.community),
@@ -600,7 +519,9 @@ impl Frame {
             | Self::Restoring(_)
             | Self::Letter(_)
             | Self::LetterAnswer(_)
-            | Self::HomeStatus(_) => None,
+            | Self::HomeStatus(_)
+            | Self::TurnAsk
+            | Self::TurnGrant(_) => None,
         }
     }
 }
@@ -613,6 +534,7 @@ impl Canonical for Frame {
             (
                 Self::JoinRequest { .. }
                 | Self::Signal(_)
+                | Self::Media(_)
                 | Self::Arrive(_)
                 | Self::Live(_)
                 | Self::HomeStore(_)
@@ -644,6 +566,7 @@ impl Canonical for Frame {
                 return Ok(Self::NearbyCard { cards });
             }
             13 => return Signal::read(r).map(|signal| Self::Signal(Box::new(signal))),
+            50 => return voice::MediaFrame::read(r).map(|one| Self::Media(Box::new(one))),
             16 => return home::Live::read(r).map(|live| Self::Live(Box::new(live))),
             23 => return home::HomeStore::read(r).map(|store| Self::HomeStore(Box::new(store))),
             24 => return home::HomeStatus::read(r).map(|says| Self::HomeStatus(Box::new(says))),
@@ -653,6 +576,8 @@ impl Canonical for Frame {
             33 => return letter::LetterAnswer::read(r).map(Self::LetterAnswer),
             17 => return Pairing::read(r).map(|pairing| Self::Pairing(Box::new(pairing))),
             18 => return Restoring::read(r).map(Self::Restoring),
+            60 => return Ok(Self::TurnAsk),
+            61 => return TurnGrant::read(r).map(|grant| Self::TurnGrant(Box::new(grant))),
             19 => return Arrive::read(r).map(|arrive| Self::Arrive(Box::new(arrive))),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! The command line: what may be typed, with its help. docs/cli.md says what each prints.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -136,10 +137,28 @@ pub(crate) struct Run {
         default_value = "127.0.0.1:9180"
     )]
     pub(crate) page: SocketAddr,
+    /// Public address and port of the TURN server of a home node, UDP and TCP, by which its owner, who has paired with
+    /// it, and members of what it keeps speak where nothing else passes; behind a router that port and those of
+    /// --turn-ports are forwarded; at most one of IPv4 and one of IPv6
+    #[arg(long, value_name = "ADDRESS:PORT", requires = "home")]
+    pub(crate) turn: Vec<SocketAddr>,
+    /// UDP ports of that server for what it relays (65036-65535)
+    #[arg(long, value_name = "FIRST-LAST", requires = "turn", value_parser = ports)]
+    pub(crate) turn_ports: Option<RangeInclusive<u16>>,
     /// Address of this machine where IRC clients are let in as faces of this account: 127.0.0.1:6667, [::1]:6667 or
     /// unix:/path
     #[arg(long, value_name = "ADDRESS", conflicts_with = "home")]
     pub(crate) irc: Option<String>,
+    /// Where the sound of this account comes from: default, device:NAME, file:PATH.wav[,loop], tone[:HZ], tts:TEXT or
+    /// null. Given or --audio-out given, voice channels can be joined
+    #[arg(long, value_name = "INPUT", conflicts_with = "home")]
+    pub(crate) audio_in: Option<String>,
+    /// Where the sound of others goes: default, device:NAME, file:PATH.wav (a new file) or null
+    #[arg(long, value_name = "OUTPUT", conflicts_with = "home")]
+    pub(crate) audio_out: Option<String>,
+    /// File with servers of ICE for calls: JSON as of WebRTC, [{"urls":[..],"username":"..","credential":".."}]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ice: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) key: Key,
 }
@@ -207,6 +226,13 @@ pub(crate) struct Doctor {
 }
 
 /// Seconds, whole or with a fraction; at most a day.
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let port = |text: &str| text.parse::<u16>().ok();
+    let range = text.split_once('-');
+    let range = range.and_then(|(first, last)| Some(port(first)?..=port(last)?));
+    range.ok_or_else(|| format!("{text:?} is not as 65036-65535: a first and a last port"))
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse::<f64>()
         .ok()

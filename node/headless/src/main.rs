@@ -13,6 +13,7 @@ mod out;
 mod serve;
 mod shown;
 mod talk;
+mod voice;
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::Path;
 
 use alloquy_api::{Client, CommandError, ErrorCode};
-use alloquy_node::home::{qr_lines, shown_code};
+use alloquy_node::home::{RELAY_PORTS, TurnConfig, qr_lines, shown_code};
 use alloquy_node::{HomeConfig, KeySource, NodeConfig, Pass, Running};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -18,6 +18,7 @@ use alloquy_irc_listener::own::{OwnDoor, Served};
 
 use crate::irc;
 use crate::out::Out;
+use crate::voice;
 
 /// Runs the node until it is told to stop. One line when ready, nothing else on standard output.
 pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
@@ -30,12 +31,15 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         relays: arguments.relay.clone(),
         relay_pass: relay_pass(arguments.relay_pass.as_deref())?,
         announce: arguments.announce.clone(),
+        ice: voice::ice(arguments.ice.as_deref())?,
         home: arguments.home.then(|| HomeConfig {
             quota: arguments.quota.map(|gib| u64::from(gib) << 30),
             page: Some(arguments.page),
+            turn: turn(arguments),
         }),
         ..NodeConfig::new(&arguments.data.dir, key_source(&arguments.key)?)
     };
+    let sound = voice::config(arguments)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -46,6 +50,7 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
         let mut said = Ok(());
         let door = irc::open(arguments)?;
         let open = RefCell::new(None);
+        let mut engine = None;
         // What IRC clients have is kept by the node: their door shuts first.
         let told_to_stop = async {
             told_to_stop.await;
@@ -59,7 +64,11 @@ pub(crate) fn run(out: &mut Out, arguments: &args::Run) -> Result<(), Stop> {
             |running| {
                 said = tell_ready(out, running, arguments.home)
                     .and_then(|()| open_irc(out, running, door))
-                    .map(|served| drop(open.replace(served)));
+                    .map(|served| drop(open.replace(served)))
+                    .and_then(|()| {
+                        engine = voice::attach(running, sound)?;
+                        Ok(())
+                    });
             },
             told_to_stop,
         )
@@ -109,6 +118,15 @@ fn ready_line(running: &Running) -> String {
         status.account,
         peer.unwrap_or("-")
     )
+}
+
+/// The TURN server of a home node, where one is asked for.
+fn turn(arguments: &args::Run) -> Option<TurnConfig> {
+    (!arguments.turn.is_empty()).then(|| TurnConfig {
+        addresses: arguments.turn.clone(),
+        ports: arguments.turn_ports.clone().unwrap_or(RELAY_PORTS),
+        realm: "alloquy".to_owned(),
+    })
 }
 
 /// One line when ready; a home node's page and codes follow.

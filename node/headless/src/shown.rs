@@ -7,6 +7,7 @@ mod moderation;
 mod names;
 mod personal;
 mod table;
+mod voice;
 
 use std::fmt::Write;
 
@@ -92,6 +93,8 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
         Reply::Templates { templates } => faces::templates(templates),
         Reply::InviteCard { card } => faces::invite_card(card),
         Reply::Recovery { recovery_words } => faces::recovery(recovery_words),
+        Reply::AudioDevices { audio } => voice::devices(audio),
+        Reply::Call { call } => voice::call(call.as_ref(), names),
         Reply::Ok { .. } => "done".to_owned(),
         other => {
             let text = moderation::reply(other, names);
@@ -268,6 +271,7 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
             let now = if *connected { "connected" } else { "gone" };
             format!("{} is {now}", names.account(*account))
         }
+        Event::CallEnded { reason } => format!("the call is over: {}", plain(reason)),
         Event::StorageFailed { message } => {
             format!("the store can not be written: {}", plain(message))
         }
@@ -281,6 +285,8 @@ pub(crate) fn event(event: &Event, names: &Names) -> String {
         // Many and of no news to a person; `--json` has them.
         Event::CaughtUp { .. }
         | Event::DevicesChanged
+        | Event::VoiceChanged { .. }
+        | Event::CallChanged
         | Event::CommunityChanged { .. }
         | Event::UnreadChanged { .. }
         | Event::DeliveryChanged { .. }
@@ -314,6 +320,7 @@ fn channels_table(channels: &[ChannelView]) -> String {
             alloquy_api::command::ChannelKind::Text => "text",
             alloquy_api::command::ChannelKind::Voice => "voice",
             alloquy_api::command::ChannelKind::Category => "category",
+            alloquy_api::command::ChannelKind::Stage => "stage",
         };
         let private = if channel.private { " (private)" } else { "" };
         table.row([

@@ -107,7 +107,7 @@ impl Links {
             Output::Penalize(key, fault) => {
                 tracing::warn!(peer = %key.short(), reason = fault.reason, "a peer in memory is at fault");
             }
-            Output::Event(..) | Output::Store(..) => {}
+            Output::Event(..) | Output::Store(..) | Output::Media(_) => {}
         }
     }
 

@@ -64,8 +64,8 @@ pub(super) struct Behaviour {
     pub(super) ping: ping::Behaviour,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) streams: streams::Behaviour,
-    /// Shows passes to relays.
-    pub(super) passes: libp2p_stream::Behaviour,
+    /// Shows passes to relays, and asks them for credentials of their TURN servers.
+    pub(super) for_relays: libp2p_stream::Behaviour,
     pub(super) relayed: relay::client::Behaviour,
     /// Relays for co-members, while this node is reachable from outside.
     pub(super) hop: relay::Behaviour,
@@ -115,7 +115,7 @@ pub(super) fn swarm(
             ping: ping::Behaviour::new(pulse::config()),
             mdns: mdns_of(keypair, parts.mdns == Switch::On),
             streams: streams::Behaviour::default(),
-            passes: libp2p_stream::Behaviour::new(),
+            for_relays: libp2p_stream::Behaviour::new(),
             relayed,
             hop: hop(own, &parts.limits, &parts.door, &parts.quota),
             punch: dcutr::Behaviour::new(own),

@@ -26,6 +26,7 @@ fn config(door: Door, limits: Limits) -> Config {
         door,
         limits,
         metrics: Some("127.0.0.1:0".parse().unwrap()),
+        turn: None,
     }
 }
 

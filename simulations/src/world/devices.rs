@@ -43,6 +43,7 @@ impl World<'_> {
             spins: (0, 0),
             commands: 0,
             frames: 0,
+            engine: crate::engine::Engine::default(),
             backup: None,
             moves: 0,
         });

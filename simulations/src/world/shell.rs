@@ -109,6 +109,9 @@ impl World<'_> {
                     self.obey(seat, output);
                 }
                 self.arm(seat, deadline);
+                if let Some(report) = self.seats[seat].engine.report() {
+                    self.feed(seat, Input::Media(report));
+                }
             }
             Err(panic) => {
                 self.violation("panic", Some(seat), panic);
@@ -145,6 +148,11 @@ impl World<'_> {
         match output {
             Output::Event(client, event) => self.told(seat, client, event),
             Output::Store(task, writes) => self.store(seat, task, writes),
+            Output::Media(task) => {
+                if let Err(fault) = self.seats[seat].engine.take(task) {
+                    self.violation("voice", Some(seat), fault);
+                }
+            }
             Output::Penalize(key, fault) => {
                 let peer = self.seats.iter().position(|place| place.key == key);
                 if self.rogues.contains(&seat) || peer.is_some_and(|at| self.rogues.contains(&at)) {

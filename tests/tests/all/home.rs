@@ -41,15 +41,14 @@ impl Home {
     /// The same behind words before the program.
     pub(crate) fn behind(root: &Path, name: &str, port: u16, prefix: &[&str]) -> Self {
         let listen = format!("/ip4/127.0.0.1/tcp/{port}");
+        Self::with(root, name, &["--listen", &listen], prefix)
+    }
+
+    /// The same with arguments that say where it listens, and more.
+    pub(crate) fn with(root: &Path, name: &str, arguments: &[&str], prefix: &[&str]) -> Self {
+        let home = ["--home", "--page", "127.0.0.1:0", "--no-mdns"];
         let peer = Peer::at(&root.join(name)).behind(prefix);
-        let mut peer = peer.with_arguments(&[
-            "--home",
-            "--page",
-            "127.0.0.1:0",
-            "--no-mdns",
-            "--listen",
-            &listen,
-        ]);
+        let mut peer = peer.with_arguments(&[&home, arguments].concat());
         let mut lines = peer.launch();
         let ready = lines.next_line().unwrap_or_default();
         assert!(ready.starts_with("ready: account "), "{ready:?}");

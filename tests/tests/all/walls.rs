@@ -27,6 +27,7 @@ const IDS: &str = "alloquy-ids";
 const SCHEMA: &str = "alloquy-schema";
 const API: &str = "alloquy-api";
 const CORE: &str = "alloquy-core";
+const MEDIA: &str = "alloquy-media";
 const RELAY: &str = "alloquy-relay";
 const DIRECTORY: &str = "alloquy-directory";
 const LISTENER: &str = "alloquy-irc-listener";
@@ -89,10 +90,43 @@ const TABLE: &[Row] = &[
         pure: true,
     },
     Row {
+        name: MEDIA,
+        folder: "node/media",
+        ours: &[IDS, API],
+        heavy: &[
+            "tokio",
+            "tokio-rustls",
+            "rustls",
+            "rustls-native-certs",
+            "webrtc",
+            "opusic-sys",
+            "cpal",
+        ],
+        never: &[
+            "libp2p*",
+            "iroh*",
+            "automerge",
+            "redb",
+            "egui*",
+            "eframe",
+            SCHEMA,
+            CORE,
+            NODE,
+        ],
+        pure: false,
+    },
+    Row {
         name: RELAY,
         folder: "relay",
         ours: &[IDS],
-        heavy: &["tokio", "libp2p", "libp2p-stream", "hyper", "hyper-util"],
+        heavy: &[
+            "tokio",
+            "libp2p",
+            "libp2p-stream",
+            "hyper",
+            "hyper-util",
+            "rusqlite",
+        ],
         never: &[
             "automerge",
             "redb",
@@ -191,7 +225,7 @@ const TABLE: &[Row] = &[
     Row {
         name: "alloquy-headless",
         folder: "node/headless",
-        ours: &[IDS, API, IRC, LISTENER, NODE],
+        ours: &[IDS, API, IRC, LISTENER, MEDIA, NODE],
         heavy: &["tokio"],
         never: &["egui*", "eframe"],
         pure: false,
@@ -220,9 +254,9 @@ const TABLE: &[Row] = &[
     Row {
         name: "alloquy",
         folder: "ui/app",
-        ours: &[IDS, API, LISTENER, NODE, UI],
+        ours: &[IDS, API, LISTENER, MEDIA, NODE, UI],
         heavy: &["tokio", "eframe"],
-        never: &["webrtc*", "opus"],
+        never: &[],
         pure: false,
     },
     Row {

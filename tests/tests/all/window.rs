@@ -18,6 +18,8 @@ mod together;
 mod tray;
 #[path = "window/trouble.rs"]
 mod trouble;
+#[path = "window/voice.rs"]
+mod voice;
 
 use std::path::Path;
 use std::process::{Command, Stdio};

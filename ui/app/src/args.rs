@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use alloquy_api::limits::LINK_BYTES_MAX;
 use alloquy_api::{CommandError, ErrorCode};
+use alloquy_media::{InputDevice, OutputDevice};
 use alloquy_node::NodeConfig;
 use clap::Parser;
 
@@ -29,6 +30,12 @@ pub(crate) struct Arguments {
     /// Multiaddr to listen on; may be given several times (QUIC and TCP on free ports of all interfaces)
     #[arg(long, value_name = "MULTIADDR", value_parser = address, conflicts_with = "demo")]
     pub(crate) listen: Vec<String>,
+    /// Microphone: default, device:NAME, file:PATH.wav[,loop], tone[:HZ], tts:TEXT or null
+    #[arg(long, value_name = "INPUT", default_value = "default", conflicts_with_all = ["demo", "attach"])]
+    pub(crate) audio_in: InputDevice,
+    /// Loudspeaker: default, device:NAME, file:PATH.wav (a new file) or null
+    #[arg(long, value_name = "OUTPUT", default_value = "default", conflicts_with_all = ["demo", "attach"])]
+    pub(crate) audio_out: OutputDevice,
     /// A link to open: alloquy://join/...
     #[arg(value_name = "LINK", value_parser = link, conflicts_with = "demo")]
     pub(crate) link: Option<String>,
@@ -115,6 +122,9 @@ mod tests {
             (&["--demo", "--data", "/tmp/x"], "--data"),
             (&["--demo", "alloquy://join/x"], "LINK"),
             (&["--attach", "--no-mdns"], "--no-mdns"),
+            (&["--audio-in", "mouth"], "`mouth` is no sound input"),
+            (&["--audio-out", "ear"], "`ear` is no sound output"),
+            (&["--attach", "--audio-in", "null"], "--audio-in"),
             (&["--fullscreen"], "--fullscreen"),
         ] {
             let told = refused(words);

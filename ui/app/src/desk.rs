@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use alloquy_api::{CommandError, Event, Reply, Snapshot};
 use alloquy_ids::{ChannelId, CommunityId};
 use alloquy_ui::model::About;
+use alloquy_ui::voice::SoundView;
 use alloquy_ui::{AskId, Phase};
 
 /// More pictures a second of what others do nobody needs.
@@ -51,7 +52,9 @@ pub(crate) struct News {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) phase: Phase,
     pub(crate) about: Arc<About>,
-    /// Snapshot or phase is another one than last time.
+    /// Microphone and loudspeakers, while there is an engine.
+    pub(crate) sound: Option<Arc<SoundView>>,
+    /// Snapshot, phase or sound is another one than last time.
     pub(crate) fresh: bool,
     pub(crate) told: VecDeque<Told>,
 }
@@ -68,6 +71,7 @@ struct Lying {
     snapshot: Arc<Snapshot>,
     phase: Phase,
     about: Arc<About>,
+    sound: Option<Arc<SoundView>>,
     fresh: bool,
     told: VecDeque<Told>,
     events: usize,
@@ -97,6 +101,7 @@ impl Desk {
             snapshot: Arc::clone(&lying.snapshot),
             phase: lying.phase.clone(),
             about: Arc::clone(&lying.about),
+            sound: lying.sound.clone(),
             fresh: std::mem::take(&mut lying.fresh),
             told,
         }
@@ -120,6 +125,17 @@ impl Desk {
             return;
         }
         lying.phase = phase;
+        lying.fresh = true;
+        self.bell.ring(lying);
+    }
+
+    /// Microphone and loudspeakers; `None`: there is no engine.
+    pub(crate) fn sound(&self, sound: Option<SoundView>) {
+        let mut lying = self.lock();
+        if lying.sound.as_deref() == sound.as_ref() {
+            return;
+        }
+        lying.sound = sound.map(Arc::new);
         lying.fresh = true;
         self.bell.ring(lying);
     }

@@ -21,6 +21,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use alloquy_api::{CommandError, ErrorCode};
+use alloquy_media::EngineConfig;
 use alloquy_node::{KeySource, NodeConfig, RpcClient};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
@@ -94,11 +95,17 @@ fn mode(arguments: &Arguments, data: &Path) -> Result<Mode, CommandError> {
         Err(error) if error.code == ErrorCode::NotRunning => {
             let key = KeySource::from_env(None)
                 .map_err(|error| CommandError::new(error.code(), error.to_string()))?;
-            Ok(Mode::Own(Box::new(NodeConfig {
+            let node = NodeConfig {
                 listen: arguments.listen.clone(),
                 mdns: !arguments.no_mdns,
                 ..NodeConfig::new(data, key)
-            })))
+            };
+            let sound = EngineConfig {
+                input: arguments.audio_in.clone(),
+                output: arguments.audio_out.clone(),
+                settings: None,
+            };
+            Ok(Mode::Own(Box::new(node), sound))
         }
         Err(error) => Err(error),
     }

@@ -8,6 +8,7 @@ mod attached;
 mod irc;
 mod keeper;
 mod link;
+mod sound;
 
 use std::io;
 use std::path::PathBuf;
@@ -15,8 +16,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alloquy_api::{Command, CommandError, ErrorCode};
+use alloquy_media::EngineConfig;
 use alloquy_node::NodeConfig;
 use alloquy_ui::irc::IrcOrder;
+use alloquy_ui::voice::SoundOrder;
 use alloquy_ui::{AskId, Phase};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
@@ -35,8 +38,8 @@ const END_LIMIT: Duration = Duration::from_secs(10);
 /// Which node.
 #[derive(Clone, Debug)]
 pub(crate) enum Mode {
-    /// One in this process.
-    Own(Box<NodeConfig>),
+    /// One in this process, and its sound.
+    Own(Box<NodeConfig>, EngineConfig),
     /// One that another process runs on this data directory.
     Attached(PathBuf),
     /// A world in memory.
@@ -66,6 +69,8 @@ pub(crate) enum Order {
     Restart,
     /// Do something with the door for IRC clients.
     Irc(IrcOrder),
+    /// Do something with microphone and loudspeakers.
+    Sound(SoundOrder),
     /// End.
     Close,
 }

@@ -196,6 +196,7 @@ impl Window {
                     zone: TimeZone::system(),
                 },
                 about: news.about,
+                sound: news.sound,
             },
             ctx: None,
             link,
@@ -228,6 +229,8 @@ impl Window {
     /// Goes on without a window, as the person chose; `true` when it is to open again.
     fn rest(&mut self, waker: &Waker) -> bool {
         self.ctx = None;
+        let effects = self.state.vanish();
+        self.carry_out_all(effects);
         while self.closing == Closing::Rest {
             if self.wanted {
                 return true;
@@ -287,6 +290,7 @@ impl Window {
         if news.fresh || self.state.due().is_some_and(|due| due <= now) {
             self.model.snapshot = news.snapshot;
             self.model.phase = news.phase;
+            self.model.sound = news.sound;
             let effects = self.state.refresh(&self.model);
             self.carry_out_all(effects);
         }
@@ -372,6 +376,7 @@ impl Window {
             Effect::Unlock { passphrase } => session.order(Order::Unlock(passphrase)),
             Effect::Restart => session.order(Order::Restart),
             Effect::Irc(order) => session.order(Order::Irc(order)),
+            Effect::Sound(order) => session.order(Order::Sound(order)),
             Effect::Copy(text) => {
                 if let Some(ctx) = &self.ctx {
                     ctx.copy_text(text);

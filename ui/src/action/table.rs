@@ -61,6 +61,11 @@ pub(super) fn label(kind: K) -> &'static str {
         K::Govern => say::action_govern(),
         K::Look => say::action_look(),
         K::Personal => say::action_personal(),
+        K::Voice => say::action_voice(),
+        K::ShowRoom => say::action_show_room(),
+        K::ShowChat => say::action_show_chat(),
+        K::SetVoice => say::action_set_voice(),
+        K::Sound => say::action_sound(),
         K::LinkThisDevice => say::action_link_this_device(),
         K::StopLinking => say::action_stop_linking(),
         K::Irc => say::action_irc(),
@@ -196,6 +201,22 @@ pub(super) fn reach(kind: K) -> Vec<Reach> {
         K::SetBackground => vec![Focus(say::way_settings_notifications())],
         K::Close => vec![Focus(say::way_frame())],
         K::Quit => vec![Shortcut("", ctrl(Key::Q))],
+        other => reach_voice(other),
+    }
+}
+
+/// Where what is about voice is reached.
+fn reach_voice(kind: K) -> Vec<Reach> {
+    use Reach::{Focus, Shortcut};
+    match kind {
+        K::Voice => vec![
+            Shortcut(say::which_mute(), ctrl_shift(Key::M)),
+            Shortcut(say::which_deafen(), ctrl_shift(Key::D)),
+            Focus(say::way_voice()),
+        ],
+        K::ShowRoom | K::ShowChat => vec![Focus(say::way_room())],
+        K::SetVoice => vec![Focus(say::way_settings_voice())],
+        K::Sound => vec![Focus(say::way_talk_key()), Focus(say::way_settings_voice())],
         other => reach_personal(other),
     }
 }

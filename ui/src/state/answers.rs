@@ -60,6 +60,7 @@ impl UiState {
         if model.phase != Phase::Running {
             // A node that starts again shows no window until it is asked to.
             self.watched.clear();
+            self.voice.forget();
             return Vec::new();
         }
         let door = self.load(model).map(Effect::Irc);
@@ -75,6 +76,7 @@ impl UiState {
         self.drop_stored(model);
         let mut effects = self.carry_out_deletions(now);
         effects.extend(door);
+        effects.extend(self.tell_engine(model));
         effects.extend(self.watch());
         effects.extend(self.inspect_link(model));
         if !self.refusing {

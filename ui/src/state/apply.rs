@@ -58,6 +58,9 @@ impl UiState {
             A::LinkThisDevice(code) => vec![Effect::LinkThisDevice { code }],
             A::StopLinking => vec![Effect::StopLinking],
             A::Irc(order) => self.irc(order),
+            A::Voice(_) | A::ShowRoom(..) | A::ShowChat(..) | A::SetVoice(_) | A::Sound(_) => {
+                self.act_voice(action)
+            }
             A::Restore(words, from, ends_others) => vec![Effect::Restore {
                 words,
                 from,
@@ -226,6 +229,7 @@ impl UiState {
 
     pub(super) fn go_channel(&mut self, community: CommunityId, channel: ChannelId) {
         self.side_open = false;
+        self.voice.room = None;
         if self.places.now().channel != Some(channel) {
             self.places.go(Place {
                 community: Some(community),
@@ -342,6 +346,10 @@ impl UiState {
         if std::mem::take(&mut self.side_open) {
             return Vec::new();
         }
+        if self.shows_room() {
+            self.voice.room = None;
+            return Vec::new();
+        }
         let place = self.places.now();
         let slots = place.thread_slot().into_iter().chain(place.slot());
         for slot in slots {
@@ -426,11 +434,11 @@ impl UiState {
                     community: community_ref(community),
                 },
             ),
-            Action::CreateChannel(community, name, private) => (
+            Action::CreateChannel(community, kind, name, private) => (
                 Purpose::OpenChannel(community),
                 Command::CreateChannel {
                     community: community_ref(community),
-                    kind: ChannelKind::Text,
+                    kind,
                     name,
                     private,
                     category: None,

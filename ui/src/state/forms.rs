@@ -1,5 +1,6 @@
 //! The fields of dialogs: they survive closing, so that nothing typed is lost; secrets do not.
 
+use alloquy_api::command::ChannelKind;
 use alloquy_api::reply::InviteCardView;
 use alloquy_ids::{CommunityId, InviteId, UnixMs};
 
@@ -132,8 +133,8 @@ pub struct Forms {
     pub create_error: Option<String>,
     /// Name of a channel to be made.
     pub channel: String,
-    /// Whether it is to be a category.
-    pub channel_is_category: bool,
+    /// What it is to be; `None`: a channel for text.
+    pub channel_kind: Option<ChannelKind>,
     /// Whether only those with a grant may see it.
     pub channel_private: bool,
     /// The last invite link made.

@@ -63,7 +63,9 @@ pub(in crate::views) fn face(ui: &Ui, rect: Rect, view: &DirectView, surface: eg
 pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     head(view, ui);
     ui.spacing_mut().item_spacing.y = 2.0;
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    // However little room the bars below leave: the list does not reach under them.
+    let list = ScrollArea::vertical().auto_shrink(false);
+    list.min_scrolled_height(0.0).show(ui, |ui| {
         Frame::new()
             .inner_margin(Margin::symmetric(8, 8))
             .show(ui, |ui| {

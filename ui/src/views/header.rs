@@ -51,7 +51,8 @@ pub(super) fn channel(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
         let right = rect.right() - buttons;
         // In a narrow window the name needs the room.
         if direct.is_none() || right - left > SIGN_FROM {
-            left += sign(ui, egui::pos2(left, rect.center().y), direct.as_ref());
+            let icon = super::voice::sign(channel);
+            left += sign(ui, egui::pos2(left, rect.center().y), direct.as_ref(), icon);
         }
         let verified = direct.as_ref().is_some_and(|direct| direct.verified);
         let mark = if verified { 28.0 } else { 0.0 };
@@ -137,7 +138,7 @@ fn about(direct: &DirectView) -> String {
 }
 
 /// The sign before the name; gives the room that it takes.
-fn sign(ui: &Ui, at: egui::Pos2, direct: Option<&DirectView>) -> f32 {
+fn sign(ui: &Ui, at: egui::Pos2, direct: Option<&DirectView>, icon: Icon) -> f32 {
     let palette = theme::palette(ui);
     match direct {
         Some(direct) => {
@@ -147,7 +148,7 @@ fn sign(ui: &Ui, at: egui::Pos2, direct: Option<&DirectView>) -> f32 {
         }
         None => {
             let at = at + Vec2::new(10.0, 0.0);
-            paint_icon(ui, Icon::Hash, at, 20.0, palette.text_dim);
+            paint_icon(ui, icon, at, 20.0, palette.text_dim);
             28.0
         }
     }

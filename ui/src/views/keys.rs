@@ -9,6 +9,7 @@ use crate::state::{Direction, Overlay, SettingsPage};
 
 /// Turns pressed shortcuts into actions.
 pub(super) fn collect(view: &mut View<'_>, ui: &mut Ui) {
+    super::voice::keys(view, ui);
     let place = view.state.places.now();
     let pressed = |modifiers: Modifiers, key: Key| {
         let shortcut = KeyboardShortcut::new(modifiers, key);
@@ -69,10 +70,11 @@ pub(super) fn collect(view: &mut View<'_>, ui: &mut Ui) {
         table.push((ctrl_shift, Key::E, Action::Open(picker)));
     }
     // Without a timeline they are for the page that is there.
-    if view.state.overlays.is_empty() && place.slot().is_some() {
+    if view.state.overlays.is_empty() && place.slot().is_some() && !view.state.shows_room() {
         table.push((none, Key::PageUp, Action::ScrollPage(Direction::Previous)));
         table.push((none, Key::PageDown, Action::ScrollPage(Direction::Next)));
     }
+    table.extend(super::voice::shortcuts(view));
     if super::composer::has_selection(view) {
         table.retain(|(modifiers, key, _)| (*modifiers, *key) != (ctrl, Key::B));
     }

@@ -28,6 +28,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
                 .inner_margin(Margin::symmetric(8, 6)),
         )
         .show(ui, |ui| own_bar(view, ui));
+    super::voice::panel(view, ui);
     if view.state.shows_directs(view.model) {
         return super::directs::show(view, ui);
     }
@@ -36,7 +37,9 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     };
     head(view, ui, id);
     ui.spacing_mut().item_spacing.y = 2.0;
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    // However little room the bars below leave: the list does not reach under them.
+    let list = ScrollArea::vertical().auto_shrink(false);
+    list.min_scrolled_height(0.0).show(ui, |ui| {
         Frame::new()
             .inner_margin(Margin::symmetric(8, 8))
             .show(ui, |ui| channels(view, ui, id));
@@ -155,7 +158,8 @@ fn channels(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) {
     for channel in shown {
         ui.push_id(channel.channel, |ui| match channel.kind {
             ChannelKind::Category => category(view, ui, channel),
-            ChannelKind::Text | ChannelKind::Voice => channel_row(view, ui, id, channel),
+            ChannelKind::Text => channel_row(view, ui, id, channel),
+            ChannelKind::Voice | ChannelKind::Stage => voice_rows(view, ui, id, channel),
         });
     }
     if may_manage && menu_item(ui, Icon::Plus, say::channel_make()) {
@@ -199,7 +203,7 @@ fn category(view: &mut View<'_>, ui: &mut Ui, channel: &ChannelView) {
 
 /// What is read out for a channel.
 fn spoken(channel: &ChannelView, name: &str, unread: bool) -> String {
-    let voice = channel.kind == ChannelKind::Voice;
+    let voice = matches!(channel.kind, ChannelKind::Voice | ChannelKind::Stage);
     match (voice, unread, u64::from(channel.mentions)) {
         (false, false, _) => say::side_channel(name),
         (false, true, 0) => say::side_channel_unread(name, channel.unread),
@@ -210,6 +214,25 @@ fn spoken(channel: &ChannelView, name: &str, unread: bool) -> String {
     }
 }
 
+/// A voice channel and who is in it. Its messages have a button of their own: a click on the name joins.
+fn voice_rows(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &ChannelView) {
+    let size = Vec2::new(ui.available_width(), theme::ROW_HEIGHT);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let end = rect.right() - theme::HIT_MIN - space::XS;
+    let name = Rect::from_min_max(rect.min, egui::pos2(end, rect.bottom()));
+    ui.scope_builder(egui::UiBuilder::new().max_rect(name), |ui| {
+        channel_row(view, ui, id, channel);
+    });
+    let chat = Rect::from_min_max(egui::pos2(end + space::XS, rect.top() + 1.0), rect.max);
+    ui.scope_builder(egui::UiBuilder::new().max_rect(chat), |ui| {
+        let words = say::voice_chat_of(text::name(&channel.name));
+        if icon_button(ui, Icon::MessageSquare, &words, false).clicked() {
+            view.act(Action::ShowChat(id, channel.channel));
+        }
+    });
+    super::voice::roster(view, ui, id, channel.channel);
+}
+
 fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &ChannelView) {
     let now = view.model.clock.now;
     let muted = view.state.is_muted(id, channel.channel, now);
@@ -218,6 +241,7 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
     let spoken = spoken(channel, &name, unread);
     let icon = match (channel.kind, channel.private) {
         (ChannelKind::Voice, _) => Icon::Volume2,
+        (ChannelKind::Stage, _) => Icon::Podcast,
         (_, true) => Icon::Lock,
         (_, false) => Icon::Hash,
     };
@@ -240,7 +264,7 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
         ui.painter().circle_filled(at, 3.0, palette.text_strong);
     }
     if response.clicked() {
-        view.act(Action::GoChannel(id, channel.channel));
+        view.act(pressed(view, id, channel));
     }
     Popup::context_menu(&response).width(200.0).show(|ui| {
         let words = if muted { say::unmute() } else { say::mute() };
@@ -262,6 +286,17 @@ fn channel_row(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, channel: &Chan
             ui.close();
         }
     });
+}
+
+/// What a click on a channel does: one joins a voice channel, and looks at the one that one is in.
+fn pressed(view: &View<'_>, id: CommunityId, channel: &ChannelView) -> Action {
+    let call = view.model.snapshot.call.as_ref();
+    let inside = call.is_some_and(|call| call.channel == channel.channel);
+    match channel.kind {
+        ChannelKind::Text | ChannelKind::Category => Action::GoChannel(id, channel.channel),
+        _ if inside || !super::voice::may_join(channel) => Action::ShowRoom(id, channel.channel),
+        _ => Action::Voice(super::voice::join(channel.channel)),
+    }
 }
 
 /// The person's own name, the chip of connections, settings.

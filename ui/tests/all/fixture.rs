@@ -178,6 +178,7 @@ pub(crate) fn model(messages: impl IntoIterator<Item = MessageView>) -> Model {
             zone: jiff::tz::TimeZone::UTC,
         },
         about: Arc::new(About::default()),
+        sound: None,
     }
 }
 

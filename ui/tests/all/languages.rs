@@ -260,6 +260,22 @@ fn rail_and_channels_are_reached_in_the_smallest_window_at_double_size() {
 }
 
 #[test]
+fn voice_fits_in_longer_words() {
+    judged(&crate::voice::screens::panes(), &SIZES);
+}
+
+#[test]
+fn settings_about_voice_fit_in_longer_words() {
+    judged(&crate::voice::screens::sheets(), &SIZES);
+}
+
+#[test]
+fn voice_is_reached_in_the_smallest_window_at_double_size() {
+    judged_in_english(&crate::voice::screens::panes());
+    judged_in_english(&crate::voice::screens::sheets());
+}
+
+#[test]
 fn the_pseudo_locale_is_longer_and_leaves_names_alone() {
     speak_pseudo();
     let harness = crate::fixture::open(screens::names());

@@ -27,3 +27,5 @@ mod sheets_fixture;
 mod shortcuts;
 mod switcher;
 mod timeline;
+mod voice;
+mod voice_fixture;

@@ -38,6 +38,7 @@ pub(crate) fn all() -> Vec<Overlay> {
         SettingsPage::Keyboard,
         SettingsPage::Storage,
         SettingsPage::Network,
+        SettingsPage::Voice,
         SettingsPage::Irc,
         SettingsPage::About,
     ];

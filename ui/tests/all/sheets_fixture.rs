@@ -210,6 +210,7 @@ pub(crate) fn rich() -> Model {
         tray: false,
         irc: Some(irc()),
     });
+    model.sound = Some(crate::voice_fixture::sound().into());
     model
 }
 

@@ -11,6 +11,7 @@ use crate::command::{
 use crate::embed::Embed;
 use crate::nearby::Announce;
 use crate::personal::OnOff;
+use crate::voice::Hand;
 use crate::{Command, Reply};
 
 use super::ParseLineError;
@@ -107,6 +108,8 @@ pub enum ReplyKind {
     WhyEvent,
     Devices,
     Code,
+    AudioDevices,
+    Call,
     ContactLink,
     Contacts,
     Direct,
@@ -157,6 +160,8 @@ impl ReplyKind {
             Reply::WhyEvent { .. } => Self::WhyEvent,
             Reply::Devices { .. } => Self::Devices,
             Reply::Code { .. } => Self::Code,
+            Reply::AudioDevices { .. } => Self::AudioDevices,
+            Reply::Call { .. } => Self::Call,
             Reply::ContactLink { .. } => Self::ContactLink,
             Reply::Contacts { .. } => Self::Contacts,
             Reply::Direct { .. } => Self::Direct,
@@ -392,6 +397,7 @@ choice_fields! {
     OnOff { On = "on", Off = "off" }
     HistoryRule { All = "all", SinceJoin = "since-join" }
     Announce { On = "on", Off = "off" }
+    Hand { Up = "up", Down = "down" }
 }
 
 impl Field for ChannelKind {
@@ -399,6 +405,7 @@ impl Field for ChannelKind {
         match String::from_value(value)?.as_str() {
             "text" => Some(Self::Text),
             "voice" => Some(Self::Voice),
+            "stage" => Some(Self::Stage),
             _ => None,
         }
     }
@@ -407,6 +414,7 @@ impl Field for ChannelKind {
             Self::Text => "text",
             Self::Voice => "voice",
             Self::Category => "category",
+            Self::Stage => "stage",
         };
         Value::Text(word.to_owned())
     }

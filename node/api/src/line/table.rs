@@ -7,6 +7,7 @@ mod moderation;
 mod own;
 mod personal;
 mod roles;
+mod voice;
 
 use crate::Command;
 
@@ -47,6 +48,7 @@ pub fn specs() -> impl Iterator<Item = &'static LineSpec> {
         roles::LINES,
         moderation::LINES,
         personal::LINES,
+        voice::LINES,
     ]
     .into_iter()
     .flatten()

@@ -25,6 +25,7 @@ fn check(line: &str, expected: &Expect) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one line of each form")]
 fn lines_are_printed_as_they_are_meant() {
     let lines = [
         "create-community club",
@@ -42,6 +43,22 @@ fn lines_are_printed_as_they_are_meant() {
         "recovery confirm 12 zoo 1 abandon 7 \"able\"",
         "create-channel club voice lounge --category talk --private",
         "create-channel --private club text staff",
+        "create-channel club stage lectures",
+        "voice join club/lounge",
+        "voice join @ben",
+        "voice leave",
+        "voice mute on",
+        "voice deafen off",
+        "voice volume \"Ben B\" 150",
+        "voice hand up",
+        "stage invite ben",
+        "stage audience ben",
+        "voice ptt on",
+        "voice press off",
+        "voice input tts:hello",
+        "voice output \"file:/a b.wav\"",
+        "voice devices",
+        "voice stats",
         "history club/general",
         &format!("history --before {ID} club/general --last 7"),
         "invite club --expires 5400s --uses 3",
@@ -86,6 +103,22 @@ fn lines_are_printed_as_they_are_meant() {
         recovery confirm 12 zoo 1 abandon 7 able
         create-channel "club" voice "lounge" --private --category "talk"
         create-channel "club" text "staff" --private
+        create-channel "club" stage "lectures"
+        voice join "club/lounge"
+        voice join "@ben"
+        voice leave
+        voice mute on
+        voice deafen off
+        voice volume "Ben B" 150
+        voice hand up
+        stage invite "ben"
+        stage audience "ben"
+        voice ptt on
+        voice press off
+        voice input "tts:hello"
+        voice output "file:/a b.wav"
+        voice devices
+        voice stats
         history "club/general" --last 50
         history "club/general" --last 7 --before aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
         invite "club" --uses 3 --expires 90m

@@ -7,7 +7,7 @@ use alloquy_api::line::{Kind, LineSpec, Need, RIGHTS, ReplyKind, specs};
 use alloquy_api::{ErrorBody, ErrorCode};
 use serde::Serialize;
 
-use super::examples;
+use super::{events, examples};
 
 /// What stands before the tables.
 const HEAD: &str = include_str!("cli_head.md");
@@ -163,6 +163,17 @@ fn note(kind: ReplyKind) -> &'static str {
              messages its thread has, and when the newest was written), `mentions_me`. `complete` says whether every connected peer that may read the channel confirms that nothing is \
              missing, `complete_since` since when (`null` while it is not), `confirmed` how many say so and how many of them are home nodes."
         }
+        ReplyKind::AudioDevices => {
+            "`inputs` and `outputs` are names of the system's devices, for `device:NAME`; they are looked at when the node \
+             starts, in a room every 2 s, and after each `voice devices`. `input` and `output` are those in use; `null` \
+             outside of a room. Absent unless it applies: `failure` (what went wrong with them last)."
+        }
+        ReplyKind::Call => {
+            "`null` while this device is in no voice channel. `peers` are the others in it, by device. `link.stage` is \
+             `signalling`, `connecting` (looking for addresses that work), `securing`, `open` (no sound yet), `audio` or \
+             `failed`. Absent unless they apply: `silenced` (why nobody hears this device, other than being muted), \
+             `link.reason` (why it goes no further), `link.path`. Losses are packets of a thousand."
+        }
         ReplyKind::Message => "The message that was written, or that the line was about.",
         ReplyKind::Operation => "What was written; the last one where several were.",
         ReplyKind::Members => {
@@ -171,7 +182,7 @@ fn note(kind: ReplyKind) -> &'static str {
              first; `rank` is that of the strongest."
         }
         ReplyKind::Channels => {
-            "`kind` is `text`, `voice` or `category`; `category` is `null` outside of any. `mentions` counts those \
+            "`kind` is `text`, `voice`, `stage` or `category`; `category` is `null` outside of any. `mentions` counts those \
              unread messages that name this account; `rights` are those that it holds there. \
              `overwrites`, absent when there are none, are what the channel allows and denies beside the roles, by `role` \
              or `member`."
@@ -237,7 +248,7 @@ fn rights(page: &mut String) {
 
 fn events(page: &mut String) {
     page.push_str("\n## Events\n\n`watch --json` prints one of these a line.\n");
-    for (event, meaning) in examples::events() {
+    for (event, meaning) in events::events() {
         let json = serde_json::to_value(&event).unwrap();
         let name = json["event"].as_str().unwrap();
         write!(

@@ -12,7 +12,10 @@ use alloquy_api::rpc::{
 use alloquy_api::snapshot::{
     CommunitySnapshot, ConnectionView, ConnectionsSnapshot, PathKind, Snapshot, WindowSnapshot,
 };
-use alloquy_api::{CommandError, ErrorCode, Event};
+use alloquy_api::voice::{
+    CallPeerView, CallView, DevicesView, LinkStage, LinkStats, LinkView, MediaPath, VoiceMemberView,
+};
+use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::{
     AccountId, ChannelId, CommunityId, DeviceId, EventId, InviteId, NetworkKey, RoleId, UnixMs,
 };
@@ -26,7 +29,7 @@ const INVITE: InviteId = InviteId([6; 32]);
 const ROLE: RoleId = RoleId([7; 32]);
 const OPERATION: EventId = EventId([8; 32]);
 const CATEGORY: ChannelId = ChannelId([9; 32]);
-const TIME: UnixMs = UnixMs(1_700_000_000_000);
+pub(crate) const TIME: UnixMs = UnixMs(1_700_000_000_000);
 
 pub(crate) fn message() -> MessageView {
     MessageView {
@@ -360,6 +363,8 @@ fn personal(kind: ReplyKind) -> Reply {
                 state: DeviceState::Active,
             }],
         },
+        ReplyKind::AudioDevices => Reply::AudioDevices { audio: audio() },
+        ReplyKind::Call => Reply::Call { call: Some(call()) },
         ReplyKind::Code => Reply::Code {
             code: "7-anchor-river".to_owned(),
             link: "alloquy://link/aeaqcaibaeaqcaibaeaq".to_owned(),
@@ -426,7 +431,7 @@ fn personal(kind: ReplyKind) -> Reply {
     }
 }
 
-fn dm_request() -> DmRequestView {
+pub(crate) fn dm_request() -> DmRequestView {
     DmRequestView {
         account: BEN,
         name: "Ben".to_owned(),
@@ -448,7 +453,7 @@ fn policy() -> PolicyView {
 }
 
 /// Every kind of reply.
-pub(crate) const KINDS: [ReplyKind; 43] = [
+pub(crate) const KINDS: [ReplyKind; 45] = [
     ReplyKind::Community,
     ReplyKind::Channel,
     ReplyKind::Invite,
@@ -484,6 +489,8 @@ pub(crate) const KINDS: [ReplyKind; 43] = [
     ReplyKind::WhyEvent,
     ReplyKind::Devices,
     ReplyKind::Code,
+    ReplyKind::AudioDevices,
+    ReplyKind::Call,
     ReplyKind::ContactLink,
     ReplyKind::Contacts,
     ReplyKind::Direct,
@@ -493,172 +500,6 @@ pub(crate) const KINDS: [ReplyKind; 43] = [
     ReplyKind::HomeStatus,
     ReplyKind::Ok,
 ];
-
-/// Every event that `watch` prints, and what it means.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one entry for each event, nothing else"
-)]
-pub(crate) fn events() -> Vec<(Event, &'static str)> {
-    let (community, channel, account) = (COMMUNITY, CHANNEL, BEN);
-    vec![
-        (
-            Event::MessageAdded {
-                community,
-                channel,
-                message: message(),
-            },
-            "A message appeared, own or another's.",
-        ),
-        (
-            Event::MessageChanged {
-                community,
-                channel,
-                message: message(),
-            },
-            "A message was edited, deleted, pinned, reacted to, or its text arrived; it is given as it is now.",
-        ),
-        (
-            Event::MessageRemoved {
-                community,
-                channel,
-                message: MESSAGE,
-            },
-            "A message stopped counting, because its author was removed.",
-        ),
-        (
-            Event::DeliveryChanged {
-                community,
-                channel,
-                message: MESSAGE,
-                delivery: message().delivery,
-            },
-            "An own message got further.",
-        ),
-        (
-            Event::CommunityChanged { community },
-            "A community was created, joined, or its name, channels, roles or policy changed.",
-        ),
-        (
-            Event::CommunityLeft {
-                community,
-                by: Some(ANA),
-            },
-            "This account is no longer a member; `by` is who removed it, `null` when it left.",
-        ),
-        (
-            Event::JoinRefused {
-                community,
-                message: "a member has decided not to let this account in".to_owned(),
-            },
-            "A community that was asked to let this account in does not.",
-        ),
-        (
-            Event::DmRequested {
-                request: dm_request(),
-            },
-            "Somebody whom this account does not know wants to write to it, or to have it in a group (`group`).",
-        ),
-        (
-            Event::DevicesChanged,
-            "The devices of the account have changed, or what they may do.",
-        ),
-        (
-            Event::LinkingChanged {
-                linking: LinkingView {
-                    what: Linking::Device,
-                    code: Some("7-anchor-river".to_owned()),
-                    link: Some("alloquy://link/aeaqcaibaeaqcaibaeaq".to_owned()),
-                    until: TIME,
-                    step: LinkStep::Waiting,
-                },
-            },
-            "A pairing of a device or a home node (`what`) went on: `waiting`, `talking`, `done` or `failed` with a sentence.",
-        ),
-        (
-            Event::Progress {
-                community,
-                held: 120,
-                of: 4000,
-            },
-            "Catching up has gone on: so many events are here, of those that the peer holds that holds most.",
-        ),
-        (
-            Event::KeyMissing {
-                community,
-                channel,
-                holders: vec![ANA],
-                connected: false,
-            },
-            "A message can not be read yet because its key is not here; `holders` can be asked for it.",
-        ),
-        (
-            Event::NearbyChanged { count: 1 },
-            "What is announced on the local network has changed; `count` is what `nearby` lists now.",
-        ),
-        (
-            Event::MemberAdded {
-                community,
-                account,
-                name: "Ben".to_owned(),
-            },
-            "Somebody joined.",
-        ),
-        (
-            Event::MemberRemoved { community, account },
-            "Somebody left or was removed.",
-        ),
-        (
-            Event::PresenceChanged {
-                community,
-                account,
-                online: true,
-            },
-            "Somebody came, went, or changed how they are seen.",
-        ),
-        (
-            Event::Typing {
-                community,
-                channel,
-                account,
-            },
-            "Somebody is typing.",
-        ),
-        (
-            Event::UnreadChanged {
-                community,
-                channel,
-                unread: 3,
-                mentions: 1,
-            },
-            "The unread count of a channel changed.",
-        ),
-        (
-            Event::PeerChanged {
-                account,
-                connected: true,
-            },
-            "A co-member's device connected, or the last one of the account went.",
-        ),
-        (
-            Event::CaughtUp {
-                community,
-                peers: 2,
-            },
-            "Catching up ended: everything that these peers hold is here.",
-        ),
-        (
-            Event::StorageFailed {
-                message: "No space left on device".to_owned(),
-            },
-            "The store can not be written; commands fail until it can.",
-        ),
-        (
-            Event::Lagged { count: 12 },
-            "This reader was too slow and so many events were left out; ask with `history` and the like.",
-        ),
-    ]
-}
 
 pub(crate) fn error() -> CommandError {
     CommandError::new(ErrorCode::UnknownName, "no community is called \"clubb\"")
@@ -716,6 +557,69 @@ pub(crate) fn doctor_report() -> DoctorReport {
     }
 }
 
+fn in_voice() -> VoiceMemberView {
+    VoiceMemberView {
+        account: BEN,
+        device: DEVICE,
+        name: "Ben".to_owned(),
+        muted: true,
+        deafened: false,
+        silenced: false,
+        audience: true,
+        hand: true,
+    }
+}
+
+fn audio() -> DevicesView {
+    DevicesView {
+        inputs: vec!["Headset".to_owned(), "Webcam".to_owned()],
+        outputs: vec!["Headset".to_owned()],
+        input: Some("Headset".to_owned()),
+        output: Some("Headset".to_owned()),
+        failure: Some("the microphone Desk is not there: Headset is used".to_owned()),
+    }
+}
+
+/// A call with somebody who is heard.
+fn call() -> CallView {
+    let peer = CallPeerView {
+        account: BEN,
+        link: LinkView {
+            stage: LinkStage::Audio,
+            reason: None,
+            path: Some(MediaPath {
+                local: "192.168.1.7:40007".to_owned(),
+                remote: "198.51.100.4:3478".to_owned(),
+                local_kind: "host".to_owned(),
+                remote_kind: "relay".to_owned(),
+                protocol: "udp".to_owned(),
+            }),
+        },
+        speaking: true,
+        volume: 100,
+        stats: LinkStats {
+            round_trip_ms: Some(23),
+            lost_in: 4,
+            lost_out: 0,
+            jitter_ms: 3,
+            delay_ms: 40,
+            concealed_ms: 0,
+            bytes_in: 5000,
+            bytes_out: 5100,
+            level_db: -22,
+        },
+    };
+    CallView {
+        community: COMMUNITY,
+        channel: CHANNEL,
+        muted: false,
+        deafened: false,
+        silenced: Some("this account lacks the right speak in this channel".to_owned()),
+        speaking: false,
+        peers: [(DEVICE, peer)].into(),
+    }
+}
+
 /// A snapshot with everything in it.
 pub(crate) fn snapshot() -> Snapshot {
     let window = Arc::new(WindowSnapshot {
@@ -728,6 +632,7 @@ pub(crate) fn snapshot() -> Snapshot {
     let community = CommunitySnapshot {
         icon: Some([0, 1, 255].into()),
         members: Arc::new(vec![member()]),
+        voices: Arc::new([(CHANNEL, vec![in_voice()])].into()),
         timeouts: Arc::new(vec![RestrictionView {
             account: BEN,
             name: "Ben".to_owned(),
@@ -772,6 +677,7 @@ pub(crate) fn snapshot() -> Snapshot {
         templates: Arc::new(vec![template()]),
         kept: Arc::new([("draft".to_owned(), "half a".into())].into()),
         recovery_pending: true,
+        call: Some(Arc::new(call())),
         trouble: Some(error()),
         ..Snapshot::default()
     }

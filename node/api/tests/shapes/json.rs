@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::events;
 use super::examples::{self, KINDS};
 
 /// The JSON of a value, after it came back from it as itself.
@@ -64,6 +65,8 @@ fn replies_have_the_shapes_of_the_contract() {
         {"stands":false,"because":["Ana deleted it"],"operations":["baeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaea"]}
         {"devices":[{"device":"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa","name":"laptop","this":true,"since":1700000000000,"connected":true,"state":"active"}]}
         {"code":"7-anchor-river","link":"alloquy://link/aeaqcaibaeaqcaibaeaq","until":1700000000000}
+        {"audio":{"inputs":["Headset","Webcam"],"outputs":["Headset"],"input":"Headset","output":"Headset","failure":"the microphone Desk is not there: Headset is used"}}
+        {"call":{"community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","muted":false,"deafened":false,"silenced":"this account lacks the right speak in this channel","speaking":false,"peers":{"bifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifa":{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","link":{"stage":"audio","path":{"local":"192.168.1.7:40007","remote":"198.51.100.4:3478","local_kind":"host","remote_kind":"relay","protocol":"udp"}},"speaking":true,"volume":100,"stats":{"round_trip_ms":23,"lost_in":4,"lost_out":0,"jitter_ms":3,"delay_ms":40,"concealed_ms":0,"bytes_in":5000,"bytes_out":5100,"level_db":-22}}}}}
         {"contact":"alloquy://contact/aeaqcaibaeaqcaibaeaq"}
         {"contacts":[{"account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","name":"Ben","verified":true,"blocked":false,"online":true}]}
         {"direct":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba"}
@@ -129,7 +132,7 @@ fn each_kind_of_reply_is_promised_by_a_line() {
 
 #[test]
 fn events_have_the_shapes_of_the_contract() {
-    let shapes: Vec<_> = examples::events()
+    let shapes: Vec<_> = events::events()
         .iter()
         .map(|(event, _)| json(event))
         .collect();
@@ -154,6 +157,9 @@ fn events_have_the_shapes_of_the_contract() {
         {"event":"unread-changed","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba","unread":3,"mentions":1}
         {"event":"peer-changed","account":"aucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucqkbifaucq","connected":true}
         {"event":"caught-up","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","peers":2}
+        {"event":"voice-changed","community":"aeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaq","channel":"aibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaibaeaqcaiba"}
+        {"event":"call-changed"}
+        {"event":"call-ended","reason":"this account may not be in the channel any more"}
         {"event":"storage-failed","message":"No space left on device"}
         {"event":"lagged","count":12}"#]].assert_eq(&shapes.join("\n"));
 }
@@ -211,6 +217,7 @@ fn the_codes_are_one_closed_list() {
         in_use 1
         exists 1
         version 1
+        no_voice 1
         internal 1"#]]
     .assert_eq(&codes.join("\n"));
 }
@@ -266,7 +273,7 @@ fn requests_and_responses_come_back() {
     snapshot
         .communities
         .insert(examples::COMMUNITY, community.into());
-    for (event, _) in examples::events() {
+    for (event, _) in events::events() {
         json(&Response::Event(event));
     }
     json(&Response::Status(examples::status_report()));

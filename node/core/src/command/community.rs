@@ -92,6 +92,7 @@ impl<R: CryptoRng> Node<R> {
                     alloquy_api::command::ChannelKind::Text => ChannelKind::Text,
                     alloquy_api::command::ChannelKind::Voice => ChannelKind::Voice,
                     alloquy_api::command::ChannelKind::Category => ChannelKind::Category,
+                    alloquy_api::command::ChannelKind::Stage => ChannelKind::Stage,
                 };
                 self.create_channel(origin, id, kind, &name, private, category.as_deref())
             }

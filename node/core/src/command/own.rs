@@ -49,8 +49,9 @@ impl<R: CryptoRng> Node<R> {
         if value.is_empty() {
             kept.remove(&name);
         } else {
-            kept.insert(name, value.into());
+            kept.insert(name.clone(), value.into());
         }
+        self.volume_kept(&name);
         self.views.node_changed();
         self.outbox.done(origin, Ok(Reply::Ok { ok: true }));
     }

@@ -227,6 +227,7 @@ impl<R: CryptoRng> Node<R> {
             return None;
         }
         Arc::make_mut(&mut self.kept).insert(name.to_owned(), text.into());
+        self.volume_kept(name);
         let key = Key::Kept(name.to_owned());
         Some(put_bytes(&key, text.as_bytes().to_vec()))
     }
@@ -242,6 +243,9 @@ impl<R: CryptoRng> Node<R> {
             .collect();
         if !gone.is_empty() {
             Arc::make_mut(&mut self.kept).retain(|name, _| !gone.contains(name));
+        }
+        for name in &gone {
+            self.volume_kept(name);
         }
         let wipe = |name| Write::Delete(Key::Kept(name).to_key());
         gone.into_iter().map(wipe).collect()

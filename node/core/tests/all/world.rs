@@ -16,6 +16,8 @@ use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use crate::engine::Engine;
+
 /// One node with its store.
 pub(crate) struct Peer {
     pub(crate) node: Node<ChaCha8Rng>,
@@ -29,6 +31,8 @@ pub(crate) struct Peer {
     pub(crate) wants: BTreeMap<NetworkKey, Vec<String>>,
     /// Storage tasks so far.
     pub(crate) tasks: usize,
+    /// Its audio engine, once it is attached.
+    pub(crate) engine: Engine,
     /// While set, nothing can be written.
     pub(crate) disk: Option<StorageError>,
     /// While set, what is to be written waits here.
@@ -222,6 +226,10 @@ impl World {
             Output::Penalize(_, fault) => peer.faults.push(fault.reason),
             Output::Keep(key, addresses) => drop(peer.wants.insert(key, addresses)),
             Output::Release(key) => drop(peer.wants.remove(&key)),
+            Output::Media(task) => {
+                let reports = peer.engine.take(task).into_iter();
+                inputs.extend(reports.map(Input::Media));
+            }
         }
     }
 
@@ -499,6 +507,7 @@ fn start(records: BTreeMap<Bytes, Bytes>, nonce: [u8; 32], now: Now, seed: u64) 
         verdicts: Vec::new(),
         wants: BTreeMap::new(),
         tasks: 0,
+        engine: Engine::default(),
         disk: None,
         unwritten: None,
         seed,

@@ -20,6 +20,7 @@ pub(super) fn templates(templates: &[TemplateView]) -> String {
                 ChannelKind::Category => format!("    {name}"),
                 ChannelKind::Text => format!("      # {name}"),
                 ChannelKind::Voice => format!("      {name} (voice)"),
+                ChannelKind::Stage => format!("      {name} (stage)"),
             });
         }
         let roles: Vec<_> = template.roles.iter().map(|role| one_line(role)).collect();

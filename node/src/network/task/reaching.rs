@@ -125,7 +125,7 @@ impl Task {
             && !said.shown
         {
             said.shown = true;
-            let control = self.swarm.behaviour().passes.new_control();
+            let control = self.swarm.behaviour().for_relays.new_control();
             tokio::spawn(async move {
                 match alloquy_relay::show(control, relay, &pass).await {
                     Ok(()) => tracing::debug!(%relay, "a relay took the pass"),

@@ -2,9 +2,17 @@
 
 use alloquy_relay::{Admission, Config, Door, Limits, Listed, Relay, key_of};
 
+use alloquy_api::voice::IceServer;
+use alloquy_relay::turn::{Desk, Secret};
+
 use super::*;
 
 async fn relay_with(seed: u8, listen: &[&str], door: Door) -> Relay {
+    relay_beside(seed, listen, door, None).await
+}
+
+/// A relay beside a TURN server.
+async fn relay_beside(seed: u8, listen: &[&str], door: Door, turn: Option<Desk>) -> Relay {
     let config = Config {
         seed: Zeroizing::new([seed; 32]),
         listen: listen.iter().map(|text| text.parse().unwrap()).collect(),
@@ -12,6 +20,7 @@ async fn relay_with(seed: u8, listen: &[&str], door: Door) -> Relay {
         door,
         limits: Limits::default(),
         metrics: None,
+        turn,
     };
     Relay::start(config).await.unwrap()
 }
@@ -387,4 +396,40 @@ fn members(all: &[&Network]) -> CoMembers {
         .iter()
         .map(|network| (network.key(), communities.clone()));
     all.collect()
+}
+
+#[tokio::test]
+async fn a_relay_gives_the_credentials_of_its_turn_server_to_whom_it_admits_by_name() {
+    let stun = IceServer {
+        urls: vec!["stun:192.0.2.1:3478".to_owned()],
+        username: String::new(),
+        credential: String::new(),
+    };
+    let desk = || {
+        let urls = vec!["turn:45.83.1.2:3478?transport=udp".to_owned()];
+        Some(Desk::new(urls, Secret::generate().unwrap()))
+    };
+    let peer = |seed: u8| {
+        let pair = Keypair::ed25519_from_bytes([seed; 32]).unwrap();
+        pair.public().to_peer_id()
+    };
+    let listed = Admission::Listed(Listed {
+        peers: [peer(1)].into(),
+        ..Listed::default()
+    });
+    let friends = relay_beside(56, &[QUIC], Door::new(listed), desk()).await;
+    let open = relay_beside(57, &[QUIC], Door::new(Admission::Open), desk()).await;
+    let ana = using(1, QUIC, &[&friends, &open]).await;
+    until(&ana, "two reservations", |state| reserved(state) == 2).await;
+    let (servers, mut told) = watch::channel(vec![stun.clone()]);
+    let renewing = tokio::spawn(crate::turn::renew(ana.control(), ana.state(), servers));
+    let found = tokio::time::timeout(PATIENCE, told.wait_for(|servers| servers.len() > 1));
+    let found = found.await.expect("a server is told").unwrap().clone();
+    assert_eq!(found.len(), 2, "the open relay gives none: {found:?}");
+    assert_eq!(found[0], stun);
+    assert_eq!(found[1].urls, ["turn:45.83.1.2:3478?transport=udp"]);
+    assert!(found[1].username.contains(':') && !found[1].credential.is_empty());
+    drop(told);
+    let ended = tokio::time::timeout(PATIENCE, renewing).await;
+    ended.expect("it ends with who listens").unwrap();
 }

@@ -12,9 +12,9 @@ use super::{begin, draft, on, opened};
 const FIRST_MESSAGE: Duration = Duration::from_secs(60);
 
 /// Two windows, and where their nodes keep everything.
-struct Two {
-    ana: Window,
-    ben: Window,
+pub(super) struct Two {
+    pub(super) ana: Window,
+    pub(super) ben: Window,
     /// Ben's screen; a screen for each: a window that lies under another one draws nothing.
     screen: Screen,
     there: TempDir,
@@ -24,10 +24,16 @@ struct Two {
 impl Two {
     /// Ana has made the community Home, Ben has joined it by her link.
     fn at_home(test: &str) -> Option<Self> {
+        Self::at_home_with(test, [&[], &[]])
+    }
+
+    /// The same, with more arguments for each of them.
+    pub(super) fn at_home_with(test: &str, more: [&[&str]; 2]) -> Option<Self> {
         let (here, there) = (tempdir().unwrap(), tempdir().unwrap());
-        let (first, mut ana) = opened(test, &on(&here))?;
+        let (first, mut ana) = opened(test, &[&on(&here), more[0]].concat())?;
         let screen = Screen::start().unwrap();
-        let mut ben = Window::open(&screen, on(&there)).unwrap();
+        let arguments = [&on(&there), more[1]].concat();
+        let mut ben = Window::open(&screen, arguments).unwrap();
         begin(&mut ana, "Ana");
         ana.click("Create a community");
         ana.fill("Name of the community", "Home");

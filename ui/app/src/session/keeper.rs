@@ -108,7 +108,7 @@ pub(super) struct Keeper {
 impl Keeper {
     pub(super) fn new(mode: Mode, desk: Arc<Desk>, orders: mpsc::Receiver<Order>) -> Self {
         let irc = match &mode {
-            Mode::Own(config) => Some(Irc::of(&config.data_dir)),
+            Mode::Own(config, _) => Some(Irc::of(&config.data_dir)),
             Mode::Attached(_) | Mode::Demo => None,
         };
         Self {
@@ -161,7 +161,7 @@ impl Keeper {
                 Some(_) => {}
             }
         };
-        let Mode::Own(config) = &self.mode else {
+        let Mode::Own(config, _) = &self.mode else {
             return Stage::Start;
         };
         self.desk.enter(phase(None, true));
@@ -180,7 +180,7 @@ impl Keeper {
 
     /// An account that exists already comes here. Leaving it drops what is under way.
     async fn returning(&mut self, how: Comeback) -> Stage {
-        let Mode::Own(config) = &self.mode else {
+        let Mode::Own(config, _) = &self.mode else {
             return Stage::Start;
         };
         let config = config.clone();
@@ -225,7 +225,7 @@ impl Keeper {
         loop {
             match self.orders.recv().await {
                 Some(Order::Unlock(passphrase)) => {
-                    if let Mode::Own(config) = &mut self.mode {
+                    if let Mode::Own(config, _) = &mut self.mode {
                         config.key.passphrase = Some(Passphrase::new(passphrase));
                     }
                     return Stage::Start;
@@ -239,7 +239,7 @@ impl Keeper {
 
     async fn start(&mut self) -> Stage {
         self.desk.enter(Phase::Starting);
-        let opening = Link::open(self.mode.clone());
+        let opening = Link::open(self.mode.clone(), &self.desk);
         tokio::pin!(opening);
         loop {
             tokio::select! {
@@ -258,7 +258,7 @@ impl Keeper {
     }
 
     async fn serve(&mut self, mut link: Link) -> Stage {
-        if let (Some(irc), Link::Own(running, _)) = (&mut self.irc, &link) {
+        if let (Some(irc), Link::Own(running, ..)) = (&mut self.irc, &link) {
             irc.begin(running).await;
         }
         self.desk.note(about(&self.mode, self.irc.as_ref()));
@@ -270,6 +270,7 @@ impl Keeper {
                 order = self.orders.recv() => match order {
                     Some(Order::Submit(ask, command)) => self.submit(&mut link, &mut asks, ask, command),
                     Some(Order::Irc(order)) => self.irc(order, &link).await,
+                    Some(Order::Sound(order)) => link.sound(order),
                     Some(Order::Close) | None => {
                         self.finish(link, asks).await;
                         return Stage::End;
@@ -292,7 +293,7 @@ impl Keeper {
     }
 
     async fn irc(&mut self, order: IrcOrder, link: &Link) {
-        let (Some(irc), Link::Own(running, _)) = (&mut self.irc, link) else {
+        let (Some(irc), Link::Own(running, ..)) = (&mut self.irc, link) else {
             return;
         };
         let made = irc.order(order, running).await;
@@ -404,7 +405,7 @@ fn about(mode: &Mode, irc: Option<&Irc>) -> About {
         }
     };
     match mode {
-        Mode::Own(config) => of(&config.data_dir, false),
+        Mode::Own(config, _) => of(&config.data_dir, false),
         Mode::Attached(data_dir) => of(data_dir, true),
         Mode::Demo => About {
             version: env!("CARGO_PKG_VERSION").to_owned(),

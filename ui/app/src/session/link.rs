@@ -1,18 +1,24 @@
 //! The three ways to a node: one in this process, one in another, a world in memory.
 
+use std::sync::Arc;
+
 use alloquy_api::{Client, CommandError};
+use alloquy_media::EngineConfig;
 use alloquy_node::init::RecoveryWords;
 use alloquy_node::memory::World;
 use alloquy_node::{InitError, NodeConfig, NodeHandle, RunError, Running};
 use alloquy_ui::model::Failure;
+use alloquy_ui::voice::SoundOrder;
 
 use super::Mode;
 use super::attached::Attached;
+use super::sound::Sound;
+use crate::desk::Desk;
 use crate::{demo, failure};
 
 /// A node that serves, and the way to it.
 pub(super) enum Link {
-    Own(Box<Running>, Box<NodeHandle>),
+    Own(Box<Running>, Box<NodeHandle>, Option<Sound>),
     Attached(Attached),
     Demo(World, Box<NodeHandle>),
 }
@@ -27,14 +33,15 @@ pub(super) enum OpenError {
 
 impl Link {
     /// Starts the node, or finds it.
-    pub(super) async fn open(mode: Mode) -> Result<Self, OpenError> {
+    pub(super) async fn open(mode: Mode, desk: &Arc<Desk>) -> Result<Self, OpenError> {
         match mode {
-            Mode::Own(config) => {
+            Mode::Own(config, sound) => {
                 let running = alloquy_node::start(*config).await.map_err(OpenError::Run)?;
                 let handle = running.handle();
+                let sound = give_voice(&running, sound, desk);
                 #[cfg(feature = "driver")]
                 crate::driver::may_break(handle.changes());
-                Ok(Self::Own(Box::new(running), Box::new(handle)))
+                Ok(Self::Own(Box::new(running), Box::new(handle), sound))
             }
             Mode::Attached(data_dir) => Attached::connect(data_dir)
                 .await
@@ -52,7 +59,7 @@ impl Link {
     /// The node as the contract has it.
     pub(super) fn client(&mut self) -> &mut dyn Client {
         match self {
-            Self::Own(_, handle) | Self::Demo(_, handle) => handle.as_mut(),
+            Self::Own(_, handle, _) | Self::Demo(_, handle) => handle.as_mut(),
             Self::Attached(attached) => attached,
         }
     }
@@ -60,7 +67,7 @@ impl Link {
     /// Resolves when there may be something new. May be dropped without loss.
     pub(super) async fn changed(&mut self) {
         match self {
-            Self::Own(_, handle) | Self::Demo(_, handle) => {
+            Self::Own(_, handle, _) | Self::Demo(_, handle) => {
                 // That it has ended is told by the client itself.
                 handle.changed().await;
             }
@@ -68,10 +75,17 @@ impl Link {
         }
     }
 
+    /// Gives an order about sound, where the node is in this process.
+    pub(super) fn sound(&self, order: SoundOrder) {
+        if let Self::Own(_, _, Some(sound)) = self {
+            sound.order(order);
+        }
+    }
+
     /// What to say of a node that has ended.
     pub(super) async fn why_ended(self, error: &CommandError) -> Failure {
         match self {
-            Self::Own(mut running, _) => failure::of_run(&running.ended().await),
+            Self::Own(mut running, ..) => failure::of_run(&running.ended().await),
             Self::Attached(_) => failure::of_attached(error),
             Self::Demo(..) => failure::of_run(&RunError::Internal(error.message.clone())),
         }
@@ -80,7 +94,7 @@ impl Link {
     /// Says goodbye to peers and closes the store, where the node is ours.
     pub(super) async fn close(self) {
         match self {
-            Self::Own(running, _) => {
+            Self::Own(running, ..) => {
                 if let Err(error) = running.shutdown().await {
                     tracing::warn!(%error, "the node ended by a fault");
                 }
@@ -89,6 +103,16 @@ impl Link {
             Self::Demo(world, _) => world.shutdown().await,
         }
     }
+}
+
+/// Joins an engine to the node; both end together. Devices are opened with the first room. Without an engine the node
+/// refuses to go into one, and says so.
+fn give_voice(running: &Running, sound: EngineConfig, desk: &Arc<Desk>) -> Option<Sound> {
+    let port = running.media()?;
+    let started = Sound::start(sound, port, Arc::clone(desk));
+    started
+        .inspect_err(|error| tracing::error!(%error, "there is no voice"))
+        .ok()
 }
 
 /// Makes the account; its recovery words stay sealed in the store until they were shown and asked back. Blocking.

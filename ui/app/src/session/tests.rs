@@ -3,6 +3,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
 use alloquy_api::Reply;
+use alloquy_media::EngineConfig;
 use alloquy_node::init::RecoveryWords;
 use alloquy_node::{KeySource, Passphrase};
 use tempfile::tempdir;
@@ -11,6 +12,10 @@ use super::*;
 
 /// Long enough for a loaded machine; only a failing test waits so long.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+fn own(data: &Path) -> Mode {
+    Mode::Own(Box::new(config(data)), EngineConfig::default())
+}
 
 fn config(data: &Path) -> NodeConfig {
     NodeConfig {
@@ -78,7 +83,7 @@ impl Seen {
 #[test]
 fn the_first_run_makes_the_account_keeps_its_words_sealed_and_serves() {
     let data = tempdir().unwrap();
-    let seen = Seen::start(Mode::Own(Box::new(config(data.path()))));
+    let seen = Seen::start(own(data.path()));
     seen.enters(|phase| matches!(phase, Phase::FirstRun { busy: false, .. }));
     let early = seen.outcome(AskId(1), Command::Communities).unwrap_err();
     assert_eq!(early.code, ErrorCode::NotRunning);
@@ -106,7 +111,7 @@ fn the_first_run_makes_the_account_keeps_its_words_sealed_and_serves() {
     seen.session.close();
 
     // Nothing of the first one holds the store any more.
-    let again = Seen::start(Mode::Own(Box::new(config(data.path()))));
+    let again = Seen::start(own(data.path()));
     again.enters(|phase| *phase == Phase::Running);
     let kept = Arc::clone(&again.desk.take().snapshot.kept);
     assert_eq!(
@@ -122,7 +127,7 @@ fn a_sealed_store_asks_for_its_passphrase_until_it_is_right() {
     sealed.key.passphrase = Some(Passphrase::new("open sesame"));
     alloquy_node::init(&sealed, "Ana", RecoveryWords::Kept).unwrap();
 
-    let seen = Seen::start(Mode::Own(Box::new(config(data.path()))));
+    let seen = Seen::start(own(data.path()));
     seen.enters(|phase| *phase == Phase::Locked { wrong: false });
     seen.session.order(Order::Unlock("open barley".to_owned()));
     seen.enters(|phase| *phase == Phase::Locked { wrong: true });
@@ -135,10 +140,10 @@ fn a_sealed_store_asks_for_its_passphrase_until_it_is_right() {
 fn a_directory_in_use_is_told_and_starting_again_helps_when_it_is_free() {
     let data = tempdir().unwrap();
     alloquy_node::init(&config(data.path()), "Ana", RecoveryWords::Kept).unwrap();
-    let first = Seen::start(Mode::Own(Box::new(config(data.path()))));
+    let first = Seen::start(own(data.path()));
     first.enters(|phase| *phase == Phase::Running);
 
-    let second = Seen::start(Mode::Own(Box::new(config(data.path()))));
+    let second = Seen::start(own(data.path()));
     second.enters(|phase| {
         matches!(phase, Phase::Failed(failure) if failure.what.contains("Another program") && failure.may_restart)
     });
@@ -152,7 +157,7 @@ fn a_directory_in_use_is_told_and_starting_again_helps_when_it_is_free() {
 fn an_attached_window_is_told_when_the_node_ends_and_every_command_is_answered() {
     let data = tempdir().unwrap();
     alloquy_node::init(&config(data.path()), "Ana", RecoveryWords::Kept).unwrap();
-    let owner = Seen::start(Mode::Own(Box::new(config(data.path()))));
+    let owner = Seen::start(own(data.path()));
     owner.enters(|phase| *phase == Phase::Running);
 
     let seen = Seen::start(Mode::Attached(data.path().to_owned()));

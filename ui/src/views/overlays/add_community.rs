@@ -322,7 +322,9 @@ fn template_card(ui: &mut Ui, template: &TemplateView, selected: bool) -> bool {
     let mut names: Vec<String> = channels
         .filter_map(|channel| match channel.kind {
             ChannelKind::Text => Some(format!("#{}", text::name(&channel.name))),
-            ChannelKind::Voice => Some(say::create_voice(text::name(&channel.name))),
+            ChannelKind::Voice | ChannelKind::Stage => {
+                Some(say::create_voice(text::name(&channel.name)))
+            }
             ChannelKind::Category => None,
         })
         .collect();

@@ -1,7 +1,7 @@
 //! Small dialogs: a channel, leaving, the members of a narrow window.
 
 use alloquy_api::Command;
-use alloquy_api::command::CommunityRef;
+use alloquy_api::command::{ChannelKind, CommunityRef};
 use alloquy_api::limits::NAME_BYTES_MAX;
 use alloquy_ids::CommunityId;
 use egui::Ui;
@@ -34,12 +34,8 @@ pub(super) fn add_channel(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> 
         };
         let typed = field(ui, &mut view.state.forms.channel, words);
         let enter = entered(ui, &typed);
-        let kinds = [say::channel_kind_text(), say::channel_kind_category()];
-        let category = view.state.forms.channel_is_category;
-        if segments(ui, say::channel_kind(), &kinds, usize::from(category)).is_some() {
-            view.state.forms.channel_is_category = !category;
-            ui.ctx().request_repaint();
-        }
+        let kind = channel_kind(view, ui);
+        let category = kind == ChannelKind::Category;
         let private = view.state.forms.channel_private;
         let about = say::channel_private_about();
         if !category && switch(ui, private, say::channel_private(), about).clicked() {
@@ -69,13 +65,41 @@ pub(super) fn add_channel(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> 
                     closes: vec![Overlay::AddChannel(id)],
                 })));
             } else {
-                view.act(Action::CreateChannel(id, name, private));
+                view.act(Action::CreateChannel(id, kind, name, private));
             }
         } else if enter {
             typed.request_focus();
         }
     });
     close
+}
+
+/// What is to be made.
+fn channel_kind(view: &mut View<'_>, ui: &mut Ui) -> ChannelKind {
+    let kinds = [
+        (None, say::channel_kind_text()),
+        (Some(ChannelKind::Voice), say::channel_kind_voice()),
+        (Some(ChannelKind::Stage), say::channel_kind_stage()),
+        (Some(ChannelKind::Category), say::channel_kind_category()),
+    ];
+    let words = kinds.map(|(_, words)| words);
+    let chosen = view.state.forms.channel_kind;
+    let now = kinds.iter().position(|(kind, _)| *kind == chosen);
+    let taken = segments(ui, say::channel_kind(), &words, now.unwrap_or(0));
+    if let Some(place) = taken {
+        view.state.forms.channel_kind = kinds[place].0;
+        ui.ctx().request_repaint();
+    }
+    let about = match chosen {
+        Some(ChannelKind::Voice) => Some(say::channel_voice_about()),
+        Some(ChannelKind::Stage) => Some(say::channel_stage_about()),
+        _ => None,
+    };
+    if let Some(about) = about {
+        let palette = theme::palette(ui);
+        label(ui, about, font::secondary(), palette.text_dim);
+    }
+    chosen.unwrap_or(ChannelKind::Text)
 }
 
 pub(super) fn leave(view: &mut View<'_>, ui: &mut Ui, id: CommunityId) -> bool {

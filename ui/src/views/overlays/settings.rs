@@ -5,6 +5,7 @@ mod homes;
 mod irc;
 mod pages;
 mod people;
+mod voice;
 
 use alloquy_api::limits::{ABOUT_BYTES_MAX, NAME_BYTES_MAX, STATUS_BYTES_MAX};
 use egui::{Ui, Vec2};
@@ -25,7 +26,7 @@ const BESIDE_FROM: f32 = 520.0;
 /// Width of the list of pages, in points.
 const LIST: f32 = 192.0;
 
-const PAGES: [(SettingsPage, Icon, Text); 11] = [
+const PAGES: [(SettingsPage, Icon, Text); 12] = [
     (SettingsPage::Profile, Icon::UserRound, say::profile),
     (SettingsPage::People, Icon::UsersRound, say::people),
     (SettingsPage::Devices, Icon::Laptop, say::devices),
@@ -40,6 +41,7 @@ const PAGES: [(SettingsPage, Icon, Text); 11] = [
         Icon::Bell,
         say::settings_notifications,
     ),
+    (SettingsPage::Voice, Icon::Mic, say::settings_voice),
     (
         SettingsPage::Keyboard,
         Icon::Keyboard,
@@ -151,6 +153,7 @@ fn of(view: &mut View<'_>, ui: &mut Ui, page: SettingsPage) {
         SettingsPage::Keyboard => super::shortcuts::table(ui),
         SettingsPage::Storage => pages::storage(view, ui),
         SettingsPage::Network => pages::network(view, ui),
+        SettingsPage::Voice => voice::show(view, ui),
         SettingsPage::Irc => irc::show(view, ui),
         SettingsPage::About => pages::about(view, ui),
     }

@@ -10,7 +10,7 @@ use super::{CHANNEL, COMMUNITY, flag, line, one, optional, switch};
 
 pub(super) const LINES: &[LineSpec] = &[
     line!("create-channel", CreateChannel(community: COMMUNITY,
-            kind: one("KIND", Kind::Choice(&["text", "voice"])), name: one("NAME", Kind::PlaceName);
+            kind: one("KIND", Kind::Choice(&["text", "voice", "stage"])), name: one("NAME", Kind::PlaceName);
             private: switch("--private"), category: flag("--category", "CATEGORY", Kind::Category)),
         Channel,
         "Makes a channel. A second channel of one name is refused. A private one is seen only by those who are let \

@@ -165,7 +165,7 @@ fn of_arguments() {
         edit aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa hi
             MESSAGE, column 6: expected an id: 52 characters of a-z and 2-7; found `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…`
         create-channel club video x
-            KIND, column 21: expected `text` or `voice`; found `video`
+            KIND, column 21: expected `text` or `voice` or `stage`; found `video`
         create-channel club text #general
             NAME, column 26: expected a name of 1 to 100 bytes, without `/`, line breaks and spaces at its ends, that is not `none` and does not begin with `#`; found `#general`
         create-community a/b
@@ -287,4 +287,42 @@ fn over_a_limit_the_message_names_both() {
         TEXT, column 19: expected a text of 1 to 16384 bytes; found 16385 bytes
         NAME, column 18: expected a name of 1 to 100 bytes, without `/`, line breaks and spaces at its ends, that is not `none` and does not begin with `#` (at most 100 bytes); found 101 bytes
         CHANNEL, column 6: expected a channel's id, `community/channel` or `@NAME` (at most 201 bytes); found 305 bytes"#]].assert_eq(&told.join("\n"));
+}
+
+#[test]
+fn of_voice() {
+    let lines = [
+        "voice join #lounge",
+        "voice join club",
+        "voice mute",
+        "voice mute maybe",
+        "voice volume ben 201",
+        "voice volume ben -1",
+        "voice hand left",
+        "stage invite",
+        "stage expel ben",
+        "voice stats now",
+    ];
+    expect![[r#"
+        voice join #lounge
+            CHANNEL, column 12: expected a channel's id, `community/channel` or `@NAME`; found `#lounge` (a name after # is understood only in a window, where a community is open)
+        voice join club
+            CHANNEL, column 12: expected a channel's id, `community/channel` or `@NAME`; found `club`
+        voice mute
+            on|off, column 11: expected `on` or `off`; found the end of the line
+        voice mute maybe
+            on|off, column 12: expected `on` or `off`; found `maybe`
+        voice volume ben 201
+            PERCENT, column 18: expected a whole number from 0 to 200; found 201
+        voice volume ben -1
+            PERCENT, column 18: expected a whole number from 0 to 200; found `-1`
+        voice hand left
+            up|down, column 12: expected `up` or `down`; found `left`
+        stage invite
+            ACCOUNT, column 13: expected a member's name or an account's id; found the end of the line
+        stage expel ben
+            command, column 7: expected `invite`, `audience`; found `expel`
+        voice stats now
+            line, column 13: expected its end, as in `voice stats` (a text with spaces stands in quotes); found `now`"#]].assert_eq(&errors(&lines));
+    assert_eq!(code("voice volume ben 201"), ErrorCode::Limit);
 }

@@ -55,7 +55,7 @@ pub(super) fn show(
         }
         let icon = match channel.kind {
             ChannelKind::Category => Icon::FolderOpen,
-            ChannelKind::Voice => Icon::Volume2,
+            ChannelKind::Voice | ChannelKind::Stage => Icon::Volume2,
             ChannelKind::Text => Icon::Hash,
         };
         let name = text::name(&channel.name);

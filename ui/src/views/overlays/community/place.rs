@@ -192,7 +192,7 @@ pub(super) fn delete_more(view: &mut View<'_>, ui: &mut Ui, id: CommunityId, of:
     ui.add_space(space::S);
     let words = match of.kind {
         ChannelKind::Category => say::category_delete_more(),
-        ChannelKind::Text | ChannelKind::Voice => say::channel_delete_more(),
+        ChannelKind::Text | ChannelKind::Voice | ChannelKind::Stage => say::channel_delete_more(),
     };
     if button(ui, Tone::Plain, words, Ok(())).clicked() {
         let question = Overlay::ConfirmChannelDeletion(id, of.channel);

@@ -1,0 +1,212 @@
+//! What this device says of itself, to whom and how often.
+
+use alloquy_ids::{AccountId, ChannelId, CommunityId, DeviceId, NetworkKey};
+use rand_core::CryptoRng;
+
+use super::Voice;
+use crate::community::Place;
+use crate::limits::{
+    VOICE_ALONE_EVERY_MS, VOICE_ALONE_LEASE_MS, VOICE_GATHER_MS, VOICE_GOSSIP_EVERY_MS,
+    VOICE_GOSSIP_LEASE_MS, VOICE_ROOM_EVERY_MS, VOICE_ROOM_LEASE_MS,
+};
+use crate::node::Node;
+use crate::wire::voice::{SilentWord, VoiceWord};
+use crate::wire::{Broadcast, Frame, Signal, SignalKind};
+
+/// How a word came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Straight from its device, over a stream.
+    Stream,
+    Gossip,
+}
+
+/// Whom a word is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Those in the room.
+    Room,
+    /// Those as well who look on.
+    Everybody,
+    /// The same, and it is the last one.
+    Goodbye,
+}
+
+impl<R: CryptoRng> Node<R> {
+    /// A signal about voice; its signature was checked.
+    pub(crate) fn voice_signal(
+        &mut self,
+        id: CommunityId,
+        account: AccountId,
+        signal: &Signal,
+        way: Way,
+    ) {
+        if way == Way::Stream && !self.voice.within_rate(signal.device, self.now.mono) {
+            return;
+        }
+        match &signal.what {
+            SignalKind::Voice(word) => {
+                self.voice_word(id, (account, signal.device), word.clone(), way);
+            }
+            SignalKind::Stage(order) => self.stage_order(id, *order, signal),
+            SignalKind::Silent(word) => self.silent_word(id, signal.device, *word),
+            _ => {}
+        }
+    }
+
+    /// The key scope under which words about a room go: whoever may not view the channel learns nothing.
+    pub(super) fn voice_scope(&self, id: CommunityId, channel: ChannelId) -> Option<ChannelId> {
+        let community = self.communities.get(&id)?;
+        community.key_channel(Place::Channel(channel))
+    }
+
+    /// Connected members that may view a channel.
+    pub(super) fn viewers_connected(&self, id: CommunityId, channel: ChannelId) -> Vec<NetworkKey> {
+        let Some(community) = self.communities.get(&id) else {
+            return Vec::new();
+        };
+        let may_view = |key: &NetworkKey| {
+            let member = community.member_of(*key);
+            member.is_some_and(|(account, _)| community.is_entitled(account, Some(channel)))
+        };
+        let mut keys = self.connected_members(id);
+        keys.retain(may_view);
+        keys
+    }
+
+    /// The network key by which a device of a member is connected.
+    pub(super) fn connected_key(&self, id: CommunityId, device: DeviceId) -> Option<NetworkKey> {
+        let community = self.communities.get(&id)?;
+        let mut keys = self.peers.keys().copied();
+        keys.find(|key| {
+            community
+                .member_of(*key)
+                .is_some_and(|(_, of)| of == device)
+        })
+    }
+
+    /// Says how this device takes part now.
+    pub(super) fn say(&mut self, reach: Reach) {
+        let (mono, muted, deafened) = (self.now.mono, self.voice.muted, self.voice.deafened);
+        let others = self.voice.call.as_ref().map(|call| call.links.len());
+        let Some(call) = &mut self.voice.call else {
+            return;
+        };
+        call.number += 1;
+        call.part.muted = muted;
+        call.part.deafened = deafened;
+        call.room_at = mono.plus(VOICE_ROOM_EVERY_MS);
+        let (every_ms, lease_ms) = match others {
+            Some(0) => (VOICE_ALONE_EVERY_MS, VOICE_ALONE_LEASE_MS),
+            _ => (VOICE_GOSSIP_EVERY_MS, VOICE_GOSSIP_LEASE_MS),
+        };
+        if reach == Reach::Everybody {
+            call.gossip_at = mono.plus(every_ms);
+        }
+        let word = VoiceWord {
+            channel: call.channel,
+            session: call.session,
+            number: call.number,
+            part: call.part,
+            lease_ms: match reach {
+                Reach::Room => VOICE_ROOM_LEASE_MS,
+                Reach::Everybody => lease_ms,
+                Reach::Goodbye => 0,
+            },
+            invited: call.order.as_ref().and_then(super::Order::invitation),
+        };
+        let (id, channel) = (call.community, call.channel);
+        let signal = self.sign_signal(id, SignalKind::Voice(word));
+        if let Some(call) = &mut self.voice.call {
+            call.said = Some(signal.clone());
+        }
+        self.carry(id, channel, reach, signal);
+    }
+
+    fn carry(&mut self, id: CommunityId, channel: ChannelId, reach: Reach, signal: Signal) {
+        let keys = match reach {
+            Reach::Room => {
+                let links = self.voice.call.iter().flat_map(|call| call.links.keys());
+                links
+                    .filter_map(|device| self.connected_key(id, *device))
+                    .collect()
+            }
+            Reach::Everybody | Reach::Goodbye => self.viewers_connected(id, channel),
+        };
+        let frame = Frame::Signal(Box::new(signal.clone()));
+        for key in keys {
+            self.outbox.send(key, &frame);
+        }
+        if reach != Reach::Room {
+            let scope = self.voice_scope(id, channel);
+            self.broadcast(id, scope, false, &Broadcast::Signal(signal));
+        }
+    }
+
+    /// Says again to one connected member what was said last.
+    pub(super) fn say_again_to(&mut self, key: NetworkKey) {
+        let call = self.voice.call.as_ref();
+        if let Some(signal) = call.and_then(|call| call.said.clone()) {
+            self.outbox.send(key, &Frame::Signal(Box::new(signal)));
+        }
+    }
+
+    /// A member has connected: it is told that this device is in a room, if it may know.
+    pub(crate) fn voice_session_opened(&mut self, key: NetworkKey, id: CommunityId) {
+        let Some((own, channel)) = self.voice.room().filter(|(own, _)| *own == id) else {
+            return;
+        };
+        if self.viewers_connected(own, channel).contains(&key) {
+            self.say_again_to(key);
+        }
+        let device = self.communities.get(&id).and_then(|one| one.member_of(key));
+        if let Some((_, device)) = device {
+            self.flush_link(device);
+        }
+    }
+
+    /// The own part has changed: those in the room hear it now, all others soon.
+    pub(super) fn voice_stirred(&mut self) {
+        let Some((id, channel)) = self.voice.room() else {
+            return;
+        };
+        self.say(Reach::Room);
+        let at = self.now.mono.plus(VOICE_GATHER_MS);
+        if let Some(call) = &mut self.voice.call {
+            call.gossip_at = call.gossip_at.min(at);
+        }
+        self.tell_rooms(id, [Some(channel), None]);
+        self.views.call_changed();
+        self.outbox.tell(alloquy_api::Event::CallChanged);
+        self.voice_due();
+    }
+
+    /// Says what is due to be said.
+    pub(super) fn beat(&mut self) {
+        let mono = self.now.mono;
+        let Some(call) = &self.voice.call else { return };
+        let (room, gossip) = (call.room_at <= mono, call.gossip_at <= mono);
+        let id = call.community;
+        if gossip {
+            self.say(Reach::Everybody);
+        } else if room {
+            self.say(Reach::Room);
+        }
+        // Time-outs begin and end by the clock.
+        if room || gossip {
+            self.voice_rights_changed(id);
+        }
+    }
+
+    /// Others take this device for silent: it is not.
+    pub(super) fn said_to_be_silent(&mut self, id: CommunityId, word: &SilentWord) {
+        let at = self.now.mono.plus(VOICE_GATHER_MS);
+        let here = |voice: &Voice| voice.room() == Some((id, word.channel));
+        if here(&self.voice)
+            && let Some(call) = &mut self.voice.call
+        {
+            call.gossip_at = call.gossip_at.min(at);
+            self.voice_due();
+        }
+    }
+}

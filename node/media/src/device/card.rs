@@ -1,0 +1,332 @@
+//! The system's microphones and loudspeakers, by cpal: PulseAudio or PipeWire's stand-in for it, else ALSA.
+//!
+//! The callbacks only mix channels and move samples between the system's buffer and a lock-free ring; they never
+//! allocate, lock or log. The engine's tick works on the other end of the ring, see [`super::drift`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::SyncSender;
+
+use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::{
+    BufferSize, Device, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig,
+    SupportedStreamConfig,
+};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::drift::{FromDevice, ToDevice};
+use super::{Sink, Source};
+use crate::error::MediaError;
+use crate::limits::{Frame, TICK_MS};
+
+/// Seconds that a ring holds: more than any system's buffer.
+const RING_SECONDS: usize = 1;
+/// Reports of one stream that wait to be read; the first one decides.
+pub(super) const FAULTS_WAITING: usize = 8;
+
+/// A direction of sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From a microphone.
+    In,
+    /// To a loudspeaker.
+    Out,
+}
+
+/// An open device. Dropping it closes it.
+pub(super) struct Card {
+    _stream: cpal::Stream,
+    /// Its name.
+    pub(super) name: String,
+}
+
+/// What the engine's tick reads from a microphone.
+struct Microphone {
+    ring: Consumer<f32>,
+    clock: FromDevice,
+    burst: Arc<AtomicUsize>,
+    tick: usize,
+}
+
+impl Source for Microphone {
+    fn read(&mut self, frame: &mut Frame) {
+        let target = self.burst.load(Ordering::Relaxed).max(self.tick) + self.tick / 2;
+        self.clock.tick(&mut self.ring, target, frame);
+    }
+}
+
+/// What the engine's tick writes to a loudspeaker.
+struct Loudspeaker {
+    ring: Producer<f32>,
+    clock: ToDevice,
+    burst: Arc<AtomicUsize>,
+    tick: usize,
+}
+
+impl Sink for Loudspeaker {
+    fn write(&mut self, frame: &Frame) {
+        let target = self.burst.load(Ordering::Relaxed).max(self.tick) + self.tick / 2;
+        self.clock.tick(&mut self.ring, target, frame);
+    }
+}
+
+/// The names of all devices of a direction; those that fail to tell theirs are left out.
+pub(super) fn names(way: Way) -> Vec<String> {
+    let mut names: Vec<String> = devices(way).iter().map(ToString::to_string).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn devices(way: Way) -> Vec<Device> {
+    let Ok(devices) = cpal::default_host().devices() else {
+        return Vec::new();
+    };
+    let fits = |device: &Device| match way {
+        Way::In => device.supports_input(),
+        Way::Out => device.supports_output(),
+    };
+    devices.filter(fits).collect()
+}
+
+fn device(way: Way, name: Option<&str>) -> Result<Device, MediaError> {
+    let host = cpal::default_host();
+    let found = match (name, way) {
+        (None, Way::In) => host.default_input_device(),
+        (None, Way::Out) => host.default_output_device(),
+        (Some(name), _) => devices(way).into_iter().find(|device| is(device, name)),
+    };
+    found.ok_or_else(|| MediaError::Device {
+        device: name.unwrap_or("the system's default").to_owned(),
+        reason: "there is no such device".to_owned(),
+    })
+}
+
+/// A device is known by its name, or by what its system calls it.
+fn is(device: &Device, name: &str) -> bool {
+    device.to_string() == name
+        || device.id().is_ok_and(|id| {
+            let id = id.to_string();
+            id == name || id.split_once(':').is_some_and(|(_, id)| id == name)
+        })
+}
+
+/// Opens a microphone by its name, or the default one. Faults of the stream go to `faults`.
+pub(super) fn open_input(
+    name: Option<&str>,
+    faults: SyncSender<String>,
+) -> Result<(Card, Box<dyn Source>), MediaError> {
+    let device = device(Way::In, name)?;
+    let failed = failure(&device);
+    let config = device.default_input_config().map_err(&failed)?;
+    let rate = config.sample_rate();
+    let (producer, ring) = RingBuffer::new(rate as usize * RING_SECONDS);
+    let burst = Arc::new(AtomicUsize::new(0));
+    let end = Capture {
+        ring: producer,
+        burst: Arc::clone(&burst),
+        channels: usize::from(config.channels()),
+    };
+    let stream = started(&config, |buffer| {
+        end.stream(&device, &config, buffer, &faults)
+    })
+    .map_err(&failed)?;
+    stream.play().map_err(&failed)?;
+    let microphone = Microphone {
+        ring,
+        clock: FromDevice::new(rate).map_err(|reason| failed_as(&device, reason))?,
+        burst,
+        tick: tick(rate),
+    };
+    let name = device.to_string();
+    let card = Card {
+        _stream: stream,
+        name,
+    };
+    Ok((card, Box::new(microphone)))
+}
+
+/// Opens a loudspeaker by its name, or the default one. Faults of the stream go to `faults`.
+pub(super) fn open_output(
+    name: Option<&str>,
+    faults: SyncSender<String>,
+) -> Result<(Card, Box<dyn Sink>), MediaError> {
+    let device = device(Way::Out, name)?;
+    let failed = failure(&device);
+    let config = device.default_output_config().map_err(&failed)?;
+    let rate = config.sample_rate();
+    let (ring, consumer) = RingBuffer::new(rate as usize * RING_SECONDS);
+    let burst = Arc::new(AtomicUsize::new(0));
+    let end = Playback {
+        ring: consumer,
+        burst: Arc::clone(&burst),
+        channels: usize::from(config.channels()),
+    };
+    let stream = started(&config, |buffer| {
+        end.stream(&device, &config, buffer, &faults)
+    })
+    .map_err(&failed)?;
+    stream.play().map_err(&failed)?;
+    let loudspeaker = Loudspeaker {
+        ring,
+        clock: ToDevice::new(rate).map_err(|reason| failed_as(&device, reason))?,
+        burst,
+        tick: tick(rate),
+    };
+    let name = device.to_string();
+    let card = Card {
+        _stream: stream,
+        name,
+    };
+    Ok((card, Box::new(loudspeaker)))
+}
+
+fn tick(rate: u32) -> usize {
+    rate as usize * TICK_MS as usize / 1_000
+}
+
+fn failed_as(device: &Device, reason: String) -> MediaError {
+    let device = device.to_string();
+    MediaError::Device { device, reason }
+}
+
+fn failure(device: &Device) -> impl Fn(cpal::Error) -> MediaError + use<> {
+    let device = device.to_string();
+    move |error| MediaError::Device {
+        device: device.clone(),
+        reason: error.to_string(),
+    }
+}
+
+/// With a buffer of one tick.
+fn started<S>(
+    config: &SupportedStreamConfig,
+    build: impl FnOnce(BufferSize) -> Result<S, cpal::Error>,
+) -> Result<S, cpal::Error> {
+    build(BufferSize::Fixed(tick(config.sample_rate()) as u32))
+}
+
+fn fault(faults: SyncSender<String>) -> impl FnMut(cpal::Error) + Send + 'static {
+    move |error| {
+        let harmless = matches!(
+            error.kind(),
+            ErrorKind::Xrun | ErrorKind::RealtimeDenied | ErrorKind::DeviceChanged
+        );
+        if !harmless {
+            // Full: the first fault is enough.
+            let _full = faults.try_send(error.to_string()).is_err();
+        }
+    }
+}
+
+/// What the callback of a microphone owns.
+struct Capture {
+    ring: Producer<f32>,
+    burst: Arc<AtomicUsize>,
+    channels: usize,
+}
+
+impl Capture {
+    fn stream(
+        self,
+        device: &Device,
+        config: &SupportedStreamConfig,
+        buffer_size: BufferSize,
+        faults: &SyncSender<String>,
+    ) -> Result<cpal::Stream, cpal::Error> {
+        let stream = StreamConfig {
+            buffer_size,
+            ..config.config()
+        };
+        match config.sample_format() {
+            SampleFormat::F32 => self.build::<f32>(device, stream, faults.clone()),
+            SampleFormat::I16 => self.build::<i16>(device, stream, faults.clone()),
+            SampleFormat::I32 => self.build::<i32>(device, stream, faults.clone()),
+            SampleFormat::U8 => self.build::<u8>(device, stream, faults.clone()),
+            other => Err(unsupported(other)),
+        }
+    }
+
+    fn build<T: SizedSample>(
+        mut self,
+        device: &Device,
+        config: StreamConfig,
+        faults: SyncSender<String>,
+    ) -> Result<cpal::Stream, cpal::Error>
+    where
+        f32: FromSample<T>,
+    {
+        let data = move |data: &[T], _: &_| self.take(data);
+        device.build_input_stream(config, data, fault(faults), None)
+    }
+
+    fn take<T: SizedSample>(&mut self, data: &[T])
+    where
+        f32: FromSample<T>,
+    {
+        self.burst
+            .fetch_max(data.len() / self.channels.max(1), Ordering::Relaxed);
+        for samples in data.chunks_exact(self.channels.max(1)) {
+            let sum: f32 = samples
+                .iter()
+                .map(|&sample| f32::from_sample_(sample))
+                .sum();
+            // Full: the engine is held up, and what is old will be dropped there.
+            let _full = self.ring.push(sum / self.channels as f32).is_err();
+        }
+    }
+}
+
+/// What the callback of a loudspeaker owns.
+struct Playback {
+    ring: Consumer<f32>,
+    burst: Arc<AtomicUsize>,
+    channels: usize,
+}
+
+impl Playback {
+    fn stream(
+        self,
+        device: &Device,
+        config: &SupportedStreamConfig,
+        buffer_size: BufferSize,
+        faults: &SyncSender<String>,
+    ) -> Result<cpal::Stream, cpal::Error> {
+        let stream = StreamConfig {
+            buffer_size,
+            ..config.config()
+        };
+        match config.sample_format() {
+            SampleFormat::F32 => self.build::<f32>(device, stream, faults.clone()),
+            SampleFormat::I16 => self.build::<i16>(device, stream, faults.clone()),
+            SampleFormat::I32 => self.build::<i32>(device, stream, faults.clone()),
+            SampleFormat::U8 => self.build::<u8>(device, stream, faults.clone()),
+            other => Err(unsupported(other)),
+        }
+    }
+
+    fn build<T: SizedSample + FromSample<f32>>(
+        mut self,
+        device: &Device,
+        config: StreamConfig,
+        faults: SyncSender<String>,
+    ) -> Result<cpal::Stream, cpal::Error> {
+        let data = move |data: &mut [T], _: &_| self.give(data);
+        device.build_output_stream(config, data, fault(faults), None)
+    }
+
+    fn give<T: SizedSample + FromSample<f32>>(&mut self, data: &mut [T]) {
+        self.burst
+            .fetch_max(data.len() / self.channels.max(1), Ordering::Relaxed);
+        for samples in data.chunks_exact_mut(self.channels.max(1)) {
+            samples.fill(T::from_sample_(self.ring.pop().unwrap_or(0.0)));
+        }
+    }
+}
+
+fn unsupported(format: SampleFormat) -> cpal::Error {
+    cpal::Error::with_message(
+        ErrorKind::UnsupportedConfig,
+        format!("samples of the kind {format} are not supported"),
+    )
+}

@@ -1,0 +1,387 @@
+//! How speech is encoded, by what the receivers report: more protection where packets are lost, less delay where none
+//! are, few bits where the uplink is full.
+//!
+//! The worst receiver of the last five seconds decides, because a packet is encoded once for all. It gets worse at once
+//! and better only when ten seconds long all was well enough, so that it does not swing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use alloquy_api::voice::MediaLink;
+
+use crate::codec::EncoderSettings;
+use crate::transport::Feedback;
+
+/// How far back reports count.
+const REPORTS_FROM: Duration = Duration::from_secs(5);
+/// How long a better state must last before it is believed.
+const BETTER_AFTER: Duration = Duration::from_secs(10);
+/// Reports of one link that are kept: five seconds of one every 50 ms.
+const REPORTS_MAX: usize = 100;
+/// Loss below which a link is clean.
+const CLEAN_LOSS: f32 = 0.005;
+/// Round trip below which a link is clean, milliseconds.
+const CLEAN_ROUND_TRIP_MS: f32 = 80.0;
+/// Loss from which on DRED is worth its bits.
+const LOSSY: f32 = 0.02;
+/// Loss from which on whole copies are worth theirs.
+const VERY_LOSSY: f32 = 0.10;
+/// Getting better needs this share of the limit.
+const HYSTERESIS: f32 = 0.7;
+/// Milliseconds by which a round trip grows when a queue on the way is full.
+const QUEUE_MS: f32 = 250.0;
+/// Receivers up to which a clean uplink gets the better bit rate.
+const FEW_LINKS: usize = 4;
+
+/// A line of the table, from best to worst.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// Hardly anything is lost and the way is short.
+    Clean,
+    /// Nothing is known, or all is ordinary.
+    #[default]
+    Ordinary,
+    /// 2 to 10 % are lost.
+    Lossy,
+    /// More than 10 % are lost, and the uplink has room for copies.
+    VeryLossy,
+    /// The uplink is full: copies would make it worse.
+    Starved,
+}
+
+/// What the encoder and the packets look like in a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Milliseconds of sound in a packet: 10, 20 or 40.
+    pub frame_ms: usize,
+    /// Copies of earlier frames in each packet (RED).
+    pub copies: usize,
+    /// The encoder.
+    pub encoder: EncoderSettings,
+}
+
+impl State {
+    /// The profile for so many receivers; `loss` is the worst one's, 0 to 1.
+    #[must_use]
+    pub fn profile(self, links: usize, loss: f32) -> Profile {
+        let clean = if links <= FEW_LINKS { 64_000 } else { 48_000 };
+        let loss = (loss * 100.0).round() as i32;
+        let (frame_ms, bitrate, fec, least_loss, dred_ms, copies) = match self {
+            Self::Clean => (10, clean, false, 0, 0, 0),
+            Self::Ordinary => (20, 40_000, true, 5, 0, 0),
+            Self::Lossy => (20, 64_000, true, 5, 200, 0),
+            Self::VeryLossy => (20, 32_000, false, 10, 100, 2),
+            Self::Starved => (40, 18_000, true, 10, 0, 0),
+        };
+        let expected_loss = match self {
+            Self::Clean => 0,
+            _ => loss.clamp(least_loss, 30),
+        };
+        Profile {
+            frame_ms,
+            copies,
+            encoder: EncoderSettings {
+                bitrate,
+                fec,
+                expected_loss,
+                dred_ms,
+            },
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Reports {
+    recent: VecDeque<(Instant, Feedback)>,
+    least_round_trip: Option<f32>,
+}
+
+impl Reports {
+    fn loss(&self) -> f32 {
+        let sum: f32 = self.recent.iter().map(|(_, report)| report.lost).sum();
+        sum / self.recent.len().max(1) as f32
+    }
+
+    fn round_trip(&self) -> Option<f32> {
+        self.recent.iter().rev().find_map(|(_, r)| r.round_trip_ms)
+    }
+
+    /// The round trip grew as it does when a queue fills.
+    fn queueing(&self) -> bool {
+        let grown = |now: f32, least: f32| now > least + QUEUE_MS;
+        matches!((self.round_trip(), self.least_round_trip), (Some(now), Some(least)) if grown(now, least))
+    }
+
+    /// The state by the limits, each times `scale`.
+    fn state(&self, scale: f32) -> State {
+        let loss = self.loss();
+        let near = self
+            .round_trip()
+            .is_some_and(|ms| ms < CLEAN_ROUND_TRIP_MS * scale);
+        if self.queueing() && loss >= LOSSY * scale {
+            State::Starved
+        } else if loss > VERY_LOSSY * scale {
+            State::VeryLossy
+        } else if loss >= LOSSY * scale {
+            State::Lossy
+        } else if loss < CLEAN_LOSS * scale && near {
+            State::Clean
+        } else {
+            State::Ordinary
+        }
+    }
+}
+
+/// Chooses the state.
+#[derive(Debug)]
+pub struct Chooser {
+    links: BTreeMap<MediaLink, Reports>,
+    state: State,
+    /// Since when a better state would do.
+    better_since: Option<Instant>,
+}
+
+impl Default for Chooser {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Chooser {
+    /// Nothing is known.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            links: BTreeMap::new(),
+            state: State::Ordinary,
+            better_since: None,
+        }
+    }
+
+    /// The state chosen last.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// The loss of the worst receiver, 0 to 1.
+    #[must_use]
+    pub fn loss(&self) -> f32 {
+        self.links.values().map(Reports::loss).fold(0.0, f32::max)
+    }
+
+    /// The last report of a link.
+    #[must_use]
+    pub fn last(&self, link: MediaLink) -> Option<Feedback> {
+        let newest = self.links.get(&link)?.recent.back()?.1;
+        let round_trip_ms = self.links.get(&link)?.round_trip();
+        Some(Feedback {
+            round_trip_ms,
+            ..newest
+        })
+    }
+
+    /// A receiver reports. What is no number is taken as nothing known.
+    pub fn report(&mut self, now: Instant, link: MediaLink, report: Feedback) {
+        let lost = if report.lost.is_finite() {
+            report.lost.clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        let round_trip_ms = report
+            .round_trip_ms
+            .filter(|ms| ms.is_finite() && *ms >= 0.0);
+        let reports = self.links.entry(link).or_default();
+        if let Some(ms) = round_trip_ms {
+            reports.least_round_trip =
+                Some(reports.least_round_trip.map_or(ms, |least| least.min(ms)));
+        }
+        reports.recent.push_back((
+            now,
+            Feedback {
+                round_trip_ms,
+                lost,
+            },
+        ));
+        if reports.recent.len() > REPORTS_MAX {
+            reports.recent.pop_front();
+        }
+    }
+
+    /// A link ended.
+    pub fn forget(&mut self, link: MediaLink) {
+        self.links.remove(&link);
+    }
+
+    /// Looks at the last five seconds; returns the state when it changed.
+    pub fn choose(&mut self, now: Instant) -> Option<State> {
+        for reports in self.links.values_mut() {
+            let fresh = |at: &Instant| now.saturating_duration_since(*at) <= REPORTS_FROM;
+            while reports.recent.front().is_some_and(|(at, _)| !fresh(at)) {
+                reports.recent.pop_front();
+            }
+        }
+        let before = self.state;
+        let worst = self.worst(1.0);
+        if worst > self.state {
+            self.state = worst;
+            self.better_since = None;
+        } else {
+            self.perhaps_better(now);
+        }
+        (self.state != before).then_some(self.state)
+    }
+
+    fn perhaps_better(&mut self, now: Instant) {
+        let hoped = self.worst(HYSTERESIS);
+        if hoped >= self.state {
+            self.better_since = None;
+            return;
+        }
+        let since = *self.better_since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= BETTER_AFTER {
+            self.state = hoped;
+            self.better_since = None;
+        }
+    }
+
+    fn worst(&self, scale: f32) -> State {
+        let known = self
+            .links
+            .values()
+            .filter(|reports| !reports.recent.is_empty());
+        known
+            .map(|reports| reports.state(scale))
+            .max()
+            .unwrap_or(State::Ordinary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloquy_ids::DeviceId;
+
+    const LINK: MediaLink = MediaLink {
+        device: DeviceId([1; 32]),
+        attempt: 1,
+    };
+
+    /// Reports for so many seconds; all states that were chosen.
+    fn after(
+        chooser: &mut Chooser,
+        from: Instant,
+        seconds: u64,
+        lost: f32,
+        ms: f32,
+    ) -> (Instant, Vec<State>) {
+        let mut now = from;
+        let mut states = Vec::new();
+        for _ in 0..seconds {
+            now += Duration::from_secs(1);
+            let round_trip_ms = Some(ms);
+            chooser.report(
+                now,
+                LINK,
+                Feedback {
+                    round_trip_ms,
+                    lost,
+                },
+            );
+            states.extend(chooser.choose(now));
+        }
+        (now, states)
+    }
+
+    #[test]
+    fn it_gets_worse_at_once_and_better_after_ten_seconds() {
+        let mut chooser = Chooser::new();
+        let start = Instant::now();
+        let (now, states) = after(&mut chooser, start, 12, 0.0, 20.0);
+        assert_eq!(states, [State::Clean]);
+        let (now, states) = after(&mut chooser, now, 3, 0.08, 20.0);
+        assert!(states.contains(&State::Lossy), "{states:?}");
+        let (now, states) = after(&mut chooser, now, 9, 0.0, 20.0);
+        assert_eq!(states, []);
+        let (_, states) = after(&mut chooser, now, 20, 0.0, 20.0);
+        assert_eq!(chooser.state(), State::Clean, "{states:?}");
+    }
+
+    #[test]
+    fn a_loss_near_the_limit_does_not_make_it_swing() {
+        let mut chooser = Chooser::new();
+        let (mut now, _) = after(&mut chooser, Instant::now(), 5, 0.03, 20.0);
+        let mut states = Vec::new();
+        for n in 0..60 {
+            let lost = if n % 2 == 0 { 0.016 } else { 0.023 };
+            let (then, more) = after(&mut chooser, now, 1, lost, 20.0);
+            now = then;
+            states.extend(more);
+        }
+        assert_eq!(states, []);
+    }
+
+    #[test]
+    fn great_loss_brings_copies_but_not_into_a_full_uplink() {
+        let mut chooser = Chooser::new();
+        let (now, _) = after(&mut chooser, Instant::now(), 5, 0.2, 30.0);
+        assert_eq!(chooser.state(), State::VeryLossy);
+        assert_eq!(chooser.state().profile(3, 0.2).copies, 2);
+        after(&mut chooser, now, 5, 0.2, 600.0);
+        assert_eq!(chooser.state(), State::Starved);
+        assert_eq!(chooser.state().profile(3, 0.2).frame_ms, 40);
+    }
+
+    #[test]
+    fn the_worst_receiver_decides_until_it_leaves() {
+        let mut chooser = Chooser::new();
+        let other = MediaLink { attempt: 2, ..LINK };
+        let mut now = Instant::now();
+        for n in 0..40 {
+            now += Duration::from_secs(1);
+            let round_trip_ms = Some(10.0);
+            chooser.report(
+                now,
+                LINK,
+                Feedback {
+                    round_trip_ms,
+                    lost: 0.0,
+                },
+            );
+            if n < 5 {
+                chooser.report(
+                    now,
+                    other,
+                    Feedback {
+                        round_trip_ms,
+                        lost: 0.15,
+                    },
+                );
+            }
+            chooser.choose(now);
+            if n == 4 {
+                assert_eq!(chooser.state(), State::VeryLossy);
+                chooser.forget(other);
+            }
+        }
+        assert_eq!(chooser.state(), State::Clean);
+    }
+
+    #[test]
+    fn what_is_no_number_is_nothing_known() {
+        let mut chooser = Chooser::new();
+        let now = Instant::now();
+        for lost in [f32::NAN, f32::INFINITY, -3.0] {
+            let round_trip_ms = Some(f32::NAN);
+            chooser.report(
+                now,
+                LINK,
+                Feedback {
+                    round_trip_ms,
+                    lost,
+                },
+            );
+        }
+        assert_eq!(chooser.choose(now), None);
+    }
+}

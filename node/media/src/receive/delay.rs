@@ -1,0 +1,210 @@
+//! How long sound has to wait so that late packets still come in time.
+//!
+//! The method is that of WebRTC's NetEq: each packet's delay relative to the fastest one of the last seconds goes into
+//! a histogram that forgets, and the 95th percentile is what to wait for. When packets are repaired by later ones (RED,
+//! FEC, DRED), the instant of the repair counts as an arrival, and the 99th percentile is taken: waiting for the repair
+//! is then worth its delay.
+//!
+//! All times are samples at 48 kHz on the receiver's clock.
+
+use crate::limits::{
+    DELAY_MS_MAX, DELAY_MS_MIN, DELAY_START_LAN_MS, DELAY_START_MS, RATE, TICK_SAMPLES,
+};
+
+/// Samples of a millisecond.
+pub(crate) const MS: i64 = RATE as i64 / 1_000;
+/// Width of a class: 5 ms, half a tick.
+const CLASS: i64 = 5 * MS;
+/// Classes: half a second; what is later falls into the last.
+const CLASSES: usize = 100;
+/// How much of the past each packet leaves, NetEq's value: half is forgotten after 40 packets.
+const FORGET: f32 = 0.983;
+/// The share of packets that have to come in time.
+const IN_TIME: f32 = 0.95;
+/// The same while repairs come.
+const IN_TIME_REPAIRED: f32 = 0.99;
+/// The share of repairs from which on they are waited for.
+const REPAIRS: f32 = 0.02;
+/// Packets before the histogram is believed rather than the start value.
+const LEARNT: u32 = 20;
+/// The fastest packet is looked for in the last two of these: 2 s each, so that a longer path is learnt in 4 s.
+const WINDOW: i64 = 2_000 * MS;
+
+/// The delay that one link needs.
+#[derive(Debug)]
+pub(crate) struct Delay {
+    shares: [f32; CLASSES],
+    repairs: f32,
+    seen: u32,
+    start: i64,
+    /// Least difference of arrival and timestamp in the window before and in this one.
+    fastest: [i64; 2],
+    window_from: i64,
+}
+
+impl Delay {
+    pub(crate) fn new() -> Self {
+        Self {
+            shares: [0.0; CLASSES],
+            repairs: 0.0,
+            seen: 0,
+            start: DELAY_START_MS * MS,
+            fastest: [i64::MAX; 2],
+            window_from: 0,
+        }
+    }
+
+    /// The link is one of a LAN: the first sound waits less.
+    pub(crate) fn near(&mut self) {
+        self.start = DELAY_START_LAN_MS * MS;
+    }
+
+    /// A packet with this timestamp came.
+    pub(crate) fn arrived(&mut self, at: i64, timestamp: i64) {
+        self.window(at, at - timestamp);
+        self.count(at - timestamp, false);
+    }
+
+    /// What was lost can be repaired by what came now.
+    pub(crate) fn repaired(&mut self, at: i64, timestamp: i64) {
+        self.count(at - timestamp, true);
+    }
+
+    /// The difference of clocks to the fastest packet: what is played at `at` without waiting has the timestamp
+    /// `at - base()`. `None`: nothing came yet.
+    pub(crate) fn base(&self) -> Option<i64> {
+        let base = self.fastest[0].min(self.fastest[1]);
+        (base != i64::MAX).then_some(base)
+    }
+
+    /// Samples to wait.
+    pub(crate) fn target(&self) -> i64 {
+        if self.seen < LEARNT {
+            return self.start.max(self.percentile());
+        }
+        self.percentile()
+            .clamp(DELAY_MS_MIN * MS, DELAY_MS_MAX * MS)
+    }
+
+    fn window(&mut self, at: i64, difference: i64) {
+        if at - self.window_from >= WINDOW {
+            let stale = at - self.window_from >= 2 * WINDOW;
+            self.fastest[0] = if stale { i64::MAX } else { self.fastest[1] };
+            self.fastest[1] = i64::MAX;
+            self.window_from = at;
+        }
+        self.fastest[1] = self.fastest[1].min(difference);
+    }
+
+    fn count(&mut self, difference: i64, repair: bool) {
+        let Some(base) = self.base() else { return };
+        let class = usize::try_from((difference - base) / CLASS).unwrap_or(0);
+        for share in &mut self.shares {
+            *share *= FORGET;
+        }
+        self.repairs *= FORGET;
+        // At first each packet weighs the same, so that the shares are right before the past is long.
+        let weight = (1.0 - FORGET).max(1.0 / (self.seen + 1) as f32);
+        if self.seen < 60 {
+            let sum: f32 = self.shares.iter().sum();
+            if sum > 0.0 {
+                let rest = (1.0 - weight) / sum;
+                self.shares.iter_mut().for_each(|share| *share *= rest);
+            }
+        }
+        self.shares[class.min(CLASSES - 1)] += weight;
+        self.repairs += if repair { weight } else { 0.0 };
+        self.seen = self.seen.saturating_add(1);
+    }
+
+    /// The upper edge of the class up to which enough packets came, and a tick, because sound is taken by ticks.
+    fn percentile(&self) -> i64 {
+        let sum: f32 = self.shares.iter().sum();
+        let wanted = if self.repairs > REPAIRS {
+            IN_TIME_REPAIRED
+        } else {
+            IN_TIME
+        };
+        let mut late = sum;
+        for (class, share) in self.shares.iter().enumerate() {
+            late -= share;
+            if late <= sum * (1.0 - wanted) {
+                return (class as i64 + 1) * CLASS + TICK_SAMPLES as i64;
+            }
+        }
+        CLASSES as i64 * CLASS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packets of 20 ms; each `lateness` in milliseconds.
+    fn fed(delay: &mut Delay, from: i64, lateness: impl IntoIterator<Item = i64>) -> i64 {
+        let mut n = from;
+        for late in lateness {
+            delay.arrived(7 + (n * 20 + late) * MS, n * 20 * MS);
+            n += 1;
+        }
+        n
+    }
+
+    #[test]
+    fn it_starts_by_the_kind_of_path_and_learns() {
+        let mut delay = Delay::new();
+        assert_eq!(delay.target(), 80 * MS);
+        delay.near();
+        assert_eq!(delay.target(), 40 * MS);
+        fed(&mut delay, 0, [0; 100]);
+        assert_eq!(delay.target(), DELAY_MS_MIN * MS);
+    }
+
+    #[test]
+    fn it_waits_for_nineteen_of_twenty() {
+        let mut delay = Delay::new();
+        let lateness = (0..400).map(|n| if n % 10 == 0 { 60 } else { 3 });
+        fed(&mut delay, 0, lateness);
+        assert!(delay.target() >= 60 * MS, "{}", delay.target() / MS);
+        let mut rare = Delay::new();
+        fed(
+            &mut rare,
+            0,
+            (0..400).map(|n| if n % 50 == 0 { 60 } else { 3 }),
+        );
+        assert!(rare.target() <= 30 * MS, "{}", rare.target() / MS);
+    }
+
+    #[test]
+    fn lateness_is_forgotten_within_four_seconds() {
+        let mut delay = Delay::new();
+        let n = fed(&mut delay, 0, [0; 100]);
+        let n = fed(&mut delay, n, [200; 50]);
+        assert!(delay.target() >= 200 * MS);
+        fed(&mut delay, n, [0; 200]);
+        assert!(delay.target() <= 30 * MS, "{}", delay.target() / MS);
+    }
+
+    #[test]
+    fn a_longer_path_is_learnt() {
+        let mut delay = Delay::new();
+        let n = fed(&mut delay, 0, [0; 100]);
+        let n = fed(&mut delay, n, [300; 250]);
+        assert_eq!(delay.target(), 250 * MS.min(DELAY_MS_MAX * MS));
+        fed(&mut delay, n, [300; 200]);
+        assert_eq!(delay.target(), DELAY_MS_MIN * MS);
+    }
+
+    #[test]
+    fn repairs_are_waited_for() {
+        let mut delay = Delay::new();
+        for n in 0..300_i64 {
+            if n % 20 == 0 {
+                delay.repaired(((n + 2) * 20) * MS, n * 20 * MS);
+            } else {
+                delay.arrived(n * 20 * MS, n * 20 * MS);
+            }
+        }
+        assert!(delay.target() >= 50 * MS, "{}", delay.target() / MS);
+    }
+}

@@ -1,0 +1,148 @@
+//! Sound in WAV files: made for microphones that are files, and judged as it came out elsewhere.
+
+use std::f64::consts::TAU;
+use std::path::Path;
+
+/// Samples a second of every file here.
+pub const RATE: u32 = 48_000;
+
+/// Writes sound as WAV, 16 bits, mono.
+///
+/// # Panics
+/// When it can not be written.
+pub fn write_wav(path: &Path, sound: &[f32]) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).expect("a file can be made");
+    for sample in sound {
+        let sample = (sample.clamp(-1.0, 1.0) * 32_767.0) as i16;
+        file.write_sample(sample).expect("it can be written");
+    }
+    file.finalize().expect("it can be ended");
+}
+
+/// Reads a WAV file as it was written by a node.
+///
+/// # Panics
+/// When it is none, or has another rate.
+#[must_use]
+pub fn read_wav(path: &Path) -> Vec<f32> {
+    let mut file =
+        hound::WavReader::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!(file.spec().sample_rate, RATE, "{}", path.display());
+    file.samples::<i16>()
+        .map(|sample| f32::from(sample.expect("a whole sample")) / 32_768.0)
+        .collect()
+}
+
+/// Short sweeps through the band of voice, each another one, with pauses: no two places of it are alike.
+#[must_use]
+pub fn sweeps(seconds: u32, seed: u32) -> Vec<f32> {
+    let mut state = u64::from(seed) * 2 + 1;
+    let mut next = move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        f64::from((state >> 33) as u32) / f64::from(u32::MAX >> 1)
+    };
+    let mut sound = Vec::new();
+    let length = RATE as usize / 4;
+    while sound.len() < (seconds * RATE) as usize {
+        let (from, to) = (300.0 + 1_200.0 * next(), 500.0 + 2_500.0 * next());
+        let mut turns = 0.0;
+        for n in 0..length {
+            let along = n as f64 / length as f64;
+            turns += (from + (to - from) * along) / f64::from(RATE);
+            let edge = (along.min(1.0 - along) * 20.0).min(1.0);
+            sound.push(((turns * TAU).sin() * edge * 0.4) as f32);
+        }
+        sound.extend(std::iter::repeat_n(
+            0.0,
+            (f64::from(RATE) * 0.05 * next()) as usize,
+        ));
+    }
+    sound
+}
+
+/// The part of a sound's energy that lies at a frequency, 0 to 1 (Goertzel's algorithm over windows of 100 ms).
+#[must_use]
+pub fn share_at(sound: &[f32], hz: f64) -> f64 {
+    let (mut at, mut all) = (0.0, 0.0);
+    let size = RATE as usize / 10;
+    for window in sound.chunks_exact(size) {
+        let factor = 2.0 * (TAU * hz / f64::from(RATE)).cos();
+        let (mut before, mut last) = (0.0, 0.0);
+        for sample in window {
+            let now = f64::from(*sample) + factor * last - before;
+            before = last;
+            last = now;
+        }
+        at += (before * before + last * last - factor * before * last) * 2.0 / size as f64;
+        all += window
+            .iter()
+            .map(|sample| f64::from(*sample).powi(2))
+            .sum::<f64>();
+    }
+    if all == 0.0 { 0.0 } else { at / all }
+}
+
+/// The greatest normalised correlation of half a second out of the middle of `heard` with any place of `source`, 0 to 1.
+///
+/// # Panics
+/// When either is shorter than a second.
+#[must_use]
+pub fn likeness(source: &[f32], heard: &[f32]) -> f64 {
+    let second = RATE as usize;
+    assert!(source.len() > second && heard.len() > second, "too short");
+    // 6 kHz are enough for what is compared, and 64 times faster.
+    let source = thinned(source);
+    let heard = thinned(heard);
+    let size = second / 2 / STEP;
+    let middle = heard.len() / 2;
+    let part = &heard[middle - size / 2..middle + size / 2];
+    let energy = part.iter().map(|x| x * x).sum::<f64>();
+    let mut own: f64 = source[..size].iter().map(|x| x * x).sum();
+    let mut best: f64 = 0.0;
+    for start in 0..source.len() - size {
+        let mut both = 0.0;
+        for n in 0..size {
+            both += source[start + n] * part[n];
+        }
+        best = best.max(both.abs() / (own * energy).sqrt().max(f64::MIN_POSITIVE));
+        own += source[start + size].powi(2) - source[start].powi(2);
+    }
+    best
+}
+
+/// Every so-many-th sample is compared.
+const STEP: usize = 8;
+
+fn thinned(sound: &[f32]) -> Vec<f64> {
+    sound
+        .chunks_exact(STEP)
+        .map(|chunk| chunk.iter().map(|x| f64::from(*x)).sum::<f64>() / STEP as f64)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_alike_and_what_is_not() {
+        let source = sweeps(6, 1);
+        let other = sweeps(6, 2);
+        assert!(likeness(&source, &source[RATE as usize..]) > 0.99);
+        let found = likeness(&other, &source);
+        assert!(found < 0.5, "{found}");
+        let tone: Vec<f32> = (0..RATE)
+            .map(|n| (f64::from(n) * TAU * 700.0 / f64::from(RATE)).sin() as f32)
+            .collect();
+        assert!(share_at(&tone, 700.0) > 0.99);
+        assert!(share_at(&tone, 900.0) < 0.01);
+    }
+}
