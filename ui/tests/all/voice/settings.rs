@@ -48,7 +48,7 @@ fn each_choice_is_told_to_the_engine_and_kept() {
         "Loudspeakers: Built-in Audio",
         "Noise suppression: Strong",
         "Cancel echo",
-        "Level by itself",
+        "Set the level automatically",
         "You are heard: Always",
     ] {
         harness.get_by_label(name).scroll_to_me();
@@ -65,10 +65,10 @@ fn each_choice_is_told_to_the_engine_and_kept() {
         ..VoiceSettings::default()
     };
     assert_eq!(used(&harness), wanted);
-    let first = harness.get_by_label("Microphone: As the system says");
+    let first = harness.get_by_label("Microphone: System default");
     first.scroll_to_me();
     harness.run();
-    press(&mut harness, "Microphone: As the system says");
+    press(&mut harness, "Microphone: System default");
     assert_eq!(used(&harness).input, None);
     let wanted = used(&harness);
     // The next start tells the same, once.
