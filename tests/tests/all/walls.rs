@@ -268,6 +268,7 @@ const TABLE: &[Row] = &[
             SCHEMA,
             API,
             CORE,
+            MEDIA,
             RELAY,
             NODE,
             IRC,
