@@ -9,7 +9,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::mumble::{Mumble, Setting};
 use super::people::{self, cpu, gathered, node, pid};
-use super::rig::{EAR, Heard, MICROPHONE, NOBODYS_EAR, Rig, SILENT_MICROPHONE, heard, spoken};
+use super::rig::{
+    EAR, Heard, MICROPHONE, NOBODYS_EAR, Rig, SILENT_MICROPHONE, Tracks, heard, spoken,
+};
 use crate::report::{Line, Rival, percentile};
 
 /// How long each part takes, seconds.
@@ -27,7 +29,7 @@ pub(crate) struct Size {
 pub(crate) const REAL: Size = Size {
     first: 8.0,
     settle: 25.0,
-    part: 15.0,
+    part: 10.0,
 };
 
 /// How long the listener's process stands still.
@@ -51,11 +53,13 @@ struct Found {
 /// Our two nodes, then Mumble as it comes, then Mumble made fast.
 pub(crate) fn delay(size: Size) -> anyhow::Result<Vec<Line>> {
     let rig = Rig::start()?;
-    let ours = ours(&rig, size)?;
+    // Nobody is in a call any more when the recording is looked at.
+    let ours = ours(&rig, size)?.found(size)?;
     let mumble = |setting| -> Option<Found> {
-        let found =
-            Mumble::start(&rig, setting).and_then(|mumble| measured(&rig, mumble.listener(), size));
-        found
+        let recorded =
+            Mumble::start(&rig, setting).and_then(|mumble| recorded(&rig, mumble.listener(), size));
+        recorded
+            .and_then(|recorded| recorded.found(size))
             .inspect_err(|error| super::say(&format!("Mumble was not measured: {error:#}")))
             .ok()
     };
@@ -63,7 +67,7 @@ pub(crate) fn delay(size: Size) -> anyhow::Result<Vec<Line>> {
     Ok(lines(ours, default, tuned))
 }
 
-fn ours(rig: &Rig, size: Size) -> anyhow::Result<Found> {
+fn ours(rig: &Rig, size: Size) -> anyhow::Result<Recorded> {
     let folder = tempfile::tempdir()?;
     let device = |name: &str| format!("device:{name}");
     let peers = [
@@ -78,11 +82,21 @@ fn ours(rig: &Rig, size: Size) -> anyhow::Result<Found> {
     for peer in &peers {
         peer.line(&format!("voice join {}", people::ROOM));
     }
-    measured(rig, pid(&peers[1])?, size)
+    recorded(rig, pid(&peers[1])?, size)
 }
 
-/// Speaks, loads, stalls, and looks at the recording afterwards.
-fn measured(rig: &Rig, listener: u32, size: Size) -> anyhow::Result<Found> {
+/// A recording, and when what happened: seconds of it.
+#[derive(Debug)]
+struct Recorded {
+    tracks: Tracks,
+    well_from: f64,
+    load: (f64, f64),
+    stall: (f64, f64),
+    cpu: f64,
+}
+
+/// Speaks, loads and stalls.
+fn recorded(rig: &Rig, listener: u32, size: Size) -> anyhow::Result<Recorded> {
     let folder = tempfile::tempdir()?;
     let whole = size.settle + 4.0 * size.part + STALL.as_secs_f64() + 15.0;
     let (raw, rate) = spoken(folder.path(), whole as usize + 10)?;
@@ -106,23 +120,55 @@ fn measured(rig: &Rig, listener: u32, size: Size) -> anyhow::Result<Found> {
     let stalled_to = recording.seconds();
     sleep(size.part + 4.0);
     drop(speaking);
-    let all = heard(&recording.end()?);
-    anyhow::ensure!(!all.is_empty(), "the listener hears nothing");
-    let from = all[0].at;
-    let between = |from: f64, to: f64| -> Vec<f64> {
-        let within = all.iter().filter(|h| h.at >= from && h.at + 1.0 <= to);
-        within.map(|heard| heard.delay_ms).collect()
-    };
-    let well = between(well_from, load_from);
-    let usual = percentile(&mut well.clone(), 0.5);
-    Ok(Found {
-        first: between(from + 1.0, from + size.first),
-        loaded: between(load_from + 1.0, load_to),
-        back_after_load: back(&all, load_to, stalled_from - 1.0, usual),
-        back_after_stall: back(&all, stalled_to, f64::INFINITY, usual),
-        well,
+    Ok(Recorded {
+        tracks: recording.end()?,
+        well_from,
+        load: (load_from, load_to),
+        stall: (stalled_from, stalled_to),
         cpu,
     })
+}
+
+impl Recorded {
+    fn found(&self, size: Size) -> anyhow::Result<Found> {
+        let all = heard(&self.tracks);
+        anyhow::ensure!(!all.is_empty(), "the listener hears nothing");
+        let first = all[0].at;
+        let between = |from: f64, to: f64| -> Vec<f64> {
+            let within = all.iter().filter(|h| h.at >= from && h.at + 1.0 <= to);
+            within.map(|heard| heard.delay_ms).collect()
+        };
+        let well = between(self.well_from, self.load.0);
+        let usual = percentile(&mut well.clone(), 0.5);
+        let found = Found {
+            first: between(first + 1.0, first + size.first),
+            loaded: between(self.load.0 + 1.0, self.load.1),
+            back_after_load: back(&all, self.load.1, self.stall.0 - 1.0, usual),
+            back_after_stall: back(&all, self.stall.1, f64::INFINITY, usual),
+            well,
+            cpu: self.cpu,
+        };
+        super::say(&found.told());
+        Ok(found)
+    }
+}
+
+impl Found {
+    fn told(&self) -> String {
+        let spread = |part: &[f64]| {
+            let at = |share| percentile(&mut part.to_vec(), share);
+            format!("{:.0}/{:.0} of {}", at(0.5), at(0.95), part.len())
+        };
+        format!(
+            "delay p50/p95, ms: at first {}, then {}, loaded {}; back after load {:.1} s, after a stall {:.1} s; {:.0} % of a core",
+            spread(&self.first),
+            spread(&self.well),
+            spread(&self.loaded),
+            self.back_after_load,
+            self.back_after_stall,
+            self.cpu
+        )
+    }
 }
 
 fn sleep(seconds: f64) {

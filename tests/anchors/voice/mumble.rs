@@ -100,19 +100,19 @@ fn wait(what: &str, log: &Path, mark: &str, times: usize) -> anyhow::Result<()> 
 fn server(folder: &Path) -> anyhow::Result<(Process, u16, String)> {
     fs::create_dir(folder)?;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o777))?;
-    let signed = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()])?;
     let place = |name: &str| folder.join(name);
-    fs::write(place("cert.pem"), signed.cert.pem())?;
-    fs::write(place("key.pem"), signed.key_pair.serialize_pem())?;
-    let fingerprint = hex(&Sha1::digest(signed.cert.der()));
+    let (key, cert) = (place("key.pem"), place("cert.pem"));
+    signed(&key, &cert)?;
+    // The account that runs the server reads it; it is worth nothing outside of this run.
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644))?;
+    let fingerprint = fingerprint(&fs::read_to_string(&cert)?)?;
     let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
     let settings = format!(
-        "database={}\nlogfile={}\npidfile=\nhost=127.0.0.1\nport={port}\nbandwidth=130000\nbonjour=false\n\
+        "database={}\nlogfile=\npidfile=\nhost=127.0.0.1\nport={port}\nbandwidth=130000\nbonjour=false\n\
          sslCert={}\nsslKey={}\n",
         place("db.sqlite").display(),
-        place("log").display(),
-        place("cert.pem").display(),
-        place("key.pem").display(),
+        cert.display(),
+        key.display(),
     );
     fs::write(place("server.ini"), settings)?;
     let mut command = match rustix::process::getuid().is_root() {
@@ -126,7 +126,9 @@ fn server(folder: &Path) -> anyhow::Result<(Process, u16, String)> {
         }
     };
     command.arg("-fg").arg("-ini").arg(place("server.ini"));
-    let process = Process::start(&mut command).context("Debian's mumble-server")?;
+    // In the foreground it logs to its standard error alone.
+    let log = fs::File::create(place("log"))?;
+    let process = Process::logged(&mut command, log).context("Debian's mumble-server")?;
     Ok((process, port, fingerprint))
 }
 
@@ -171,26 +173,39 @@ fn prepare(
     Ok(())
 }
 
-/// A certificate with its key as PKCS 12, written as Qt writes bytes into its settings.
-fn certificate(home: &Path) -> anyhow::Result<String> {
-    let place = |name: &str| -> PathBuf { home.join(name) };
-    let openssl = |command: &mut Command| -> anyhow::Result<()> {
-        let output = command.output().context("openssl (is it installed?)")?;
-        let told = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "openssl: {told}");
-        Ok(())
-    };
-    let (key, cert, both) = (place("k.pem"), place("c.pem"), place("c.p12"));
+/// Makes a certificate that signs itself.
+fn signed(key: &Path, cert: &Path) -> anyhow::Result<()> {
     openssl(
         Command::new("openssl")
             .args([
                 "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
             ])
             .args(["-subj", "/CN=Mumble User", "-keyout"])
-            .arg(&key)
+            .arg(key)
             .arg("-out")
-            .arg(&cert),
-    )?;
+            .arg(cert),
+    )
+}
+
+fn openssl(command: &mut Command) -> anyhow::Result<()> {
+    let output = command.output().context("openssl (is it installed?)")?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "openssl: {told}");
+    Ok(())
+}
+
+/// SHA-1 of a certificate, as Mumble remembers it.
+fn fingerprint(pem: &str) -> anyhow::Result<String> {
+    let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+    let bytes = data_encoding::BASE64.decode(lines.collect::<String>().as_bytes())?;
+    Ok(data_encoding::HEXLOWER.encode(&Sha1::digest(bytes)))
+}
+
+/// A certificate with its key as PKCS 12, written as Qt writes bytes into its settings.
+fn certificate(home: &Path) -> anyhow::Result<String> {
+    let place = |name: &str| -> PathBuf { home.join(name) };
+    let (key, cert, both) = (place("k.pem"), place("c.pem"), place("c.p12"));
+    signed(&key, &cert)?;
     openssl(
         Command::new("openssl")
             .args(["pkcs12", "-export", "-passout", "pass:", "-inkey"])
@@ -205,8 +220,4 @@ fn certificate(home: &Path) -> anyhow::Result<String> {
         write!(text, "\\x{byte:x}")?;
     }
     Ok(text)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(bytes)
 }

@@ -41,10 +41,20 @@ pub(crate) struct Process(pub(crate) Child);
 impl Process {
     /// Starts it without a word on the terminal.
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        Self::with(command, Stdio::null(), Stdio::null())
+    }
+
+    /// Starts it with all that it says in a file.
+    pub(crate) fn logged(command: &mut Command, log: File) -> anyhow::Result<Self> {
+        let second = log.try_clone()?;
+        Self::with(command, log.into(), second.into())
+    }
+
+    fn with(command: &mut Command, out: Stdio, error: Stdio) -> anyhow::Result<Self> {
         let child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdout(out)
+            .stderr(error)
             .spawn()
             .with_context(|| format!("{:?} (is it installed?)", command.get_program()))?;
         Ok(Self(child))
@@ -263,12 +273,26 @@ fn thinned(sound: &[f32]) -> Vec<f32> {
     sound.chunks_exact(STEP).map(mean).collect()
 }
 
-/// Where it is most alike, and how much; `None`: it is too quiet.
+/// Samples that are one in the first, coarse look: 2 kHz hold the pitch and what moves fastest of speech.
+const COARSE: usize = 4;
+
+/// Where it is most alike, and how much; `None`: it is too quiet. First coarsely, then exactly around that.
 fn found(said: &[f32], ear: &[f32]) -> Option<(usize, f32)> {
-    let own = product(said, said);
-    if own < QUIET * QUIET * said.len() as f32 {
+    if product(said, said) < QUIET * QUIET * said.len() as f32 {
         return None;
     }
+    let mean = |chunk: &[f32]| chunk.iter().sum::<f32>() / COARSE as f32;
+    let coarse = |sound: &[f32]| sound.chunks_exact(COARSE).map(mean).collect::<Vec<f32>>();
+    let (coarse_said, coarse_ear) = (coarse(said), coarse(ear));
+    let lags = 0..coarse_ear.len() - coarse_said.len();
+    let near = most_alike(&coarse_said, &coarse_ear, lags)?.0 * COARSE;
+    let last = ear.len() - said.len();
+    let around = near.saturating_sub(2 * COARSE)..(near + 2 * COARSE).min(last);
+    most_alike(said, ear, around)
+}
+
+fn most_alike(said: &[f32], ear: &[f32], lags: std::ops::Range<usize>) -> Option<(usize, f32)> {
+    let own = product(said, said);
     let likeness = |late: usize| {
         let place = &ear[late..late + said.len()];
         let energy = product(place, place);
@@ -277,8 +301,7 @@ fn found(said: &[f32], ear: &[f32]) -> Option<(usize, f32)> {
         }
         product(said, place).abs() / (own * energy).sqrt()
     };
-    (0..ear.len() - said.len())
-        .map(|late| (late, likeness(late)))
+    lags.map(|late| (late, likeness(late)))
         .max_by(|one, other| one.1.total_cmp(&other.1))
 }
 
