@@ -82,6 +82,7 @@ fn ours(rig: &Rig, size: Size) -> anyhow::Result<Recorded> {
     for peer in &peers {
         peer.line(&format!("voice join {}", people::ROOM));
     }
+    people::connected(&peers[1], 1)?;
     recorded(rig, pid(&peers[1])?, size)
 }
 
@@ -132,7 +133,11 @@ fn recorded(rig: &Rig, listener: u32, size: Size) -> anyhow::Result<Recorded> {
 impl Recorded {
     fn found(&self, size: Size) -> anyhow::Result<Found> {
         let all = heard(&self.tracks);
-        anyhow::ensure!(!all.is_empty(), "the listener hears nothing");
+        anyhow::ensure!(
+            all.len() > 20,
+            "{} seconds of what is said are heard",
+            all.len()
+        );
         let first = all[0].at;
         let between = |from: f64, to: f64| -> Vec<f64> {
             let within = all.iter().filter(|h| h.at >= from && h.at + 1.0 <= to);
