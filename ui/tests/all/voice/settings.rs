@@ -188,6 +188,13 @@ fn one_talks_while_the_key_is_held() {
     harness.event(Event::WindowFocused(false));
     harness.run();
     assert_eq!(orders(&harness).last(), Some(&SoundOrder::Talk(false)));
+    // A window that is hidden is not drawn: the application says so.
+    harness.event(Event::WindowFocused(true));
+    harness.key_down(Key::F8);
+    harness.run();
+    let let_go = harness.state_mut().state.let_go();
+    assert_eq!(let_go, [Effect::Sound(SoundOrder::Talk(false))]);
+    assert_eq!(harness.state_mut().state.let_go(), []);
     for transmit in [Transmit::Activity, Transmit::Always] {
         let mut harness = with_key(transmit);
         harness.key_down(Key::F8);
