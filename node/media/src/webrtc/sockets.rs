@@ -171,9 +171,10 @@ impl Runtime for LinkRuntime {
 
     fn connect_tcp<'a>(
         &'a self,
-        remote_addr: SocketAddr,
+        _remote_addr: SocketAddr,
     ) -> Pin<Box<dyn Future<Output = io::Result<Arc<dyn AsyncTcpStream>>> + Send + 'a>> {
-        Box::pin(async move { TokioRuntime.connect_tcp(remote_addr).await })
+        // Only candidates of TCP ask for it, and none are taken: a member must not make us connect to what it names.
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
     }
 
     fn resolve_host<'a>(
@@ -397,6 +398,19 @@ mod tests {
         let alone: Vec<_> = (0..20).map(v4).collect();
         assert_eq!(best(&alone, &[]), alone[..LOCAL_ADDRESSES_MAX]);
         assert_eq!(best(&[v4(1), v6(1)], &[]), [v4(1), v6(1)]);
+    }
+
+    #[tokio::test]
+    async fn no_connection_of_tcp_is_opened() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let roots = crate::tls::TlsRoots::load(&[]).unwrap();
+        let runtime = LinkRuntime::new(Arc::new(Servers::new(Arc::default(), roots)));
+        let connected = runtime.connect_tcp(listener.local_addr().unwrap()).await;
+        let error = connected.err().map(|error| error.kind());
+        assert_eq!(error, Some(io::ErrorKind::Unsupported));
+        listener.set_nonblocking(true).unwrap();
+        let none = listener.accept().map(|_| ()).map_err(|error| error.kind());
+        assert_eq!(none, Err(io::ErrorKind::WouldBlock));
     }
 
     #[test]
