@@ -23,6 +23,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(10 * 60);
 /// A relay that could not be asked is asked again after this.
 const RETRY: Duration = Duration::from_secs(30);
 
+/// The least pause between two looks.
+const PAUSE: Duration = Duration::from_secs(10);
+
 /// What a relay gave, and when it is asked again.
 #[derive(Debug)]
 struct Held {
@@ -94,8 +97,11 @@ pub(crate) async fn renew(
             *servers = all;
             other
         });
+        // What a relay gave that holds no place any more is not renewed: then the time of its renewal is over.
         let next = held.values().map(|held| held.again).min();
-        let next = next.unwrap_or_else(|| Instant::now() + ASK_AGAIN);
+        let next = next.map_or(Instant::now() + ASK_AGAIN, |next| {
+            next.max(Instant::now() + PAUSE)
+        });
         tokio::select! {
             changed = state.changed() => if changed.is_err() { return },
             () = tokio::time::sleep_until(next) => {}

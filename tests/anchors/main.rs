@@ -25,6 +25,7 @@ mod table;
 mod ui;
 mod ui_world;
 mod village;
+mod voice;
 
 use report::Line;
 
@@ -53,13 +54,25 @@ const BENCHES: &[(&str, Bench)] = &[
     ("relayed", || relayed::history(relayed::REAL)),
     ("soak", || soak::soak(soak::REAL)),
     ("village", || village::owner_leaves(village::REAL)),
+    ("voice-delay", || voice::delay::delay(voice::delay::REAL)),
+    ("voice-joins", || voice::joins::joins(voice::joins::REAL)),
+    ("voice-load", || voice::load::load(voice::load::REAL)),
+    ("voice-quality", || {
+        voice::quality::quality(voice::quality::REAL)
+    }),
 ];
+
+/// Whether a benchmark is meant by a word: its name, or what stands before a hyphen in it.
+fn meant(name: &str, word: &str) -> bool {
+    let rest = name.strip_prefix(word);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
 
 fn main() -> anyhow::Result<()> {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
     for name in &chosen {
         anyhow::ensure!(
-            BENCHES.iter().any(|(known, _)| known == name),
+            BENCHES.iter().any(|(known, _)| meant(known, name)),
             "{name} is none of {:?}",
             BENCHES.iter().map(|(name, _)| *name).collect::<Vec<_>>()
         );
@@ -67,7 +80,7 @@ fn main() -> anyhow::Result<()> {
     // One that fails, for a rival is not installed, takes no other along.
     let mut failed = Vec::new();
     for (name, bench) in BENCHES {
-        if chosen.is_empty() || chosen.iter().any(|one| one == name) {
+        if chosen.is_empty() || chosen.iter().any(|word| meant(name, word)) {
             match bench() {
                 Ok(lines) => lines.iter().try_for_each(Line::print)?,
                 Err(error) => failed.push(format!("{name}: {error:#}")),

@@ -221,6 +221,29 @@ impl Lab {
         );
     }
 
+    /// From now on the router drops so many of a hundred packets, and always all that go the same way within so many
+    /// milliseconds.
+    ///
+    /// # Panics
+    /// When the rule can not be made.
+    pub fn lose_in_bursts(&self, percent: u32, burst_ms: u32) {
+        // Of sound, a packet comes each 20 ms; while a burst lasts, none can begin.
+        let begins = percent * 20 * 1_000 / ((100 - percent) * burst_ms);
+        rules(
+            &self.name("router"),
+            &format!(
+                "table inet loss {{
+                    set burst {{ type ifname; flags dynamic,timeout; size 64; }}
+                    chain through {{
+                        type filter hook forward priority 0; policy accept;
+                        oifname @burst drop
+                        numgen random mod 1000 < {begins} add @burst {{ oifname timeout {burst_ms}ms }} drop
+                    }}
+                }}"
+            ),
+        );
+    }
+
     /// From now on the router lets nothing through between two sites, until [`Lab::let_through`].
     ///
     /// # Panics

@@ -337,6 +337,8 @@ pub const TURN_URL_BYTES_MAX: usize = 300;
 pub const TURN_TEXT_BYTES_MAX: usize = 128;
 /// The longest that a TURN credential is taken for: an hour, and a clock that is as much behind.
 pub const TURN_LIFE_MS_MAX: u64 = 2 * 60 * 60 * 1000;
+/// TURN servers of others' home nodes that a call uses beside the own ones.
+pub(crate) const TURN_OTHERS_MAX: usize = 3;
 /// After a connection begins: what brings a community up comes first.
 pub const TURN_ASK_AFTER_MS: u64 = 2_000;
 /// A home node that gave no credential has no TURN server; it may have one later.

@@ -140,7 +140,7 @@ impl<R: CryptoRng> Node<R> {
             self.join_peer_up(community, key);
         }
         self.link_peer_up(key);
-        self.turn_peer_up();
+        self.turn_peer_up(key);
         if let Some(account) = self.any_account_of(key) {
             self.views.node_changed();
             self.outbox.tell(Event::PeerChanged {

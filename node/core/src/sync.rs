@@ -224,7 +224,9 @@ impl<R: CryptoRng> Node<R> {
                         .outbox
                         .penalize(from, "a signal that its device did not sign");
                 }
-                self.signal(id, account, *signal, Way::Stream);
+                if self.voice_within_rate(device, &signal) {
+                    self.signal(id, account, *signal, Way::Stream);
+                }
             }
             Frame::Media(media) => self.media_frame(from, (id, device), *media),
             Frame::JoinDecided {

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use alloquy_ids::{CommunityId, MonoMs, NetworkKey, UnixMs};
@@ -16,7 +17,7 @@ use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use rand_core::CryptoRng;
 
 use crate::limits::{
-    TURN_ANSWER_EVERY_MS, TURN_ASK_AFTER_MS, TURN_ASK_AGAIN_MS, TURN_LIFE_MS_MAX,
+    TURN_ANSWER_EVERY_MS, TURN_ASK_AFTER_MS, TURN_ASK_AGAIN_MS, TURN_LIFE_MS_MAX, TURN_OTHERS_MAX,
     TURN_TEXT_BYTES_MAX, TURN_URL_BYTES_MAX, TURN_URLS_MAX,
 };
 use crate::node::{Node, Timer};
@@ -46,8 +47,9 @@ impl fmt::Debug for TurnGrant {
 
 /// Makes credentials for the TURN server that the shell runs.
 pub trait TurnDesk: fmt::Debug + Send + Sync {
-    /// One for a peer; `None` while the server does not serve.
-    fn grant(&self, to: NetworkKey, now: UnixMs) -> Option<TurnGrant>;
+    /// One for an account, by the bytes of its id (of a device that is of none here: those of its key), so that the
+    /// server's limits are of people; `None` while the server does not serve.
+    fn grant(&self, to: &[u8; 32], now: UnixMs) -> Option<TurnGrant>;
 }
 
 impl Canonical for TurnGrant {
@@ -102,15 +104,21 @@ impl<R: CryptoRng> Node<R> {
             own.contains_key(&home) || community.is_some_and(|community| community.is_home(home))
         };
         let wall = self.wall();
-        let given = self.turn.given.iter();
-        given
-            .filter(|(home, (grant, _))| serves(**home) && grant.expires > wall)
-            .map(|(_, (grant, _))| grant.clone())
-            .collect()
+        let good = self.turn.given.iter();
+        let good = good.filter(|(home, (grant, _))| serves(**home) && grant.expires > wall);
+        // The own ones first; of the others as many as help, since each is asked from each address.
+        let (mine, others): (Vec<_>, Vec<_>) = good.partition(|(home, _)| own.contains_key(home));
+        let others = others.into_iter().take(TURN_OTHERS_MAX);
+        let all = mine.into_iter().chain(others);
+        all.map(|(_, (grant, _))| grant.clone()).collect()
     }
 
     /// A connection to a peer begins: whether it is a home node with a TURN server is asked soon.
-    pub(crate) fn turn_peer_up(&mut self) {
+    /// One that was started anew has another secret, so what it gave before is asked for again.
+    pub(crate) fn turn_peer_up(&mut self, key: NetworkKey) {
+        if let Some((_, renew)) = self.turn.given.get_mut(&key) {
+            *renew = self.now.mono;
+        }
         if !self.is_home() {
             let at = self.now.mono.plus(TURN_ASK_AFTER_MS);
             self.timers.set_earlier(Timer::Turn, at);
@@ -120,6 +128,17 @@ impl<R: CryptoRng> Node<R> {
     pub(crate) fn turn_peer_down(&mut self, key: NetworkKey) {
         self.turn.answered.remove(&key);
         self.turn.asked.remove(&key);
+    }
+
+    /// A call begins: home nodes that became known since they connected, or did not know this device yet, are asked.
+    pub(crate) fn turn_for_call(&mut self) {
+        let before = self.now.mono;
+        self.turn
+            .asked
+            .retain(|_, at| at.plus(TURN_ANSWER_EVERY_MS) > before);
+        if !self.is_home() {
+            self.timers.set_earlier(Timer::Turn, before);
+        }
     }
 
     /// Asks connected home nodes for what is missing, or will have ended soon.
@@ -154,7 +173,9 @@ impl<R: CryptoRng> Node<R> {
         if too_soon || !self.peers.contains_key(&from) || !self.may_use_turn(from) {
             return;
         }
-        if let Some(grant) = desk.grant(from, self.wall()) {
+        let account = self.any_account_of(from);
+        let whose = account.map_or(*from.as_bytes(), |account| account.0);
+        if let Some(grant) = desk.grant(&whose, self.wall()) {
             self.turn.answered.insert(from, now);
             self.outbox.send(from, &Frame::TurnGrant(Box::new(grant)));
         }
@@ -177,6 +198,10 @@ impl<R: CryptoRng> Node<R> {
             return;
         }
         let wall = self.wall();
+        // Another member's home node leads nobody into the own network.
+        if !self.own_homes().contains_key(&from) {
+            grant.urls.retain(|url| !is_private(url));
+        }
         if let Some(url) = grant.urls.iter().find(|url| !is_turn_url(url)) {
             let length = url.len();
             return self.outbox.penalize(
@@ -204,6 +229,36 @@ fn is_turn_url(text: &str) -> bool {
     host.is_some_and(|host| !host.is_empty()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Whether an address of a TURN server names, by number, one of a private network or of this machine.
+fn is_private(url: &str) -> bool {
+    let host = url.split_once(':').map_or("", |(_, rest)| rest);
+    let host = host.split('?').next().unwrap_or_default();
+    let ip = host
+        .parse::<SocketAddr>()
+        .map(|address| address.ip())
+        .or_else(|_| host.trim_matches(['[', ']']).parse::<IpAddr>());
+    match ip.map(|ip| ip.to_canonical()) {
+        Ok(IpAddr::V4(ip)) => {
+            let [a, b, ..] = ip.octets();
+            ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_multicast()
+                || ip.is_broadcast()
+                || a == 0
+                || (a == 100 && (64..128).contains(&b))
+        }
+        Ok(IpAddr::V6(ip)) => {
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || ip.is_multicast()
+                || ip.is_unique_local()
+                || ip.is_unicast_link_local()
+        }
+        Err(_) => host.is_empty(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloquy_ids::AccountId;
@@ -219,10 +274,10 @@ mod tests {
     struct Desk;
 
     impl TurnDesk for Desk {
-        fn grant(&self, to: NetworkKey, now: UnixMs) -> Option<TurnGrant> {
+        fn grant(&self, to: &[u8; 32], now: UnixMs) -> Option<TurnGrant> {
             Some(TurnGrant {
                 urls: vec!["turn:45.83.1.2:3478?transport=udp".to_owned()],
-                username: format!("{}:{}", now.0 / 1000 + 3600, to.short()),
+                username: format!("{}:{}", now.0 / 1000 + 3600, AccountId(*to).short()),
                 password: "secret".to_owned(),
                 expires: UnixMs(now.0 + 3_600_000),
             })
@@ -374,7 +429,7 @@ mod tests {
 
     #[test]
     fn a_grant_is_read_as_it_was_written_and_never_shown() {
-        let grant = Desk.grant(NetworkKey([3; 32]), UnixMs(START)).expect("one");
+        let grant = Desk.grant(&[3; 32], UnixMs(START)).expect("one");
         let frame = Frame::TurnGrant(Box::new(grant.clone()));
         assert_eq!(Frame::from_bytes(&frame.to_bytes()), Ok(frame));
         assert_eq!(
@@ -394,6 +449,28 @@ mod tests {
         for bad in [many, long] {
             let frame = Frame::TurnGrant(Box::new(bad));
             assert!(Frame::from_bytes(&frame.to_bytes()).is_err());
+        }
+    }
+
+    #[test]
+    fn an_address_of_a_private_network_is_told_by_its_number() {
+        for url in [
+            "turn:192.168.1.1:80?transport=tcp",
+            "turn:127.0.0.1",
+            "turns:[::1]:443",
+            "turn:[fd00::1]:3478",
+            "turn:[::ffff:10.0.0.1]:3478",
+            "turn:100.64.0.1:3478",
+            "turn:0.0.0.0:3478",
+        ] {
+            assert!(is_private(url), "{url}");
+        }
+        for url in [
+            "turn:45.83.1.2:3478?transport=udp",
+            "turns:[2a0e:1d80:1::2]:443",
+            "turn:turn.example.org",
+        ] {
+            assert!(!is_private(url), "{url}");
         }
     }
 }

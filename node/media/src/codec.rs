@@ -123,7 +123,9 @@ mod tests {
             }
         }
         assert!(has_fec(&packet[..bytes]));
+        let cheap = dred.reach(&packet[..bytes]);
         let reach = dred.parse(&packet[..bytes]);
+        assert_eq!(cheap, reach);
         assert!(reach >= 4 * 960, "{reach}");
         dred.decode(&mut decoder, 4 * 960, &mut out).unwrap();
         decoder.recover(&packet[..bytes], &mut out).unwrap();

@@ -32,6 +32,9 @@ const IDLE: Duration = Duration::from_millis(50);
 /// How far the thread may fall behind and still catch up tick by tick.
 const BEHIND_MAX: Duration = Duration::from_millis(60);
 
+/// Ticks of one turn of the thread: those that it catches up with.
+const TICKS_MAX: usize = 6;
+
 /// What the engine reports.
 pub type Reports = mpsc::Receiver<MediaReport>;
 
@@ -298,7 +301,8 @@ impl Run {
         self.act();
     }
 
-    /// All ticks that are due.
+    /// The ticks that are due, at most [`TICKS_MAX`]; what is over is missed at the next call, so that a machine on
+    /// which a tick takes longer than it lasts still takes orders and events.
     fn ticks(&mut self, next: &mut Instant) {
         let behind = Instant::now().saturating_duration_since(*next);
         if behind > BEHIND_MAX {
@@ -307,7 +311,10 @@ impl Run {
             self.machine.missed(missed);
             *next += TICK * missed;
         }
-        while *next <= Instant::now() {
+        for _ in 0..TICKS_MAX {
+            if *next > Instant::now() {
+                break;
+            }
             self.tick(*next);
             *next += TICK;
         }

@@ -14,6 +14,8 @@ use crate::transport::Feedback;
 
 /// How far back reports count.
 const REPORTS_FROM: Duration = Duration::from_secs(5);
+/// Half of the time in which the least round trip counts: after a change of the path the old one's is soon forgotten.
+const LEAST_WINDOW: Duration = Duration::from_secs(30);
 /// How long a better state must last before it is believed.
 const BETTER_AFTER: Duration = Duration::from_secs(10);
 /// Reports of one link that are kept: five seconds of one every 50 ms.
@@ -93,7 +95,10 @@ impl State {
 #[derive(Debug, Default)]
 struct Reports {
     recent: VecDeque<(Instant, Feedback)>,
-    least_round_trip: Option<f32>,
+    /// The least round trip of the window that runs and of the one before it, milliseconds.
+    least: [Option<f32>; 2],
+    /// When the running window began.
+    window: Option<Instant>,
 }
 
 impl Reports {
@@ -106,10 +111,28 @@ impl Reports {
         self.recent.iter().rev().find_map(|(_, r)| r.round_trip_ms)
     }
 
+    /// A round trip was measured.
+    fn measured(&mut self, now: Instant, ms: f32) {
+        let begun = *self.window.get_or_insert(now);
+        match now.saturating_duration_since(begun) {
+            past if past < LEAST_WINDOW => {}
+            past => {
+                let before = self.least[0].filter(|_| past < 2 * LEAST_WINDOW);
+                (self.least, self.window) = ([None, before], Some(now));
+            }
+        }
+        self.least[0] = Some(self.least[0].map_or(ms, |least| least.min(ms)));
+    }
+
+    /// The least round trip of the last half to whole minute.
+    fn least_round_trip(&self) -> Option<f32> {
+        self.least.into_iter().flatten().reduce(f32::min)
+    }
+
     /// The round trip grew as it does when a queue fills.
     fn queueing(&self) -> bool {
         let grown = |now: f32, least: f32| now > least + QUEUE_MS;
-        matches!((self.round_trip(), self.least_round_trip), (Some(now), Some(least)) if grown(now, least))
+        matches!((self.round_trip(), self.least_round_trip()), (Some(now), Some(least)) if grown(now, least))
     }
 
     /// The state by the limits, each times `scale`.
@@ -193,8 +216,7 @@ impl Chooser {
             .filter(|ms| ms.is_finite() && *ms >= 0.0);
         let reports = self.links.entry(link).or_default();
         if let Some(ms) = round_trip_ms {
-            reports.least_round_trip =
-                Some(reports.least_round_trip.map_or(ms, |least| least.min(ms)));
+            reports.measured(now, ms);
         }
         reports.recent.push_back((
             now,
@@ -365,6 +387,31 @@ mod tests {
             }
         }
         assert_eq!(chooser.state(), State::Clean);
+    }
+
+    #[test]
+    fn the_round_trip_of_a_path_that_is_gone_is_forgotten() {
+        let mut reports = Reports::default();
+        let begin = Instant::now();
+        for second in 0..200 {
+            let now = begin + Duration::from_secs(second);
+            let ms = if second < 60 { 20.0 } else { 400.0 };
+            reports.measured(now, ms);
+            let report = Feedback {
+                round_trip_ms: Some(ms),
+                lost: 0.0,
+            };
+            reports.recent.push_back((now, report));
+            // The new path looks like a full queue for a minute, and no longer.
+            match second {
+                0..60 => assert!(!reports.queueing(), "{second}"),
+                60..90 => assert!(reports.queueing(), "{second}"),
+                90..120 => {}
+                _ => assert!(!reports.queueing(), "{second}"),
+            }
+        }
+        reports.measured(begin + Duration::from_secs(400), 700.0);
+        assert_eq!(reports.least_round_trip(), Some(700.0));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloquy_core::{TurnDesk, TurnGrant};
-use alloquy_ids::{NetworkKey, UnixMs};
+use alloquy_ids::UnixMs;
 use alloquy_relay::turn::Desk;
 use alloquy_relay::turn::server::{ServerConfig, TurnServer};
 
@@ -14,8 +14,8 @@ use crate::error::RunError;
 struct HomeDesk(Desk);
 
 impl TurnDesk for HomeDesk {
-    fn grant(&self, to: NetworkKey, now: UnixMs) -> Option<TurnGrant> {
-        match self.0.grant(to.as_bytes(), now) {
+    fn grant(&self, to: &[u8; 32], now: UnixMs) -> Option<TurnGrant> {
+        match self.0.grant(to, now) {
             Ok(grant) => Some(TurnGrant {
                 urls: grant.urls,
                 username: grant.credential.username,

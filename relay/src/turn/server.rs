@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{CREDENTIAL_LIFE, Desk, Secret, SecretError, denied};
+use super::{Desk, Secret, SecretError, denied};
 use crate::quota::wall;
 use login::Logins;
 use machine::{Machine, Now, Out, Path, Quotas};
@@ -48,6 +48,8 @@ const PACKET_BYTES_MAX: usize = 2_048;
 const TICK: Duration = Duration::from_secs(1);
 /// After this a new secret makes credentials.
 const ROTATE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Secrets that are taken: the present one, and that of the day before.
+const SECRETS_KEPT: usize = 2;
 
 /// Where and for whom it serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -329,13 +331,12 @@ impl Shell {
     fn tick(&mut self) {
         self.machine.expire(now(), &mut self.relays);
         let secrets = &mut self.machine.logins.secrets;
-        if self.rotated.elapsed() > CREDENTIAL_LIFE {
-            secrets.truncate(1);
-        }
         if self.rotated.elapsed() > ROTATE {
             match Secret::generate() {
                 Ok(secret) => {
+                    // The last one stays: what was begun with it is renewed by it, for at most a day.
                     secrets.insert(0, secret.clone());
+                    secrets.truncate(SECRETS_KEPT);
                     self.desk.rotate(secret);
                     self.rotated = Instant::now();
                 }

@@ -184,7 +184,7 @@ fn a_robot_says_a_text_and_plays_a_file_and_what_is_no_sound_is_told_while_the_c
     let end = &heard[heard.len().saturating_sub(7 * 48_000)..];
     let alike = likeness(&jingle, end);
     assert!(alike > 0.8, "the file is heard: {alike}");
-    let before = &heard[..heard.len().saturating_sub(9 * 48_000)];
+    let before = &heard[..heard.len().saturating_sub(7 * 48_000)];
     let loud = before
         .chunks(4_800)
         .filter(|part| part.iter().any(|x| x.abs() > 0.05));

@@ -275,6 +275,7 @@ const TABLE: &[Row] = &[
             SCHEMA,
             API,
             CORE,
+            MEDIA,
             RELAY,
             NODE,
             IRC,

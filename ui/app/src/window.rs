@@ -431,6 +431,17 @@ impl eframe::App for Held {
             return;
         };
         window.pick_up();
+        // A window that is hidden is not drawn, and so hears of no key.
+        let unseen = ctx.input(|input| {
+            let window = input.viewport();
+            window.focused == Some(false)
+                || window.minimized == Some(true)
+                || window.occluded == Some(true)
+        });
+        if unseen {
+            let effects = window.state.let_go();
+            window.carry_out_all(effects);
+        }
         if ctx.input(|input| input.viewport().close_requested()) && !window.leaving {
             window.asked_to_close(ctx);
         }

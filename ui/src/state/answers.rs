@@ -153,10 +153,9 @@ impl UiState {
         // A community is entered even before its channels are here: the place fills in when they come.
         if entry.is_some() || (channel.is_none() && model.community(community).is_some()) {
             self.arriving = None;
-            if channel.is_none() {
-                let until = UnixMs(model.clock.now.0 + ARRIVAL_MS);
-                self.arrived = Some((community, until));
-            }
+            // A channel that was made is where one wants to be, however short ago one came here.
+            let until = UnixMs(model.clock.now.0 + ARRIVAL_MS);
+            self.arrived = channel.is_none().then_some((community, until));
             self.places.go(Place {
                 community: Some(community),
                 channel: entry,

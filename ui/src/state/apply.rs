@@ -230,6 +230,8 @@ impl UiState {
     pub(super) fn go_channel(&mut self, community: CommunityId, channel: ChannelId) {
         self.side_open = false;
         self.voice.room = None;
+        // Whoever goes somewhere is not moved to the entrance any more.
+        self.arrived = None;
         if self.places.now().channel != Some(channel) {
             self.places.go(Place {
                 community: Some(community),

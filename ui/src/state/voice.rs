@@ -109,6 +109,13 @@ impl UiState {
         held.map(|(_, order)| Effect::Sound(order)).collect()
     }
 
+    /// The window has lost the focus or is not seen: nothing tells any more when the key to talk is let go.
+    pub fn let_go(&mut self) -> Vec<Effect> {
+        let talked = std::mem::take(&mut self.voice.talks);
+        let order = Effect::Sound(SoundOrder::Talk(false));
+        talked.then_some(order).into_iter().collect()
+    }
+
     /// What the engine has to be told: settings that it does not have yet, and whether the meter is looked at.
     pub(super) fn tell_engine(&mut self, model: &Model) -> Vec<Effect> {
         let page = Overlay::Settings(SettingsPage::Voice);

@@ -21,7 +21,7 @@ pub(crate) const STAGE: ChannelId = ChannelId([22; 32]);
 /// A voice channel that one may see and not enter.
 pub(crate) const CLOSED: ChannelId = ChannelId([23; 32]);
 /// Why somebody is not reached, as the node says it.
-pub(crate) const REASON: &str = "no pair of addresses works, and no relay is known";
+const REASON: &str = "No pair of addresses works, and no relay is known";
 
 /// The device of a member.
 pub(crate) const fn device(n: u8) -> DeviceId {

@@ -16,7 +16,6 @@ use crate::limits::VOICE_ROOM_MAX;
 use crate::node::Node;
 use crate::outbox::{After, put_bytes};
 use crate::record::Key;
-use crate::wire::Signal;
 use crate::wire::voice::{Part, VoiceSession};
 
 /// The own place in a room.
@@ -29,7 +28,6 @@ pub(super) struct Call {
     pub(super) number: u64,
     pub(super) part: Part,
     /// The last word, for who comes later.
-    pub(super) said: Option<Signal>,
     /// When the room is told again, and when all others.
     pub(super) room_at: MonoMs,
     pub(super) gossip_at: MonoMs,
@@ -87,7 +85,6 @@ impl<R: CryptoRng> Node<R> {
             session,
             number: 0,
             part: Part::default(),
-            said: None,
             room_at: mono,
             gossip_at: mono,
             order: None,
@@ -96,6 +93,7 @@ impl<R: CryptoRng> Node<R> {
             speaking: false,
             links: BTreeMap::new(),
         });
+        self.turn_for_call();
         let ice = self.ice_servers(id);
         self.task(MediaTask::Join {
             community: id,

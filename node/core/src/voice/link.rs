@@ -323,6 +323,11 @@ impl<R: CryptoRng> Node<R> {
         }
         let newer = link.attempt.is_none_or(|attempt| frame.attempt > attempt);
         if newer && !link.offers && frame.step != MediaStep::Again {
+            // Each attempt is a connection with candidates and relays: nobody may have them made without pause.
+            let first = link.attempt.is_none();
+            if !first && self.now.mono < link.begun.plus(MEDIA_RETRY_MS / 2) {
+                return;
+            }
             self.attempt(device, frame.attempt);
         }
         self.take_step(device, frame);

@@ -207,7 +207,11 @@ impl<R: CryptoRng> Node<R> {
             channel,
             device,
             session: of.word.session,
-            number: of.order.as_ref().map_or(0, |order| order.number) + 1,
+            number: of
+                .order
+                .as_ref()
+                .map_or(0, |order| order.number)
+                .saturating_add(1),
             speaks,
         };
         let signal = self.sign_signal(id, SignalKind::Stage(order));

@@ -33,6 +33,15 @@ pub(super) enum Reach {
 }
 
 impl<R: CryptoRng> Node<R> {
+    /// Whether a connected device may bring one more signal now: the limit is that of who brings it, not of who is named.
+    pub(crate) fn voice_within_rate(&mut self, from: DeviceId, signal: &Signal) -> bool {
+        let voice = matches!(
+            signal.what,
+            SignalKind::Voice(_) | SignalKind::Stage(_) | SignalKind::Silent(_)
+        );
+        !voice || self.voice.within_rate(from, self.now.mono)
+    }
+
     /// A signal about voice; its signature was checked.
     pub(crate) fn voice_signal(
         &mut self,
@@ -41,9 +50,6 @@ impl<R: CryptoRng> Node<R> {
         signal: &Signal,
         way: Way,
     ) {
-        if way == Way::Stream && !self.voice.within_rate(signal.device, self.now.mono) {
-            return;
-        }
         match &signal.what {
             SignalKind::Voice(word) => {
                 self.voice_word(id, (account, signal.device), word.clone(), way);
@@ -87,43 +93,34 @@ impl<R: CryptoRng> Node<R> {
 
     /// Says how this device takes part now.
     pub(super) fn say(&mut self, reach: Reach) {
-        let (mono, muted, deafened) = (self.now.mono, self.voice.muted, self.voice.deafened);
-        let others = self.voice.call.as_ref().map(|call| call.links.len());
+        let mono = self.now.mono;
         let Some(call) = &mut self.voice.call else {
             return;
         };
-        call.number += 1;
-        call.part.muted = muted;
-        call.part.deafened = deafened;
         call.room_at = mono.plus(VOICE_ROOM_EVERY_MS);
-        let (every_ms, lease_ms) = match others {
-            Some(0) => (VOICE_ALONE_EVERY_MS, VOICE_ALONE_LEASE_MS),
-            _ => (VOICE_GOSSIP_EVERY_MS, VOICE_GOSSIP_LEASE_MS),
+        let (every_ms, lease_ms) = match call.links.is_empty() {
+            true => (VOICE_ALONE_EVERY_MS, VOICE_ALONE_LEASE_MS),
+            false => (VOICE_GOSSIP_EVERY_MS, VOICE_GOSSIP_LEASE_MS),
         };
         if reach == Reach::Everybody {
             call.gossip_at = mono.plus(every_ms);
         }
-        let word = VoiceWord {
-            channel: call.channel,
-            session: call.session,
-            number: call.number,
-            part: call.part,
-            lease_ms: match reach {
-                Reach::Room => VOICE_ROOM_LEASE_MS,
-                Reach::Everybody => lease_ms,
-                Reach::Goodbye => 0,
-            },
-            invited: call.order.as_ref().and_then(super::Order::invitation),
+        let lease_ms = match reach {
+            Reach::Room => VOICE_ROOM_LEASE_MS,
+            Reach::Everybody => lease_ms,
+            Reach::Goodbye => 0,
         };
-        let (id, channel) = (call.community, call.channel);
-        let signal = self.sign_signal(id, SignalKind::Voice(word));
-        if let Some(call) = &mut self.voice.call {
-            call.said = Some(signal.clone());
+        if let Some((id, channel, signal)) = self.word(lease_ms) {
+            self.carry(id, channel, reach, signal);
         }
-        self.carry(id, channel, reach, signal);
     }
 
     fn carry(&mut self, id: CommunityId, channel: ChannelId, reach: Reach, signal: Signal) {
+        // A channel that was deleted has no scope any more: its last words would go to everybody.
+        let community = self.communities.get(&id);
+        if community.is_none_or(|community| community.room(channel).is_none()) {
+            return;
+        }
         let keys = match reach {
             Reach::Room => {
                 let links = self.voice.call.iter().flat_map(|call| call.links.keys());
@@ -143,12 +140,32 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// Says again to one connected member what was said last.
+    /// Says to one connected member how this device takes part, for as long as gossip would: who looks on hears the next
+    /// word by gossip only.
     pub(super) fn say_again_to(&mut self, key: NetworkKey) {
-        let call = self.voice.call.as_ref();
-        if let Some(signal) = call.and_then(|call| call.said.clone()) {
+        if let Some((_, _, signal)) = self.word(VOICE_GOSSIP_LEASE_MS) {
             self.outbox.send(key, &Frame::Signal(Box::new(signal)));
         }
+    }
+
+    /// The next word of this device, with a lease.
+    fn word(&mut self, lease_ms: u64) -> Option<(CommunityId, ChannelId, Signal)> {
+        let (muted, deafened) = (self.voice.muted, self.voice.deafened);
+        let call = self.voice.call.as_mut()?;
+        call.number += 1;
+        call.part.muted = muted;
+        call.part.deafened = deafened;
+        let word = VoiceWord {
+            channel: call.channel,
+            session: call.session,
+            number: call.number,
+            part: call.part,
+            lease_ms,
+            invited: call.order.as_ref().and_then(super::Order::invitation),
+        };
+        let (id, channel) = (call.community, call.channel);
+        let signal = self.sign_signal(id, SignalKind::Voice(word));
+        Some((id, channel, signal))
     }
 
     /// A member has connected: it is told that this device is in a room, if it may know.

@@ -212,6 +212,10 @@ fn a_step_that_another_device_signed_or_brings_is_refused_and_blamed() {
         "for another device",
         &mut faults,
     );
+    // Attempts that come faster than they can fail are dropped, without blame.
+    deliver(&mut world, offers, answers, next.signed(&honest.key));
+    assert_eq!(signals(&world, answers), before);
+    world.pass(1_000);
     // The same, as it should be, is taken: what is refused above is so for its signature alone.
     deliver(&mut world, offers, answers, next.signed(&honest.key));
     assert_eq!(world.peers[answers].faults.len(), faults);

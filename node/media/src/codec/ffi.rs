@@ -254,6 +254,16 @@ impl Dred {
 
     /// Reads the redundancy of a packet; returns how many samples before the packet it reaches, 0: it has none.
     pub fn parse(&mut self, packet: &[u8]) -> usize {
+        self.read(packet, 0)
+    }
+
+    /// As [`Self::parse`], without the network that makes the redundancy ready to be decoded; what was parsed before
+    /// is gone.
+    pub fn reach(&mut self, packet: &[u8]) -> usize {
+        self.read(packet, 1)
+    }
+
+    fn read(&mut self, packet: &[u8], defer_processing: i32) -> usize {
         if packet.is_empty() {
             return 0;
         }
@@ -268,7 +278,7 @@ impl Dred {
                 DRED_SAMPLES_MAX,
                 RATE_C,
                 &raw mut end,
-                0,
+                defer_processing,
             )
         };
         usize::try_from(code).unwrap_or(0)

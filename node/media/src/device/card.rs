@@ -21,6 +21,9 @@ use crate::limits::{Frame, TICK_MS};
 
 /// Seconds that a ring holds: more than any system's buffer.
 const RING_SECONDS: usize = 1;
+/// A great burst counts for two to four of these: devices that were held up for a moment bring one, and a ring that
+/// would be kept that full ever after were delay that only grows.
+const BURST_SECONDS: usize = 2;
 /// Reports of one stream that wait to be read; the first one decides.
 pub(super) const FAULTS_WAITING: usize = 8;
 
@@ -121,10 +124,11 @@ pub(super) fn open_input(
     let config = device.default_input_config().map_err(&failed)?;
     let rate = config.sample_rate();
     let (producer, ring) = RingBuffer::new(rate as usize * RING_SECONDS);
-    let burst = Arc::new(AtomicUsize::new(0));
+    let bursts = Bursts::new(rate);
+    let burst = Arc::clone(&bursts.shown);
     let end = Capture {
         ring: producer,
-        burst: Arc::clone(&burst),
+        bursts,
         channels: usize::from(config.channels()),
     };
     let stream = started(&config, |buffer| {
@@ -156,10 +160,11 @@ pub(super) fn open_output(
     let config = device.default_output_config().map_err(&failed)?;
     let rate = config.sample_rate();
     let (ring, consumer) = RingBuffer::new(rate as usize * RING_SECONDS);
-    let burst = Arc::new(AtomicUsize::new(0));
+    let bursts = Bursts::new(rate);
+    let burst = Arc::clone(&bursts.shown);
     let end = Playback {
         ring: consumer,
-        burst: Arc::clone(&burst),
+        bursts,
         channels: usize::from(config.channels()),
     };
     let stream = started(&config, |buffer| {
@@ -219,10 +224,41 @@ fn fault(faults: SyncSender<String>) -> impl FnMut(cpal::Error) + Send + 'static
     }
 }
 
+/// The most samples that a device has moved at once of late: as much has to be in its ring.
+struct Bursts {
+    shown: Arc<AtomicUsize>,
+    window: usize,
+    moved: usize,
+    /// The greatest of the window before, and of this one.
+    greatest: [usize; 2],
+}
+
+impl Bursts {
+    fn new(rate: u32) -> Self {
+        Self {
+            shown: Arc::new(AtomicUsize::new(0)),
+            window: rate as usize * BURST_SECONDS,
+            moved: 0,
+            greatest: [0; 2],
+        }
+    }
+
+    fn saw(&mut self, samples: usize) {
+        self.greatest[1] = self.greatest[1].max(samples);
+        let most = self.greatest[0].max(self.greatest[1]);
+        self.shown.store(most, Ordering::Relaxed);
+        self.moved += samples;
+        if self.moved >= self.window {
+            self.moved = 0;
+            self.greatest = [self.greatest[1], 0];
+        }
+    }
+}
+
 /// What the callback of a microphone owns.
 struct Capture {
     ring: Producer<f32>,
-    burst: Arc<AtomicUsize>,
+    bursts: Bursts,
     channels: usize,
 }
 
@@ -264,8 +300,7 @@ impl Capture {
     where
         f32: FromSample<T>,
     {
-        self.burst
-            .fetch_max(data.len() / self.channels.max(1), Ordering::Relaxed);
+        self.bursts.saw(data.len() / self.channels.max(1));
         for samples in data.chunks_exact(self.channels.max(1)) {
             let sum: f32 = samples
                 .iter()
@@ -280,7 +315,7 @@ impl Capture {
 /// What the callback of a loudspeaker owns.
 struct Playback {
     ring: Consumer<f32>,
-    burst: Arc<AtomicUsize>,
+    bursts: Bursts,
     channels: usize,
 }
 
@@ -316,8 +351,7 @@ impl Playback {
     }
 
     fn give<T: SizedSample + FromSample<f32>>(&mut self, data: &mut [T]) {
-        self.burst
-            .fetch_max(data.len() / self.channels.max(1), Ordering::Relaxed);
+        self.bursts.saw(data.len() / self.channels.max(1));
         for samples in data.chunks_exact_mut(self.channels.max(1)) {
             samples.fill(T::from_sample_(self.ring.pop().unwrap_or(0.0)));
         }
@@ -329,4 +363,24 @@ fn unsupported(format: SampleFormat) -> cpal::Error {
         ErrorKind::UnsupportedConfig,
         format!("samples of the kind {format} are not supported"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_great_burst_is_forgotten_after_a_while() {
+        let mut bursts = Bursts::new(48_000);
+        let seconds = |bursts: &mut Bursts, count: usize| {
+            for _ in 0..count * 100 {
+                bursts.saw(480);
+            }
+            bursts.shown.load(Ordering::Relaxed)
+        };
+        assert_eq!(seconds(&mut bursts, 1), 480);
+        bursts.saw(9_600);
+        assert_eq!(seconds(&mut bursts, 1), 9_600);
+        assert_eq!(seconds(&mut bursts, 4), 480);
+    }
 }

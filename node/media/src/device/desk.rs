@@ -359,23 +359,44 @@ impl Watch {
         }
     }
 
-    /// What was wished for may be back.
+    /// What was wished for may be back, or at least a default in its place.
     fn retry(&mut self) {
-        if self.input.replaced
-            && self.uses_cards()
-            && let Ok(source) = self.retried_source()
-        {
-            self.input.replaced = false;
-            self.failure = None;
-            self.give(Ready::Input(source));
+        if !self.uses_cards() {
+            return;
         }
-        if self.output.replaced
-            && self.uses_cards()
-            && let Ok(sink) = self.retried_sink()
-        {
-            self.output.replaced = false;
+        if self.input.replaced {
+            self.retry_input();
+        }
+        if self.output.replaced {
+            self.retry_output();
+        }
+        // One message serves both lines, so it stands as long as one of them is not what was wished for.
+        if !self.input.replaced && !self.output.replaced {
             self.failure = None;
+        }
+    }
+
+    fn retry_input(&mut self) {
+        if let Ok(source) = self.retried_source() {
+            self.input.replaced = false;
+            self.give(Ready::Input(source));
+        } else if self.input.card.is_none() {
+            let source = self.default_source();
+            if self.input.card.is_some() {
+                self.give(Ready::Input(source));
+            }
+        }
+    }
+
+    fn retry_output(&mut self) {
+        if let Ok(sink) = self.retried_sink() {
+            self.output.replaced = false;
             self.give(Ready::Output(sink));
+        } else if self.output.card.is_none() {
+            let sink = self.default_sink();
+            if self.output.card.is_some() {
+                self.give(Ready::Output(sink));
+            }
         }
     }
 

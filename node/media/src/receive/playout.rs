@@ -223,7 +223,7 @@ impl Playout {
         let Ok(samples) = packet_samples(payload) else {
             return;
         };
-        let reach = self.dred.parse(payload) / samples;
+        let reach = self.dred.reach(payload) / samples;
         let reach = (reach as i64).max(i64::from(has_fec(payload)));
         for n in 1..=missing.min(reach).min(REPAIR_PACKETS) {
             let then = timestamp - n * samples as i64;

@@ -119,6 +119,9 @@ struct Link {
     /// The certificate that the other side announced.
     announced: Option<String>,
     described: Option<Instant>,
+    /// From when on the time runs in which the link must open: since the last interruption or renewal of the
+    /// candidates, while it is not open; `None`: since the descriptions.
+    late_from: Option<Instant>,
     /// Since when a pair of addresses works, while keys are still to be agreed on.
     paired: Option<Instant>,
     /// Keys were agreed on.
@@ -156,6 +159,7 @@ impl Link {
             renew_at: None,
             announced: None,
             described: None,
+            late_from: None,
             paired: None,
             secured: false,
             ufrag: None,
@@ -214,6 +218,7 @@ impl Link {
     async fn try_offer(&mut self, ice_restart: bool) -> Result<(), Error> {
         if ice_restart {
             self.restarted = Some(Instant::now());
+            self.late_from = self.restarted;
         }
         let options = rtc::peer_connection::configuration::RTCOfferOptions { ice_restart };
         let offer = self.connection.inner.create_offer(Some(options)).await?;
@@ -298,6 +303,7 @@ impl Link {
         self.local.outgoing.set_types(description.payload_types);
         if self.ufrag.as_deref() != ice_ufrag(sdp) {
             (self.candidates_there, self.renew_at) = (0, None);
+            self.late_from = Some(Instant::now());
         }
         self.candidates_there += description.candidates;
         self.ufrag = ice_ufrag(sdp).map(ToOwned::to_owned);
@@ -313,7 +319,7 @@ impl Link {
 
     async fn take_candidate(&mut self, candidate: String, mid: String) {
         // Empty: no more will come, which ICE does not need to know.
-        if candidate.is_empty() || self.passed_over || is_tcp(&candidate) {
+        if candidate.is_empty() || self.passed_over || !is_udp(&candidate) {
             return;
         }
         if let Err(error) = check_candidate(&candidate) {
@@ -403,11 +409,13 @@ impl Link {
         self.view.path = self.connection.path().await;
         self.local.outgoing.set_open(true);
         self.secured = true;
+        self.late_from = None;
         self.reach(LinkStage::Open);
     }
 
     /// Nothing has come for a while: the side that offers looks for another path.
     async fn interrupted(&mut self) {
+        self.late_from = Some(Instant::now());
         self.view.stage = LinkStage::Connecting;
         self.view.reason =
             Some("the connection is interrupted; another path is looked for".to_owned());
@@ -472,7 +480,7 @@ impl Link {
     fn is_late(&self) -> bool {
         let past =
             |since: Option<Instant>, limit| since.is_some_and(|since| since.elapsed() > limit);
-        past(self.restarted.or(self.described), OPEN_WITHIN)
+        past(self.late_from.or(self.described), OPEN_WITHIN)
             || !self.secured && past(self.paired, SECURE_WITHIN)
     }
 
@@ -512,10 +520,102 @@ impl Link {
     }
 }
 
-/// TCP candidates make the library connect to whatever address they name; we offer none and take none.
-fn is_tcp(candidate: &str) -> bool {
+/// TCP candidates make the library connect to whatever address they name; we offer none and take none. What is not
+/// surely UDP is dropped: the library parses more leniently than RFC 8839 (5.1) allows.
+fn is_udp(candidate: &str) -> bool {
     candidate
-        .split(' ')
+        .split_whitespace()
         .nth(2)
-        .is_some_and(|transport| transport.eq_ignore_ascii_case("tcp"))
+        .is_some_and(|transport| transport.eq_ignore_ascii_case("udp"))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloquy_ids::DeviceId;
+
+    use super::*;
+    use crate::tls::TlsRoots;
+    use crate::webrtc::resolve::Resolver;
+    use crate::webrtc::sockets::LocalAddresses;
+
+    /// The polite side of a call that was described this long ago and is open.
+    async fn open_link(ago: Duration) -> Link {
+        let id = MediaLink {
+            device: DeviceId([1; 32]),
+            attempt: 1,
+        };
+        let (events, _) = std::sync::mpsc::sync_channel(64);
+        let (told, _) = mpsc::channel(64);
+        let local = Local {
+            servers: Arc::new(Servers::new(
+                Arc::new(Resolver::default()),
+                TlsRoots::load(&[]).unwrap(),
+            )),
+            formats: Arc::default(),
+            outgoing: Arc::new(Outgoing::new(1)),
+            sink: Arc::new(Sink::new(events)),
+        };
+        let parts = Parts {
+            link: id,
+            addresses: LocalAddresses::Only(vec![std::net::Ipv4Addr::LOCALHOST.into()]),
+            relay_only: false,
+            servers: Arc::clone(&local.servers),
+            formats: Arc::clone(&local.formats),
+            sink: Arc::clone(&local.sink),
+        };
+        let connection = Connection::open(parts, &[], 1, &local.outgoing, told)
+            .await
+            .unwrap();
+        let mut link = Link::new(id, true, connection, local);
+        link.described = Instant::now().checked_sub(ago);
+        assert!(
+            link.described.is_some(),
+            "the clock is younger than {ago:?}"
+        );
+        link.opened().await;
+        link
+    }
+
+    #[tokio::test]
+    async fn an_interruption_of_an_old_call_has_the_whole_time() {
+        let mut link = open_link(2 * OPEN_WITHIN).await;
+        link.interrupted().await;
+        link.look().await;
+        assert_eq!(link.view.stage, LinkStage::Connecting);
+        link.late_from = Instant::now().checked_sub(2 * OPEN_WITHIN);
+        link.look().await;
+        assert_eq!(link.view.stage, LinkStage::Failed, "it lasts for ever");
+    }
+
+    #[tokio::test]
+    async fn each_interruption_has_its_own_time() {
+        let mut link = open_link(2 * OPEN_WITHIN).await;
+        link.late_from = link.described;
+        link.opened().await;
+        assert_eq!(link.late_from, None);
+        link.interrupted().await;
+        assert!(!link.is_late());
+        link.close().await;
+    }
+
+    #[test]
+    fn only_candidates_of_udp_are_taken() {
+        for good in ["udp", "UDP", "Udp"] {
+            let candidate = format!("candidate:1 1 {good} 2130706431 10.0.0.1 5000 typ host");
+            assert!(is_udp(&candidate), "{candidate}");
+        }
+        for bad in [
+            "candidate:1 1 tcp 2105458943 10.0.0.1 22 typ host tcptype passive",
+            "candidate:1  1 tcp 2105458943 10.0.0.1 22 typ host tcptype passive",
+            "candidate:1 1  TCP 2105458943 10.0.0.1 22 typ host tcptype passive",
+            "candidate:1\t1\ttcp 2105458943 10.0.0.1 22 typ host",
+            "candidate:1 1 tcpx 2105458943 10.0.0.1 22 typ host",
+            "candidate:1 1 ssltcp 2105458943 10.0.0.1 22 typ host",
+            " candidate:1 1 tcp 2105458943 10.0.0.1 22 typ host",
+            "candidate:1 1",
+            "",
+        ] {
+            assert!(!is_udp(bad), "{bad:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use alloquy_api::voice::MediaLink;
 
 use super::limits::BACKLOG_MAX;
-use crate::transport::{TransportEvent, VoicePacket};
+use crate::transport::{Feedback, TransportEvent, VoicePacket};
 
 /// What a transport has dropped and why; each grows only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,12 +62,25 @@ impl Sink {
         }
     }
 
+    /// Gives a report to the engine, or drops it: the next one says more.
+    pub(crate) fn feedback(&self, link: MediaLink, feedback: Feedback) {
+        let event = TransportEvent::Feedback(link, feedback);
+        if self.events.try_send(event).is_err() {
+            tracing::trace!("the engine has no room for a report");
+        }
+    }
+
     /// Gives the engine something that must not be lost; keeps it while there is no room.
     pub(crate) fn control(&self, event: TransportEvent) {
         let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
         if backlog.len() == BACKLOG_MAX {
-            tracing::error!("the engine takes no events; one is lost");
-            return count(&self.lost_events);
+            count(&self.lost_events);
+            let lost = self.lost_events.load(Ordering::Relaxed);
+            // At 1, 2, 4, 8 and so on, since a flood of events is no reason for a flood of lines.
+            if lost.is_power_of_two() {
+                tracing::error!(lost, "the engine takes no events; some are lost");
+            }
+            return;
         }
         backlog.push_back(event);
         self.send_from(&mut backlog);
@@ -128,10 +141,10 @@ fn count(counter: &AtomicU64) {
 
 #[cfg(test)]
 mod tests {
+    use alloquy_api::voice::LinkView;
     use alloquy_ids::DeviceId;
 
     use super::*;
-    use crate::transport::Feedback;
 
     #[test]
     fn packets_are_counted_and_states_are_kept() {
@@ -141,17 +154,20 @@ mod tests {
             device: DeviceId([1; 32]),
             attempt: 1,
         };
-        let state = |lost| {
-            TransportEvent::Feedback(
-                link,
-                Feedback {
-                    round_trip_ms: None,
-                    lost,
-                },
-            )
+        let report = Feedback {
+            round_trip_ms: None,
+            lost: 0.1,
         };
-        sink.control(state(0.1));
-        sink.control(state(0.2));
+        let state = |text: &str| {
+            let view = LinkView {
+                reason: Some(text.to_owned()),
+                ..LinkView::default()
+            };
+            TransportEvent::Link(link, view)
+        };
+        sink.control(state("first"));
+        sink.control(state("second"));
+        sink.feedback(link, report);
         let payload = bytes::Bytes::new();
         let packet = VoicePacket {
             sequence: 1,
@@ -168,8 +184,15 @@ mod tests {
                 ..Drops::default()
             }
         );
-        assert_eq!(engine.recv(), Ok(state(0.1)));
+        assert_eq!(engine.recv(), Ok(state("first")));
         sink.flush();
-        assert_eq!(engine.recv(), Ok(state(0.2)));
+        assert_eq!(engine.recv(), Ok(state("second")));
+        sink.feedback(link, report);
+        assert_eq!(engine.recv(), Ok(TransportEvent::Feedback(link, report)));
+        sink.flush();
+        assert!(
+            engine.try_recv().is_err(),
+            "a dropped report came after all"
+        );
     }
 }

@@ -28,6 +28,9 @@ const INBOX_MAX: usize = 256;
 /// is gone, so that the library does not wait for an answer.
 const ENOUGH: u16 = 486;
 
+/// Local addresses that are of IPv6 even where there are many of IPv4, such as those of containers.
+const IPV6_PLACES: usize = 4;
+
 /// Which local addresses become candidates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LocalAddresses {
@@ -47,7 +50,10 @@ impl ToSocketAddrs for LocalAddresses {
     fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
         let addresses = match self {
             Self::Only(addresses) => addresses.clone(),
-            Self::Interfaces => usable(&interface_addresses()?),
+            Self::Interfaces => {
+                let usable = usable(&interface_addresses()?);
+                best(&usable, &default_route_addresses())
+            }
         };
         let sockets = addresses
             .into_iter()
@@ -79,6 +85,38 @@ fn usable(all: &[IpAddr]) -> Vec<IpAddr> {
         found if found.is_empty() => choose(&IpAddr::is_loopback),
         found => found,
     }
+}
+
+/// The addresses that the way to everywhere leads from, at most one of each family. Nothing is sent: to connect a
+/// datagram socket only asks the routing table (addresses of documentation, RFC 5737 and RFC 3849).
+fn default_route_addresses() -> Vec<IpAddr> {
+    let local = |from: &str, to: &str| {
+        let socket = std::net::UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip())
+    };
+    let families = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    families
+        .into_iter()
+        .filter_map(|(from, to)| local(from, to))
+        .collect()
+}
+
+/// At most [`LOCAL_ADDRESSES_MAX`] of the `usable` addresses: first those that are also in `first`, then the rest in
+/// order, where IPv4 leaves [`IPV6_PLACES`] to IPv6 when there are as many.
+fn best(usable: &[IpAddr], first: &[IpAddr]) -> Vec<IpAddr> {
+    let (mut ordered, rest): (Vec<IpAddr>, Vec<IpAddr>) =
+        usable.iter().partition(|ip| first.contains(ip));
+    ordered.extend(rest);
+    let all_v6 = ordered.iter().filter(|ip| ip.is_ipv6()).count();
+    let most_v4 = LOCAL_ADDRESSES_MAX - all_v6.min(IPV6_PLACES);
+    let mut v4 = 0;
+    ordered.retain(|ip| {
+        v4 += usize::from(ip.is_ipv4());
+        ip.is_ipv6() || v4 <= most_v4
+    });
+    ordered.truncate(LOCAL_ADDRESSES_MAX);
+    ordered
 }
 
 /// RFC 3927 and RFC 4291, 2.5.6: of no use to the other side without knowing the interface.
@@ -133,9 +171,10 @@ impl Runtime for LinkRuntime {
 
     fn connect_tcp<'a>(
         &'a self,
-        remote_addr: SocketAddr,
+        _remote_addr: SocketAddr,
     ) -> Pin<Box<dyn Future<Output = io::Result<Arc<dyn AsyncTcpStream>>> + Send + 'a>> {
-        Box::pin(async move { TokioRuntime.connect_tcp(remote_addr).await })
+        // Only candidates of TCP ask for it, and none are taken: a member must not make us connect to what it names.
+        Box::pin(std::future::ready(Err(io::ErrorKind::Unsupported.into())))
     }
 
     fn resolve_host<'a>(
@@ -344,6 +383,34 @@ mod tests {
             .iter()
             .map(ToString::to_string)
             .collect()
+    }
+
+    #[test]
+    fn the_way_out_comes_first_and_ipv6_keeps_its_places() {
+        let v4 = |n: u8| IpAddr::from([10, 0, n, 1]);
+        let v6 = |n: u16| IpAddr::from([0xfd00, n, 0, 0, 0, 0, 0, 1]);
+        let many: Vec<_> = (0..20).map(v4).chain((0..20).map(v6)).collect();
+        let chosen = best(&many, &[v4(19), v6(19), IpAddr::from([192, 0, 2, 7])]);
+        assert_eq!(chosen.len(), LOCAL_ADDRESSES_MAX);
+        assert_eq!(chosen[..2], [v4(19), v6(19)]);
+        let of_v6 = chosen.iter().filter(|ip| ip.is_ipv6()).count();
+        assert_eq!(of_v6, IPV6_PLACES, "{chosen:?}");
+        let alone: Vec<_> = (0..20).map(v4).collect();
+        assert_eq!(best(&alone, &[]), alone[..LOCAL_ADDRESSES_MAX]);
+        assert_eq!(best(&[v4(1), v6(1)], &[]), [v4(1), v6(1)]);
+    }
+
+    #[tokio::test]
+    async fn no_connection_of_tcp_is_opened() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let roots = crate::tls::TlsRoots::load(&[]).unwrap();
+        let runtime = LinkRuntime::new(Arc::new(Servers::new(Arc::default(), roots)));
+        let connected = runtime.connect_tcp(listener.local_addr().unwrap()).await;
+        let error = connected.err().map(|error| error.kind());
+        assert_eq!(error, Some(io::ErrorKind::Unsupported));
+        listener.set_nonblocking(true).unwrap();
+        let none = listener.accept().map(|_| ()).map_err(|error| error.kind());
+        assert_eq!(none, Err(io::ErrorKind::WouldBlock));
     }
 
     #[test]

@@ -115,24 +115,15 @@ impl Tap {
         self.sink.packet(self.link, voice, arrival);
     }
 
+    /// Tells the first report on the own voice. One compound packet has one of each source (RFC 3550, 6.1); further
+    /// ones would only fill the engine's queue.
     fn reports(&self, packets: &[Box<dyn rtc::rtcp::Packet>], now: Instant) {
-        for packet in packets {
-            let packet = packet.as_any();
-            let reports = match (
-                packet.downcast_ref::<ReceiverReport>(),
-                packet.downcast_ref::<SenderReport>(),
-            ) {
-                (Some(receiver), _) => &receiver.reports,
-                (_, Some(sender)) => &sender.reports,
-                _ => continue,
-            };
-            for report in reports.iter().filter(|report| report.ssrc == self.ssrc) {
-                self.sink
-                    .control(crate::transport::TransportEvent::Feedback(
-                        self.link,
-                        self.feedback(report, now),
-                    ));
-            }
+        let report = packets
+            .iter()
+            .flat_map(|packet| blocks(packet.as_ref()))
+            .find(|report| report.ssrc == self.ssrc);
+        if let Some(report) = report {
+            self.sink.feedback(self.link, self.feedback(report, now));
         }
     }
 
@@ -165,6 +156,19 @@ impl Tap {
             self.sent_reports
                 .extend(u32::try_from(name).ok().map(|name| (name, now)));
         }
+    }
+}
+
+/// The blocks of a report of either kind.
+fn blocks(packet: &dyn rtc::rtcp::Packet) -> &[ReceptionReport] {
+    let packet = packet.as_any();
+    match (
+        packet.downcast_ref::<ReceiverReport>(),
+        packet.downcast_ref::<SenderReport>(),
+    ) {
+        (Some(receiver), _) => &receiver.reports,
+        (_, Some(sender)) => &sender.reports,
+        _ => &[],
     }
 }
 
@@ -218,5 +222,43 @@ impl Interceptor for Tap {
 
     fn unbind_remote_stream(&mut self, info: &StreamInfo) {
         self.others.remove(&info.ssrc);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloquy_ids::DeviceId;
+
+    use super::*;
+    use crate::transport::TransportEvent;
+
+    #[test]
+    fn one_report_of_a_compound_packet_is_told() {
+        let (events, engine) = std::sync::mpsc::sync_channel(64);
+        let link = MediaLink {
+            device: DeviceId([1; 32]),
+            attempt: 1,
+        };
+        let tap = Tap::new(link, 7, Arc::default(), Arc::new(Sink::new(events)));
+        let report = |ssrc, fraction_lost| ReceptionReport {
+            ssrc,
+            fraction_lost,
+            ..Default::default()
+        };
+        let receiver = ReceiverReport {
+            reports: vec![report(8, 1), report(7, 128), report(7, 64)],
+            ..Default::default()
+        };
+        let sender = SenderReport {
+            reports: vec![report(7, 32)],
+            ..Default::default()
+        };
+        tap.reports(&[Box::new(receiver), Box::new(sender)], Instant::now());
+        let told: Vec<_> = engine.try_iter().collect();
+        let expected = Feedback {
+            round_trip_ms: None,
+            lost: 0.5,
+        };
+        assert_eq!(told, [TransportEvent::Feedback(link, expected)]);
     }
 }

@@ -94,8 +94,8 @@ pub(super) async fn keep(
     }
 }
 
-fn start(config: &Config) -> io::Result<Child> {
-    Command::new(&config.turnserver)
+fn start(config: &Config, program: &Path) -> io::Result<Child> {
+    Command::new(program)
         .arg("-c")
         .arg(config.file(settings::FILE))
         // What it asks of its environment is nothing: secrets of ours stay ours.
@@ -111,7 +111,7 @@ fn start(config: &Config) -> io::Result<Child> {
 }
 
 async fn live(config: &Config, counts: &Counts, stopped: &mut watch::Receiver<bool>) -> Ended {
-    let mut child = match find(&config.turnserver).map(|_| start(config)) {
+    let mut child = match find(&config.turnserver).map(|program| start(config, &program)) {
         Ok(Ok(child)) => child,
         Ok(Err(error)) => return Ended::Died(error.to_string()),
         Err(error) => return Ended::Died(error.to_string()),

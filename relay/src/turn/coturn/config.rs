@@ -168,7 +168,12 @@ impl Config {
             path: path.to_owned(),
             error: Box::new(error),
         })?;
-        written.judged(path.parent().unwrap_or(Path::new("")))
+        // Absolute: coturn is started elsewhere, and one that does not find its settings serves everybody.
+        let path = std::path::absolute(path).map_err(|error| ConfigError::File {
+            path: path.to_owned(),
+            error,
+        })?;
+        written.judged(path.parent().unwrap_or(Path::new("/")))
     }
 
     /// The names of files in the data directory.
@@ -397,6 +402,13 @@ mod tests {
             &format!("{LEAST}{more}"),
             Path::new("/etc/alloquy/turn.toml"),
         )
+    }
+
+    /// coturn that does not find its settings serves everybody, and it is started in another directory.
+    #[test]
+    fn paths_are_absolute_wherever_the_settings_are() {
+        let config = Config::parse(LEAST, Path::new("turn.toml")).unwrap();
+        assert!(config.data_dir.is_absolute(), "{:?}", config.data_dir);
     }
 
     #[test]

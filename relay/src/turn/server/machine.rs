@@ -503,7 +503,7 @@ impl Machine {
         if self.relayed.contains_key(&peer) {
             return self.peer_sent(now, peer, from, data);
         }
-        if self.own.contains(&peer.ip()) {
+        if self.own.iter().any(|own| is_beside(*own, peer.ip())) {
             return None;
         }
         Some(Out::Peer {
@@ -618,6 +618,15 @@ fn may_reach(relayed: SocketAddr, peer: IpAddr) -> Result<(), u16> {
     match denied::reason(peer) {
         Some(_) => Err(403),
         None => Ok(()),
+    }
+}
+
+/// Whether an address is this machine's own, or by IPv6 that of a neighbour: behind the same router, which lets nothing in
+/// by itself.
+pub(super) fn is_beside(own: IpAddr, peer: IpAddr) -> bool {
+    match (own, peer) {
+        (IpAddr::V6(own), IpAddr::V6(peer)) => own.segments()[..4] == peer.segments()[..4],
+        _ => own == peer,
     }
 }
 

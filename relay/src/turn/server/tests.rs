@@ -564,3 +564,13 @@ fn a_bad_setting_is_refused_with_its_value() {
     }
     assert!(judge(&config("45.83.1.2:3478", RELAY_PORTS)).is_ok());
 }
+
+#[test]
+fn neighbours_of_this_machine_are_told_by_their_prefix() {
+    let beside = |own: &str, peer: &str| {
+        super::machine::is_beside(own.parse().unwrap(), peer.parse().unwrap())
+    };
+    assert!(beside("2a0e:1d80:1::2", "2a0e:1d80:1::77"));
+    assert!(!beside("2a0e:1d80:1::2", "2a0e:1d80:1:1::77"));
+    assert!(beside("45.83.1.2", "45.83.1.2") && !beside("45.83.1.2", "45.83.1.3"));
+}

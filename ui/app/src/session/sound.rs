@@ -124,6 +124,22 @@ impl Chosen {
         (self.input != input, self.output != output)
     }
 
+    /// What was ordered by a line holds, until the window says otherwise.
+    fn hear(&mut self, task: &MediaTask) {
+        match task {
+            MediaTask::PushToTalk(on) => {
+                self.voice.get_or_insert_default().transmit = match on {
+                    true => voice::Transmit::PushToTalk,
+                    false => voice::Transmit::Activity,
+                };
+            }
+            MediaTask::Press(pressed) => self.pressed = *pressed,
+            MediaTask::Input(device) => self.input = device.clone(),
+            MediaTask::Output(device) => self.output = device.clone(),
+            _ => {}
+        }
+    }
+
     /// What the engine is to work by. Files, tones and texts go out as they are.
     fn settings(&self) -> Settings {
         let voice = self.voice.clone().unwrap_or_default();
@@ -197,7 +213,10 @@ impl Seat {
     ) -> bool {
         tokio::select! {
             task = node.recv() => match task {
-                Some(task) => return self.tasks.send(task).await.is_ok(),
+                Some(task) => {
+                    self.chosen.hear(&task);
+                    return self.tasks.send(task).await.is_ok();
+                }
                 None => return false,
             },
             order = orders.recv() => match order {

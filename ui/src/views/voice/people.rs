@@ -104,6 +104,11 @@ impl Person {
         spoken.join(", ")
     }
 
+    /// Whether the others are told that they are not heard.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.muted || self.deafened || self.silenced || self.audience
+    }
+
     fn account_ref(&self) -> AccountRef {
         AccountRef(self.account.to_string())
     }

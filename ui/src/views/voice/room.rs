@@ -42,11 +42,13 @@ pub(in crate::views) fn bar(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
         .show_separator_line(false)
         .frame(frame)
         .show(ui, |ui| {
-            if view.state.size.y >= TIGHT_BELOW {
-                let words = say::voice_people(people.len() as u64);
-                label(ui, &words, font::secondary(), palette.text_dim);
-            }
-            ui.horizontal_wrapped(|ui| ways(view, ui, id, &channel));
+            ui.horizontal_wrapped(|ui| {
+                ways(view, ui, id, &channel);
+                if view.state.size.y >= TIGHT_BELOW {
+                    let words = say::voice_people(people.len() as u64);
+                    label(ui, &words, font::secondary(), palette.text_dim);
+                }
+            });
         });
 }
 

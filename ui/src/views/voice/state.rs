@@ -16,6 +16,14 @@ pub(in crate::views) fn sentence(said: &str) -> String {
     text::clean(said, REASON_CHARS_MAX)
 }
 
+/// With a great letter at the beginning, as a sentence of its own.
+fn capitalised(said: &str) -> String {
+    let mut letters = said.chars();
+    let first = letters.next();
+    let first = first.into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).collect()
+}
+
 fn is_connected(peer: &CallPeerView) -> bool {
     matches!(peer.link.stage, LinkStage::Open | LinkStage::Audio)
 }
@@ -61,7 +69,11 @@ pub(super) fn of_person(person: &Person) -> Vec<String> {
     match &person.peer {
         Some(peer) => {
             words.push(of_stage(peer.link.stage).to_owned());
-            words.extend(peer.link.reason.as_deref().map(sentence));
+            // Of who is connected and known to be silent, the marks say why; who was heard before pauses.
+            let pauses = peer.link.stage == LinkStage::Audio;
+            let known = pauses || is_connected(peer) && person.is_silent();
+            let reason = peer.link.reason.as_deref().filter(|_| !known);
+            words.extend(reason.map(|reason| capitalised(&sentence(reason))));
         }
         None if person.own => words.push(say::voice_you().to_owned()),
         None => {}

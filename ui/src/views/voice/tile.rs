@@ -50,7 +50,10 @@ fn height(view: &View<'_>, ui: &Ui, id: CommunityId, person: &Person, width: f32
         let galley = lines(ui, words, font::secondary(), palette.text, room);
         galley.size().y + space::XS
     });
-    let slider = person.peer.as_ref().map_or(0.0, |_| theme::HIT_MIN);
+    let slider = person
+        .peer
+        .as_ref()
+        .map_or(0.0, |_| theme::HIT_MIN + space::XS);
     let order = stage_order(view, id, person);
     let order = order.map_or(0.0, |_| theme::ROW_HEIGHT + space::S);
     HEAD + words.sum::<f32>() + slider + order

@@ -48,7 +48,7 @@ fn each_choice_is_told_to_the_engine_and_kept() {
         "Loudspeakers: Built-in Audio",
         "Noise suppression: Strong",
         "Cancel echo",
-        "Level by itself",
+        "Set the level automatically",
         "You are heard: Always",
     ] {
         harness.get_by_label(name).scroll_to_me();
@@ -65,10 +65,10 @@ fn each_choice_is_told_to_the_engine_and_kept() {
         ..VoiceSettings::default()
     };
     assert_eq!(used(&harness), wanted);
-    let first = harness.get_by_label("Microphone: As the system says");
+    let first = harness.get_by_label("Microphone: System default");
     first.scroll_to_me();
     harness.run();
-    press(&mut harness, "Microphone: As the system says");
+    press(&mut harness, "Microphone: System default");
     assert_eq!(used(&harness).input, None);
     let wanted = used(&harness);
     // The next start tells the same, once.
@@ -188,6 +188,13 @@ fn one_talks_while_the_key_is_held() {
     harness.event(Event::WindowFocused(false));
     harness.run();
     assert_eq!(orders(&harness).last(), Some(&SoundOrder::Talk(false)));
+    // A window that is hidden is not drawn: the application says so.
+    harness.event(Event::WindowFocused(true));
+    harness.key_down(Key::F8);
+    harness.run();
+    let let_go = harness.state_mut().state.let_go();
+    assert_eq!(let_go, [Effect::Sound(SoundOrder::Talk(false))]);
+    assert_eq!(harness.state_mut().state.let_go(), []);
     for transmit in [Transmit::Activity, Transmit::Always] {
         let mut harness = with_key(transmit);
         harness.key_down(Key::F8);
