@@ -9,7 +9,7 @@ use turn_types::stun::message::{
 };
 use turn_types::{AddressFamily, attribute};
 
-use super::machine::{Ports, Sockets};
+use super::machine::{Ports, Sockets, is_beside};
 use super::*;
 use crate::turn::Credential;
 use alloquy_ids::UnixMs;
@@ -567,9 +567,7 @@ fn a_bad_setting_is_refused_with_its_value() {
 
 #[test]
 fn neighbours_of_this_machine_are_told_by_their_prefix() {
-    let beside = |own: &str, peer: &str| {
-        super::machine::is_beside(own.parse().unwrap(), peer.parse().unwrap())
-    };
+    let beside = |own: &str, peer: &str| is_beside(own.parse().unwrap(), peer.parse().unwrap());
     assert!(beside("2a0e:1d80:1::2", "2a0e:1d80:1::77"));
     assert!(!beside("2a0e:1d80:1::2", "2a0e:1d80:1:1::77"));
     assert!(beside("45.83.1.2", "45.83.1.2") && !beside("45.83.1.2", "45.83.1.3"));
