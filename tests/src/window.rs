@@ -46,6 +46,8 @@ pub struct Screen {
     name: String,
     /// The session bus of those who use this screen, if there is one.
     bus: Option<String>,
+    /// Programs are told that they are in a session of Wayland, where they hear of no key that is pressed elsewhere.
+    wayland: bool,
 }
 
 impl Screen {
@@ -71,6 +73,7 @@ impl Screen {
             server,
             name: format!(":{number}"),
             bus: None,
+            wayland: false,
         })
     }
 
@@ -78,6 +81,16 @@ impl Screen {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whoever is lent the screen from now on is told that the session is one of Wayland, though windows are X11's.
+    pub fn pretend_wayland(&mut self) {
+        self.wayland = true;
+    }
+
+    /// The session bus of those who use this screen, if there is one.
+    pub(crate) fn bus(&self) -> Option<&str> {
+        self.bus.as_deref()
     }
 
     /// Who is lent the screen from now on has this session bus.
@@ -95,7 +108,11 @@ impl Screen {
             .env_remove("WAYLAND_DISPLAY")
             .env_remove("WAYLAND_SOCKET")
             .env_remove("AT_SPI_BUS_ADDRESS")
-            .env_remove("DBUS_SESSION_BUS_ADDRESS");
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .env(
+                "XDG_SESSION_TYPE",
+                if self.wayland { "wayland" } else { "x11" },
+            );
         if let Some(bus) = &self.bus {
             command.env("DBUS_SESSION_BUS_ADDRESS", bus);
         }

@@ -22,6 +22,23 @@ pub struct SoundView {
     pub level_db: Option<i8>,
     /// One hears oneself.
     pub testing: bool,
+    /// Where the key to talk is heard.
+    pub key_reach: KeyReach,
+}
+
+/// Where the key to talk is heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum KeyReach {
+    /// While the window has the focus; nothing else was asked for, or is not there yet.
+    #[default]
+    Window,
+    /// Wherever the focus is.
+    Everywhere,
+    /// Wherever the focus is, by the desktop, which says what is to be pressed: it may have let the person choose
+    /// something else.
+    Desktop(String),
+    /// Only while the window has the focus, for this reason.
+    Refused(String),
 }
 
 /// What the window wants of the audio engine.

@@ -361,6 +361,12 @@ impl<'a> Standing<'a> {
         self.counts.has(at) && !self.tainted.has(at)
     }
 
+    /// Whether the account is closed by this event. One in the past of a recovery in force is not: a recovery needs an
+    /// open account, so that closing had no effect when the words were used, and they must not give it one.
+    fn closes(&self, at: usize) -> bool {
+        self.holds(at) && !self.decided(&[at])
+    }
+
     /// Whether the author of a revocation was not itself revoked beside it.
     fn is_firm(&self, revocation: usize, target: DeviceId) -> bool {
         let author = self.set.device(revocation);
@@ -373,7 +379,7 @@ impl<'a> Standing<'a> {
         let closed = self
             .counts
             .iter()
-            .any(|at| self.holds(at) && matches!(self.set.op(at), IdentityOp::Close));
+            .any(|at| matches!(self.set.op(at), IdentityOp::Close) && self.closes(at));
         let revoked: BTreeSet<_> = if closed {
             devices.keys().copied().collect()
         } else {

@@ -26,8 +26,8 @@ pub const DELAY_MS_MAX: i64 = 250;
 pub const DELAY_START_LAN_MS: i64 = 40;
 /// The same elsewhere.
 pub const DELAY_START_MS: i64 = 80;
-/// The least delay aimed at, milliseconds: one tick of sender and receiver each.
-pub(crate) const DELAY_MS_MIN: i64 = 20;
+/// The least delay aimed at, milliseconds: a tick.
+pub(crate) const DELAY_MS_MIN: i64 = 10;
 /// Packets that wait for one link: two seconds of 20 ms, a burst after a stall.
 pub(crate) const BUFFERED_MAX: usize = 128;
 

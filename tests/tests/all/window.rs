@@ -4,6 +4,8 @@
 mod door;
 #[path = "window/governance.rs"]
 mod governance;
+#[path = "window/keys.rs"]
+mod keys;
 #[path = "window/personal.rs"]
 mod personal;
 #[path = "window/reader.rs"]

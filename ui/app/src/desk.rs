@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use alloquy_api::snapshot::ConnectionsSnapshot;
 use alloquy_api::{CommandError, Event, Reply, Snapshot};
 use alloquy_ids::{ChannelId, CommunityId};
 use alloquy_ui::model::About;
@@ -76,6 +77,7 @@ struct Lying {
     told: VecDeque<Told>,
     events: usize,
     left_out: u64,
+    round_trips_shown: bool,
 }
 
 impl Desk {
@@ -113,9 +115,17 @@ impl Desk {
         if Arc::ptr_eq(&lying.snapshot, &snapshot) {
             return;
         }
+        let seen = lying.round_trips_shown || !differ_unseen(&lying.snapshot, &snapshot);
         lying.snapshot = snapshot;
         lying.fresh = true;
-        self.bell.ring(lying);
+        if seen {
+            self.bell.ring(lying);
+        }
+    }
+
+    /// Whether round trips are before the person's eyes: their change alone wakes no window that does not show them.
+    pub(crate) fn round_trips_shown(&self, shown: bool) {
+        self.lock().round_trips_shown = shown;
     }
 
     /// How far the application is.
@@ -170,6 +180,23 @@ impl Desk {
     fn lock(&self) -> MutexGuard<'_, Lying> {
         self.lying.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether two snapshots differ in nothing but their versions and how long words take to peers.
+fn differ_unseen(before: &Snapshot, after: &Snapshot) -> bool {
+    let without_trips = |snapshot: &Snapshot| {
+        let mut connections = ConnectionsSnapshot::clone(&snapshot.connections);
+        for peer in &mut connections.peers {
+            peer.round_trip_ms = None;
+        }
+        connections
+    };
+    let rest = Snapshot {
+        version: before.version,
+        connections: Arc::clone(&before.connections),
+        ..after.clone()
+    };
+    rest == *before && without_trips(before) == without_trips(after)
 }
 
 /// Whether the window does something about an event that it does not see in the snapshot.
@@ -254,6 +281,9 @@ mod tests {
     use std::sync::mpsc::channel;
 
     use alloquy_api::ErrorCode;
+    use alloquy_api::reach::Way;
+    use alloquy_api::snapshot::ConnectionView;
+    use alloquy_ids::{NetworkKey, UnixMs};
 
     use super::*;
 
@@ -278,6 +308,7 @@ mod tests {
         for version in 0..1000 {
             desk.show(Arc::new(Snapshot {
                 version,
+                name: version.to_string(),
                 ..Snapshot::default()
             }));
         }
@@ -291,6 +322,39 @@ mod tests {
             "the newest"
         );
         assert!(!desk.take().fresh);
+    }
+
+    #[test]
+    fn a_round_trip_wakes_the_window_only_where_it_is_shown() {
+        let (desk, wakes) = desk();
+        let told = |version, round_trip_ms| {
+            let peer = ConnectionView {
+                peer: NetworkKey([7; 32]),
+                account: None,
+                name: None,
+                path: None,
+                address: String::new(),
+                way: Way::default(),
+                round_trip_ms,
+                seen: UnixMs(1),
+            };
+            let connections = ConnectionsSnapshot {
+                peers: vec![peer],
+                ..ConnectionsSnapshot::default()
+            };
+            desk.show(Arc::new(Snapshot {
+                version,
+                connections: Arc::new(connections),
+                ..Snapshot::default()
+            }));
+            let news = desk.take();
+            assert!(news.fresh, "the next frame has it");
+            news.snapshot.connections.peers[0].round_trip_ms
+        };
+        assert_eq!((told(1, None), wakes.try_iter().count()), (None, 1));
+        assert_eq!((told(2, Some(3)), wakes.try_iter().count()), (Some(3), 0));
+        desk.round_trips_shown(true);
+        assert_eq!((told(3, Some(4)), wakes.try_iter().count()), (Some(4), 1));
     }
 
     #[test]

@@ -279,6 +279,8 @@ impl Window {
 
     /// Picks up what lies on the desk.
     fn pick_up(&mut self) {
+        self.desk
+            .round_trips_shown(self.state.overlays.contains(&Overlay::Connections));
         let news = self.desk.take();
         self.model.clock.now = now();
         self.model.about = news.about;

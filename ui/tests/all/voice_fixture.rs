@@ -9,7 +9,7 @@ use alloquy_api::voice::{
 };
 use alloquy_ids::{ChannelId, DeviceId, UnixMs};
 use alloquy_ui::Model;
-use alloquy_ui::voice::SoundView;
+use alloquy_ui::voice::{KeyReach, SoundView};
 
 use crate::fixture::{COMMUNITY, account, change, change_community, channel};
 use crate::sheets_fixture::rich;
@@ -171,6 +171,7 @@ pub(crate) fn sound() -> SoundView {
         },
         level_db: Some(-18),
         testing: false,
+        key_reach: KeyReach::default(),
     }
 }
 

@@ -379,6 +379,24 @@ fn a_closed_account_has_no_device_and_opens_only_for_words_that_come_before() {
 }
 
 #[test]
+fn words_used_after_a_revoked_devices_closing_do_not_make_it_stand() {
+    let (log, phone, words) = own();
+    let log = with_device(&log, &phone, 2);
+    let closed = with(&log, &device(2), &IdentityOp::Close);
+    let both = without(&log, &phone, &device(2)).merged(&closed);
+    assert_eq!(acting(&both), ids(&[&phone]), "closed beside its own end");
+    // The words' holder knows of both, so the revocation alone no longer takes the closing's effect.
+    let later = with_device(&both, &device(2), 4);
+    let opened = recovered(&later, &words, (&device(3), Some(3)), &[]);
+    assert_eq!(acting(&opened), ids(&[&phone, &device(3)]));
+    assert!(!opened.identity().closed);
+    let again = recovered(&opened, &words, (&device(5), Some(5)), &[]);
+    assert_eq!(acting(&again), ids(&[&phone, &device(3), &device(5)]));
+    let end = with(&again, &device(5), &IdentityOp::Close);
+    assert!(end.identity().closed, "what comes after the words closes");
+}
+
+#[test]
 fn home_nodes_come_and_go_and_author_nothing() {
     let (log, phone, _) = own();
     let home = device(9);

@@ -4,7 +4,7 @@
 //! allocate, lock or log. The engine's tick works on the other end of the ring, see [`super::drift`].
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
@@ -14,7 +14,7 @@ use cpal::{
 };
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::drift::{FromDevice, ToDevice};
+use super::drift::{FromDevice, Seen, ToDevice};
 use super::{Sink, Source};
 use crate::error::MediaError;
 use crate::limits::{Frame, TICK_MS};
@@ -47,14 +47,12 @@ pub(super) struct Card {
 struct Microphone {
     ring: Consumer<f32>,
     clock: FromDevice,
-    burst: Arc<AtomicUsize>,
-    tick: usize,
+    seen: Arc<Seen>,
 }
 
 impl Source for Microphone {
     fn read(&mut self, frame: &mut Frame) {
-        let target = self.burst.load(Ordering::Relaxed).max(self.tick) + self.tick / 2;
-        self.clock.tick(&mut self.ring, target, frame);
+        self.clock.tick(&mut self.ring, &self.seen, frame);
     }
 }
 
@@ -62,14 +60,12 @@ impl Source for Microphone {
 struct Loudspeaker {
     ring: Producer<f32>,
     clock: ToDevice,
-    burst: Arc<AtomicUsize>,
-    tick: usize,
+    seen: Arc<Seen>,
 }
 
 impl Sink for Loudspeaker {
     fn write(&mut self, frame: &Frame) {
-        let target = self.burst.load(Ordering::Relaxed).max(self.tick) + self.tick / 2;
-        self.clock.tick(&mut self.ring, target, frame);
+        self.clock.tick(&mut self.ring, &self.seen, frame);
     }
 }
 
@@ -125,7 +121,7 @@ pub(super) fn open_input(
     let rate = config.sample_rate();
     let (producer, ring) = RingBuffer::new(rate as usize * RING_SECONDS);
     let bursts = Bursts::new(rate);
-    let burst = Arc::clone(&bursts.shown);
+    let seen = Arc::clone(&bursts.seen);
     let end = Capture {
         ring: producer,
         bursts,
@@ -139,8 +135,7 @@ pub(super) fn open_input(
     let microphone = Microphone {
         ring,
         clock: FromDevice::new(rate).map_err(|reason| failed_as(&device, reason))?,
-        burst,
-        tick: tick(rate),
+        seen,
     };
     let name = device.to_string();
     let card = Card {
@@ -161,7 +156,7 @@ pub(super) fn open_output(
     let rate = config.sample_rate();
     let (ring, consumer) = RingBuffer::new(rate as usize * RING_SECONDS);
     let bursts = Bursts::new(rate);
-    let burst = Arc::clone(&bursts.shown);
+    let seen = Arc::clone(&bursts.seen);
     let end = Playback {
         ring: consumer,
         bursts,
@@ -175,8 +170,7 @@ pub(super) fn open_output(
     let loudspeaker = Loudspeaker {
         ring,
         clock: ToDevice::new(rate).map_err(|reason| failed_as(&device, reason))?,
-        burst,
-        tick: tick(rate),
+        seen,
     };
     let name = device.to_string();
     let card = Card {
@@ -226,7 +220,7 @@ fn fault(faults: SyncSender<String>) -> impl FnMut(cpal::Error) + Send + 'static
 
 /// The most samples that a device has moved at once of late: as much has to be in its ring.
 struct Bursts {
-    shown: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
     window: usize,
     moved: usize,
     /// The greatest of the window before, and of this one.
@@ -236,7 +230,7 @@ struct Bursts {
 impl Bursts {
     fn new(rate: u32) -> Self {
         Self {
-            shown: Arc::new(AtomicUsize::new(0)),
+            seen: Arc::default(),
             window: rate as usize * BURST_SECONDS,
             moved: 0,
             greatest: [0; 2],
@@ -246,7 +240,7 @@ impl Bursts {
     fn saw(&mut self, samples: usize) {
         self.greatest[1] = self.greatest[1].max(samples);
         let most = self.greatest[0].max(self.greatest[1]);
-        self.shown.store(most, Ordering::Relaxed);
+        self.seen.burst.store(most, Ordering::Relaxed);
         self.moved += samples;
         if self.moved >= self.window {
             self.moved = 0;
@@ -355,6 +349,8 @@ impl Playback {
         for samples in data.chunks_exact_mut(self.channels.max(1)) {
             samples.fill(T::from_sample_(self.ring.pop().unwrap_or(0.0)));
         }
+        let seen = &self.bursts.seen;
+        seen.left.fetch_min(self.ring.slots(), Ordering::Relaxed);
     }
 }
 
@@ -376,7 +372,7 @@ mod tests {
             for _ in 0..count * 100 {
                 bursts.saw(480);
             }
-            bursts.shown.load(Ordering::Relaxed)
+            bursts.seen.burst.load(Ordering::Relaxed)
         };
         assert_eq!(seconds(&mut bursts, 1), 480);
         bursts.saw(9_600);

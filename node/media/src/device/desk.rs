@@ -26,6 +26,8 @@ const WISHES_WAITING: usize = 64;
 /// What is ready and was not taken yet: at most one each of a wish, and views.
 const READY_WAITING: usize = 64;
 
+/// How long a device may take to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// How long a file that was recorded may take to be completed before it is written anew.
 const COMPLETE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -142,6 +144,30 @@ impl<W> Line<W> {
 
     fn name(&self) -> Option<String> {
         self.card.as_ref().map(|card| card.name.clone())
+    }
+}
+
+impl<W> Drop for Line<W> {
+    fn drop(&mut self) {
+        close(self.card.take());
+    }
+}
+
+/// Closes a card on a thread of its own, and waits for that for a moment: a device that is to be opened anew may have to
+/// be closed before, and a stream whose sound server has gone may never end.
+fn close(card: Option<Card>) {
+    let Some(card) = card else { return };
+    let name = card.name.clone();
+    let (done, closed) = sync_channel(1);
+    let closing = std::thread::Builder::new()
+        .name("audio-close".to_owned())
+        .spawn(move || {
+            drop(card);
+            // Nobody waits any more: it took too long.
+            let _late = done.try_send(()).is_err();
+        });
+    if closing.is_err() || closed.recv_timeout(CLOSE_WITHIN).is_err() {
+        tracing::warn!(device = name, "a sound device does not close");
     }
 }
 
@@ -275,7 +301,7 @@ impl Watch {
     fn card_in(&mut self, name: Option<&str>) -> Result<Box<dyn Source>, MediaError> {
         let (faults, told) = sync_channel(FAULTS_WAITING);
         let (card, source) = card::open_input(name, faults)?;
-        self.input.card = Some(card);
+        close(self.input.card.replace(card));
         self.input.faults = told;
         Ok(source)
     }
@@ -328,7 +354,7 @@ impl Watch {
     fn card_out(&mut self, name: Option<&str>) -> Result<Box<dyn Sink>, MediaError> {
         let (faults, told) = sync_channel(FAULTS_WAITING);
         let (card, sink) = card::open_output(name, faults)?;
-        self.output.card = Some(card);
+        close(self.output.card.replace(card));
         self.output.faults = told;
         Ok(sink)
     }
@@ -343,7 +369,7 @@ impl Watch {
     fn faults(&mut self) {
         if let Ok(reason) = self.input.faults.try_recv() {
             self.fail(&vanished(self.input.name(), reason));
-            self.input.card = None;
+            close(self.input.card.take());
             self.input.faults = sync_channel(1).1;
             self.input.replaced = true;
             let source = self.default_source();
@@ -351,7 +377,7 @@ impl Watch {
         }
         if let Ok(reason) = self.output.faults.try_recv() {
             self.fail(&vanished(self.output.name(), reason));
-            self.output.card = None;
+            close(self.output.card.take());
             self.output.faults = sync_channel(1).1;
             self.output.replaced = true;
             let sink = self.default_sink();

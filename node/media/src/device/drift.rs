@@ -1,7 +1,9 @@
 //! Between clocks: files of other rates, and devices whose 48,000 hertz are not ours.
 //!
 //! A device's ring is read or written by the engine's tick. When the device is faster or slower, the ring fills or runs
-//! empty; the resampler's ratio follows its fill, at most 0.5 %, which nobody hears.
+//! empty; the resampler's ratio follows the least that was in it of late, at most 0.5 %, which nobody hears.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
@@ -19,10 +21,28 @@ const TAPS: usize = 128;
 const CHUNK: usize = 1_024;
 /// The most that a device's ratio is bent.
 const BEND_MAX: f64 = 0.005;
-/// Bend of a second too much in the ring; a tick too much bends it by 0.02 %.
-const BEND_PER_SECOND: f64 = 0.02;
-/// Share of a tick's fill in the mean that steers: callbacks make it jump by their size.
-const SHARE: f64 = 0.01;
+/// Bend of a second too much in the ring; a tick too much bends it by 0.2 %.
+const BEND_PER_SECOND: f64 = 0.2;
+/// Seconds that stay in a ring when its other side has taken its part: what threads are late by on a machine at rest.
+const MARGIN_LEAST: f64 = 0.004;
+/// The most, where threads are late by much.
+const MARGIN_MOST: f64 = 0.060;
+/// What the margin grows by when the ring ran out.
+const MARGIN_RISES: f64 = 0.005;
+/// What it shrinks by after [`CALM_WINDOWS`].
+const MARGIN_FALLS: f64 = 0.001;
+/// Windows of half a second without running out after which the margin shrinks: 10 s.
+const CALM_WINDOWS: usize = 20;
+/// Ticks of one window: half a second.
+const WINDOW_TICKS: usize = 50;
+/// Windows whose least counts, the present one among them.
+const WINDOWS: usize = 5;
+/// Seconds too much that are taken out at once: bent away, they would be there for eight seconds.
+const LEAP: f64 = 0.040;
+/// Times what a ring begins with: what it holds beyond is old.
+const STALE_STARTS: usize = 5;
+/// Seconds of a tick.
+const TICK_SECONDS: f64 = TICK_SAMPLES as f64 / RATE as f64;
 
 /// Whole sound at 48 kHz.
 ///
@@ -70,33 +90,109 @@ fn device_resampler(ratio: f64, fixed: FixedAsync) -> Result<Async<f32>, String>
     .map_err(|error| error.to_string())
 }
 
-/// How much too much or too little is in a ring, as a mean, and what the ratio has to be for it.
+/// What a device's callback tells of its ring.
 #[derive(Debug)]
-struct Steering {
-    rate: f64,
-    excess: f64,
+pub(crate) struct Seen {
+    /// The most samples that it moved at once of late.
+    pub(crate) burst: AtomicUsize,
+    /// The least that it left in the ring since this was last taken; [`usize::MAX`]: it did not come.
+    pub(crate) left: AtomicUsize,
 }
 
-impl Steering {
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            burst: AtomicUsize::new(0),
+            left: AtomicUsize::new(usize::MAX),
+        }
+    }
+}
+
+/// The least that was left in a ring of late: what it holds beyond a margin is delay that nobody needs. The margin
+/// grows when the ring ran out, and shrinks slowly while it does not.
+#[derive(Debug)]
+struct Slack {
+    rate: f64,
+    /// Of each window, the present one first; [`usize::MAX`]: nothing was seen in it.
+    least: [usize; WINDOWS],
+    ticks: usize,
+    /// Seconds.
+    margin: f64,
+    /// Windows since it ran out, or since the margin last shrank.
+    calm: usize,
+}
+
+impl Slack {
     fn new(rate: u32) -> Self {
         Self {
             rate: f64::from(rate),
-            excess: 0.0,
+            least: [usize::MAX; WINDOWS],
+            ticks: 0,
+            margin: MARGIN_LEAST,
+            calm: 0,
         }
     }
 
+    /// One tick, at which so much was left.
+    fn tick(&mut self, left: usize) {
+        self.least[0] = self.least[0].min(left);
+        self.ticks += 1;
+        if self.ticks < WINDOW_TICKS {
+            return;
+        }
+        self.ticks = 0;
+        self.least.rotate_right(1);
+        self.least[0] = usize::MAX;
+        self.calm += 1;
+        if self.calm >= CALM_WINDOWS {
+            self.calm = 0;
+            self.margin = (self.margin - MARGIN_FALLS).max(MARGIN_LEAST);
+        }
+    }
+
+    /// There was too little in the ring; it begins anew.
+    fn ran_out(&mut self) {
+        self.margin = (self.margin + MARGIN_RISES).min(MARGIN_MOST);
+        self.calm = 0;
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        self.least = [usize::MAX; WINDOWS];
+        self.ticks = 0;
+    }
+
+    /// Samples that are to be there before the device takes a burst, or after it brought one.
+    fn start(&self, burst: usize) -> usize {
+        burst + (self.margin * self.rate) as usize
+    }
+
+    /// Seconds too much in the ring, negative: too little. `None`: not enough was seen.
+    fn excess(&self) -> Option<f64> {
+        // Without the oldest window nothing is known: the device may bring much at once and then nothing for long.
+        let oldest = self.least[WINDOWS - 1];
+        let least = self.least.iter().copied().min().unwrap_or(usize::MAX);
+        (oldest != usize::MAX).then(|| least as f64 / self.rate - self.margin)
+    }
+
+    /// So many seconds were taken out at once.
+    fn shorten(&mut self, seconds: f64) {
+        let samples = (seconds * self.rate) as usize;
+        let known = self.least.iter_mut().filter(|least| **least != usize::MAX);
+        known.for_each(|least| *least = least.saturating_sub(samples));
+    }
+
     /// The bend of the ratio; positive: there is too much in the ring.
-    fn bend(&mut self, fill: usize, target: usize) -> f64 {
-        let excess = (fill as f64 - target as f64) / self.rate;
-        self.excess += (excess - self.excess) * SHARE;
-        (self.excess * BEND_PER_SECOND * 10.0).clamp(-BEND_MAX, BEND_MAX)
+    fn bend(&self) -> f64 {
+        let excess = self.excess().unwrap_or(0.0);
+        (excess * BEND_PER_SECOND).clamp(-BEND_MAX, BEND_MAX)
     }
 }
 
 /// From a device's clock to ours: samples of its rate come in bursts, ticks go out.
 pub(crate) struct FromDevice {
     resampler: Async<f32>,
-    steering: Steering,
+    slack: Slack,
     input: Vec<f32>,
     running: bool,
 }
@@ -107,31 +203,44 @@ impl FromDevice {
         Ok(Self {
             input: vec![0.0; resampler.input_frames_max()],
             resampler,
-            steering: Steering::new(rate),
+            slack: Slack::new(rate),
             running: false,
         })
     }
 
-    /// One tick out of the ring, which should hold `target` samples before it; silence while it holds too little.
-    pub(crate) fn tick(&mut self, ring: &mut Consumer<f32>, target: usize, out: &mut Frame) {
+    /// One tick out of the ring; silence while it holds too little.
+    pub(crate) fn tick(&mut self, ring: &mut Consumer<f32>, seen: &Seen, out: &mut Frame) {
         out.fill(0.0);
-        if !self.running && ring.slots() < target {
+        let burst = seen.burst.load(Ordering::Relaxed).max(self.input.len());
+        let start = self.slack.start(burst);
+        if !self.running && ring.slots() < start {
             return;
         }
-        if ring.slots() > 4 * target + self.input.len() {
-            // The engine was held up: what waits is old.
-            drop_samples(ring, ring.slots() - target);
-        }
-        let bend = self.steering.bend(ring.slots(), target);
+        self.catch_up(ring, start);
         let _in_range = self
             .resampler
-            .set_resample_ratio_relative(1.0 - bend, true)
+            .set_resample_ratio_relative(1.0 - self.slack.bend(), true)
             .is_ok();
         // Asked after the ratio is set: what is needed follows it.
         let needed = self.resampler.input_frames_next();
         self.running = ring.slots() >= needed;
-        if self.running && ring.pop_entire_slice(&mut self.input[..needed]).is_ok() {
+        if !self.running {
+            return self.slack.ran_out();
+        }
+        if ring.pop_entire_slice(&mut self.input[..needed]).is_ok() {
             process(&mut self.resampler, &self.input[..needed], out);
+        }
+        self.slack.tick(ring.slots());
+    }
+
+    /// Drops what is old: the engine was held up, or the device was and brought all at once.
+    fn catch_up(&mut self, ring: &mut Consumer<f32>, start: usize) {
+        if ring.slots() > STALE_STARTS * start {
+            drop_samples(ring, ring.slots() - start);
+            self.slack.forget();
+        } else if let Some(excess) = self.slack.excess().filter(|excess| *excess > LEAP) {
+            drop_samples(ring, (excess * self.slack.rate) as usize);
+            self.slack.shorten(excess);
         }
     }
 }
@@ -139,8 +248,9 @@ impl FromDevice {
 /// From our clock to a device's: ticks come in, samples of its rate go out.
 pub(crate) struct ToDevice {
     resampler: Async<f32>,
-    steering: Steering,
+    slack: Slack,
     output: Vec<f32>,
+    started: bool,
 }
 
 impl ToDevice {
@@ -149,25 +259,36 @@ impl ToDevice {
         Ok(Self {
             output: vec![0.0; resampler.output_frames_max()],
             resampler,
-            steering: Steering::new(rate),
+            slack: Slack::new(rate),
+            started: false,
         })
     }
 
-    /// One tick into the ring, which should hold `target` samples before it.
-    pub(crate) fn tick(&mut self, ring: &mut Producer<f32>, target: usize, frame: &Frame) {
+    /// One tick into the ring.
+    pub(crate) fn tick(&mut self, ring: &mut Producer<f32>, seen: &Seen, frame: &Frame) {
+        let burst = seen.burst.load(Ordering::Relaxed).max(self.output.len());
         let fill = ring.buffer().capacity() - ring.slots();
+        let left = seen.left.swap(usize::MAX, Ordering::Relaxed);
         if fill == 0 {
             // It ran empty: begin with what it should hold.
-            for _ in 0..target.saturating_sub(TICK_SAMPLES) {
+            if std::mem::replace(&mut self.started, true) {
+                self.slack.ran_out();
+            }
+            let silence = self.slack.start(burst).saturating_sub(TICK_SAMPLES);
+            for _ in 0..silence {
                 let _full = ring.push(0.0).is_err();
             }
-        } else if fill > 4 * target {
-            return;
+        } else if fill > STALE_STARTS * self.slack.start(burst) {
+            return self.slack.forget();
+        } else {
+            self.slack.tick(left);
         }
-        let bend = self.steering.bend(fill.max(1), target);
+        if self.slack.excess().is_some_and(|excess| excess > LEAP) {
+            return self.slack.shorten(TICK_SECONDS);
+        }
         let _in_range = self
             .resampler
-            .set_resample_ratio_relative(1.0 - bend, true)
+            .set_resample_ratio_relative(1.0 - self.slack.bend(), true)
             .is_ok();
         let made = process(&mut self.resampler, frame, &mut self.output);
         let _rest = ring.push_partial_slice(&self.output[..made]);
@@ -202,54 +323,117 @@ mod tests {
     use super::*;
     use rtrb::RingBuffer;
 
-    /// A minute on a device that is fast or slow: how far its ring's fill strays after the first 20 s. Once sound has
-    /// begun, no tick of a capture may have a gap.
-    fn strays(ppm: f64, capture: bool) -> (usize, usize) {
-        let (mut producer, mut consumer) = RingBuffer::<f32>::new(48_000);
-        let mut from = FromDevice::new(48_000).unwrap();
-        let mut to = ToDevice::new(48_000).unwrap();
-        let mut owed = 0.0;
-        let (mut least, mut most) = (usize::MAX, 0);
-        let mut frame = [0.0; TICK_SAMPLES];
-        for tick in 0..6_000 {
-            owed += 480.0 * (1.0 + ppm / 1e6);
-            let device = owed as usize;
-            owed -= device as f64;
-            if capture {
-                for _ in 0..device {
-                    producer.push(0.1).unwrap();
-                }
-                from.tick(&mut consumer, 960, &mut frame);
-                // The first ticks fill the ring, and the filter.
-                let gap = frame.iter().filter(|sample| **sample < 0.05).count();
-                assert!(
-                    tick < 10 || gap == 0,
-                    "{ppm}: {gap} silent samples at tick {tick}"
-                );
-            } else {
-                to.tick(&mut producer, 960, &frame);
-                let there = consumer.slots().min(device);
-                drop_samples(&mut consumer, there);
-            }
-            if tick > 2_000 {
-                least = least.min(consumer.slots());
-                most = most.max(consumer.slots());
-            }
-        }
-        (least, most)
+    /// A device's side of a ring at 48 kHz, fast or slow.
+    struct Device {
+        owed: f64,
+        rate: f64,
     }
 
+    impl Device {
+        fn new(ppm: f64) -> Self {
+            let rate = TICK_SAMPLES as f64 * (1.0 + ppm / 1e6);
+            Self { owed: 0.0, rate }
+        }
+
+        /// What it moves within a tick.
+        fn tick(&mut self) -> usize {
+            self.owed += self.rate;
+            let samples = self.owed as usize;
+            self.owed -= samples as f64;
+            samples
+        }
+    }
+
+    fn capture(
+        ticks: usize,
+        ppm: f64,
+        mut before: impl FnMut(usize, &mut Producer<f32>),
+    ) -> Vec<(usize, usize)> {
+        let (mut producer, mut consumer) = RingBuffer::<f32>::new(48_000);
+        let (mut from, mut device) = (FromDevice::new(48_000).unwrap(), Device::new(ppm));
+        let seen = Seen::default();
+        let mut frame = [0.0; TICK_SAMPLES];
+        let ticks = (0..ticks).map(|tick| {
+            let samples = device.tick();
+            seen.burst.fetch_max(samples, Ordering::Relaxed);
+            (0..samples).for_each(|_| producer.push(0.1).unwrap());
+            before(tick, &mut producer);
+            from.tick(&mut consumer, &seen, &mut frame);
+            let silent = frame.iter().filter(|sample| **sample < 0.05).count();
+            (consumer.slots(), silent)
+        });
+        ticks.collect()
+    }
+
+    /// Where the engine is `late`, the device takes its part before the engine's tick.
+    fn playback(ticks: usize, ppm: f64, late: impl Fn(usize) -> bool) -> Vec<(usize, usize)> {
+        let (mut producer, mut consumer) = RingBuffer::<f32>::new(48_000);
+        let (mut to, mut device) = (ToDevice::new(48_000).unwrap(), Device::new(ppm));
+        let seen = Seen::default();
+        let mut take = || {
+            let samples = device.tick();
+            seen.burst.fetch_max(samples, Ordering::Relaxed);
+            let taken = consumer.slots().min(samples);
+            drop_samples(&mut consumer, taken);
+            seen.left.fetch_min(consumer.slots(), Ordering::Relaxed);
+            (consumer.slots(), samples - taken)
+        };
+        let ticks = (0..ticks).map(|tick| {
+            let early = late(tick).then(&mut take);
+            to.tick(&mut producer, &seen, &[0.1; TICK_SAMPLES]);
+            early.unwrap_or_else(&mut take)
+        });
+        ticks.collect()
+    }
+
+    /// After 20 s, what is left of each tick stays near the margin, and no tick lacks a sample.
     #[test]
     fn a_device_that_drifts_neither_starves_nor_overflows() {
         for ppm in [-500.0, 500.0] {
-            for capture in [true, false] {
-                let (least, most) = strays(ppm, capture);
-                assert!(
-                    least > 100 && most < 1_900,
-                    "{ppm} {capture}: {least} to {most}"
-                );
+            for (what, ticks) in [
+                ("capture", capture(6_000, ppm, |_, _| {})),
+                ("playback", playback(6_000, ppm, |_| false)),
+            ] {
+                let gaps: usize = ticks[50..].iter().map(|(_, lacking)| lacking).sum();
+                assert_eq!(gaps, 0, "{what} {ppm}");
+                let left = ticks[2_000..].iter().map(|(left, _)| *left);
+                let (least, most) = (left.clone().min().unwrap(), left.max().unwrap());
+                assert!(least > 20 && most < 600, "{what} {ppm}: {least} to {most}");
             }
         }
+    }
+
+    /// 50 ms too much are gone after 10 s, whoever was held up.
+    #[test]
+    fn what_came_at_once_is_not_kept() {
+        let burst = |tick, producer: &mut Producer<f32>| {
+            if tick == 1_000 {
+                (0..2_400).for_each(|_| producer.push(0.1).unwrap());
+            }
+        };
+        let left = |ticks: &[(usize, usize)]| ticks.iter().map(|(left, _)| *left).max().unwrap();
+        let ticks = capture(2_100, 0.0, burst);
+        assert!(left(&ticks[1_000..1_010]) > 2_300);
+        assert!(left(&ticks[2_000..]) < 600, "{}", left(&ticks[2_000..]));
+    }
+
+    /// An engine that is late by a tick each second is waited for after some gaps, and less when that is over.
+    #[test]
+    fn who_runs_out_keeps_more_for_a_while() {
+        let ticks = playback(20_000, 0.0, |tick| tick % 100 == 99 && tick < 3_000);
+        let gaps = |range: std::ops::Range<usize>| -> usize {
+            let lacking = ticks[range].iter().filter(|(_, lacking)| *lacking > 0);
+            lacking.count()
+        };
+        assert!((1..=3).contains(&gaps(50..3_000)), "{}", gaps(50..3_000));
+        assert_eq!(gaps(3_000..20_000), 0);
+        let left = |range: std::ops::Range<usize>| ticks[range].iter().map(|(left, _)| *left).max();
+        assert!(left(2_000..2_900) > Some(480), "{:?}", left(2_000..2_900));
+        assert!(
+            left(19_000..20_000) < Some(400),
+            "{:?}",
+            left(19_000..20_000)
+        );
     }
 
     #[test]

@@ -1,15 +1,13 @@
 //! How long sound has to wait so that late packets still come in time.
 //!
 //! The method is that of WebRTC's NetEq: each packet's delay relative to the fastest one of the last seconds goes into
-//! a histogram that forgets, and the 95th percentile is what to wait for. When packets are repaired by later ones (RED,
-//! FEC, DRED), the instant of the repair counts as an arrival, and the 99th percentile is taken: waiting for the repair
-//! is then worth its delay.
+//! a histogram that forgets, and the 95th percentile is what to wait for. How late packets are that later ones repair
+//! (RED, FEC, DRED) goes into a second one, which forgets more slowly, since losses are rare beside packets: while they
+//! are more than some, waiting for most of the repairs is worth its delay.
 //!
 //! All times are samples at 48 kHz on the receiver's clock.
 
-use crate::limits::{
-    DELAY_MS_MAX, DELAY_MS_MIN, DELAY_START_LAN_MS, DELAY_START_MS, RATE, TICK_SAMPLES,
-};
+use crate::limits::{DELAY_MS_MAX, DELAY_MS_MIN, DELAY_START_LAN_MS, DELAY_START_MS, RATE};
 
 /// Samples of a millisecond.
 pub(crate) const MS: i64 = RATE as i64 / 1_000;
@@ -21,10 +19,12 @@ const CLASSES: usize = 100;
 const FORGET: f32 = 0.983;
 /// The share of packets that have to come in time.
 const IN_TIME: f32 = 0.95;
-/// The same while repairs come.
-const IN_TIME_REPAIRED: f32 = 0.99;
-/// The share of repairs from which on they are waited for.
-const REPAIRS: f32 = 0.02;
+/// How much of the past of repairs each packet leaves: half is forgotten after 140 packets.
+const FORGET_REPAIRS: f32 = 0.995;
+/// The share of repairs that have to come in time.
+const REPAIRED_IN_TIME: f32 = 0.9;
+/// The share of packets that are repaired from which on that is waited for.
+const REPAIRS: f32 = 0.01;
 /// Packets before the histogram is believed rather than the start value.
 const LEARNT: u32 = 20;
 /// The fastest packet is looked for in the last two of these: 2 s each, so that a longer path is learnt in 4 s.
@@ -34,7 +34,8 @@ const WINDOW: i64 = 2_000 * MS;
 #[derive(Debug)]
 pub(crate) struct Delay {
     shares: [f32; CLASSES],
-    repairs: f32,
+    /// Of all packets those that were repaired, by how late that was.
+    repairs: [f32; CLASSES],
     seen: u32,
     start: i64,
     /// Least difference of arrival and timestamp in the window before and in this one.
@@ -46,7 +47,7 @@ impl Delay {
     pub(crate) fn new() -> Self {
         Self {
             shares: [0.0; CLASSES],
-            repairs: 0.0,
+            repairs: [0.0; CLASSES],
             seen: 0,
             start: DELAY_START_MS * MS,
             fastest: [i64::MAX; 2],
@@ -62,12 +63,15 @@ impl Delay {
     /// A packet with this timestamp came.
     pub(crate) fn arrived(&mut self, at: i64, timestamp: i64) {
         self.window(at, at - timestamp);
-        self.count(at - timestamp, false);
+        self.count(at - timestamp);
     }
 
     /// What was lost can be repaired by what came now.
     pub(crate) fn repaired(&mut self, at: i64, timestamp: i64) {
-        self.count(at - timestamp, true);
+        let Some(class) = self.class(at - timestamp) else {
+            return;
+        };
+        self.repairs[class] += 1.0 - FORGET_REPAIRS;
     }
 
     /// The difference of clocks to the fastest packet: what is played at `at` without waiting has the timestamp
@@ -96,13 +100,21 @@ impl Delay {
         self.fastest[1] = self.fastest[1].min(difference);
     }
 
-    fn count(&mut self, difference: i64, repair: bool) {
-        let Some(base) = self.base() else { return };
-        let class = usize::try_from((difference - base) / CLASS).unwrap_or(0);
+    fn class(&self, difference: i64) -> Option<usize> {
+        let class = usize::try_from((difference - self.base()?) / CLASS).unwrap_or(0);
+        Some(class.min(CLASSES - 1))
+    }
+
+    fn count(&mut self, difference: i64) {
+        let Some(class) = self.class(difference) else {
+            return;
+        };
         for share in &mut self.shares {
             *share *= FORGET;
         }
-        self.repairs *= FORGET;
+        for share in &mut self.repairs {
+            *share *= FORGET_REPAIRS;
+        }
         // At first each packet weighs the same, so that the shares are right before the past is long.
         let weight = (1.0 - FORGET).max(1.0 / (self.seen + 1) as f32);
         if self.seen < 60 {
@@ -112,28 +124,32 @@ impl Delay {
                 self.shares.iter_mut().for_each(|share| *share *= rest);
             }
         }
-        self.shares[class.min(CLASSES - 1)] += weight;
-        self.repairs += if repair { weight } else { 0.0 };
+        self.shares[class] += weight;
         self.seen = self.seen.saturating_add(1);
     }
 
-    /// The upper edge of the class up to which enough packets came, and a tick, because sound is taken by ticks.
+    /// Packets are taken at ticks as sound is, so that the wait for the next tick is in their lateness.
     fn percentile(&self) -> i64 {
-        let sum: f32 = self.shares.iter().sum();
-        let wanted = if self.repairs > REPAIRS {
-            IN_TIME_REPAIRED
-        } else {
-            IN_TIME
+        let repairs: f32 = self.repairs.iter().sum();
+        let repaired = match repairs > REPAIRS {
+            true => reached(&self.repairs, REPAIRED_IN_TIME),
+            false => 0,
         };
-        let mut late = sum;
-        for (class, share) in self.shares.iter().enumerate() {
-            late -= share;
-            if late <= sum * (1.0 - wanted) {
-                return (class as i64 + 1) * CLASS + TICK_SAMPLES as i64;
-            }
-        }
-        CLASSES as i64 * CLASS
+        reached(&self.shares, IN_TIME).max(repaired)
     }
+}
+
+/// The upper edge of the class up to which this share came.
+fn reached(shares: &[f32; CLASSES], wanted: f32) -> i64 {
+    let sum: f32 = shares.iter().sum();
+    let mut late = sum;
+    for (class, share) in shares.iter().enumerate() {
+        late -= share;
+        if late <= sum * (1.0 - wanted) {
+            return (class as i64 + 1) * CLASS;
+        }
+    }
+    CLASSES as i64 * CLASS
 }
 
 #[cfg(test)]
@@ -205,6 +221,11 @@ mod tests {
                 delay.arrived(n * 20 * MS, n * 20 * MS);
             }
         }
-        assert!(delay.target() >= 50 * MS, "{}", delay.target() / MS);
+        assert_eq!(delay.target(), 45 * MS);
+        // They stay known through two seconds without a loss, and are forgotten after ten.
+        fed(&mut delay, 302, [0; 100]);
+        assert_eq!(delay.target(), 45 * MS);
+        fed(&mut delay, 402, [0; 400]);
+        assert_eq!(delay.target(), DELAY_MS_MIN * MS);
     }
 }

@@ -25,7 +25,7 @@ use crate::transport::VoicePacket;
 /// Bytes of an Opus packet up to which it says only that there is silence (as libopus' DTX sends).
 const SILENT_BYTES: usize = 2;
 /// Excess of delay from which on it is taken back.
-const SLACK: i64 = 15 * MS;
+const SLACK: i64 = 10 * MS;
 /// Excess from which on some harm is accepted for it.
 const URGENT: i64 = 60 * MS;
 /// Lack of delay from which on sound is played slower.

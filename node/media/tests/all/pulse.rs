@@ -116,4 +116,19 @@ fn inside() {
     );
     println!("{:?}", devices(&told));
     wait_for(&mut b, |report| matches!(report, MediaReport::Stats(_)));
+    wait_for(&mut a, |report| {
+        matches!(report, MediaReport::PeerSpeaking(_, false))
+    });
+    // Another one takes its place: the same devices are opened again, and heard.
+    let folder = std::env::home_dir().unwrap();
+    std::fs::remove_file(folder.join("native")).ok();
+    let _again = self::daemon(&folder).unwrap();
+    let found = wait_for(
+        &mut b,
+        |report| matches!(report, MediaReport::Devices(view) if view.failure.is_none() && view.output.is_some()),
+    );
+    println!("{:?}", devices(&found));
+    wait_for(&mut a, |report| {
+        matches!(report, MediaReport::PeerSpeaking(_, true))
+    });
 }

@@ -4,6 +4,8 @@
 //! Tasks of the node and orders of the window come to one task, one after the other. While the page is open, devices are
 //! open without a room too: the level is measured, and one can hear oneself.
 
+mod hotkey;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use alloquy_ui::voice::{self, METER_FLOOR_DB, SoundOrder, SoundView, VoiceSettin
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, MissedTickBehavior};
 
+use self::hotkey::{Heard, Hotkey};
 use crate::desk::Desk;
 
 /// How often the level is told while somebody looks: a meter seems to follow the voice from about 10 a second on.
@@ -52,6 +55,9 @@ impl Sound {
             desk,
             devices,
             metered: false,
+            in_room: false,
+            hotkey: Hotkey::start(),
+            heard: Heard::default(),
         };
         tokio::spawn(seat.serve(port.tasks, inbox));
         Ok(Self { orders })
@@ -188,6 +194,10 @@ struct Seat {
     devices: watch::Receiver<DevicesView>,
     /// The page about voice is open.
     metered: bool,
+    in_room: bool,
+    hotkey: Hotkey,
+    /// What was last heard of the key to talk outside of the window.
+    heard: Heard,
 }
 
 impl Seat {
@@ -213,10 +223,7 @@ impl Seat {
     ) -> bool {
         tokio::select! {
             task = node.recv() => match task {
-                Some(task) => {
-                    self.chosen.hear(&task);
-                    return self.tasks.send(task).await.is_ok();
-                }
+                Some(task) => return self.task(task).await,
                 None => return false,
             },
             order = orders.recv() => match order {
@@ -228,10 +235,44 @@ impl Seat {
                     return false;
                 }
             }
+            () = self.hotkey.changed() => {
+                self.heard = self.hotkey.heard();
+                self.set();
+            }
             _ = meter.tick(), if self.metered => {}
         }
         self.show();
         true
+    }
+
+    /// Whether the engine still takes tasks.
+    async fn task(&mut self, task: MediaTask) -> bool {
+        match &task {
+            MediaTask::Join { .. } => self.in_room = true,
+            MediaTask::Leave => self.in_room = false,
+            _ => {}
+        }
+        self.chosen.hear(&task);
+        let taken = self.tasks.send(task).await.is_ok();
+        self.listen();
+        taken
+    }
+
+    /// Listens for the key to talk while it is of use.
+    fn listen(&self) {
+        let heard = self.in_room || self.metered || self.chosen.tests;
+        let voice = self.chosen.voice.as_ref();
+        let voice = voice.filter(|voice| heard && voice.transmit == voice::Transmit::PushToTalk);
+        self.hotkey.want(voice.map(VoiceSettings::key));
+    }
+
+    fn set(&self) {
+        let settings = self.chosen.settings();
+        let pressed = settings.pressed || self.heard.held;
+        self.engine.set(Settings {
+            pressed,
+            ..settings
+        });
     }
 
     fn order(&mut self, order: SoundOrder) {
@@ -252,7 +293,8 @@ impl Seat {
             }
             SoundOrder::Test(on) => self.chosen.tests = on,
         }
-        self.engine.set(self.chosen.settings());
+        self.listen();
+        self.set();
     }
 
     /// Lays down what the window shows.
@@ -262,6 +304,7 @@ impl Seat {
             devices: self.devices.borrow_and_update().clone(),
             level_db: level.map(|level| level.clamp(METER_FLOOR_DB, 0)),
             testing: self.chosen.tests,
+            key_reach: self.heard.reach.clone(),
         };
         self.desk.sound(Some(view));
     }

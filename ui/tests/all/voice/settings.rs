@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloquy_ui::state::{Overlay, SettingsPage};
-use alloquy_ui::voice::{Noise, SoundOrder, Transmit, VoiceSettings};
+use alloquy_ui::voice::{KeyReach, Noise, SoundOrder, Transmit, VoiceSettings};
 use alloquy_ui::{Action, Effect, Model, UiState};
 use egui::accesskit::Role;
 use egui::{Event, Key, Modifiers};
@@ -200,6 +200,24 @@ fn one_talks_while_the_key_is_held() {
         harness.key_down(Key::F8);
         harness.run();
         assert_eq!(orders(&harness), [], "{transmit:?}");
+    }
+}
+
+#[test]
+fn the_page_says_where_the_key_is_heard() {
+    let desktop = "Your desktop has it as: Press Caps Lock";
+    let alone = "only while this window has the focus: there is no display";
+    for (reach, expected) in [
+        (KeyReach::Window, "the whole desktop is asked for it, too."),
+        (KeyReach::Everywhere, "It works wherever the focus is."),
+        (KeyReach::Desktop("Press\n Caps Lock".to_owned()), desktop),
+        (KeyReach::Refused("there is no display".to_owned()), alone),
+    ] {
+        let mut model = rich();
+        change_sound(&mut model, |sound| sound.key_reach = reach.clone());
+        let mut harness = opened(model, PAGE);
+        press(&mut harness, "You are heard: While a key is held");
+        assert!(has(&harness, expected), "{reach:?}");
     }
 }
 

@@ -10,7 +10,8 @@ use crate::text;
 use crate::theme::{self, font, space};
 use crate::views::View;
 use crate::voice::{
-    GAIN_PERCENT_MAX, METER_FLOOR_DB, Noise, SoundOrder, SoundView, Transmit, VoiceSettings,
+    GAIN_PERCENT_MAX, KeyReach, METER_FLOOR_DB, Noise, SoundOrder, SoundView, Transmit,
+    VoiceSettings,
 };
 use crate::widgets::{
     Row, Slide, Tone, Weight, button, label, meter, notice, row, section, segments, slider, switch,
@@ -41,7 +42,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     let mut voice = before.clone();
     devices(ui, &sound, &mut voice);
     test(view, ui, &sound);
-    transmission(view, ui, &mut voice);
+    transmission(view, ui, &sound, &mut voice);
     processing(ui, &mut voice);
     if voice != before {
         view.act(Action::SetVoice(voice));
@@ -120,7 +121,7 @@ fn test(view: &mut View<'_>, ui: &mut Ui, sound: &SoundView) {
 }
 
 /// When own sound goes out.
-fn transmission(view: &mut View<'_>, ui: &mut Ui, voice: &mut VoiceSettings) {
+fn transmission(view: &mut View<'_>, ui: &mut Ui, sound: &SoundView, voice: &mut VoiceSettings) {
     section(ui, say::sound_transmit());
     let ways = [Transmit::Activity, Transmit::PushToTalk, Transmit::Always];
     let words = [
@@ -134,7 +135,7 @@ fn transmission(view: &mut View<'_>, ui: &mut Ui, voice: &mut VoiceSettings) {
     }
     match voice.transmit {
         Transmit::Activity => sensitivity(ui, voice),
-        Transmit::PushToTalk => talk_key(view, ui, voice),
+        Transmit::PushToTalk => talk_key(view, ui, (voice, &sound.key_reach)),
         Transmit::Always => {}
     }
 }
@@ -154,8 +155,8 @@ fn sensitivity(ui: &mut Ui, voice: &mut VoiceSettings) {
     label(ui, about, font::secondary(), palette.text_dim);
 }
 
-/// Which key, and choosing another.
-fn talk_key(view: &mut View<'_>, ui: &mut Ui, voice: &VoiceSettings) {
+/// Which key, choosing another, and where it is heard.
+fn talk_key(view: &mut View<'_>, ui: &mut Ui, (voice, reach): (&VoiceSettings, &KeyReach)) {
     let palette = theme::palette(ui);
     let chooses = view.state.voice.chooses_key;
     let words = match chooses {
@@ -170,8 +171,13 @@ fn talk_key(view: &mut View<'_>, ui: &mut Ui, voice: &VoiceSettings) {
     if view.state.voice.key_refused {
         notice(ui, Weight::Warn, say::sound_key_refused());
     }
-    let about = say::sound_key_about();
-    label(ui, about, font::secondary(), palette.text_dim);
+    let about = match reach {
+        KeyReach::Window => say::sound_key_window().to_owned(),
+        KeyReach::Everywhere => say::sound_key_everywhere().to_owned(),
+        KeyReach::Desktop(trigger) => say::sound_key_desktop(text::name(trigger)),
+        KeyReach::Refused(why) => say::sound_key_alone(crate::views::voice::sentence(why)),
+    };
+    label(ui, &about, font::secondary(), palette.text_dim);
 }
 
 /// What is done to own sound before it goes out.

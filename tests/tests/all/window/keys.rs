@@ -1,0 +1,212 @@
+//! The key to talk while another program has the focus: by X11, and by a desktop's portal.
+
+use alloquy_tests::{KeyPortal, LOOPBACK, Peer, Screen, Window, eventually, skip};
+use serde_json::json;
+use tempfile::{TempDir, tempdir};
+use x11rb::connection::Connection as _;
+use x11rb::protocol::xproto::{
+    ConnectionExt as _, CreateWindowAux, InputFocus, KEY_PRESS_EVENT, KEY_RELEASE_EVENT,
+    WindowClass,
+};
+use x11rb::protocol::xtest::ConnectionExt as _;
+use x11rb::rust_connection::RustConnection;
+use x11rb::wrapper::ConnectionExt as _;
+use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT, CURRENT_TIME};
+
+use super::{begin, on, opened_on};
+
+/// Keysyms of the keys that the tests press.
+const F8: u32 = 0xffc5;
+const F9: u32 = 0xffc6;
+
+/// A window whose person talks by a key, and a node that listens.
+struct Call {
+    window: Window,
+    listener: Peer,
+    _folders: [TempDir; 2],
+}
+
+impl Call {
+    /// Both are in the lounge, and nobody is heard.
+    fn on(screen: &Screen, test: &str) -> Option<Self> {
+        let [data, root] = [tempdir().unwrap(), tempdir().unwrap()];
+        let voice = ["--audio-in", "tone:440", "--audio-out", "null"];
+        let mut window = opened_on(screen, test, &[&on(&data)[..], &voice].concat())?;
+        begin(&mut window, "Ana");
+        window.click("Create a community");
+        window.fill("Name of the community", "Home");
+        window.click("Create the community");
+        window.must(&json!({"do": "click", "part": "menu of the community"}));
+        window.click("Invite people");
+        window.click("Copy");
+        let link = window.copied();
+        window.press("Escape");
+        window.must(&json!({"do": "click", "part": "menu of the community"}));
+        window.click("Make a channel");
+        window.fill("Name of the channel", "lounge");
+        window.click("What to make: Voice");
+        window.click("Make the channel");
+        window.press("Ctrl+Comma");
+        window.must(&json!({"do": "click", "name": "Voice", "role": "Button"}));
+        window.click("You are heard: While a key is held");
+        let silent = [
+            &LOOPBACK[..],
+            &["--audio-in", "null", "--audio-out", "null"],
+        ]
+        .concat();
+        let mut listener = Peer::init(root.path(), "ben").with_arguments(&silent);
+        listener.start();
+        listener.line(&format!("join {link}"));
+        listener.line("voice join Home/lounge");
+        Some(Self {
+            window,
+            listener,
+            _folders: [data, root],
+        })
+    }
+
+    /// Leaves the page, and comes into the lounge.
+    fn join(&mut self) {
+        self.window.press("Escape");
+        self.window.click("voice channel lounge");
+        self.window.sees("Call in Home / lounge: Connected");
+    }
+
+    /// Waits until the listener hears the window's person, or no more.
+    fn is_heard(&self, heard: bool) {
+        eventually(&format!("Ana is heard: {heard}"), || {
+            let told = self.listener.tell("voice stats").value;
+            let peers = told["call"]["peers"].as_object()?.clone();
+            let mut peers = peers.into_iter();
+            let (_, ana) = peers.next()?;
+            (ana["speaking"] == heard).then_some(())
+        });
+    }
+
+    /// The key goes down and up twice, by `press`.
+    fn talks_by(&self, press: impl Fn(bool)) {
+        for _ in 0..2 {
+            self.is_heard(false);
+            press(true);
+            self.is_heard(true);
+            press(false);
+        }
+        self.is_heard(false);
+    }
+}
+
+/// Another program on the screen, which has the focus, and hands at its keyboard.
+struct Elsewhere {
+    display: RustConnection,
+}
+
+impl Elsewhere {
+    fn on(screen: &Screen) -> Self {
+        let (display, number) = x11rb::connect(Some(screen.name())).unwrap();
+        let root = &display.setup().roots[number];
+        let window = display.generate_id().unwrap();
+        display
+            .create_window(
+                COPY_DEPTH_FROM_PARENT,
+                window,
+                root.root,
+                1_400,
+                800,
+                100,
+                100,
+                0,
+                WindowClass::INPUT_OUTPUT,
+                COPY_FROM_PARENT,
+                &CreateWindowAux::new().override_redirect(1),
+            )
+            .unwrap();
+        display.map_window(window).unwrap();
+        display.sync().unwrap();
+        display
+            .set_input_focus(InputFocus::POINTER_ROOT, window, CURRENT_TIME)
+            .unwrap()
+            .check()
+            .unwrap();
+        let focus = display.get_input_focus().unwrap().reply().unwrap().focus;
+        assert_eq!(focus, window, "the other program has the focus");
+        Self { display }
+    }
+
+    /// Which code the screen's keyboard has for a symbol.
+    fn code(&self, symbol: u32) -> u8 {
+        let setup = self.display.setup();
+        let (first, last) = (setup.min_keycode, setup.max_keycode);
+        let mapping = self.display.get_keyboard_mapping(first, last - first + 1);
+        let mapping = mapping.unwrap().reply().unwrap();
+        let mut keys = mapping
+            .keysyms
+            .chunks(usize::from(mapping.keysyms_per_keycode))
+            .zip(first..=last);
+        keys.find(|(symbols, _)| symbols[0] == symbol).unwrap().1
+    }
+
+    fn press(&self, symbol: u32, down: bool) {
+        let kind = if down {
+            KEY_PRESS_EVENT
+        } else {
+            KEY_RELEASE_EVENT
+        };
+        let root = self.display.setup().roots[0].root;
+        let pressed =
+            self.display
+                .xtest_fake_input(kind, self.code(symbol), CURRENT_TIME, root, 0, 0, 0);
+        pressed.unwrap().check().unwrap();
+    }
+}
+
+#[test]
+fn the_key_to_talk_is_heard_while_another_program_has_the_focus() {
+    const TEST: &str = "the key to talk";
+    let Some(screen) = Screen::start() else {
+        return skip(TEST, "Xvfb is not installed");
+    };
+    let Some(mut call) = Call::on(&screen, TEST) else {
+        return;
+    };
+    call.window.sees("It works wherever the focus is.");
+    call.join();
+    let elsewhere = Elsewhere::on(&screen);
+    // Another key is none of its business.
+    elsewhere.press(F9, true);
+    call.talks_by(|down| elsewhere.press(F8, down));
+    elsewhere.press(F9, false);
+    call.window.close();
+}
+
+#[test]
+fn where_programs_hear_no_keys_the_desktops_portal_gives_the_key_to_talk() {
+    const TEST: &str = "the key to talk by a portal";
+    let Some(mut screen) = Screen::start() else {
+        return skip(TEST, "Xvfb is not installed");
+    };
+    screen.pretend_wayland();
+    let Some(mut call) = Call::on(&screen, TEST) else {
+        return;
+    };
+    call.window
+        .sees_part("It works only while this window has the focus: the desktop gives no keys");
+    call.window.close();
+
+    let portal = match KeyPortal::beside(&mut screen, "Caps Lock") {
+        Ok(portal) => portal,
+        Err(reason) => return skip(TEST, &reason),
+    };
+    let Some(mut call) = Call::on(&screen, TEST) else {
+        return;
+    };
+    call.window
+        .sees("It works wherever the focus is. Your desktop has it as: Caps Lock");
+    assert_eq!(portal.wanted().unwrap().trigger, "F8");
+    call.join();
+    call.talks_by(|down| portal.press(down));
+    call.window.click("Leave the call");
+    eventually("the key is given back", || {
+        portal.wanted().is_none().then_some(())
+    });
+    call.window.close();
+}
