@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::SyncSender;
+use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
@@ -15,7 +16,7 @@ use cpal::{
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::drift::{FromDevice, Seen, ToDevice};
-use super::{Sink, Source};
+use super::{Sink, Source, desk};
 use crate::error::MediaError;
 use crate::limits::{Frame, TICK_MS};
 
@@ -24,6 +25,8 @@ const RING_SECONDS: usize = 1;
 /// A great burst counts for two to four of these: devices that were held up for a moment bring one, and a ring that
 /// would be kept that full ever after were delay that only grows.
 const BURST_SECONDS: usize = 2;
+/// How long the sound system may take to open a stream.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Reports of one stream that wait to be read; the first one decides.
 pub(super) const FAULTS_WAITING: usize = 8;
 
@@ -36,11 +39,25 @@ pub(super) enum Way {
     Out,
 }
 
-/// An open device. Dropping it closes it.
+/// An open device. Dropping it closes it, which may take for ever: [`super::desk`] does that elsewhere.
 pub(super) struct Card {
-    _stream: cpal::Stream,
+    stream: cpal::Stream,
     /// Its name.
     pub(super) name: String,
+}
+
+impl Card {
+    fn playing(stream: cpal::Stream, device: &Device) -> Result<Self, cpal::Error> {
+        let name = device.to_string();
+        let card = Self { stream, name };
+        match card.stream.play() {
+            Ok(()) => Ok(card),
+            Err(error) => {
+                desk::close(Some(card));
+                Err(error)
+            }
+        }
+    }
 }
 
 /// What the engine's tick reads from a microphone.
@@ -119,6 +136,7 @@ pub(super) fn open_input(
     let failed = failure(&device);
     let config = device.default_input_config().map_err(&failed)?;
     let rate = config.sample_rate();
+    let clock = FromDevice::new(rate).map_err(|reason| failed_as(&device, reason))?;
     let (producer, ring) = RingBuffer::new(rate as usize * RING_SECONDS);
     let bursts = Bursts::new(rate);
     let seen = Arc::clone(&bursts.seen);
@@ -131,18 +149,8 @@ pub(super) fn open_input(
         end.stream(&device, &config, buffer, &faults)
     })
     .map_err(&failed)?;
-    stream.play().map_err(&failed)?;
-    let microphone = Microphone {
-        ring,
-        clock: FromDevice::new(rate).map_err(|reason| failed_as(&device, reason))?,
-        seen,
-    };
-    let name = device.to_string();
-    let card = Card {
-        _stream: stream,
-        name,
-    };
-    Ok((card, Box::new(microphone)))
+    let card = Card::playing(stream, &device).map_err(&failed)?;
+    Ok((card, Box::new(Microphone { ring, clock, seen })))
 }
 
 /// Opens a loudspeaker by its name, or the default one. Faults of the stream go to `faults`.
@@ -154,6 +162,7 @@ pub(super) fn open_output(
     let failed = failure(&device);
     let config = device.default_output_config().map_err(&failed)?;
     let rate = config.sample_rate();
+    let clock = ToDevice::new(rate).map_err(|reason| failed_as(&device, reason))?;
     let (ring, consumer) = RingBuffer::new(rate as usize * RING_SECONDS);
     let bursts = Bursts::new(rate);
     let seen = Arc::clone(&bursts.seen);
@@ -166,18 +175,8 @@ pub(super) fn open_output(
         end.stream(&device, &config, buffer, &faults)
     })
     .map_err(&failed)?;
-    stream.play().map_err(&failed)?;
-    let loudspeaker = Loudspeaker {
-        ring,
-        clock: ToDevice::new(rate).map_err(|reason| failed_as(&device, reason))?,
-        seen,
-    };
-    let name = device.to_string();
-    let card = Card {
-        _stream: stream,
-        name,
-    };
-    Ok((card, Box::new(loudspeaker)))
+    let card = Card::playing(stream, &device).map_err(&failed)?;
+    Ok((card, Box::new(Loudspeaker { ring, clock, seen })))
 }
 
 fn tick(rate: u32) -> usize {
@@ -287,7 +286,7 @@ impl Capture {
         f32: FromSample<T>,
     {
         let data = move |data: &[T], _: &_| self.take(data);
-        device.build_input_stream(config, data, fault(faults), None)
+        device.build_input_stream(config, data, fault(faults), Some(ANSWER_WITHIN))
     }
 
     fn take<T: SizedSample>(&mut self, data: &[T])
@@ -341,7 +340,7 @@ impl Playback {
         faults: SyncSender<String>,
     ) -> Result<cpal::Stream, cpal::Error> {
         let data = move |data: &mut [T], _: &_| self.give(data);
-        device.build_output_stream(config, data, fault(faults), None)
+        device.build_output_stream(config, data, fault(faults), Some(ANSWER_WITHIN))
     }
 
     fn give<T: SizedSample + FromSample<f32>>(&mut self, data: &mut [T]) {

@@ -155,7 +155,7 @@ impl<W> Drop for Line<W> {
 
 /// Closes a card on a thread of its own, and waits for that for a moment: a device that is to be opened anew may have to
 /// be closed before, and a stream whose sound server has gone may never end.
-fn close(card: Option<Card>) {
+pub(super) fn close(card: Option<Card>) {
     let Some(card) = card else { return };
     let name = card.name.clone();
     let (done, closed) = sync_channel(1);

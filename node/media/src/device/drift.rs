@@ -274,7 +274,8 @@ impl ToDevice {
             if std::mem::replace(&mut self.started, true) {
                 self.slack.ran_out();
             }
-            let silence = self.slack.start(burst).saturating_sub(TICK_SAMPLES);
+            let tick = (self.slack.rate * TICK_SECONDS) as usize;
+            let silence = self.slack.start(burst).saturating_sub(tick);
             for _ in 0..silence {
                 let _full = ring.push(0.0).is_err();
             }
@@ -323,15 +324,15 @@ mod tests {
     use super::*;
     use rtrb::RingBuffer;
 
-    /// A device's side of a ring at 48 kHz, fast or slow.
+    /// A device's side of a ring, fast or slow.
     struct Device {
         owed: f64,
         rate: f64,
     }
 
     impl Device {
-        fn new(ppm: f64) -> Self {
-            let rate = TICK_SAMPLES as f64 * (1.0 + ppm / 1e6);
+        fn new(rate: u32, ppm: f64) -> Self {
+            let rate = f64::from(rate) * TICK_SECONDS * (1.0 + ppm / 1e6);
             Self { owed: 0.0, rate }
         }
 
@@ -344,13 +345,16 @@ mod tests {
         }
     }
 
+    /// Of each tick what was left after it, and how many samples lacked.
+    type Ticks = Vec<(usize, usize)>;
+
     fn capture(
+        (rate, ppm): (u32, f64),
         ticks: usize,
-        ppm: f64,
         mut before: impl FnMut(usize, &mut Producer<f32>),
-    ) -> Vec<(usize, usize)> {
-        let (mut producer, mut consumer) = RingBuffer::<f32>::new(48_000);
-        let (mut from, mut device) = (FromDevice::new(48_000).unwrap(), Device::new(ppm));
+    ) -> Ticks {
+        let (mut producer, mut consumer) = RingBuffer::<f32>::new(rate as usize);
+        let (mut from, mut device) = (FromDevice::new(rate).unwrap(), Device::new(rate, ppm));
         let seen = Seen::default();
         let mut frame = [0.0; TICK_SAMPLES];
         let ticks = (0..ticks).map(|tick| {
@@ -366,9 +370,9 @@ mod tests {
     }
 
     /// Where the engine is `late`, the device takes its part before the engine's tick.
-    fn playback(ticks: usize, ppm: f64, late: impl Fn(usize) -> bool) -> Vec<(usize, usize)> {
-        let (mut producer, mut consumer) = RingBuffer::<f32>::new(48_000);
-        let (mut to, mut device) = (ToDevice::new(48_000).unwrap(), Device::new(ppm));
+    fn playback((rate, ppm): (u32, f64), ticks: usize, late: impl Fn(usize) -> bool) -> Ticks {
+        let (mut producer, mut consumer) = RingBuffer::<f32>::new(rate as usize);
+        let (mut to, mut device) = (ToDevice::new(rate).unwrap(), Device::new(rate, ppm));
         let seen = Seen::default();
         let mut take = || {
             let samples = device.tick();
@@ -389,16 +393,23 @@ mod tests {
     /// After 20 s, what is left of each tick stays near the margin, and no tick lacks a sample.
     #[test]
     fn a_device_that_drifts_neither_starves_nor_overflows() {
-        for ppm in [-500.0, 500.0] {
+        for (rate, ppm) in [
+            (48_000, -500.0),
+            (48_000, 500.0),
+            (44_100, 100.0),
+            (16_000, -100.0),
+            (8_000, 0.0),
+            (96_000, 0.0),
+        ] {
             for (what, ticks) in [
-                ("capture", capture(6_000, ppm, |_, _| {})),
-                ("playback", playback(6_000, ppm, |_| false)),
+                ("capture", capture((rate, ppm), 6_000, |_, _| {})),
+                ("playback", playback((rate, ppm), 6_000, |_| false)),
             ] {
                 let gaps: usize = ticks[50..].iter().map(|(_, lacking)| lacking).sum();
-                assert_eq!(gaps, 0, "{what} {ppm}");
+                assert_eq!(gaps, 0, "{what} {rate} {ppm}");
                 let left = ticks[2_000..].iter().map(|(left, _)| *left);
-                let (least, most) = (left.clone().min().unwrap(), left.max().unwrap());
-                assert!(least > 20 && most < 600, "{what} {ppm}: {least} to {most}");
+                let most = left.max().unwrap() * 1_000 / rate as usize;
+                assert!(most < 13, "{what} {rate} {ppm}: {most} ms");
             }
         }
     }
@@ -412,7 +423,7 @@ mod tests {
             }
         };
         let left = |ticks: &[(usize, usize)]| ticks.iter().map(|(left, _)| *left).max().unwrap();
-        let ticks = capture(2_100, 0.0, burst);
+        let ticks = capture((48_000, 0.0), 2_100, burst);
         assert!(left(&ticks[1_000..1_010]) > 2_300);
         assert!(left(&ticks[2_000..]) < 600, "{}", left(&ticks[2_000..]));
     }
@@ -420,7 +431,8 @@ mod tests {
     /// An engine that is late by a tick each second is waited for after some gaps, and less when that is over.
     #[test]
     fn who_runs_out_keeps_more_for_a_while() {
-        let ticks = playback(20_000, 0.0, |tick| tick % 100 == 99 && tick < 3_000);
+        let late = |tick| tick % 100 == 99 && tick < 3_000;
+        let ticks = playback((48_000, 0.0), 20_000, late);
         let gaps = |range: std::ops::Range<usize>| -> usize {
             let lacking = ticks[range].iter().filter(|(_, lacking)| *lacking > 0);
             lacking.count()

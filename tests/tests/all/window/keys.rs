@@ -1,12 +1,14 @@
 //! The key to talk while another program has the focus: by X11, and by a desktop's portal.
 
+use std::time::{Duration, Instant};
+
 use alloquy_tests::{KeyPortal, LOOPBACK, Peer, Screen, Window, eventually, skip};
 use serde_json::json;
 use tempfile::{TempDir, tempdir};
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{
-    ConnectionExt as _, CreateWindowAux, InputFocus, KEY_PRESS_EVENT, KEY_RELEASE_EVENT,
-    WindowClass,
+    ConnectionExt as _, CreateWindowAux, GrabMode, GrabStatus, InputFocus, KEY_PRESS_EVENT,
+    KEY_RELEASE_EVENT, WindowClass,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
@@ -14,6 +16,9 @@ use x11rb::wrapper::ConnectionExt as _;
 use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT, CURRENT_TIME};
 
 use super::{begin, on, opened_on};
+
+/// How long nothing must be heard.
+const WORD: Duration = Duration::from_secs(2);
 
 /// Keysyms of the keys that the tests press.
 const F8: u32 = 0xffc5;
@@ -75,12 +80,25 @@ impl Call {
     /// Waits until the listener hears the window's person, or no more.
     fn is_heard(&self, heard: bool) {
         eventually(&format!("Ana is heard: {heard}"), || {
-            let told = self.listener.tell("voice stats").value;
-            let peers = told["call"]["peers"].as_object()?.clone();
-            let mut peers = peers.into_iter();
-            let (_, ana) = peers.next()?;
-            (ana["speaking"] == heard).then_some(())
+            (self.hears_ana() == Some(heard)).then_some(())
         });
+    }
+
+    /// For as long as somebody needs to say a word.
+    fn is_never_heard(&self) {
+        let until = Instant::now() + WORD;
+        while Instant::now() < until {
+            assert_eq!(self.hears_ana(), Some(false), "Ana is heard");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Whether the listener hears the window's person; `None`: they are not connected.
+    fn hears_ana(&self) -> Option<bool> {
+        let told = self.listener.tell("voice stats").value;
+        let peers = told["call"]["peers"].as_object()?.clone();
+        let (_, ana) = peers.into_iter().next()?;
+        ana["speaking"].as_bool()
     }
 
     /// The key goes down and up twice, by `press`.
@@ -132,6 +150,24 @@ impl Elsewhere {
         Self { display }
     }
 
+    /// Has the keyboard for itself, or no more.
+    fn grab(&self, grab: bool) {
+        let root = self.display.setup().roots[0].root;
+        if grab {
+            let asynchronous = GrabMode::ASYNC;
+            let grabbed =
+                self.display
+                    .grab_keyboard(false, root, CURRENT_TIME, asynchronous, asynchronous);
+            assert_eq!(
+                grabbed.unwrap().reply().unwrap().status,
+                GrabStatus::SUCCESS
+            );
+        } else {
+            let free = self.display.ungrab_keyboard(CURRENT_TIME);
+            free.unwrap().check().unwrap();
+        }
+    }
+
     /// Which code the screen's keyboard has for a symbol.
     fn code(&self, symbol: u32) -> u8 {
         let setup = self.display.setup();
@@ -173,8 +209,25 @@ fn the_key_to_talk_is_heard_while_another_program_has_the_focus() {
     let elsewhere = Elsewhere::on(&screen);
     // Another key is none of its business.
     elsewhere.press(F9, true);
-    call.talks_by(|down| elsewhere.press(F8, down));
+    call.is_never_heard();
     elsewhere.press(F9, false);
+    call.talks_by(|down| elsewhere.press(F8, down));
+    // A menu or a game that has the keyboard for itself takes neither the press nor the release.
+    elsewhere.grab(true);
+    call.talks_by(|down| elsewhere.press(F8, down));
+    elsewhere.press(F8, true);
+    call.is_heard(true);
+    elsewhere.grab(false);
+    elsewhere.press(F8, false);
+    call.is_heard(false);
+    // Who leaves with the key down and comes back is not heard before it goes down again.
+    elsewhere.press(F8, true);
+    call.is_heard(true);
+    call.window.click("Leave the call");
+    elsewhere.press(F8, false);
+    call.window.click("voice channel lounge");
+    call.window.sees("Call in Home / lounge: Connected");
+    call.is_never_heard();
     call.window.close();
 }
 

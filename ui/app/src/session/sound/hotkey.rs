@@ -1,8 +1,8 @@
 //! The key to talk, wherever the focus is: by X11, or where there is Wayland by the desktop's portal.
 //!
 //! It is listened for only while it is wanted (in a call, in a test, on the page about voice, and only with
-//! push-to-talk): X11 tells of every key, and nothing else is to be heard than this one. No key is taken from other
-//! programs.
+//! push-to-talk): X11 tells of every key, and nothing else is to be heard than this one. Under X11 no key is taken from
+//! other programs; a portal's desktop may keep it for itself.
 
 mod portal;
 mod x11;
@@ -26,6 +26,8 @@ pub(super) struct Heard {
 pub(super) struct Hotkey {
     wanted: watch::Sender<Option<Key>>,
     heard: watch::Receiver<Heard>,
+    /// The task has ended before its time.
+    broken: bool,
 }
 
 impl Hotkey {
@@ -34,7 +36,11 @@ impl Hotkey {
         let (wanted, asked) = watch::channel(None);
         let (tell, heard) = watch::channel(Heard::default());
         tokio::spawn(serve(asked, tell));
-        Self { wanted, heard }
+        Self {
+            wanted,
+            heard,
+            broken: false,
+        }
     }
 
     /// Which key is listened for from now on; `None`: none.
@@ -48,14 +54,18 @@ impl Hotkey {
 
     /// Resolves when something else is heard.
     pub(super) async fn changed(&mut self) {
-        if self.heard.changed().await.is_err() {
-            // The task broke, which panics told of: nothing is heard any more.
-            std::future::pending::<()>().await;
+        if self.broken {
+            return std::future::pending().await;
         }
+        // The task broke, which panics told of: nothing is held any more.
+        self.broken = self.heard.changed().await.is_err();
     }
 
     pub(super) fn heard(&mut self) -> Heard {
-        self.heard.borrow_and_update().clone()
+        match self.broken {
+            true => Heard::default(),
+            false => self.heard.borrow_and_update().clone(),
+        }
     }
 }
 

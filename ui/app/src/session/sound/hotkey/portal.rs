@@ -4,7 +4,9 @@
 use std::convert::Infallible;
 
 use alloquy_ui::voice::KeyReach;
-use ashpd::desktop::global_shortcuts::{BindShortcutsOptions, GlobalShortcuts, NewShortcut};
+use ashpd::desktop::global_shortcuts::{
+    BindShortcutsOptions, GlobalShortcuts, NewShortcut, Shortcut,
+};
 use ashpd::zbus::Connection;
 use eframe::egui::Key;
 use futures::StreamExt as _;
@@ -26,6 +28,8 @@ pub(super) async fn listen(key: Key, tell: &watch::Sender<Heard>) -> Result<Infa
     let portal = GlobalShortcuts::with_connection(bus).await?;
     let mut pressed = portal.receive_activated().await?;
     let mut released = portal.receive_deactivated().await?;
+    // Signals of a name go on with its next owner, who knows nothing of the key.
+    let mut owner = portal.receive_owner_changed().await?;
     let session = portal.create_session(Default::default()).await?;
     let mut ended = std::pin::pin!(session.receive_closed().await?);
     let wanted = NewShortcut::new(TALK, ABOUT).preferred_trigger(key.name());
@@ -34,14 +38,20 @@ pub(super) async fn listen(key: Key, tell: &watch::Sender<Heard>) -> Result<Infa
         .await?
         .response()?;
     let ours = bound.shortcuts().iter().find(|bound| bound.id() == TALK);
-    let trigger = ours.ok_or("it was not given")?.trigger_description();
+    let trigger = ours.map_or("", Shortcut::trigger_description);
+    if trigger.is_empty() {
+        return Err("none was given".into());
+    }
     let reach = KeyReach::Desktop(trigger.to_owned());
     tell.send_replace(Heard { held: false, reach });
     loop {
+        // A press and a release that wait together end as a release.
         let held = tokio::select! {
+            biased;
             Some(event) = pressed.next() => (event.shortcut_id() == TALK).then_some(true),
             Some(event) = released.next() => (event.shortcut_id() == TALK).then_some(false),
             Some(_) = ended.next() => return Err("it was taken away".into()),
+            Some(_) = owner.next() => return Err("its portal has ended".into()),
             else => return Err("the desktop's bus has gone".into()),
         };
         if let Some(held) = held {

@@ -70,7 +70,11 @@ impl Keyboard {
     fn open(key: Key) -> Result<Self, Failure> {
         let symbol = symbol(key).ok_or_else(|| format!("{} is no key to talk", key.name()))?;
         let (connection, screen) = x11rb::connect(None)?;
-        connection.xinput_xi_query_version(2, 0)?.reply()?;
+        // Who announces 2.0 hears of keys only while nobody has grabbed the keyboard: a menu, a switcher, a game.
+        let version = connection.xinput_xi_query_version(2, 2)?.reply()?;
+        if (version.major_version, version.minor_version) < (2, 1) {
+            return Err("its XInput is older than 2.1".into());
+        }
         let root = connection.setup().roots[screen].root;
         let mask = EventMask {
             deviceid: Device::ALL_MASTER.into(),
@@ -111,7 +115,8 @@ impl Keyboard {
                 Event::XinputRawKeyRelease(event) if self.codes.contains(&event.detail) => false,
                 Event::MappingNotify(_) => {
                     self.read_mapping()?;
-                    continue;
+                    // The key that went down may have another symbol now, and its release would be missed.
+                    false
                 }
                 _ => continue,
             };
