@@ -10,6 +10,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 pub const OPUS_PAYLOAD_TYPE: u8 = 111;
 /// Blocks of one payload; we send three, others (RFC 2198 has no limit) a few more.
 pub const BLOCKS_MAX: usize = 8;
+/// Bytes before each copy: type, offset and length (RFC 2198, 3).
+pub(crate) const HEADER_BYTES: usize = 4;
 /// The greatest offset that 14 bits hold, samples.
 pub const OFFSET_MAX: u32 = (1 << 14) - 1;
 /// The greatest length that 10 bits hold, bytes.

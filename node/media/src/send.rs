@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use crate::codec::{CodecError, Encoder};
-use crate::limits::{COMFORT_MS, Frame, OPUS_BYTES_MAX, TICK_MS, TICK_SAMPLES};
+use crate::limits::{COMFORT_MS, Frame, OPUS_BYTES_MAX, PAYLOAD_BYTES_MAX, TICK_MS, TICK_SAMPLES};
 use crate::profile::{Profile, State};
 use crate::red::{self, Block};
 use crate::transport::VoicePacket;
@@ -163,9 +163,18 @@ impl Sender {
     /// A frame with as many copies of those before it as the profile wants.
     fn wrap(&mut self, frame: &[u8]) -> VoicePacket {
         let marker = std::mem::replace(&mut self.silent, false);
+        let room = PAYLOAD_BYTES_MAX.saturating_sub(frame.len());
+        let mut left = room;
+        let fits = |(_, payload): &&(u32, Bytes)| {
+            left = left.saturating_sub(payload.len() + red::HEADER_BYTES);
+            left > 0
+        };
+        // Of more than a packet holds the oldest stay behind.
+        let fitting = self.sent.iter().rev().take_while(fits).count();
         let copies: Vec<Block> = self
             .sent
             .iter()
+            .skip(self.sent.len() - fitting)
             .map(|(timestamp, payload)| Block {
                 offset: self.timestamp.wrapping_sub(*timestamp),
                 payload: payload.clone(),
@@ -240,18 +249,30 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_of_the_two_frames_before() {
+    fn copies_are_of_the_three_frames_before() {
         let mut sender = Sender::new(0).unwrap();
         sender.set(State::VeryLossy.profile(2, 0.2));
-        let packets = run(&mut sender, 8, Flow::Open);
-        assert_eq!(packets.len(), 4);
-        let last = red::read(&packets[3].payload).unwrap();
+        let packets = run(&mut sender, 10, Flow::Open);
+        assert_eq!(packets.len(), 5);
+        let last = red::read(&packets[4].payload).unwrap();
         let offsets: Vec<u32> = last.iter().map(|block| block.offset).collect();
-        assert_eq!(offsets, [1_920, 960, 0]);
+        assert_eq!(offsets, [2_880, 1_920, 960, 0]);
         assert_eq!(
-            Some(&last[1].payload),
-            red::primary(&packets[2].payload).as_ref()
+            Some(&last[2].payload),
+            red::primary(&packets[3].payload).as_ref()
         );
-        assert!(packets[3].payload.len() <= crate::limits::PAYLOAD_BYTES_MAX);
+        // Of frames as great as they may be, as many go along as a packet holds.
+        for timestamp in [1, 2, 3] {
+            let frame = Bytes::from(vec![3; OPUS_BYTES_MAX]);
+            sender.sent.push_back((timestamp, frame));
+            sender.sent.pop_front();
+        }
+        let full = sender.wrap(&[3; OPUS_BYTES_MAX]);
+        assert!(
+            full.payload.len() <= PAYLOAD_BYTES_MAX,
+            "{}",
+            full.payload.len()
+        );
+        assert_eq!(red::read(&full.payload).unwrap().len(), 3);
     }
 }

@@ -21,8 +21,9 @@ const FORGET: f32 = 0.983;
 const IN_TIME: f32 = 0.95;
 /// How much of the past of repairs each packet leaves: half is forgotten after 140 packets.
 const FORGET_REPAIRS: f32 = 0.995;
-/// The share of repairs that have to come in time.
-const REPAIRED_IN_TIME: f32 = 0.9;
+/// The share of repairs that have to come in time: of ten losses one is the second of two, and is repaired a packet
+/// later.
+const REPAIRED_IN_TIME: f32 = 0.97;
 /// The share of packets that are repaired from which on that is waited for.
 const REPAIRS: f32 = 0.01;
 /// Packets before the histogram is believed rather than the start value.
