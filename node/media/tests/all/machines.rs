@@ -227,12 +227,15 @@ fn an_uplink_that_is_full_gets_less() {
     let states: Vec<State> = run.sides[0].states.clone();
     let starved = states.iter().position(|state| *state == State::Starved);
     assert!(starved.is_some());
-    let last: Vec<u16> = run.sides[1]
+    // It takes ten seconds to fall to what gets through; a better state is tried once after that, and costs little.
+    let later: Vec<u16> = run.sides[1]
         .stats()
-        .skip(22)
+        .skip(11)
         .map(|stats| stats.lost_in)
         .collect();
-    assert!(last.iter().all(|lost| *lost < 100), "{last:?}");
+    let mean = later.iter().map(|lost| u32::from(*lost)).sum::<u32>() / later.len() as u32;
+    assert!(mean < 60, "{later:?}");
+    assert!(later.iter().all(|lost| *lost < 250), "{later:?}");
 }
 
 #[test]
