@@ -54,11 +54,7 @@ impl Call {
         window.press("Ctrl+Comma");
         window.must(&json!({"do": "click", "name": "Voice", "role": "Button"}));
         window.click("You are heard: While a key is held");
-        let silent = [
-            &LOOPBACK[..],
-            &["--audio-in", "null", "--audio-out", "null"],
-        ]
-        .concat();
+        let silent = [LOOPBACK, &["--audio-in", "null", "--audio-out", "null"]].concat();
         let mut listener = Peer::init(root.path(), "ben").with_arguments(&silent);
         listener.start();
         listener.line(&format!("join {link}"));
