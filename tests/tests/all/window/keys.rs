@@ -51,7 +51,10 @@ impl Call {
         window.fill("Name of the channel", "lounge");
         window.click("What to make: Voice");
         window.click("Make the channel");
+        window.sees("voice channel lounge");
+        window.settle();
         window.press("Ctrl+Comma");
+        window.sees("Settings");
         window.must(&json!({"do": "click", "name": "Voice", "role": "Button"}));
         window.click("You are heard: While a key is held");
         let silent = [LOOPBACK, &["--audio-in", "null", "--audio-out", "null"]].concat();
