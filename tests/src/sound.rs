@@ -2,6 +2,10 @@
 
 use std::f64::consts::TAU;
 use std::path::Path;
+use std::sync::Arc;
+
+use rustfft::num_complex::Complex;
+use rustfft::{Fft, FftPlanner};
 
 /// Samples a second of every file here.
 pub const RATE: u32 = 48_000;
@@ -90,32 +94,86 @@ pub fn share_at(sound: &[f32], hz: f64) -> f64 {
     if all == 0.0 { 0.0 } else { at / all }
 }
 
-/// The greatest normalised correlation of half a second out of the middle of `heard` with any place of `source`, 0 to 1.
+/// How alike what was heard is to its source, 0 to 1: of each half second from the first sound to the last, the greatest
+/// normalised correlation with any place of `source`; of these the median. A machine that was held up for a moment
+/// leaves a gap, or a pitch period more or less, in a few of them; another voice is in all of them.
 ///
 /// # Panics
-/// When either is shorter than a second.
+/// When the source is shorter than a second, or less than two seconds were heard.
 #[must_use]
 pub fn likeness(source: &[f32], heard: &[f32]) -> f64 {
+    let loud = |sample: &f32| sample.abs() > 0.02;
+    let first = heard.iter().position(loud).unwrap_or(heard.len());
+    let last = heard.iter().rposition(loud).unwrap_or(first);
+    let heard = &heard[first..last];
     let second = RATE as usize;
-    assert!(source.len() > second && heard.len() > second, "too short");
-    // 6 kHz are enough for what is compared, and 64 times faster.
-    let source = thinned(source);
-    let heard = thinned(heard);
+    assert!(source.len() > second, "the source is too short");
+    assert!(
+        heard.len() >= 2 * second,
+        "of {} samples at {RATE} Hz only a sound of {} is heard",
+        heard.len() + first,
+        heard.len()
+    );
+    // 6 kHz are enough for what is compared.
+    let (source, heard) = (thinned(source), thinned(heard));
     let size = second / 2 / STEP;
-    let middle = heard.len() / 2;
-    let part = &heard[middle - size / 2..middle + size / 2];
-    let energy = part.iter().map(|x| x * x).sum::<f64>();
-    let mut own: f64 = source[..size].iter().map(|x| x * x).sum();
-    let mut best: f64 = 0.0;
-    for start in 0..source.len() - size {
-        let mut both = 0.0;
-        for n in 0..size {
-            both += source[start + n] * part[n];
+    let places = Places::new(&source, size);
+    let mut alike: Vec<f64> = heard
+        .chunks_exact(size)
+        .map(|part| places.most_alike(part))
+        .collect();
+    alike.sort_by(f64::total_cmp);
+    alike[alike.len() / 2]
+}
+
+/// The places of a sound that others are compared with: its spectrum, and the energy at each place.
+struct Places {
+    spectrum: Vec<Complex<f64>>,
+    energies: Vec<f64>,
+    forward: Arc<dyn Fft<f64>>,
+    back: Arc<dyn Fft<f64>>,
+}
+
+impl Places {
+    /// Of `size` samples each.
+    fn new(source: &[f64], size: usize) -> Self {
+        let length = (source.len() + size).next_power_of_two();
+        let mut planner = FftPlanner::new();
+        let forward = planner.plan_fft_forward(length);
+        let energies = source
+            .windows(size)
+            .map(|place| place.iter().map(|x| x * x).sum())
+            .collect();
+        Self {
+            spectrum: spectrum(&*forward, source),
+            energies,
+            forward,
+            back: planner.plan_fft_inverse(length),
         }
-        best = best.max(both.abs() / (own * energy).sqrt().max(f64::MIN_POSITIVE));
-        own += source[start + size].powi(2) - source[start].powi(2);
     }
-    best
+
+    /// The greatest normalised correlation of a part with any place.
+    fn most_alike(&self, part: &[f64]) -> f64 {
+        let own: f64 = part.iter().map(|x| x * x).sum();
+        let mut products: Vec<_> = spectrum(&*self.forward, part)
+            .iter()
+            .zip(&self.spectrum)
+            .map(|(part, source)| source * part.conj())
+            .collect();
+        self.back.process(&mut products);
+        let length = products.len() as f64;
+        let alike = products.iter().zip(&self.energies).map(|(both, energy)| {
+            both.re.abs() / length / (own * energy).sqrt().max(f64::MIN_POSITIVE)
+        });
+        alike.fold(0.0, f64::max)
+    }
+}
+
+fn spectrum(transform: &dyn Fft<f64>, sound: &[f64]) -> Vec<Complex<f64>> {
+    let mut spectrum: Vec<_> = sound.iter().map(Complex::from).collect();
+    spectrum.resize(transform.len(), Complex::default());
+    transform.process(&mut spectrum);
+    spectrum
 }
 
 /// Every so-many-th sample is compared.
@@ -139,6 +197,15 @@ mod tests {
         assert!(likeness(&source, &source[RATE as usize..]) > 0.99);
         let found = likeness(&other, &source);
         assert!(found < 0.5, "{found}");
+        // A gap of 300 ms, and silence before it all, are no other voice.
+        let mut held_up = vec![0.0; 30_000];
+        held_up.extend(&source[..100_000]);
+        held_up.extend([0.0; 14_400]);
+        held_up.extend(&source[100_000..]);
+        assert!(likeness(&source, &held_up) > 0.95);
+        // A quarter of another voice is heard, and all of it more.
+        let both: Vec<f32> = source.iter().zip(&other).map(|(a, b)| a + b).collect();
+        assert!(likeness(&other, &both) > 0.5);
         let tone: Vec<f32> = (0..RATE)
             .map(|n| (f64::from(n) * TAU * 700.0 / f64::from(RATE)).sin() as f32)
             .collect();

@@ -40,6 +40,8 @@ const LOOK: Duration = Duration::from_millis(10);
 const REST: Duration = Duration::from_millis(120);
 /// A repaint that is asked for later than this moves nothing but a text cursor or a clock.
 const SOON: Duration = Duration::from_millis(300);
+/// A control that has not moved for so long can be clicked, whatever moves elsewhere: a level meter never rests.
+const STILL: Duration = Duration::from_secs(1);
 
 /// What may be asked for.
 #[derive(Debug, Deserialize)]
@@ -293,10 +295,11 @@ impl Driver {
 
     /// The control where it can be clicked: a person scrolls to what is not in sight.
     fn reach(&self, wanted: &Wanted) -> Result<tree::Control, String> {
-        if !wanted.in_motion() {
-            self.settle()?;
-        }
-        let found = self.find(wanted)?;
+        let mut found = if wanted.in_motion() {
+            self.find(wanted)?
+        } else {
+            self.stands(wanted)?
+        };
         if found.in_sight {
             return Ok(found);
         }
@@ -307,8 +310,7 @@ impl Driver {
             data: None,
         };
         self.input(vec![vec![Event::AccessKitActionRequest(request)]])?;
-        self.settle()?;
-        let found = self.find(wanted)?;
+        found = self.stands(wanted)?;
         if found.in_sight {
             Ok(found)
         } else {
@@ -360,25 +362,45 @@ impl Driver {
         }
     }
 
+    /// The control, once the window has come to rest, or once it has long stood where it is.
+    fn stands(&self, wanted: &Wanted) -> Result<tree::Control, String> {
+        let mut place = None;
+        let mut since = Instant::now();
+        self.rest_unless(|| {
+            let now = self.eye.seen().and_then(|seen| tree::find(&seen, wanted));
+            let now = now.map(|control| control.place());
+            if now != place {
+                place = now;
+                since = Instant::now();
+            }
+            place.is_some() && since.elapsed() >= STILL
+        })?;
+        self.find(wanted)
+    }
+
     fn settle(&self) -> Result<(), String> {
+        self.rest_unless(|| false)
+    }
+
+    /// Waits until nothing moves, or until it is enough.
+    fn rest_unless(&self, mut enough: impl FnMut() -> bool) -> Result<(), String> {
         let until = Instant::now() + WAIT;
         let mut frames = self.eye.frames();
         let mut since = Instant::now();
         loop {
             std::thread::sleep(LOOK);
             let now = self.eye.frames();
-            let busy = self.under_way.0.load(Ordering::Relaxed) || self.eye.repaints_within(SOON);
-            if now != frames || busy {
+            let under_way = self.under_way.0.load(Ordering::Relaxed);
+            if now != frames || under_way || self.eye.repaints_within(SOON) {
                 frames = now;
                 since = Instant::now();
             }
-            if since.elapsed() >= REST {
+            if since.elapsed() >= REST || (enough() && !under_way) {
                 return Ok(());
             }
             if Instant::now() >= until {
                 return Err(format!(
-                    "it does not come to rest: frame {now}, a command under way: {}",
-                    self.under_way.0.load(Ordering::Relaxed)
+                    "it does not come to rest: frame {now}, a command under way: {under_way}"
                 ));
             }
         }

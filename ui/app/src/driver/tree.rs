@@ -84,6 +84,11 @@ impl Control {
     pub(super) fn middle(&self) -> Pos2 {
         middle(self.bounds)
     }
+
+    /// Which control it is, and where: left, top, right, bottom, in points.
+    pub(super) fn place(&self) -> (NodeId, [f32; 4]) {
+        (self.id, self.bounds)
+    }
 }
 
 fn middle([left, top, right, bottom]: [f32; 4]) -> Pos2 {
