@@ -4,6 +4,7 @@
 //! Times are reported, never gated. Every figure's goal stands in [`crate::report`].
 
 pub(crate) mod delay;
+mod heap;
 pub(crate) mod joins;
 pub(crate) mod load;
 mod mumble;

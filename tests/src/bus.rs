@@ -21,7 +21,23 @@ impl Bus {
     /// What is not installed here.
     pub(crate) fn of(screen: &mut Screen) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let mut daemon = session(screen, Command::new("dbus-daemon"), folder.path())
+        let daemon = session(screen, Command::new("dbus-daemon"), folder.path());
+        let (bus, address) = Self::run(daemon, folder)?;
+        screen.with_bus(address);
+        Ok(bus)
+    }
+
+    /// A bus of nobody yet, and its address.
+    ///
+    /// # Errors
+    /// What is not installed here.
+    pub(crate) fn alone() -> Result<(Self, String), String> {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        Self::run(Command::new("dbus-daemon"), folder)
+    }
+
+    fn run(mut daemon: Command, folder: tempfile::TempDir) -> Result<(Self, String), String> {
+        let mut daemon = daemon
             .args(["--session", "--nofork", "--nopidfile", "--print-address"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -29,8 +45,7 @@ impl Bus {
             .map_err(|error| format!("dbus-daemon can not be started (package dbus): {error}"))?;
         let address = Lines::of(daemon.stdout.take().expect("its output is a pipe")).next_line();
         let bus = Self { daemon, folder };
-        screen.with_bus(address.expect("dbus-daemon says its address"));
-        Ok(bus)
+        Ok((bus, address.expect("dbus-daemon says its address")))
     }
 }
 

@@ -14,6 +14,7 @@ mod program;
 mod reader;
 mod relay;
 mod rendezvous;
+mod rtkit;
 pub mod sound;
 mod wait;
 mod window;
@@ -27,6 +28,7 @@ pub use program::{Ended, Told, node_program, run_node, signal};
 pub use reader::Reader;
 pub use relay::Relay;
 pub use rendezvous::{Rendezvous, certify, client_certificate, rendezvous_program};
+pub use rtkit::Rtkit;
 pub use wait::{DEADLINE, Lines, eventually, skip};
 pub use window::{Driven, Screen, Window, driven_program, window_program};
 

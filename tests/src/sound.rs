@@ -2,10 +2,8 @@
 
 use std::f64::consts::TAU;
 use std::path::Path;
-use std::sync::Arc;
 
-use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
+use alloquy_media::trial::most_alike;
 
 /// Samples a second of every file here.
 pub const RATE: u32 = 48_000;
@@ -94,9 +92,9 @@ pub fn share_at(sound: &[f32], hz: f64) -> f64 {
     if all == 0.0 { 0.0 } else { at / all }
 }
 
-/// How alike what was heard is to its source, 0 to 1: of each half second from the first sound to the last, the greatest
-/// normalised correlation with any place of `source`; of these the median. A machine that was held up for a moment
-/// leaves a gap, or a pitch period more or less, in a few of them; another voice is in all of them.
+/// How alike what was heard is to its source, 0 to 1: of quarter seconds all over it, from the first sound to the last,
+/// the greatest normalised correlation with any place of `source`; of these the median. A machine that was held up for
+/// a moment leaves a gap, or a pitch period more or less, in a few of them; another voice is in all of them.
 ///
 /// # Panics
 /// When the source is shorter than a second, or less than two seconds were heard.
@@ -116,73 +114,27 @@ pub fn likeness(source: &[f32], heard: &[f32]) -> f64 {
     );
     // 6 kHz are enough for what is compared.
     let (source, heard) = (thinned(source), thinned(heard));
-    let size = second / 2 / STEP;
-    let places = Places::new(&source, size);
-    let mut alike: Vec<f64> = heard
-        .chunks_exact(size)
-        .map(|part| places.most_alike(part))
+    let size = second / 4 / STEP;
+    let pieces = heard.chunks_exact(size);
+    let every = pieces.len().div_ceil(PIECES_MAX);
+    let mut alike: Vec<f32> = pieces
+        .step_by(every)
+        .filter_map(|part| most_alike(part, &source, 0..usize::MAX))
+        .map(|(_, alike)| alike)
         .collect();
-    alike.sort_by(f64::total_cmp);
-    alike[alike.len() / 2]
+    alike.sort_by(f32::total_cmp);
+    f64::from(alike[alike.len() / 2])
 }
 
-/// The places of a sound that others are compared with: its spectrum, and the energy at each place.
-struct Places {
-    spectrum: Vec<Complex<f64>>,
-    energies: Vec<f64>,
-    forward: Arc<dyn Fft<f64>>,
-    back: Arc<dyn Fft<f64>>,
-}
-
-impl Places {
-    /// Of `size` samples each.
-    fn new(source: &[f64], size: usize) -> Self {
-        let length = (source.len() + size).next_power_of_two();
-        let mut planner = FftPlanner::new();
-        let forward = planner.plan_fft_forward(length);
-        let energies = source
-            .windows(size)
-            .map(|place| place.iter().map(|x| x * x).sum())
-            .collect();
-        Self {
-            spectrum: spectrum(&*forward, source),
-            energies,
-            forward,
-            back: planner.plan_fft_inverse(length),
-        }
-    }
-
-    /// The greatest normalised correlation of a part with any place.
-    fn most_alike(&self, part: &[f64]) -> f64 {
-        let own: f64 = part.iter().map(|x| x * x).sum();
-        let mut products: Vec<_> = spectrum(&*self.forward, part)
-            .iter()
-            .zip(&self.spectrum)
-            .map(|(part, source)| source * part.conj())
-            .collect();
-        self.back.process(&mut products);
-        let length = products.len() as f64;
-        let alike = products.iter().zip(&self.energies).map(|(both, energy)| {
-            both.re.abs() / length / (own * energy).sqrt().max(f64::MIN_POSITIVE)
-        });
-        alike.fold(0.0, f64::max)
-    }
-}
-
-fn spectrum(transform: &dyn Fft<f64>, sound: &[f64]) -> Vec<Complex<f64>> {
-    let mut spectrum: Vec<_> = sound.iter().map(Complex::from).collect();
-    spectrum.resize(transform.len(), Complex::default());
-    transform.process(&mut spectrum);
-    spectrum
-}
-
+/// So many quarter seconds tell enough.
+const PIECES_MAX: usize = 15;
 /// Every so-many-th sample is compared.
 const STEP: usize = 8;
 
-fn thinned(sound: &[f32]) -> Vec<f64> {
+fn thinned(sound: &[f32]) -> Vec<f32> {
     sound
         .chunks_exact(STEP)
-        .map(|chunk| chunk.iter().map(|x| f64::from(*x)).sum::<f64>() / STEP as f64)
+        .map(|chunk| chunk.iter().sum::<f32>() / STEP as f32)
         .collect()
 }
 

@@ -22,6 +22,7 @@ use crate::limits::{
     TICK_SAMPLES,
 };
 use crate::machine::{Action, Machine, Options};
+use crate::priority;
 use crate::settings::{EngineConfig, InputDevice, OutputDevice, Settings, Transmit};
 use crate::transport::{MediaTransport, TransportEvent};
 
@@ -91,7 +92,10 @@ impl Engine {
         }
         let thread = std::thread::Builder::new()
             .name("audio-rt".to_owned())
-            .spawn(move || run.run(&taken))
+            .spawn(move || {
+                priority::raise();
+                run.run(&taken);
+            })
             .map_err(MediaError::Thread)?;
         let engine = Self {
             orders: Some(orders),

@@ -8,6 +8,7 @@ pub mod error;
 pub mod limits;
 pub mod machine;
 mod mix;
+mod priority;
 pub mod profile;
 mod receive;
 pub mod red;

@@ -4,8 +4,10 @@
 //! real call; only devices, threads and WebRTC are left out, and reports of the receiver (RTCP) are made from what the
 //! network did.
 
+mod alike;
 mod network;
 
+pub use alike::most_alike;
 pub use network::{Impairment, Network};
 
 use std::time::{Duration, Instant};

@@ -45,6 +45,7 @@ use self::resolve::Resolver;
 use self::servers::Servers;
 use self::sink::Sink;
 use self::tap::Formats;
+use crate::priority;
 use crate::tls::TlsRoots;
 use crate::transport::{MediaTransport, TransportEvent, VoicePacket};
 
@@ -109,6 +110,7 @@ impl WebRtc {
         let thread = std::thread::Builder::new()
             .name("media-io".into())
             .spawn(move || {
+                priority::raise();
                 runtime.block_on(transport.run(task_queue, packet_queue));
                 // A look-up of a name can hang for many seconds; nobody waits for it any more.
                 runtime.shutdown_background();

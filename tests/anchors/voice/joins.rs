@@ -5,10 +5,11 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use alloquy_node::RpcClient;
-use alloquy_tests::{Coturn, Family, Lab, Peer, Relay};
+use alloquy_tests::{Coturn, Family, LOOPBACK, Lab, Peer, Relay};
 use anyhow::ensure;
 use serde_json::Value;
 
+use super::heap::Heap;
 use super::people::{ROOM, connected, descriptors, gathered, links, node, pid, resident};
 use super::rig::{EAR, Rig, first_sound};
 use crate::report::{Line, Rival, percentile};
@@ -22,6 +23,8 @@ pub(crate) struct Size {
     pub(crate) before: usize,
     /// Joins and leaves that are counted.
     pub(crate) joins: usize,
+    /// Of those, with a look at each allocation, which takes longer.
+    pub(crate) traced: usize,
 }
 
 /// What `./bench voice-joins` runs.
@@ -29,6 +32,7 @@ pub(crate) const REAL: Size = Size {
     clicks: 20,
     before: 50,
     joins: 1_000,
+    traced: 200,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,6 +47,7 @@ pub(crate) fn joins(size: Size) -> anyhow::Result<Vec<Line>> {
     let mut lines = clicks(size)?;
     lines.extend(through_turn(size)?);
     lines.extend(left(size)?);
+    lines.extend(allocated(size)?);
     Ok(lines)
 }
 
@@ -201,6 +206,50 @@ fn left(size: Size) -> anyhow::Result<Vec<Line>> {
             "files",
         ),
         line("voice_join_and_leave", each, "s"),
+    ])
+}
+
+/// The blocks of memory that each join asks for, and how many of them are still held when all is over.
+fn allocated(size: Size) -> anyhow::Result<Vec<Line>> {
+    let folder = tempfile::tempdir()?;
+    let Some(heap) = Heap::in_folder(folder.path())? else {
+        super::say("allocations were not counted: heaptrack is not installed");
+        return Ok(Vec::new());
+    };
+    let devices = ["--audio-in", "tone:440", "--audio-out", "null"];
+    let arguments = [LOOPBACK, &devices].concat();
+    let peers = ["ana", "ben"].map(|name| {
+        let mut peer = Peer::init(folder.path(), name).with_arguments(&arguments);
+        if name == "ben" {
+            let [recorder, pipe] = heap.environment();
+            peer = peer.behind(&["env", &recorder, &pipe]);
+        }
+        peer.start();
+        peer
+    });
+    gathered(&peers);
+    peers[0].line(&format!("voice join {ROOM}"));
+    again(peers[1].folder(), size.before)?;
+    std::thread::sleep(CLOSED);
+    let before = (heap.made(), heap.held());
+    again(peers[1].folder(), size.traced)?;
+    std::thread::sleep(CLOSED);
+    let after = (heap.made(), heap.held());
+    super::say(&format!(
+        "after {} joins: made, held {before:?} have become {after:?}",
+        size.traced
+    ));
+    let each = |before: u64, after: u64| (after as f64 - before as f64) / size.traced as f64;
+    let line = |name, value| Line {
+        name,
+        value,
+        unit: "blocks a join",
+        n: size.traced,
+        rival: Rival::NONE,
+    };
+    Ok(vec![
+        line("voice_join_allocations", each(before.0, after.0)),
+        line("voice_join_allocations_left", each(before.1, after.1)),
     ])
 }
 

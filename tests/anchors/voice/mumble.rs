@@ -151,7 +151,7 @@ fn prepare(
     };
     let settings = format!(
         "[General]\nlastupdate=3\n[audio]\ninput=PulseAudio\noutput=PulseAudio\ntransmit=0\necho=false\n\
-         headphone=true\n{}[pulseaudio]\ninput={input}\noutput={output}\n[net]\n{}certificate=@ByteArray({})\n\
+         {}[pulseaudio]\ninput={input}\noutput={output}\n[net]\n{}certificate=@ByteArray({})\n\
          [ui]\ndisableconnectdialog=true\nusage=false\naskonquit=false\n",
         faster.0,
         faster.1,

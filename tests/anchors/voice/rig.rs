@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use alloquy_media::trial::most_alike;
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
@@ -278,44 +279,16 @@ const COARSE: usize = 4;
 
 /// Where it is most alike, and how much; `None`: it is too quiet. First coarsely, then exactly around that.
 fn found(said: &[f32], ear: &[f32]) -> Option<(usize, f32)> {
-    if product(said, said) < QUIET * QUIET * said.len() as f32 {
+    let energy: f32 = said.iter().map(|x| x * x).sum();
+    if energy < QUIET * QUIET * said.len() as f32 {
         return None;
     }
     let mean = |chunk: &[f32]| chunk.iter().sum::<f32>() / COARSE as f32;
     let coarse = |sound: &[f32]| sound.chunks_exact(COARSE).map(mean).collect::<Vec<f32>>();
     let (coarse_said, coarse_ear) = (coarse(said), coarse(ear));
-    let lags = 0..coarse_ear.len() - coarse_said.len();
-    let near = most_alike(&coarse_said, &coarse_ear, lags)?.0 * COARSE;
-    let last = ear.len() - said.len();
-    let around = near.saturating_sub(2 * COARSE)..(near + 2 * COARSE).min(last);
+    let near = most_alike(&coarse_said, &coarse_ear, 0..usize::MAX)?.0 * COARSE;
+    let around = near.saturating_sub(2 * COARSE)..near + 2 * COARSE;
     most_alike(said, ear, around)
-}
-
-fn most_alike(said: &[f32], ear: &[f32], lags: std::ops::Range<usize>) -> Option<(usize, f32)> {
-    let own = product(said, said);
-    let likeness = |late: usize| {
-        let place = &ear[late..late + said.len()];
-        let energy = product(place, place);
-        if energy < f32::EPSILON {
-            return 0.0;
-        }
-        product(said, place).abs() / (own * energy).sqrt()
-    };
-    lags.map(|late| (late, likeness(late)))
-        .max_by(|one, other| one.1.total_cmp(&other.1))
-}
-
-/// In eight lanes, which the compiler makes one instruction of.
-fn product(one: &[f32], other: &[f32]) -> f32 {
-    let (one, _) = one.as_chunks::<8>();
-    let (other, _) = other.as_chunks::<8>();
-    let mut lanes = [0.0; 8];
-    for (a, b) in one.iter().zip(other) {
-        for lane in 0..8 {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    lanes.iter().sum()
 }
 
 /// The first sample of the ear from a moment on that is no silence; seconds.

@@ -193,3 +193,57 @@ fn a_robot_says_a_text_and_plays_a_file_and_what_is_no_sound_is_told_while_the_c
         "a second of speech at least is heard before it"
     );
 }
+
+/// The niceness of the threads of sound of a node, by their names.
+fn niceness(peer: &Peer) -> Vec<(String, i32)> {
+    let process = peer.child().expect("it runs").id();
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let mut found: Vec<_> = threads
+        .filter_map(|thread| {
+            let thread = thread.unwrap().path();
+            let told = std::fs::read_to_string(thread.join("stat")).ok()?;
+            let (name, numbers) = told.split_once('(')?.1.rsplit_once(") ")?;
+            let niceness = numbers.split(' ').nth(16)?.parse().ok()?;
+            ["audio-rt", "media-io"]
+                .contains(&name)
+                .then(|| (name.to_owned(), niceness))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn threads_of_sound_come_before_other_programs_where_the_kernel_or_rtkit_allows_it() {
+    const TEST: &str = "priority of sound";
+    if !rustix::process::getuid().is_root() {
+        return skip(TEST, "priorities are given by root alone");
+    }
+    let rtkit = match alloquy_tests::Rtkit::start() {
+        Ok(rtkit) => rtkit,
+        Err(missing) => return skip(TEST, &missing),
+    };
+    let nobody = "unix:path=/nowhere/bus";
+    let [refused, given] =
+        [nobody, rtkit.address()].map(|bus| format!("DBUS_SYSTEM_BUS_ADDRESS={bus}"));
+    // Who may not raise a thread by itself, as people in front of a screen.
+    let bounded = ["setpriv", "--bounding-set", "-sys_nice", "env"];
+    for (how, prefix, expected) in [
+        ("the kernel", vec!["env", &refused], -11),
+        ("rtkit", [&bounded[..], &[&given]].concat(), -11),
+        ("nobody", [&bounded[..], &[&refused]].concat(), 0),
+    ] {
+        let root = tempdir().unwrap();
+        let mut arguments = LOOPBACK.to_vec();
+        arguments.extend(["--audio-in", "null", "--audio-out", "null"]);
+        let peer = Peer::init(root.path(), "ana").with_arguments(&arguments);
+        let mut peer = peer.behind(&prefix);
+        peer.start();
+        gathered(std::slice::from_ref(&peer));
+        peer.line(&format!("voice join {ROOM}"));
+        let expected = ["audio-rt", "media-io"].map(|name| (name.to_owned(), expected));
+        eventually(&format!("asked of {how}: {expected:?}"), || {
+            (niceness(&peer) == expected).then_some(())
+        });
+    }
+}
