@@ -6,6 +6,7 @@
 pub(crate) mod card;
 pub(crate) mod desk;
 pub(crate) mod drift;
+mod pulse;
 pub(crate) mod speech;
 pub(crate) mod wav;
 

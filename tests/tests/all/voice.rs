@@ -84,6 +84,7 @@ fn two_people_hear_each_other() {
         hears(peer, 1);
     }
     talk(6);
+    let told = peers.each_ref().map(others);
     for peer in &peers {
         peer.line("voice leave");
     }
@@ -93,8 +94,11 @@ fn two_people_hear_each_other() {
     ] {
         let heard = read_wav(&heard_by(root.path(), name));
         let (other, own) = (likeness(source, &heard), likeness(own, &heard));
-        assert!(other > 0.8, "{name} hears the other one: {other}");
-        assert!(own < 0.6, "{name} hears not itself: {own}");
+        assert!(
+            other > 0.8,
+            "{name} hears the other one: {other} ({told:?})"
+        );
+        assert!(own < 0.6, "{name} hears not itself: {own} ({told:?})");
     }
 }
 

@@ -1,7 +1,8 @@
-//! The system's microphones and loudspeakers, by cpal: PulseAudio or PipeWire's stand-in for it, else ALSA.
+//! The system's microphones and loudspeakers: those of PulseAudio's server or PipeWire's stand-in for it, see
+//! [`super::pulse`], else ALSA's by cpal.
 //!
-//! The callbacks only mix channels and move samples between the system's buffer and a lock-free ring; they never
-//! allocate, lock or log. The engine's tick works on the other end of the ring, see [`super::drift`].
+//! The threads of both only mix channels and move samples between the system's buffer and a lock-free ring; they lock
+//! and log nothing. The engine's tick works on the other end of the ring, see [`super::drift`].
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,9 +17,10 @@ use cpal::{
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::drift::{FromDevice, Seen, ToDevice};
-use super::{Sink, Source, desk};
+use super::pulse::{self, Server};
+use super::{Sink, Source};
 use crate::error::MediaError;
-use crate::limits::{Frame, TICK_MS};
+use crate::limits::{Frame, RATE, TICK_MS};
 
 /// Seconds that a ring holds: more than any system's buffer.
 const RING_SECONDS: usize = 1;
@@ -29,6 +31,9 @@ const BURST_SECONDS: usize = 2;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Reports of one stream that wait to be read; the first one decides.
 pub(super) const FAULTS_WAITING: usize = 8;
+
+/// What the system's own choice is called.
+const DEFAULT: &str = "the system's default";
 
 /// A direction of sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,22 +46,28 @@ pub(super) enum Way {
 
 /// An open device. Dropping it closes it, which may take for ever: [`super::desk`] does that elsewhere.
 pub(super) struct Card {
-    stream: cpal::Stream,
+    _stream: Stream,
     /// Its name.
     pub(super) name: String,
 }
 
+#[expect(dead_code, reason = "held until they are dropped")]
+enum Stream {
+    Server(pulse::Stream),
+    System(cpal::Stream),
+}
+
 impl Card {
-    fn playing(stream: cpal::Stream, device: &Device) -> Result<Self, cpal::Error> {
-        let name = device.to_string();
-        let card = Self { stream, name };
-        match card.stream.play() {
-            Ok(()) => Ok(card),
-            Err(error) => {
-                desk::close(Some(card));
-                Err(error)
-            }
-        }
+    fn of_server(stream: pulse::Stream) -> Self {
+        let name = stream.title.clone();
+        let _stream = Stream::Server(stream);
+        Self { _stream, name }
+    }
+
+    fn of_system(stream: cpal::Stream, device: &Device) -> Result<Self, cpal::Error> {
+        stream.play()?;
+        let (_stream, name) = (Stream::System(stream), device.to_string());
+        Ok(Self { _stream, name })
     }
 }
 
@@ -88,7 +99,13 @@ impl Sink for Loudspeaker {
 
 /// The names of all devices of a direction; those that fail to tell theirs are left out.
 pub(super) fn names(way: Way) -> Vec<String> {
-    let mut names: Vec<String> = devices(way).iter().map(ToString::to_string).collect();
+    let mut names = match Server::here() {
+        Some(server) => server.titles(way).unwrap_or_else(|error| {
+            tracing::debug!(%error, "the sound server does not tell its devices");
+            Vec::new()
+        }),
+        None => devices(way).iter().map(ToString::to_string).collect(),
+    };
     names.sort();
     names.dedup();
     names
@@ -112,10 +129,7 @@ fn device(way: Way, name: Option<&str>) -> Result<Device, MediaError> {
         (None, Way::Out) => host.default_output_device(),
         (Some(name), _) => devices(way).into_iter().find(|device| is(device, name)),
     };
-    found.ok_or_else(|| MediaError::Device {
-        device: name.unwrap_or("the system's default").to_owned(),
-        reason: "there is no such device".to_owned(),
-    })
+    found.ok_or_else(|| refused(name, "there is no such device".to_owned()))
 }
 
 /// A device is known by its name, or by what its system calls it.
@@ -132,25 +146,25 @@ pub(super) fn open_input(
     name: Option<&str>,
     faults: SyncSender<String>,
 ) -> Result<(Card, Box<dyn Source>), MediaError> {
+    if let Some(server) = Server::here() {
+        let (ring, source) = microphone(RATE).map_err(|reason| refused(name, reason))?;
+        let stream = server.record(name, ring, faults);
+        let stream = stream.map_err(|reason| refused(name, reason))?;
+        return Ok((Card::of_server(stream), source));
+    }
     let device = device(Way::In, name)?;
     let failed = failure(&device);
     let config = device.default_input_config().map_err(&failed)?;
-    let rate = config.sample_rate();
-    let clock = FromDevice::new(rate).map_err(|reason| failed_as(&device, reason))?;
-    let (producer, ring) = RingBuffer::new(rate as usize * RING_SECONDS);
-    let bursts = Bursts::new(rate);
-    let seen = Arc::clone(&bursts.seen);
-    let end = Capture {
-        ring: producer,
-        bursts,
-        channels: usize::from(config.channels()),
-    };
+    let (ring, source) = microphone(config.sample_rate())
+        .map_err(|reason| refused(Some(&device.to_string()), reason))?;
+    let channels = usize::from(config.channels());
+    let end = Capture { ring, channels };
     let stream = started(&config, |buffer| {
         end.stream(&device, &config, buffer, &faults)
     })
     .map_err(&failed)?;
-    let card = Card::playing(stream, &device).map_err(&failed)?;
-    Ok((card, Box::new(Microphone { ring, clock, seen })))
+    let card = Card::of_system(stream, &device).map_err(&failed)?;
+    Ok((card, source))
 }
 
 /// Opens a loudspeaker by its name, or the default one. Faults of the stream go to `faults`.
@@ -158,42 +172,100 @@ pub(super) fn open_output(
     name: Option<&str>,
     faults: SyncSender<String>,
 ) -> Result<(Card, Box<dyn Sink>), MediaError> {
+    if let Some(server) = Server::here() {
+        let (ring, sink) = loudspeaker(RATE).map_err(|reason| refused(name, reason))?;
+        let stream = server.play(name, ring, faults);
+        let stream = stream.map_err(|reason| refused(name, reason))?;
+        return Ok((Card::of_server(stream), sink));
+    }
     let device = device(Way::Out, name)?;
     let failed = failure(&device);
     let config = device.default_output_config().map_err(&failed)?;
-    let rate = config.sample_rate();
-    let clock = ToDevice::new(rate).map_err(|reason| failed_as(&device, reason))?;
-    let (ring, consumer) = RingBuffer::new(rate as usize * RING_SECONDS);
-    let bursts = Bursts::new(rate);
-    let seen = Arc::clone(&bursts.seen);
-    let end = Playback {
-        ring: consumer,
-        bursts,
-        channels: usize::from(config.channels()),
-    };
+    let (ring, sink) = loudspeaker(config.sample_rate())
+        .map_err(|reason| refused(Some(&device.to_string()), reason))?;
+    let channels = usize::from(config.channels());
+    let end = Playback { ring, channels };
     let stream = started(&config, |buffer| {
         end.stream(&device, &config, buffer, &faults)
     })
     .map_err(&failed)?;
-    let card = Card::playing(stream, &device).map_err(&failed)?;
-    Ok((card, Box::new(Loudspeaker { ring, clock, seen })))
+    let card = Card::of_system(stream, &device).map_err(&failed)?;
+    Ok((card, sink))
+}
+
+/// The two ends of a microphone of this rate.
+fn microphone(rate: u32) -> Result<(ToRing, Box<dyn Source>), String> {
+    let clock = FromDevice::new(rate)?;
+    let (producer, ring) = RingBuffer::new(rate as usize * RING_SECONDS);
+    let bursts = Bursts::new(rate);
+    let seen = Arc::clone(&bursts.seen);
+    let to = ToRing {
+        ring: producer,
+        bursts,
+    };
+    Ok((to, Box::new(Microphone { ring, clock, seen })))
+}
+
+/// The two ends of a loudspeaker of this rate.
+fn loudspeaker(rate: u32) -> Result<(FromRing, Box<dyn Sink>), String> {
+    let clock = ToDevice::new(rate)?;
+    let (ring, consumer) = RingBuffer::new(rate as usize * RING_SECONDS);
+    let bursts = Bursts::new(rate);
+    let seen = Arc::clone(&bursts.seen);
+    let from = FromRing {
+        ring: consumer,
+        bursts,
+    };
+    Ok((from, Box::new(Loudspeaker { ring, clock, seen })))
+}
+
+/// The device's end of a microphone's ring.
+pub(super) struct ToRing {
+    ring: Producer<f32>,
+    bursts: Bursts,
+}
+
+impl ToRing {
+    /// What the device gives at once.
+    pub(super) fn push(&mut self, samples: impl ExactSizeIterator<Item = f32>) {
+        self.bursts.saw(samples.len());
+        for sample in samples {
+            // Full: the engine is held up, and what is old will be dropped there.
+            let _full = self.ring.push(sample).is_err();
+        }
+    }
+}
+
+/// The device's end of a loudspeaker's ring.
+pub(super) struct FromRing {
+    ring: Consumer<f32>,
+    bursts: Bursts,
+}
+
+impl FromRing {
+    /// What the device asks for at once; silence where nothing is there.
+    pub(super) fn pop(&mut self, count: usize, mut give: impl FnMut(f32)) {
+        self.bursts.saw(count);
+        for _ in 0..count {
+            give(self.ring.pop().unwrap_or(0.0));
+        }
+        let seen = &self.bursts.seen;
+        seen.left.fetch_min(self.ring.slots(), Ordering::Relaxed);
+    }
 }
 
 fn tick(rate: u32) -> usize {
     rate as usize * TICK_MS as usize / 1_000
 }
 
-fn failed_as(device: &Device, reason: String) -> MediaError {
-    let device = device.to_string();
+fn refused(name: Option<&str>, reason: String) -> MediaError {
+    let device = name.unwrap_or(DEFAULT).to_owned();
     MediaError::Device { device, reason }
 }
 
 fn failure(device: &Device) -> impl Fn(cpal::Error) -> MediaError + use<> {
     let device = device.to_string();
-    move |error| MediaError::Device {
-        device: device.clone(),
-        reason: error.to_string(),
-    }
+    move |error| refused(Some(&device), error.to_string())
 }
 
 /// With a buffer of one tick.
@@ -250,8 +322,7 @@ impl Bursts {
 
 /// What the callback of a microphone owns.
 struct Capture {
-    ring: Producer<f32>,
-    bursts: Bursts,
+    ring: ToRing,
     channels: usize,
 }
 
@@ -293,22 +364,17 @@ impl Capture {
     where
         f32: FromSample<T>,
     {
-        self.bursts.saw(data.len() / self.channels.max(1));
-        for samples in data.chunks_exact(self.channels.max(1)) {
-            let sum: f32 = samples
-                .iter()
-                .map(|&sample| f32::from_sample_(sample))
-                .sum();
-            // Full: the engine is held up, and what is old will be dropped there.
-            let _full = self.ring.push(sum / self.channels as f32).is_err();
-        }
+        let channels = self.channels.max(1);
+        self.ring.push(data.chunks_exact(channels).map(|samples| {
+            let samples = samples.iter().map(|&sample| f32::from_sample_(sample));
+            samples.sum::<f32>() / channels as f32
+        }));
     }
 }
 
 /// What the callback of a loudspeaker owns.
 struct Playback {
-    ring: Consumer<f32>,
-    bursts: Bursts,
+    ring: FromRing,
     channels: usize,
 }
 
@@ -344,12 +410,13 @@ impl Playback {
     }
 
     fn give<T: SizedSample + FromSample<f32>>(&mut self, data: &mut [T]) {
-        self.bursts.saw(data.len() / self.channels.max(1));
-        for samples in data.chunks_exact_mut(self.channels.max(1)) {
-            samples.fill(T::from_sample_(self.ring.pop().unwrap_or(0.0)));
-        }
-        let seen = &self.bursts.seen;
-        seen.left.fetch_min(self.ring.slots(), Ordering::Relaxed);
+        let channels = self.channels.max(1);
+        let mut all = data.chunks_exact_mut(channels);
+        self.ring.pop(all.len(), |sample| {
+            if let Some(samples) = all.next() {
+                samples.fill(T::from_sample_(sample));
+            }
+        });
     }
 }
 
