@@ -354,6 +354,8 @@ pub(crate) const VOICE_SHOWN_MAX: usize = 4 * VOICE_ROOM_MAX;
 pub(crate) const VOICE_ROOM_EVERY_MS: u64 = 1_500;
 /// Milliseconds for which a word stands among those in the same room: a crash shows within 5 s.
 pub(crate) const VOICE_ROOM_LEASE_MS: u64 = 4_500;
+/// Milliseconds by which a node looks late at what has lapsed when it was away itself: it slept, or had no time.
+pub(crate) const VOICE_AWAY_MS: u64 = 500;
 /// Milliseconds between two words by gossip, for who looks on. In a community of 2,000 with 25 in voice that is a frame
 /// of about 330 B each 0.6 s: with six neighbours in the mesh and each frame coming twice on average about 1 KiB/s for
 /// everybody, and 1.7 signatures a second. Every 1.5 s it were ten times that. A crash is told by those in the room.

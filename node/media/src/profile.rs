@@ -32,6 +32,12 @@ const VERY_LOSSY: f32 = 0.10;
 const HYSTERESIS: f32 = 0.7;
 /// Milliseconds by which a round trip grows when a queue on the way is full.
 const QUEUE_MS: f32 = 250.0;
+/// A receiver that reports this much later than twice its usual interval was away: its machine slept, or had no time.
+const AWAY_AFTER: Duration = Duration::from_millis(2_500);
+/// Who has heard of no receiver for this long gives the best state up.
+const SILENT_AFTER: Duration = Duration::from_secs(20);
+/// Share of a new interval in the usual one.
+const INTERVAL_SHARE: f64 = 0.25;
 /// Receivers up to which a clean uplink gets the better bit rate.
 const FEW_LINKS: usize = 4;
 
@@ -101,6 +107,12 @@ struct Reports {
     least: [Option<f32>; 2],
     /// When the running window began.
     window: Option<Instant>,
+    /// When the last report came.
+    last: Option<Instant>,
+    /// What usually lies between two.
+    interval: Option<Duration>,
+    /// The receiver was away before the last one.
+    away: bool,
 }
 
 impl Reports {
@@ -111,6 +123,21 @@ impl Reports {
 
     fn round_trip(&self) -> Option<f32> {
         self.recent.iter().rev().find_map(|(_, r)| r.round_trip_ms)
+    }
+
+    /// A report came; whether the receiver had been away before it. Twice in a row it is the way that loses reports.
+    fn came(&mut self, now: Instant) -> bool {
+        let Some(last) = self.last.replace(now) else {
+            return false;
+        };
+        let past = now.saturating_duration_since(last);
+        let usual = *self.interval.get_or_insert(past);
+        self.away = past > 2 * usual + AWAY_AFTER && !self.away;
+        if !self.away {
+            let usual = usual.mul_f64(1.0 - INTERVAL_SHARE) + past.mul_f64(INTERVAL_SHARE);
+            self.interval = Some(usual);
+        }
+        self.away
     }
 
     /// A round trip was measured.
@@ -217,6 +244,10 @@ impl Chooser {
             .round_trip_ms
             .filter(|ms| ms.is_finite() && *ms >= 0.0);
         let reports = self.links.entry(link).or_default();
+        if reports.came(now) {
+            // What was lost meanwhile says nothing of the way.
+            return;
+        }
         if let Some(ms) = round_trip_ms {
             reports.measured(now, ms);
         }
@@ -246,7 +277,7 @@ impl Chooser {
             }
         }
         let before = self.state;
-        let worst = self.worst(1.0);
+        let worst = self.worst(now, 1.0);
         if worst > self.state {
             self.state = worst;
             self.better_since = None;
@@ -257,7 +288,7 @@ impl Chooser {
     }
 
     fn perhaps_better(&mut self, now: Instant) {
-        let hoped = self.worst(HYSTERESIS);
+        let hoped = self.worst(now, HYSTERESIS);
         if hoped >= self.state {
             self.better_since = None;
             return;
@@ -269,15 +300,20 @@ impl Chooser {
         }
     }
 
-    fn worst(&self, scale: f32) -> State {
+    fn worst(&self, now: Instant, scale: f32) -> State {
         let known = self
             .links
             .values()
             .filter(|reports| !reports.recent.is_empty());
-        known
-            .map(|reports| reports.state(scale))
-            .max()
-            .unwrap_or(State::Ordinary)
+        let worst = known.map(|reports| reports.state(scale)).max();
+        // Of receivers that say nothing for a while nothing new is known; then the best is not hoped for.
+        let heard = |reports: &Reports| reports.last.is_some_and(|last| last + SILENT_AFTER > now);
+        let silent = if self.links.values().any(heard) {
+            self.state
+        } else {
+            self.state.max(State::Ordinary)
+        };
+        worst.unwrap_or(silent)
     }
 }
 
@@ -329,6 +365,40 @@ mod tests {
         assert_eq!(states, []);
         let (_, states) = after(&mut chooser, now, 20, 0.0, 20.0);
         assert_eq!(chooser.state(), State::Clean, "{states:?}");
+    }
+
+    #[test]
+    fn a_receiver_that_was_away_makes_nothing_worse() {
+        for interval in [1, 4] {
+            let mut chooser = Chooser::new();
+            let mut now = Instant::now();
+            let mut tell = |chooser: &mut Chooser, seconds, lost| {
+                for _ in 0..seconds {
+                    now += Duration::from_secs(1);
+                    chooser.choose(now);
+                }
+                let round_trip_ms = Some(20.0);
+                let report = Feedback {
+                    round_trip_ms,
+                    lost,
+                };
+                chooser.report(now, LINK, report);
+                chooser.choose(now);
+                chooser.state()
+            };
+            while tell(&mut chooser, interval, 0.0) != State::Clean {}
+            assert_eq!(tell(&mut chooser, interval * 2 + 4, 0.6), State::Clean);
+            assert_eq!(tell(&mut chooser, interval, 0.0), State::Clean);
+            // Where reports are lost too, it is the way: only the first gap is forgiven.
+            assert_eq!(tell(&mut chooser, interval * 2 + 5, 0.6), State::Clean);
+            assert_ne!(tell(&mut chooser, interval * 2 + 7, 0.6), State::Clean);
+            for _ in 0..30 {
+                tell(&mut chooser, 1, 0.0);
+            }
+            assert_eq!(chooser.state(), State::Clean);
+            // Loss without a gap counts, however rare the reports.
+            assert_ne!(tell(&mut chooser, interval, 0.6), State::Clean);
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(super) struct Call {
     pub(super) speaking: bool,
     /// To the others in the room.
     pub(super) links: BTreeMap<DeviceId, Link>,
+    /// The last attempts that were ended here because their devices seemed to have gone, and of which sessions.
+    pub(super) ended: BTreeMap<DeviceId, (VoiceSession, u64)>,
 }
 
 impl Call {
@@ -92,6 +94,7 @@ impl<R: CryptoRng> Node<R> {
             silence: None,
             speaking: false,
             links: BTreeMap::new(),
+            ended: BTreeMap::new(),
         });
         self.turn_for_call();
         let ice = self.ice_servers(id);

@@ -83,7 +83,12 @@ impl Link {
         *self = Self::new(self.account, self.session, (self.offers, self.heard), now);
         self.fails = fails;
         self.attempt = Some(attempt);
-        self.patience = Some(now.plus(MEDIA_PATIENCE_MS));
+        // Who does not offer waits for the offer first: a candidate may have come before it, and it may be lost.
+        let patience = match self.offers {
+            true => MEDIA_PATIENCE_MS,
+            false => MEDIA_ASK_MS,
+        };
+        self.patience = Some(now.plus(patience));
     }
 
     /// When something here is due.
@@ -98,7 +103,7 @@ impl Link {
 
     /// Steps for the engine once this one has come: candidates wait for the description before them, and of two
     /// descriptions the later stands.
-    fn ready(&mut self, index: u64, signal: MediaSignal) -> Vec<MediaSignal> {
+    fn ready(&mut self, index: u64, signal: MediaSignal, now: MonoMs) -> Vec<MediaSignal> {
         let is_candidate = matches!(signal, MediaSignal::Candidate { .. });
         match self.described {
             None if is_candidate => {
@@ -110,6 +115,9 @@ impl Link {
             Some(last) if !is_candidate && index < last => Vec::new(),
             _ if is_candidate => vec![signal],
             _ => {
+                if self.described.is_none() && self.patience.is_some() {
+                    self.patience = Some(now.plus(MEDIA_PATIENCE_MS));
+                }
                 self.described = Some(index);
                 let early = std::mem::take(&mut self.early);
                 std::iter::once(signal).chain(early).collect()
@@ -166,8 +174,12 @@ impl<R: CryptoRng> Node<R> {
     /// A device is in the room no more.
     pub(super) fn end_link(&mut self, device: DeviceId) {
         let call = self.voice.call.as_mut();
-        let link = call.and_then(|call| call.links.remove(&device));
-        if let Some(attempt) = link.and_then(|link| link.attempt) {
+        let Some(call) = call else { return };
+        let Some(link) = call.links.remove(&device) else {
+            return;
+        };
+        if let Some(attempt) = link.attempt {
+            call.ended.insert(device, (link.session, attempt));
             self.task(MediaTask::Disconnect(MediaLink { device, attempt }));
         }
     }
@@ -243,8 +255,12 @@ impl<R: CryptoRng> Node<R> {
             link.retry_at = Some(mono.plus(link.wait_ms()));
             link.fails = link.fails.saturating_add(1);
         } else {
-            // Asked for again, should that get lost.
-            link.patience = Some(mono.plus(MEDIA_PATIENCE_MS));
+            // Asked for again, should that get lost, or come too early for the other side.
+            let patience = match link.attempt {
+                None => MEDIA_ASK_MS,
+                Some(_) => MEDIA_PATIENCE_MS,
+            };
+            link.patience = Some(mono.plus(patience));
             self.step(device, MediaStep::Again);
         }
         self.voice_due();
@@ -321,6 +337,17 @@ impl<R: CryptoRng> Node<R> {
         if link.session != frame.from_session {
             return;
         }
+        let ended = call.ended.get(&device);
+        let ended = ended.is_some_and(|(session, attempt)| {
+            *session == frame.from_session && frame.attempt <= *attempt
+        });
+        if link.attempt.is_none() && ended {
+            // This side took the other one for gone, and ended what that one goes on with: its keys fit nothing new.
+            let asks = !link.offers && link.sent == 0 && frame.step != MediaStep::Again;
+            return if asks {
+                self.link_failed(device)
+            };
+        }
         let newer = link.attempt.is_none_or(|attempt| frame.attempt > attempt);
         if newer && !link.offers && frame.step != MediaStep::Again {
             // Each attempt is a connection with candidates and relays: nobody may have them made without pause.
@@ -352,7 +379,7 @@ impl<R: CryptoRng> Node<R> {
             MediaStep::Again if link.offers => self.link_failed(device),
             MediaStep::Again => {}
             MediaStep::Signal(signal) => {
-                let ready = link.ready(frame.index, signal);
+                let ready = link.ready(frame.index, signal, mono);
                 let attempt = frame.attempt;
                 for signal in ready {
                     self.task(MediaTask::Signal(MediaLink { device, attempt }, signal));

@@ -8,7 +8,8 @@ use super::rights::Silence;
 use super::stage::Order;
 use super::words::Way;
 use crate::limits::{
-    VOICE_GOSSIP_LEASE_MS, VOICE_ROOM_LEASE_MS, VOICE_SHOWN_MAX, VOICE_TELL_STEP_MS,
+    VOICE_AWAY_MS, VOICE_GOSSIP_LEASE_MS, VOICE_ROOM_EVERY_MS, VOICE_ROOM_LEASE_MS,
+    VOICE_SHOWN_MAX, VOICE_TELL_STEP_MS,
 };
 use crate::node::Node;
 use crate::wire::voice::{SilentWord, VoiceSession, VoiceWord};
@@ -26,6 +27,8 @@ pub(super) struct Occupant {
     pub(super) order: Option<Order>,
     /// It fell silent in the own room: the others are told then, if nobody else has told them.
     pub(super) tell_at: Option<MonoMs>,
+    /// Its word had lapsed when this node came back from being away itself, and stands a little longer.
+    spared: bool,
 }
 
 impl Occupant {
@@ -84,6 +87,7 @@ impl<R: CryptoRng> Node<R> {
             silence,
             order,
             tell_at: None,
+            spared: false,
         };
         let after = now.shown();
         if let Some(roster) = self.voice.rosters.get_mut(&id) {
@@ -154,18 +158,25 @@ impl<R: CryptoRng> Node<R> {
         let one = roster.and_then(|roster| roster.get_mut(&device));
         if let Some(one) = one.filter(|one| one.is_in(channel)) {
             one.until = one.until.map(|before| before.max(until));
+            one.spared = false;
         }
     }
 
-    /// Devices that have said nothing for longer than their words stand are gone.
+    /// Devices that have said nothing for longer than their words stand are gone. Who was itself away longer than that
+    /// has not heard yet what was said meanwhile.
     pub(super) fn lapse_voices(&mut self) {
         let mono = self.now.mono;
         let mut lapsed = Vec::new();
         for (id, roster) in &mut self.voice.rosters {
             for (device, one) in roster {
-                if one.until.is_some_and(|until| until <= mono) {
-                    lapsed.push((*id, *device, one.word.channel));
+                let Some(until) = one.until.filter(|until| *until <= mono) else {
+                    continue;
+                };
+                if until.plus(VOICE_AWAY_MS) < mono && !std::mem::replace(&mut one.spared, true) {
+                    one.until = Some(mono.plus(VOICE_ROOM_EVERY_MS));
+                    continue;
                 }
+                lapsed.push((*id, *device, one.word.channel));
             }
         }
         for (id, device, channel) in lapsed {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use alloquy_api::voice::{LinkStage, LinkView, MediaReport, MediaSignal, MediaTask};
+use alloquy_api::voice::{LinkStage, LinkView, MediaLink, MediaReport, MediaSignal, MediaTask};
 use alloquy_core::Input;
 use alloquy_ids::{CommunityId, DeviceId};
 use alloquy_schema::codec::{Reader, Writer};
@@ -11,7 +11,7 @@ use alloquy_schema::keys::DeviceKey;
 use bytes::Bytes;
 
 use crate::forger::Forger;
-use crate::voice::{MEDIA, all_connected, club, device, is_word, names};
+use crate::voice::{MEDIA, all_connected, call, club, device, is_word, names};
 use crate::world::{Packet, World};
 
 /// Everything that goes from one node to another, from now on, as it passes.
@@ -356,6 +356,87 @@ fn frames_that_are_lost_doubled_and_reordered_only_delay() {
             "seed {seed}"
         );
     }
+}
+
+/// The attempts that a node has had its engine begin.
+fn begun(world: &World, at: usize) -> Vec<u64> {
+    let tasks = world.peers[at].engine.tasks.iter();
+    let begun = tasks.filter_map(|task| match task {
+        MediaTask::Connect { link, .. } => Some(link.attempt),
+        _ => None,
+    });
+    begun.collect()
+}
+
+#[test]
+fn a_connection_that_one_side_ended_is_not_gone_on_with_but_made_anew() {
+    let mut world = club(&["ana", "ben"]);
+    let (offers, answers, _) = two(&mut world);
+    let first = begun(&world, answers);
+    // The one who answers hears nothing for a while, and takes the other one for gone.
+    world.tamper = Some(Box::new(move |from, _, packet| {
+        if from == offers {
+            Vec::new()
+        } else {
+            vec![packet]
+        }
+    }));
+    world.pass(5_000);
+    assert!(world.peers[answers].engine.links.is_empty());
+    assert_eq!(world.peers[offers].engine.links.len(), 1);
+    world.tamper = None;
+    while call(&mut world, answers).expect("a call").peers.is_empty() {
+        world.pass(100);
+    }
+    // The engine of the other one saw that nothing came, and offers new addresses of what it has.
+    let device = device(&world, answers);
+    let link = MediaLink {
+        device,
+        attempt: first[0],
+    };
+    let sdp = format!("offer {}", first[0]);
+    let offer = MediaReport::Signal(link, MediaSignal::Offer { sdp });
+    world.input(offers, Input::Media(offer));
+    world.pass(2_000);
+    all_connected(&world, &[0, 1]);
+    let both = [offers, answers].map(|at| begun(&world, at));
+    assert_eq!(both[0], both[1]);
+    assert!(both[0].len() == 2 && both[0][1] > first[0], "{both:?}");
+}
+
+#[test]
+fn an_offer_that_is_lost_is_asked_for_again_soon() {
+    let mut world = club(&["ana", "ben"]);
+    let (offers, _) = by_offer(&world);
+    let mut lost = false;
+    world.tamper = Some(Box::new(move |from, _, packet| {
+        let media = matches!(&packet, Packet::Frame(bytes) if is_media(bytes));
+        if from == offers && media && !std::mem::replace(&mut lost, true) {
+            return Vec::new();
+        }
+        vec![packet]
+    }));
+    world.ok(0, "voice join club/lobby");
+    world.ok(1, "voice join club/lobby");
+    world.pass(5_000);
+    all_connected(&world, &[0, 1]);
+}
+
+#[test]
+fn who_stood_still_takes_nobody_for_gone_before_it_has_listened() {
+    let mut world = club(&["ana", "ben", "cleo"]);
+    for at in 0..3 {
+        world.ok(at, "voice join club/lobby");
+    }
+    world.pass(10_000);
+    let before = [0, 1, 2].map(|at| begun(&world, at));
+    world.now.mono = world.now.mono.plus(20_000);
+    for at in 0..3 {
+        world.input(at, Input::Timeout);
+    }
+    world.pass(10_000);
+    all_connected(&world, &[0, 1, 2]);
+    assert_eq!(before, [0, 1, 2].map(|at| begun(&world, at)));
 }
 
 #[test]

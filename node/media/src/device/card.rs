@@ -100,7 +100,7 @@ impl Sink for Loudspeaker {
 /// The names of all devices of a direction; those that fail to tell theirs are left out.
 pub(super) fn names(way: Way) -> Vec<String> {
     let mut names = match Server::here() {
-        Some(server) => server.titles(way).unwrap_or_else(|error| {
+        Some(mut server) => server.titles(way).unwrap_or_else(|error| {
             tracing::debug!(%error, "the sound server does not tell its devices");
             Vec::new()
         }),
@@ -207,7 +207,7 @@ fn microphone(rate: u32) -> Result<(ToRing, Box<dyn Source>), String> {
 }
 
 /// The two ends of a loudspeaker of this rate.
-fn loudspeaker(rate: u32) -> Result<(FromRing, Box<dyn Sink>), String> {
+pub(super) fn loudspeaker(rate: u32) -> Result<(FromRing, Box<dyn Sink>), String> {
     let clock = ToDevice::new(rate)?;
     let (ring, consumer) = RingBuffer::new(rate as usize * RING_SECONDS);
     let bursts = Bursts::new(rate);

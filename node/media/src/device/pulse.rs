@@ -9,7 +9,7 @@ use std::ffi::CString;
 use std::io::{BufReader, Cursor, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
@@ -24,12 +24,17 @@ use pulseaudio::protocol::{
     SinkInfoList, SourceInfoList, TagStructReader,
 };
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
 use super::card::{FromRing, ToRing, Way};
 use crate::limits::RATE;
 use crate::priority;
 
 /// How long the server may take to answer, and to take what is played.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Bytes of the secret by which servers know those who may use them. Without one it is zeros, and the account decides.
+const COOKIE_BYTES: usize = 256;
 /// A message of the server is never longer: it sends fragments of milliseconds, and lists of devices.
 const MESSAGE_BYTES_MAX: u32 = 1 << 20;
 /// The channel of what is no sound.
@@ -45,12 +50,8 @@ const REQUEST: u32 = 5 * MILLISECOND;
 /// What waits at the server in all; a part of it is the sound card's own.
 const WAITING: u32 = 15 * MILLISECOND;
 
-/// Where the server is, and what it knows us by.
-#[derive(Debug)]
-pub(super) struct Server {
-    path: PathBuf,
-    cookie: Vec<u8>,
-}
+/// A server that answers.
+pub(super) struct Server(Connection);
 
 /// A device: what the server calls it, and what people do.
 struct Named {
@@ -84,29 +85,30 @@ impl Drop for Stream {
 }
 
 impl Server {
-    /// The server of this session; `None`: there is none, or it is on another machine.
+    /// The server of this session; `None`: there is none that answers, or it is on another machine.
     pub(super) fn here() -> Option<Self> {
-        let path = pulseaudio::socket_path_from_env()?;
+        let path = socket_path(|name| std::env::var(name).ok())?;
         let cookie = pulseaudio::cookie_path_from_env().and_then(|path| std::fs::read(path).ok());
-        let cookie = cookie.unwrap_or_default();
-        Some(Self { path, cookie })
+        let connection = Connection::open(&path, cookie.unwrap_or_default());
+        let told = |error: &_| tracing::debug!(%error, ?path, "the sound server does not serve");
+        connection.inspect_err(told).ok().map(Self)
     }
 
     /// The names of the devices of a direction as people know them; microphones without the monitors of loudspeakers.
-    pub(super) fn titles(&self, way: Way) -> Result<Vec<String>, ProtocolError> {
-        let devices = self.connect()?.devices(way)?;
+    pub(super) fn titles(&mut self, way: Way) -> Result<Vec<String>, ProtocolError> {
+        let devices = self.0.devices(way)?;
         let shown = devices.into_iter().filter(|device| !device.monitor);
         Ok(shown.map(|device| device.title).collect())
     }
 
     /// Records from a device, known by either of its names, or from the server's default one.
     pub(super) fn record(
-        &self,
+        self,
         wanted: Option<&str>,
         mut ring: ToRing,
         faults: SyncSender<String>,
     ) -> Result<Stream, String> {
-        let mut connection = self.connect().map_err(told)?;
+        let mut connection = self.0;
         let (name, title) = connection.find(Way::In, wanted)?;
         let opened: CreateRecordStreamReply = connection
             .ask(&Command::CreateRecordStream(RecordStreamParams {
@@ -136,12 +138,12 @@ impl Server {
 
     /// Plays to a device, known by either of its names, or to the server's default one.
     pub(super) fn play(
-        &self,
+        self,
         wanted: Option<&str>,
         mut ring: FromRing,
         faults: SyncSender<String>,
     ) -> Result<Stream, String> {
-        let mut connection = self.connect().map_err(told)?;
+        let mut connection = self.0;
         let (name, title) = connection.find(Way::Out, wanted)?;
         let opened: CreatePlaybackStreamReply = connection
             .ask(&Command::CreatePlaybackStream(PlaybackStreamParams {
@@ -163,6 +165,9 @@ impl Server {
         let channel = opened.channel;
         let mut give = move |bytes: u32, out: &mut Vec<u8>| {
             let length = bytes.min(MESSAGE_BYTES_MAX) / SAMPLE as u32 * SAMPLE as u32;
+            if length == 0 {
+                return Ok(());
+            }
             let head = Descriptor {
                 length,
                 channel,
@@ -186,29 +191,21 @@ impl Server {
         };
         connection.run(title, faults, first, obey)
     }
+}
 
-    fn connect(&self) -> Result<Connection, ProtocolError> {
-        let socket = UnixStream::connect(&self.path)?;
-        socket.set_read_timeout(Some(ANSWER_WITHIN))?;
-        socket.set_write_timeout(Some(ANSWER_WITHIN))?;
-        let mut connection = Connection {
-            socket: BufReader::new(socket),
-            version: protocol::MAX_VERSION,
-            asked: 0,
-            message: Vec::new(),
-        };
-        let auth: AuthReply = connection.ask(&Command::Auth(AuthParams {
-            version: protocol::MAX_VERSION,
-            supports_shm: false,
-            supports_memfd: false,
-            cookie: self.cookie.clone(),
-        }))?;
-        connection.version = auth.version.min(protocol::MAX_VERSION);
-        let mut props = Props::new();
-        props.set(Prop::ApplicationName, c"Alloquy");
-        let _: SetClientNameReply = connection.ask(&Command::SetClientName(props))?;
-        Ok(connection)
+/// Where the server of these variables listens; `None`: on another machine, or nowhere.
+fn socket_path(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let set = |name| variable(name).filter(|value| !value.is_empty());
+    if let Some(server) = set("PULSE_SERVER") {
+        // `{id of the machine}address`, and addresses that are tried in turn.
+        let first = server.split_whitespace().next()?;
+        let address = first.split_once('}').map_or(first, |(_, address)| address);
+        let path = address.strip_prefix("unix:").unwrap_or(address);
+        return path.starts_with('/').then(|| path.into());
     }
+    let runtime = set("PULSE_RUNTIME_PATH").map(PathBuf::from);
+    let runtime = runtime.or_else(|| Some(PathBuf::from(set("XDG_RUNTIME_DIR")?).join("pulse")));
+    Some(runtime?.join("native"))
 }
 
 const SOUND: SampleSpec = SampleSpec {
@@ -241,6 +238,17 @@ enum Message<'a> {
     Told(Command),
 }
 
+/// A socket that waits for nothing longer than [`ANSWER_WITHIN`]: neither to be taken by a server that stands still.
+fn connected(path: &Path) -> std::io::Result<UnixStream> {
+    let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
+    let socket = net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+    for timeout in [Timeout::Send, Timeout::Recv] {
+        set_socket_timeout(&socket, timeout, Some(ANSWER_WITHIN))?;
+    }
+    net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket.into())
+}
+
 /// A connection on which answers come in turn.
 struct Connection {
     socket: BufReader<UnixStream>,
@@ -251,6 +259,27 @@ struct Connection {
 }
 
 impl Connection {
+    fn open(path: &Path, mut cookie: Vec<u8>) -> Result<Self, ProtocolError> {
+        let mut connection = Self {
+            socket: BufReader::new(connected(path)?),
+            version: protocol::MAX_VERSION,
+            asked: 0,
+            message: Vec::new(),
+        };
+        cookie.resize(COOKIE_BYTES, 0);
+        let auth: AuthReply = connection.ask(&Command::Auth(AuthParams {
+            version: protocol::MAX_VERSION,
+            supports_shm: false,
+            supports_memfd: false,
+            cookie,
+        }))?;
+        connection.version = auth.version.min(protocol::MAX_VERSION);
+        let mut props = Props::new();
+        props.set(Prop::ApplicationName, c"Alloquy");
+        let _: SetClientNameReply = connection.ask(&Command::SetClientName(props))?;
+        Ok(connection)
+    }
+
     /// Reads the server's next message; its channel, [`u32::MAX`] where it is a command.
     fn read(&mut self) -> Result<u32, ProtocolError> {
         let head = protocol::read_descriptor(&mut self.socket)?;
@@ -320,7 +349,11 @@ impl Connection {
         way: Way,
         wanted: Option<&str>,
     ) -> Result<(Option<CString>, String), String> {
-        let devices = self.devices(way).map_err(told)?;
+        // A device that the protocol's library can not read takes the whole list with it.
+        let devices = self.devices(way).unwrap_or_else(|error| {
+            tracing::debug!(%error, "the sound server's devices can not be read");
+            Vec::new()
+        });
         let Some(wanted) = wanted else {
             let server: ServerInfo = self.ask(&Command::GetServerInfo).map_err(told)?;
             let default = match way {
@@ -329,6 +362,9 @@ impl Connection {
             };
             let default = default.ok_or_else(|| "the sound server has no device".to_owned())?;
             let found = devices.into_iter().find(|device| device.name == default);
+            if found.as_ref().is_some_and(|device| device.monitor) {
+                return Err("there is no microphone".to_owned());
+            }
             let title = found.map(|device| device.title);
             return Ok((
                 None,
@@ -397,5 +433,221 @@ impl Connection {
             };
             obey(message, &mut out)?;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+    use std::sync::mpsc::sync_channel;
+
+    use pulseaudio::protocol::{PulseError, SinkInfo};
+
+    use super::*;
+    use crate::device::card::loudspeaker;
+
+    /// A server for one connection.
+    fn served<T: Send + 'static>(
+        serve: impl FnOnce(BufReader<UnixStream>) -> T + Send + 'static,
+    ) -> (tempfile::TempDir, PathBuf, JoinHandle<T>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("native");
+        let listener = UnixListener::bind(&path).unwrap();
+        let thread = std::thread::spawn(move || {
+            let (socket, _) = listener.accept().unwrap();
+            serve(BufReader::new(socket))
+        });
+        (folder, path, thread)
+    }
+
+    const VERSION: u16 = protocol::MAX_VERSION;
+
+    fn asked(socket: &mut BufReader<UnixStream>) -> (u32, Command) {
+        protocol::read_command_message(socket, VERSION).unwrap()
+    }
+
+    /// Answers the two commands that every connection begins with.
+    fn greeted(socket: &mut BufReader<UnixStream>) {
+        let auth = AuthReply {
+            version: VERSION,
+            use_memfd: false,
+            use_shm: false,
+        };
+        let (number, Command::Auth(shown)) = asked(socket) else {
+            panic!("another command");
+        };
+        assert_eq!(shown.cookie.len(), 256, "servers take no other length");
+        protocol::write_reply_message(socket.get_mut(), number, &auth, VERSION).unwrap();
+        let (number, _) = asked(socket);
+        let name = SetClientNameReply { client_id: 1 };
+        protocol::write_reply_message(socket.get_mut(), number, &name, VERSION).unwrap();
+    }
+
+    fn head(length: u32, channel: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let head = Descriptor {
+            length,
+            channel,
+            offset: 0,
+            flags: DescriptorFlags::empty(),
+        };
+        protocol::write_descriptor(&mut bytes, &head).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn what_a_sound_server_answers_wrong_is_told() {
+        type Serve = fn(BufReader<UnixStream>);
+        let cases: [(Serve, &str); 4] = [
+            (
+                |mut socket| {
+                    asked(&mut socket);
+                    let (refused, socket) = (PulseError::AccessDenied, socket.get_mut());
+                    protocol::write_error(socket, 0, &refused).unwrap();
+                },
+                "AccessDenied",
+            ),
+            (
+                |mut socket| {
+                    asked(&mut socket);
+                    let long = head(MESSAGE_BYTES_MAX + 1, COMMANDS);
+                    socket.get_mut().write_all(&long).unwrap();
+                },
+                "1048577 bytes at once, 1048576 are the most",
+            ),
+            (
+                |mut socket| {
+                    greeted(&mut socket);
+                    asked(&mut socket);
+                    let mut message = head(14, COMMANDS);
+                    // A reply to the third command, whose list of devices is none.
+                    message.extend(b"L\0\0\0\x02L\0\0\0\x02\xff\xff\xff\xff");
+                    socket.get_mut().write_all(&message).unwrap();
+                },
+                "invalid",
+            ),
+            (drop, "IO error"),
+        ];
+        for (serve, expected) in cases {
+            let (_folder, path, thread) = served(serve);
+            let opened = Connection::open(&path, Vec::new());
+            let titles = opened.and_then(|connection| Server(connection).titles(Way::Out));
+            let told = titles.unwrap_err().to_string();
+            assert!(told.contains(expected), "{told}");
+            thread.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_server_that_asks_for_nonsense_gets_silence_and_its_end_is_told() {
+        let (_folder, path, thread) = served(|mut socket| {
+            greeted(&mut socket);
+            let (number, _) = asked(&mut socket);
+            let sink = SinkInfo {
+                name: c"card".to_owned(),
+                description: Some(c"A card".to_owned()),
+                sample_spec: SOUND,
+                channel_map: ChannelMap::mono(),
+                ..SinkInfo::new_dummy(1)
+            };
+            let sinks: SinkInfoList = vec![sink];
+            protocol::write_reply_message(socket.get_mut(), number, &sinks, VERSION).unwrap();
+            let (number, Command::CreatePlaybackStream(wanted)) = asked(&mut socket) else {
+                panic!("another command");
+            };
+            assert_eq!(wanted.sink_name.as_deref(), Some(c"card"));
+            let opened = CreatePlaybackStreamReply {
+                channel: 7,
+                requested_bytes: 10,
+                sample_spec: SOUND,
+                ..CreatePlaybackStreamReply::default()
+            };
+            protocol::write_reply_message(socket.get_mut(), number, &opened, VERSION).unwrap();
+            // Sound that nobody wanted, an event of no known kind, and a request for four gigabytes.
+            let mut bytes = head(7, 9);
+            bytes.extend([1; 7]);
+            bytes.extend(head(5, COMMANDS));
+            bytes.extend(b"L\0\0\xff\xff");
+            socket.get_mut().write_all(&bytes).unwrap();
+            let length = u32::MAX;
+            let request = Command::Request(protocol::Request { channel: 7, length });
+            protocol::write_command_message(socket.get_mut(), COMMANDS, &request, VERSION).unwrap();
+            [(); 2].map(|()| {
+                let given = protocol::read_descriptor(&mut socket).unwrap();
+                let mut sound = vec![1; given.length as usize];
+                socket.read_exact(&mut sound).unwrap();
+                assert!(sound.iter().all(|byte| *byte == 0));
+                (given.channel, given.length)
+            })
+        });
+        let (ring, _sink) = loudspeaker(RATE).unwrap();
+        let (faults, told) = sync_channel(1);
+        let server = Server(Connection::open(&path, Vec::new()).unwrap());
+        let stream = server.play(Some("A card"), ring, faults).unwrap();
+        assert_eq!(stream.title, "A card");
+        let given = thread.join().unwrap();
+        assert_eq!(given, [(7, 8), (7, MESSAGE_BYTES_MAX)]);
+        let fault = told.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(fault.contains("IO error"), "{fault}");
+    }
+
+    #[test]
+    fn the_server_is_found_by_its_variables_and_not_taken_for_one_elsewhere() {
+        let found = |set: &[(&str, &str)]| {
+            let value = |name: &str| {
+                let found = set.iter().find(|(other, _)| *other == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let path = socket_path(value);
+            path.map(|path| path.display().to_string())
+                .unwrap_or_default()
+        };
+        let session = ("XDG_RUNTIME_DIR", "/run/user/1000");
+        assert_eq!(found(&[]), "");
+        assert_eq!(found(&[session]), "/run/user/1000/pulse/native");
+        assert_eq!(found(&[session, ("PULSE_RUNTIME_PATH", "/p")]), "/p/native");
+        assert_eq!(
+            found(&[session, ("PULSE_SERVER", "")]),
+            "/run/user/1000/pulse/native"
+        );
+        for (server, path) in [
+            ("unix:/tmp/native", "/tmp/native"),
+            ("/tmp/native", "/tmp/native"),
+            ("{0123abcd}unix:/tmp/native tcp:desk:4713", "/tmp/native"),
+            ("tcp:desk:4713", ""),
+            ("desk", ""),
+            ("unix:relative", ""),
+        ] {
+            assert_eq!(
+                found(&[session, ("PULSE_SERVER", server)]),
+                path,
+                "{server}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_that_stands_still_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("native");
+        let _deaf = UnixListener::bind(&path).unwrap();
+        let error = Connection::open(&path, Vec::new()).err().unwrap();
+        assert!(error.to_string().contains("IO error"), "{error}");
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_told_by_a_server_that_has_others() {
+        let (_folder, path, thread) = served(|mut socket| {
+            greeted(&mut socket);
+            let (number, _) = asked(&mut socket);
+            let none: SinkInfoList = Vec::new();
+            protocol::write_reply_message(socket.get_mut(), number, &none, VERSION).unwrap();
+        });
+        let (ring, _sink) = loudspeaker(RATE).unwrap();
+        let (faults, _told) = sync_channel(1);
+        let server = Server(Connection::open(&path, Vec::new()).unwrap());
+        let told = server.play(Some("card"), ring, faults).unwrap_err();
+        assert_eq!(told, "there is no such device");
+        thread.join().unwrap();
     }
 }
