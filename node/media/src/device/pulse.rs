@@ -235,7 +235,7 @@ fn told(error: impl ToString) -> String {
 /// What the server says of its own accord.
 enum Message<'a> {
     Sound { channel: u32, bytes: &'a [u8] },
-    Told(Command),
+    Told(&'a Command),
 }
 
 /// A socket that waits for nothing longer than [`ANSWER_WITHIN`]: neither to be taken by a server that stands still.
@@ -421,17 +421,16 @@ impl Connection {
             self.socket.get_ref().write_all(&out).map_err(told)?;
             out.clear();
             let channel = self.read().map_err(told)?;
-            let message = if channel == COMMANDS {
-                match Command::read_tag_prefixed(&mut Cursor::new(&self.message), self.version) {
-                    Ok((_, command)) => Message::Told(command),
-                    // An event of a later version.
-                    Err(_) => continue,
+            let bytes = &self.message;
+            if channel == COMMANDS {
+                let told = Command::read_tag_prefixed(&mut Cursor::new(bytes), self.version);
+                // Else an event of a later version.
+                if let Ok((_, command)) = told {
+                    obey(Message::Told(&command), &mut out)?;
                 }
             } else {
-                let bytes = &self.message;
-                Message::Sound { channel, bytes }
-            };
-            obey(message, &mut out)?;
+                obey(Message::Sound { channel, bytes }, &mut out)?;
+            }
         }
     }
 }
