@@ -8,6 +8,11 @@ use serde_json::Value;
 use tempfile::tempdir;
 
 const ROOM: &str = "Home/lounge";
+/// What is heard of somebody is at least this much like what they say: Opus at 40 kb/s codes sweeps by their sound rather
+/// than their wave, and leaves 0.8 to 0.99 of it, 0.71 where cores are busy.
+const ALIKE: f64 = 0.65;
+/// Other sweeps are less than this much like them: 0.23 to 0.44.
+const UNLIKE: f64 = 0.55;
 
 /// Where what a person hears is written.
 fn heard_by(root: &Path, name: &str) -> PathBuf {
@@ -95,10 +100,10 @@ fn two_people_hear_each_other() {
         let heard = read_wav(&heard_by(root.path(), name));
         let (other, own) = (likeness(source, &heard), likeness(own, &heard));
         assert!(
-            other > 0.8,
+            other > ALIKE,
             "{name} hears the other one: {other} ({told:?})"
         );
-        assert!(own < 0.6, "{name} hears not itself: {own} ({told:?})");
+        assert!(own < UNLIKE, "{name} hears not itself: {own} ({told:?})");
     }
 }
 
@@ -187,7 +192,7 @@ fn a_robot_says_a_text_and_plays_a_file_and_what_is_no_sound_is_told_while_the_c
     let heard = read_wav(&heard_by(root.path(), "ana"));
     let end = &heard[heard.len().saturating_sub(7 * 48_000)..];
     let alike = likeness(&jingle, end);
-    assert!(alike > 0.8, "the file is heard: {alike}");
+    assert!(alike > ALIKE, "the file is heard: {alike}");
     let before = &heard[..heard.len().saturating_sub(7 * 48_000)];
     let loud = before
         .chunks(4_800)

@@ -97,18 +97,22 @@ impl Sink for Loudspeaker {
     }
 }
 
-/// The names of all devices of a direction; those that fail to tell theirs are left out.
-pub(super) fn names(way: Way) -> Vec<String> {
-    let mut names = match Server::here() {
-        Some(mut server) => server.titles(way).unwrap_or_else(|error| {
-            tracing::debug!(%error, "the sound server does not tell its devices");
-            Vec::new()
-        }),
-        None => devices(way).iter().map(ToString::to_string).collect(),
+/// The names of all microphones and of all loudspeakers; those that fail to tell theirs are left out.
+pub(super) fn names() -> (Vec<String>, Vec<String>) {
+    let mut server = Server::here();
+    let mut of = |way| {
+        let mut names: Vec<String> = match &mut server {
+            Some(server) => server.titles(way).unwrap_or_else(|error| {
+                tracing::debug!(%error, "the sound server does not tell its devices");
+                Vec::new()
+            }),
+            None => devices(way).iter().map(ToString::to_string).collect(),
+        };
+        names.sort();
+        names.dedup();
+        names
     };
-    names.sort();
-    names.dedup();
-    names
+    (of(Way::In), of(Way::Out))
 }
 
 fn devices(way: Way) -> Vec<Device> {

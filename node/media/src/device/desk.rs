@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use alloquy_api::voice::DevicesView;
 
-use super::card::{self, Card, FAULTS_WAITING, Way};
+use super::card::{self, Card, FAULTS_WAITING};
 use super::speech::spoken;
 use super::wav::{self, Recorder};
 use super::{Clip, Null, Sink, Source, Tone};
@@ -248,7 +248,7 @@ impl Watch {
     }
 
     fn look(&mut self) {
-        self.names = (card::names(Way::In), card::names(Way::Out));
+        self.names = card::names();
         self.tell();
     }
 
