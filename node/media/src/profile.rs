@@ -20,6 +20,8 @@ const LEAST_WINDOW: Duration = Duration::from_secs(30);
 const BETTER_AFTER: Duration = Duration::from_secs(10);
 /// Reports of one link that are kept: five seconds of one every 50 ms.
 const REPORTS_MAX: usize = 100;
+/// The same where the worse one was taken because nothing was known: at first, and after an interruption.
+const FIRST_AFTER: Duration = Duration::from_secs(2);
 /// Loss below which a link is clean.
 const CLEAN_LOSS: f32 = 0.005;
 /// Round trip below which a link is clean, milliseconds.
@@ -128,6 +130,11 @@ impl Reports {
         self.recent.iter().rev().find_map(|(_, r)| r.round_trip_ms)
     }
 
+    /// Whether they tell enough to judge the way by; the first ones come before a round trip is known.
+    fn tell(&self) -> bool {
+        self.round_trip().is_some() || self.loss() >= CLEAN_LOSS * HYSTERESIS
+    }
+
     /// A report came; whether the receiver had been away before it. Twice in a row it is the way that loses reports.
     fn came(&mut self, now: Instant) -> bool {
         let Some(last) = self.last.replace(now) else {
@@ -192,6 +199,8 @@ impl Reports {
 pub struct Chooser {
     links: BTreeMap<MediaLink, Reports>,
     state: State,
+    /// Receivers told of what led to it.
+    told: bool,
     /// Since when a better state would do.
     better_since: Option<Instant>,
 }
@@ -209,6 +218,7 @@ impl Chooser {
         Self {
             links: BTreeMap::new(),
             state: State::Ordinary,
+            told: false,
             better_since: None,
         }
     }
@@ -280,9 +290,11 @@ impl Chooser {
             }
         }
         let before = self.state;
-        let worst = self.worst(now, 1.0);
+        let told = self.worst(1.0);
+        let worst = told.unwrap_or_else(|| self.unknown(now));
         if worst > self.state {
             self.state = worst;
+            self.told = told.is_some();
             self.better_since = None;
         } else {
             self.perhaps_better(now);
@@ -291,32 +303,37 @@ impl Chooser {
     }
 
     fn perhaps_better(&mut self, now: Instant) {
-        let hoped = self.worst(now, HYSTERESIS);
+        let hoped = self.worst(HYSTERESIS).unwrap_or_else(|| self.unknown(now));
         if hoped >= self.state {
+            self.told |= self.links.values().any(Reports::tell);
             self.better_since = None;
             return;
         }
         let since = *self.better_since.get_or_insert(now);
-        if now.saturating_duration_since(since) >= BETTER_AFTER {
+        let after = if self.told { BETTER_AFTER } else { FIRST_AFTER };
+        if now.saturating_duration_since(since) >= after {
             self.state = hoped;
+            self.told = true;
             self.better_since = None;
         }
     }
 
-    fn worst(&self, now: Instant, scale: f32) -> State {
-        let known = self
-            .links
-            .values()
-            .filter(|reports| !reports.recent.is_empty());
-        let worst = known.map(|reports| reports.state(scale)).max();
-        // Of receivers that say nothing for a while nothing new is known; then the best is not hoped for.
+    /// By the receivers that told something of late.
+    fn worst(&self, scale: f32) -> Option<State> {
+        let told = |reports: &&Reports| !reports.recent.is_empty();
+        let told = self.links.values().filter(told);
+        told.map(|reports| reports.state(scale)).max()
+    }
+
+    /// While no receiver tells anything. Of those that say nothing for a while nothing new is known; then the best is not
+    /// hoped for.
+    fn unknown(&self, now: Instant) -> State {
         let heard = |reports: &Reports| reports.last.is_some_and(|last| last + SILENT_AFTER > now);
-        let silent = if self.links.values().any(heard) {
+        if self.links.values().any(heard) {
             self.state
         } else {
             self.state.max(State::Ordinary)
-        };
-        worst.unwrap_or(silent)
+        }
     }
 }
 
@@ -368,6 +385,29 @@ mod tests {
         assert_eq!(states, []);
         let (_, states) = after(&mut chooser, now, 20, 0.0, 20.0);
         assert_eq!(chooser.state(), State::Clean, "{states:?}");
+    }
+
+    #[test]
+    fn what_nobody_told_is_believed_for_two_seconds_only() {
+        let mut chooser = Chooser::new();
+        let (now, states) = after(&mut chooser, Instant::now(), 3, 0.0, 20.0);
+        assert_eq!(states, [State::Clean]);
+        // The connection is another one, and for as long as nothing is known of it the middle is taken.
+        chooser.forget(LINK);
+        let now = now + Duration::from_secs(5);
+        assert_eq!(chooser.choose(now), Some(State::Ordinary));
+        let (now, states) = after(&mut chooser, now, 3, 0.0, 20.0);
+        assert_eq!(states, [State::Clean]);
+        // The same by what is told takes longer: from a loss, and from a way that is not good enough.
+        let (now, states) = after(&mut chooser, now, 1, 0.03, 20.0);
+        assert_eq!(states, [State::Ordinary]);
+        let (_, states) = after(&mut chooser, now, 9, 0.0, 20.0);
+        assert_eq!(states, []);
+        let mut far = Chooser::new();
+        let (now, states) = after(&mut far, Instant::now(), 5, 0.0, 70.0);
+        assert_eq!(states, []);
+        let (_, states) = after(&mut far, now, 9, 0.0, 20.0);
+        assert_eq!(states, []);
     }
 
     #[test]

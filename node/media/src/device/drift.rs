@@ -39,6 +39,9 @@ const WINDOW_TICKS: usize = 50;
 const WINDOWS: usize = 5;
 /// Seconds too much that are taken out at once: bent away, they would be there for eight seconds.
 const LEAP: f64 = 0.040;
+/// Ticks in which a loudspeaker has to come before it is given anything. Between its opening and its start lies up to a
+/// second, and what waited for it would be late for as long as it takes to bend that away.
+const CAME: usize = 2;
 /// Times what a ring begins with: what it holds beyond is old.
 const STALE_STARTS: usize = 5;
 /// Seconds of a tick.
@@ -120,6 +123,8 @@ struct Slack {
     margin: f64,
     /// Windows since it ran out, or since the margin last shrank.
     calm: usize,
+    /// Ticks since it ran out.
+    since_empty: usize,
 }
 
 impl Slack {
@@ -130,12 +135,14 @@ impl Slack {
             ticks: 0,
             margin: MARGIN_LEAST,
             calm: 0,
+            since_empty: 0,
         }
     }
 
     /// One tick, at which so much was left.
     fn tick(&mut self, left: usize) {
         self.least[0] = self.least[0].min(left);
+        self.since_empty = self.since_empty.saturating_add(1);
         self.ticks += 1;
         if self.ticks < WINDOW_TICKS {
             return;
@@ -150,9 +157,13 @@ impl Slack {
         }
     }
 
-    /// There was too little in the ring; it begins anew.
+    /// There was too little in the ring; it begins anew. Again before it was seen for [`WINDOW_TICKS`] it is the same
+    /// fault: a process that stood still is asked for all that it owes, piece by piece.
     fn ran_out(&mut self) {
-        self.margin = (self.margin + MARGIN_RISES).min(MARGIN_MOST);
+        let again = std::mem::replace(&mut self.since_empty, 0) < WINDOW_TICKS;
+        if !again {
+            self.margin = (self.margin + MARGIN_RISES).min(MARGIN_MOST);
+        }
         self.calm = 0;
         self.forget();
     }
@@ -250,7 +261,10 @@ pub(crate) struct ToDevice {
     resampler: Async<f32>,
     slack: Slack,
     output: Vec<f32>,
-    started: bool,
+    /// Ticks in which the device came, up to [`CAME`].
+    came: usize,
+    /// Too much is in the ring by so much that it is cut out.
+    leaping: bool,
 }
 
 impl ToDevice {
@@ -260,7 +274,8 @@ impl ToDevice {
             output: vec![0.0; resampler.output_frames_max()],
             resampler,
             slack: Slack::new(rate),
-            started: false,
+            came: 0,
+            leaping: false,
         })
     }
 
@@ -269,11 +284,13 @@ impl ToDevice {
         let burst = seen.burst.load(Ordering::Relaxed).max(self.output.len());
         let fill = ring.buffer().capacity() - ring.slots();
         let left = seen.left.swap(usize::MAX, Ordering::Relaxed);
+        if self.came < CAME {
+            self.came += usize::from(left != usize::MAX);
+            return;
+        }
         if fill == 0 {
             // It ran empty: begin with what it should hold.
-            if std::mem::replace(&mut self.started, true) {
-                self.slack.ran_out();
-            }
+            self.slack.ran_out();
             let tick = (self.slack.rate * TICK_SECONDS) as usize;
             let silence = self.slack.start(burst).saturating_sub(tick);
             for _ in 0..silence {
@@ -284,7 +301,7 @@ impl ToDevice {
         } else {
             self.slack.tick(left);
         }
-        if self.slack.excess().is_some_and(|excess| excess > LEAP) {
+        if self.leaps() {
             return self.slack.shorten(TICK_SECONDS);
         }
         let _in_range = self
@@ -293,6 +310,13 @@ impl ToDevice {
             .is_ok();
         let made = process(&mut self.resampler, frame, &mut self.output);
         let _rest = ring.push_partial_slice(&self.output[..made]);
+    }
+
+    /// Whether this tick is left out. Once it is worth a cut, all that is too much goes with it.
+    fn leaps(&mut self) -> bool {
+        let least = if self.leaping { TICK_SECONDS } else { LEAP };
+        self.leaping = self.slack.excess().is_some_and(|excess| excess > least);
+        self.leaping
     }
 }
 
@@ -446,6 +470,41 @@ mod tests {
             "{:?}",
             left(19_000..20_000)
         );
+    }
+
+    /// A loudspeaker that begins a second after it was opened, and one whose process stood still for five: it is asked
+    /// for all that it owes at once.
+    #[test]
+    fn a_late_start_and_a_process_that_stood_still_add_no_delay() {
+        let (mut producer, mut consumer) = RingBuffer::<f32>::new(48_000);
+        let (mut to, seen) = (ToDevice::new(48_000).unwrap(), Seen::default());
+        let mut take = |samples: usize| {
+            seen.burst.fetch_max(samples, Ordering::Relaxed);
+            let taken = consumer.slots().min(samples);
+            drop_samples(&mut consumer, taken);
+            seen.left.fetch_min(consumer.slots(), Ordering::Relaxed);
+            consumer.slots()
+        };
+        take(600);
+        let mut left = Vec::new();
+        for tick in 0..2_000 {
+            to.tick(&mut producer, &seen, &[0.1; TICK_SAMPLES]);
+            match tick {
+                0..100 => {}
+                // What it owes comes in pieces, between some ticks.
+                1_000..1_010 => {
+                    (0..100).for_each(|_| drop(take(240)));
+                }
+                _ => {
+                    take(240);
+                    left.push(take(240));
+                }
+            }
+        }
+        let most = |range: std::ops::Range<usize>| left[range].iter().max().copied().unwrap();
+        assert!(most(2..900) < 480, "{}", most(2..900));
+        let after = most(910..1_890);
+        assert!(after < 720, "{after}");
     }
 
     #[test]
