@@ -4,6 +4,7 @@
 //! empty; the resampler's ratio follows the least that was in it of late, at most 0.5 %, which nobody hears.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
@@ -125,6 +126,7 @@ struct Slack {
     calm: usize,
     /// Ticks since it ran out.
     since_empty: usize,
+    last_tick: Option<Instant>,
 }
 
 impl Slack {
@@ -136,6 +138,7 @@ impl Slack {
             margin: MARGIN_LEAST,
             calm: 0,
             since_empty: 0,
+            last_tick: None,
         }
     }
 
@@ -154,6 +157,14 @@ impl Slack {
         if self.calm >= CALM_WINDOWS {
             self.calm = 0;
             self.margin = (self.margin - MARGIN_FALLS).max(MARGIN_LEAST);
+        }
+    }
+
+    /// A tick begins. After one that came later than any margin could make up for, running out says nothing.
+    fn begin(&mut self, now: Instant) {
+        let last = self.last_tick.replace(now).unwrap_or(now);
+        if now.saturating_duration_since(last).as_secs_f64() > MARGIN_MOST {
+            self.since_empty = 0;
         }
     }
 
@@ -222,6 +233,7 @@ impl FromDevice {
     /// One tick out of the ring; silence while it holds too little.
     pub(crate) fn tick(&mut self, ring: &mut Consumer<f32>, seen: &Seen, out: &mut Frame) {
         out.fill(0.0);
+        self.slack.begin(Instant::now());
         let burst = seen.burst.load(Ordering::Relaxed).max(self.input.len());
         let start = self.slack.start(burst);
         if !self.running && ring.slots() < start {
@@ -281,6 +293,7 @@ impl ToDevice {
 
     /// One tick into the ring.
     pub(crate) fn tick(&mut self, ring: &mut Producer<f32>, seen: &Seen, frame: &Frame) {
+        self.slack.begin(Instant::now());
         let burst = seen.burst.load(Ordering::Relaxed).max(self.output.len());
         let fill = ring.buffer().capacity() - ring.slots();
         let left = seen.left.swap(usize::MAX, Ordering::Relaxed);
