@@ -358,6 +358,8 @@ fn process(resampler: &mut Async<f32>, input: &[f32], output: &mut [f32]) -> usi
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use rtrb::RingBuffer;
 
@@ -485,6 +487,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_process_that_stood_still_needs_no_margin_and_a_late_thread_does() {
+        let mut slack = Slack::new(48_000);
+        let mut now = Instant::now();
+        let mut run_out_after = |past: f64| {
+            for _ in 0..100 {
+                now += Duration::from_millis(10);
+                slack.begin(now);
+                slack.tick(0);
+            }
+            now += Duration::from_secs_f64(past);
+            slack.begin(now);
+            slack.ran_out();
+            slack.margin
+        };
+        assert_eq!(run_out_after(5.0), MARGIN_LEAST);
+        assert_eq!(run_out_after(0.02), MARGIN_LEAST + MARGIN_RISES);
+    }
+
     /// A loudspeaker that begins a second after it was opened, and one whose process stood still for five: it is asked
     /// for all that it owes at once.
     #[test]
@@ -506,7 +527,9 @@ mod tests {
                 0..100 => {}
                 // What it owes comes in pieces, between some ticks.
                 1_000..1_010 => {
-                    (0..100).for_each(|_| drop(take(240)));
+                    for _ in 0..100 {
+                        take(240);
+                    }
                 }
                 _ => {
                     take(240);
