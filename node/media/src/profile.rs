@@ -2,7 +2,8 @@
 //! are, few bits where the uplink is full.
 //!
 //! The worst receiver of the last five seconds decides, because a packet is encoded once for all. It gets worse at once
-//! and better only when ten seconds long all was well enough, so that it does not swing.
+//! and better only when ten seconds long all was well enough, so that it does not swing; two seconds where the worse one
+//! was taken because nothing was known.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -18,10 +19,12 @@ const REPORTS_FROM: Duration = Duration::from_secs(5);
 const LEAST_WINDOW: Duration = Duration::from_secs(30);
 /// How long a better state must last before it is believed.
 const BETTER_AFTER: Duration = Duration::from_secs(10);
-/// Reports of one link that are kept: five seconds of one every 50 ms.
-const REPORTS_MAX: usize = 100;
 /// The same where the worse one was taken because nothing was known: at first, and after an interruption.
 const FIRST_AFTER: Duration = Duration::from_secs(2);
+/// Reports of the last five seconds that each receiver has to have sent before that is believed.
+const REPORTS_FIRST: usize = 3;
+/// Reports of one link that are kept: five seconds of one every 50 ms.
+const REPORTS_MAX: usize = 100;
 /// Loss below which a link is clean.
 const CLEAN_LOSS: f32 = 0.005;
 /// Round trip below which a link is clean, milliseconds.
@@ -294,7 +297,7 @@ impl Chooser {
         let worst = told.unwrap_or_else(|| self.unknown(now));
         if worst > self.state {
             self.state = worst;
-            self.told = told.is_some();
+            self.told = self.tell(1.0);
             self.better_since = None;
         } else {
             self.perhaps_better(now);
@@ -305,17 +308,31 @@ impl Chooser {
     fn perhaps_better(&mut self, now: Instant) {
         let hoped = self.worst(HYSTERESIS).unwrap_or_else(|| self.unknown(now));
         if hoped >= self.state {
-            self.told |= self.links.values().any(Reports::tell);
+            self.told |= self.tell(HYSTERESIS);
             self.better_since = None;
             return;
         }
         let since = *self.better_since.get_or_insert(now);
-        let after = if self.told { BETTER_AFTER } else { FIRST_AFTER };
+        let after = match self.told || !self.know_enough() {
+            true => BETTER_AFTER,
+            false => FIRST_AFTER,
+        };
         if now.saturating_duration_since(since) >= after {
             self.state = hoped;
             self.told = true;
             self.better_since = None;
         }
+    }
+
+    /// Whether a receiver tells of the present state, or of a worse one.
+    fn tell(&self, scale: f32) -> bool {
+        let tells = |reports: &Reports| reports.tell() && reports.state(scale) >= self.state;
+        self.links.values().any(tells)
+    }
+
+    fn know_enough(&self) -> bool {
+        let enough = |reports: &Reports| reports.recent.len() >= REPORTS_FIRST;
+        self.links.values().all(enough)
     }
 
     /// By the receivers that told something of late.
@@ -408,6 +425,46 @@ mod tests {
         assert_eq!(states, []);
         let (_, states) = after(&mut far, now, 9, 0.0, 20.0);
         assert_eq!(states, []);
+    }
+
+    #[test]
+    fn a_newcomer_of_whom_nothing_is_known_holds_the_others_up_for_two_seconds_only() {
+        let mut chooser = Chooser::new();
+        let (mut now, _) = after(&mut chooser, Instant::now(), 12, 0.0, 20.0);
+        let other = MediaLink { attempt: 2, ..LINK };
+        let mut states = Vec::new();
+        for second in 0..5 {
+            // The first report comes before a round trip is known.
+            let round_trip_ms = (second > 0).then_some(20.0);
+            let lost = 0.0;
+            let report = Feedback {
+                round_trip_ms,
+                lost,
+            };
+            chooser.report(now + Duration::from_secs(1), other, report);
+            let (then, more) = after(&mut chooser, now, 1, 0.0, 20.0);
+            now = then;
+            states.extend(more);
+        }
+        assert_eq!(states, [State::Ordinary, State::Clean]);
+    }
+
+    #[test]
+    fn rare_reports_are_not_believed_at_once() {
+        let mut chooser = Chooser::new();
+        let mut now = Instant::now();
+        for second in 0..9 {
+            now += Duration::from_secs(1);
+            if second % 4 == 0 {
+                let (round_trip_ms, lost) = (Some(20.0), 0.0);
+                let report = Feedback {
+                    round_trip_ms,
+                    lost,
+                };
+                chooser.report(now, LINK, report);
+            }
+            assert_eq!(chooser.choose(now), None);
+        }
     }
 
     #[test]

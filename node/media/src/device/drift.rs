@@ -4,7 +4,7 @@
 //! empty; the resampler's ratio follows the least that was in it of late, at most 0.5 %, which nobody hears.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
@@ -40,6 +40,8 @@ const WINDOW_TICKS: usize = 50;
 const WINDOWS: usize = 5;
 /// Seconds too much that are taken out at once: bent away, they would be there for eight seconds.
 const LEAP: f64 = 0.040;
+/// Who does not tick for so long stood still, and was not late.
+const STOOD_STILL: Duration = Duration::from_millis(500);
 /// Ticks in which a loudspeaker has to come before it is given anything. Between its opening and its start lies up to a
 /// second, and what waited for it would be late for as long as it takes to bend that away.
 const CAME: usize = 2;
@@ -124,8 +126,8 @@ struct Slack {
     margin: f64,
     /// Windows since it ran out, or since the margin last shrank.
     calm: usize,
-    /// Ticks since it ran out.
-    since_empty: usize,
+    /// Ticks at which it held something, since running out last counted.
+    fed: usize,
     last_tick: Option<Instant>,
 }
 
@@ -137,7 +139,7 @@ impl Slack {
             ticks: 0,
             margin: MARGIN_LEAST,
             calm: 0,
-            since_empty: 0,
+            fed: 0,
             last_tick: None,
         }
     }
@@ -145,7 +147,7 @@ impl Slack {
     /// One tick, at which so much was left.
     fn tick(&mut self, left: usize) {
         self.least[0] = self.least[0].min(left);
-        self.since_empty = self.since_empty.saturating_add(1);
+        self.fed = self.fed.saturating_add(1);
         self.ticks += 1;
         if self.ticks < WINDOW_TICKS {
             return;
@@ -160,20 +162,20 @@ impl Slack {
         }
     }
 
-    /// A tick begins. After one that came later than any margin could make up for, running out says nothing.
+    /// A tick begins. When it is the first one for long, the process stood still: running out then says nothing.
     fn begin(&mut self, now: Instant) {
         let last = self.last_tick.replace(now).unwrap_or(now);
-        if now.saturating_duration_since(last).as_secs_f64() > MARGIN_MOST {
-            self.since_empty = 0;
+        if now.saturating_duration_since(last) > STOOD_STILL {
+            self.fed = 0;
         }
     }
 
-    /// There was too little in the ring; it begins anew. Again before it was seen for [`WINDOW_TICKS`] it is the same
-    /// fault: a process that stood still is asked for all that it owes, piece by piece.
+    /// There was too little in the ring; it begins anew. Before it was fed for [`WINDOW_TICKS`] it is the same fault as
+    /// the last one: who stood still is asked for all that is owed, piece by piece.
     fn ran_out(&mut self) {
-        let again = std::mem::replace(&mut self.since_empty, 0) < WINDOW_TICKS;
-        if !again {
+        if self.fed >= WINDOW_TICKS {
             self.margin = (self.margin + MARGIN_RISES).min(MARGIN_MOST);
+            self.fed = 0;
         }
         self.calm = 0;
         self.forget();
@@ -275,6 +277,8 @@ pub(crate) struct ToDevice {
     output: Vec<f32>,
     /// Ticks in which the device came, up to [`CAME`].
     came: usize,
+    /// Ticks since it came last.
+    away: usize,
     /// Too much is in the ring by so much that it is cut out.
     leaping: bool,
 }
@@ -287,6 +291,7 @@ impl ToDevice {
             resampler,
             slack: Slack::new(rate),
             came: 0,
+            away: 0,
             leaping: false,
         })
     }
@@ -297,8 +302,7 @@ impl ToDevice {
         let burst = seen.burst.load(Ordering::Relaxed).max(self.output.len());
         let fill = ring.buffer().capacity() - ring.slots();
         let left = seen.left.swap(usize::MAX, Ordering::Relaxed);
-        if self.came < CAME {
-            self.came += usize::from(left != usize::MAX);
+        if !self.takes(left != usize::MAX, fill) {
             return;
         }
         if fill == 0 {
@@ -323,6 +327,19 @@ impl ToDevice {
             .is_ok();
         let made = process(&mut self.resampler, frame, &mut self.output);
         let _rest = ring.push_partial_slice(&self.output[..made]);
+    }
+
+    /// Whether the device has begun to take, or takes again after a pause and has what is old behind it.
+    fn takes(&mut self, comes: bool, fill: usize) -> bool {
+        self.away = if comes { 0 } else { self.away + 1 };
+        if self.away >= WINDOW_TICKS {
+            self.came = 0;
+        }
+        let takes = self.came >= CAME;
+        if comes && !takes && (self.came + 1 < CAME || fill == 0) {
+            self.came += 1;
+        }
+        takes
     }
 
     /// Whether this tick is left out. Once it is worth a cut, all that is too much goes with it.
@@ -358,8 +375,6 @@ fn process(resampler: &mut Async<f32>, input: &[f32], output: &mut [f32]) -> usi
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use rtrb::RingBuffer;
 
@@ -491,7 +506,7 @@ mod tests {
     fn a_process_that_stood_still_needs_no_margin_and_a_late_thread_does() {
         let mut slack = Slack::new(48_000);
         let mut now = Instant::now();
-        let mut run_out_after = |past: f64| {
+        let mut run_out_after = |slack: &mut Slack, past: f64| {
             for _ in 0..100 {
                 now += Duration::from_millis(10);
                 slack.begin(now);
@@ -502,12 +517,20 @@ mod tests {
             slack.ran_out();
             slack.margin
         };
-        assert_eq!(run_out_after(5.0), MARGIN_LEAST);
-        assert_eq!(run_out_after(0.02), MARGIN_LEAST + MARGIN_RISES);
+        assert_eq!(run_out_after(&mut slack, 5.0), MARGIN_LEAST);
+        assert_eq!(run_out_after(&mut slack, 0.05), MARGIN_LEAST + MARGIN_RISES);
+        // Who is late all the time gets more, though less than half a second lies between.
+        for _ in 0..20 {
+            for _ in 0..40 {
+                slack.tick(0);
+            }
+            slack.ran_out();
+        }
+        assert!(slack.margin > MARGIN_LEAST + 5.0 * MARGIN_RISES);
     }
 
-    /// A loudspeaker that begins a second after it was opened, and one whose process stood still for five: it is asked
-    /// for all that it owes at once.
+    /// A loudspeaker that begins a second after it was opened, whose process then stands still for five (it is asked for
+    /// all that it owes), and that pauses for two.
     #[test]
     fn a_late_start_and_a_process_that_stood_still_add_no_delay() {
         let (mut producer, mut consumer) = RingBuffer::<f32>::new(48_000);
@@ -521,10 +544,11 @@ mod tests {
         };
         take(600);
         let mut left = Vec::new();
-        for tick in 0..2_000 {
+        for tick in 0..2_400 {
             to.tick(&mut producer, &seen, &[0.1; TICK_SAMPLES]);
             match tick {
-                0..100 => {}
+                // It is opened, and pauses in between.
+                0..100 | 2_000..2_200 => {}
                 // What it owes comes in pieces, between some ticks.
                 1_000..1_010 => {
                     for _ in 0..100 {
@@ -541,6 +565,9 @@ mod tests {
         assert!(most(2..900) < 480, "{}", most(2..900));
         let after = most(910..1_890);
         assert!(after < 720, "{after}");
+        let again = most(1_905..2_090);
+        assert!(again < 960, "{again}");
+        assert!(left[1_905..].iter().all(|left| *left > 0));
     }
 
     #[test]
