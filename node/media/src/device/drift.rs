@@ -45,6 +45,8 @@ const STOOD_STILL: Duration = Duration::from_millis(500);
 /// Ticks in which a loudspeaker has to come before it is given anything. Between its opening and its start lies up to a
 /// second, and what waited for it would be late for as long as it takes to bend that away.
 const CAME: usize = 2;
+/// Below this nobody hears anything: 80 dB below full scale.
+const SILENT: f32 = 1e-4;
 /// Times what a ring begins with: what it holds beyond is old.
 const STALE_STARTS: usize = 5;
 /// Seconds of a tick.
@@ -318,7 +320,7 @@ impl ToDevice {
         } else {
             self.slack.tick(left);
         }
-        if self.leaps() {
+        if self.leaps(frame) {
             return self.slack.shorten(TICK_SECONDS);
         }
         let _in_range = self
@@ -342,9 +344,14 @@ impl ToDevice {
         takes
     }
 
-    /// Whether this tick is left out. Once it is worth a cut, all that is too much goes with it.
-    fn leaps(&mut self) -> bool {
-        let least = if self.leaping { TICK_SECONDS } else { LEAP };
+    /// Whether this tick is left out. Silence is, when it alone is too much; sound only when much is, and then all of it.
+    fn leaps(&mut self, frame: &Frame) -> bool {
+        let silent = frame.iter().all(|sample| sample.abs() < SILENT);
+        let least = if self.leaping || silent {
+            TICK_SECONDS
+        } else {
+            LEAP
+        };
         self.leaping = self.slack.excess().is_some_and(|excess| excess > least);
         self.leaping
     }
@@ -527,6 +534,31 @@ mod tests {
             slack.ran_out();
         }
         assert!(slack.margin > MARGIN_LEAST + 5.0 * MARGIN_RISES);
+    }
+
+    /// 30 ms too much are gone with the first pause, and bent away for long where nobody pauses.
+    #[test]
+    fn silence_is_left_out_where_too_much_waits() {
+        let left = |silent: std::ops::Range<usize>| {
+            let (mut producer, mut consumer) = RingBuffer::<f32>::new(48_000);
+            let (mut to, seen) = (ToDevice::new(48_000).unwrap(), Seen::default());
+            let mut last = 0;
+            for tick in 0..700 {
+                let level = if silent.contains(&tick) { 0.0 } else { 0.1 };
+                to.tick(&mut producer, &seen, &[level; TICK_SAMPLES]);
+                // It takes nothing for three ticks.
+                if !(300..303).contains(&tick) {
+                    let taken = consumer.slots().min(480);
+                    drop_samples(&mut consumer, taken);
+                    seen.burst.fetch_max(480, Ordering::Relaxed);
+                    seen.left.fetch_min(consumer.slots(), Ordering::Relaxed);
+                }
+                last = consumer.slots();
+            }
+            last
+        };
+        assert!(left(700..700) > 1_000, "{}", left(700..700));
+        assert!(left(580..600) < 700, "{}", left(580..600));
     }
 
     /// A loudspeaker that begins a second after it was opened, whose process then stands still for five (it is asked for
