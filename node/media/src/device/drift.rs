@@ -347,13 +347,10 @@ impl ToDevice {
     /// Whether this tick is left out. Silence is, when it alone is too much; sound only when much is, and then all of it.
     fn leaps(&mut self, frame: &Frame) -> bool {
         let silent = frame.iter().all(|sample| sample.abs() < SILENT);
-        let least = if self.leaping || silent {
-            TICK_SECONDS
-        } else {
-            LEAP
-        };
-        self.leaping = self.slack.excess().is_some_and(|excess| excess > least);
-        self.leaping
+        let excess = self.slack.excess().unwrap_or(0.0);
+        // A pause that is too short for all of it does not take the word after it along.
+        self.leaping = excess > if self.leaping { TICK_SECONDS } else { LEAP };
+        self.leaping || silent && excess > TICK_SECONDS
     }
 }
 
@@ -559,6 +556,8 @@ mod tests {
         };
         assert!(left(700..700) > 1_000, "{}", left(700..700));
         assert!(left(580..600) < 700, "{}", left(580..600));
+        // Of a pause of one tick, no more than that.
+        assert!(left(580..581) > 800, "{}", left(580..581));
     }
 
     /// A loudspeaker that begins a second after it was opened, whose process then stands still for five (it is asked for
