@@ -230,6 +230,10 @@ pub struct Counters {
     pub frames_out: u64,
     /// Frames read.
     pub frames_in: u64,
+    /// Bytes of frames and gossip handed to writers, as the core made them.
+    pub bytes_out: u64,
+    /// Bytes of frames and gossip given to the core.
+    pub bytes_in: u64,
     /// Gossip frames published.
     pub gossip_out: u64,
     /// Gossip frames given to the core.

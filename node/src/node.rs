@@ -415,6 +415,8 @@ impl Facts {
             data: self.data.clone(),
             since: self.since,
             peers: network.peers.iter().map(peer).collect(),
+            bytes_in: network.counters.bytes_in,
+            bytes_out: network.counters.bytes_out,
             listen: network.listen,
             communities: u32::try_from(joined).unwrap_or(u32::MAX),
             store_bytes: self.store_bytes(),

@@ -19,6 +19,7 @@ use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::admitted::{Coming, EnterError};
+use crate::config::Secret;
 use crate::homes::Homes;
 use crate::keep::{Keep, KeepError};
 use crate::nodes::{NodeError, Nodes};
@@ -39,6 +40,8 @@ pub(crate) struct Ledger {
     registrations: Mutex<(Registrations, BTreeSet<ConnId>)>,
     /// Whether accounts are made, as the settings say now.
     open_registration: AtomicBool,
+    /// What whoever comes in has to know, hashed: two hashes are compared in constant time.
+    password: Option<blake3::Hash>,
 }
 
 /// Why an account was not made.
@@ -69,7 +72,7 @@ impl Ledger {
         keep: Keep,
         (nodes, homes): (Arc<Nodes>, Arc<Homes>),
         runtime: Handle,
-        open_registration: bool,
+        (open_registration, password): (bool, Option<&Secret>),
     ) -> Result<Self, KeepError> {
         Ok(Self {
             directory: Mutex::new(keep.directory()?),
@@ -82,6 +85,7 @@ impl Ledger {
             by_app: Mutex::default(),
             registrations: Mutex::default(),
             open_registration: AtomicBool::new(open_registration),
+            password: password.map(|password| blake3::hash(password.text().as_bytes())),
         })
     }
 
@@ -141,6 +145,16 @@ impl Ledger {
         locked(&self.directory).end(&begun, right, self.now())
     }
 
+    /// Whether somebody knows the password of the rendezvous.
+    fn admits(&self, password: &str, from: &From) -> bool {
+        let given = blake3::hash(password.as_bytes());
+        // Constant time, by the documentation of `Hash`.
+        let right = self.password.is_some_and(|known| known == given);
+        let now = self.now().0;
+        locked(&self.directory).end_entry(right, source(from), now);
+        right
+    }
+
     fn begin(&self, name: &str, source: Source) -> Begun {
         locked(&self.directory).begin(name, source, self.now().0)
     }
@@ -157,7 +171,7 @@ impl Ledger {
                 let mut directory = locked(&self.directory);
                 directory.certificate(account.as_deref(), &fingerprint, source(from))
             }
-            Credential::Guest { .. } => None,
+            Credential::Connection { .. } | Credential::Guest { .. } => None,
         }
     }
 
@@ -371,6 +385,10 @@ impl Accounts for Ledger {
                 account: Some(account),
                 ..
             } => Duration::from_millis(self.begin(account, source(from)).wait_ms),
+            Credential::Connection { .. } => {
+                let directory = locked(&self.directory);
+                Duration::from_millis(directory.entry_wait_ms(source(from), self.now().0))
+            }
             _ => Duration::ZERO,
         }
     }
@@ -382,6 +400,13 @@ impl Accounts for Ledger {
     fn log_in(&self, credential: Credential, from: &From) -> Answer {
         if let Credential::Guest { nick } = &credential {
             return self.guest(nick, from);
+        }
+        if let Credential::Connection { password } = &credential {
+            if self.admits(password, from) {
+                return Answer::Admitted;
+            }
+            denied(from);
+            return Answer::Denied;
         }
         let found = self.find(credential, from);
         self.keep_changes();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use alloquy_irc::{Mechanism, Registration, Sts};
 use alloquy_irc_listener::{Address, DoorError, Kind, Pair, Range, RangeError, Reach, TlsError};
 use serde::Deserialize;
-use zeroize::Zeroizing;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 /// Bytes of a file of settings.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -16,6 +16,8 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const SERVER_NAME_BYTES_MAX: usize = 63;
 /// Bytes of a network's name: it is a word of 005, and the name of the lobby.
 const NETWORK_BYTES_MAX: usize = 50;
+/// Bytes of the password of the rendezvous: what every client can give in one line.
+const PASSWORD_BYTES_MAX: usize = 300;
 /// Bytes of a name that clients ask for in a TLS handshake: those of a DNS name.
 const SNI_BYTES_MAX: usize = 253;
 /// Who is spared throttles unless the file says otherwise: this machine.
@@ -31,10 +33,13 @@ pub(crate) enum ConfigError {
     },
     #[error("{}: more than {FILE_BYTES_MAX} bytes", .0.display())]
     Large(PathBuf),
-    #[error("{}: {error}", path.display())]
+    #[error("{}: line {line}, {key}: {message}", path.display())]
     Toml {
         path: PathBuf,
-        error: toml::de::Error,
+        line: usize,
+        /// What stands before the value, which may be a password.
+        key: String,
+        message: String,
     },
     #[error("{key}: {reason}")]
     Value { key: &'static str, reason: String },
@@ -74,7 +79,7 @@ struct WrittenIrc {
     listen_sts: Vec<String>,
     sts_names: Vec<String>,
     guests: Option<bool>,
-    password: Option<String>,
+    password: Option<Secret>,
     exempt: Option<Vec<String>>,
     open_registration: bool,
     register_before_connect: bool,
@@ -84,6 +89,24 @@ struct WrittenIrc {
     previews: Option<bool>,
     e2ee: Option<String>,
     oper: Vec<Oper>,
+}
+
+/// A password that stands in the file.
+#[derive(Clone, PartialEq, Eq, Deserialize, ZeroizeOnDrop)]
+#[serde(transparent)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// What it is.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
 }
 
 /// An operator.
@@ -117,6 +140,8 @@ pub(crate) struct Config {
     pub(crate) open_registration: bool,
     register_before_connect: bool,
     pub(crate) guests: bool,
+    /// What whoever comes in has to know.
+    pub(crate) password: Option<Secret>,
     pub(crate) sasl: Vec<Mechanism>,
     pub(crate) lobby: bool,
     /// Whether previews of addresses are said in lines to clients that do not know them as tags.
@@ -132,9 +157,18 @@ impl Config {
     /// See [`ConfigError`].
     pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = read_text(path)?;
-        let written: Written = toml::from_str(&text).map_err(|error| ConfigError::Toml {
-            path: path.to_owned(),
-            error,
+        let written: Written = toml::from_str(&text).map_err(|error| {
+            let before = error.span().map_or(0, |span| span.start).min(text.len());
+            let lines = text.as_bytes()[..before].iter();
+            let line = lines.filter(|byte| **byte == b'\n').count();
+            let words = text.lines().nth(line).unwrap_or_default();
+            let key = words.split_once('=').map_or(words, |(key, _)| key);
+            ConfigError::Toml {
+                path: path.to_owned(),
+                line: line + 1,
+                key: key.trim().to_owned(),
+                message: error.message().to_owned(),
+            }
         })?;
         // Relative paths are relative to the file, wherever the program was started.
         let folder = path.parent().unwrap_or(Path::new(""));
@@ -228,6 +262,7 @@ impl Written {
             open_registration: irc.open_registration,
             register_before_connect: irc.register_before_connect,
             guests: irc.guests.unwrap_or(true),
+            password: irc.password()?,
             sasl: irc.mechanisms()?,
             lobby: irc.lobby,
             previews: irc.previews.unwrap_or(true),
@@ -246,13 +281,29 @@ impl WrittenIrc {
             return Err(bad("irc.oper", reason));
         }
         let unbuilt = [
-            ("irc.password", self.password.is_some()),
             ("irc.register_needs_email", self.register_needs_email),
             ("irc.oper", !self.oper.is_empty()),
         ];
         match unbuilt.into_iter().find(|(_, set)| *set) {
             Some((key, _)) => Err(bad(key, "this version does not do it: leave it out")),
             None => Ok(()),
+        }
+    }
+
+    /// What stands behind PASS: a line has room for it, and neither breaks it nor ends it.
+    fn password(&self) -> Result<Option<Secret>, ConfigError> {
+        let fits = |text: &str| {
+            let length = (1..=PASSWORD_BYTES_MAX).contains(&text.len());
+            length && !text.chars().any(char::is_control)
+        };
+        match &self.password {
+            Some(secret) if !fits(secret.text()) => {
+                let reason = format!(
+                    "is not 1 to {PASSWORD_BYTES_MAX} bytes without line breaks and their like"
+                );
+                Err(bad("irc.password", reason))
+            }
+            password => Ok(password.clone()),
         }
     }
 

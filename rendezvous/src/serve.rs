@@ -90,7 +90,7 @@ async fn run(
         keep,
         (Arc::clone(&nodes), Arc::clone(&homes)),
         Handle::current(),
-        config.open_registration,
+        (config.open_registration, config.password.as_ref()),
     )?;
     let ledger = Arc::new(ledger);
     let figures = Arc::new(Figures::default());
@@ -115,6 +115,7 @@ async fn run(
         lobby: nodes.lobby(),
         sts: config.sts.clone(),
         e2ee: config.e2ee.is_some(),
+        password: config.password.is_some(),
     };
     let face = Face {
         server: server(&config).with_bridge(bridge),
@@ -247,6 +248,7 @@ impl Live {
             ("irc.lobby", new.lobby != old.lobby),
             ("irc.guests", new.guests != old.guests),
             ("irc.sasl", new.sasl != old.sasl),
+            ("irc.password", new.password != old.password),
             ("irc.previews", new.previews != old.previews),
             ("irc.e2ee", new.e2ee != old.e2ee),
             (

@@ -9,12 +9,18 @@
 //! Deliberately not here: rogues that break a cipher, and rates, which the nodes' own tests count.
 
 mod bridge;
+mod carried;
+mod forgery;
 mod home;
+mod house;
+mod ledger;
+mod mixture;
 mod rogue;
 mod tricks;
+pub mod withheld;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use alloquy_api::Reply;
 use alloquy_api::command::{AccountRef, ChannelRef, Command, CommunityRef};
@@ -30,13 +36,20 @@ use crate::net::Weather;
 use crate::report::Outcome;
 use crate::trace::Trace;
 use crate::world::{CANARY, World};
+pub use forgery::FORGERIES;
 pub use home::HOME_TRICKS;
+pub use house::{Manner, Withholding};
+pub use ledger::Acts;
+use ledger::{Ledger, Shared};
+pub use mixture::MIXTURES;
 pub use rogue::{TRICKS, Trick};
 
 /// Names of rogues begin with this.
 const ROGUE: &str = "rogue";
 /// A command of the beginning ends in this time.
 const CALM_WAIT_MS: u64 = 30_000;
+/// Messages of one epoch where a home node mixes them up.
+const EPOCH_EVERY: u64 = 8;
 /// After the rogues have fallen silent everything is equal within this time, as in [`crate::run`].
 const SETTLE_MS_MAX: u64 = 240_000;
 const SETTLE_STEP_MS: u64 = 10_000;
@@ -104,8 +117,28 @@ struct Rogues<'a> {
     inner: &'a dyn Maker,
     seed: u64,
     tricks: Vec<Vec<Trick>>,
+    /// Of a home node.
+    manner: Manner,
+    ledger: Shared,
     /// Accounts of rogues with their numbers: a store does not say whose it is.
     made: Mutex<BTreeMap<AccountId, usize>>,
+}
+
+impl<'a> Rogues<'a> {
+    fn new(inner: &'a dyn Maker, seed: u64, tricks: Vec<Vec<Trick>>, manner: Manner) -> Self {
+        Self {
+            inner,
+            seed,
+            tricks,
+            manner,
+            ledger: Arc::default(),
+            made: Mutex::default(),
+        }
+    }
+
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.ledger.lock().expect("nobody panics while holding it")
+    }
 }
 
 impl Maker for Rogues<'_> {
@@ -140,8 +173,9 @@ impl Maker for Rogues<'_> {
             None => inner,
             Some(number) => {
                 let draw = Draw::new(self.seed, &format!("rogue {number}"));
-                let tricks = self.tricks[number].clone();
-                Box::new(rogue::Rogue::new(inner, records, tricks, draw))
+                let does = (self.tricks[number].clone(), self.manner);
+                let ledger = Arc::clone(&self.ledger);
+                Box::new(rogue::Rogue::new(inner, records, does, draw, ledger))
             }
         })
     }
@@ -166,12 +200,7 @@ pub fn home_seed_once(seed: u64, maker: &dyn Maker, trace: Trace) -> Outcome {
 }
 
 fn run_once(seed: u64, plan: Plan, maker: &dyn Maker, trace: Trace) -> Outcome {
-    let rogues = Rogues {
-        inner: maker,
-        seed,
-        tricks: plan.rogues.clone(),
-        made: Mutex::default(),
-    };
+    let rogues = Rogues::new(maker, seed, plan.rogues.clone(), Manner::default());
     let mut run = Run {
         world: World::new(seed, &rogues, trace),
         plan,
@@ -183,7 +212,11 @@ fn run_once(seed: u64, plan: Plan, maker: &dyn Maker, trace: Trace) -> Outcome {
     if let Err(text) = run.all() {
         run.world.violation("setup", None, text);
     }
-    run.world.outcome()
+    let outcome = run.world.outcome();
+    Outcome {
+        acts: rogues.ledger().acts.clone(),
+        ..outcome
+    }
 }
 
 /// A message of an honest person.
@@ -217,6 +250,9 @@ impl Run<'_> {
             }
             if number == removal && self.plan.removal {
                 self.remove_rogues();
+            }
+            if self.plan.post == Post::Home && number % EPOCH_EVERY == EPOCH_EVERY / 2 {
+                self.begin_epoch();
             }
             self.say(number);
             let pause = self.draw.between(300, 2_500);
@@ -391,7 +427,12 @@ impl Run<'_> {
                 .map(|text| ("convergence", text))
                 .or_else(|| self.unwritten(&replicas));
             match wrong {
-                None => return self.secrecy(),
+                None => {
+                    if self.plan.post == Post::Home {
+                        self.home_rules_nobody(&replicas);
+                    }
+                    return self.secrecy();
+                }
                 Some((checker, text)) if self.world.now() >= end => {
                     return self.world.violation(checker, None, text);
                 }
@@ -400,7 +441,8 @@ impl Run<'_> {
         }
     }
 
-    /// Everything that the honest wrote is shown once, and nothing else under their names.
+    /// Everything that the honest wrote is shown once, and nothing else under their names; where the rogue is a home
+    /// node, which speaks for nobody, nothing else at all.
     fn unwritten(&self, replicas: &check::Replicas) -> Option<(&'static str, String)> {
         let honest: BTreeSet<_> = self
             .honest_seats()
@@ -426,7 +468,7 @@ impl Run<'_> {
                 .messages
                 .values()
                 .flatten()
-                .filter(|message| honest.contains(&message.author))
+                .filter(|message| self.plan.post == Post::Home || honest.contains(&message.author))
                 .map(|message| (message.author, message.text.as_str()))
                 .collect();
             shown.sort_unstable();
@@ -478,4 +520,10 @@ impl Run<'_> {
 #[must_use]
 pub fn seed_twice(seed: u64, maker: &dyn Maker) -> Outcome {
     Outcome::twice(seed, || seed_once(seed, maker, Trace::default()))
+}
+
+/// The same with a home node that does not keep to the program.
+#[must_use]
+pub fn home_seed_twice(seed: u64, maker: &dyn Maker) -> Outcome {
+    Outcome::twice(seed, || home_seed_once(seed, maker, Trace::default()))
 }

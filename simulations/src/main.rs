@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use alloquy_sim::hostile::withheld;
 use alloquy_sim::machine::Core;
 use alloquy_sim::report::{Outcome, Table};
 use alloquy_sim::trace::Trace;
@@ -64,6 +65,20 @@ enum What {
         /// The seed.
         seed: u64,
     },
+    /// The same for a member's home node that does not keep to the program.
+    Home(Seeds),
+    /// One seed of these, with everything that goes in and comes out.
+    HomeReplay {
+        /// The seed.
+        seed: u64,
+    },
+    /// Runs seeds in which a home node withholds history from who was away, and prints one table.
+    Withheld(Seeds),
+    /// Runs one seed with such a home node and prints everything that goes in and comes out.
+    WithheldReplay {
+        /// The seed.
+        seed: u64,
+    },
     /// Runs seeds in which a relay forges, withholds, delays and cuts, and prints one table.
     Relayed(Seeds),
     /// Runs one seed with such a relay and prints everything that goes in and comes out.
@@ -111,6 +126,10 @@ fn main() -> ExitCode {
         What::Replay { seed } => replay(seed, Kind::Chaos),
         What::Hostile(seeds) => run_seeds(&seeds, Kind::Hostile),
         What::HostileReplay { seed } => replay(seed, Kind::Hostile),
+        What::Home(seeds) => run_seeds(&seeds, Kind::Home),
+        What::HomeReplay { seed } => replay(seed, Kind::Home),
+        What::Withheld(seeds) => run_seeds(&seeds, Kind::Withheld),
+        What::WithheldReplay { seed } => replay(seed, Kind::Withheld),
         What::Relayed(seeds) => run_seeds(&seeds, Kind::Relayed),
         What::RelayedReplay { seed } => replay(seed, Kind::Relayed),
         What::Voice(seeds) => run_seeds(&seeds, Kind::Voice),
@@ -171,6 +190,8 @@ fn explore(operations: usize, only: Option<&str>, replicas: Option<usize>) -> Ex
 enum Kind {
     Chaos,
     Hostile,
+    Home,
+    Withheld,
     Relayed,
     Voice,
 }
@@ -180,6 +201,8 @@ impl Kind {
         match self {
             Self::Chaos => run::seed_twice(seed, &Core::default()),
             Self::Hostile => hostile::seed_twice(seed, &Core::default()),
+            Self::Home => hostile::home_seed_twice(seed, &Core::default()),
+            Self::Withheld => withheld::seed_twice(seed, &Core::default()),
             Self::Relayed => relayed::seed_twice(seed, &Core::default()),
             Self::Voice => voice::seed_twice(seed, &Core::default()),
         }
@@ -189,6 +212,8 @@ impl Kind {
         match self {
             Self::Chaos => run::seed_once(seed, &Core::default(), trace),
             Self::Hostile => hostile::seed_once(seed, &Core::default(), trace),
+            Self::Home => hostile::home_seed_once(seed, &Core::default(), trace),
+            Self::Withheld => withheld::seed_once(seed, &Core::default(), trace).outcome,
             Self::Relayed => relayed::seed_once(seed, &Core::default(), trace),
             Self::Voice => voice::seed_once(seed, &Core::default(), trace),
         }
@@ -198,6 +223,8 @@ impl Kind {
         match self {
             Self::Chaos => "replay",
             Self::Hostile => "hostile-replay",
+            Self::Home => "home-replay",
+            Self::Withheld => "withheld-replay",
             Self::Relayed => "relayed-replay",
             Self::Voice => "voice-replay",
         }

@@ -1,8 +1,10 @@
 //! What a run found, and the one table of many runs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::AddAssign;
 
+use crate::hostile::Acts;
 use crate::net::Counts;
 use crate::panics;
 use crate::trace::Seconds;
@@ -78,6 +80,10 @@ pub struct Outcome {
     pub faults: Faults,
     /// What the network did.
     pub net: Counts,
+    /// What rogues did.
+    pub acts: Acts,
+    /// What honest nodes blamed rogues for, and how often.
+    pub blames: BTreeMap<String, u64>,
     /// What was found.
     pub violations: Vec<Violation>,
     /// Hash of the trace.

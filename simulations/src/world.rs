@@ -140,6 +140,8 @@ pub struct World<'a> {
     gaps: Vec<Gap>,
     /// Seats whose machines do not keep to the program: nobody answers for what they send.
     rogues: BTreeSet<usize>,
+    /// What honest nodes blamed them for.
+    blames: BTreeMap<String, u64>,
     /// Nodes have audio engines.
     pub voice: bool,
     /// Hash and lines of the run.
@@ -179,6 +181,7 @@ impl<'a> World<'a> {
             listed: BTreeMap::new(),
             gaps: Vec::new(),
             rogues: BTreeSet::new(),
+            blames: BTreeMap::new(),
             voice: false,
             trace,
             violations: Vec::new(),

@@ -190,6 +190,16 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
     assert_ne!(hash(3), hash(4));
 }
 
+/// In one of them a message waited until its writer was let in again, in the other the JOIN of the reader waited until
+/// the writer had learnt that the reader had left.
+#[test]
+fn who_was_let_in_while_a_command_waited_may_write_and_read() {
+    for seed in [7_009_715, 7_015_143] {
+        let outcome = seed_once(seed, &Core::default(), Trace::default());
+        assert!(outcome.violations.is_empty(), "{:?}", outcome.violations);
+    }
+}
+
 /// Time in which what is done arrives, and in which connections over a partition end.
 const WHILE_MS: u64 = 20_000;
 

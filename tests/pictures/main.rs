@@ -47,6 +47,7 @@ fn main() -> anyhow::Result<()> {
         data.to_str().context("the folder's path is text")?,
     ];
     arguments.extend(LOOPBACK);
+    arguments.extend(["--audio-in", "null", "--audio-out", "null"]);
     let mut window = match Window::open(&screen, arguments) {
         Ok(window) => window,
         Err(reason) => bail!("no window can be opened here: {reason}"),
@@ -102,6 +103,10 @@ fn main() -> anyhow::Result<()> {
     window.must(&json!({"do": "click", "part": "Connections:"}));
     shoot(&mut window, "connections")?;
     window.press("Escape");
+    call(&mut window, &friends);
+    shoot(&mut window, "voice")?;
+    window.click("Leave the call");
+    window.must(&json!({"do": "click", "part": "channel general"}));
     resize(&mut window, 720, 480);
     shoot(&mut window, "narrow")?;
     resize(&mut window, 1280, 800);
@@ -134,11 +139,34 @@ fn main() -> anyhow::Result<()> {
 /// Two more people on nodes of their own, let in by the link.
 fn friends(root: &Path, link: &str) -> Vec<Peer> {
     let names = ["tomasz", "健二"].iter();
-    let friends: Vec<_> = names.map(|name| Peer::started(root, name)).collect();
+    let sound = ["--audio-in", "tone:300", "--audio-out", "null"];
+    let started = |name: &&str| {
+        let arguments = [LOOPBACK, &sound].concat();
+        let mut friend = Peer::init(root, name).with_arguments(&arguments);
+        friend.start();
+        friend
+    };
+    let friends: Vec<_> = names.map(started).collect();
     for friend in &friends {
         friend.line(&format!("join {link}"));
     }
     friends
+}
+
+/// A call with both: the one speaks, the other is muted.
+fn call(window: &mut Window, friends: &[Peer]) {
+    window.must(&json!({"do": "click", "part": "menu of the community"}));
+    window.click("Make a channel");
+    window.fill("Name of the channel", "workshop");
+    window.click("What to make: Voice");
+    window.click("Make the channel");
+    window.click("voice channel workshop");
+    for friend in friends {
+        friend.line("voice join \"Lamp post/workshop\"");
+    }
+    friends[1].line("voice mute on");
+    window.sees("tomasz, speaking");
+    window.sees("Call in Lamp post / workshop: Connected");
 }
 
 /// A conversation with a friend, who lets it in.

@@ -244,20 +244,54 @@ impl Lab {
         );
     }
 
+    /// From now on the router lets of a site nothing through but TCP to these ports of another one, and what answers it.
+    ///
+    /// # Panics
+    /// When the rule can not be made.
+    pub fn only_tcp(&self, from: &Host, to: &Host, ports: &[u16]) {
+        let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+        let (ports, site) = (ports.join(", "), from.outside.replace('.', "_"));
+        let v6 = from.v6.as_ref();
+        let v6 = v6.map_or_else(String::new, |from| {
+            format!("ip6 saddr {from} drop; ip6 daddr {from} drop;")
+        });
+        let (from, to) = (&from.outside, &to.outside);
+        rules(
+            &self.name("router"),
+            &format!(
+                "table inet only_{site} {{
+                    chain through {{
+                        type filter hook forward priority 0; policy accept;
+                        ip saddr {from} ip daddr {to} tcp dport {{ {ports} }} accept
+                        ip saddr {to} ip daddr {from} tcp sport {{ {ports} }} accept
+                        ip saddr {from} drop; ip daddr {from} drop; {v6}
+                    }}
+                }}"
+            ),
+        );
+    }
+
     /// From now on the router lets nothing through between two sites, until [`Lab::let_through`].
     ///
     /// # Panics
     /// When the rule can not be made.
     pub fn keep_apart(&self, one: &Host, other: &Host) {
+        let v6 = match (&one.v6, &other.v6) {
+            (Some(one), Some(other)) => format!(
+                "ip6 saddr {one} ip6 daddr {other} drop; ip6 saddr {other} ip6 daddr {one} drop;"
+            ),
+            _ => String::new(),
+        };
         let (one, other) = (&one.outside, &other.outside);
         rules(
             &self.name("router"),
             &format!(
-                "table ip apart {{
+                "table inet apart {{
                     chain through {{
                         type filter hook forward priority 0; policy accept;
                         ip saddr {one} ip daddr {other} drop
                         ip saddr {other} ip daddr {one} drop
+                        {v6}
                     }}
                 }}"
             ),
@@ -269,7 +303,7 @@ impl Lab {
     /// # Panics
     /// When nothing is kept apart.
     pub fn let_through(&self) {
-        rules(&self.name("router"), "delete table ip apart");
+        rules(&self.name("router"), "delete table inet apart");
     }
 
     /// A namespace on the router, with the addresses of its site.

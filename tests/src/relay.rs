@@ -20,6 +20,9 @@ pub struct Relay {
 const FIGURES: &str = "127.0.0.1:9101";
 
 impl Relay {
+    /// Where it listens for TCP.
+    pub const TCP_PORT: u16 = 4101;
+
     /// Starts one that everybody may use.
     ///
     /// # Panics
@@ -42,7 +45,8 @@ impl Relay {
             .strip_prefix("ready: relay ")
             .unwrap_or_else(|| panic!("it is not ready: {ready:?}"));
         let mut addresses = Vec::new();
-        for transport in ["tcp/4101", "udp/4101/quic-v1"] {
+        let tcp = format!("tcp/{}", Self::TCP_PORT);
+        for transport in [tcp.as_str(), "udp/4101/quic-v1"] {
             if let Some(v4) = &host.v4 {
                 addresses.push(format!("/ip4/{v4}/{transport}/p2p/{peer}"));
             }

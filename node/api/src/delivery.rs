@@ -18,6 +18,12 @@ impl Confirmed {
         self.peers == 0
     }
 
+    /// Whether no device of a member says so: home nodes can withhold.
+    #[must_use]
+    pub const fn by_homes_alone(&self) -> bool {
+        self.peers <= self.homes
+    }
+
     /// What both say.
     #[must_use]
     pub fn least(self, other: Self) -> Self {

@@ -49,6 +49,12 @@ pub struct StatusReport {
     pub communities: u32,
     /// Bytes of the store on disk.
     pub store_bytes: u64,
+    /// Bytes read from peers since the start, without what encryption and transport add.
+    #[serde(default)]
+    pub bytes_in: u64,
+    /// Bytes written to peers since the start, without what encryption and transport add.
+    #[serde(default)]
+    pub bytes_out: u64,
     /// Where the key that seals the store came from.
     pub at_rest: KeySource,
 }

@@ -326,6 +326,27 @@ impl Community {
         (made || implied()).then_some(Place::Channel(channel))
     }
 
+    /// Whether somebody is known to have written something in a place that is not here: an event waits for its past, or a
+    /// member's device signed one that did so in vain.
+    pub(crate) fn knows_of_more(&self, place: Place) -> bool {
+        let scope = self.scope(place);
+        let state = self.state();
+        let lacking = |(device, event): (DeviceId, EventId)| {
+            let held = self.dag(place).is_some_and(|dag| dag.contains(event));
+            !held && state.account_of(device).is_some()
+        };
+        self.waiting.holds_scope(scope) || self.waiting.in_vain(scope).any(lacking)
+    }
+
+    /// Scopes in which something may be written.
+    pub(crate) fn scopes(&self) -> BTreeSet<ScopeId> {
+        let state = self.state();
+        let made = state.channels.keys().chain(self.timelines.keys());
+        let channels = made.map(|channel| ScopeId::from(*channel));
+        let others = [Place::Authority, Place::Content].map(|place| self.scope(place));
+        channels.chain(others).collect()
+    }
+
     /// The scope of a place.
     pub(crate) fn scope(&self, place: Place) -> ScopeId {
         match place {

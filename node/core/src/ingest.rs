@@ -153,7 +153,8 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.get_mut(&id) else {
             return;
         };
-        let dropped = community.waiting.expire(now);
+        let scopes = community.scopes();
+        let dropped = community.waiting.expire(now, &scopes);
         self.views.community_changed(id);
         self.forget_waiting(id, &dropped);
     }

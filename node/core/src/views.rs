@@ -521,15 +521,16 @@ impl<R: CryptoRng> Node<R> {
         crate::unread::mention_of(&self.me.record.name)
     }
 
-    /// Whether, as far as connected peers say, nothing is missing from a channel, and who says so.
+    /// Whether, as far as connected peers say, nothing is missing from a channel, and who says so. Where home nodes alone
+    /// say so it is not called complete, as they can withhold: who says so is told all the same.
     pub(crate) fn completeness(&self, community: &Community, channel: ChannelId) -> Completeness {
         let bodies = community
             .timelines
             .get(&channel)
             .is_none_or(|timeline| timeline.missing_bodies().is_empty());
-        let waits = [Place::Channel(channel), Place::Authority]
+        let lacks = [Place::Channel(channel), Place::Authority]
             .iter()
-            .any(|place| community.waiting.holds_scope(community.scope(*place)));
+            .any(|place| community.knows_of_more(*place));
         let state = community.state();
         let homes: BTreeSet<_> = state
             .members
@@ -559,12 +560,14 @@ impl<R: CryptoRng> Node<R> {
             session.is_some_and(|session| session.equal)
         };
         let by_all = members.iter().all(confirms) && !self.own_home_is_ahead(community);
-        whole.complete = bodies && !waits && !whole.confirmed.by_nobody() && by_all;
-        if whole.complete {
-            whole
-        } else {
-            Completeness::default()
+        if !bodies || lacks || !by_all {
+            return Completeness::default();
         }
+        whole.complete = !whole.confirmed.by_homes_alone();
+        if !whole.complete {
+            whole.since = None;
+        }
+        whole
     }
 
     /// The community that a channel belongs to.

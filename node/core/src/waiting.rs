@@ -1,12 +1,13 @@
 //! Events that wait for their past: bounded by whom they are charged to, found by what they lack.
 //!
 //! Whoever sends events with made-up parents fills its own share and nobody else's: the oldest of the fullest
-//! share goes first. Nothing is lost by it: what was real is given again by catch-up.
+//! share goes first. Nothing is lost by it: what was real is given again by catch-up. That a member's device signed
+//! something which can not be taken here is remembered after it has gone: its channel is not complete.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_ids::{DeviceId, EventId, MonoMs, NetworkKey, ScopeId};
-use alloquy_schema::event::VerifiedEvent;
+use alloquy_schema::event::{OrderKey, VerifiedEvent};
 
 use crate::ingest::Incoming;
 use crate::limits::{
@@ -53,9 +54,34 @@ impl Share {
     }
 }
 
+/// Events that were signed by known devices and whose past did not come in time, one of each device in each scope:
+/// they exist, though nobody gives what lies before them. In memory only.
+#[derive(Clone, Debug, Default)]
+struct InVain(BTreeMap<(ScopeId, DeviceId), OrderKey>);
+
+impl InVain {
+    /// Of several of one device the last: where that one can be applied, all before it are here.
+    fn note(&mut self, event: &VerifiedEvent) {
+        let (header, key) = (event.header(), event.order_key());
+        let last = self.0.entry((header.scope, header.device)).or_insert(key);
+        *last = key.max(*last);
+    }
+
+    fn of_scope(&self, scope: ScopeId) -> impl Iterator<Item = (DeviceId, EventId)> + '_ {
+        let all = (scope, DeviceId::ZERO)..=(scope, DeviceId([0xff; 32]));
+        let of = self.0.range(all);
+        of.map(|((_, device), last)| (*device, last.id))
+    }
+
+    fn forget_device(&mut self, device: DeviceId) {
+        self.0.retain(|(_, of), _| *of != device);
+    }
+}
+
 /// The waiting events of one community.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Waiting {
+    in_vain: InVain,
     entries: BTreeMap<EventId, Entry>,
     lacked: BTreeMap<EventId, BTreeSet<EventId>>,
     shares: BTreeMap<Source, Share>,
@@ -216,20 +242,27 @@ impl Waiting {
             .collect()
     }
 
-    /// Drops what has waited too long, and returns it.
-    pub(crate) fn expire(&mut self, now: MonoMs) -> Vec<EventId> {
+    /// Drops what has waited too long, and returns it. What known devices signed in these scopes is remembered.
+    pub(crate) fn expire(&mut self, now: MonoMs, scopes: &BTreeSet<ScopeId>) -> Vec<EventId> {
         let late =
             |entry: &&Entry| entry.source != Source::Store && entry.since.plus(WAITING_MS) <= now;
-        let late: Vec<_> = self
-            .entries
-            .values()
-            .filter(late)
-            .map(|entry| entry.event.id())
-            .collect();
-        for id in &late {
-            self.remove(*id);
+        let late: Vec<_> = self.entries.values().filter(late).cloned().collect();
+        for entry in &late {
+            let id = entry.event.id();
+            let is_known = matches!(entry.source, Source::Author(_));
+            // What waits for its own time lacks nothing else.
+            let lacks_past = !entry.lacks.contains(&id);
+            if is_known && lacks_past && scopes.contains(&entry.event.header().scope) {
+                self.in_vain.note(&entry.event);
+            }
+            self.remove(id);
         }
-        late
+        late.into_iter().map(|entry| entry.event.id()).collect()
+    }
+
+    /// The last event of each device that waited for its past in a scope, and in vain.
+    pub(crate) fn in_vain(&self, scope: ScopeId) -> impl Iterator<Item = (DeviceId, EventId)> + '_ {
+        self.in_vain.of_scope(scope)
     }
 
     /// When the next event has waited too long.
@@ -256,6 +289,7 @@ impl Waiting {
         for id in of {
             self.remove(id);
         }
+        self.in_vain.forget_device(device);
     }
 }
 
@@ -375,11 +409,39 @@ mod tests {
         assert_eq!(waiting.next_expiry(), None);
         waiting.insert((event(2, 0, 8), None), lacking(1), peer(1), MonoMs(5));
         assert_eq!(waiting.next_expiry(), Some(MonoMs(5 + WAITING_MS)));
-        assert!(waiting.expire(MonoMs(4 + WAITING_MS)).is_empty());
+        let scopes = BTreeSet::from([ScopeId([1; 32])]);
+        assert!(waiting.expire(MonoMs(4 + WAITING_MS), &scopes).is_empty());
         assert_eq!(
-            waiting.expire(MonoMs(5 + WAITING_MS)),
+            waiting.expire(MonoMs(5 + WAITING_MS), &scopes),
             [event(2, 0, 8).id()]
         );
         assert!(waiting.contains(event(1, 0, 8).id()));
+        assert_eq!(waiting.in_vain(ScopeId([1; 32])).count(), 0);
+    }
+
+    #[test]
+    fn what_a_known_device_signed_is_remembered_after_it_has_waited_in_vain() {
+        let mut waiting = Waiting::default();
+        let [first, last] = [event(1, 4, 8), event(1, 6, 8)];
+        let device = first.header().device;
+        for one in [&last, &first] {
+            let source = Source::Author(device);
+            waiting.insert((one.clone(), None), lacking(1), source, MonoMs(0));
+        }
+        waiting.insert((event(2, 9, 8), None), lacking(1), peer(1), MonoMs(0));
+        let in_vain = |waiting: &Waiting, scope: u8| -> Vec<_> {
+            waiting.in_vain(ScopeId([scope; 32])).collect()
+        };
+        assert_eq!(in_vain(&waiting, 1), []);
+        let elsewhere = BTreeSet::from([ScopeId([2; 32])]);
+        let mut other = waiting.clone();
+        other.expire(MonoMs(WAITING_MS), &elsewhere);
+        assert_eq!(in_vain(&other, 1), [], "nobody writes there");
+        let scopes = BTreeSet::from([ScopeId([1; 32])]);
+        assert_eq!(waiting.expire(MonoMs(WAITING_MS), &scopes).len(), 3);
+        assert_eq!(in_vain(&waiting, 1), [(device, last.id())]);
+        assert_eq!(in_vain(&waiting, 2), []);
+        waiting.forget_device(device);
+        assert_eq!(in_vain(&waiting, 1), []);
     }
 }

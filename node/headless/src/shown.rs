@@ -132,6 +132,10 @@ fn history(
             },
             since.utc()
         ),
+        None if !confirmed.by_nobody() => {
+            "-- may be incomplete: home nodes alone say that this is all, and they can withhold"
+                .to_owned()
+        }
         None => "-- may be incomplete: nobody who could know is connected".to_owned(),
     };
     text + &completeness
@@ -463,8 +467,8 @@ pub(crate) fn status(status: &StatusReport) -> String {
     line(
         &mut text,
         &format!(
-            "communities: {}; bytes stored: {}",
-            status.communities, status.store_bytes
+            "communities: {}; bytes stored: {}, read from peers: {}, written: {}",
+            status.communities, status.store_bytes, status.bytes_in, status.bytes_out
         ),
     );
     for address in &status.listen {

@@ -42,7 +42,9 @@ const COPIES_HYSTERESIS: f32 = 0.85;
 const QUEUE_MS: f32 = 250.0;
 /// A receiver that reports this much later than twice its usual interval was away: its machine slept, or had no time.
 const AWAY_AFTER: Duration = Duration::from_millis(2_500);
-/// Who has heard of no receiver for this long gives the best state up.
+/// What it reports so soon after that still tells of that: packets and reports that waited for it.
+const CAUGHT_UP_AFTER: Duration = Duration::from_secs(2);
+/// Who has heard of no receiver for this long gives the best state up, and what its last round trip was.
 const SILENT_AFTER: Duration = Duration::from_secs(20);
 /// Share of a new interval in the usual one.
 const INTERVAL_SHARE: f64 = 0.25;
@@ -121,6 +123,10 @@ struct Reports {
     interval: Option<Duration>,
     /// The receiver was away before the last one.
     away: bool,
+    /// Until then what it reports tells of its having been away.
+    behind_until: Option<Instant>,
+    /// The last round trip, and when it was told.
+    known: Option<(Instant, f32)>,
 }
 
 impl Reports {
@@ -129,8 +135,15 @@ impl Reports {
         sum / self.recent.len().max(1) as f32
     }
 
+    /// The newest of the last seconds. The first reports after an interruption tell none: then the one before it.
     fn round_trip(&self) -> Option<f32> {
-        self.recent.iter().rev().find_map(|(_, r)| r.round_trip_ms)
+        let of = |(at, report): &(Instant, Feedback)| Some((*at, report.round_trip_ms?));
+        let newest = self.recent.back().map(|(at, _)| *at);
+        let known = self
+            .known
+            .filter(|(at, _)| newest.is_some_and(|now| now <= *at + SILENT_AFTER));
+        let told = self.recent.iter().rev().find_map(of).or(known);
+        told.map(|(_, ms)| ms)
     }
 
     /// Whether they tell enough to judge the way by; the first ones come before a round trip is known.
@@ -138,7 +151,7 @@ impl Reports {
         self.round_trip().is_some() || self.loss() >= CLEAN_LOSS * HYSTERESIS
     }
 
-    /// A report came; whether the receiver had been away before it. Twice in a row it is the way that loses reports.
+    /// A report came; whether it tells of the receiver's having been away. Twice in a row it is the way that loses reports.
     fn came(&mut self, now: Instant) -> bool {
         let Some(last) = self.last.replace(now) else {
             return false;
@@ -149,8 +162,10 @@ impl Reports {
         if !self.away {
             let usual = usual.mul_f64(1.0 - INTERVAL_SHARE) + past.mul_f64(INTERVAL_SHARE);
             self.interval = Some(usual);
+        } else {
+            self.behind_until = Some(now + CAUGHT_UP_AFTER);
         }
-        self.away
+        self.behind_until.is_some_and(|until| now < until)
     }
 
     /// A round trip was measured.
@@ -164,6 +179,7 @@ impl Reports {
             }
         }
         self.least[0] = Some(self.least[0].map_or(ms, |least| least.min(ms)));
+        self.known = Some((now, ms));
     }
 
     /// The least round trip of the last half to whole minute.
@@ -510,6 +526,37 @@ mod tests {
             // Loss without a gap counts, however rare the reports.
             assert_ne!(tell(&mut chooser, interval, 0.6), State::Clean);
         }
+    }
+
+    /// Five seconds of the call wait in its socket, more are lost there, and what it answers first it answers late.
+    #[test]
+    fn a_receiver_that_stood_still_changes_nothing() {
+        let mut chooser = Chooser::new();
+        let (now, states) = after(&mut chooser, Instant::now(), 12, 0.0, 20.0);
+        assert_eq!(states, [State::Clean]);
+        let told = [
+            (6_000, 0.5, None),
+            (6_400, 0.3, Some(4_700.0)),
+            (7_400, 0.02, Some(3_900.0)),
+            (8_400, 0.0, None),
+            (9_400, 0.0, None),
+            (10_400, 0.0, Some(20.0)),
+        ];
+        let mut told = told.into_iter().peekable();
+        for ms in (0..12_000).step_by(100) {
+            let now = now + Duration::from_millis(ms);
+            if let Some((_, lost, round_trip_ms)) = told.next_if(|(at, ..)| *at == ms) {
+                let report = Feedback {
+                    round_trip_ms,
+                    lost,
+                };
+                chooser.report(now, LINK, report);
+            }
+            assert_eq!(chooser.choose(now), None, "{ms}");
+        }
+        // What it tells from then on counts.
+        let (_, states) = after(&mut chooser, now + Duration::from_secs(12), 2, 0.0, 300.0);
+        assert_eq!(states, [State::Ordinary]);
     }
 
     #[test]

@@ -180,15 +180,16 @@ fn html(seen: &Seen) -> String {
     }
     put(format_args!(
         "<table><tr><th>Device<td><code>{}</code><tr><th>Kept<td>{} of {}<tr><th>Store file<td>{}\
-         <tr><th>Letters that wait<td>{}<tr><th>Peers<td>{}<tr><th>Frames<td>{} in, {} out</table>",
+         <tr><th>Letters that wait<td>{}<tr><th>Peers<td>{}\
+         <tr><th>Traffic since the start<td>{} in, {} out</table>",
         home.device,
         size(home.bytes),
         size(home.quota),
         size(seen.store_bytes),
         home.letters,
         home.peers,
-        network.counters.frames_in,
-        network.counters.frames_out,
+        size(network.counters.bytes_in),
+        size(network.counters.bytes_out),
     ));
     if home.bytes.saturating_add(FULL_SLACK_BYTES) > home.quota {
         put(format_args!(
@@ -277,6 +278,18 @@ fn metrics(seen: &Seen) -> String {
         "Frames written",
         "counter",
         counters.frames_out,
+    );
+    one(
+        "bytes_in_total",
+        "Bytes of frames and gossip read",
+        "counter",
+        counters.bytes_in,
+    );
+    one(
+        "bytes_out_total",
+        "Bytes of frames and gossip written",
+        "counter",
+        counters.bytes_out,
     );
     one(
         "faults_total",

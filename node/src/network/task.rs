@@ -271,6 +271,7 @@ impl Task {
     fn publish(&mut self, topic: Topic, frame: Bytes) {
         self.state.send_if_modified(|state| {
             state.counters.gossip_out += 1;
+            state.counters.bytes_out += frame.len() as u64;
             false
         });
         match self
@@ -401,6 +402,7 @@ impl Task {
         };
         self.state.send_if_modified(|state| {
             state.counters.gossip_in += 1;
+            state.counters.bytes_in += content.data.len() as u64;
             false
         });
         let (id, oldest) = self.verdicts.wait(message, from);

@@ -69,6 +69,13 @@ impl Attempts {
         self.entry((name.to_owned(), None)).failures = 0;
     }
 
+    /// The same where anybody may know the secret: what others failed at stays counted.
+    pub(crate) fn succeeded_alone(&mut self, name: &str, source: Source) {
+        let own = self.entry((name.to_owned(), Some(source)));
+        own.failures = 0;
+        own.known = true;
+    }
+
     fn entry(&mut self, key: Key) -> &mut Count {
         if !self.counts.contains_key(&key) {
             self.order.push_back(key.clone());

@@ -16,6 +16,9 @@ use crate::name::{Name, fold};
 use crate::scram::Exchange;
 use crate::secret::{Kept, token, token_hash};
 
+/// Under what attempts at the password of the rendezvous itself are counted: no account can be named so.
+const ENTRY: &str = "\0entry";
+
 /// Why something was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -241,6 +244,21 @@ impl Directory {
             source,
             account,
             kept,
+        }
+    }
+
+    /// Milliseconds that an attempt at the password of the rendezvous itself waits: guesses at it are counted like those at
+    /// an account's.
+    #[must_use]
+    pub fn entry_wait_ms(&self, source: Source, now: MonoMs) -> u64 {
+        self.attempts.wait(ENTRY, source, now)
+    }
+
+    /// An attempt at the password of the rendezvous itself has ended.
+    pub fn end_entry(&mut self, right: bool, source: Source, now: MonoMs) {
+        match right {
+            true => self.attempts.succeeded_alone(ENTRY, source),
+            false => self.attempts.failed(ENTRY, source, now),
         }
     }
 

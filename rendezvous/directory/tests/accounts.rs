@@ -92,6 +92,13 @@ fn whoever_guesses_waits_and_the_owner_is_told() {
     let let_in = directory.end(&begun, true, NOW).unwrap();
     assert_eq!((let_in.number, let_in.failures), (ana, 40));
     assert_eq!(directory.begin("ana", HERE, NOW.0).wait_ms, 0);
+    // The password of the rendezvous itself is guessed at no faster.
+    for _ in 0..40 {
+        directory.end_entry(false, Source(66), NOW.0);
+    }
+    assert_eq!(directory.entry_wait_ms(Source(66), NOW.0), WAIT_MS_MAX);
+    directory.end_entry(true, HERE, NOW.0);
+    assert_eq!(directory.entry_wait_ms(HERE, NOW.0), 0);
     // A check that was right for nobody is not.
     let nobody = directory.begin("nobody", HERE, NOW.0);
     assert!(directory.end(&nobody, true, NOW).is_none());

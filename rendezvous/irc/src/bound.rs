@@ -23,8 +23,12 @@ pub(crate) struct Bound {
 }
 
 /// Commands whose channels stand in these parameters; of all others the first one.
-const CHANNELS_IN: [(&str, &[usize]); 3] =
-    [("CHATHISTORY", &[1]), ("INVITE", &[1]), ("BATCH", &[2])];
+const CHANNELS_IN: [(&str, &[usize]); 4] = [
+    ("CHATHISTORY", &[1]),
+    ("INVITE", &[1]),
+    ("BATCH", &[2]),
+    ("RENAME", &[0, 1]),
+];
 /// Commands of which only the first parameter is a channel: what follows is text.
 const TEXT_FOLLOWS: [&str; 7] = [
     "PRIVMSG", "NOTICE", "TOPIC", "PART", "KICK", "TAGMSG", "METADATA",
@@ -157,6 +161,7 @@ mod tests {
             ("PRIVMSG @#a #b", "@#club/a #b"),
             ("CHATHISTORY LATEST #a * 5", "LATEST #club/a * 5"),
             ("INVITE ben #a", "ben #club/a"),
+            ("RENAME #a #b", "#club/a #club/b"),
             ("WHO ben", "ben"),
         ] {
             let line = Line::parse(line.as_bytes()).unwrap().unwrap();

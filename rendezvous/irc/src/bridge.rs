@@ -75,6 +75,8 @@ pub struct Bridge {
     pub sts: Option<Sts>,
     /// Whether clients may have streams to other nodes (`alloquy.chat/e2ee`).
     pub e2ee: bool,
+    /// Whether the first PASS of a connection has to be the password of the server, which the shell knows.
+    pub password: bool,
 }
 
 /// What an account asks of the rendezvous about itself: through NickServ, but for its home node.

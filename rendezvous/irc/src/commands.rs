@@ -15,13 +15,14 @@ mod multiline;
 mod people;
 mod redact;
 mod register;
+mod rename;
 mod say;
 mod sts;
 
 pub(crate) use channel::join_line;
 pub(crate) use history::target_name;
 pub(crate) use metadata::metadata_value;
-pub(crate) use say::{is_sealed, shown};
+pub(crate) use say::{CLIENT_TAGS, is_sealed, shown};
 
 use crate::io::ConnId;
 use crate::line::Line;
@@ -36,7 +37,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("BATCH", 1),
     ("BOUNCER", 1),
     ("CAP", 1),
-    ("CHATHISTORY", 1),
+    ("CHATHISTORY", 0),
     ("E2EE", 1),
     ("HELP", 0),
     ("HELPOP", 0),
@@ -49,7 +50,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("LINKS", 0),
     ("LIST", 0),
     ("LUSERS", 0),
-    ("MARKREAD", 1),
+    ("MARKREAD", 0),
     ("METADATA", 2),
     ("MODE", 1),
     ("MONITOR", 1),
@@ -66,6 +67,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("QUIT", 0),
     ("REDACT", 2),
     ("REGISTER", 3),
+    ("RENAME", 2),
     ("SETNAME", 1),
     ("TAGMSG", 1),
     ("TIME", 0),
@@ -88,7 +90,7 @@ fn reads(line: &Line) -> bool {
         | "USERHOST" | "VERSION" | "WHO" | "WHOIS" | "WHOWAS" => true,
         // Without a second parameter they ask.
         "INVITE" => line.params.is_empty(),
-        "MARKREAD" | "TOPIC" => line.params.len() == 1,
+        "MARKREAD" | "TOPIC" => line.params.len() <= 1,
         "METADATA" => !["SET", "CLEAR"].contains(&line.params[1].to_ascii_uppercase().as_str()),
         "MODE" => line
             .param(1)
@@ -183,6 +185,7 @@ impl Server {
             "NOTICE" | "PRIVMSG" => self.message(conn, line),
             "PART" => self.part(conn, line),
             "REDACT" => self.redact(conn, line),
+            "RENAME" => self.rename(conn, line),
             "SETNAME" => self.setname(conn, line),
             "TAGMSG" => self.tagmsg(conn, line),
             "TOPIC" => self.topic(conn, line),

@@ -77,6 +77,11 @@ pub enum Credential {
         /// SHA-256 of the certificate.
         fingerprint: [u8; 32],
     },
+    /// The password of a rendezvous itself, which whoever comes in has to know.
+    Connection {
+        /// The password.
+        password: Zeroizing<String>,
+    },
     /// None: a guest of a rendezvous.
     Guest {
         /// The nick that it asks for.
@@ -90,6 +95,7 @@ impl fmt::Debug for Credential {
         f.write_str(match self {
             Self::Password { .. } => "Password",
             Self::Certificate { .. } => "Certificate",
+            Self::Connection { .. } => "Connection",
             Self::Guest { .. } => "Guest",
         })
     }
@@ -100,6 +106,8 @@ impl fmt::Debug for Credential {
 pub enum Outcome {
     /// It is right: the connection acts through this client from now on.
     Granted(ClientKey),
+    /// It is the password of the rendezvous: the connection may log in.
+    Admitted,
     /// It is wrong, or the account is unknown: both look the same.
     Denied,
     /// An exchange goes on: the server's next message.

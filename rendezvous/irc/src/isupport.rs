@@ -1,6 +1,7 @@
 //! `005`: what this server is like.
 
 use crate::bound::Bound;
+use crate::commands::CLIENT_TAGS;
 use crate::io::Settings;
 use crate::limits::{
     AWAY_BYTES_MAX, CHANNEL_BYTES_MAX, CHANNELS_MAX, HISTORY_MAX, KICK_BYTES_MAX, MONITOR_MAX,
@@ -21,12 +22,13 @@ pub(crate) fn lines(settings: &Settings, bound: Option<&Bound>) -> Vec<Vec<Strin
         "BOT=B".to_owned(),
         "CASEMAPPING=ascii".to_owned(),
         format!("CHANLIMIT=#:{CHANNELS_MAX}"),
-        "CHANMODES=beI,k,l,imnstC".to_owned(),
+        "CHANMODES=bI,,,Cimnst".to_owned(),
         format!("CHANNELLEN={CHANNEL_BYTES_MAX}"),
         "CHANTYPES=#".to_owned(),
         format!("CHATHISTORY={HISTORY_MAX}"),
+        format!("CLIENTTAGDENY=*,-{}", CLIENT_TAGS.join(",-")),
         "ELIST=MNU".to_owned(),
-        "EXTBAN=~,a".to_owned(),
+        "EXTBAN=~,am".to_owned(),
         format!("KICKLEN={KICK_BYTES_MAX}"),
         "MODES".to_owned(),
         format!("MONITOR={MONITOR_MAX}"),

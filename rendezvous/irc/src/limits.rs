@@ -45,6 +45,9 @@ pub const KICK_BYTES_MAX: usize = 255;
 pub const AWAY_BYTES_MAX: usize = 200;
 /// Targets of one JOIN, KICK, PRIVMSG, NOTICE or TAGMSG.
 pub const TARGETS_MAX: usize = 8;
+/// Milliseconds for which `MODE +b ~m:` keeps an account from writing: the longest time-out that there is, for who asks by
+/// this says no end.
+pub const MUTE_MS: u64 = 28 * 24 * 60 * 60 * 1000;
 /// Nicks that one connection monitors.
 pub const MONITOR_MAX: usize = 200;
 /// Channels that one connection is in.

@@ -19,6 +19,8 @@ pub(crate) enum Pending {
     Edited(ConnId, EventId, Order),
     /// A conversation was opened, in which this is to be said.
     Opened(ConnId, Said, String),
+    /// A request to be in a group was accepted by joining this.
+    Accepted(ConnId, String),
     /// Something was asked for of which only a refusal is told.
     Done(ConnId, Order),
     /// A part of a history.
@@ -48,6 +50,7 @@ impl Pending {
             Self::Quiet | Self::Kept | Self::Read(ReadFor::All, _) => None,
             Self::Said(conn, _)
             | Self::Opened(conn, ..)
+            | Self::Accepted(conn, _)
             | Self::Edited(conn, ..)
             | Self::Done(conn, _)
             | Self::Page(conn, _)

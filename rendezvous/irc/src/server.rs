@@ -218,6 +218,7 @@ impl Server {
         }
         self.welcome_all(key);
         self.join_opened(key);
+        self.enter_groups(key);
         loop {
             self.submit(key, client);
             let Some(conn) = self.ready.pop_first() else {

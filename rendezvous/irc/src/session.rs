@@ -75,12 +75,18 @@ pub(crate) struct Session {
     pub(crate) check: Option<CheckId>,
     /// The check is of a PASS, not of SASL.
     pub(crate) by_pass: bool,
+    /// The check is of the password of the rendezvous.
+    pub(crate) asked_password: bool,
+    /// It has given that password.
+    pub(crate) admitted: bool,
     /// It has no account.
     pub(crate) guest: bool,
     /// The account that is being made for it.
     pub(crate) registering: Option<String>,
     /// The room that is being made for it, or that it is let into.
     pub(crate) opening: Option<Opening>,
+    /// Groups that it accepted to be in and that are not there yet.
+    pub(crate) entering: BTreeSet<ChannelId>,
     /// It waits for what its account asked about itself.
     pub(crate) asked_account: bool,
     /// It waits for the address of its home node.
@@ -95,6 +101,8 @@ pub(crate) struct Session {
     pub(crate) joined: BTreeMap<ChannelId, BTreeSet<Mark>>,
     pub(crate) monitored: BTreeMap<String, String>,
     pub(crate) bot: bool,
+    /// What it said last by AWAY, if it is away.
+    pub(crate) away: Option<String>,
     /// Keys of METADATA that it wants to be told of.
     pub(crate) subscribed: BTreeSet<String>,
     /// Until when what it has read by METADATA SYNC takes to be sent.
@@ -208,9 +216,12 @@ impl Session {
             sasl: None,
             check: None,
             by_pass: false,
+            asked_password: false,
+            admitted: false,
             guest: false,
             registering: None,
             opening: None,
+            entering: BTreeSet::new(),
             asked_account: false,
             asked_home: false,
             read_only: false,
@@ -220,6 +231,7 @@ impl Session {
             joined: BTreeMap::new(),
             monitored: BTreeMap::new(),
             bot: false,
+            away: None,
             subscribed: BTreeSet::new(),
             synced: MonoMs(0),
             asked_before: Arc::default(),

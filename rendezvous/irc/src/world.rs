@@ -11,17 +11,18 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use alloquy_api::command::Availability;
-use alloquy_api::reply::{ChannelView, MemberView};
+use alloquy_api::reply::{ChannelView, MemberView, OverwriteTarget};
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, CommandId, Snapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, MonoMs, UnixMs};
 
 pub(crate) use diff::Change;
-pub(crate) use metadata::{COMMUNITY, Key};
+pub(crate) use metadata::{COMMUNITY, Key, VOICE};
 pub use rooms::seen_by_newcomers;
-pub(crate) use rooms::{Kind, PREFIXES, Room, is_moderated, mode_of_role};
+pub(crate) use rooms::{Kind, PREFIXES, Room, is_moderated, is_muted, mode_of_role, muted_mask};
 pub(crate) use seen::{Difference, Removed, Seen};
 
+use crate::io::ConnId;
 use crate::limits::NICK_BYTES_MAX;
 use crate::names::{self, fold};
 use crate::pending::Pending;
@@ -158,6 +159,20 @@ impl World {
             .find(|view| view.channel == room.channel)
     }
 
+    /// The rights that a room itself gives somebody, and those that it takes.
+    pub(crate) fn overwrite_of(
+        &self,
+        room: &Room,
+        target: OverwriteTarget,
+    ) -> (Vec<String>, Vec<String>) {
+        let view = self.channel_view(room);
+        let mut overwrites = view.into_iter().flat_map(|view| view.overwrites.iter());
+        let found = overwrites.find(|overwrite| overwrite.target == target);
+        found.map_or_else(Default::default, |found| {
+            (found.allow.clone(), found.deny.clone())
+        })
+    }
+
     /// Members who see a room: those who are here first, then by name.
     pub(crate) fn members_of(&self, room: &Room) -> Vec<&MemberView> {
         let (Some(community), Some(view)) =
@@ -198,6 +213,15 @@ impl World {
     /// Gives the node something to do at the next pump.
     pub(crate) fn order(&mut self, command: Command, pending: Pending) {
         self.orders.push_back((command, pending));
+    }
+
+    /// Whether the node was asked to show what a connection said by AWAY, and has not answered.
+    pub(crate) fn is_going_away(&self, conn: ConnId) -> bool {
+        let of = |pending: &Pending| match pending {
+            Pending::Done(asked, order) => *asked == conn && order.command == "AWAY",
+            _ => false,
+        };
+        self.orders.iter().any(|(_, pending)| of(pending)) || self.pending.values().any(of)
     }
 
     /// Makes sure that an account has a nick, and gives it a new one if its name is another one.

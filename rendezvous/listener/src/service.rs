@@ -141,6 +141,8 @@ const REVOKED: &str = "What let you in is revoked";
 pub enum Answer {
     /// It is right: the connection acts through this client, which is given where the face does not hold it yet.
     Granted(ClientKey, Option<BoxedClient>),
+    /// It is the password of the rendezvous itself.
+    Admitted,
     /// It is wrong, or the account is unknown.
     Denied,
     /// An exchange goes on.
@@ -166,6 +168,7 @@ impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Granted(key, _) => f.debug_tuple("Granted").field(key).finish(),
+            Self::Admitted => f.write_str("Admitted"),
             Self::Denied => f.write_str("Denied"),
             Self::Challenge(_) => f.write_str("Challenge"),
             Self::Proven(_, key, _) => f.debug_tuple("Proven").field(key).finish(),
@@ -271,6 +274,7 @@ pub async fn serve(face: Face, stop: impl Future<Output = ()>) {
         touched: BTreeSet::new(),
         asked: 0,
         idle: BTreeMap::new(),
+        retired: BTreeSet::new(),
         rooms: Rooms::default(),
         behind: BTreeSet::new(),
         gate,
@@ -399,6 +403,8 @@ struct Turns {
     asked: usize,
     /// Clients that nobody acts through, and when they are let go.
     idle: BTreeMap<ClientKey, MonoMs>,
+    /// Clients that nobody will act through again, and that still have something kept.
+    retired: BTreeSet<ClientKey>,
     accounts: Arc<dyn Accounts>,
     checked: mpsc::UnboundedSender<Answered>,
     rooms: Rooms,
@@ -559,6 +565,7 @@ impl Turns {
                 self.hold(key, client);
                 Outcome::Granted(key)
             }
+            Answer::Admitted => Outcome::Admitted,
             // What was to come later has come by now.
             Answer::Denied | Answer::Later(..) => {
                 self.figures.denied.add(1);
@@ -597,9 +604,17 @@ impl Turns {
 
     fn gone(&mut self, conn: ConnId) {
         if let Some(key) = self.accounts.gone(conn) {
-            self.clients.remove(&key);
-            self.server.drop_client(key);
+            self.server.retire_client(key);
+            self.retired.insert(key);
+            self.pump(key, self.now());
         }
+    }
+
+    /// Drops a client, as the server does.
+    fn drop_client(&mut self, key: ClientKey) {
+        self.retired.remove(&key);
+        self.clients.remove(&key);
+        self.server.drop_client(key);
     }
 
     /// Time, clients and outputs, after whatever was taken.
@@ -658,20 +673,22 @@ impl Turns {
             if self.asked > 0 {
                 self.idle.insert(key, now.plus(millis(IDLE_WAIT)));
             } else if self.accounts.idle(key) {
-                self.clients.remove(&key);
-                self.server.drop_client(key);
+                self.drop_client(key);
             }
         }
     }
 
     fn pump(&mut self, key: ClientKey, now: Now) {
-        let Some(client) = self.clients.get_mut(&key) else {
-            return;
-        };
-        self.server.pump(key, &mut **client, now);
-        if client.ended().is_some() && self.accounts.ended(key) {
-            self.clients.remove(&key);
-            self.server.drop_client(key);
+        let retired = self.retired.contains(&key);
+        let mut ended = false;
+        if let Some(client) = self.clients.get_mut(&key) {
+            self.server.pump(key, &mut **client, now);
+            ended = client.ended().is_some();
+        }
+        // It goes when what its own client has is kept.
+        let kept = || ended || !self.server.is_keeping_by(key);
+        if retired && kept() || ended && self.accounts.ended(key) {
+            self.drop_client(key);
         }
     }
 

@@ -184,4 +184,23 @@ fn passwords_are_not_shown() {
     let written: Written = toml::from_str(&format!("{HEAD}{text}")).unwrap();
     assert_eq!(written.irc.oper[0].password, "hush");
     assert!(!format!("{:?}", written.irc.oper).contains("hush"));
+    let config = read(&format!("{HEAD}{PLAIN}password = \"hush\"\n")).unwrap();
+    let known = config.password.as_ref().map(Secret::text);
+    assert_eq!(known, Some("hush"));
+    assert!(!format!("{config:?}").contains("hush"));
+    // What no client can give is none.
+    for bad in ["", "a\\nb", &"hush".repeat(76)] {
+        let error = refused(&format!("{PLAIN}password = \"{bad}\"\n"));
+        assert!(
+            error.contains("irc.password: is not 1 to 300 bytes"),
+            "{error}"
+        );
+        assert!(!error.contains("hush"), "{error}");
+    }
+    // Operators are none here, and whoever names some is told.
+    let error = refused(text);
+    assert!(
+        error.contains("irc.oper: this version does not do it"),
+        "{error}"
+    );
 }

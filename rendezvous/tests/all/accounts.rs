@@ -104,6 +104,55 @@ fn accounts_and_what_was_said_are_there_after_a_restart() {
 }
 
 #[test]
+fn who_makes_an_account_while_it_is_here_is_known_again() {
+    let mut server = Rendezvous::start(OPEN);
+    let mut here = |name: &str| {
+        let mut client = Client::plain(&mut server);
+        client.introduce(name);
+        client.until(" 005 ");
+        client.say("JOIN #lobby");
+        client.until(" 366 ");
+        client.say(&format!("REGISTER * * :{PASSWORD}"));
+        client.until("REGISTER SUCCESS");
+        client
+    };
+    let (mut ben, mut goes, mut stays) = (here("ben"), here("goes"), here("stays"));
+    let hear = |client: &mut Client, text: &str| {
+        client.until(text);
+        client.say(&format!("PING {text}"));
+        client.until(&format!("PONG irc.example.org {text}"));
+    };
+    ben.say("PRIVMSG #lobby :heard");
+    hear(&mut goes, "heard");
+    hear(&mut stays, "heard");
+    drop(goes);
+    ben.say("PRIVMSG #lobby :later");
+    hear(&mut stays, "later");
+    // The one has gone before the server ends, the other goes with it.
+    let mut server = Rendezvous::at(server.end());
+    for (name, missed) in [("goes", 1), ("stays", 0)] {
+        let mut client = Client::plain(&mut server);
+        client.come_in(name, PASSWORD);
+        client.say("JOIN #lobby");
+        client.until(" 366 ");
+        client.say("PRIVMSG #lobby :done");
+        client.until("PRIVMSG #lobby done");
+        let said = |text: &str| {
+            client
+                .log
+                .matches(&format!("PRIVMSG #lobby {text}"))
+                .count()
+        };
+        assert_eq!(
+            (said("heard"), said("later")),
+            (0, missed),
+            "{}",
+            client.log
+        );
+    }
+}
+
+#[test]
 fn what_is_no_account_or_no_password_is_refused_alike() {
     let mut server = Rendezvous::start(OPEN);
     Client::plain(&mut server).register("ana", PASSWORD);
@@ -126,6 +175,44 @@ fn what_is_no_account_or_no_password_is_refused_alike() {
     assert!(!guest.log.contains(" 001 "), "{}", guest.log);
     guest.say("NICK another");
     guest.until(" 001 another ");
+}
+
+#[test]
+fn whoever_connects_has_to_know_the_password_of_the_rendezvous() {
+    let mut server = Rendezvous::start(&format!("{OPEN}password = \"open sesame\"\n"));
+    let mut stranger = Client::plain(&mut server);
+    stranger.introduce("stranger");
+    stranger.until(" 464 ");
+    stranger.until("ERROR");
+    let mut guess = Client::plain(&mut server);
+    guess.say("PASS :open says me");
+    guess.until(" 464 ");
+    guess.until("ERROR");
+    assert_eq!(server.says("failed log-in from "), "127.0.0.1");
+    let mut guest = Client::plain(&mut server);
+    guest.say("PASS :open sesame");
+    guest.register("ana", PASSWORD);
+    // An account's own password is asked for as ever, by either way.
+    for (account, then) in [
+        ("ana:correct horse", " 001 ana "),
+        ("ana:wrong horse", " 464 "),
+    ] {
+        let mut client = Client::plain(&mut server);
+        client.say("PASS :open sesame");
+        client.say(&format!("PASS :{account}"));
+        client.introduce("ana");
+        client.until(then);
+    }
+    let mut early = Client::plain(&mut server);
+    early.say("CAP REQ :sasl");
+    early.introduce("ana");
+    early.until(" ACK ");
+    early.say("AUTHENTICATE PLAIN");
+    early.until(" 904 ");
+    let mut client = Client::plain(&mut server);
+    client.say("PASS :open sesame");
+    client.come_in("ana", PASSWORD);
+    assert!(!server.said().contains("sesame"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Who may act and who may read: refused acts stay without effect, removed members read nothing new.
 
+use std::ops::Range;
+
 use alloquy_api::Reply;
 use alloquy_api::command::Command;
 use alloquy_ids::{AccountId, CommunityId, EventId};
@@ -76,10 +78,11 @@ fn late_messages(world: &World<'_>, replicas: &Replicas) -> Vec<(usize, String)>
     let mut faults = Vec::new();
     let late = world.acts().iter().filter_map(|act| {
         let since = act.before.removed_since?;
-        Some((act, act.community?, since, written(act)?.1))
+        let (wrote, message) = written(act)?;
+        Some((act, act.community?, since..wrote, message))
     });
-    for (act, community, since, message) in late {
-        if may_have_returned(world, act, community, since) {
+    for (act, community, while_removed, message) in late {
+        if may_have_returned(world, act.seat, community, while_removed) {
             continue;
         }
         for (seat, replica) in replicas {
@@ -107,27 +110,37 @@ fn late_messages(world: &World<'_>, replicas: &Replicas) -> Vec<(usize, String)>
     faults
 }
 
-/// Whether something done after `since` may have made the writer of a message a member once more before it wrote.
-fn may_have_returned(world: &World<'_>, writing: &Act, community: CommunityId, since: u64) -> bool {
-    let text = world.account(writing.seat).to_string();
+/// Whether something done within this time may have made the writer of a message a member once more before it wrote. A
+/// command may wait for long, and what it writes is written when it ends.
+fn may_have_returned(
+    world: &World<'_>,
+    writer: usize,
+    community: CommunityId,
+    within: Range<u64>,
+) -> bool {
+    let text = world.account(writer).to_string();
     let readmits = |act: &Act| match &act.command {
         // It may have let the account in even if it ended badly.
-        Command::Join { .. } => act.seat == writing.seat,
+        Command::Join { .. } => act.seat == writer,
         Command::RoleGrant { account, .. }
         | Command::OwnerAdd { account, .. }
         | Command::Unban { account, .. } => account.0 == text && may_have_acted(act),
         Command::Reaffirm { .. } => may_have_acted(act),
         _ => false,
     };
-    // What was begun before and had not ended counts too, unless its node crashed over it.
-    let lasted = |act: &Act| match &act.done {
-        Some((ended, _)) => *ended >= since,
-        None => !act.lost || act.at >= since,
-    };
     world.acts().iter().any(|act| {
         let here = act.community.is_none_or(|one| one == community);
-        here && act.at <= writing.at && lasted(act) && readmits(act)
+        here && act.at <= within.end && lasted(act, within.start) && readmits(act)
     })
+}
+
+/// Whether an act may have had its effect after a moment: what was begun before and had not ended counts too, unless its
+/// node crashed over it.
+fn lasted(act: &Act, since: u64) -> bool {
+    match &act.done {
+        Some((ended, _)) => *ended >= since,
+        None => !act.lost || act.at >= since,
+    }
 }
 
 /// A removed member's node never shows what was written after the removal was applied at its writer.
@@ -229,5 +242,5 @@ fn came_back(
         || world
             .acts()
             .iter()
-            .any(|act| act.at >= since && may_have_acted(act) && readmits(act))
+            .any(|act| lasted(act, since) && may_have_acted(act) && readmits(act))
 }

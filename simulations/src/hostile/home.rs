@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use alloquy_api::command::CommunityRef;
 use alloquy_api::personal::OnOff;
 use alloquy_api::{Command, PersonalCommand, Reply};
+use alloquy_ids::{AccountId, CommunityId};
 
 use super::{Plan, Post, Run, Trick};
+use crate::check::Replicas;
 use crate::draw::Draw;
 use crate::held;
-use crate::world::{CANARY, NAME_CANARY};
+use crate::world::{CANARY, NAME_CANARY, World};
 
 /// What somebody can do who holds ciphertext only.
-pub const HOME_TRICKS: [Trick; 7] = [
+pub const HOME_TRICKS: [Trick; 8] = [
     Trick::Forge,
     Trick::Replay,
     Trick::Reorder,
@@ -20,6 +22,7 @@ pub const HOME_TRICKS: [Trick; 7] = [
     Trick::Flood,
     Trick::Garble,
     Trick::Lie,
+    Trick::Mix,
 ];
 
 impl Plan {
@@ -40,30 +43,80 @@ impl Plan {
     }
 }
 
+/// The first person pairs a home node and has it keep the community.
+pub(super) fn pair(
+    world: &mut World<'_>,
+    home: usize,
+    community: CommunityId,
+) -> Result<(), String> {
+    world.net.introduce_all();
+    world.run_for(5_000);
+    let order = PersonalCommand::HomeCode;
+    let Reply::Code { code, .. } = world.must(home, None, Command::Personal { order })? else {
+        return Err("home code: a reply of another shape".to_owned());
+    };
+    // It pairs as any home node does: what it does afterwards is another matter.
+    let order = PersonalCommand::HomePair { code };
+    world.must(0, None, Command::Personal { order })?;
+    let order = PersonalCommand::HomeStore {
+        community: CommunityRef(community.to_string()),
+        store: OnOff::On,
+    };
+    world.must(0, None, Command::Personal { order })?;
+    world.run_for(15_000);
+    if held::events(world.records(home)).is_empty() {
+        return Err("the home node keeps nothing".to_owned());
+    }
+    Ok(())
+}
+
+/// The members are who came in, with the rights and the channel that they began with: what a home node makes up is
+/// without effect, whoever took it.
+pub(super) fn ruled(
+    replicas: &Replicas,
+    community: CommunityId,
+    members: &BTreeSet<AccountId>,
+) -> Option<String> {
+    replicas.values().find_map(|replica| {
+        let view = replica.communities.get(&community)?;
+        let count = |title: &str| view.shared.get(title).map_or(0, Vec::len);
+        // Everyone's role is the only one.
+        let (roles, channels) = (count("roles"), count("channels"));
+        let is_so = view.members == *members && roles == 1 && channels == 1;
+        (!is_so).then(|| {
+            let shown = view.members.len();
+            format!("{shown} members, {roles} roles and {channels} channels are shown")
+        })
+    })
+}
+
 impl Run<'_> {
-    /// The first person pairs the home node and has it keep the community.
     pub(super) fn pair_home(&mut self) -> Result<(), String> {
-        let home = self.plan.honest;
-        self.world.net.introduce_all();
-        self.world.run_for(5_000);
-        let order = PersonalCommand::HomeCode;
-        let Reply::Code { code, .. } = self.world.must(home, None, Command::Personal { order })?
-        else {
-            return Err("home code: a reply of another shape".to_owned());
+        pair(&mut self.world, self.plan.honest, self.community)
+    }
+
+    /// There are several epochs to be mixed up.
+    pub(super) fn begin_epoch(&mut self) {
+        let command = Command::Rekey {
+            target: self.community.to_string(),
         };
-        // It pairs as any home node does: what it does afterwards is another matter.
-        let order = PersonalCommand::HomePair { code };
-        self.world.must(0, None, Command::Personal { order })?;
-        let order = PersonalCommand::HomeStore {
-            community: CommunityRef(self.community.to_string()),
-            store: OnOff::On,
-        };
-        self.world.must(0, None, Command::Personal { order })?;
-        self.world.run_for(15_000);
-        if held::events(self.world.records(home)).is_empty() {
-            return Err("the home node keeps nothing".to_owned());
+        self.world.order(0, Some(self.community), command);
+    }
+
+    /// Nobody was let in, given a right, or asked to write by whom the home node made up.
+    pub(super) fn home_rules_nobody(&mut self, replicas: &Replicas) {
+        let members = self.honest_seats().map(|seat| self.world.account(seat));
+        let members: BTreeSet<_> = members.collect();
+        if let Some(text) = ruled(replicas, self.community, &members) {
+            self.world.violation("authority", None, text);
         }
-        Ok(())
+        for seat in self.honest_seats() {
+            let shown = self.world.snapshot(seat);
+            if shown.is_some_and(|shown| !shown.dm_requests.is_empty()) {
+                let text = "somebody asks to write whom there is not".to_owned();
+                self.world.violation("authority", Some(seat), text);
+            }
+        }
     }
 
     /// What the home node holds can be read by nobody.

@@ -11,9 +11,13 @@ use alloquy_schema::event::SignedEvent;
 use alloquy_schema::keys::DeviceKey;
 use bytes::Bytes;
 
+use super::forgery::Workshop;
+use super::house::{House, Manner, Way};
+use super::ledger::Shared;
+use super::mixture::Epochs;
 use super::tricks;
 use crate::draw::Draw;
-use crate::held;
+use crate::held::{self, Rows};
 use crate::machine::{Machine, Records};
 
 /// Frames of others that it remembers.
@@ -46,9 +50,11 @@ pub enum Trick {
     Claim,
     /// Accounts out of nowhere.
     Join,
+    /// Keys, events and ranges of one epoch as another's.
+    Mix,
 }
 
-/// All tricks.
+/// All tricks of members. Who holds the keys of epochs gains nothing by mixing them up.
 pub const TRICKS: [Trick; 10] = [
     Trick::Forge,
     Trick::Replay,
@@ -68,8 +74,12 @@ pub(super) struct Rogue {
     draw: Draw,
     tricks: Vec<Trick>,
     records: Records,
-    /// A home node: it has no keys.
-    is_home: bool,
+    rows: Rows,
+    ledger: Shared,
+    /// Of a home node: it has no keys.
+    house: Option<House>,
+    /// Forged events that stay where they were taken.
+    lasting: u32,
     key: DeviceKey,
     network_seed: [u8; 32],
     peers: BTreeSet<NetworkKey>,
@@ -87,17 +97,21 @@ impl Rogue {
     pub(super) fn new(
         inner: Box<dyn Machine>,
         records: Records,
-        tricks: Vec<Trick>,
+        (tricks, manner): (Vec<Trick>, Manner),
         draw: Draw,
+        ledger: Shared,
     ) -> Self {
         let (key, network_seed) = held::device_key(&records);
-        let is_home = held::is_home(&records);
+        let house = held::is_home(&records).then(|| House::new(manner));
         Self {
-            is_home,
             inner,
             draw,
             tricks,
             records,
+            rows: Rows::default(),
+            ledger,
+            house,
+            lasting: 0,
             key,
             network_seed,
             peers: BTreeSet::new(),
@@ -119,7 +133,12 @@ impl Rogue {
         match input {
             Input::PeerUp(key) => drop(self.peers.insert(*key)),
             Input::PeerDown(key) => drop(self.peers.remove(key)),
-            Input::Frame(_, bytes) => remember(&mut self.heard, bytes.clone()),
+            Input::Frame(from, bytes) => {
+                remember(&mut self.heard, bytes.clone());
+                if let Some(house) = &mut self.house {
+                    house.hears(*from, bytes);
+                }
+            }
             Input::Gossip(_, topic, _, bytes) => {
                 remember(&mut self.gossiped, (*topic, bytes.clone()));
             }
@@ -144,14 +163,12 @@ impl Rogue {
             }
             Output::Send(to, bytes) => {
                 remember(&mut self.heard, bytes.clone());
-                // Ranges, keys and confirmations: what others wait for.
-                let waited_for = matches!(bytes.get(1), Some(4 | 10 | 11));
-                let paired = !self.is_home || !held::communities(&self.records).is_empty();
-                if self.does(Trick::Withhold) && waited_for && paired && self.draw.chance(700) {
-                    return;
+                if !self.is_paired() {
+                    // It pairs first, as any home node does.
+                    self.outputs.push_back(Output::Send(to, bytes));
+                } else if let Some(bytes) = self.on_its_way(to, bytes) {
+                    self.send_or_keep(Output::Send(to, bytes));
                 }
-                let bytes = self.poisoned(bytes);
-                self.send_or_keep(Output::Send(to, bytes));
             }
             Output::Publish(topic, bytes) => {
                 remember(&mut self.gossiped, (topic, bytes.clone()));
@@ -159,7 +176,7 @@ impl Rogue {
                     self.garble(topic, &bytes);
                 }
                 if self.does(Trick::Withhold) && self.draw.chance(500) {
-                    return;
+                    return self.note(Trick::Withhold, "broadcasts");
                 }
                 self.send_or_keep(Output::Publish(topic, bytes));
             }
@@ -167,24 +184,77 @@ impl Rogue {
         }
     }
 
-    /// Ranges and live events of a home node with other bytes where bodies are.
-    fn poisoned(&mut self, bytes: Bytes) -> Bytes {
-        let with_bodies = matches!(bytes.get(1), Some(4 | 16)) && bytes.len() > 400;
-        if !self.is_home || !with_bodies || !self.does(Trick::Garble) || !self.draw.chance(500) {
-            return bytes;
+    fn note(&self, trick: Trick, form: &'static str) {
+        let ledger = self.ledger.lock();
+        let mut ledger = ledger.expect("nobody panics while holding it");
+        ledger.note((trick, form));
+    }
+
+    /// Whether it is no home node that keeps nothing yet.
+    fn is_paired(&self) -> bool {
+        self.house.is_none() || !held::communities(&self.records).is_empty()
+    }
+
+    /// What goes out in place of a frame of the honest core inside; `None`: nothing.
+    fn on_its_way(&mut self, to: NetworkKey, frame: Bytes) -> Option<Bytes> {
+        // Ranges, keys and confirmations: what others wait for.
+        let waited_for = matches!(frame.get(1), Some(4 | 10 | 11));
+        let by_chance = self.house.as_ref().is_none_or(House::withholds_by_chance);
+        if self.does(Trick::Withhold) && by_chance && waited_for && self.draw.chance(700) {
+            self.note(Trick::Withhold, "answers");
+            return None;
         }
-        let mut bytes = bytes.to_vec();
-        let at = bytes.len() - 8 - self.draw.index(64);
-        bytes[at] ^= 1;
-        bytes.into()
+        let Some(mut house) = self.house.take() else {
+            return Some(frame);
+        };
+        let other = self.changed(&mut house, to, &frame);
+        self.house = Some(house);
+        Some(other.unwrap_or(frame))
+    }
+
+    /// Another frame of a home node in place of one of the honest core inside.
+    fn changed(&mut self, house: &mut House, to: NetworkKey, frame: &Bytes) -> Option<Bytes> {
+        let community = held::communities(&self.records).first().copied()?;
+        let tag = *frame.get(1)?;
+        if self.does(Trick::Lie)
+            && let Some(echo) = house.echo(to, frame, &mut self.draw)
+        {
+            self.note(Trick::Lie, "digests");
+            return Some(echo);
+        }
+        let events = self.rows.events(&self.records);
+        if tag == 10 && self.does(Trick::Mix) && self.draw.chance(500) {
+            let epochs = Epochs {
+                community,
+                events: &events,
+                wraps: &held::wraps(&self.records),
+            };
+            let (form, other) = epochs.instead(frame, &mut self.draw)?;
+            self.note(Trick::Mix, form);
+            return Some(other);
+        }
+        let changes = self.does(Trick::Withhold) || self.does(Trick::Garble);
+        if !changes || !matches!(tag, 4 | 16 | 41) {
+            return None;
+        }
+        let held = events
+            .into_iter()
+            .map(|event| (event.id(), event))
+            .collect();
+        let ledger = self.ledger.lock();
+        let mut ledger = ledger.expect("nobody panics while holding it");
+        let mut way = Way {
+            to,
+            community,
+            held: &held,
+            tricks: &self.tricks,
+            draw: &mut self.draw,
+            ledger: &mut ledger,
+        };
+        house.lets_through(frame, &mut way)
     }
 
     fn send_or_keep(&mut self, output: Output) {
-        if self.is_home && held::communities(&self.records).is_empty() {
-            // It pairs first.
-            self.outputs.push_back(output);
-            return;
-        }
         if self.does(Trick::Reorder) && self.draw.chance(400) && self.kept_back.len() < HELD_MAX {
             self.kept_back.push_back(output);
         } else {
@@ -204,17 +274,18 @@ impl Rogue {
             .filter(|event| event.header.device == own)
             .map(|event| tricks::garbled(event, &self.key))
             .collect();
-        if !spoiled.is_empty() {
-            self.broadcast(&epochs, topic, &spoiled);
+        if !spoiled.is_empty() && self.broadcast(&epochs, topic, &spoiled) {
+            self.note(Trick::Garble, "broadcasts");
         }
     }
 
+    /// Whether there is a key to do so.
     fn broadcast(
         &mut self,
         epochs: &BTreeMap<EpochId, EpochKey>,
         topic: Topic,
         events: &[SignedEvent],
-    ) {
+    ) -> bool {
         let key = epochs
             .values()
             .find(|key| Topic(key.secret().gossip_key().topic()) == topic);
@@ -222,11 +293,15 @@ impl Rogue {
             let (topic, frame) = tricks::gossip(key, events, &mut self.draw);
             self.outputs.push_back(Output::Publish(topic, frame));
         }
+        key.is_some()
     }
 
     fn acts(&mut self) {
         // What was kept back comes now, last things first.
         while let Some(output) = self.kept_back.pop_back() {
+            if !matches!(&output, Output::Send(to, _) if !self.peers.contains(to)) {
+                self.note(Trick::Reorder, "frames");
+            }
             self.outputs.push_back(output);
         }
         let Some(community) = held::communities(&self.records).first().copied() else {
@@ -239,13 +314,18 @@ impl Rogue {
         let Some(to) = self.draw.pick(&peers).copied() else {
             return;
         };
-        if let Some(bytes) = self.frame_of(trick, community) {
+        if self.house.is_some() && matches!(trick, Trick::Forge | Trick::Mix) {
+            return self.invents(trick, community, to);
+        }
+        if let Some((form, bytes)) = self.frame_of(trick, community) {
+            self.note(trick, form);
             self.outputs.push_back(Output::Send(to, bytes));
         }
         if trick == Trick::Flood {
             for _ in 0..8 {
                 let heard: Vec<_> = self.heard.iter().cloned().collect();
                 if let Some(bytes) = self.draw.pick(&heard) {
+                    self.note(trick, "frames");
                     self.outputs.push_back(Output::Send(to, bytes.clone()));
                 }
             }
@@ -255,8 +335,40 @@ impl Rogue {
         }
     }
 
-    fn frame_of(&mut self, trick: Trick, community: CommunityId) -> Option<Bytes> {
-        let events = held::events(&self.records);
+    /// What a home node makes up without a key.
+    fn invents(&mut self, trick: Trick, community: CommunityId, to: NetworkKey) {
+        let events = self.rows.events(&self.records);
+        let made = if trick == Trick::Mix {
+            let epochs = Epochs {
+                community,
+                events: &events,
+                wraps: &held::wraps(&self.records),
+            };
+            let mixed = epochs.mix(&mut self.draw);
+            mixed.map(|(form, bytes)| (form, None, bytes))
+        } else {
+            let workshop = Workshop {
+                community,
+                events: &events,
+                prekeys: &held::prekeys(&self.records),
+                served: &held::served(&self.records),
+                key: &self.key,
+                network_seed: &self.network_seed,
+            };
+            workshop.forge(&mut self.lasting, &mut self.draw)
+        };
+        let Some((form, for_one, bytes)) = made else {
+            return;
+        };
+        let to = for_one.unwrap_or(to);
+        if self.peers.contains(&to) {
+            self.note(trick, form);
+            self.outputs.push_back(Output::Send(to, bytes));
+        }
+    }
+
+    fn frame_of(&mut self, trick: Trick, community: CommunityId) -> Option<(&'static str, Bytes)> {
+        let events = self.rows.events(&self.records);
         let other = events
             .iter()
             .map(|event| (event.header().device, event.header().scope))
@@ -268,18 +380,22 @@ impl Rogue {
         Some(match trick {
             Trick::Replay => {
                 let heard: Vec<_> = self.heard.iter().cloned().collect();
-                draw.pick(&heard)?.clone()
+                ("frames", draw.pick(&heard)?.clone())
             }
-            Trick::Flood => tricks::orphans(community, scope, epoch, draw),
-            Trick::Lie if draw.chance(500) => tricks::acknowledged(community, scope, draw),
-            Trick::Lie if draw.chance(500) => tricks::marked(community, scope, draw),
-            Trick::Lie => tricks::tall(community, scope, device, draw),
-            Trick::Bomb => tricks::bomb(community, draw),
-            Trick::Claim => tricks::claimed(community, device, &self.key),
+            Trick::Flood => ("orphans", tricks::orphans(community, scope, epoch, draw)),
+            Trick::Lie if draw.chance(500) => (
+                "confirmations",
+                tricks::acknowledged(community, scope, draw),
+            ),
+            Trick::Lie if draw.chance(500) => ("marks", tricks::marked(community, scope, draw)),
+            Trick::Lie => ("heights", tricks::tall(community, scope, device, draw)),
+            Trick::Bomb => ("frames", tricks::bomb(community, draw)),
+            Trick::Claim => ("signals", tricks::claimed(community, device, &self.key)),
             Trick::Join if self.socks < SOCKS_MAX => {
                 self.socks += 1;
                 let (community, invite, key) = self.invite.as_ref()?;
-                tricks::join(*community, (*invite, key), &self.network_seed, draw)
+                let join = tricks::join(*community, (*invite, key), &self.network_seed, draw);
+                ("requests", join)
             }
             _ => return None,
         })
@@ -292,6 +408,7 @@ impl Rogue {
             return;
         };
         if trick == Trick::Replay {
+            self.note(trick, "broadcasts");
             self.outputs.push_back(Output::Publish(topic, bytes));
             return;
         }
@@ -305,8 +422,8 @@ impl Rogue {
             .filter(|event| event.header.device != own)
             .map(|event| tricks::forged(event, &self.key))
             .collect();
-        if !forged.is_empty() {
-            self.broadcast(&epochs, topic, &forged);
+        if !forged.is_empty() && self.broadcast(&epochs, topic, &forged) {
+            self.note(trick, "broadcasts");
         }
     }
 }

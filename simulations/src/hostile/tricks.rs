@@ -1,17 +1,18 @@
 //! Frames that no program of ours makes (docs/protocol.md, "Frames").
 
 use alloquy_core::Topic;
-use alloquy_ids::{CommunityId, DeviceId, EpochId, EventId, ScopeId, UnixMs};
+use alloquy_ids::{AccountId, CommunityId, DeviceId, EpochId, EventId, InviteId, ScopeId, UnixMs};
 use alloquy_schema::authority::op::Join;
 use alloquy_schema::codec::{Canonical, Reader, Writer};
 use alloquy_schema::epoch::EpochKey;
+use alloquy_schema::epoch::Wrap;
 use alloquy_schema::event::{Header, Kind, SignedEvent, VerifiedEvent, clear_commit};
-use alloquy_schema::identity::{IdentityOp, NetworkCertificate, new_prekey};
+use alloquy_schema::identity::{IdentityOp, NetworkCertificate, PrekeyRecord, new_prekey};
 use alloquy_schema::keys::DeviceKey;
-use alloquy_schema::range::{BodyMode, Packing, SignedRange};
 use bytes::Bytes;
 use rand_core::SeedableRng;
 
+use super::carried;
 use crate::draw::Draw;
 
 const VERSION: u8 = 1;
@@ -20,7 +21,10 @@ const RANGES: u8 = 4;
 const JOIN_REQUEST: u8 = 6;
 const ACK: u8 = 11;
 const SIGNAL: u8 = 13;
-const MARKS: u8 = 14;
+const MARKS: u8 = 15;
+const LIVE: u8 = 16;
+const READ_UP_TO: u8 = 25;
+const LETTER: u8 = 32;
 /// Tag of a broadcast of events.
 const EVENTS: u8 = 1;
 /// Live events of one gossip frame.
@@ -118,20 +122,26 @@ pub(super) fn orphans(
 }
 
 /// Events as they travel alone.
-fn ranges(community: CommunityId, scope: ScopeId, events: &[VerifiedEvent]) -> Bytes {
-    let packing = Packing {
-        mode: BodyMode::Blind,
-        range_bytes_max: LARGE,
-        plaintext: &|_| None,
-        secret: &|_| None,
-    };
-    let ranges = SignedRange::pack(scope, events, &packing);
+pub(super) fn ranges(community: CommunityId, scope: ScopeId, events: &[VerifiedEvent]) -> Bytes {
+    let ranges = carried::packed(scope, events);
     let mut w = frame(RANGES, community);
     w.varint(ranges.len() as u64);
     for range in ranges {
-        w.bytes(&range.to_bytes());
+        w.bytes(&range);
     }
     w.u8(0);
+    done(w)
+}
+
+/// New events, as a home node passes them on.
+pub(super) fn live(
+    community: CommunityId,
+    admit: Option<&SignedEvent>,
+    events: &[SignedEvent],
+) -> Bytes {
+    let mut w = frame(LIVE, community);
+    w.option(admit);
+    w.list(events);
     done(w)
 }
 
@@ -160,14 +170,27 @@ pub(super) fn tall(
     device: DeviceId,
     draw: &mut Draw,
 ) -> Bytes {
+    let logs = [u64::MAX, 1 + draw.below(1_000)].map(|height| {
+        let incarnation = u32::try_from(draw.below(1 << 32)).expect("it is below 2^32");
+        (device, incarnation, height)
+    });
+    heights(community, scope, &logs)
+}
+
+/// Heights of logs, by device, incarnation and height, with heads that do not exist.
+pub(super) fn heights(
+    community: CommunityId,
+    scope: ScopeId,
+    logs: &[(DeviceId, u32, u64)],
+) -> Bytes {
     let mut w = frame(HEIGHTS, community);
     w.varint(1);
     scope.write(&mut w);
-    w.varint(2);
-    for height in [u64::MAX, 1 + draw.below(1_000)] {
+    w.varint(logs.len() as u64);
+    for (device, incarnation, height) in logs {
         device.write(&mut w);
-        w.u32(u32::try_from(draw.below(1 << 32)).expect("it is below 2^32"));
-        w.varint(height);
+        w.u32(*incarnation);
+        w.varint(*height);
         EventId([9; 32]).write(&mut w);
     }
     w.varint(1);
@@ -196,12 +219,57 @@ pub(super) fn marked(community: CommunityId, scope: ScopeId, draw: &mut Draw) ->
 
 /// Says that it holds what was never written.
 pub(super) fn acknowledged(community: CommunityId, scope: ScopeId, draw: &mut Draw) -> Bytes {
+    let incarnation = u32::try_from(draw.below(1 << 32)).expect("it is below 2^32");
+    confirmed(community, (scope, DeviceId::ZERO, incarnation))
+}
+
+/// Says that all of the receiver's log is held and can be read.
+pub(super) fn confirmed(
+    community: CommunityId,
+    (scope, _, incarnation): (ScopeId, DeviceId, u32),
+) -> Bytes {
     let mut w = frame(ACK, community);
     scope.write(&mut w);
-    w.u32(u32::try_from(draw.below(1 << 32)).expect("it is below 2^32"));
+    w.u32(incarnation);
     w.varint(u64::MAX);
     w.u8(1);
     done(w)
+}
+
+/// Says that all of a log was read.
+pub(super) fn read(
+    community: CommunityId,
+    (scope, device, incarnation): (ScopeId, DeviceId, u32),
+) -> Bytes {
+    let mut w = frame(READ_UP_TO, community);
+    scope.write(&mut w);
+    device.write(&mut w);
+    w.u32(incarnation);
+    w.varint(u64::MAX);
+    done(w)
+}
+
+/// First words in the name of an account whose identity log and prekey are known, signed by another key.
+pub(super) fn letter(
+    to: AccountId,
+    (chain, prekey): (&[SignedEvent], &PrekeyRecord),
+    words: &[u8],
+    key: &DeviceKey,
+) -> Bytes {
+    let mut w = Writer::new();
+    to.write(&mut w);
+    w.list(chain);
+    prekey.write(&mut w);
+    // Day and number of the work.
+    w.u32(20_454);
+    w.u64(1);
+    w.list::<Wrap>(&[]);
+    w.bytes(words);
+    let unsigned = w.into_bytes();
+    let signature = key.sign(&[b"alloquy letter v1".as_slice(), &unsigned].concat());
+    [&[VERSION, LETTER][..], &unsigned, &signature]
+        .concat()
+        .into()
 }
 
 /// Another device is here, it says; signed by a key that is not that device's.
@@ -222,10 +290,25 @@ pub(super) fn claimed(community: CommunityId, device: DeviceId, key: &DeviceKey)
 /// An account that nobody knows asks to be admitted over this connection, by an invite.
 pub(super) fn join(
     community: CommunityId,
-    invite: (alloquy_ids::InviteId, &DeviceKey),
+    invite: (InviteId, &DeviceKey),
     network_seed: &[u8; 32],
     draw: &mut Draw,
 ) -> Bytes {
+    let join = sock(community, Some(invite), network_seed, draw);
+    let mut w = Writer::new();
+    w.raw(&[VERSION, JOIN_REQUEST]);
+    join.write(&mut w);
+    w.text("one of many");
+    done(w)
+}
+
+/// What an account out of nowhere signs to be admitted.
+pub(super) fn sock(
+    community: CommunityId,
+    invite: Option<(InviteId, &DeviceKey)>,
+    network_seed: &[u8; 32],
+    draw: &mut Draw,
+) -> Join {
     let mut rng = rand_chacha::ChaCha20Rng::seed_from_u64(draw.below(u64::MAX));
     let mut seed = [0; 32];
     seed[..8].copy_from_slice(&draw.below(u64::MAX).to_le_bytes());
@@ -254,10 +337,5 @@ pub(super) fn join(
     };
     let chain = vec![SignedEvent::sign(header, body, &device)];
     let (prekey, _) = new_prekey(&device, 1, &mut rng);
-    let join = Join::sign(community, Some(invite), chain, &device, prekey);
-    let mut w = Writer::new();
-    w.raw(&[VERSION, JOIN_REQUEST]);
-    join.write(&mut w);
-    w.text("one of many");
-    done(w)
+    Join::sign(community, invite, chain, &device, prekey)
 }

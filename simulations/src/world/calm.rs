@@ -77,6 +77,8 @@ impl World<'_> {
             commands: (self.acts.len() as u64, refused as u64),
             faults: self.faults,
             net: self.net.counts,
+            acts: crate::hostile::Acts::new(),
+            blames: self.blames,
             hash: self.trace.hash(),
             violations: self.violations,
         }

@@ -155,7 +155,11 @@ impl World<'_> {
             }
             Output::Penalize(key, fault) => {
                 let peer = self.seats.iter().position(|place| place.key == key);
-                if self.rogues.contains(&seat) || peer.is_some_and(|at| self.rogues.contains(&at)) {
+                if self.rogues.contains(&seat) {
+                    return;
+                }
+                if peer.is_some_and(|at| self.rogues.contains(&at)) {
+                    *self.blames.entry(fault.reason).or_default() += 1;
                     return;
                 }
                 let peer = peer.map_or_else(|| key.short(), |at| self.seats[at].name.clone());

@@ -8,7 +8,7 @@ use tempfile::tempdir;
 use crate::lan::Namespace;
 
 /// A directory without an account.
-fn blank(root: &Path, name: &str) -> Peer {
+pub(crate) fn blank(root: &Path, name: &str) -> Peer {
     Peer::at(&root.join(name))
 }
 

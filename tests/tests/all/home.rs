@@ -12,13 +12,8 @@ use alloquy_tests::{Lines, Peer, eventually, run_node};
 use serde_json::Value;
 use tempfile::tempdir;
 
-/// What is said, named and drafted, and must not be on the home node's disk.
-const CANARIES: [&str; 4] = [
-    "yellow-canary-text",
-    "Canaryhome",
-    "Canarina-Ana",
-    "canary-draft",
-];
+/// What is said and named, and must not be on the home node's disk.
+const CANARIES: [&str; 3] = ["yellow-canary-text", "Canaryhome", "Canarina-Ana"];
 /// Messages that are written while the other is away.
 const MESSAGES: usize = 30;
 
@@ -170,6 +165,10 @@ pub(crate) fn free_port() -> u16 {
 }
 
 fn page_and_figures(home: &mut Home, port: u16) {
+    let status = home.peer.status().done();
+    for way in ["bytes_in", "bytes_out"] {
+        assert!(status[way].as_u64() > Some(1_000), "{status}");
+    }
     // The page's port is another one after the restart.
     home.peer.stop();
     let folder = home.peer.folder().to_owned();
@@ -184,6 +183,8 @@ fn page_and_figures(home: &mut Home, port: u16) {
     let figures = home.get("/metrics", &home.page);
     for name in [
         "kept_bytes",
+        "bytes_in_total",
+        "bytes_out_total",
         "quota_bytes 21474836480",
         "community_events{community=",
     ] {

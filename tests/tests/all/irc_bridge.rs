@@ -10,6 +10,8 @@ use alloquy_tests::irc::Irc;
 use alloquy_tests::{Peer, Rendezvous, eventually};
 use tempfile::tempdir;
 
+use crate::devices::blank;
+
 pub(crate) const PASSWORD: &str = "correct-horse";
 const CAPS: &str = "message-tags server-time batch labeled-response echo-message standard-replies draft/chathistory \
                     draft/message-redaction soju.im/bouncer-networks sasl";
@@ -122,6 +124,37 @@ fn what_an_account_may_do_is_the_communitys_to_say() {
         let told = ana.until(" PONG ");
         told.iter().any(|line| line.contains(" 404 ")).then_some(())
     });
+}
+
+/// Whoever runs the rendezvous gives the person a link; what the account is and has read goes along.
+#[test]
+fn an_account_moves_into_the_app_with_its_roles_and_history() {
+    let root = tempdir().unwrap();
+    let (rendezvous, ben) = bridged(root.path());
+    rendezvous.register("ana", PASSWORD);
+    let mut ana = rendezvous.client("ana", PASSWORD, CAPS);
+    join(&mut ana, "#club/general");
+    ana.say("PRIVMSG #club/general :said over IRC");
+    reads(&ben, ROOM, "said over IRC");
+    let there = rendezvous.node_of(1);
+    let account = there.account();
+    ben.line("role create Club Keepers --allow manage-channels");
+    ben.line(&format!("role grant Club Keepers {account}"));
+    let link = there.line("device link")["link"].clone();
+    let mut app = blank(root.path(), "app");
+    let made = app.init_with(&["--link", link.as_str().unwrap(), "--name", "app"], "");
+    assert_eq!(made.code, Some(0), "{}", made.value);
+    app.start();
+    assert_eq!(app.account(), account);
+    reads(&app, ROOM, "said over IRC");
+    // The role came along, and what is said in the app is said by the same member.
+    eventually("the role is there", || {
+        let told = app.tell("create-channel Club text annex");
+        (told.code == Some(0)).then_some(())
+    });
+    app.line("send Club/general \"from the app\"");
+    let line = ana.hears("from the app");
+    assert!(line.contains(":ana!"), "{line}");
 }
 
 #[test]

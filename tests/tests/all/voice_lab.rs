@@ -51,6 +51,11 @@ fn link(peer: &Peer) -> Value {
         .map_or(Value::Null, |peer| peer["link"].clone())
 }
 
+/// Whether a link goes through a TURN server.
+fn relayed(link: &Value) -> bool {
+    link["path"]["local_kind"] == "relay" || link["path"]["remote_kind"] == "relay"
+}
+
 /// Both go into the room and hear each other; how the links stand then.
 #[expect(clippy::print_stderr, reason = "a figure that people read")]
 fn call(peers: &[Peer; 2], what: &str) -> [Value; 2] {
@@ -91,6 +96,17 @@ fn heard(root: &Path, peers: &[Peer; 2]) {
     }
 }
 
+/// What lies between two members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Between {
+    /// A box before each of them.
+    Boxes(Nat),
+    /// Walls that let nothing through but TCP to port 443 of coturn, and to the relay for texts.
+    Walls,
+    /// Nothing passes from the one to the other, until [`Lab::let_through`].
+    Gap,
+}
+
 /// Two members, a relay for their texts, and coturn.
 struct Called {
     peers: [Peer; 2],
@@ -102,7 +118,7 @@ struct Called {
 
 impl Called {
     /// `None` with the skip said.
-    fn new(test: &str, nat: Option<Nat>, urls: &[&str], udp: bool) -> Option<Self> {
+    fn new(test: &str, between: Between, urls: &[&str]) -> Option<Self> {
         if Command::new("turnserver")
             .arg("--version")
             .output()
@@ -118,12 +134,19 @@ impl Called {
         let folder = root.path().join("turn");
         std::fs::create_dir(&folder).unwrap();
         let coturn = Coturn::start(&public, &folder);
-        let hosts = NAMES.map(|name| match nat {
-            Some(nat) => lab.behind(name, nat),
-            None => lab.host(name, Family::Both),
+        let hosts = NAMES.map(|name| match between {
+            Between::Boxes(nat) => lab.behind(name, nat),
+            Between::Walls | Between::Gap => lab.host(name, Family::Both),
         });
-        if !udp {
-            lab.drop_udp();
+        match between {
+            Between::Boxes(_) => {}
+            Between::Walls => {
+                let ports = [443, Relay::TCP_PORT];
+                for host in &hosts {
+                    lab.only_tcp(host, &public, &ports);
+                }
+            }
+            Between::Gap => lab.keep_apart(&hosts[0], &hosts[1]),
         }
         let trust = coturn.trust();
         let [ana, ben] = [0, 1].map(|n| {
@@ -169,24 +192,24 @@ fn two_with_ipv6_alone_hear_each_other() {
 
 #[test]
 fn two_behind_port_keeping_boxes_hear_each_other_directly() {
-    let urls = ["stun:HOST:3478", "turn:HOST:3478"];
-    let Some(called) = Called::new("voice-nats", Some(Nat::PortKeeping), &urls, true) else {
+    // Who knows no TURN server has no other way.
+    let between = Between::Boxes(Nat::PortKeeping);
+    let Some(called) = Called::new("voice-nats", between, &["stun:HOST:3478"]) else {
         return;
     };
-    call(&called.peers, "behind port-keeping boxes");
+    let links = call(&called.peers, "behind port-keeping boxes");
+    assert!(!links.iter().any(relayed), "{links:?}");
     heard(called.root.path(), &called.peers);
 }
 
 #[test]
 fn two_behind_boxes_with_random_ports_hear_each_other_through_turn() {
     let urls = ["stun:HOST:3478", "turn:HOST:3478"];
-    let Some(called) = Called::new("voice-random", Some(Nat::Random), &urls, true) else {
+    let between = Between::Boxes(Nat::Random);
+    let Some(called) = Called::new("voice-random", between, &urls) else {
         return;
     };
     let links = call(&called.peers, "behind boxes with random ports");
-    let relayed = |link: &Value| {
-        link["path"]["local_kind"] == "relay" || link["path"]["remote_kind"] == "relay"
-    };
     assert!(links.iter().any(relayed), "{links:?}");
     let told = called.peers[0].doctor();
     let voice = told["checks"].as_array().unwrap().iter();
@@ -203,34 +226,36 @@ fn two_behind_boxes_with_random_ports_hear_each_other_through_turn() {
 }
 
 #[test]
-fn where_no_udp_passes_two_hear_each_other_through_turn_over_tls() {
+fn where_only_port_443_of_coturn_is_open_two_hear_each_other_through_turn_over_tls() {
     let urls = ["turns:HOST:443?transport=tcp"];
-    let Some(called) = Called::new("voice-tls", None, &urls, false) else {
+    let Some(called) = Called::new("voice-tls", Between::Walls, &urls) else {
         return;
     };
-    let links = call(&called.peers, "without UDP, through TURN over TLS");
+    let links = call(&called.peers, "behind walls, through TURN over TLS");
     for link in links {
         assert_eq!(link["path"]["protocol"], "tls", "{link}");
     }
     heard(called.root.path(), &called.peers);
 }
 
+/// The call goes through coturn, since there is no other way when it begins.
 #[test]
 fn a_call_goes_on_when_the_turn_server_dies_and_there_is_another_way() {
     let urls = ["stun:HOST:3478", "turn:HOST:3478"];
-    let Some(mut called) = Called::new("voice-killed", None, &urls, true) else {
+    let Some(mut called) = Called::new("voice-killed", Between::Gap, &urls) else {
         return;
     };
-    call(&called.peers, "with coturn");
+    let links = call(&called.peers, "through coturn");
+    assert!(links.iter().all(relayed), "{links:?}");
+    called.lab.let_through();
     called.coturn.kill();
-    std::thread::sleep(std::time::Duration::from_secs(5));
     for peer in &called.peers {
-        eventually("sound still comes", || {
-            (link(peer)["stage"] == "audio").then_some(())
+        eventually("sound comes another way", || {
+            let link = link(peer);
+            (link["stage"] == "audio" && !link["path"].is_null() && !relayed(&link)).then_some(())
         });
     }
     heard(called.root.path(), &called.peers);
-    drop(called.lab);
 }
 
 /// Nobody has typed an address of a TURN server: the community's home node has one and gives its members credentials.
@@ -260,9 +285,6 @@ fn members_behind_boxes_with_random_ports_hear_each_other_through_their_home_nod
     peers[0].line("home store Home on");
     keeps(&home.peer, 1);
     let links = call(&peers, "through the home node's TURN server");
-    let relayed = |link: &Value| {
-        link["path"]["local_kind"] == "relay" || link["path"]["remote_kind"] == "relay"
-    };
     assert!(links.iter().any(relayed), "{links:?}");
     heard(root.path(), &peers);
 }

@@ -533,6 +533,8 @@ pub(crate) fn status_report() -> StatusReport {
         }],
         communities: 1,
         store_bytes: 1_589_248,
+        bytes_in: 81_920,
+        bytes_out: 40_960,
         at_rest: KeySource::KeyFile,
     }
 }

@@ -62,6 +62,12 @@ impl Forger {
         }
     }
 
+    /// The same member with another key in the place of an epoch's.
+    pub(crate) fn with_key(mut self, epoch: EpochId, key: EpochKey) -> Self {
+        self.epochs.insert(epoch, key);
+        self
+    }
+
     /// The last own event of a kind.
     pub(crate) fn last(&self, kind: Kind) -> &SignedEvent {
         let of = self.own.iter().rfind(|event| event.header.kind == kind);

@@ -1,9 +1,12 @@
 //! Tests of the machine at its boundary: inputs in, outputs out.
 
+mod attack;
+mod away;
 mod bridge_orders;
 mod bridged;
 mod carriers;
 mod contract;
+mod copies;
 mod deleted;
 mod devices;
 mod direct;
@@ -35,6 +38,7 @@ mod proved;
 mod quarrel;
 mod raid;
 mod receipts;
+mod rekey;
 mod removal;
 mod rules;
 mod store;

@@ -20,7 +20,7 @@ fn words(world: &World) -> String {
 }
 
 /// Takes a node from everybody, for good or until it is connected again.
-fn alone(world: &mut World, at: usize) {
+pub(crate) fn alone(world: &mut World, at: usize) {
     for other in 0..world.peers.len() {
         if world.linked(at, other) {
             world.disconnect(at, other);
@@ -28,7 +28,8 @@ fn alone(world: &mut World, at: usize) {
     }
 }
 
-fn accept(world: &mut World, at: usize, who: &str) {
+/// Takes on what somebody has begun, if it is a request still.
+pub(crate) fn accept(world: &mut World, at: usize, who: &str) {
     if let Reply::DmRequests { dm_requests } = world.ok(at, "dm requests")
         && !dm_requests.is_empty()
     {

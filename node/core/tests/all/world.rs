@@ -125,6 +125,17 @@ impl World {
         self.peers.push(start(records, [1; 32], self.now, seed));
     }
 
+    /// A further node that starts from a copy of another one's store, whose keys it has; `nonce` differs on another
+    /// machine.
+    pub(crate) fn copy(&mut self, records: &BTreeMap<Bytes, Bytes>, nonce: u8) -> usize {
+        let seed = self.peers.len() as u64 * 1000 + 17;
+        let peer = start(records.clone(), [nonce; 32], self.now, seed);
+        self.peers.push(peer);
+        let at = self.peers.len() - 1;
+        self.input(at, Input::Timeout);
+        at
+    }
+
     /// A further node that starts from these first records.
     pub(crate) fn add(&mut self, writes: &[Write]) -> usize {
         let mut records = BTreeMap::new();
@@ -212,13 +223,17 @@ impl World {
                     }
                 }
             }
-            Output::Send(to, frame) => match self.peers.iter().position(|peer| peer.key == to) {
-                Some(to) if self.linked(at, to) => {
-                    self.queue.push_back((at, to, Packet::Frame(frame)));
+            Output::Send(to, frame) => {
+                let known: Vec<_> = (0..self.peers.len())
+                    .filter(|other| self.peers[*other].key == to)
+                    .collect();
+                // Of several copies of one device, the one that is connected.
+                match known.iter().find(|to| self.linked(at, **to)) {
+                    Some(to) => self.queue.push_back((at, *to, Packet::Frame(frame))),
+                    None if known.is_empty() => self.outside.push((at, to, frame)),
+                    None => {}
                 }
-                Some(_) => {}
-                None => self.outside.push((at, to, frame)),
-            },
+            }
             Output::Publish(topic, frame) => self.flood(at, at, topic, &frame),
             Output::Subscribe(topic) => drop(peer.topics.insert(topic)),
             Output::Unsubscribe(topic) => drop(peer.topics.remove(&topic)),
@@ -383,6 +398,17 @@ impl World {
             mono: end,
             wall: UnixMs(self.now.wall.0 + rest),
         };
+    }
+
+    /// A day goes by. Nodes run for a minute of each hour, as machines that sleep in between: timers fire late, and
+    /// once.
+    pub(crate) fn day(&mut self) {
+        const MINUTE: u64 = 60_000;
+        for _ in 0..24 {
+            self.now.mono = self.now.mono.plus(59 * MINUTE);
+            self.now.wall.0 += 59 * MINUTE;
+            self.pass(MINUTE);
+        }
     }
 
     /// Types a line at a node and waits for its answer, at most a simulated minute.

@@ -136,7 +136,7 @@ fn write(path: &Path, sound: &[f32]) {
     writer.finalize().unwrap();
 }
 
-fn read(path: &Path) -> Vec<f32> {
+pub(crate) fn read(path: &Path) -> Vec<f32> {
     let mut reader = hound::WavReader::open(path).unwrap();
     reader
         .samples::<i16>()

@@ -1,20 +1,26 @@
-//! A peer of another make, as a process that speaks lines of JSON; whatever it says is given back to it as it came.
+//! A peer of another make, as a process that speaks lines of JSON.
 //!
-//! Its own Opus encodes a tone, our transport carries the packets both ways, and its own Opus decodes what comes back:
-//! so a tone that it hears has gone through both implementations in both directions.
+//! Each side says a tone of its own: [`talk`] runs the whole engine, which encodes ours and decodes theirs. Where only
+//! the way is of interest, [`echo`] gives the other one's packets back as they came.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::time::{Duration, Instant};
 
-use alloquy_api::voice::{LinkStage, MediaSignal};
+use alloquy_api::voice::{LinkStage, MediaReport, MediaSignal, MediaTask};
+use alloquy_ids::{AccountId, ChannelId, CommunityId};
 use alloquy_media::transport::MediaTransport;
+use alloquy_media::webrtc::WebRtc;
+use alloquy_media::{Engine, EngineConfig};
 use serde_json::{Value, json};
 
-use crate::peer::{DEADLINE, Peer};
+use crate::peer::{DEADLINE, Peer, config, link};
+use crate::signal::share_at;
 
+/// What we say; the other makes say another tone.
+const OWN_HZ: f64 = 700.0;
 /// For the peer to end by itself.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
@@ -121,6 +127,86 @@ fn signal(line: &Value) -> Option<MediaSignal> {
     }
 }
 
+/// What came of a talk.
+#[derive(Debug)]
+pub(crate) struct Talked {
+    /// What the other make has heard of us.
+    pub(crate) heard: Heard,
+    /// The shares of its tone and of ours in what we have heard of it, 0 to 1.
+    pub(crate) shares: [f64; 2],
+}
+
+/// Talks with the other make by a whole engine, until each has heard the other one's tone for some seconds.
+pub(crate) fn talk(foreign: &mut Foreign, we_offer: bool, tone_hz: f64) -> Talked {
+    let folder = tempfile::tempdir().unwrap();
+    let wav = folder.path().join("heard.wav");
+    let (sender, events) = sync_channel(1_024);
+    let transport = WebRtc::start(config(), sender).expect("a transport starts");
+    let config = EngineConfig {
+        input: format!("tone:{OWN_HZ}").parse().unwrap(),
+        output: format!("file:{}", wav.display()).parse().unwrap(),
+        settings: None,
+    };
+    let (engine, mut reports) = Engine::start(config, Box::new(transport), events).unwrap();
+    let link = link(1, 1);
+    engine.task(MediaTask::Join {
+        community: CommunityId([9; 32]),
+        channel: ChannelId([9; 32]),
+        ice: Vec::new(),
+    });
+    engine.task(MediaTask::Connect {
+        link,
+        account: AccountId([1; 32]),
+        offers: we_offer,
+        heard: true,
+    });
+    let start = Instant::now();
+    let (mut last, mut loud_seconds, mut measured) = (None::<Heard>, 0, false);
+    let there = |heard: &Heard| (heard.hz - OWN_HZ).abs() < 5.0 && heard.rms > 500.0;
+    let heard = loop {
+        while let Ok(report) = reports.try_recv() {
+            match report {
+                MediaReport::Signal(_, signal) => foreign.give(&signal),
+                MediaReport::Link(_, view) => {
+                    assert_ne!(view.stage, LinkStage::Failed, "{view:?}");
+                }
+                MediaReport::Stats(stats) => {
+                    let stats = stats.first().map(|(_, stats)| *stats).unwrap_or_default();
+                    loud_seconds += u32::from(stats.level_db > -50);
+                    measured |= stats.round_trip_ms.is_some();
+                }
+                _ => {}
+            }
+        }
+        while let Ok(line) = foreign.lines.try_recv() {
+            match signal(&line) {
+                Some(signal) => engine.task(MediaTask::Signal(link, signal)),
+                None => last = heard(&line).or(last),
+            }
+        }
+        if let Some(heard) = last.filter(|heard| there(heard) && measured && loud_seconds > 4) {
+            break heard;
+        }
+        let late = start.elapsed() > DEADLINE;
+        assert!(!late, "{last:?}, {loud_seconds} loud seconds, {measured}");
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    engine.task(MediaTask::Leave);
+    drop(engine);
+    let sound = crate::engines::read(&wav);
+    let end = &sound[sound.len().saturating_sub(2 * 48_000)..];
+    let shares = [tone_hz, OWN_HZ].map(|hz| share_at(end, hz));
+    Talked { heard, shares }
+}
+
+fn heard(line: &Value) -> Option<Heard> {
+    let number = |name: &str| line[name].as_f64().unwrap_or_default();
+    (line["type"] == "heard").then(|| Heard {
+        hz: number("hz"),
+        rms: number("rms"),
+    })
+}
+
 /// Links with the other make and gives its packets back until it has heard its tone; gives what it heard.
 pub(crate) fn echo(peer: &mut Peer, foreign: &mut Foreign, tone_hz: f64) -> Heard {
     let start = Instant::now();
@@ -131,14 +217,9 @@ pub(crate) fn echo(peer: &mut Peer, foreign: &mut Foreign, tone_hz: f64) -> Hear
             foreign.give(&signal);
         }
         while let Ok(line) = foreign.lines.try_recv() {
-            if let Some(signal) = signal(&line) {
-                peer.transport.signal(peer.link, signal);
-            } else if line["type"] == "heard" {
-                let number = |name: &str| line[name].as_f64().unwrap_or_default();
-                last = Some(Heard {
-                    hz: number("hz"),
-                    rms: number("rms"),
-                });
+            match signal(&line) {
+                Some(signal) => peer.transport.signal(peer.link, signal),
+                None => last = heard(&line).or(last),
             }
         }
         for packet in &peer.packets[given..] {

@@ -42,6 +42,23 @@ pub(crate) fn energy(sound: &[f32]) -> f32 {
     sound.iter().map(|s| s * s).sum::<f32>() / sound.len().max(1) as f32
 }
 
+/// The share of a tone in a sound, 0 to 1.
+pub(crate) fn share_at(sound: &[f32], hz: f64) -> f64 {
+    let (mut at, mut all) = (0.0, 1e-9);
+    for window in sound.chunks_exact(4_800) {
+        let turn = |n: usize| n as f64 * hz / 48_000.0 * std::f64::consts::TAU;
+        let (mut re, mut im) = (0.0, 0.0);
+        for (n, sample) in window.iter().enumerate() {
+            let sample = f64::from(*sample);
+            re += sample * turn(n).cos();
+            im += sample * turn(n).sin();
+            all += sample * sample;
+        }
+        at += (re * re + im * im) * 2.0 / window.len() as f64;
+    }
+    at / all
+}
+
 /// The delay, in samples, at which `heard` is most like `source`, and how much, -1 to 1.
 pub(crate) fn best_delay(source: &[f32], heard: &[f32], delay_max: usize) -> (usize, f32) {
     // First at an eighth of the rate, where the search is cheap, then exactly.

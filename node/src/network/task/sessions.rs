@@ -428,12 +428,14 @@ impl Task {
         else {
             return;
         };
+        let bytes = frame.len() as u64;
         if outgoing.push(frame).is_err() {
             self.break_session(peer, "the peer reads too slowly");
             return;
         }
         self.state.send_if_modified(|state| {
             state.counters.frames_out += 1;
+            state.counters.bytes_out += bytes;
             false
         });
     }
@@ -492,9 +494,11 @@ impl Task {
         else {
             return;
         };
+        let bytes = from.frame.len() as u64;
         self.outbox.push_back(Input::Frame(session.key, from.frame));
         self.state.send_if_modified(|state| {
             state.counters.frames_in += 1;
+            state.counters.bytes_in += bytes;
             false
         });
     }

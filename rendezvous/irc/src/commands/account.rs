@@ -22,6 +22,8 @@ impl Server {
             Cap::AccountRegistration | Cap::AccountNotify => {
                 self.registration() != Registration::Closed
             }
+            // Where nobody can log in so, nobody is told to.
+            Cap::Sasl => !self.mechanisms().is_empty(),
             Cap::E2ee => self.bridge.as_ref().is_some_and(|bridge| bridge.e2ee),
             _ => true,
         }
@@ -162,15 +164,20 @@ impl Server {
         };
         let (stage, in_by_account) = (session.stage, session.key.is_some() && !session.guest);
         let nick = session.nick.clone();
+        let early = self.registration() == Registration::BeforeConnect;
         let account = match (line.params[0].as_str(), nick) {
             ("*", Some(nick)) => nick,
-            ("*", None) => {
-                let text = "Send NICK before REGISTER *";
+            // Without a nick nothing is said of any account, not even that there is one.
+            (account, None) if account == "*" || early => {
+                let text = "Send NICK before REGISTER";
                 return self.fail(conn, "REGISTER", "NEED_NICK", &["*"], text);
             }
             (account, _) => account.to_owned(),
         };
         let refused = match self.registration() {
+            _ if self.needs_password(conn) => {
+                Some(("DISALLOWED", "Give the server's password first: PASS"))
+            }
             _ if in_by_account => Some(("ALREADY_AUTHENTICATED", "You are logged in already")),
             Registration::Closed => Some(("DISALLOWED", "Accounts are not made here")),
             Registration::Open if stage != Stage::In => Some((
@@ -247,19 +254,23 @@ impl Server {
         }
     }
 
-    /// Tells whoever shares a room with a guest that it has made an account.
+    /// Tells whoever shares a room with a guest, or monitors it, that it has made an account; itself, too.
     fn tell_account(&mut self, of: ConnId) {
         let account = self.me(of);
         let keys = self.worlds.keys();
         let conns: Vec<ConnId> = keys.flat_map(|key| self.all_in(*key)).collect();
         for conn in conns {
-            let asked = self
-                .session(conn)
-                .is_some_and(|session| session.caps.has(Cap::AccountNotify));
-            let told = asked && conn != of && self.is_among(conn, account);
+            let told = self.session(conn).is_some_and(|session| {
+                let monitored = self.monitors(session, conn, account);
+                session.caps.has(Cap::AccountNotify) && (monitored || self.is_among(conn, account))
+            });
             if let Some(world) = self.world_of(conn).filter(|_| told) {
-                let out = Out::new(&world.mask(account), "ACCOUNT", &[&account.to_string()]);
-                self.tell(conn, &out);
+                let out = Out::new(&world.mask(account), "ACCOUNT", &[&account.to_string()])
+                    .tagged(self.tags_of(account));
+                match conn == of {
+                    true => self.reply(conn, out),
+                    false => self.tell(conn, &out),
+                }
             }
         }
     }

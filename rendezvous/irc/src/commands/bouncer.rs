@@ -9,6 +9,11 @@ use crate::line::{Line, Out};
 use crate::server::Server;
 use crate::session::Stage;
 
+/// Attributes that networks have, as the specification names them.
+const ATTRIBUTES: [&str; 9] = [
+    "host", "name", "nickname", "pass", "port", "realname", "state", "tls", "username",
+];
+
 impl Server {
     pub(super) fn bouncer(&mut self, conn: ConnId, line: &Line) {
         let asked = self
@@ -22,8 +27,7 @@ impl Server {
             "BIND" => self.bind(conn, line.param(1).unwrap_or_default()),
             "LISTNETWORKS" => self.list_networks(conn),
             "ADDNETWORK" | "CHANGENETWORK" | "DELNETWORK" => {
-                let text = "Communities are joined and left in the app";
-                self.fail(conn, "BOUNCER", "UNKNOWN_ERROR", &[&subcommand], text);
+                self.change_network(conn, (&subcommand, line));
             }
             _ => self.fail(
                 conn,
@@ -84,6 +88,55 @@ impl Server {
         if let Some(session) = self.session_mut(conn) {
             session.bound = Some(bound);
         }
+    }
+
+    /// Networks are communities: nothing of them is changed here, and each refusal says why.
+    fn change_network(&mut self, conn: ConnId, (subcommand, line): (&str, &Line)) {
+        let session = self.session(conn);
+        if session.is_some_and(|session| session.key.is_none()) {
+            let text = "Log in first";
+            return self.fail(conn, "BOUNCER", "ACCOUNT_REQUIRED", &[subcommand], text);
+        }
+        let adds = subcommand == "ADDNETWORK";
+        let netid = if adds {
+            "*"
+        } else {
+            line.param(1).unwrap_or("*")
+        };
+        let known = self.networks(conn).iter().any(|bound| bound.slug == netid);
+        if !adds && !known {
+            let text = "There is no such network";
+            let context = [subcommand, netid];
+            return self.fail(conn, "BOUNCER", "INVALID_NETID", &context, text);
+        }
+        let attributes = match subcommand {
+            "ADDNETWORK" => line.param(1),
+            "CHANGENETWORK" => line.param(2),
+            _ => None,
+        };
+        let names = attributes.unwrap_or_default().split(';');
+        let names: Vec<&str> = names
+            .map(|attribute| attribute.split('=').next().unwrap_or_default())
+            .filter(|name| !name.is_empty())
+            .collect();
+        let unknown = names.iter().find(|name| !ATTRIBUTES.contains(name));
+        let fixed = names.iter().find(|name| !adds || **name == "state");
+        let (code, context, text) = match (unknown, fixed) {
+            (Some(name), _) => ("UNKNOWN_ATTRIBUTE", vec![netid, name], "Unknown attribute"),
+            (None, Some(name)) => {
+                let text = "What is known of a community is changed in the app";
+                ("READ_ONLY_ATTRIBUTE", vec![netid, name], text)
+            }
+            _ if adds && !names.contains(&"host") => {
+                ("NEED_ATTRIBUTE", vec!["host"], "Missing required attribute")
+            }
+            _ => {
+                let text = "Communities are joined and left in the app";
+                ("UNKNOWN_ERROR", Vec::new(), text)
+            }
+        };
+        let context = [&[subcommand], context.as_slice()].concat();
+        self.fail(conn, "BOUNCER", code, &context, text);
     }
 
     fn list_networks(&mut self, conn: ConnId) {

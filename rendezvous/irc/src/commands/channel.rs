@@ -103,9 +103,9 @@ impl Server {
         }
     }
 
-    pub(super) fn join_one(&mut self, conn: ConnId, target: &str) {
+    pub(crate) fn join_one(&mut self, conn: ConnId, target: &str) {
         let Some(room) = self.room(conn, target) else {
-            if self.open_room(conn, target) {
+            if self.accepts_group(conn, target) || self.open_room(conn, target) {
                 return;
             }
             let number = if target.starts_with('#') {
@@ -212,7 +212,8 @@ impl Server {
         }
         let params = [name.as_str(), reason];
         let count = if reason.is_empty() { 1 } else { 2 };
-        self.reply(conn, Out::new(&mask, "PART", &params[..count]));
+        let tags = self.tags_of(self.me(conn));
+        self.reply(conn, Out::new(&mask, "PART", &params[..count]).tagged(tags));
     }
 
     pub(super) fn names(&mut self, conn: ConnId, line: &Line) {

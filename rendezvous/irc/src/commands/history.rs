@@ -72,7 +72,10 @@ fn limit(line: &Line, which: usize) -> Option<u32> {
 
 impl Server {
     pub(super) fn chathistory(&mut self, conn: ConnId, line: &Line) {
-        let subcommand = line.params[0].to_ascii_uppercase();
+        let Some(subcommand) = line.param(0).map(str::to_ascii_uppercase) else {
+            let text = "Missing parameters";
+            return self.fail(conn, "CHATHISTORY", "NEED_MORE_PARAMS", &[], text);
+        };
         if subcommand == "TARGETS" {
             return self.targets(conn, line);
         }
@@ -360,13 +363,16 @@ impl Server {
     }
 
     pub(super) fn markread(&mut self, conn: ConnId, line: &Line) {
-        let target = line.params[0].clone();
         let known = self
             .session(conn)
             .is_some_and(|session| session.caps.has(Cap::ReadMarker));
         if !known {
             return self.numeric(conn, "421", &["MARKREAD", "Unknown command"]);
         }
+        let Some(target) = line.param(0).map(str::to_owned) else {
+            let text = "Missing parameters";
+            return self.fail(conn, "MARKREAD", "NEED_MORE_PARAMS", &[], text);
+        };
         let Some(room) = self.room_or_direct(conn, &target) else {
             // Somebody to whom nothing was ever said: nothing was read.
             if self

@@ -1,21 +1,31 @@
-//! MODE: roles as prefixes, bans of accounts, channels that only some may write in.
+//! MODE: roles as prefixes, bans and time-outs of accounts, who may come into a private channel, channels that only some
+//! may write in.
 
 use alloquy_api::Command;
 use alloquy_api::command::{AccountRef, ChannelRef, OverwriteRef, RoleRef};
-use alloquy_ids::AccountId;
+use alloquy_api::reply::OverwriteTarget;
+use alloquy_ids::{AccountId, RoleId};
 
 use super::channel::community_ref;
 use crate::io::ConnId;
+use crate::limits::MUTE_MS;
 use crate::line::{Line, Out};
 use crate::server::Server;
-use crate::world::{Kind, Room, World, is_moderated, mode_of_role};
+use crate::world::{Kind, Room, World, is_moderated, is_muted, mode_of_role, muted_mask};
 
 /// Modes that one MODE changes.
 const CHANGES_MAX: usize = 12;
+/// Modes that a channel has for ever or never. Of every one: no CTCP (C), only members write (n), the topic is a right (t).
+/// Of a private one, which it is since it was made: not listed (s), and who comes in is invited (i).
+const FIXED: &str = "Cnits";
+/// The right to write in a channel.
+const SEND: &str = "send";
+/// The right to see one.
+const VIEW: &str = "view";
 
 /// Whether a change of modes asks for a list instead.
 pub(super) fn is_list(changes: &str) -> bool {
-    ["b", "e", "I"].contains(&changes.trim_start_matches('+'))
+    ["b", "I"].contains(&changes.trim_start_matches('+'))
 }
 
 impl Server {
@@ -28,15 +38,14 @@ impl Server {
             return self.numeric(conn, "403", &[&target, "No such channel"]);
         };
         let Some(changes) = line.param(1) else {
-            let modes = self
-                .world_of(conn)
-                .map(|world| channel_modes(world, &room))
-                .unwrap_or_default();
+            let modes = self.modes_of(conn, &room);
             return self.numeric(conn, "324", &[&room.name, &modes]);
         };
-        let list = changes.trim_start_matches('+');
         if line.params.len() == 2 && is_list(changes) {
-            return self.mode_list(conn, &room, list);
+            return match changes.trim_start_matches('+') {
+                "b" => self.list_bans(conn, &room),
+                _ => self.list_invited(conn, &room),
+            };
         }
         if !self.is_in(conn, &room) {
             return self.numeric(conn, "442", &[&room.name, "You're not on that channel"]);
@@ -47,30 +56,51 @@ impl Server {
             match mode {
                 '+' | '-' => on = mode == '+',
                 'm' => self.moderate(conn, &room, on),
-                'b' | 'q' | 'a' | 'o' | 'h' | 'v' => match arguments.next() {
-                    Some(argument) => self.mode_of_member(conn, &room, ((mode, on), argument)),
+                'b' | 'I' | 'q' | 'a' | 'o' | 'h' | 'v' => match arguments.next() {
+                    Some(argument) => self.mode_of_account(conn, &room, ((mode, on), argument)),
                     None => self.numeric(
                         conn,
                         "696",
                         &[&room.name, &mode.to_string(), "*", "A nick is needed"],
                     ),
                 },
-                'n' | 't' | 's' | 'i' | 'k' | 'l' | 'e' | 'I' | 'C' => {
-                    if "kleI".contains(mode) && on {
+                mode if FIXED.contains(mode) => self.fixed_mode(conn, &room, (mode, on)),
+                other => {
+                    // What elsewhere takes a parameter takes it here, too: else the next mode would have it.
+                    if other == 'k' || on && "el".contains(other) {
                         arguments.next();
                     }
-                    self.numeric(
-                        conn,
-                        "482",
-                        &[&room.name, "That mode follows from the community's roles"],
-                    );
+                    let text = "is unknown mode char to me";
+                    self.numeric(conn, "472", &[&other.to_string(), text]);
                 }
-                other => self.numeric(
-                    conn,
-                    "472",
-                    &[&other.to_string(), "is unknown mode char to me"],
-                ),
             }
+        }
+    }
+
+    fn modes_of(&self, conn: ConnId, room: &Room) -> String {
+        let world = self.world_of(conn);
+        world
+            .map(|world| channel_modes(world, room))
+            .unwrap_or_default()
+    }
+
+    /// A mode that nobody changes: whoever asks for how it is has what it wants.
+    fn fixed_mode(&mut self, conn: ConnId, room: &Room, (mode, on): (char, bool)) {
+        if self.modes_of(conn, room).contains(mode) == on {
+            return;
+        }
+        let text = match mode {
+            'i' | 's' => "Whether a channel is private is said when it is made",
+            _ => "Every channel here has that mode",
+        };
+        self.numeric(conn, "482", &[&room.name, text]);
+    }
+
+    fn mode_of_account(&mut self, conn: ConnId, room: &Room, change: ((char, bool), &str)) {
+        match change.0 {
+            ('b', on) => self.ban(conn, room, (on, change.1)),
+            ('I', on) => self.invited_by_mode(conn, room, (on, change.1)),
+            _ => self.mode_of_member(conn, room, change),
         }
     }
 
@@ -104,53 +134,165 @@ impl Server {
                         .unwrap_or_default();
                     let change = format!("{}B", if on { '+' } else { '-' });
                     let nick = self.nick_of(conn);
-                    self.reply(conn, Out::new(&mask, "MODE", &[&nick, &change]));
+                    let tags = self.tags_of(me);
+                    let out = Out::new(&mask, "MODE", &[&nick, &change]).tagged(tags);
+                    self.reply(conn, out);
                 }
-                'i' | 'w' => {}
+                // Everybody is invisible to whom they share nothing with.
+                'i' => {}
                 _ => self.numeric(conn, "501", &["Unknown MODE flag"]),
             }
         }
     }
 
-    fn mode_list(&mut self, conn: ConnId, room: &Room, mode: &str) {
-        // Exceptions and standing invites there are none of: rights are roles and overwrites.
-        let (end, text) = match mode {
-            "b" => ("368", "End of channel ban list"),
-            "e" => ("349", "End of channel exception list"),
-            _ => ("347", "End of channel invite list"),
+    /// Bans of a community, and whom it keeps from writing.
+    fn list_bans(&mut self, conn: ConnId, room: &Room) {
+        let now = self.now.wall;
+        let Some(world) = self.world_of(conn) else {
+            return;
         };
-        let bans: Vec<_> = match (mode, self.world_of(conn)) {
-            ("b", Some(world)) => {
-                let community = world.community(room.community);
-                let bans = community
-                    .map(|community| community.bans.to_vec())
-                    .unwrap_or_default();
-                let shown = bans.into_iter().map(|ban| {
-                    let mask = format!("~a:{}", ban.account);
-                    (mask, world.nick(ban.by), (ban.since.0 / 1000).to_string())
-                });
-                shown.collect()
-            }
-            _ => Vec::new(),
-        };
-        for (mask, by, since) in bans {
+        let mut rows = Vec::new();
+        if let Some(community) = world.community(room.community) {
+            let bans = community.bans.iter();
+            let bans = bans.map(|ban| (format!("~a:{}", ban.account), ban));
+            let muted = community.timeouts.iter();
+            let muted = muted.filter(|view| view.until.is_none_or(|until| now < until));
+            let muted = muted.map(|view| (muted_mask(view.account), view));
+            rows.extend(bans.chain(muted).map(|(mask, view)| {
+                let since = (view.since.0 / 1000).to_string();
+                (mask, world.nick(view.by), since)
+            }));
+        }
+        for (mask, by, since) in rows {
             self.numeric(conn, "367", &[&room.name, &mask, &by, &since]);
         }
-        self.numeric(conn, end, &[&room.name, text]);
+        self.numeric(conn, "368", &[&room.name, "End of channel ban list"]);
+    }
+
+    /// Members who see a private channel because somebody let them in by name.
+    fn list_invited(&mut self, conn: ConnId, room: &Room) {
+        let view = self.world_of(conn).and_then(|world| {
+            let view = world.channel_view(room)?;
+            view.private.then(|| view.overwrites.clone())
+        });
+        let views = view.into_iter().flatten();
+        let invited = views.filter_map(|overwrite| match overwrite.target {
+            OverwriteTarget::Member(account) if has(&overwrite.allow, "view") => Some(account),
+            _ => None,
+        });
+        let invited: Vec<AccountId> = invited.collect();
+        for account in invited {
+            self.numeric(conn, "346", &[&room.name, &format!("~a:{account}")]);
+        }
+        self.numeric(conn, "347", &[&room.name, "End of channel invite list"]);
     }
 
     fn moderate(&mut self, conn: ConnId, room: &Room, on: bool) {
-        let right = vec!["send".to_owned()];
-        let (allow, deny) = if on {
-            (Vec::new(), right)
-        } else {
-            (Vec::new(), Vec::new())
+        let Some(world) = self.world_of(conn) else {
+            return;
         };
+        let everyone = OverwriteTarget::Role(RoleId::ZERO);
+        let (mut allow, mut deny) = world.overwrite_of(room, everyone);
+        let given = world.community(room.community).is_some_and(|community| {
+            let mut roles = community.roles.iter();
+            let role = roles.find(|role| role.role == RoleId::ZERO);
+            role.is_none_or(|role| role.allow.iter().any(|right| right == SEND))
+        });
+        holds(&mut deny, SEND, on);
+        // Where nobody may write by default, the channel itself lets everybody.
+        holds(&mut allow, SEND, !on && !given);
+        let target = OverwriteRef::Role(RoleRef("everyone".to_owned()));
+        self.overwrite(conn, room, (everyone, target, allow, deny));
+    }
+
+    /// `+I` lets somebody into a private channel, as INVITE does; `-I` takes that back, and nothing else.
+    fn invited_by_mode(&mut self, conn: ConnId, room: &Room, (on, mask): (bool, &str)) {
+        let Some(account) = self.account_of_ban(conn, room, ('I', mask)) else {
+            return;
+        };
+        let Some(world) = self.world_of(conn) else {
+            return;
+        };
+        let member = OverwriteTarget::Member(account);
+        let (mut allow, mut deny) = world.overwrite_of(room, member);
+        holds(&mut allow, VIEW, on);
+        if on {
+            holds(&mut deny, VIEW, false);
+        }
+        let target = OverwriteRef::Member(AccountRef(account.to_string()));
+        self.overwrite(conn, room, (member, target, allow, deny));
+    }
+
+    /// Rights are given and taken as a whole; where they are what they were, nothing is ordered.
+    fn overwrite(
+        &mut self,
+        conn: ConnId,
+        room: &Room,
+        (of, target, allow, deny): (OverwriteTarget, OverwriteRef, Vec<String>, Vec<String>),
+    ) {
+        let before = self
+            .world_of(conn)
+            .map(|world| world.overwrite_of(room, of));
+        if before.is_some_and(|before| before == (allow.clone(), deny.clone())) {
+            return;
+        }
         let command = Command::Overwrite {
             channel: ChannelRef(room.channel.to_string()),
-            target: OverwriteRef::Role(RoleRef("everyone".to_owned())),
+            target,
             allow,
             deny,
+        };
+        self.order(conn, ("MODE", &[&room.name]), command);
+    }
+
+    /// Whom a mask means; else the connection is told that it means nobody.
+    fn account_of_ban(
+        &mut self,
+        conn: ConnId,
+        room: &Room,
+        (mode, mask): (char, &str),
+    ) -> Option<AccountId> {
+        let world = self.world_of(conn)?;
+        let found = account_of_mask(world, mask);
+        if found.is_none() {
+            let text = "Only an account can be named: a nick, or ~a:nick";
+            self.numeric(conn, "696", &[&room.name, &mode.to_string(), mask, text]);
+        }
+        found
+    }
+
+    /// `~a:` bans an account, `~m:` keeps it from writing for as long as the community can.
+    fn ban(&mut self, conn: ConnId, room: &Room, (on, mask): (bool, &str)) {
+        let (quiet, name) = quiet(mask);
+        let Some(account) = self.account_of_ban(conn, room, ('b', name)) else {
+            return;
+        };
+        let now = self.now.wall;
+        let muted = self.world_of(conn).is_some_and(|world| {
+            let community = world.community(room.community);
+            community.is_some_and(|of| is_muted(of, account, now).is_some())
+        });
+        let community = community_ref(room.community);
+        let account = AccountRef(account.to_string());
+        let command = match (quiet, on) {
+            (false, true) => Command::Ban {
+                community,
+                account,
+                reason: None,
+            },
+            (false, false) => Command::Unban {
+                community,
+                account,
+                reason: None,
+            },
+            // Nobody is told off for lifting what is over.
+            (true, false) if !muted => return,
+            (true, on) => Command::Timeout {
+                community,
+                account,
+                duration_ms: if on { MUTE_MS } else { 0 },
+                reason: None,
+            },
         };
         self.order(conn, ("MODE", &[&room.name]), command);
     }
@@ -160,27 +302,12 @@ impl Server {
         let Some(world) = self.world_of(conn) else {
             return;
         };
-        let Some(account) = account_of_mask(world, argument, mode == 'b') else {
-            let number = if mode == 'b' { "696" } else { "401" };
-            let text = "Only an account can be named: a nick, or ~a:nick";
-            return match mode {
-                'b' => self.numeric(conn, number, &[&room.name, "b", argument, text]),
-                _ => self.numeric(conn, number, &[argument, "No such nick/channel"]),
-            };
+        let Some(account) = world.account_of(argument) else {
+            return self.numeric(conn, "401", &[argument, "No such nick/channel"]);
         };
         let community = community_ref(room.community);
         let account = AccountRef(account.to_string());
         let command = match (mode, on) {
-            ('b', true) => Command::Ban {
-                community,
-                account,
-                reason: None,
-            },
-            ('b', false) => Command::Unban {
-                community,
-                account,
-                reason: None,
-            },
             ('q', true) => Command::OwnerAdd { community, account },
             ('q', false) => Command::OwnerRemove { community, account },
             (mode, on) => {
@@ -189,9 +316,10 @@ impl Server {
                     .map(|of| of.roles.to_vec())
                     .unwrap_or_default();
                 // The weakest of those that give the prefix: the smallest change that does what was asked.
-                let fitting = roles.iter().rev().find(|role| {
-                    role.role != alloquy_ids::RoleId::ZERO && mode_of_role(&role.allow) == mode
-                });
+                let fitting = roles
+                    .iter()
+                    .rev()
+                    .find(|role| role.role != RoleId::ZERO && mode_of_role(&role.allow) == mode);
                 let Some(role) = fitting else {
                     let text = format!("No role here stands for mode {mode}");
                     return self.numeric(conn, "482", &[&room.name, &text]);
@@ -215,11 +343,28 @@ impl Server {
     }
 }
 
-/// Whom a nick, or the mask of a ban, means. A mask that might fit several means nobody.
-fn account_of_mask(world: &World, text: &str, is_ban: bool) -> Option<AccountId> {
-    if !is_ban {
-        return world.account_of(text);
+fn has(rights: &[String], right: &str) -> bool {
+    rights.iter().any(|of| of == right)
+}
+
+/// Whether a mask keeps somebody from writing, and the mask of whom.
+fn quiet(mask: &str) -> (bool, &str) {
+    let prefixes = ["~m:", "~mute:", "m:", "mute:"];
+    let rest = prefixes.iter().find_map(|prefix| mask.strip_prefix(prefix));
+    (rest.is_some(), rest.unwrap_or(mask))
+}
+
+/// Has a right among others, or not.
+fn holds(rights: &mut Vec<String>, right: &str, has: bool) {
+    match has {
+        false => rights.retain(|held| held != right),
+        true if rights.iter().any(|held| held == right) => {}
+        true => rights.push(right.to_owned()),
     }
+}
+
+/// Whom the mask of a ban means. A mask that might fit several means nobody.
+fn account_of_mask(world: &World, text: &str) -> Option<AccountId> {
     let named = ["~a:", "~account:", "a:", "account:"]
         .iter()
         .find_map(|prefix| text.strip_prefix(prefix));
@@ -234,12 +379,13 @@ pub(crate) fn channel_modes(world: &World, room: &Room) -> String {
         .community(room.community)
         .zip(world.channel_view(room));
     if let Some((community, view)) = found {
-        if is_moderated(community, view) {
-            modes.push('m');
-        }
-        if view.private || room.kind == Kind::Group {
-            modes.push('s');
-        }
+        let private = view.private || room.kind == Kind::Group;
+        let has = [
+            ('i', private),
+            ('m', is_moderated(community, view)),
+            ('s', private),
+        ];
+        modes.extend(has.iter().filter(|(_, has)| *has).map(|(mode, _)| *mode));
     }
     modes
 }

@@ -96,8 +96,8 @@ impl Server {
                 "There is no such batch",
             );
         };
-        let same =
-            fold_eq(&batch.target, &line.params[0]) && batch.command.is_none_or(|of| of == command);
+        let to_target = fold_eq(&batch.target, &line.params[0]);
+        let by_command = batch.command.is_none_or(|of| of == command);
         let concat = line.tag("draft/multiline-concat").is_some();
         let empty = text.is_empty() && concat;
         batch.command = Some(command);
@@ -107,28 +107,28 @@ impl Server {
         batch.lines += 1;
         batch.text.push_str(text);
         let (bytes, lines) = (batch.text.len(), batch.lines);
-        let failure = if !same {
-            Some((
-                "MULTILINE_INVALID_TARGET",
-                batch.target.clone(),
-                "All lines of a batch go to one target by one command",
-            ))
+        let failure = if !to_target {
+            let targets = vec![batch.target.clone(), line.params[0].clone()];
+            let text = "All lines of a batch go to one target";
+            Some(("MULTILINE_INVALID_TARGET", targets, text))
+        } else if !by_command {
+            let text = "All lines of a batch are said by one command";
+            Some(("MULTILINE_INVALID", Vec::new(), text))
         } else if empty {
-            Some((
-                "MULTILINE_INVALID",
-                String::new(),
-                "An empty line can not go on another one",
-            ))
+            let text = "An empty line can not go on another one";
+            Some(("MULTILINE_INVALID", Vec::new(), text))
         } else if bytes > MULTILINE_BYTES_MAX {
+            let most = vec![MULTILINE_BYTES_MAX.to_string()];
             Some((
                 "MULTILINE_MAX_BYTES",
-                MULTILINE_BYTES_MAX.to_string(),
+                most,
                 "The message has too many bytes",
             ))
         } else if lines > MULTILINE_LINES_MAX {
+            let most = vec![MULTILINE_LINES_MAX.to_string()];
             Some((
                 "MULTILINE_MAX_LINES",
-                MULTILINE_LINES_MAX.to_string(),
+                most,
                 "The message has too many lines",
             ))
         } else {
@@ -139,15 +139,15 @@ impl Server {
         }
     }
 
-    fn batch_failed(&mut self, conn: ConnId, code: &str, (context, text): (&str, &str)) {
+    fn batch_failed(&mut self, conn: ConnId, code: &str, (context, text): (&[String], &str)) {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
         let batch = session.batch.take();
         session.label = batch.and_then(|batch| batch.label);
         session.answer = session.label.as_ref().map(|_| Vec::new());
-        let context: &[&str] = if context.is_empty() { &[] } else { &[context] };
-        self.fail(conn, "BATCH", code, context, text);
+        let context: Vec<&str> = context.iter().map(String::as_str).collect();
+        self.fail(conn, "BATCH", code, &context, text);
     }
 
     fn batch_end(&mut self, conn: ConnId, reference: &str) {

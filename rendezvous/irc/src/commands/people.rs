@@ -293,6 +293,9 @@ impl Server {
         } else {
             Availability::Online
         };
+        if let Some(session) = self.session_mut(conn) {
+            session.away = away.then(|| text.clone());
+        }
         let status = Command::Profile {
             change: ProfileChange::Status(text),
         };
@@ -300,11 +303,23 @@ impl Server {
             change: ProfileChange::Availability(availability),
         };
         self.order(conn, ("AWAY", &[]), status);
-        self.order(conn, ("AWAY", &[]), seen);
+        // Who does not want to be seen, or disturbed, is not shown as idle instead.
+        if self.bridge.is_some() || !self.is_hidden(conn) {
+            self.order(conn, ("AWAY", &[]), seen);
+        }
         match away {
             true => self.numeric(conn, "306", &["You have been marked as being away"]),
             false => self.numeric(conn, "305", &["You are no longer marked as being away"]),
         }
+    }
+
+    /// Whether the account said in the app that it is not to be seen, or not to be disturbed.
+    fn is_hidden(&self, conn: ConnId) -> bool {
+        let availability = self.world_of(conn).map(|world| world.snapshot.availability);
+        matches!(
+            availability,
+            Some(Availability::Invisible | Availability::Dnd)
+        )
     }
 
     pub(super) fn setname(&mut self, conn: ConnId, line: &Line) {
@@ -319,14 +334,9 @@ impl Server {
             );
         }
         if let Some(seconds) = self.profile_too_fast(conn) {
-            let seconds = seconds.to_string();
-            return self.fail(
-                conn,
-                "SETNAME",
-                "RATE_LIMITED",
-                &[&seconds],
-                "Too many changes",
-            );
+            // The specification has one code for whatever is no fault of the name.
+            let text = format!("Too many changes: try again in {seconds} s");
+            return self.fail(conn, "SETNAME", "CANNOT_CHANGE_REALNAME", &[], &text);
         }
         let change = ProfileChange::Name(name);
         self.order(conn, ("SETNAME", &[]), Command::Profile { change });

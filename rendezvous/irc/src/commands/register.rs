@@ -116,7 +116,22 @@ impl Server {
         self.server_line(conn, "CAP", &[&nick, verb, &last]);
     }
 
+    /// Whether a connection has not given yet the password that whoever comes in has to know.
+    pub(super) fn needs_password(&self, conn: ConnId) -> bool {
+        let asks = self.bridge.as_ref().is_some_and(|bridge| bridge.password);
+        asks && self.session(conn).is_some_and(|session| !session.admitted)
+    }
+
+    /// Of a rendezvous with a password the first PASS is that, and a further one is of an account.
     pub(super) fn pass(&mut self, conn: ConnId, line: &Line) {
+        if self.needs_password(conn) {
+            let check = self.new_check(conn);
+            if let Some(session) = self.session_mut(conn) {
+                session.asked_password = true;
+            }
+            let password = Zeroizing::new(line.params[0].clone());
+            return self.output(Output::Check(check, Credential::Connection { password }));
+        }
         if let Some(session) = self
             .session_mut(conn)
             .filter(|session| session.stage == Stage::Registering)
@@ -174,21 +189,35 @@ impl Server {
         }
     }
 
+    /// Why nobody logs in by SASL on a connection now; `false`: it may.
+    fn refuses_sasl(&mut self, conn: ConnId) -> bool {
+        let Some(session) = self.session(conn) else {
+            return true;
+        };
+        let (number, text) = if !session.caps.has(Cap::Sasl) {
+            let text = "SASL authentication failed: request the capability first";
+            ("904", text)
+        } else if session.key.is_some() {
+            ("907", "You have already authenticated using SASL")
+        } else if self.needs_password(conn) {
+            // Who does not know it guesses at no account.
+            let text = "SASL authentication failed: give the server's password first (PASS)";
+            ("904", text)
+        } else {
+            return false;
+        };
+        self.numeric(conn, number, &[text]);
+        true
+    }
+
     pub(super) fn authenticate(&mut self, conn: ConnId, line: &Line) {
         let given = line.params[0].clone();
+        if self.refuses_sasl(conn) {
+            return;
+        }
         let Some(session) = self.session_mut(conn) else {
             return;
         };
-        if !session.caps.has(Cap::Sasl) {
-            return self.numeric(
-                conn,
-                "904",
-                &["SASL authentication failed: request the capability first"],
-            );
-        }
-        if session.key.is_some() {
-            return self.numeric(conn, "907", &["You have already authenticated using SASL"]);
-        }
         if given == "*" {
             session.sasl = None;
             return self.numeric(conn, "906", &["SASL authentication aborted"]);
@@ -264,6 +293,9 @@ impl Server {
         };
         session.check = None;
         let by_pass = session.by_pass;
+        if std::mem::take(&mut session.asked_password) {
+            return self.password_checked(conn, outcome);
+        }
         if std::mem::take(&mut session.asked_account) {
             return self.order_of_account_ended(conn, outcome);
         }
@@ -295,7 +327,7 @@ impl Server {
                 let nick = session.nick.take().unwrap_or_default();
                 self.numeric(conn, "433", &[&nick, text]);
             }
-            Outcome::Denied | Outcome::Told(_) | Outcome::Refused { .. } => {
+            Outcome::Admitted | Outcome::Denied | Outcome::Told(_) | Outcome::Refused { .. } => {
                 self.failures = self.failures.saturating_add(1);
                 match by_pass {
                     true => {
@@ -305,6 +337,18 @@ impl Server {
                     false => self.sasl_failed(conn),
                 }
             }
+        }
+        self.finish(conn);
+    }
+
+    /// The password of the rendezvous was looked at.
+    fn password_checked(&mut self, conn: ConnId, outcome: &Outcome) {
+        if *outcome != Outcome::Admitted {
+            self.numeric(conn, "464", &["Password incorrect"]);
+            self.end(conn, "Bad password");
+        } else if let Some(session) = self.session_mut(conn) {
+            session.admitted = true;
+            self.try_to_come_in(conn);
         }
         self.finish(conn);
     }
@@ -345,6 +389,13 @@ impl Server {
         if held || !said {
             return;
         }
+        if self.needs_password(conn) {
+            self.numeric(conn, "464", &["The server's password is needed: PASS"]);
+            return self.end(conn, "No password was given");
+        }
+        let Some(session) = self.session_mut(conn) else {
+            return;
+        };
         if session.key.is_some() {
             session.stage = Stage::Welcoming;
             if let Some(key) = session.key {
@@ -389,28 +440,35 @@ impl Server {
         }
     }
 
-    /// 005 on demand, for who asked for it to come so.
+    /// 005 on demand; before the connection has come in, for who asked for that.
     pub(super) fn isupport(&mut self, conn: ConnId) {
-        let asked = self
-            .session(conn)
-            .is_some_and(|session| session.caps.has(Cap::ExtendedIsupport));
-        if !asked {
-            return self.numeric(conn, "421", &["ISUPPORT", "Unknown command"]);
+        let session = self.session(conn);
+        let early = session.is_some_and(|session| {
+            session.stage != Stage::In && !session.caps.has(Cap::ExtendedIsupport)
+        });
+        match early {
+            true => self.numeric(conn, "451", &["You have not registered"]),
+            false => self.tell_isupport(conn),
         }
-        let batched = self
-            .session(conn)
-            .is_some_and(|session| session.caps.has(Cap::Batch));
-        if !batched {
-            return self.isupport_lines(conn);
+    }
+
+    /// 005, as a batch for who knows it so.
+    fn tell_isupport(&mut self, conn: ConnId) {
+        let batched = self.session(conn).is_some_and(|session| {
+            session.caps.has(Cap::Batch) && session.caps.has(Cap::ExtendedIsupport)
+        });
+        let reference = batched.then(|| self.batch_reference());
+        if let Some(reference) = &reference {
+            let open = format!("+{reference}");
+            self.server_line(conn, "BATCH", &[&open, "draft/isupport"]);
         }
-        let reference = self.batch_reference();
-        let kind = "draft/isupport";
-        self.server_line(conn, "BATCH", &[&format!("+{reference}"), kind]);
         for mut out in self.isupport_of(conn) {
-            out.tags.batch = Some(reference.clone());
+            out.tags.batch.clone_from(&reference);
             self.reply(conn, out);
         }
-        self.server_line(conn, "BATCH", &[&format!("-{reference}")]);
+        if let Some(reference) = &reference {
+            self.server_line(conn, "BATCH", &[&format!("-{reference}")]);
+        }
     }
 
     fn isupport_of(&self, conn: ConnId) -> Vec<Out> {
@@ -426,12 +484,6 @@ impl Server {
             Out::new(&self.settings.server_name, "005", &params)
         });
         lines.collect()
-    }
-
-    fn isupport_lines(&mut self, conn: ConnId) {
-        for out in self.isupport_of(conn) {
-            self.reply(conn, out);
-        }
     }
 
     fn welcome(&mut self, conn: ConnId) {
@@ -475,15 +527,9 @@ impl Server {
         self.numeric(
             conn,
             "004",
-            &[
-                server,
-                &settings.version,
-                "Biw",
-                "beIiklmnstCqaohv",
-                "bqaohv",
-            ],
+            &[server, &settings.version, "Bi", "bICimnstqaohv", "bIqaohv"],
         );
-        self.isupport_lines(conn);
+        self.tell_isupport(conn);
         self.lusers(conn);
         self.motd(conn);
         self.numeric(conn, "221", &["+i"]);

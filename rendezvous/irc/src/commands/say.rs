@@ -62,20 +62,19 @@ pub(crate) fn is_sealed(text: &str) -> bool {
         .any(|mark| text.starts_with(mark))
 }
 
-/// Whether a tag passes between clients: `+name` or `+vendor/name`. Whatever else stands there is passed on to nobody.
+/// Tags between clients that mean something here, without their `+`. A message of a community holds no others: they are
+/// passed on to nobody, and 005 says so by CLIENTTAGDENY.
+pub(crate) const CLIENT_TAGS: [&str; 5] = [
+    "draft/react",
+    "draft/reply",
+    "draft/unreact",
+    "reply",
+    "typing",
+];
+
 fn is_client_tag(name: &str) -> bool {
-    let Some(name) = name.strip_prefix('+') else {
-        return false;
-    };
-    let (vendor, key) = match name.split_once('/') {
-        Some((vendor, key)) => (Some(vendor), key),
-        None => (None, name),
-    };
-    let is_word = |word: &str, more: &str| {
-        let fits = |char: char| char.is_ascii_alphanumeric() || more.contains(char);
-        !word.is_empty() && word.chars().all(fits)
-    };
-    vendor.is_none_or(|vendor| is_word(vendor, "-.")) && is_word(key, "-")
+    let name = name.strip_prefix('+');
+    name.is_some_and(|name| CLIENT_TAGS.contains(&name))
 }
 
 /// The message that a line answers, by either spelling of the tag.
@@ -92,14 +91,15 @@ impl Server {
             "PRIVMSG"
         };
         let Some(targets) = line.param(0).filter(|targets| !targets.is_empty()) else {
-            return self.numeric(conn, "411", &[&format!("No recipient given ({command})")]);
+            let text = format!("No recipient given ({command})");
+            return self.not_said(conn, command, ("411", &[&text]));
         };
         if let (Some(reference), Some(text)) = (line.tag("batch"), line.param(1)) {
             // An empty line is a line of a message, too.
             return self.batch_line(conn, reference, (command, line, text));
         }
         let Some(text) = line.param(1).filter(|text| !text.is_empty()) else {
-            return self.numeric(conn, "412", &["No text to send"]);
+            return self.not_said(conn, command, ("412", &["No text to send"]));
         };
         if let Some(id) = self.edits_by(conn, line) {
             return self.edit(conn, (targets, &id), text);
@@ -119,7 +119,7 @@ impl Server {
             .enumerate()
         {
             if at == TARGETS_MAX {
-                return self.numeric(conn, "407", &[target, "Too many targets"]);
+                return self.not_said(conn, command, ("407", &[target, "Too many targets"]));
             }
             if self.asks_nick_serv(conn, target, text) {
                 continue;
@@ -145,28 +145,32 @@ impl Server {
         }
     }
 
+    /// Why something is not said. A NOTICE is never answered, by whatever.
+    fn not_said(&mut self, conn: ConnId, command: &str, (number, params): (&str, &[&str])) {
+        if command != "NOTICE" {
+            self.numeric(conn, number, params);
+        }
+    }
+
     /// Where a target is; else the connection is told why there is no such place.
-    fn place(&mut self, conn: ConnId, target: &str) -> Option<Where> {
+    fn place(&mut self, conn: ConnId, command: &str, target: &str) -> Option<Where> {
         let name = target.trim_start_matches(['~', '&', '@', '%', '+']);
         if name.starts_with('#') {
             let Some(room) = self.room(conn, name) else {
-                self.numeric(conn, "403", &[target, "No such channel"]);
+                self.not_said(conn, command, ("403", &[target, "No such channel"]));
                 return None;
             };
             if name.len() < target.len() {
                 // A message for some of a channel would be shown to all of it.
-                self.numeric(
-                    conn,
-                    "404",
-                    &[target, "A part of a channel can not be written to"],
-                );
+                let text = "A part of a channel can not be written to";
+                self.not_said(conn, command, ("404", &[target, text]));
                 return None;
             }
             return Some(Where::Room(room));
         }
         let world = self.world_of(conn)?;
         let Some(account) = world.account_of(target) else {
-            self.numeric(conn, "401", &[target, "No such nick/channel"]);
+            self.not_said(conn, command, ("401", &[target, "No such nick/channel"]));
             return None;
         };
         Some(match world.direct_with(account) {
@@ -183,7 +187,7 @@ impl Server {
             }
             return;
         }
-        let Some(place) = self.place(conn, &said.target) else {
+        let Some(place) = self.place(conn, said.command, &said.target) else {
             return;
         };
         let text = self.text_in(conn, text);
@@ -265,7 +269,7 @@ impl Server {
             .split(',')
             .filter(|target| !target.is_empty());
         for target in targets.take(TARGETS_MAX) {
-            let Some(Where::Room(room)) = self.place(conn, target) else {
+            let Some(Where::Room(room)) = self.place(conn, "TAGMSG", target) else {
                 continue;
             };
             if line.tag("+typing").is_some_and(|typing| typing == "active") {
@@ -325,18 +329,16 @@ impl Server {
         let echo = self
             .session(conn)
             .is_some_and(|session| session.caps.has(crate::caps::Cap::EchoMessage));
-        let Some(world) = self.world_of(conn).filter(|_| echo) else {
+        let client = line.tags.iter().filter(|(name, _)| is_client_tag(name));
+        let client: Vec<_> = client.cloned().collect();
+        // Of nothing that passes, no echo says that it did.
+        let Some(world) = self.world_of(conn).filter(|_| echo && !client.is_empty()) else {
             return;
         };
-        let client = line
-            .tags
-            .iter()
-            .filter(|(name, _)| is_client_tag(name))
-            .cloned();
         let tags = Tags {
             time: Some(self.now.wall),
             account: Some(world.me().to_string()),
-            client: client.collect(),
+            client,
             ..Tags::default()
         };
         let out = Out::new(&world.mask(world.me()), "TAGMSG", &[target]).tagged(tags);

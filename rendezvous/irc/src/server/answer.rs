@@ -165,11 +165,12 @@ impl Server {
         self.standard(conn, "NOTE", &[command, code, text]);
     }
 
-    fn standard(&mut self, conn: ConnId, kind: &str, params: &[&str]) {
+    pub(crate) fn standard(&mut self, conn: ConnId, kind: &str, params: &[&str]) {
         // Who knows a specification that answers by FAIL knows FAIL.
         let specified = [
             Cap::StandardReplies,
             Cap::BouncerNetworks,
+            Cap::ChannelRename,
             Cap::ChatHistory,
             Cap::E2ee,
             Cap::Edit,

@@ -71,10 +71,13 @@ impl Server {
     pub(crate) fn forget(&mut self, conn: ConnId) {
         self.close_streams(conn);
         if let Some(session) = self.sessions.remove(&conn) {
-            let (key, was_here) = (session.key, session.is_seen());
+            let (key, was_here, away) = (session.key, session.is_seen(), session.away.clone());
             self.keep_sight(session);
             if let Some(key) = key {
                 self.unlist(conn, key);
+                if let Some(text) = away {
+                    self.end_away(conn, key, &text);
+                }
                 if was_here && self.seen_by(key) == 0 {
                     self.be_seen(key, Availability::Invisible);
                 }
@@ -106,6 +109,36 @@ impl Server {
         };
         let change = ProfileChange::Availability(availability);
         world.order(Command::Profile { change }, Pending::Quiet);
+        self.index.asked.insert(key);
+    }
+
+    /// A connection that was away with this text has ended: nobody is away any more for what it said, unless another one
+    /// is, or the account has said something else since.
+    pub(crate) fn end_away(&mut self, conn: ConnId, key: ClientKey, text: &str) {
+        let others = self.all_of(key);
+        let mut away = others
+            .iter()
+            .filter_map(|conn| self.session(*conn)?.away.clone());
+        let (still, seen) = (away.next(), self.seen_by(key));
+        let bridge = self.bridge.is_some();
+        let Some(world) = self.worlds.get_mut(&key) else {
+            return;
+        };
+        let status = world.person(world.me()).and_then(|me| me.status.as_deref());
+        // What the node has not heard of yet, or has not told of, was said last.
+        let is_said = status == Some(text) || world.is_going_away(conn);
+        if !is_said || still.as_deref() == Some(text) {
+            return;
+        }
+        let mut changes = vec![ProfileChange::Status(still.clone().unwrap_or_default())];
+        let idle = world.snapshot.availability == Availability::Idle || world.is_going_away(conn);
+        // A rendezvous has an account seen as gone with the last of its connections.
+        if still.is_none() && idle && (!bridge || seen > 0) {
+            changes.push(ProfileChange::Availability(Availability::Online));
+        }
+        for change in changes {
+            world.order(Command::Profile { change }, Pending::Quiet);
+        }
         self.index.asked.insert(key);
     }
 

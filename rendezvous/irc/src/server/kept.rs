@@ -7,12 +7,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use alloquy_api::Command;
+use alloquy_api::command::ProfileChange;
 use alloquy_api::limits::{KEPT_NAME_BYTES_MAX, KEPT_VALUE_BYTES_MAX};
 use alloquy_ids::{MonoMs, UnixMs};
 use data_encoding::BASE64URL_NOPAD;
 
 use super::missed::{Has, Sight, Who};
-use crate::io::{ConnId, Now};
+use crate::io::{ClientKey, ConnId, Now};
 use crate::limits::{HISTORY_MAX, KEPT_IDS_MIN, SIGHT_KEPT_MS, SIGHTS_OF_ONE_MAX};
 use crate::line::Out;
 use crate::pending::Pending;
@@ -230,9 +231,13 @@ impl Server {
             self.end(conn, "The server stops");
         }
         // Not as those that leave by themselves: how an account is seen stays, for its clients come back.
-        for (_, mut session) in std::mem::take(&mut self.sessions) {
+        for (conn, mut session) in std::mem::take(&mut self.sessions) {
             session.lost |= session.owes_word();
+            let said = (session.key, session.away.take());
             self.keep_sight(session);
+            if let (Some(key), Some(text)) = said {
+                self.end_away(conn, key, &text);
+            }
         }
     }
 
@@ -248,6 +253,23 @@ impl Server {
     #[must_use]
     pub fn is_keeping(&self) -> bool {
         self.worlds.values().any(World::is_keeping)
+    }
+
+    /// The same of one client's node.
+    #[must_use]
+    pub fn is_keeping_by(&self, key: ClientKey) -> bool {
+        self.worlds.get(&key).is_some_and(World::is_keeping)
+    }
+
+    /// Nobody acts through a client any more, and whoever comes as its account is given another: of what waits for its
+    /// node only what is to be kept is handed in, and that it is not away any more. To be dropped when [`Self::is_keeping_by`] is over.
+    pub fn retire_client(&mut self, key: ClientKey) {
+        if let Some(world) = self.worlds.get_mut(&key) {
+            world.orders.retain(|(command, pending)| {
+                let status = ProfileChange::Status(String::new());
+                *pending == Pending::Kept || *command == Command::Profile { change: status }
+            });
+        }
     }
 }
 

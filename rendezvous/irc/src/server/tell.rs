@@ -4,7 +4,9 @@ mod asked;
 mod edits;
 mod messages;
 mod metadata;
+mod modes;
 mod outcomes;
+mod voice;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +22,7 @@ use crate::line::{Out, Tags};
 use crate::pending::{Pending, ReadFor};
 use crate::server::Server;
 use crate::session::Session;
-use crate::world::{Change, Difference, Key, PREFIXES, Removed, Room};
+use crate::world::{Change, Difference, Key, Removed, Room};
 
 pub(crate) use asked::opens;
 pub(crate) use edits::Edit;
@@ -47,6 +49,7 @@ impl Server {
                     let mut conns = self.all_in(key);
                     conns.retain(|conn| self.is_among(*conn, account));
                     self.tell_nick(key, (account, &mask), conns);
+                    self.tell_voice_names(key, account);
                 }
                 // It may be in no room: the client's window is of the nick that was told with the request.
                 Change::Known(account, mask) => {
@@ -69,6 +72,13 @@ impl Server {
                 Change::Community(id, keys) => self.tell_metadata_of_community(key, id, &keys),
                 Change::Modes(community, account, was, is) => {
                     self.tell_modes(key, (community, account), (&was, &is));
+                }
+                Change::Moderated(channel, on) => self.tell_moderated(key, channel, on),
+                Change::Bans(community, gone, come) => {
+                    self.tell_bans(key, community, (&gone, &come));
+                }
+                Change::Voice(channel, come, gone) => {
+                    self.tell_voice(key, channel, (&come, &gone));
                 }
             }
         }
@@ -143,13 +153,13 @@ impl Server {
     }
 
     /// Whether a connection that knows extended-monitor watches somebody.
-    fn monitors(&self, session: &Session, conn: ConnId, account: AccountId) -> bool {
+    pub(crate) fn monitors(&self, session: &Session, conn: ConnId, account: AccountId) -> bool {
         let nick = self.world_of(conn).map(|world| world.nick(account));
         let watches = |nick: String| session.monitored.contains_key(&crate::names::fold(&nick));
         session.caps.has(Cap::ExtendedMonitor) && nick.is_some_and(watches)
     }
 
-    fn tags_of(&self, account: AccountId) -> Tags {
+    pub(crate) fn tags_of(&self, account: AccountId) -> Tags {
         Tags {
             time: Some(self.now.wall),
             account: Some(account.to_string()),
@@ -281,8 +291,25 @@ impl Server {
             });
             if let Some(join) = join {
                 self.tell(conn, &join);
+                self.tell_away_of_joined(conn, account);
                 self.told_as_there(conn, channel, BTreeSet::from([account.into()]));
             }
+        }
+    }
+
+    /// Who comes in and is away is told as such, to who asked for that.
+    fn tell_away_of_joined(&mut self, conn: ConnId, account: AccountId) {
+        let asked = self
+            .session(conn)
+            .is_some_and(|session| session.caps.has(Cap::AwayNotify));
+        let Some(world) = self.world_of(conn).filter(|_| asked) else {
+            return;
+        };
+        let person = world.person(account);
+        if let Some(away) = person.and_then(|person| person.away.clone()) {
+            let out =
+                Out::new(&world.mask(account), "AWAY", &[&away]).tagged(self.tags_of(account));
+            self.tell(conn, &out);
         }
     }
 
@@ -381,55 +408,6 @@ impl Server {
             }
         }
         self.tell_monitored(key, (&person.nick, &mask), person.away.is_none());
-    }
-
-    fn tell_modes(
-        &mut self,
-        key: ClientKey,
-        (community, account): (CommunityId, AccountId),
-        (was, is): (&str, &str),
-    ) {
-        let letter = |prefix: char| {
-            PREFIXES
-                .iter()
-                .find(|(_, of)| *of == prefix)
-                .map(|(mode, _)| *mode)
-        };
-        let gone: String = was
-            .chars()
-            .filter(|prefix| !is.contains(*prefix))
-            .filter_map(letter)
-            .collect();
-        let come: String = is
-            .chars()
-            .filter(|prefix| !was.contains(*prefix))
-            .filter_map(letter)
-            .collect();
-        let mut modes = String::new();
-        for (sign, letters) in [('-', &gone), ('+', &come)] {
-            if !letters.is_empty() {
-                modes.push(sign);
-                modes.push_str(letters);
-            }
-        }
-        if modes.is_empty() {
-            return;
-        }
-        for conn in self.all_in(key) {
-            for room in self.joined_of(conn, community) {
-                let Some(nick) = self
-                    .world_of(conn)
-                    .filter(|world| world.sees(&room, account))
-                    .map(|world| world.nick(account))
-                else {
-                    continue;
-                };
-                let server = self.settings.server_name.clone();
-                let mut params = vec![room.name.as_str(), modes.as_str()];
-                params.extend(std::iter::repeat_n(nick.as_str(), gone.len() + come.len()));
-                self.tell(conn, &Out::new(&server, "MODE", &params));
-            }
-        }
     }
 
     pub(super) fn tell_event(&mut self, key: ClientKey, event: Event) {

@@ -10,6 +10,7 @@ use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, Snapshot};
 use alloquy_ids::{AccountId, ChannelId, CommunityId};
 
+use super::metadata::in_voice;
 use super::rooms::{self, Kind, Room};
 use super::{COMMUNITY, Key, Person, World, away_text};
 use crate::limits::CHANNEL_BYTES_MAX;
@@ -49,6 +50,12 @@ pub(crate) enum Change {
     Community(CommunityId, Vec<&'static str>),
     /// Somebody's prefixes: those before, and those now.
     Modes(CommunityId, AccountId, String, String),
+    /// Whether only some may write in a room is another way.
+    Moderated(ChannelId, bool),
+    /// Masks of a community's list of bans that are not there any more, and those that are new.
+    Bans(CommunityId, Vec<String>, Vec<String>),
+    /// Who has come into voice in a room, and who has left it.
+    Voice(ChannelId, Vec<AccountId>, Vec<AccountId>),
 }
 
 impl World {
@@ -73,6 +80,9 @@ impl World {
                     }
                 }
                 called(before, community, &mut changes);
+                moderated(before, community, &mut changes);
+                banned(*id, (before, community), &mut changes);
+                voice(before, community, &mut changes);
                 self.members_changed(*id, (before, community), &mut changes);
             }
         }
@@ -161,7 +171,8 @@ impl World {
             }
             if person.away != away {
                 person.away = away;
-                if old.account.is_some() {
+                // Of who is new it is told when they come in.
+                if old.account.is_some() && !is_new {
                     changes.push(Change::Away(*account));
                 }
             }
@@ -407,6 +418,68 @@ fn called(before: &CommunitySnapshot, now: &CommunitySnapshot, changes: &mut Vec
     let rooms = both(before, now).into_iter();
     let renamed = rooms.filter(|room| room.old.name != room.new.name);
     changes.extend(renamed.map(|room| Change::Called(room.new.channel)));
+}
+
+/// Rooms of a community in which writing is the right of some now, or of all.
+fn moderated(before: &CommunitySnapshot, now: &CommunitySnapshot, changes: &mut Vec<Change>) {
+    let same_channels = Arc::ptr_eq(&before.channels, &now.channels);
+    if now.direct.is_some() || same_channels && Arc::ptr_eq(&before.roles, &now.roles) {
+        return;
+    }
+    let rooms = both(before, now).into_iter();
+    changes.extend(rooms.filter_map(|room| {
+        let was = rooms::is_moderated(before, room.old);
+        let is = rooms::is_moderated(now, room.new);
+        (was != is).then_some(Change::Moderated(room.new.channel, is))
+    }));
+}
+
+/// Masks that come into a community's list of bans, and that go out of it. The end that a time-out was given is none of
+/// these: nothing happens then.
+fn banned(
+    id: CommunityId,
+    (before, now): (&CommunitySnapshot, &CommunitySnapshot),
+    changes: &mut Vec<Change>,
+) {
+    let same_bans = Arc::ptr_eq(&before.bans, &now.bans);
+    if now.direct.is_some() || same_bans && Arc::ptr_eq(&before.timeouts, &now.timeouts) {
+        return;
+    }
+    let masks = |of: &CommunitySnapshot| -> BTreeSet<String> {
+        let bans = of.bans.iter().map(|ban| format!("~a:{}", ban.account));
+        // One that was lifted ends when it was made.
+        let muted = of.timeouts.iter();
+        let muted = muted.filter(|view| view.until.is_some_and(|until| view.since < until));
+        bans.chain(muted.map(|view| rooms::muted_mask(view.account)))
+            .collect()
+    };
+    let (was, is) = (masks(before), masks(now));
+    let less = |one: &BTreeSet<String>, other: &BTreeSet<String>| -> Vec<String> {
+        one.difference(other).cloned().collect()
+    };
+    let (gone, come) = (less(&was, &is), less(&is, &was));
+    if !gone.is_empty() || !come.is_empty() {
+        changes.push(Change::Bans(id, gone, come));
+    }
+}
+
+/// Rooms of a community in which somebody has come into voice, or left it.
+fn voice(before: &CommunitySnapshot, now: &CommunitySnapshot, changes: &mut Vec<Change>) {
+    if Arc::ptr_eq(&before.voices, &now.voices) {
+        return;
+    }
+    let channels: BTreeSet<&ChannelId> = before.voices.keys().chain(now.voices.keys()).collect();
+    for channel in channels {
+        let (was, is) = (in_voice(before, *channel), in_voice(now, *channel));
+        let less = |one: &[AccountId], other: &[AccountId]| -> Vec<AccountId> {
+            let only = one.iter().filter(|account| !other.contains(account));
+            only.copied().collect()
+        };
+        let (come, gone) = (less(&is, &was), less(&was, &is));
+        if !come.is_empty() || !gone.is_empty() {
+            changes.push(Change::Voice(*channel, come, gone));
+        }
+    }
 }
 
 /// A member by account.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use alloquy_api::reply::{ChannelView, MemberView, OverwriteTarget};
 use alloquy_api::snapshot::CommunitySnapshot;
-use alloquy_ids::{AccountId, ChannelId, CommunityId, RoleId};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, RoleId, UnixMs};
 
 /// What a room is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,4 +162,20 @@ pub(crate) fn is_moderated(community: &CommunitySnapshot, view: &ChannelView) ->
         Some(found) if word(&found.deny) => true,
         _ => !base,
     }
+}
+
+/// Until when a community keeps an account from writing, if it does now.
+pub(crate) fn is_muted(
+    community: &CommunitySnapshot,
+    account: AccountId,
+    now: UnixMs,
+) -> Option<UnixMs> {
+    let mut timeouts = community.timeouts.iter();
+    let found = timeouts.find(|view| view.account == account)?;
+    found.until.filter(|until| now < *until)
+}
+
+/// How somebody who is kept from writing stands in the list of bans.
+pub(crate) fn muted_mask(account: AccountId) -> String {
+    format!("~m:~a:{account}")
 }

@@ -211,14 +211,20 @@ fn neither_other_bytes_nor_names_of_tags_that_are_none_are_passed_on() {
         one(&told, "FAIL * INVALID_UTF8");
     }
     assert!(irc.node.messages.is_empty());
+    let bad = "+bad\"=3;+sch\u{f6}n=4;+=5;+/x=6;+a/=7;+a/b/c=8;typing=active";
     let told = irc.ask(
         conn,
-        "@+good=1;+ex.ample/a-b=2;+bad\"=3;+sch\u{f6}n=4;+=5;+/x=6;+a/=7;+a/b/c=8 TAGMSG #our-club/general",
+        &format!("@+good=1;{bad};+typing=done TAGMSG #our-club/general"),
     );
     let line = one(&told, "TAGMSG");
+    assert!(line.contains(" :Ana!") && line.starts_with('@'), "{line}");
     assert!(
-        line.contains("+good=1;+ex.ample/a-b=2 :Ana!"),
-        "only names: {line}"
+        line.contains(";+typing=done :") || line.starts_with("@+typing=done :"),
+        "only what means something: {line}"
+    );
+    none(
+        &irc.ask(conn, &format!("@{bad} TAGMSG #our-club/general")),
+        "TAGMSG",
     );
 }
 

@@ -8,6 +8,7 @@ use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, Event, PersonalCommand};
 use alloquy_ids::{AccountId, UnixMs};
 
+use crate::bound::{come_in, logged_in};
 use crate::fake::{ANA, BEN, DIRECT, DIRECT_CHANNEL, Irc, START, member, none, one};
 
 const STRANGER: AccountId = AccountId([7; 32]);
@@ -71,25 +72,95 @@ fn a_request_is_a_notice_and_an_answer_accepts_it() {
 }
 
 #[test]
-fn a_request_waits_for_who_comes_in_and_a_group_is_not_accepted_by_a_message() {
+fn a_group_is_an_invite_and_accepted_by_joining_it_alone() {
     let mut irc = Irc::new();
     let group = DmRequestView {
         group: Some(DIRECT),
         ..request(BEN, "Ben Ash")
     };
-    asks(&mut irc, group);
+    asks(&mut irc, group.clone());
+    // Who comes in later is told, too.
     let conn = irc.connect();
     for line in ["PASS secret", "NICK a", "USER u 0 * :r"] {
         irc.send(conn, line);
     }
     let told = irc.lines(conn);
+    let invited = format!(":Ben-Ash!{}@", BEN.short());
+    assert!(one(&told, " INVITE Ana #dm/Ben-Ash-invites").starts_with(&invited));
     one(
         &told,
-        " NOTICE Ana :[wants to have you in a group: accept in the app]",
+        " NOTICE Ana :[wants to have you in a group: JOIN accepts]",
     );
     irc.send(conn, "PRIVMSG Ben-Ash :hi");
-    let accepts = |order: &PersonalCommand| matches!(order, PersonalCommand::DmAccept { .. });
+    let accepts = |order: &PersonalCommand| matches!(order, PersonalCommand::DmAccept { account } if account.0 == BEN.to_string());
     assert!(!orders(&irc).iter().any(accepts), "{:?}", orders(&irc));
+    asks(&mut irc, group);
+    // A name that nobody asks by is no channel.
+    one(
+        &irc.ask(conn, "JOIN #dm/Ana-invites"),
+        " 403 Ana #dm/Ana-invites ",
+    );
+    irc.lines(conn);
+    let told = irc.ask(conn, "JOIN #dm/ben-ash-INVITES");
+    assert!(orders(&irc).iter().any(accepts), "{:?}", orders(&irc));
+    one(
+        &told,
+        " NOTICE Ana :[the group opens when one of its members was reached]",
+    );
+    none(&told, " JOIN ");
+    irc.node.open_direct();
+    irc.node.change(|snapshot| {
+        let direct = snapshot.communities.get_mut(&DIRECT).unwrap();
+        let group = Arc::make_mut(direct);
+        group.direct = Some(DirectKind::Group);
+        group.name = "Old Friends".to_owned();
+    });
+    irc.turn();
+    let told = irc.lines(conn);
+    one(&told, " JOIN #dm/old-friends");
+    one(&told, " 366 Ana #dm/old-friends ");
+    // It is accepted once.
+    one(
+        &irc.ask(conn, "JOIN #dm/Ben-Ash-invites"),
+        " 403 Ana #dm/Ben-Ash-invites ",
+    );
+}
+
+#[test]
+fn a_group_is_accepted_where_groups_are_and_not_by_who_may_only_read() {
+    let group = || DmRequestView {
+        group: Some(DIRECT),
+        ..request(BEN, "Ben Ash")
+    };
+    let mut irc = Irc::new();
+    let mut bound = |network: &str| {
+        let conn = logged_in(&mut irc);
+        irc.send(conn, &format!("BOUNCER BIND {network}"));
+        come_in(&mut irc, conn);
+        conn
+    };
+    let (club, directs) = (bound("our-club"), bound("dm"));
+    asks(&mut irc, group());
+    let told = irc.lines(club);
+    one(&told, "accept in the app]");
+    none(&told, "INVITE");
+    none(&irc.ask(club, "JOIN #Ben-Ash-invites"), "the group opens");
+    assert!(orders(&irc).is_empty());
+    let told = irc.lines(directs);
+    one(&told, " INVITE Ana #Ben-Ash-invites");
+    one(
+        &irc.ask(directs, "JOIN #Ben-Ash-invites"),
+        "the group opens",
+    );
+    assert_eq!(orders(&irc).len(), 1);
+    let mut irc = Irc::new();
+    let conn = irc.connect();
+    for line in ["PASS ana:reading", "NICK a", "USER u 0 * :r"] {
+        irc.send(conn, line);
+    }
+    asks(&mut irc, group());
+    one(&irc.ask(conn, "JOIN #dm/Ben-Ash-invites"), " 403 ");
+    assert!(orders(&irc).is_empty());
 }
 
 #[test]

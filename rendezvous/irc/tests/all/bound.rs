@@ -10,7 +10,7 @@ use crate::fake::{BEN, CLUB, DIRECT_CHANNEL, GENERAL, Irc, none, one};
 const CAPS: &str = "sasl batch message-tags server-time draft/chathistory soju.im/bouncer-networks";
 
 /// A connection that has logged in and not registered yet.
-fn logged_in(irc: &mut Irc) -> alloquy_irc::ConnId {
+pub(crate) fn logged_in(irc: &mut Irc) -> alloquy_irc::ConnId {
     let conn = irc.connect();
     irc.send(conn, "CAP LS 302");
     irc.send(conn, &format!("CAP REQ :{CAPS}"));
@@ -20,7 +20,7 @@ fn logged_in(irc: &mut Irc) -> alloquy_irc::ConnId {
     conn
 }
 
-fn come_in(irc: &mut Irc, conn: alloquy_irc::ConnId) -> Vec<String> {
+pub(crate) fn come_in(irc: &mut Irc, conn: alloquy_irc::ConnId) -> Vec<String> {
     irc.send(conn, "NICK x");
     irc.send(conn, "USER u 0 * :r");
     irc.ask(conn, "CAP END")

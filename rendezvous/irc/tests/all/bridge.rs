@@ -52,7 +52,7 @@ fn who_was_let_in_for_reading_changes_nothing() {
     for (line, told) in [
         ("MODE #general", " 324 "),
         ("MODE #general +b", " 368 "),
-        ("MODE #general e", " 349 "),
+        ("MODE #general I", " 347 "),
         ("TOPIC #general", " 331 "),
         ("WHOIS Ben-Ash", " 318 "),
         ("MARKREAD #general", "MARKREAD #general *"),

@@ -238,7 +238,7 @@ fn history_has_reactions_for_who_asks_for_events() {
 fn tokens_are_told_again_to_who_asks_for_that() {
     let mut irc = Irc::new();
     let conn = irc.connect();
-    one(&irc.ask(conn, "ISUPPORT"), " 421 ");
+    one(&irc.ask(conn, "ISUPPORT"), " 451 ");
     irc.send(conn, "CAP REQ :batch draft/extended-isupport");
     let told = irc.ask(conn, "ISUPPORT");
     assert!(told[0].contains("BATCH +") && told[0].ends_with(" draft/isupport"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use alloquy_api::command::{Availability, ChannelKind, ProfileChange};
 use alloquy_api::pages::{At, Part};
-use alloquy_api::personal::{DirectKind, DirectView};
+use alloquy_api::personal::{DirectKind, DirectView, DmRequestView};
 use alloquy_api::reply::{
     ChannelView, Confirmed, DeliveryState, DeliveryView, MemberView, MessageView, ReactionView,
     RoleView,
@@ -19,6 +19,8 @@ use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId, MonoMs, RoleId, Un
 use alloquy_irc::{
     ClientKey, ConnId, Credential, Now, Origin, Outcome, Output, Server, Settings, Tunnel,
 };
+
+use crate::watch::Watch;
 
 pub(crate) const ANA: AccountId = AccountId([1; 32]);
 pub(crate) const BEN: AccountId = AccountId([2; 32]);
@@ -164,6 +166,21 @@ impl Node {
                 blocked: false,
             }]);
         });
+    }
+
+    /// Takes a request that is accepted away; whether it was to be in a group.
+    fn accepts_group(&mut self, order: &PersonalCommand) -> bool {
+        let PersonalCommand::DmAccept { account } = order else {
+            return false;
+        };
+        let accepted = |request: &DmRequestView| request.account.to_string() == account.0;
+        let mut requests = self.snapshot.dm_requests.to_vec();
+        let group = requests
+            .iter()
+            .any(|request| accepted(request) && request.group.is_some());
+        requests.retain(|request| !accepted(request));
+        self.change(|snapshot| snapshot.dm_requests = Arc::new(requests));
+        group
     }
 
     fn community_of(channel: ChannelId) -> CommunityId {
@@ -368,9 +385,12 @@ impl Node {
                 ok
             }
             Command::Personal {
-                order: PersonalCommand::Dm { .. } | PersonalCommand::DmAccept { .. },
+                order: order @ (PersonalCommand::Dm { .. } | PersonalCommand::DmAccept { .. }),
             } => {
-                self.open_direct();
+                // A group is there when one of its members was reached.
+                if !self.accepts_group(&order) {
+                    self.open_direct();
+                }
                 Ok(Reply::Direct {
                     direct: DIRECT,
                     channel: DIRECT_CHANNEL,
@@ -533,6 +553,8 @@ pub(crate) struct Irc {
     pub(crate) tunnels: Vec<(ConnId, Tunnel)>,
     /// Ids of the streams that were opened last by each number.
     pub(crate) ids: BTreeMap<(ConnId, u64), u64>,
+    /// Looks at every line.
+    watch: Watch,
     last: u64,
 }
 
@@ -565,6 +587,7 @@ impl Irc {
             asked_of: Vec::new(),
             tunnels: Vec::new(),
             ids: BTreeMap::new(),
+            watch: Watch::default(),
             last: 0,
         }
     }
@@ -702,10 +725,15 @@ impl Irc {
                             &text
                         };
                         assert!(body.len() <= 512, "{text}");
+                        let looked = self.watch.look(conn, text.trim_end_matches("\r\n"));
+                        assert_eq!(looked, Ok(()), "{text}");
                         self.all.push(text.trim_end().to_owned());
                         self.text.entry(conn).or_default().push_str(&text);
                     }
-                    Output::Close(conn) => self.closed.push(conn),
+                    Output::Close(conn) => {
+                        self.watch.closed(conn);
+                        self.closed.push(conn);
+                    }
                     Output::Check(check, credential) => self.checks.push((check, credential)),
                     Output::Account(check, key, _) => {
                         self.asked_of.push(key);
@@ -727,6 +755,7 @@ impl Irc {
                 }
             }
             if !moved {
+                assert_eq!(self.watch.open(), [""; 0], "batches that do not end");
                 return;
             }
         }
@@ -740,6 +769,7 @@ impl Irc {
             Credential::Password { password, .. } if **password == "reading" => {
                 Outcome::GrantedReading(ClientKey::OWN)
             }
+            Credential::Connection { password } if **password == "gate" => Outcome::Admitted,
             Credential::Guest { .. } => match &self.other {
                 Some((key, _)) => Outcome::Granted(*key),
                 None => Outcome::Denied,

@@ -377,8 +377,8 @@ fn refusals_name_the_target_and_the_reason() {
         ":irc.test 404 Ana #our-club/general :you lack the right",
     );
     irc.node.refuse = Some(CommandError::new(
-        ErrorCode::Limit,
-        "slow mode: one message in 10 s",
+        ErrorCode::NotPermitted,
+        "slow mode: this account may write again in 10 s",
     ));
     one(
         &irc.ask(conn, "PRIVMSG #our-club/general :x"),

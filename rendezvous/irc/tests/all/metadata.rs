@@ -251,7 +251,10 @@ fn changes_of_the_profile_have_a_limit() {
             "METADATA * SET about :me",
             "METADATA RATE_LIMITED Ana about 50 :",
         ),
-        ("SETNAME :Ana Z", "SETNAME RATE_LIMITED 50 :"),
+        (
+            "SETNAME :Ana Z",
+            "SETNAME CANNOT_CHANGE_REALNAME :Too many changes: try again in 50 s",
+        ),
         ("AWAY :lunch", "AWAY RATE_LIMITED 50 :"),
     ] {
         let told = irc.ask(other, line);

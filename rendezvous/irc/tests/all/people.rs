@@ -157,6 +157,121 @@ fn away_is_told_to_the_community_and_by_others_to_those_who_asked() {
     assert!(irc.lines(deaf).is_empty());
 }
 
+/// What the account asked to be seen as since the last look, its status as the node shows it.
+fn status_and_asked(irc: &mut Irc, status: &str) -> Vec<ProfileChange> {
+    irc.node.change_club(|club| {
+        let mut members = club.members.to_vec();
+        members[0].status = (!status.is_empty()).then(|| status.to_owned());
+        club.members = Arc::new(members);
+    });
+    let seen = match status {
+        "" => Availability::Online,
+        _ => Availability::Idle,
+    };
+    irc.node.change(|snapshot| snapshot.availability = seen);
+    irc.turn();
+    profile(irc)
+}
+
+/// The changes of its profile that the account asked for since the last look.
+fn profile(irc: &mut Irc) -> Vec<ProfileChange> {
+    let asked = std::mem::take(&mut irc.node.log);
+    let profile = asked.into_iter().filter_map(|command| match command {
+        Command::Profile { change } => Some(change),
+        _ => None,
+    });
+    profile.collect()
+}
+
+#[test]
+fn away_ends_with_the_connection_that_said_it() {
+    let here = ProfileChange::Availability(Availability::Online);
+    let gone = ProfileChange::Availability(Availability::Invisible);
+    let nothing = ProfileChange::Status(String::new());
+    // At the own door the person is wherever the node is; of a rendezvous the last connection is the person.
+    for (mut irc, bridge) in [(Irc::new(), false), (Irc::bridge(), true)] {
+        let ends = |irc: &mut Irc, conn, status| {
+            status_and_asked(irc, status);
+            irc.server.closed(conn, irc.now);
+            irc.turn();
+            status_and_asked(irc, status)
+        };
+        let (one, two, three) = (irc.client(""), irc.client(""), irc.client(""));
+        irc.ask(one, "AWAY :lunch");
+        irc.ask(two, "AWAY :lunch");
+        assert!(ends(&mut irc, one, "lunch").is_empty(), "two is away too");
+        let asked = ends(&mut irc, two, "lunch");
+        assert_eq!(asked, [nothing.clone(), here.clone()]);
+        // Back, or another text since: the connection takes nothing along.
+        let two = irc.client("");
+        irc.ask(two, "AWAY :lunch");
+        assert!(ends(&mut irc, two, "in a meeting").is_empty());
+        let two = irc.client("");
+        irc.ask(two, "AWAY :lunch");
+        irc.ask(two, "AWAY");
+        assert!(ends(&mut irc, two, "lunch").is_empty());
+        irc.ask(three, "AWAY :night");
+        let asked = ends(&mut irc, three, "night");
+        let last = if bridge { &gone } else { &here };
+        assert_eq!(asked, [nothing.clone(), last.clone()]);
+        // The server's end is the end of all connections.
+        let last = irc.client("");
+        irc.ask(last, "AWAY :late");
+        status_and_asked(&mut irc, "late");
+        irc.server.stop(irc.now);
+        irc.turn();
+        assert!(status_and_asked(&mut irc, "late").contains(&nothing));
+    }
+}
+
+#[test]
+fn who_does_not_want_to_be_seen_is_shown_by_no_client_that_goes_away() {
+    let online = ProfileChange::Availability(Availability::Online);
+    for hidden in [Availability::Invisible, Availability::Dnd] {
+        let mut irc = Irc::new();
+        let conn = irc.client("");
+        irc.node.change(|snapshot| snapshot.availability = hidden);
+        irc.turn();
+        one(&irc.ask(conn, "AWAY :lunch"), " 306 ");
+        one(&irc.ask(conn, "AWAY"), " 305 ");
+        irc.ask(conn, "AWAY :lunch");
+        let status = |asked: Vec<ProfileChange>| {
+            let only = |change: &ProfileChange| matches!(change, ProfileChange::Status(_));
+            assert!(asked.iter().all(only), "{asked:?}");
+            asked.len()
+        };
+        assert_eq!(status(profile(&mut irc)), 3);
+        status_and_asked(&mut irc, "lunch");
+        irc.node.change(|snapshot| snapshot.availability = hidden);
+        irc.turn();
+        irc.server.closed(conn, irc.now);
+        irc.turn();
+        assert_eq!(status(profile(&mut irc)), 1);
+    }
+    // Away and gone before the node has said anything: what is asked last is that it is here.
+    let mut irc = Irc::new();
+    let conn = irc.client("");
+    irc.server.received(conn, b"AWAY :lunch\r\n", irc.now);
+    irc.server.closed(conn, irc.now);
+    irc.turn();
+    let asked = profile(&mut irc);
+    let nothing = ProfileChange::Status(String::new());
+    assert_eq!(asked[asked.len() - 2..], [nothing, online]);
+}
+
+#[test]
+fn two_that_are_away_are_away_by_the_one_that_stays() {
+    let mut irc = Irc::new();
+    let (one, two) = (irc.client(""), irc.client(""));
+    irc.ask(one, "AWAY :lunch");
+    irc.ask(two, "AWAY :night");
+    status_and_asked(&mut irc, "night");
+    irc.server.closed(two, irc.now);
+    irc.turn();
+    let asked = profile(&mut irc);
+    assert_eq!(asked, [ProfileChange::Status("lunch".to_owned())]);
+}
+
 #[test]
 fn setname_changes_the_display_name() {
     let mut irc = Irc::new();

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use alloquy_api::{CommandError, ErrorCode};
+use alloquy_ids::AccountId;
 use alloquy_irc::caps::Cap;
 use alloquy_irc::{Bridge, ClientKey, ConnId, Outcome, Registration, Server};
 use data_encoding::BASE64;
@@ -12,6 +13,9 @@ use data_encoding::BASE64;
 use crate::fake::{ANA, BEN, CLUB, GENERAL, Irc, Node, not_permitted, settings};
 
 const DOCS: &str = include_str!("../../../../docs/irc.md");
+
+/// What specifications demand, and the tests that show it.
+const MUSTS: &str = include_str!("../../../../docs/irc-musts.md");
 
 /// What a rendezvous says to who does not come into a community.
 const REFUSED_ENTRY: [&str; 5] = ["403", "437", "473", "474", "477"];
@@ -74,13 +78,20 @@ fn plain(irc: &mut Irc) {
         let mut members = club.members.to_vec();
         members[1].availability = Some(alloquy_api::command::Availability::Idle);
         club.members = Arc::new(members);
+        let mut channels = club.channels.to_vec();
+        channels[1].overwrites = vec![alloquy_api::reply::OverwriteView {
+            target: alloquy_api::reply::OverwriteTarget::Member(AccountId([9; 32])),
+            allow: vec!["view".to_owned()],
+            deny: Vec::new(),
+        }];
+        club.channels = Arc::new(channels);
     });
     let conn = irc.in_general("");
     let all = "ADMIN|AWAY :x|AWAY|HELP|INFO|LINKS|LIST|LUSERS|MOTD|OPER a b|TIME|VERSION|WALLOPS :x|\
         ISON Ana|USERHOST Ana|MODE Ana +B|MODE Ana|MODE Ana +X|MODE Ben-Ash +i|MODE nobody|WHOIS Ana|WHOIS Ben-Ash|\
         WHOIS nobody|WHOIS|WHOWAS x|WHOWAS|WHO #our-club/general|WHO #our-club/general %na|TOPIC #our-club/general|\
         TOPIC #our-club/general :x|TOPIC #our-club/general|NAMES #our-club/general|MODE #our-club/general|\
-        MODE #our-club/general b|MODE #our-club/general e|MODE #our-club/general I|MODE #our-club/general +X|\
+        MODE #our-club/general b|MODE #our-club/secret I|MODE #our-club/general +X|\
         MODE #our-club/general +i|MODE #our-club/general +o|INVITE|INVITE x|INVITE Ben-Ash #our-club/general|\
         JOIN #our-club/secret|INVITE Ben-Ash #our-club/secret|PART #our-club/secret|KICK #our-club/secret x|\
         KICK #our-club/general nobody|JOIN #no|JOIN no|PRIVMSG|PRIVMSG x|PRIVMSG nobody :x|\
@@ -137,12 +148,12 @@ fn log_ins(irc: &mut Irc) {
 /// What chat histories, batches, edits and their like are refused by.
 fn refusals(irc: &mut Irc) {
     let caps = "message-tags batch standard-replies draft/multiline draft/read-marker draft/message-redaction \
-        draft/chathistory alloquy.chat/edit alloquy.chat/embed setname";
+        draft/chathistory draft/channel-rename alloquy.chat/edit alloquy.chat/embed setname";
     let id = irc.node.write(GENERAL, BEN, "said");
     let conn = irc.in_general(caps);
     let lines = "CHATHISTORY NONSENSE #our-club/general * 5|CHATHISTORY LATEST|CHATHISTORY LATEST #no * 5|\
         CHATHISTORY LATEST #our-club/general x=y 5|CHATHISTORY LATEST #our-club/general msgid=x 5|\
-        MARKREAD #no|MARKREAD #our-club/general x|REDACT #no x|REDACT #our-club/general x|SETNAME :|\
+        MARKREAD #no|MARKREAD|RENAME #our-club/general #other|RENAME #our-club/general #our-club/secret|MARKREAD #our-club/general x|REDACT #no x|REDACT #our-club/general x|SETNAME :|\
         BATCH +a nonsense #our-club/general|@alloquy.chat/edit=x PRIVMSG #no :x|\
         @alloquy.chat/edit=x PRIVMSG #our-club/general :x|@alloquy.chat/embed=x PRIVMSG #our-club/general :x|\
         @alloquy.chat/embed=x BATCH +a draft/multiline #our-club/general|REGISTER a * b|\
@@ -174,8 +185,12 @@ fn refusals(irc: &mut Irc) {
         irc.node.refuse = Some(not_permitted());
         irc.send(conn, &line);
     }
-    irc.node.refuse = Some(CommandError::new(ErrorCode::Limit, "slow mode: 10 s"));
+    irc.node.refuse = Some(CommandError::new(
+        ErrorCode::NotPermitted,
+        "slow mode: 10 s",
+    ));
     irc.send(conn, "PRIVMSG #our-club/general :x");
+    timed_out(irc, conn);
     irc.node
         .events
         .push_back(alloquy_api::Event::Lagged { count: 7 });
@@ -187,9 +202,28 @@ fn refusals(irc: &mut Irc) {
     say(irc, reading, &lines.split('|').collect::<Vec<_>>());
     let bouncer = irc.connect();
     let lines = "CAP REQ :soju.im/bouncer-networks sasl|BOUNCER LISTNETWORKS|BOUNCER BIND our-club|BOUNCER NONSENSE|\
-        BOUNCER ADDNETWORK x|AUTHENTICATE PLAIN|AUTHENTICATE AAByZWFkaW5n|BOUNCER BIND none|BOUNCER BIND our-club|\
+        BOUNCER ADDNETWORK x|AUTHENTICATE PLAIN|AUTHENTICATE AAByZWFkaW5n|BOUNCER ADDNETWORK x|\
+        BOUNCER ADDNETWORK name=x|BOUNCER ADDNETWORK host=x|BOUNCER CHANGENETWORK our-club name=x|\
+        BOUNCER BIND none|BOUNCER BIND our-club|\
         NICK x|USER x 0 * :x|CAP END|BOUNCER BIND our-club";
     say(irc, bouncer, &lines.split('|').collect::<Vec<_>>());
+}
+
+/// What is written by somebody whom a time-out keeps from that.
+fn timed_out(irc: &mut Irc, conn: ConnId) {
+    irc.node.change_club(|club| {
+        club.timeouts = Arc::new(vec![alloquy_api::reply::RestrictionView {
+            account: ANA,
+            name: "Ana".to_owned(),
+            by: ANA,
+            since: irc.now.wall,
+            until: Some(alloquy_ids::UnixMs(irc.now.wall.0 + 1_000)),
+            reason: None,
+            operation: alloquy_ids::EventId([9; 32]),
+        }]);
+    });
+    irc.node.refuse = Some(not_permitted());
+    irc.send(conn, "PRIVMSG #our-club/general :x");
 }
 
 /// What people tell of themselves, and what is refused of it.
@@ -314,6 +348,70 @@ fn literals(folder: &Path, into: &mut BTreeSet<String>) {
             let parts = text.split('"').map(str::to_owned);
             into.extend(parts);
         }
+    }
+}
+
+/// Names of the tests in a folder.
+fn tests(folder: &Path, into: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            tests(&path, into);
+            continue;
+        }
+        let text = read(&path);
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+            if let Some((_, rest)) = line.split_once("fn ").filter(|_| is_test) {
+                into.extend(rest.split('(').next().map(str::to_owned));
+                is_test = false;
+            }
+        }
+    }
+}
+
+#[test]
+fn every_demand_of_a_specification_names_tests_that_are_there() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut known = BTreeSet::new();
+    for folder in ["src", "tests", "../listener", "../src", "../tests"] {
+        tests(&crates.join(folder), &mut known);
+    }
+    let rows = MUSTS.lines().filter_map(|line| {
+        let (demanded, shown) = line
+            .strip_prefix("| ")?
+            .strip_suffix(" |")?
+            .split_once(" | ")?;
+        (demanded != "Demanded").then_some((demanded, shown))
+    });
+    let mut count = 0;
+    for (demanded, shown) in rows {
+        if shown == "open" || shown.starts_with("not here: ") {
+            continue;
+        }
+        let named: Vec<&str> = shown.split('`').skip(1).step_by(2).collect();
+        assert!(
+            !named.is_empty(),
+            "{demanded}: no test, and not said to be open"
+        );
+        for name in named {
+            assert!(known.contains(name), "{demanded}: no test is called {name}");
+        }
+        count += 1;
+    }
+    assert!(count > 100, "{count}");
+    let headings: Vec<&str> = MUSTS
+        .lines()
+        .filter(|line| line.starts_with("## "))
+        .collect();
+    let names = Cap::ALL.iter().map(|cap| cap.name()).chain(["sts"]);
+    for name in names.filter(|name| !name.starts_with("alloquy.chat/")) {
+        let quoted = format!("`{name}`");
+        assert!(
+            headings.iter().any(|heading| heading.contains(&quoted)),
+            "{name} has no section"
+        );
     }
 }
 
@@ -516,7 +614,7 @@ fn proof_of(cap: Cap) -> Proof {
             ..proof("batch", asks, " chathistory #our-club/general")
         },
         Cap::EventPlayback => proof("message-tags", asks, "draft/chathistory-context"),
-        Cap::ExtendedIsupport => proof("", asks, " 005 Ana ACCOUNTEXTBAN"),
+        Cap::ExtendedIsupport => proof("batch", asks, " draft/isupport"),
         Cap::Metadata => Proof {
             alone: true,
             ..proof(

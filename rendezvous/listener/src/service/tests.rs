@@ -188,6 +188,7 @@ fn turns(accounts: &Arc<Counting>) -> (Turns, mpsc::UnboundedReceiver<Answered>)
         touched: BTreeSet::new(),
         asked: 0,
         idle: BTreeMap::new(),
+        retired: BTreeSet::new(),
         accounts: Arc::new(Arc::clone(accounts)),
         checked,
         rooms: slow().2,

@@ -1,6 +1,6 @@
 //! A face to try: an own door with one account, whose password is `secret`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -135,6 +135,12 @@ impl Served {
             Address::Tcp(address) => *address,
             Address::Unix(path) => panic!("{} is no TCP address", path.display()),
         }
+    }
+
+    pub(crate) async fn connect_from(&self, from: Ipv4Addr) -> tokio::net::TcpStream {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        socket.connect(self.tcp()).await.unwrap()
     }
 
     pub(crate) async fn connect(&self) -> tokio::net::TcpStream {

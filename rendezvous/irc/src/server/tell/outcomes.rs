@@ -10,6 +10,8 @@ use crate::line::Out;
 use crate::pending::{Order, Pending, ReadFor, Said};
 use crate::server::Server;
 use crate::server::tell::Manner;
+use crate::text::iso_time;
+use crate::world::is_muted;
 
 type Result = std::result::Result<Reply, CommandError>;
 
@@ -48,6 +50,11 @@ impl Server {
                 }
                 Ok(_) => {}
                 Err(error) => self.refuse_said(conn, &said, &error),
+            },
+            Pending::Accepted(conn, target) => match result {
+                Ok(Reply::Direct { channel, .. }) => self.group_accepted(conn, channel),
+                Ok(_) => {}
+                Err(error) => self.numeric(conn, "403", &[&target, &error.message]),
             },
             Pending::Done(conn, order) => {
                 if let Err(error) = result {
@@ -147,7 +154,8 @@ impl Server {
         if said.command == "NOTICE" {
             return;
         }
-        let slow = error.code == ErrorCode::Limit && error.message.contains("slow mode");
+        // The node has one code for all that keeps somebody from writing.
+        let slow = error.message.starts_with("slow mode");
         match slow {
             true => self.fail(
                 conn,
@@ -156,7 +164,24 @@ impl Server {
                 &[&said.target],
                 &error.message,
             ),
-            false => self.numeric(conn, "404", &[&said.target, &error.message]),
+            false => {
+                self.numeric(conn, "404", &[&said.target, &error.message]);
+                self.note_time_out(conn, said);
+            }
+        }
+    }
+
+    /// Until when a time-out keeps the account from writing where it wanted to.
+    fn note_time_out(&mut self, conn: ConnId, said: &Said) {
+        let now = self.now.wall;
+        let until = self.world_of(conn).and_then(|world| {
+            let room = world.room_named(&said.target)?;
+            is_muted(world.community(room.community)?, world.me(), now)
+        });
+        if let Some(until) = until {
+            let (until, text) = (iso_time(until), "You may write again then");
+            let params = [said.command, "TIMED_OUT", &said.target, &until, text];
+            self.standard(conn, "NOTE", &params);
         }
     }
 
@@ -178,7 +203,18 @@ impl Server {
                 self.fail(conn, "PRIVMSG", code, &about, &error.message);
             }
             "TAGMSG" => self.fail(conn, "TAGMSG", "CANNOT_SEND", &about, &error.message),
-            "SETNAME" => self.fail(conn, "SETNAME", "INVALID_REALNAME", &about, &error.message),
+            "SETNAME" => {
+                let code = match error.code {
+                    ErrorCode::Storage | ErrorCode::Busy | ErrorCode::Timeout => {
+                        "CANNOT_CHANGE_REALNAME"
+                    }
+                    _ => "INVALID_REALNAME",
+                };
+                self.fail(conn, "SETNAME", code, &about, &error.message);
+            }
+            "RENAME" if error.code != ErrorCode::NotPermitted => {
+                self.fail(conn, "RENAME", "CANNOT_RENAME", &about, &error.message);
+            }
             "AWAY" => self.fail(conn, "AWAY", "CANNOT_SET", &about, &error.message),
             _ => self.numeric(
                 conn,
@@ -225,7 +261,8 @@ impl Server {
         }) else {
             return;
         };
-        let out = Out::new(&mask, "INVITE", &[nick, room]);
+        let tags = self.tags_of(self.me(conn));
+        let out = Out::new(&mask, "INVITE", &[nick, room]).tagged(tags);
         for other in self.all_in(key) {
             let asked = self
                 .session(other)
