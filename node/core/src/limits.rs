@@ -78,6 +78,8 @@ pub(crate) const PRESENCE_LAPSE_MS: u64 = 50_000;
 pub(crate) const TYPING_LAPSE_MS: u64 = 8_000;
 /// Milliseconds between comparisons with a connected peer when nothing else causes one.
 pub(crate) const COMPARE_EVERY_MS: u64 = 10_000;
+/// Of so many comparisons without a cause one is with any peer, the others with one whose copy differs.
+pub(crate) const SWEEPS_BY_ALL: u32 = 4;
 /// Milliseconds between two comparisons with one peer: a burst of changes is compared once.
 pub(crate) const COMPARE_GAP_MS: u64 = 250;
 /// Milliseconds that the topics of an epoch are kept after the next one.

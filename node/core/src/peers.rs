@@ -33,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) seen: Option<Standing>,
     /// Whether the last comparison found both copies equal.
     pub(crate) equal: bool,
+    /// Where this node stood when both copies were last found equal.
+    pub(crate) agreed: Option<Standing>,
     /// Since when every comparison has found that; `None` while it is not so.
     pub(crate) equal_since: Option<UnixMs>,
     /// The peer asked for bodies though both copies were equal, since they were last compared.
@@ -54,6 +56,23 @@ pub(crate) struct Session {
     pub(crate) asked_newest: bool,
     /// How far the peer was told that its account's logs were read here.
     pub(crate) told_read: BTreeMap<crate::receipts::Log, u64>,
+}
+
+impl Session {
+    /// Both copies were found equal, where this node stands now.
+    pub(crate) fn note_equal(&mut self, mine: Standing, wall: UnixMs) {
+        self.equal = true;
+        self.agreed = Some(mine);
+        self.equal_since = self.equal_since.or(Some(wall));
+        self.marked = false;
+    }
+
+    /// The peer said that its copy is another one.
+    pub(crate) fn note_different(&mut self) {
+        self.equal = false;
+        self.agreed = None;
+        self.equal_since = None;
+    }
 }
 
 /// Addresses of co-members, and the own ones.

@@ -24,7 +24,7 @@ use rand_core::CryptoRng;
 use crate::community::{Community, Place};
 use crate::limits::{
     CATCH_UP_BYTES_MAX, COMPARE_EVERY_MS, COMPARE_GAP_MS, EVENT_OVERHEAD_BYTES, HEIGHTS_PER_FRAME,
-    RANGES_PER_FRAME_MAX, WANTED_MAX,
+    RANGES_PER_FRAME_MAX, SWEEPS_BY_ALL, WANTED_MAX,
 };
 use crate::node::{Node, Timer};
 use crate::record::RowEvents;
@@ -283,6 +283,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         session.sent = Some((mine, mono));
+        self.note_agreement(key, id, mine);
         let Standing {
             authority,
             scopes,
@@ -297,6 +298,20 @@ impl<R: CryptoRng> Node<R> {
                 events,
             },
         );
+    }
+
+    /// What the peer said last agrees with what is held here by now. Who said it before this copy grew to it says nothing
+    /// to who tells it the same, so that this side has to see it by itself.
+    fn note_agreement(&mut self, key: NetworkKey, id: CommunityId, mine: Standing) {
+        let wall = self.now.wall;
+        let Some(session) = self.session(key, id) else {
+            return;
+        };
+        let is_new = session.agreed.is_none_or(|agreed| !agreed.agrees(&mine));
+        if is_new && session.seen.is_some_and(|seen| seen.agrees(&mine)) {
+            session.note_equal(mine, wall);
+            self.copies_equal(key, id);
+        }
     }
 
     fn standing_with(&self, key: NetworkKey, id: CommunityId) -> Option<Standing> {
@@ -335,6 +350,11 @@ impl<R: CryptoRng> Node<R> {
             self.tell_home_addresses(key, id);
         }
         let members = self.connected_parties(id);
+        for key in &members {
+            if let Some(mine) = self.standing_with(*key, id) {
+                self.note_agreement(*key, id, mine);
+            }
+        }
         let differing: Vec<_> = members
             .iter()
             .copied()
@@ -345,7 +365,8 @@ impl<R: CryptoRng> Node<R> {
                     .is_some_and(|session| session.equal)
             })
             .collect();
-        let from = if differing.is_empty() {
+        // One that stays different, whatever it is given, must not keep the others from ever being asked.
+        let from = if differing.is_empty() || self.rng.next_u32() % SWEEPS_BY_ALL == 0 {
             members
         } else {
             differing
@@ -386,9 +407,11 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         session.seen = Some(theirs);
-        session.equal = theirs.agrees(&mine);
-        session.equal_since = session.equal.then(|| session.equal_since.unwrap_or(wall));
-        session.marked &= !session.equal;
+        if theirs.agrees(&mine) {
+            session.note_equal(mine, wall);
+        } else {
+            session.note_different();
+        }
         let told = session.sent.filter(|(sent, _)| sent.agrees(&mine));
         if theirs.events > mine.events && self.joins.contains_key(&id) {
             self.tell_progress(from, id);

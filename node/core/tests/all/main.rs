@@ -43,6 +43,7 @@ mod removal;
 mod rules;
 mod store;
 mod survive;
+mod sweep;
 mod voice;
 mod voice_hostile;
 mod voice_stage;
