@@ -33,6 +33,8 @@ mod irc_e2ee;
 mod irc_missed;
 #[path = "all/lan.rs"]
 mod lan;
+#[path = "all/logs.rs"]
+mod logs;
 #[path = "all/meddler.rs"]
 mod meddler;
 #[path = "all/netlab.rs"]
