@@ -18,8 +18,9 @@ use crate::mix::{self, Voice};
 use crate::profile::{Chooser, State};
 use crate::send::gate::Gate;
 use crate::send::process::{Process, Webrtc};
+use crate::send::rest::Rest;
 use crate::send::{Flow, Sender};
-use crate::settings::Settings;
+use crate::settings::{Settings, Transmit};
 use crate::transport::{TransportEvent, VoicePacket};
 use link::Link;
 
@@ -61,7 +62,10 @@ pub struct Machine {
     epoch: Instant,
     settings: Settings,
     process: Box<dyn Process>,
+    rest: Rest,
     gate: Gate,
+    /// Speech goes out, or sound of others is played.
+    lively: bool,
     sender: Sender,
     chooser: Chooser,
     links: BTreeMap<MediaLink, Link>,
@@ -96,7 +100,9 @@ impl Machine {
             epoch: now,
             process: Box::new(Webrtc::new(&options.settings)),
             settings: options.settings,
+            rest: Rest::new(),
             gate: Gate::new(),
+            lively: false,
             sender: Sender::new(options.seed)?,
             chooser: Chooser::new(),
             links: BTreeMap::new(),
@@ -125,7 +131,7 @@ impl Machine {
         self.in_room
     }
 
-    /// How loud the processed microphone is, decibels over full scale.
+    /// How loud the microphone is, decibels over full scale: processed, unless there is nothing to work on.
     #[must_use]
     pub fn level(&self) -> i8 {
         self.level
@@ -324,38 +330,82 @@ impl Machine {
 
     /// Ten milliseconds: what was picked up comes in, what is to be played goes out.
     pub fn tick(&mut self, now: Instant, input: &Frame, output: &mut Frame) {
+        let has_to = match self.settings.transmit {
+            Transmit::Always => true,
+            Transmit::PushToTalk => self.settings.pressed,
+            Transmit::Activity => false,
+        };
         let mut sound = *input;
-        self.process.capture(&mut sound);
-        self.speak(&sound);
+        let open = if self
+            .rest
+            .tick(input, has_to || self.settings.monitor || self.lively)
+        {
+            self.doze(input)
+        } else {
+            self.warm_up();
+            self.process.capture(&mut sound);
+            self.speak(&sound)
+        };
         self.listen(now, output);
+        let audible = output.iter().any(|sample| *sample != 0.0);
+        self.lively = open || audible;
         if self.settings.monitor {
             for (sample, own) in output.iter_mut().zip(&sound) {
                 *sample = mix::soft_clip(*sample + own);
             }
         }
-        self.process.render(output);
+        if audible && self.rest.rests() {
+            self.rest.end();
+            self.warm_up();
+        }
+        if !self.rest.rests() {
+            self.process.render(output);
+        }
         if now >= self.second_at {
             self.second_at = now + Duration::from_secs(1);
             self.second(now);
         }
     }
 
-    fn speak(&mut self, sound: &Frame) {
+    /// The filters and the gate are given what was only measured while there was nothing to work on; nothing of it goes
+    /// out. Each tick has its reference, as they are counted.
+    fn warm_up(&mut self) {
+        for mut sound in self.rest.kept() {
+            self.process.render(&[0.0; TICK_SAMPLES]);
+            self.process.capture(&mut sound);
+            self.gate.tick(&sound, &self.settings);
+        }
+    }
+
+    /// A tick of a microphone that has nothing to say.
+    fn doze(&mut self, sound: &Frame) -> bool {
+        self.level = mix::decibels(mix::mean_square(sound));
+        self.send(&[0.0; TICK_SAMPLES], Flow::Closed);
+        false
+    }
+
+    fn send(&mut self, sound: &Frame, flow: Flow) {
+        if let Some(packet) = self.sender.tick(sound, flow) {
+            self.bytes_out += packet.payload.len() as u64 + RTP_HEADER_BYTES;
+            self.actions.push_back(Action::Send(packet));
+        }
+    }
+
+    /// Sends what is to be sent; returns whether somebody speaks.
+    fn speak(&mut self, sound: &Frame) -> bool {
         self.level = mix::decibels(mix::mean_square(sound));
         let verdict = self.gate.tick(sound, &self.settings);
         let flow = match verdict.open && self.sending {
             true => Flow::Open,
             false => Flow::Closed,
         };
-        if let Some(packet) = self.sender.tick(sound, flow) {
-            self.bytes_out += packet.payload.len() as u64 + RTP_HEADER_BYTES;
-            self.actions.push_back(Action::Send(packet));
-        }
+        self.send(sound, flow);
         let speaking = verdict.speaking && (verdict.open || !self.sending);
         if speaking != self.speaking {
             self.speaking = speaking;
             self.report(MediaReport::Speaking(speaking));
         }
+        verdict.open || verdict.speaking
     }
 
     fn listen(&mut self, now: Instant, output: &mut Frame) {

@@ -5,6 +5,7 @@
 
 pub(crate) mod gate;
 pub(crate) mod process;
+pub(crate) mod rest;
 
 use std::collections::VecDeque;
 
