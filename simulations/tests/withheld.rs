@@ -17,7 +17,7 @@ const SEEDS: std::ops::Range<u64> = 1..13;
 #[test]
 fn a_channel_is_never_complete_while_a_home_node_withholds_what_somebody_knows_of() {
     let mut all = Found::default();
-    let mut ways = BTreeSet::new();
+    let mut acted = BTreeSet::new();
     for seed in SEEDS {
         let found = seed_once(seed, &Core::default(), Trace::default());
         let violations = &found.outcome.violations;
@@ -30,8 +30,13 @@ fn a_channel_is_never_complete_while_a_home_node_withholds_what_somebody_knows_o
             Withholding::Tail(_) => ("tail", (Trick::Withhold, "messages")),
             Withholding::Everything => ("everything", (Trick::Withhold, "messages")),
         };
-        ways.insert(way);
-        assert!(found.outcome.acts.contains_key(&act), "seed {seed}: {way}");
+        if found.outcome.acts.contains_key(&act) {
+            acted.insert(way);
+        } else {
+            // One that says to everybody that nothing lacks may never be asked, nor one that had itself revoked in time.
+            let lies = plan.manner.echoes == 1_000 || plan.tricks.contains(&Trick::Forge);
+            assert!(way == "everything" && lies, "seed {seed}: {plan:?}");
+        }
         match way {
             "poison" => assert!(found.waited > 0, "seed {seed}: no text was waited for"),
             // Nothing that is given names any of it.
@@ -43,7 +48,7 @@ fn a_channel_is_never_complete_while_a_home_node_withholds_what_somebody_knows_o
         all.by_homes_alone += found.by_homes_alone;
         all.unknowable += found.unknowable;
     }
-    assert_eq!(ways.len(), 4, "{ways:?}");
+    assert_eq!(acted.len(), 4, "{acted:?}");
     assert!(all.known > 0, "nobody knew of a gap");
     assert!(
         all.by_homes_alone > 0,

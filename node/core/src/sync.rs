@@ -350,21 +350,19 @@ impl<R: CryptoRng> Node<R> {
             self.tell_home_addresses(key, id);
         }
         let members = self.connected_parties(id);
-        for key in &members {
-            if let Some(mine) = self.standing_with(*key, id) {
-                self.note_agreement(*key, id, mine);
+        let mut differing = Vec::new();
+        for key in members.iter().copied() {
+            let Some(mine) = self.standing_with(key, id) else {
+                continue;
+            };
+            self.note_agreement(key, id, mine);
+            // What was written here since was told, and may have been lost.
+            let session = self.peers.get(&key).and_then(|peer| peer.sessions.get(&id));
+            let agreed = session.and_then(|session| session.agreed);
+            if agreed.is_none_or(|agreed| !agreed.agrees(&mine)) {
+                differing.push(key);
             }
         }
-        let differing: Vec<_> = members
-            .iter()
-            .copied()
-            .filter(|key| {
-                !self.peers[key]
-                    .sessions
-                    .get(&id)
-                    .is_some_and(|session| session.equal)
-            })
-            .collect();
         // One that stays different, whatever it is given, must not keep the others from ever being asked.
         let from = if differing.is_empty() || self.rng.next_u32() % SWEEPS_BY_ALL == 0 {
             members
