@@ -155,6 +155,21 @@ fn an_account_moves_into_the_app_with_its_roles_and_history() {
     app.line("send Club/general \"from the app\"");
     let line = ana.hears("from the app");
     assert!(line.contains(":ana!"), "{line}");
+    // The rendezvous is let in no longer.
+    let devices = there.line("devices")["devices"].clone();
+    let own = devices
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|device| device["this"] == true);
+    let own = own.unwrap()["device"].as_str().unwrap();
+    app.line(&format!("device revoke {own}"));
+    eventually("the rendezvous writes for her no more", || {
+        ana.say("PRIVMSG #club/general :still over IRC");
+        ana.say("PING done");
+        let told = ana.until(" PONG ");
+        told.iter().any(|line| line.contains(" 404 ")).then_some(())
+    });
 }
 
 #[test]

@@ -22,7 +22,10 @@ const CANARIES: [&str; 7] = [
 fn talkative(root: &Path, name: &str) -> Peer {
     let peer = Peer::init(root, name);
     let log = log_of(&peer);
-    let script = format!("ALLOQUY_LOG=trace exec \"$0\" \"$@\" 2>>'{}'", log.display());
+    let script = format!(
+        "ALLOQUY_LOG=trace exec \"$0\" \"$@\" 2>>'{}'",
+        log.display()
+    );
     let mut peer = peer.behind(&["sh", "-c", &script]);
     peer.start();
     peer
@@ -61,9 +64,18 @@ fn the_whole_log_of_a_node_tells_nothing_that_was_said_and_no_secret() {
     ben.stop();
     ana.line(&format!("send {room} yellow-canary-message"));
     ben.start();
-    ben.reads(room, &["canary-edit-plumage".to_owned(), "yellow-canary-message".to_owned()]);
+    ben.reads(
+        room,
+        &[
+            "canary-edit-plumage".to_owned(),
+            "yellow-canary-message".to_owned(),
+        ],
+    );
     // What is not understood is named to who typed it, and to nobody else.
-    for line in ["send canarybirds/canary-roost-2 yellow-canary-message", "join alloquy://join/canarina"] {
+    for line in [
+        "send canarybirds/canary-roost-2 yellow-canary-message",
+        "join alloquy://join/canarina",
+    ] {
         assert_ne!(ana.tell(line).code, Some(0), "{line}");
     }
     let contact = ana.line("contact link")["contact"].clone();
