@@ -47,6 +47,8 @@ pub struct Server {
     pub(crate) echoes: BTreeMap<(ClientKey, EventId), (ChannelId, MessageView)>,
     /// Own messages of which it is not known yet which connection wrote them.
     pub(crate) own: BTreeMap<ClientKey, Vec<(ChannelId, MessageView)>>,
+    /// Connections of operators.
+    pub(crate) opers: BTreeSet<ConnId>,
     /// Connections that may go on.
     pub(crate) ready: BTreeSet<ConnId>,
     /// Communities of which so many members are another way now that they are not told of one by one.
@@ -77,6 +79,7 @@ impl Server {
             edits: BTreeMap::new(),
             echoes: BTreeMap::new(),
             own: BTreeMap::new(),
+            opers: BTreeSet::new(),
             ready: BTreeSet::new(),
             stir: BTreeSet::new(),
             sights: Sights::default(),

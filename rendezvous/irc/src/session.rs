@@ -79,6 +79,8 @@ pub(crate) struct Session {
     pub(crate) asked_password: bool,
     /// It has given that password.
     pub(crate) admitted: bool,
+    /// The check is of the password of an operator.
+    pub(crate) asked_oper: bool,
     /// It has no account.
     pub(crate) guest: bool,
     /// The account that is being made for it.
@@ -101,6 +103,8 @@ pub(crate) struct Session {
     pub(crate) joined: BTreeMap<ChannelId, BTreeSet<Mark>>,
     pub(crate) monitored: BTreeMap<String, String>,
     pub(crate) bot: bool,
+    /// It wants to hear what operators say to all.
+    pub(crate) wallops: bool,
     /// What it said last by AWAY, if it is away.
     pub(crate) away: Option<String>,
     /// Keys of METADATA that it wants to be told of.
@@ -218,6 +222,7 @@ impl Session {
             by_pass: false,
             asked_password: false,
             admitted: false,
+            asked_oper: false,
             guest: false,
             registering: None,
             opening: None,
@@ -231,6 +236,7 @@ impl Session {
             joined: BTreeMap::new(),
             monitored: BTreeMap::new(),
             bot: false,
+            wallops: false,
             away: None,
             subscribed: BTreeSet::new(),
             synced: MonoMs(0),

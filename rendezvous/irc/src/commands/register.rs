@@ -296,6 +296,9 @@ impl Server {
         if std::mem::take(&mut session.asked_password) {
             return self.password_checked(conn, outcome);
         }
+        if std::mem::take(&mut session.asked_oper) {
+            return self.oper_checked(conn, outcome);
+        }
         if std::mem::take(&mut session.asked_account) {
             return self.order_of_account_ended(conn, outcome);
         }
@@ -368,7 +371,8 @@ impl Server {
         self.try_to_come_in(conn);
     }
 
-    fn failed(&mut self, conn: ConnId) {
+    /// A password was wrong: a connection has few of them.
+    pub(super) fn failed(&mut self, conn: ConnId) {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
@@ -524,10 +528,17 @@ impl Server {
                 settings.started.utc()
             )],
         );
+        let of_users = self.user_modes_known();
         self.numeric(
             conn,
             "004",
-            &[server, &settings.version, "Bi", "bICimnstqaohv", "bIqaohv"],
+            &[
+                server,
+                &settings.version,
+                of_users,
+                "bICimnstqaohv",
+                "bIqaohv",
+            ],
         );
         self.tell_isupport(conn);
         self.lusers(conn);

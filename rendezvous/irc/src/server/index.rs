@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::Command;
 use alloquy_api::command::{Availability, ProfileChange};
-use alloquy_ids::MonoMs;
+use alloquy_ids::{AccountId, MonoMs};
 
 use crate::io::{ClientKey, ConnId};
 use crate::pending::Pending;
@@ -87,6 +87,7 @@ impl Server {
             self.index.due.remove(&(due, conn));
         }
         self.index.touched.remove(&conn);
+        self.opers.remove(&conn);
         self.ready.remove(&conn);
         self.checks.retain(|_, of| *of != conn);
         let checks = &self.checks;
@@ -185,7 +186,14 @@ impl Server {
         all.into_iter().flatten().copied().collect()
     }
 
-    /// Connections that are in, of one account.
+    /// Connections of one account: who has made one as a guest acts through another client than who logs in to it.
+    pub(crate) fn all_of_account(&self, account: AccountId) -> Vec<ConnId> {
+        let worlds = self.worlds.iter();
+        let keys = worlds.filter(|(_, world)| world.is_ready() && world.me() == account);
+        keys.flat_map(|(key, _)| self.all_of(*key)).collect()
+    }
+
+    /// Connections that are in, of one client.
     pub(crate) fn all_in(&self, key: ClientKey) -> Vec<ConnId> {
         let mut all = self.all_of(key);
         all.retain(|conn| {

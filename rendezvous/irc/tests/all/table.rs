@@ -44,6 +44,7 @@ fn open_bridge() -> Irc {
         registration: Registration::Open,
         guests: true,
         e2ee: true,
+        opers: true,
         ..Bridge::default()
     };
     let mut guest = Node::new();
@@ -305,6 +306,13 @@ fn streams(irc: &mut Irc) {
     say(irc, guest, &lines.split('|').collect::<Vec<_>>());
 }
 
+/// An operator, and what it may not end.
+fn operators(irc: &mut Irc) {
+    let conn = irc.client("");
+    let lines = "OPER boss :a key|WHOIS Ana|KILL irc.test :x";
+    say(irc, conn, &lines.split('|').collect::<Vec<_>>());
+}
+
 /// Everything that scripts produce.
 fn produced() -> Vec<String> {
     let mut all = Vec::new();
@@ -313,7 +321,7 @@ fn produced() -> Vec<String> {
         script(&mut irc);
         all.append(&mut irc.all);
     }
-    for script in [registrations, streams] {
+    for script in [registrations, streams, operators] {
         let mut irc = open_bridge();
         script(&mut irc);
         all.append(&mut irc.all);
