@@ -65,7 +65,7 @@ pub struct Tls {
 pub enum Credential {
     /// PASS or SASL PLAIN.
     Password {
-        /// The account as typed, without what stands after a slash; `None`: only a password was given.
+        /// The account as typed, without what stands behind a slash; `None`: only a password was given.
         account: Option<String>,
         /// The password.
         password: Zeroizing<String>,

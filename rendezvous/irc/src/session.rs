@@ -117,6 +117,8 @@ pub(crate) struct Session {
     pub(crate) setting: BTreeMap<Key, String>,
     /// Networks that it was told of, and their names; `None`: it was told of none yet.
     pub(crate) networks: Option<BTreeMap<String, String>>,
+    /// The network that its last log-in named behind the account.
+    pub(crate) asked_network: Option<String>,
     /// The community that is the whole network to it.
     pub(crate) bound: Option<Bound>,
     pub(crate) batch: Option<Batch>,
@@ -243,6 +245,7 @@ impl Session {
             asked_before: Arc::default(),
             setting: BTreeMap::new(),
             networks: None,
+            asked_network: None,
             bound: None,
             batch: None,
             targets: None,
