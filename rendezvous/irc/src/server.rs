@@ -210,7 +210,7 @@ impl Server {
         let lobby = self.bridge.as_ref().and_then(|bridge| bridge.lobby);
         let world = self.worlds.entry(key).or_default();
         world.lobby = lobby;
-        let changes = world.update(&client.snapshot());
+        let changes = world.update(&client.snapshot(), now.wall);
         self.tell_changes(key, changes);
         self.tell_networks(key);
         while let Some(event) = client.next_event() {
