@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use alloquy_directory::{
-    Account, AppNumber, AppPassword, Begun, Directory, Exchange, Kept, LoggedIn, NONCE_BYTES, Name,
-    NameError, Number, PasswordError, Refused, Registrations, Scope, ScramError, Source,
+    Account, AppNumber, AppPassword, Begun, Directory, Exchange, Gate, Kept, LoggedIn, NONCE_BYTES,
+    Name, NameError, Number, PasswordError, Refused, Registrations, Scope, ScramError, Source,
 };
 use alloquy_ids::{MonoMs, UnixMs};
 use alloquy_irc::{AccountOrder, ClientKey, ConnId, Credential, Wanted};
@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use zeroize::Zeroizing;
 
 use crate::admitted::{Coming, EnterError};
-use crate::config::Secret;
+use crate::config::{Config, Secret};
 use crate::homes::Homes;
 use crate::keep::{Keep, KeepError};
 use crate::nodes::{NodeError, Nodes};
@@ -42,6 +42,8 @@ pub(crate) struct Ledger {
     open_registration: AtomicBool,
     /// What whoever comes in has to know, hashed: two hashes are compared in constant time.
     password: Option<blake3::Hash>,
+    /// Names and passwords of operators, likewise.
+    opers: Vec<blake3::Hash>,
 }
 
 /// Why an account was not made.
@@ -72,8 +74,11 @@ impl Ledger {
         keep: Keep,
         (nodes, homes): (Arc<Nodes>, Arc<Homes>),
         runtime: Handle,
-        (open_registration, password): (bool, Option<&Secret>),
+        config: &Config,
     ) -> Result<Self, KeepError> {
+        let hash = |password: &Secret| blake3::hash(password.text().as_bytes());
+        let opers = config.opers.iter();
+        let opers = opers.map(|oper| hash_of_oper(&oper.name, oper.password.text()));
         Ok(Self {
             directory: Mutex::new(keep.directory()?),
             keep,
@@ -84,8 +89,9 @@ impl Ledger {
             exchanges: Mutex::default(),
             by_app: Mutex::default(),
             registrations: Mutex::default(),
-            open_registration: AtomicBool::new(open_registration),
-            password: password.map(|password| blake3::hash(password.text().as_bytes())),
+            open_registration: AtomicBool::new(config.open_registration),
+            password: config.password.as_ref().map(hash),
+            opers: opers.collect(),
         })
     }
 
@@ -150,9 +156,25 @@ impl Ledger {
         let given = blake3::hash(password.as_bytes());
         // Constant time, by the documentation of `Hash`.
         let right = self.password.is_some_and(|known| known == given);
-        let now = self.now().0;
-        locked(&self.directory).end_entry(right, source(from), now);
+        let at = (source(from), self.now().0);
+        locked(&self.directory).end_gate(Gate::Entry, right, at);
         right
+    }
+
+    /// Whether somebody knows the name and the password of an operator.
+    fn is_oper(&self, name: &str, password: &str, from: &From) -> bool {
+        let given = hash_of_oper(name, password);
+        // All are looked at, each in constant time: whether a name is one takes no other time.
+        let known = self.opers.iter();
+        let right = known.fold(false, |right, known| right | (*known == given));
+        let at = (source(from), self.now().0);
+        locked(&self.directory).end_gate(Gate::Operator, right, at);
+        right
+    }
+
+    fn gate_delay(&self, gate: Gate, from: &From) -> Duration {
+        let now = self.now().0;
+        Duration::from_millis(locked(&self.directory).gate_wait_ms(gate, source(from), now))
     }
 
     fn begin(&self, name: &str, source: Source) -> Begun {
@@ -171,7 +193,9 @@ impl Ledger {
                 let mut directory = locked(&self.directory);
                 directory.certificate(account.as_deref(), &fingerprint, source(from))
             }
-            Credential::Connection { .. } | Credential::Guest { .. } => None,
+            Credential::Connection { .. }
+            | Credential::Operator { .. }
+            | Credential::Guest { .. } => None,
         }
     }
 
@@ -341,6 +365,13 @@ fn ends_exchange(message: &str) -> bool {
     message.starts_with("c=")
 }
 
+/// Of a name, which has no NUL, and a password.
+fn hash_of_oper(name: &str, password: &str) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(name.as_bytes()).update(b"\0");
+    hasher.update(password.as_bytes()).finalize()
+}
+
 fn rng() -> Result<ChaCha20Rng, RegisterError> {
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(seed.as_mut()).map_err(RegisterError::Entropy)?;
@@ -385,10 +416,8 @@ impl Accounts for Ledger {
                 account: Some(account),
                 ..
             } => Duration::from_millis(self.begin(account, source(from)).wait_ms),
-            Credential::Connection { .. } => {
-                let directory = locked(&self.directory);
-                Duration::from_millis(directory.entry_wait_ms(source(from), self.now().0))
-            }
+            Credential::Connection { .. } => self.gate_delay(Gate::Entry, from),
+            Credential::Operator { .. } => self.gate_delay(Gate::Operator, from),
             _ => Duration::ZERO,
         }
     }
@@ -401,12 +430,18 @@ impl Accounts for Ledger {
         if let Credential::Guest { nick } = &credential {
             return self.guest(nick, from);
         }
-        if let Credential::Connection { password } = &credential {
-            if self.admits(password, from) {
-                return Answer::Admitted;
+        let admitted = match &credential {
+            Credential::Connection { password } => Some(self.admits(password, from)),
+            Credential::Operator { name, password } => Some(self.is_oper(name, password, from)),
+            _ => None,
+        };
+        match admitted {
+            Some(true) => return Answer::Admitted,
+            Some(false) => {
+                denied(from);
+                return Answer::Denied;
             }
-            denied(from);
-            return Answer::Denied;
+            None => {}
         }
         let found = self.find(credential, from);
         self.keep_changes();

@@ -16,8 +16,12 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 const SERVER_NAME_BYTES_MAX: usize = 63;
 /// Bytes of a network's name: it is a word of 005, and the name of the lobby.
 const NETWORK_BYTES_MAX: usize = 50;
-/// Bytes of the password of the rendezvous: what every client can give in one line.
+/// Bytes of the password of the rendezvous or of an operator: what every client can give in one line.
 const PASSWORD_BYTES_MAX: usize = 300;
+/// Bytes of an operator's name: with the longest password it fits a line.
+const OPER_NAME_BYTES_MAX: usize = 63;
+/// Operators: more people than look after one server.
+const OPERS_MAX: usize = 64;
 /// Bytes of a name that clients ask for in a TLS handshake: those of a DNS name.
 const SNI_BYTES_MAX: usize = 253;
 /// Who is spared throttles unless the file says otherwise: this machine.
@@ -110,11 +114,12 @@ impl std::fmt::Debug for Secret {
 }
 
 /// An operator.
-#[derive(Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Oper {
-    name: String,
-    password: String,
+pub(crate) struct Oper {
+    /// What it says to OPER.
+    pub(crate) name: String,
+    pub(crate) password: Secret,
 }
 
 impl std::fmt::Debug for Oper {
@@ -142,6 +147,7 @@ pub(crate) struct Config {
     pub(crate) guests: bool,
     /// What whoever comes in has to know.
     pub(crate) password: Option<Secret>,
+    pub(crate) opers: Vec<Oper>,
     pub(crate) sasl: Vec<Mechanism>,
     pub(crate) lobby: bool,
     /// Whether previews of addresses are said in lines to clients that do not know them as tags.
@@ -223,6 +229,18 @@ fn word(key: &'static str, text: &str, bytes: usize) -> Result<(), ConfigError> 
     Ok(())
 }
 
+/// A password that stands behind PASS or OPER: a line has room for it, and it neither breaks nor ends one.
+fn given(key: &'static str, whose: &str, secret: Secret) -> Result<Secret, ConfigError> {
+    let length = (1..=PASSWORD_BYTES_MAX).contains(&secret.text().len());
+    if !length || secret.text().chars().any(char::is_control) {
+        let reason = format!(
+            "{whose}is not 1 to {PASSWORD_BYTES_MAX} bytes without line breaks and their like"
+        );
+        return Err(bad(key, reason));
+    }
+    Ok(secret)
+}
+
 impl Written {
     fn judged(self, folder: &Path) -> Result<Config, ConfigError> {
         let irc = self.irc;
@@ -237,7 +255,11 @@ impl Written {
                 format!("{page} is not of this machine: 127.0.0.0/8 or [::1] is"),
             ));
         }
-        irc.judge_unbuilt()?;
+        if irc.register_needs_email {
+            // What the contract names and this version does not do is refused, so that nobody relies on it.
+            let reason = "this version does not do it: leave it out";
+            return Err(bad("irc.register_needs_email", reason));
+        }
         let doors = irc.doors()?;
         if doors.is_empty() {
             return Err(bad(
@@ -262,7 +284,12 @@ impl Written {
             open_registration: irc.open_registration,
             register_before_connect: irc.register_before_connect,
             guests: irc.guests.unwrap_or(true),
-            password: irc.password()?,
+            password: irc
+                .password
+                .clone()
+                .map(|secret| given("irc.password", "", secret))
+                .transpose()?,
+            opers: irc.opers()?,
             sasl: irc.mechanisms()?,
             lobby: irc.lobby,
             previews: irc.previews.unwrap_or(true),
@@ -273,38 +300,21 @@ impl Written {
 }
 
 impl WrittenIrc {
-    /// What the contract names and this version does not do is refused, so that nobody relies on it.
-    fn judge_unbuilt(&self) -> Result<(), ConfigError> {
-        let empty = |oper: &&Oper| oper.name.is_empty() || oper.password.is_empty();
-        if let Some(oper) = self.oper.iter().find(empty) {
-            let reason = format!("the name {:?} or its password is empty", oper.name);
-            return Err(bad("irc.oper", reason));
+    fn opers(&self) -> Result<Vec<Oper>, ConfigError> {
+        const KEY: &str = "irc.oper";
+        if self.oper.len() > OPERS_MAX {
+            let reason = format!("{} are more than {OPERS_MAX}", self.oper.len());
+            return Err(bad(KEY, reason));
         }
-        let unbuilt = [
-            ("irc.register_needs_email", self.register_needs_email),
-            ("irc.oper", !self.oper.is_empty()),
-        ];
-        match unbuilt.into_iter().find(|(_, set)| *set) {
-            Some((key, _)) => Err(bad(key, "this version does not do it: leave it out")),
-            None => Ok(()),
-        }
-    }
-
-    /// What stands behind PASS: a line has room for it, and neither breaks it nor ends it.
-    fn password(&self) -> Result<Option<Secret>, ConfigError> {
-        let fits = |text: &str| {
-            let length = (1..=PASSWORD_BYTES_MAX).contains(&text.len());
-            length && !text.chars().any(char::is_control)
-        };
-        match &self.password {
-            Some(secret) if !fits(secret.text()) => {
-                let reason = format!(
-                    "is not 1 to {PASSWORD_BYTES_MAX} bytes without line breaks and their like"
-                );
-                Err(bad("irc.password", reason))
+        for (at, oper) in self.oper.iter().enumerate() {
+            let Oper { name, password } = oper;
+            word(KEY, name, OPER_NAME_BYTES_MAX)?;
+            if self.oper[..at].iter().any(|other| other.name == *name) {
+                return Err(bad(KEY, format!("{name:?} is there twice")));
             }
-            password => Ok(password.clone()),
+            given(KEY, &format!("the password of {name:?} "), password.clone())?;
         }
+        Ok(self.oper.clone())
     }
 
     fn mechanisms(&self) -> Result<Vec<Mechanism>, ConfigError> {

@@ -90,7 +90,7 @@ async fn run(
         keep,
         (Arc::clone(&nodes), Arc::clone(&homes)),
         Handle::current(),
-        (config.open_registration, config.password.as_ref()),
+        &config,
     )?;
     let ledger = Arc::new(ledger);
     let figures = Arc::new(Figures::default());
@@ -116,6 +116,7 @@ async fn run(
         sts: config.sts.clone(),
         e2ee: config.e2ee.is_some(),
         password: config.password.is_some(),
+        opers: !config.opers.is_empty(),
     };
     let face = Face {
         server: server(&config).with_bridge(bridge),
@@ -249,6 +250,7 @@ impl Live {
             ("irc.guests", new.guests != old.guests),
             ("irc.sasl", new.sasl != old.sasl),
             ("irc.password", new.password != old.password),
+            ("irc.oper", new.opers != old.opers),
             ("irc.previews", new.previews != old.previews),
             ("irc.e2ee", new.e2ee != old.e2ee),
             (

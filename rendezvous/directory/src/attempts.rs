@@ -16,6 +16,25 @@ use crate::limits::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source(pub u64);
 
+/// A password that is no account's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// That of the rendezvous itself.
+    Entry,
+    /// That of an operator.
+    Operator,
+}
+
+impl Gate {
+    /// Under what attempts at it are counted: no account can be named so.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Entry => "\0entry",
+            Self::Operator => "\0operator",
+        }
+    }
+}
+
 /// Who is counted: a name, known or not, and a source; without one, all strangers together.
 type Key = (String, Option<Source>);
 

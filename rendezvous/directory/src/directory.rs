@@ -8,16 +8,13 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::account::{Account, AppNumber, AppPassword, Number, Scope};
-use crate::attempts::{Attempts, Source};
+use crate::attempts::{Attempts, Gate, Source};
 use crate::limits::{
     ACCOUNTS_MAX, APP_PASSWORDS_MAX, CERTIFICATES_MAX, LABEL_BYTES_MAX, LAST_USE_STEP_MS,
 };
 use crate::name::{Name, fold};
 use crate::scram::Exchange;
 use crate::secret::{Kept, token, token_hash};
-
-/// Under what attempts at the password of the rendezvous itself are counted: no account can be named so.
-const ENTRY: &str = "\0entry";
 
 /// Why something was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -247,18 +244,18 @@ impl Directory {
         }
     }
 
-    /// Milliseconds that an attempt at the password of the rendezvous itself waits: guesses at it are counted like those at
-    /// an account's.
+    /// Milliseconds that an attempt at a password that is no account's waits: guesses at it are counted like those at an
+    /// account's.
     #[must_use]
-    pub fn entry_wait_ms(&self, source: Source, now: MonoMs) -> u64 {
-        self.attempts.wait(ENTRY, source, now)
+    pub fn gate_wait_ms(&self, gate: Gate, source: Source, now: MonoMs) -> u64 {
+        self.attempts.wait(gate.name(), source, now)
     }
 
-    /// An attempt at the password of the rendezvous itself has ended.
-    pub fn end_entry(&mut self, right: bool, source: Source, now: MonoMs) {
+    /// An attempt at a password that is no account's has ended.
+    pub fn end_gate(&mut self, gate: Gate, right: bool, (source, now): (Source, MonoMs)) {
         match right {
-            true => self.attempts.succeeded_alone(ENTRY, source),
-            false => self.attempts.failed(ENTRY, source, now),
+            true => self.attempts.succeeded_alone(gate.name(), source),
+            false => self.attempts.failed(gate.name(), source, now),
         }
     }
 

@@ -20,7 +20,7 @@ mod scram;
 mod secret;
 
 pub use account::{Account, AppNumber, AppPassword, Number, Scope};
-pub use attempts::Source;
+pub use attempts::{Gate, Source};
 pub use directory::{Begun, Directory, LoggedIn, Refused, RestoreError};
 pub use name::{Name, NameError};
 pub use registrations::Registrations;

@@ -101,12 +101,15 @@ fn unescaped(name: &str) -> Option<String> {
 }
 
 impl Exchange {
-    /// The account that a client's first message names.
+    /// The account that a client's first message names, without what stands behind a slash: that names what it wants to
+    /// see, and both sides sign it with the rest.
     ///
     /// # Errors
     /// [`ScramError::Malformed`], [`ScramError::Binding`].
     pub fn user(first: &str) -> Result<String, ScramError> {
-        Ok(parse_first(first)?.user)
+        let mut user = parse_first(first)?.user;
+        user.truncate(user.find('/').unwrap_or(user.len()));
+        Ok(user)
     }
 
     pub(crate) fn new(kept: ScramKept, known: bool) -> Self {
@@ -237,6 +240,7 @@ mod tests {
             Err(ScramError::Binding)
         );
         assert_eq!(Exchange::user("y,a=b,n=a=2Cb=3D,r=x").unwrap(), "a,b=");
+        assert_eq!(Exchange::user("n,,n=ana/club,r=x").unwrap(), "ana");
         let (exchange, _) = example("pencil", true);
         let nonce = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
         for last in [

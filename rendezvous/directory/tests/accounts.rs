@@ -8,7 +8,7 @@ use alloquy_directory::limits::{
     APP_PASSWORDS_MAX, CERTIFICATES_MAX, PASSWORD_BYTES_MAX, WAIT_MS_MAX,
 };
 use alloquy_directory::{
-    Account, Directory, Kept, Name, Number, PasswordError, Refused, Scope, Source,
+    Account, Directory, Gate, Kept, Name, Number, PasswordError, Refused, Scope, Source,
 };
 use alloquy_ids::{MonoMs, UnixMs};
 use rand_chacha::ChaCha20Rng;
@@ -92,13 +92,16 @@ fn whoever_guesses_waits_and_the_owner_is_told() {
     let let_in = directory.end(&begun, true, NOW).unwrap();
     assert_eq!((let_in.number, let_in.failures), (ana, 40));
     assert_eq!(directory.begin("ana", HERE, NOW.0).wait_ms, 0);
-    // The password of the rendezvous itself is guessed at no faster.
-    for _ in 0..40 {
-        directory.end_entry(false, Source(66), NOW.0);
+    // The password of the rendezvous itself and that of an operator are guessed at no faster, each counted by itself.
+    for gate in [Gate::Entry, Gate::Operator] {
+        assert_eq!(directory.gate_wait_ms(gate, Source(66), NOW.0), 0);
+        for _ in 0..40 {
+            directory.end_gate(gate, false, (Source(66), NOW.0));
+        }
+        assert_eq!(directory.gate_wait_ms(gate, Source(66), NOW.0), WAIT_MS_MAX);
+        directory.end_gate(gate, true, (HERE, NOW.0));
+        assert_eq!(directory.gate_wait_ms(gate, HERE, NOW.0), 0);
     }
-    assert_eq!(directory.entry_wait_ms(Source(66), NOW.0), WAIT_MS_MAX);
-    directory.end_entry(true, HERE, NOW.0);
-    assert_eq!(directory.entry_wait_ms(HERE, NOW.0), 0);
     // A check that was right for nobody is not.
     let nobody = directory.begin("nobody", HERE, NOW.0);
     assert!(directory.end(&nobody, true, NOW).is_none());

@@ -23,16 +23,20 @@ pub(crate) struct Bound {
 }
 
 /// Commands whose channels stand in these parameters; of all others the first one.
-const CHANNELS_IN: [(&str, &[usize]); 4] = [
+const CHANNELS_IN: [(&str, &[usize]); 6] = [
     ("CHATHISTORY", &[1]),
     ("INVITE", &[1]),
     ("BATCH", &[2]),
     ("RENAME", &[0, 1]),
+    ("OPER", &[]),
+    ("WALLOPS", &[]),
 ];
 /// Commands of which only the first parameter is a channel: what follows is text.
 const TEXT_FOLLOWS: [&str; 7] = [
     "PRIVMSG", "NOTICE", "TOPIC", "PART", "KICK", "TAGMSG", "METADATA",
 ];
+/// The command that is nothing but text.
+const TEXT_ONLY: &str = "WALLOPS";
 /// The numeric whose text is a list of channels.
 const CHANNELS_LISTED: &str = "319";
 /// What may stand before a channel's name: STATUSMSG, and prefixes in lists.
@@ -107,7 +111,7 @@ impl Bound {
         out.push_str(command);
         for (at, word) in words.enumerate() {
             out.push(' ');
-            match first_only && at > 0 {
+            match command == TEXT_ONLY || first_only && at > 0 {
                 true => out.push_str(word),
                 false => out.push_str(&self.short(word)),
             }
@@ -163,6 +167,7 @@ mod tests {
             ("INVITE ben #a", "ben #club/a"),
             ("RENAME #a #b", "#club/a #club/b"),
             ("WHO ben", "ben"),
+            ("WALLOPS :#a is down", "#a is down"),
         ] {
             let line = Line::parse(line.as_bytes()).unwrap().unwrap();
             assert_eq!(bound.inward(&line).params.join(" "), whole);
@@ -183,6 +188,7 @@ mod tests {
                 ":s BATCH +1 chathistory #a",
             ),
             (":s 403 me #clubs/a :No", ":s 403 me #clubs/a :No"),
+            (":a!b@c WALLOPS #club/a", ":a!b@c WALLOPS #club/a"),
             ("PING s", "PING s"),
         ] {
             assert_eq!(bound.outward(body), short);

@@ -77,6 +77,8 @@ pub struct Bridge {
     pub e2ee: bool,
     /// Whether the first PASS of a connection has to be the password of the server, which the shell knows.
     pub password: bool,
+    /// Whether there are operators, whose names and passwords the shell knows.
+    pub opers: bool,
 }
 
 /// What an account asks of the rendezvous about itself: through NickServ, but for its home node.

@@ -12,6 +12,7 @@ mod metadata;
 mod modes;
 mod monitor;
 mod multiline;
+mod oper;
 mod people;
 mod redact;
 mod register;
@@ -47,6 +48,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("ISUPPORT", 0),
     ("JOIN", 1),
     ("KICK", 2),
+    ("KILL", 2),
     ("LINKS", 0),
     ("LIST", 0),
     ("LUSERS", 0),
@@ -86,7 +88,7 @@ fn reads(line: &Line) -> bool {
     match line.command.as_str() {
         // Which room there is and which not, JOIN itself finds out.
         "ADMIN" | "CHATHISTORY" | "HELP" | "HELPOP" | "INFO" | "ISON" | "ISUPPORT" | "JOIN"
-        | "LINKS" | "LIST" | "LUSERS" | "MONITOR" | "MOTD" | "NAMES" | "OPER" | "PART" | "TIME"
+        | "LINKS" | "LIST" | "LUSERS" | "MONITOR" | "MOTD" | "NAMES" | "PART" | "TIME"
         | "USERHOST" | "VERSION" | "WHO" | "WHOIS" | "WHOWAS" => true,
         // Without a second parameter they ask.
         "INVITE" => line.params.is_empty(),
@@ -176,6 +178,7 @@ impl Server {
             "ISON" => self.ison(conn, line),
             "JOIN" => self.join(conn, line),
             "KICK" => self.kick(conn, line),
+            "KILL" => self.kill(conn, line),
             "LIST" => self.list(conn, line),
             "MARKREAD" => self.markread(conn, line),
             "METADATA" => self.metadata(conn, line),
@@ -183,6 +186,7 @@ impl Server {
             "MONITOR" => self.monitor(conn, line),
             "NAMES" => self.names(conn, line),
             "NOTICE" | "PRIVMSG" => self.message(conn, line),
+            "OPER" => self.oper(conn, line),
             "PART" => self.part(conn, line),
             "REDACT" => self.redact(conn, line),
             "RENAME" => self.rename(conn, line),
@@ -190,6 +194,7 @@ impl Server {
             "TAGMSG" => self.tagmsg(conn, line),
             "TOPIC" => self.topic(conn, line),
             "USERHOST" => self.userhost(conn, line),
+            "WALLOPS" => self.wallops(conn, line),
             "WHO" => self.who(conn, line),
             "WHOIS" => self.whois(conn, line),
             "WHOWAS" => self.whowas(conn, line),

@@ -65,7 +65,7 @@ pub struct Tls {
 pub enum Credential {
     /// PASS or SASL PLAIN.
     Password {
-        /// The account as typed, without what stands after a slash; `None`: only a password was given.
+        /// The account as typed, without what stands behind a slash; `None`: only a password was given.
         account: Option<String>,
         /// The password.
         password: Zeroizing<String>,
@@ -79,6 +79,13 @@ pub enum Credential {
     },
     /// The password of a rendezvous itself, which whoever comes in has to know.
     Connection {
+        /// The password.
+        password: Zeroizing<String>,
+    },
+    /// OPER: the name and the password of an operator.
+    Operator {
+        /// The name, as typed.
+        name: String,
         /// The password.
         password: Zeroizing<String>,
     },
@@ -96,6 +103,7 @@ impl fmt::Debug for Credential {
             Self::Password { .. } => "Password",
             Self::Certificate { .. } => "Certificate",
             Self::Connection { .. } => "Connection",
+            Self::Operator { .. } => "Operator",
             Self::Guest { .. } => "Guest",
         })
     }
@@ -106,7 +114,7 @@ impl fmt::Debug for Credential {
 pub enum Outcome {
     /// It is right: the connection acts through this client from now on.
     Granted(ClientKey),
-    /// It is the password of the rendezvous: the connection may log in.
+    /// It is the password of the rendezvous: the connection may log in. Or it is that of an operator.
     Admitted,
     /// It is wrong, or the account is unknown: both look the same.
     Denied,

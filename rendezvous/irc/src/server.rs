@@ -47,6 +47,8 @@ pub struct Server {
     pub(crate) echoes: BTreeMap<(ClientKey, EventId), (ChannelId, MessageView)>,
     /// Own messages of which it is not known yet which connection wrote them.
     pub(crate) own: BTreeMap<ClientKey, Vec<(ChannelId, MessageView)>>,
+    /// Connections of operators.
+    pub(crate) opers: BTreeSet<ConnId>,
     /// Connections that may go on.
     pub(crate) ready: BTreeSet<ConnId>,
     /// Communities of which so many members are another way now that they are not told of one by one.
@@ -77,6 +79,7 @@ impl Server {
             edits: BTreeMap::new(),
             echoes: BTreeMap::new(),
             own: BTreeMap::new(),
+            opers: BTreeSet::new(),
             ready: BTreeSet::new(),
             stir: BTreeSet::new(),
             sights: Sights::default(),
@@ -207,7 +210,7 @@ impl Server {
         let lobby = self.bridge.as_ref().and_then(|bridge| bridge.lobby);
         let world = self.worlds.entry(key).or_default();
         world.lobby = lobby;
-        let changes = world.update(&client.snapshot());
+        let changes = world.update(&client.snapshot(), now.wall);
         self.tell_changes(key, changes);
         self.tell_networks(key);
         while let Some(event) = client.next_event() {

@@ -79,6 +79,8 @@ pub(crate) struct Session {
     pub(crate) asked_password: bool,
     /// It has given that password.
     pub(crate) admitted: bool,
+    /// The check is of the password of an operator.
+    pub(crate) asked_oper: bool,
     /// It has no account.
     pub(crate) guest: bool,
     /// The account that is being made for it.
@@ -101,6 +103,8 @@ pub(crate) struct Session {
     pub(crate) joined: BTreeMap<ChannelId, BTreeSet<Mark>>,
     pub(crate) monitored: BTreeMap<String, String>,
     pub(crate) bot: bool,
+    /// It wants to hear what operators say to all.
+    pub(crate) wallops: bool,
     /// What it said last by AWAY, if it is away.
     pub(crate) away: Option<String>,
     /// Keys of METADATA that it wants to be told of.
@@ -113,6 +117,8 @@ pub(crate) struct Session {
     pub(crate) setting: BTreeMap<Key, String>,
     /// Networks that it was told of, and their names; `None`: it was told of none yet.
     pub(crate) networks: Option<BTreeMap<String, String>>,
+    /// The network that its last log-in named behind the account.
+    pub(crate) asked_network: Option<String>,
     /// The community that is the whole network to it.
     pub(crate) bound: Option<Bound>,
     pub(crate) batch: Option<Batch>,
@@ -218,6 +224,7 @@ impl Session {
             by_pass: false,
             asked_password: false,
             admitted: false,
+            asked_oper: false,
             guest: false,
             registering: None,
             opening: None,
@@ -231,12 +238,14 @@ impl Session {
             joined: BTreeMap::new(),
             monitored: BTreeMap::new(),
             bot: false,
+            wallops: false,
             away: None,
             subscribed: BTreeSet::new(),
             synced: MonoMs(0),
             asked_before: Arc::default(),
             setting: BTreeMap::new(),
             networks: None,
+            asked_network: None,
             bound: None,
             batch: None,
             targets: None,

@@ -141,7 +141,7 @@ const REVOKED: &str = "What let you in is revoked";
 pub enum Answer {
     /// It is right: the connection acts through this client, which is given where the face does not hold it yet.
     Granted(ClientKey, Option<BoxedClient>),
-    /// It is the password of the rendezvous itself.
+    /// It is the password of the rendezvous itself, or that of an operator.
     Admitted,
     /// It is wrong, or the account is unknown.
     Denied,

@@ -179,11 +179,6 @@ fn what_is_wrong_is_named_with_its_key() {
 
 #[test]
 fn passwords_are_not_shown() {
-    let text =
-        "listen_plain = [\"127.0.0.1:6667\"]\n[[irc.oper]]\nname = \"o\"\npassword = \"hush\"\n";
-    let written: Written = toml::from_str(&format!("{HEAD}{text}")).unwrap();
-    assert_eq!(written.irc.oper[0].password, "hush");
-    assert!(!format!("{:?}", written.irc.oper).contains("hush"));
     let config = read(&format!("{HEAD}{PLAIN}password = \"hush\"\n")).unwrap();
     let known = config.password.as_ref().map(Secret::text);
     assert_eq!(known, Some("hush"));
@@ -197,10 +192,68 @@ fn passwords_are_not_shown() {
         );
         assert!(!error.contains("hush"), "{error}");
     }
-    // Operators are none here, and whoever names some is told.
-    let error = refused(text);
+}
+
+/// Operators as a file names them.
+fn opers(all: &[(&str, &str)]) -> String {
+    let one = |(name, password): &(&str, &str)| {
+        format!("[[irc.oper]]\nname = \"{name}\"\npassword = \"{password}\"\n")
+    };
+    format!("{PLAIN}{}", all.iter().map(one).collect::<String>())
+}
+
+#[test]
+fn operators_have_names_of_their_own_and_passwords_that_are_not_shown() {
+    assert_eq!(read(&format!("{HEAD}{PLAIN}")).unwrap().opers, []);
+    let text = opers(&[("ana", "hush now"), ("ben", "hush now")]);
+    let config = read(&format!("{HEAD}{text}")).unwrap();
+    let known = config.opers.iter();
+    let known: Vec<(&str, &str)> = known
+        .map(|oper| (oper.name.as_str(), oper.password.text()))
+        .collect();
+    assert_eq!(known, [("ana", "hush now"), ("ben", "hush now")]);
+    assert!(!format!("{config:?}").contains("hush"));
+    let (long, longest) = ("hush".repeat(76), "hush".repeat(75));
+    for (all, parts) in [
+        (
+            &[("ana", "")][..],
+            &["the password of \"ana\" is not 1 to 300"][..],
+        ),
+        (&[("ana", &long)], &["\"ana\"", "300 bytes"]),
+        (&[("ana", "hu\\nsh")], &["\"ana\"", "line breaks"]),
+        (&[("", "hush")], &["\"\" is not 1 to 63 bytes"]),
+        (&[("an a", "hush")], &["\"an a\" is not one word"]),
+        (&[(&long, "hush")], &["is not 1 to 63 bytes"]),
+        (
+            &[("ana", "hush"), ("ana", "hush2")],
+            &["\"ana\" is there twice"],
+        ),
+        (&[("ana", "hush"); 65], &["65 are more than 64"]),
+    ] {
+        let error = refused(&opers(all));
+        assert!(error.starts_with("irc.oper: "), "{error}");
+        for part in parts {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert!(!error.contains("hush") || all[0].0 == long, "{error}");
+    }
+    assert_eq!(
+        read(&format!("{HEAD}{}", opers(&[("a", &longest)])))
+            .unwrap()
+            .opers
+            .len(),
+        1
+    );
+    // One without a password is none.
+    let error = refused(&format!("{PLAIN}[[irc.oper]]\nname = \"ana\"\n"));
+    assert!(error.contains("missing field `password`"), "{error}");
+}
+
+#[test]
+fn what_this_version_does_not_do_is_refused() {
+    let error = refused(&format!("{PLAIN}register_needs_email = true\n"));
     assert!(
-        error.contains("irc.oper: this version does not do it"),
+        error.contains("irc.register_needs_email: this version does not do it"),
         "{error}"
     );
 }

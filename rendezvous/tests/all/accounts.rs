@@ -216,6 +216,40 @@ fn whoever_connects_has_to_know_the_password_of_the_rendezvous() {
 }
 
 #[test]
+fn an_operator_is_one_by_name_and_password_and_wrong_ones_are_logged() {
+    let oper = "oper = [{ name = \"boss\", password = \"open sesame\" }]\n";
+    let mut server = Rendezvous::start(&format!("{OPEN}{oper}"));
+    let mut guest = Client::plain(&mut server);
+    guest.introduce("visitor");
+    guest.until(" 005 ");
+    let mut boss = Client::plain(&mut server);
+    boss.register("ana", PASSWORD);
+    boss.say("OPER boss :open says me");
+    boss.until(" 464 ");
+    assert_eq!(server.says("failed log-in from "), "127.0.0.1");
+    boss.say("OPER boss :open sesame");
+    boss.until(" 381 ");
+    boss.until(" MODE ana +o");
+    // The guest is in the lobby, so the operator sees it as soon as its own node has heard of it.
+    loop {
+        boss.say("KILL visitor :out of here");
+        boss.say("PING done");
+        while boss.line().is_some_and(|line| !line.contains("PONG")) {}
+        let unknown = boss.log.matches(" 401 ana visitor ").count();
+        if boss.log.matches("PONG").count() > unknown {
+            break;
+        }
+    }
+    guest.until("ERROR :Closing link: (Killed (ana (out of here)))");
+    // It has no right in the lobby by that.
+    boss.say("JOIN #lobby");
+    boss.until(" 366 ");
+    boss.say("TOPIC #lobby :mine");
+    boss.until(" 482 ");
+    assert!(!server.said().contains("sesame") && !server.said().contains("boss"));
+}
+
+#[test]
 fn what_may_not_be_registered_is_refused_by_its_code() {
     let mut server = Rendezvous::start(OPEN);
     Client::plain(&mut server).register("modern", PASSWORD);

@@ -84,7 +84,7 @@ impl Server {
             return false;
         };
         if sasl.mechanism == Mechanism::External {
-            return self.sasl_external(conn, text);
+            return self.sasl_external(conn, &text);
         }
         if let Some(key) = sasl.proven {
             // The client has seen that the server knows the password's verifier, too.
@@ -92,6 +92,9 @@ impl Server {
                 self.sasl_passed(conn, key);
             }
             return text.is_empty();
+        }
+        if let Some(name) = scram_name(&text) {
+            self.account_named(conn, name);
         }
         let check = self.new_check(conn);
         if let Some(session) = self.session_mut(conn) {
@@ -105,7 +108,7 @@ impl Server {
         true
     }
 
-    fn sasl_external(&mut self, conn: ConnId, account: String) -> bool {
+    fn sasl_external(&mut self, conn: ConnId, name: &str) -> bool {
         let Some(session) = self.session_mut(conn) else {
             return false;
         };
@@ -114,7 +117,7 @@ impl Server {
             return false;
         };
         session.by_pass = false;
-        let account = (!account.is_empty()).then_some(account);
+        let account = self.account_named(conn, name);
         self.check(
             conn,
             Credential::Certificate {
@@ -471,4 +474,10 @@ impl Server {
             self.ready.insert(conn);
         }
     }
+}
+
+/// The name in a client's first message of SCRAM; the last one has none.
+fn scram_name(message: &str) -> Option<&str> {
+    let bare = message.splitn(3, ',').nth(2)?;
+    bare.split(',').next()?.strip_prefix("n=")
 }

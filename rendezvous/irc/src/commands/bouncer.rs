@@ -6,6 +6,7 @@ use crate::bound::{Bound, DIRECTS};
 use crate::caps::Cap;
 use crate::io::{ClientKey, ConnId};
 use crate::line::{Line, Out};
+use crate::names::fold;
 use crate::server::Server;
 use crate::session::Stage;
 
@@ -88,6 +89,53 @@ impl Server {
         if let Some(session) = self.session_mut(conn) {
             session.bound = Some(bound);
         }
+    }
+
+    /// Binds a connection that comes in to the network that its log-in or its TLS handshake named; `false`: its account
+    /// has none of that name, and it ends. Else what it says in `#channel` would be said in another channel of that name.
+    pub(super) fn bind_as_asked(&mut self, conn: ConnId) -> bool {
+        let Some((netid, must)) = self.asked_network(conn) else {
+            return true;
+        };
+        let networks = self.networks(conn);
+        match networks.into_iter().find(|bound| bound.slug == netid) {
+            Some(bound) => {
+                if let Some(session) = self.session_mut(conn) {
+                    session.bound = Some(bound);
+                }
+            }
+            // The same for what is not there and for what the account is no member of.
+            None if must => {
+                self.end(conn, "There is no such network");
+                return false;
+            }
+            None => {}
+        }
+        true
+    }
+
+    /// The network that a connection is to be bound to, and whether it is to end if there is none. Guests are in no
+    /// community, and who has said BIND has what it wants.
+    fn asked_network(&self, conn: ConnId) -> Option<(String, bool)> {
+        let session = self.session(conn)?;
+        if session.guest || session.bound.is_some() {
+            return None;
+        }
+        if let Some(netid) = &session.asked_network {
+            // At one's own door the name means nothing, so whatever stands there lets in.
+            return Some((fold(netid), self.bridge.is_some()));
+        }
+        let host = fold(session.origin.tls.as_ref()?.sni.as_deref()?);
+        let netid = host
+            .strip_suffix(&fold(&self.settings.server_name))?
+            .strip_suffix('.')?;
+        if netid.is_empty() || netid.contains('.') {
+            return None;
+        }
+        // A name of the server itself that stands below its first one is none of a community.
+        let sts = self.bridge.as_ref().and_then(|bridge| bridge.sts.as_ref());
+        let own = sts.is_some_and(|sts| sts.names.iter().any(|name| fold(name) == host));
+        Some((netid.to_owned(), !own))
     }
 
     /// Networks are communities: nothing of them is changed here, and each refusal says why.

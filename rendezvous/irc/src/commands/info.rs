@@ -61,13 +61,11 @@ impl Server {
             }
             "LUSERS" => self.lusers(conn),
             "MOTD" => self.motd(conn),
-            "OPER" => self.numeric(conn, "491", &["There are no operators of this server"]),
             "TIME" => {
                 let time = iso_time(self.now.wall);
                 self.numeric(conn, "391", &[server, &time]);
             }
             "VERSION" => self.numeric(conn, "351", &[&settings.version, server, ""]),
-            "WALLOPS" => self.numeric(conn, "481", &["Permission denied: there are no operators"]),
             _ => {}
         }
     }
@@ -92,7 +90,8 @@ impl Server {
                 "There are {people} users and 0 invisible on 1 servers"
             )],
         );
-        self.numeric(conn, "252", &["0", "operator(s) online"]);
+        let operators = self.operators().len().to_string();
+        self.numeric(conn, "252", &[&operators, "operator(s) online"]);
         self.numeric(conn, "253", &["0", "unknown connection(s)"]);
         self.numeric(conn, "254", &[&rooms.to_string(), "channels formed"]);
         self.numeric(

@@ -117,8 +117,8 @@ impl Server {
             Some(_) => {}
         }
         let Some(changes) = line.param(1) else {
-            let bot = self.session(conn).is_some_and(|session| session.bot);
-            return self.numeric(conn, "221", &[if bot { "+Bi" } else { "+i" }]);
+            let modes = self.user_modes(conn);
+            return self.numeric(conn, "221", &[&modes]);
         };
         let mut on = true;
         for mode in changes.chars() {
@@ -128,21 +128,41 @@ impl Server {
                     if let Some(session) = self.session_mut(conn) {
                         session.bot = on;
                     }
-                    let mask = self
-                        .world_of(conn)
-                        .map(|world| world.mask(me))
-                        .unwrap_or_default();
-                    let change = format!("{}B", if on { '+' } else { '-' });
-                    let nick = self.nick_of(conn);
-                    let tags = self.tags_of(me);
-                    let out = Out::new(&mask, "MODE", &[&nick, &change]).tagged(tags);
-                    self.reply(conn, out);
+                    self.tell_user_mode(conn, (mode, on));
                 }
+                'o' | 'w' if self.has_opers() => self.mode_of_opers(conn, (mode, on)),
                 // Everybody is invisible to whom they share nothing with.
                 'i' => {}
                 _ => self.numeric(conn, "501", &["Unknown MODE flag"]),
             }
         }
+    }
+
+    /// The modes of a connection.
+    fn user_modes(&self, conn: ConnId) -> String {
+        let session = self.session(conn);
+        let has = [
+            ('B', session.is_some_and(|session| session.bot)),
+            ('i', true),
+            ('o', self.opers.contains(&conn)),
+            ('w', session.is_some_and(|session| session.wallops)),
+        ];
+        let has = has.into_iter().filter(|(_, has)| *has);
+        ['+'].into_iter().chain(has.map(|(mode, _)| mode)).collect()
+    }
+
+    /// A mode of a connection is another way.
+    pub(super) fn tell_user_mode(&mut self, conn: ConnId, (mode, on): (char, bool)) {
+        let me = self.me(conn);
+        let mask = self
+            .world_of(conn)
+            .map(|world| world.mask(me))
+            .unwrap_or_default();
+        let change = format!("{}{mode}", if on { '+' } else { '-' });
+        let nick = self.nick_of(conn);
+        let tags = self.tags_of(me);
+        let out = Out::new(&mask, "MODE", &[&nick, &change]).tagged(tags);
+        self.reply(conn, out);
     }
 
     /// Bans of a community, and whom it keeps from writing.

@@ -1,5 +1,7 @@
 //! People: WHO, WHOIS and their like; being away; the own name.
 
+use std::collections::BTreeSet;
+
 use alloquy_api::Command;
 use alloquy_api::command::{Availability, ProfileChange};
 use alloquy_ids::AccountId;
@@ -21,13 +23,24 @@ struct Row {
     flags: String,
 }
 
-fn row(world: &World, room: Option<&Room>, account: AccountId, bot: bool) -> Row {
+/// Who has flags in WHO that no community gives.
+#[derive(Debug)]
+struct Marked {
+    operators: BTreeSet<AccountId>,
+    /// The account itself, if it says that it is a bot.
+    bot: Option<AccountId>,
+}
+
+fn row(world: &World, room: Option<&Room>, account: AccountId, marked: &Marked) -> Row {
     let person = world.person(account);
     let mut flags = match person.is_none_or(|person| person.away.is_none()) {
         true => "H".to_owned(),
         false => "G".to_owned(),
     };
-    if bot {
+    if marked.operators.contains(&account) {
+        flags.push('*');
+    }
+    if marked.bot == Some(account) {
         flags.push('B');
     }
     if let Some(room) = room {
@@ -45,42 +58,44 @@ fn row(world: &World, room: Option<&Room>, account: AccountId, bot: bool) -> Row
 impl Server {
     pub(super) fn who(&mut self, conn: ConnId, line: &Line) {
         let mask = line.param(0).unwrap_or("*").to_owned();
-        let (fields, token) = match line.param(1).and_then(|option| option.split_once('%')) {
-            Some((_, fields)) => {
+        let option = line.param(1).unwrap_or_default();
+        let (flags, (fields, token)) = match option.split_once('%') {
+            Some((flags, fields)) => {
                 let (fields, token) = fields.split_once(',').unwrap_or((fields, ""));
-                (Some(fields.to_owned()), token.to_owned())
+                (flags, (Some(fields.to_owned()), token.to_owned()))
             }
-            None => (None, String::new()),
+            None => (option, (None, String::new())),
         };
+        let operators_only = flags.contains('o');
         let bot = self.session(conn).is_some_and(|session| session.bot);
+        let marked = Marked {
+            operators: self.operators(),
+            bot: bot.then(|| self.me(conn)),
+        };
         let Some(world) = self.world_of(conn) else {
             return;
         };
-        let me = world.me();
+        let listed = |account: AccountId| !operators_only || marked.operators.contains(&account);
         let asked = world.room_named(&mask).map(|room| room.channel);
         let rows: Vec<Row> = match world.room_named(&mask) {
             Some(room) => {
-                let members = world.members_of(room).into_iter().take(MEMBERS_LISTED_MAX);
+                let members = world.members_of(room).into_iter();
+                let members = members.map(|member| member.account);
+                let members = members.filter(|account| listed(*account));
                 members
-                    .map(|member| {
-                        row(
-                            world,
-                            Some(room),
-                            member.account,
-                            bot && member.account == me,
-                        )
-                    })
+                    .take(MEMBERS_LISTED_MAX)
+                    .map(|account| row(world, Some(room), account, &marked))
                     .collect()
             }
             None if mask.starts_with('#') => Vec::new(),
             None => {
                 let named = world.people().filter(|(account, person)| {
                     let host = World::user_host(*account).1;
-                    fits(&mask, &person.nick) || fits(&mask, &host)
+                    listed(*account) && (fits(&mask, &person.nick) || fits(&mask, &host))
                 });
                 let named = named.take(MEMBERS_LISTED_MAX);
                 named
-                    .map(|(account, _)| row(world, None, account, bot && account == me))
+                    .map(|(account, _)| row(world, None, account, &marked))
                     .collect()
             }
         };
@@ -200,6 +215,10 @@ impl Server {
         if let Some(away) = &person.away {
             self.numeric(conn, "301", &[&person.nick, away]);
         }
+        if self.operators().contains(&account) {
+            let text = "is an operator of this server";
+            self.numeric(conn, "313", &[&person.nick, text]);
+        }
         self.numeric(conn, "330", &[&person.nick, &id, "is logged in as"]);
         self.numeric(conn, "671", &[&person.nick, "is using a secure connection"]);
         let bot = self.session(conn).is_some_and(|session| session.bot);
@@ -257,6 +276,7 @@ impl Server {
     }
 
     pub(super) fn userhost(&mut self, conn: ConnId, line: &Line) {
+        let operators = self.operators();
         let Some(world) = self.world_of(conn) else {
             return;
         };
@@ -265,8 +285,13 @@ impl Server {
             let away = world.person(account)?.away.is_some();
             let (user, host) = World::user_host(account);
             Some(format!(
-                "{}={}{user}@{host}",
+                "{}{}={}{user}@{host}",
                 world.nick(account),
+                if operators.contains(&account) {
+                    "*"
+                } else {
+                    ""
+                },
                 if away { '-' } else { '+' }
             ))
         });

@@ -248,10 +248,11 @@ impl Server {
             return;
         }
         match plain(&whole.base64) {
-            Some((account, password)) => {
+            Some((name, password)) => {
                 if let Some(session) = self.session_mut(conn) {
                     session.by_pass = false;
                 }
+                let account = self.account_named(conn, &name);
                 self.check(conn, Credential::Password { account, password });
             }
             None => self.sasl_failed(conn),
@@ -295,6 +296,9 @@ impl Server {
         let by_pass = session.by_pass;
         if std::mem::take(&mut session.asked_password) {
             return self.password_checked(conn, outcome);
+        }
+        if std::mem::take(&mut session.asked_oper) {
+            return self.oper_checked(conn, outcome);
         }
         if std::mem::take(&mut session.asked_account) {
             return self.order_of_account_ended(conn, outcome);
@@ -368,7 +372,8 @@ impl Server {
         self.try_to_come_in(conn);
     }
 
-    fn failed(&mut self, conn: ConnId) {
+    /// A password was wrong: a connection has few of them.
+    pub(super) fn failed(&mut self, conn: ConnId) {
         let Some(session) = self.session_mut(conn) else {
             return;
         };
@@ -411,17 +416,22 @@ impl Server {
             return self.end(conn, "No password was given");
         };
         session.by_pass = true;
-        let credential = match pass.split_once(':') {
-            Some((account, password)) if !account.is_empty() => Credential::Password {
-                account: Some(account.to_owned()),
-                password: Zeroizing::new(password.to_owned()),
-            },
-            _ => Credential::Password {
-                account: None,
-                password: pass,
-            },
+        let (name, password) = match pass.split_once(':') {
+            Some((name, password)) if !name.is_empty() => (name, password),
+            _ => ("", pass.as_str()),
         };
-        self.check(conn, credential);
+        let account = self.account_named(conn, name);
+        let password = Zeroizing::new(password.to_owned());
+        self.check(conn, Credential::Password { account, password });
+    }
+
+    /// The account that a log-in names. What stands behind a slash is the network that the connection is to be bound to.
+    pub(super) fn account_named(&mut self, conn: ConnId, name: &str) -> Option<String> {
+        let (account, network) = name.split_once('/').unwrap_or((name, ""));
+        if let Some(session) = self.session_mut(conn) {
+            session.asked_network = (!network.is_empty()).then(|| network.to_owned());
+        }
+        (!account.is_empty()).then(|| account.to_owned())
     }
 
     /// Welcomes connections that waited for the node to tell who they are.
@@ -487,6 +497,9 @@ impl Server {
     }
 
     fn welcome(&mut self, conn: ConnId) {
+        if !self.bind_as_asked(conn) {
+            return;
+        }
         let Some(session) = self.session_mut(conn) else {
             return;
         };
@@ -524,10 +537,17 @@ impl Server {
                 settings.started.utc()
             )],
         );
+        let of_users = self.user_modes_known();
         self.numeric(
             conn,
             "004",
-            &[server, &settings.version, "Bi", "bICimnstqaohv", "bIqaohv"],
+            &[
+                server,
+                &settings.version,
+                of_users,
+                "bICimnstqaohv",
+                "bIqaohv",
+            ],
         );
         self.tell_isupport(conn);
         self.lusers(conn);
@@ -572,8 +592,8 @@ fn requested(held: Caps, request: &str, is_302: bool) -> Option<Caps> {
     Some(caps)
 }
 
-/// The account and the password of SASL PLAIN. Whom to act for must be whom the password is of.
-fn plain(base64: &str) -> Option<(Option<String>, Zeroizing<String>)> {
+/// The name and the password of SASL PLAIN. Whom to act for must be whom the password is of.
+fn plain(base64: &str) -> Option<(String, Zeroizing<String>)> {
     let bytes = Zeroizing::new(BASE64.decode(base64.as_bytes()).ok()?);
     let mut parts = bytes.split(|byte| *byte == 0);
     let text = |part: Option<&[u8]>| std::str::from_utf8(part?).ok().map(str::to_owned);
@@ -587,7 +607,5 @@ fn plain(base64: &str) -> Option<(Option<String>, Zeroizing<String>)> {
     {
         return None;
     }
-    // What stands behind a slash names a community or a device, not the account.
-    let name = account.split('/').next().unwrap_or_default();
-    Some(((!name.is_empty()).then(|| name.to_owned()), password))
+    Some((account, password))
 }

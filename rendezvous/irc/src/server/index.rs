@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::Command;
 use alloquy_api::command::{Availability, ProfileChange};
-use alloquy_ids::MonoMs;
+use alloquy_ids::{AccountId, MonoMs};
 
 use crate::io::{ClientKey, ConnId};
 use crate::pending::Pending;
@@ -87,6 +87,7 @@ impl Server {
             self.index.due.remove(&(due, conn));
         }
         self.index.touched.remove(&conn);
+        self.opers.remove(&conn);
         self.ready.remove(&conn);
         self.checks.retain(|_, of| *of != conn);
         let checks = &self.checks;
@@ -94,9 +95,9 @@ impl Server {
             .retain(|(_, check), _| checks.contains_key(check));
     }
 
-    /// Connections by which an account of a rendezvous is seen as here.
+    /// Connections by which an account of a rendezvous is seen as here, through whichever client they act.
     pub(crate) fn seen_by(&self, key: ClientKey) -> usize {
-        let conns = self.all_of(key).into_iter();
+        let conns = self.all_beside(key).into_iter();
         let seen = conns.filter(|conn| self.session(*conn).is_some_and(Session::is_seen));
         seen.count()
     }
@@ -115,7 +116,7 @@ impl Server {
     /// A connection that was away with this text has ended: nobody is away any more for what it said, unless another one
     /// is, or the account has said something else since.
     pub(crate) fn end_away(&mut self, conn: ConnId, key: ClientKey, text: &str) {
-        let others = self.all_of(key);
+        let others = self.all_beside(key);
         let mut away = others
             .iter()
             .filter_map(|conn| self.session(*conn)?.away.clone());
@@ -185,7 +186,22 @@ impl Server {
         all.into_iter().flatten().copied().collect()
     }
 
-    /// Connections that are in, of one account.
+    /// Connections of one account: who has made one as a guest acts through another client than who logs in to it.
+    pub(crate) fn all_of_account(&self, account: AccountId) -> Vec<ConnId> {
+        let worlds = self.worlds.iter();
+        let keys = worlds.filter(|(_, world)| world.is_ready() && world.me() == account);
+        keys.flat_map(|(key, _)| self.all_of(*key)).collect()
+    }
+
+    /// Connections of the account that a client is of.
+    fn all_beside(&self, key: ClientKey) -> Vec<ConnId> {
+        match self.worlds.get(&key).filter(|world| world.is_ready()) {
+            Some(world) => self.all_of_account(world.me()),
+            None => self.all_of(key),
+        }
+    }
+
+    /// Connections that are in, of one client.
     pub(crate) fn all_in(&self, key: ClientKey) -> Vec<ConnId> {
         let mut all = self.all_of(key);
         all.retain(|conn| {

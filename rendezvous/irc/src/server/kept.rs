@@ -262,13 +262,34 @@ impl Server {
     }
 
     /// Nobody acts through a client any more, and whoever comes as its account is given another: of what waits for its
-    /// node only what is to be kept is handed in, and that it is not away any more. To be dropped when [`Self::is_keeping_by`] is over.
+    /// node only what is to be kept is handed in, and that it is not away any more. How the account is seen is said through
+    /// another client of it, if there is one. To be dropped when [`Self::is_keeping_by`] is over.
     pub fn retire_client(&mut self, key: ClientKey) {
-        if let Some(world) = self.worlds.get_mut(&key) {
-            world.orders.retain(|(command, pending)| {
-                let status = ProfileChange::Status(String::new());
-                *pending == Pending::Kept || *command == Command::Profile { change: status }
+        let Some(world) = self.worlds.get_mut(&key) else {
+            return;
+        };
+        let nothing = Command::Profile {
+            change: ProfileChange::Status(String::new()),
+        };
+        let (seen, rest): (Vec<_>, Vec<_>) =
+            world.orders.drain(..).partition(|(command, pending)| {
+                let is_own = *pending == Pending::Quiet;
+                is_own && matches!(command, Command::Profile { .. }) || *command == nothing
             });
+        let kept = rest.into_iter();
+        let kept = kept.filter(|(_, pending)| *pending == Pending::Kept);
+        world.orders.extend(kept);
+        let (me, is_ready) = (world.me(), world.is_ready());
+        let mut others = self.worlds.iter().filter(|(other, _)| **other != key);
+        let other = others
+            .find(|(_, world)| is_ready && world.me() == me)
+            .map(|(other, _)| *other);
+        let through = other.unwrap_or(key);
+        let told = seen.into_iter();
+        let told = told.filter(|(command, _)| other.is_some() || *command == nothing);
+        if let Some(world) = self.worlds.get_mut(&through) {
+            world.orders.extend(told);
+            self.index.ask(through);
         }
     }
 }

@@ -8,7 +8,7 @@ use alloquy_api::personal::DirectKind;
 use alloquy_api::reply::{ChannelView, MemberView};
 use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Command, Snapshot};
-use alloquy_ids::{AccountId, ChannelId, CommunityId};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, UnixMs};
 
 use super::metadata::in_voice;
 use super::rooms::{self, Kind, Room};
@@ -60,7 +60,7 @@ pub(crate) enum Change {
 
 impl World {
     /// Takes a snapshot. The first one changes nothing: it is how things are.
-    pub(crate) fn update(&mut self, snapshot: &Arc<Snapshot>) -> Vec<Change> {
+    pub(crate) fn update(&mut self, snapshot: &Arc<Snapshot>, now: UnixMs) -> Vec<Change> {
         if Arc::ptr_eq(&self.snapshot, snapshot) {
             return Vec::new();
         }
@@ -81,7 +81,7 @@ impl World {
                 }
                 called(before, community, &mut changes);
                 moderated(before, community, &mut changes);
-                banned(*id, (before, community), &mut changes);
+                banned((*id, now), (before, community), &mut changes);
                 voice(before, community, &mut changes);
                 self.members_changed(*id, (before, community), &mut changes);
             }
@@ -435,9 +435,9 @@ fn moderated(before: &CommunitySnapshot, now: &CommunitySnapshot, changes: &mut 
 }
 
 /// Masks that come into a community's list of bans, and that go out of it. The end that a time-out was given is none of
-/// these: nothing happens then.
+/// these: nothing happens then. What is over is no more in the list, so the next one of the same person comes into it.
 fn banned(
-    id: CommunityId,
+    (id, at): (CommunityId, UnixMs),
     (before, now): (&CommunitySnapshot, &CommunitySnapshot),
     changes: &mut Vec<Change>,
 ) {
@@ -449,7 +449,10 @@ fn banned(
         let bans = of.bans.iter().map(|ban| format!("~a:{}", ban.account));
         // One that was lifted ends when it was made.
         let muted = of.timeouts.iter();
-        let muted = muted.filter(|view| view.until.is_some_and(|until| view.since < until));
+        let muted = muted.filter(|view| {
+            let until = view.until;
+            until.is_some_and(|until| view.since < until && at < until)
+        });
         bans.chain(muted.map(|view| rooms::muted_mask(view.account)))
             .collect()
     };

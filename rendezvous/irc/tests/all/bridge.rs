@@ -292,6 +292,96 @@ fn seen_as(irc: &Irc) -> Vec<Availability> {
     changes.collect()
 }
 
+/// What was asked about how the account is seen, through either of its clients, since the last look.
+fn asked_by_both(irc: &mut Irc) -> Vec<ProfileChange> {
+    let mut asked = std::mem::take(&mut irc.node.log);
+    let (_, node) = irc.other.as_mut().unwrap();
+    asked.append(&mut node.log);
+    let changes = asked.into_iter().filter_map(|command| match command {
+        Command::Profile { change } => Some(change),
+        _ => None,
+    });
+    changes.collect()
+}
+
+/// The node shows the account as away with a status, or as here, to both of its clients.
+fn shown_as(irc: &mut Irc, status: &str) {
+    let (_, other) = irc.other.as_mut().unwrap();
+    for node in [&mut irc.node, other] {
+        node.change_club(|club| {
+            let mut members = club.members.to_vec();
+            members[0].status = (!status.is_empty()).then(|| status.to_owned());
+            club.members = Arc::new(members);
+        });
+        let seen = match status {
+            "" => Availability::Online,
+            _ => Availability::Idle,
+        };
+        node.change(|snapshot| snapshot.availability = seen);
+    }
+    irc.turn();
+    asked_by_both(irc);
+}
+
+#[test]
+fn who_made_an_account_as_a_guest_and_who_logged_in_to_it_are_one_account() {
+    let (guest_key, caps) = (ClientKey(2), "cap-notify");
+    let here = [
+        ProfileChange::Status(String::new()),
+        ProfileChange::Availability(Availability::Online),
+    ];
+    for (guest_is_away, guest_ends) in [(true, true), (false, false), (true, false), (false, true)]
+    {
+        let bridge = alloquy_irc::Bridge {
+            registration: alloquy_irc::Registration::Open,
+            guests: true,
+            ..alloquy_irc::Bridge::default()
+        };
+        let mut irc = Irc::new();
+        irc.server = alloquy_irc::Server::new(crate::fake::settings()).with_bridge(bridge);
+        irc.other = Some((guest_key, crate::fake::Node::new()));
+        let guest = irc.connect();
+        for line in ["NICK ana", "USER u 0 * :r", "REGISTER * * secret"] {
+            irc.send(guest, line);
+        }
+        irc.tell(Outcome::Granted(guest_key));
+        one(&irc.lines(guest), "REGISTER SUCCESS");
+        let second = irc.client(caps);
+        let away = if guest_is_away { guest } else { second };
+        irc.send(away, "AWAY :lunch");
+        shown_as(&mut irc, "lunch");
+        let end = |irc: &mut Irc, conn| {
+            irc.server.closed(conn, irc.now);
+            if conn == guest {
+                // Its client goes with it, as the shell does it.
+                irc.server.retire_client(guest_key);
+            }
+            irc.turn();
+            asked_by_both(irc)
+        };
+        let (first, last) = match guest_ends {
+            true => (guest, second),
+            false => (second, guest),
+        };
+        let told = end(&mut irc, first);
+        // It is here by the one that stays, away or not.
+        match guest_is_away == guest_ends {
+            true => {
+                assert_eq!(told, here);
+                shown_as(&mut irc, "");
+            }
+            false => assert_eq!(told, []),
+        }
+        let told = end(&mut irc, last);
+        // Of a guest's node that runs on the shell tells that.
+        let gone = ProfileChange::Availability(Availability::Invisible);
+        assert!(told.contains(&gone), "{told:?}");
+        let still_away = guest_is_away != guest_ends;
+        assert_eq!(told.contains(&here[0]), still_away, "{told:?}");
+        assert!(!told.contains(&here[1]), "{told:?}");
+    }
+}
+
 #[test]
 fn an_account_is_seen_while_a_connection_of_it_is_in() {
     let mut irc = Irc::bridge();

@@ -23,6 +23,7 @@ mod metadata;
 mod missed;
 mod modes;
 mod musts;
+mod opers;
 mod password;
 mod people;
 mod rooms;

@@ -352,6 +352,38 @@ fn a_quiet_ban_is_a_time_out_until_it_is_lifted() {
 }
 
 #[test]
+fn the_next_time_out_of_somebody_is_told_as_the_first_was() {
+    let mut irc = Irc::new();
+    let conn = irc.in_general("");
+    irc.lines(conn);
+    let told = |sign: char| {
+        [format!(
+            ":irc.test MODE #our-club/general {sign}b ~m:~a:{BEN}"
+        )]
+    };
+    timeouts(&mut irc, vec![restriction(BEN, Some(60_000))]);
+    assert_eq!(irc.lines(conn), told('+'));
+    // A longer one while it lasts changes nothing in the list, and neither does its end.
+    timeouts(&mut irc, vec![restriction(BEN, Some(90_000))]);
+    assert_eq!(irc.lines(conn), [""; 0]);
+    irc.pass(90_000);
+    timeouts(&mut irc, vec![restriction(BEN, Some(90_000))]);
+    assert_eq!(irc.lines(conn), [""; 0]);
+    // It is over, and there is another one.
+    timeouts(&mut irc, vec![restriction(BEN, Some(200_000))]);
+    assert_eq!(irc.lines(conn), told('+'));
+    timeouts(&mut irc, vec![restriction(BEN, Some(0))]);
+    assert_eq!(irc.lines(conn), told('-'));
+    // What is lifted when it is over was in no list.
+    timeouts(&mut irc, vec![restriction(BEN, Some(201_000))]);
+    assert_eq!(irc.lines(conn), told('+'));
+    irc.pass(200_000);
+    irc.lines(conn);
+    timeouts(&mut irc, vec![restriction(BEN, Some(0))]);
+    assert_eq!(irc.lines(conn), [""; 0]);
+}
+
+#[test]
 fn who_is_kept_from_writing_is_told_why_and_until_when() {
     let mut irc = Irc::new();
     let conn = irc.in_general("standard-replies");

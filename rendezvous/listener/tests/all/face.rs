@@ -1,11 +1,14 @@
-//! A face to try: an own door with one account, whose password is `secret`.
+//! A face to try: one account, whose password is `secret`, in one community.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use alloquy_api::command::ChannelKind;
+use alloquy_api::reply::ChannelView;
+use alloquy_api::snapshot::CommunitySnapshot;
 use alloquy_api::{Busy, Client, Command, CommandError, CommandId, Event, Snapshot};
-use alloquy_ids::{AccountId, UnixMs};
+use alloquy_ids::{AccountId, ChannelId, CommunityId, UnixMs};
 use alloquy_irc::{Bridge, ClientKey, Credential, Server, Settings, Sts};
 use alloquy_irc_listener::{
     Accounts, Address, Answer, Bell, Door, Face, Figures, Kind, Pair, Range, Reach, Tls, serve,
@@ -31,15 +34,40 @@ impl Client for Quiet {
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
+        let club = CommunitySnapshot {
+            name: "Club".to_owned(),
+            channels: Arc::new(vec![general()]),
+            ..CommunitySnapshot::default()
+        };
         Arc::new(Snapshot {
             account: Some(AccountId([3; 32])),
             name: "ana".to_owned(),
+            communities: [(CommunityId([4; 32]), Arc::new(club))].into(),
             ..Snapshot::default()
         })
     }
 
     fn ended(&self) -> Option<CommandError> {
         None
+    }
+}
+
+fn general() -> ChannelView {
+    ChannelView {
+        channel: ChannelId([5; 32]),
+        kind: ChannelKind::Text,
+        name: "general".to_owned(),
+        topic: String::new(),
+        category: None,
+        position: 0,
+        private: false,
+        since_join: false,
+        unread: 0,
+        mentions: 0,
+        rights: vec!["view".to_owned()],
+        bridges: Vec::new(),
+        slow_mode_ms: 0,
+        overwrites: Vec::new(),
     }
 }
 

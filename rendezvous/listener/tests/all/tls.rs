@@ -15,8 +15,11 @@ use tokio_rustls::client::TlsStream;
 
 use crate::face::{Served, door, eventually, face, rest, until};
 
+const HOST: &str = "irc.example.org";
+
+/// For the server's own name and for all communities below it.
 fn certificate() -> CertifiedKey {
-    generate_simple_self_signed(["irc.example.org".to_owned()]).unwrap()
+    generate_simple_self_signed([HOST.to_owned(), format!("*.{HOST}")]).unwrap()
 }
 
 fn write(dir: &Path, made: &CertifiedKey) {
@@ -62,7 +65,16 @@ async fn connect(
     served: &Served,
     client: TlsConnector,
 ) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
-    let name = ServerName::try_from("irc.example.org").unwrap();
+    connect_to(served, client, HOST).await
+}
+
+/// The same by another name of the server.
+async fn connect_to(
+    served: &Served,
+    client: TlsConnector,
+    host: &str,
+) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
+    let name = ServerName::try_from(host.to_owned()).unwrap();
     client.connect(name, served.connect().await).await
 }
 
@@ -134,6 +146,70 @@ async fn a_client_logs_in_and_out_over_tls() {
         let said = rest(&mut stream).await;
         assert!(said.contains("sealed") && said.contains("ERROR"), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_host_that_a_client_asks_for_binds_it_to_a_community() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &certificate());
+    let served = face(
+        vec![door(Kind::Tls)],
+        Some(pair(dir.path())),
+        &["127.0.0.0/8"],
+    );
+    for (only, host, name, network, listed) in [
+        (
+            &version::TLS13,
+            "irc.example.org",
+            "ana",
+            "Example",
+            "#club/general",
+        ),
+        (
+            &version::TLS13,
+            "club.irc.example.org",
+            "ana",
+            "Club",
+            "#general",
+        ),
+        (
+            &version::TLS12,
+            "CLUB.irc.example.org",
+            "ana",
+            "Club",
+            "#general",
+        ),
+        (
+            &version::TLS13,
+            "irc.example.org",
+            "ana/club",
+            "Club",
+            "#general",
+        ),
+    ] {
+        let tls = client(dir.path(), &[only], None, &["irc"]);
+        let mut stream = connect_to(&served, tls, host).await.unwrap();
+        let log_in = format!("PASS {name}:secret\r\nNICK ana\r\nUSER ana 0 * :Ana\r\nLIST\r\n");
+        stream.write_all(log_in.as_bytes()).await.unwrap();
+        let told = until(&mut stream, " 323 ").await;
+        assert!(
+            told.contains(&format!(" NETWORK={network} ")),
+            "{host}: {told}"
+        );
+        assert!(
+            told.contains(&format!(" 322 ana {listed} ")),
+            "{host}: {told}"
+        );
+    }
+    // What is not there ends the connection, and so does what the account is no member of: it knows of neither.
+    let tls = client(dir.path(), BOTH, None, &["irc"]);
+    let mut stream = connect_to(&served, tls, "nowhere.irc.example.org")
+        .await
+        .unwrap();
+    let log_in = b"PASS ana:secret\r\nNICK ana\r\nUSER ana 0 * :Ana\r\n";
+    stream.write_all(log_in).await.unwrap();
+    let told = rest(&mut stream).await;
+    assert_eq!(told, "ERROR :Closing link: There is no such network\r\n");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
