@@ -364,7 +364,7 @@ impl<R: CryptoRng> Node<R> {
             }
         }
         // One that stays different, whatever it is given, must not keep the others from ever being asked.
-        let from = if differing.is_empty() || self.rng.next_u32() % SWEEPS_BY_ALL == 0 {
+        let from = if differing.is_empty() || self.rng.next_u32().is_multiple_of(SWEEPS_BY_ALL) {
             members
         } else {
             differing
