@@ -35,6 +35,8 @@ pub(crate) struct Session {
     pub(crate) equal: bool,
     /// Where this node stood when both copies were last found equal.
     pub(crate) agreed: Option<Standing>,
+    /// How many events of the community were held here when that was last seen to stand.
+    pub(crate) agreed_holding: Option<u64>,
     /// Since when every comparison has found that; `None` while it is not so.
     pub(crate) equal_since: Option<UnixMs>,
     /// The peer asked for bodies though both copies were equal, since they were last compared.
@@ -71,6 +73,7 @@ impl Session {
     pub(crate) fn note_different(&mut self) {
         self.equal = false;
         self.agreed = None;
+        self.agreed_holding = None;
         self.equal_since = None;
     }
 }

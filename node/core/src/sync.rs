@@ -343,23 +343,32 @@ impl<R: CryptoRng> Node<R> {
         }
     }
 
-    /// Anti-entropy: compares with one connected member whose copy is not known to be equal.
+    /// Anti-entropy: compares with one connected member whose copy is not known to be equal, of four times once with any.
     pub(crate) fn sweep(&mut self, id: CommunityId) {
         self.leave_letters(id);
         for key in self.connected_parties(id) {
             self.tell_home_addresses(key, id);
         }
         let members = self.connected_parties(id);
+        let held = self.communities.get(&id).map_or(0, Community::events_held);
         let mut differing = Vec::new();
         for key in members.iter().copied() {
+            // Where nothing has come since, nothing has to be counted over all channels.
+            let session = self.peers.get(&key).and_then(|peer| peer.sessions.get(&id));
+            if session.is_some_and(|session| session.agreed_holding == Some(held)) {
+                continue;
+            }
             let Some(mine) = self.standing_with(key, id) else {
                 continue;
             };
             self.note_agreement(key, id, mine);
-            // What was written here since was told, and may have been lost.
-            let session = self.peers.get(&key).and_then(|peer| peer.sessions.get(&id));
-            let agreed = session.and_then(|session| session.agreed);
-            if agreed.is_none_or(|agreed| !agreed.agrees(&mine)) {
+            let Some(session) = self.session(key, id) else {
+                continue;
+            };
+            if session.agreed.is_some_and(|agreed| agreed.agrees(&mine)) {
+                session.agreed_holding = Some(held);
+            } else {
+                // What was written here since was told, and may have been lost.
                 differing.push(key);
             }
         }

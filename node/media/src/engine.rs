@@ -293,6 +293,7 @@ impl Run {
             match ready {
                 Ready::Input(source) => {
                     let used = std::mem::replace(&mut self.source, source);
+                    self.machine.other_microphone();
                     self.desk.give_back(Used::Source(used));
                 }
                 Ready::Output(sink) => {

@@ -172,6 +172,13 @@ impl Machine {
     pub fn set(&mut self, settings: Settings) {
         self.process.set(&settings);
         self.settings = settings;
+        // What was too quiet before may be loud enough now.
+        self.rest.end();
+    }
+
+    /// The microphone is another one: what was measured of the old one says nothing of it.
+    pub fn other_microphone(&mut self) {
+        self.rest = Rest::new();
     }
 
     /// What a person chose.
@@ -186,6 +193,7 @@ impl Machine {
             MediaTask::Join { ice, .. } => {
                 self.leave();
                 self.in_room = true;
+                (self.rest, self.lively) = (Rest::new(), false);
                 self.second_at = now + Duration::from_secs(1);
                 self.actions.push_back(Action::Ice(ice));
             }
@@ -336,13 +344,11 @@ impl Machine {
             Transmit::Activity => false,
         };
         let mut sound = *input;
-        let open = if self
-            .rest
-            .tick(input, has_to || self.settings.monitor || self.lively)
-        {
+        let busy = has_to || self.settings.monitor || self.lively;
+        let open = if self.rest.tick(input, busy) {
             self.doze(input)
         } else {
-            self.warm_up();
+            self.warm_up(false);
             self.process.capture(&mut sound);
             self.speak(&sound)
         };
@@ -356,7 +362,7 @@ impl Machine {
         }
         if audible && self.rest.rests() {
             self.rest.end();
-            self.warm_up();
+            self.warm_up(true);
         }
         if !self.rest.rests() {
             self.process.render(output);
@@ -368,12 +374,15 @@ impl Machine {
     }
 
     /// The filters and the gate are given what was only measured while there was nothing to work on; nothing of it goes
-    /// out. Each tick has its reference, as they are counted.
-    fn warm_up(&mut self) {
-        for mut sound in self.rest.kept() {
-            self.process.render(&[0.0; TICK_SAMPLES]);
+    /// out. Each tick has its reference, as they are counted; `last_is_now`: that of the last one is still to come.
+    fn warm_up(&mut self, last_is_now: bool) {
+        let mut kept = self.rest.kept().peekable();
+        while let Some(mut sound) = kept.next() {
             self.process.capture(&mut sound);
             self.gate.tick(&sound, &self.settings);
+            if !last_is_now || kept.peek().is_some() {
+                self.process.render(&[0.0; TICK_SAMPLES]);
+            }
         }
     }
 
@@ -461,3 +470,153 @@ impl Machine {
 }
 
 const _: () = assert!(TICK_SAMPLES * 100 == RATE as usize);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::settings::Activity;
+    use crate::trial::{Run, Trial};
+
+    const QUIET: Frame = [0.0; TICK_SAMPLES];
+
+    /// Counts what is processed, and changes nothing.
+    #[derive(Clone, Default)]
+    struct Counted(Arc<Mutex<Vec<(char, bool)>>>);
+
+    impl Process for Counted {
+        fn render(&mut self, played: &Frame) {
+            let audible = played.iter().any(|sample| *sample != 0.0);
+            self.0.lock().unwrap().push(('r', audible));
+        }
+        fn capture(&mut self, sound: &mut Frame) {
+            let audible = sound.iter().any(|sample| *sample != 0.0);
+            self.0.lock().unwrap().push(('c', audible));
+        }
+        fn set(&mut self, _: &Settings) {}
+    }
+
+    impl Counted {
+        /// What was processed since it was last asked, after the count of pairs was looked at.
+        fn taken(&self) -> String {
+            let all = std::mem::take(&mut *self.0.lock().unwrap());
+            let letters = all.iter().map(|(what, audible)| match audible {
+                true => what.to_ascii_uppercase(),
+                false => *what,
+            });
+            letters.collect()
+        }
+    }
+
+    fn loud() -> Frame {
+        std::array::from_fn(|n| if n / 24 % 2 == 0 { 0.2 } else { -0.2 })
+    }
+
+    /// Two in a call; what the first one processes is counted.
+    fn counted(transmit: Transmit) -> (Run, Counted) {
+        let settings = Settings {
+            transmit,
+            activity: Activity::Level(-40),
+            ..Settings::untouched()
+        };
+        let mut run = Trial {
+            settings,
+            ..Trial::default()
+        }
+        .start()
+        .unwrap();
+        let counted = Counted::default();
+        run.sides[0].machine.process = Box::new(counted.clone());
+        (run, counted)
+    }
+
+    fn ticks(run: &mut Run, ticks: usize, mine: &Frame, theirs: &Frame) {
+        for _ in 0..ticks {
+            run.tick(mine, theirs);
+        }
+    }
+
+    #[test]
+    fn each_sound_of_the_microphone_has_its_reference_however_a_rest_ends() {
+        let (mut run, counted) = counted(Transmit::Activity);
+        ticks(&mut run, 600, &QUIET, &QUIET);
+        counted.taken();
+        ticks(&mut run, 100, &QUIET, &QUIET);
+        assert_eq!(counted.taken(), "", "nobody speaks");
+        run.tick(&loud(), &QUIET);
+        assert_eq!(counted.taken(), format!("{}Cr", "cr".repeat(10)));
+        ticks(&mut run, 600, &QUIET, &QUIET);
+        counted.taken();
+        // Somebody else speaks, and is heard when the network and the jitter buffer give it.
+        let mut heard = String::new();
+        while heard.is_empty() {
+            run.tick(&QUIET, &loud());
+            heard = counted.taken();
+        }
+        assert_eq!(heard, format!("{}cR", "cr".repeat(9)));
+        run.tick(&QUIET, &loud());
+        assert_eq!(counted.taken(), "cR");
+    }
+
+    #[test]
+    fn it_works_on_while_something_is_played_or_wanted() {
+        for transmit in [Transmit::Always, Transmit::PushToTalk, Transmit::Activity] {
+            let (mut run, counted) = counted(transmit);
+            let machine = &mut run.sides[0].machine;
+            let mut settings = machine.settings().clone();
+            settings.pressed = true;
+            settings.monitor = transmit == Transmit::Activity;
+            machine.set(settings.clone());
+            ticks(&mut run, 700, &QUIET, &QUIET);
+            let all = counted.taken().to_lowercase();
+            assert_eq!(all, "cr".repeat(700), "{transmit:?}");
+            (settings.pressed, settings.monitor) = (false, false);
+            run.sides[0].machine.set(settings);
+            ticks(&mut run, 700, &QUIET, &QUIET);
+            let rests = transmit != Transmit::Always;
+            assert_eq!(counted.taken().len() < 1_400, rests, "{transmit:?}");
+            // Others are heard, which is what an echo is looked for in.
+            let always = Settings {
+                transmit: Transmit::Always,
+                ..Settings::untouched()
+            };
+            run.sides[1].machine.set(always);
+            ticks(&mut run, 400, &QUIET, &loud());
+            counted.taken();
+            ticks(&mut run, 400, &QUIET, &loud());
+            assert_eq!(counted.taken(), "cR".repeat(400), "{transmit:?}");
+        }
+    }
+
+    #[test]
+    fn a_rest_ends_with_what_it_was_begun_in() {
+        let (mut run, counted) = counted(Transmit::Activity);
+        let rested = |run: &mut Run, change: &dyn Fn(&mut Machine)| {
+            ticks(run, 600, &QUIET, &QUIET);
+            counted.taken();
+            run.tick(&QUIET, &QUIET);
+            assert_eq!(counted.taken(), "");
+            change(&mut run.sides[0].machine);
+            run.tick(&QUIET, &QUIET);
+            counted.taken()
+        };
+        let settings = |machine: &mut Machine| machine.set(machine.settings().clone());
+        assert_eq!(
+            rested(&mut run, &settings),
+            format!("{}cr", "cr".repeat(10))
+        );
+        // What was kept of another microphone, or in another room, is no beginning of this one's sound.
+        let other = Machine::other_microphone;
+        assert_eq!(rested(&mut run, &other), "cr");
+        let join = |machine: &mut Machine| {
+            let task = MediaTask::Join {
+                community: alloquy_ids::CommunityId::ZERO,
+                channel: alloquy_ids::ChannelId::ZERO,
+                ice: Vec::new(),
+            };
+            machine.task(Instant::now(), task);
+        };
+        assert_eq!(rested(&mut run, &join), "cr");
+    }
+}

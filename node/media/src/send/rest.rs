@@ -3,10 +3,13 @@
 //! After some seconds without speech here and without sound from others, a tick of the microphone is only measured. What
 //! is a little louder than the room has been, or anything to be played, ends the rest with that very tick. Those just
 //! before are kept and processed first, so that the filters have heard how it began.
+//!
+//! How loud the room is follows what becomes quieter at once and what becomes louder slowly: a door that falls shut
+//! must not make it deaf to who speaks after it.
 
 use std::collections::VecDeque;
 
-use crate::limits::{Frame, TICK_MS};
+use crate::limits::{Frame, TICK_MS, TICK_SAMPLES};
 use crate::mix::mean_square;
 
 /// Ticks without anything to work on after which it rests.
@@ -17,14 +20,16 @@ const KEPT_TICKS: usize = 10;
 const LOUDER: f32 = 2.0;
 /// A mean square below which there is nothing: -75 dB over full scale.
 const NOTHING: f32 = 3.2e-8;
-/// Part of a tick in the loudness of the room: it follows within a good second, slower than any word begins.
-const FOLLOWS: f32 = 1.0 / 128.0;
+/// Part of a louder tick in the loudness of the room, of which no more counts than ends the rest: 3.4 dB in a second.
+const RISES: f32 = 1.0 / 128.0;
+/// Part of a quieter one: 3 dB in a tenth of a second.
+const FALLS: f32 = 1.0 / 16.0;
 
 /// Whether the microphone is worked on.
 #[derive(Debug)]
 pub(crate) struct Rest {
     idle_ticks: u64,
-    /// Mean square of the room while nobody speaks.
+    /// Mean square of the room while nobody speaks, never below [`NOTHING`].
     room: f32,
     kept: VecDeque<Frame>,
 }
@@ -33,7 +38,7 @@ impl Rest {
     pub(crate) fn new() -> Self {
         Self {
             idle_ticks: 0,
-            room: 0.0,
+            room: NOTHING,
             kept: VecDeque::with_capacity(KEPT_TICKS),
         }
     }
@@ -41,16 +46,19 @@ impl Rest {
     /// A tick of the microphone, before it is worked on. `busy`: it has to be, whatever it sounds like. Returns whether
     /// it rests; this tick is then kept.
     pub(crate) fn tick(&mut self, sound: &Frame, busy: bool) -> bool {
-        let loudness = mean_square(sound);
+        let loudness = variance(sound);
+        let loudest = self.room * LOUDER;
         // What is no number is no quiet room.
-        let is_quiet = loudness <= NOTHING.max(self.room * LOUDER);
+        let is_quiet = loudness <= loudest;
         if busy || !is_quiet {
             self.idle_ticks = 0;
         } else {
             self.idle_ticks = self.idle_ticks.saturating_add(1);
         }
         if !busy && loudness.is_finite() {
-            self.room += (loudness - self.room) * FOLLOWS;
+            let step = loudness.min(loudest) - self.room;
+            let part = if step > 0.0 { RISES } else { FALLS };
+            self.room = NOTHING.max(self.room + step * part);
         }
         if self.rests() {
             if self.kept.len() == KEPT_TICKS {
@@ -76,31 +84,47 @@ impl Rest {
     }
 }
 
+/// Mean square without what is constant: the zero of many sound cards is none.
+fn variance(sound: &Frame) -> f32 {
+    let mean = sound.iter().sum::<f32>() / TICK_SAMPLES as f32;
+    mean_square(sound) - mean * mean
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits::TICK_SAMPLES;
+
+    /// A tick of a tone of this amplitude upon a constant.
+    fn tone(amplitude: f32) -> Frame {
+        std::array::from_fn(|n| 0.02 + amplitude * if n / 24 % 2 == 0 { 1.0 } else { -1.0 })
+    }
 
     /// A room whose loudness goes up and down by a decibel.
     fn room(n: usize) -> Frame {
-        [0.01 * (1.0 + 0.12 * ((n % 7) as f32 / 3.0 - 1.0)); TICK_SAMPLES]
+        tone(0.01 * (1.0 + 0.12 * ((n % 7) as f32 / 3.0 - 1.0)))
     }
 
     fn rested(rest: &mut Rest, ticks: usize) -> usize {
         (0..ticks).filter(|n| rest.tick(&room(*n), false)).count()
     }
 
-    #[test]
-    fn it_rests_in_any_room_after_some_seconds_and_until_something_is_louder() {
+    /// One that rests in that room.
+    fn resting() -> Rest {
         let mut rest = Rest::new();
-        let (soft, loud) = ([0.004; TICK_SAMPLES], [0.016; TICK_SAMPLES]);
-        let resting = rested(&mut rest, 1_000);
-        assert!((550..700).contains(&resting), "{resting} of 1,000");
+        rested(&mut rest, 2_000);
+        assert_eq!(rested(&mut rest, 100), 100);
+        rest
+    }
+
+    #[test]
+    fn it_rests_until_something_is_louder() {
+        let mut rest = resting();
+        let (soft, loud) = (tone(0.004), tone(0.016));
         assert!(rest.tick(&soft, false));
         assert!(!rest.tick(&loud, false), "with the very tick");
         let kept: Vec<Frame> = rest.kept().collect();
         assert_eq!(kept.len(), KEPT_TICKS);
-        assert_eq!((kept[0], kept[9]), (room(991), soft));
+        assert_eq!((kept[0], kept[9]), (room(91), soft));
         assert_eq!(rest.kept().count(), 0, "once");
         assert_eq!(rested(&mut rest, 300), 0);
         assert_eq!(rested(&mut rest, 100), 100);
@@ -110,12 +134,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_loud_for_a_moment_makes_it_deaf_to_nothing_after_it() {
+        // A door; an echo that ended; a fan that was switched off while somebody spoke.
+        for (loud, busy) in [(10, false), (300, false), (6_000, false), (6_000, true)] {
+            let mut rest = resting();
+            for _ in 0..loud {
+                rest.tick(&tone(0.3), busy);
+            }
+            rested(&mut rest, 350);
+            assert!(rest.rests(), "{loud}");
+            assert!(!rest.tick(&tone(0.016), false), "{loud}");
+        }
+    }
+
+    #[test]
     fn it_gets_used_to_a_louder_room_and_never_to_what_is_no_number() {
-        let mut rest = Rest::new();
-        rested(&mut rest, 1_000);
-        let fan = [0.05; TICK_SAMPLES];
-        let worked = (0..1_000).filter(|_| !rest.tick(&fan, false)).count();
-        assert!((300..500).contains(&worked), "{worked} of 1,000");
+        let mut rest = resting();
+        let fan = tone(0.05);
+        let worked = (0..2_000).filter(|_| !rest.tick(&fan, false)).count();
+        assert!((400..1_000).contains(&worked), "{worked} of 2,000");
         assert!(!rest.tick(&[f32::NAN; TICK_SAMPLES], false));
         assert!((0..1_000).filter(|_| rest.tick(&fan, false)).count() > 600);
     }
@@ -125,6 +162,6 @@ mod tests {
         let mut rest = Rest::new();
         let resting = (0..1_000).filter(|_| rest.tick(&[0.0; TICK_SAMPLES], false));
         assert_eq!(resting.count(), 700);
-        assert!(!rest.tick(&[0.001; TICK_SAMPLES], false));
+        assert!(!rest.tick(&tone(0.001), false));
     }
 }

@@ -312,3 +312,49 @@ fn a_later_attempt_ends_the_one_before_and_rooms_have_a_limit() {
     assert!(std::iter::from_fn(|| machine.poll()).any(|action| action == Action::CloseAll));
     assert!(!machine.in_room());
 }
+
+/// After how many ticks of speech it is heard, where a quiet room and a clap came before.
+fn onset(never_rests: bool) -> usize {
+    let settings = Settings {
+        transmit: Transmit::Activity,
+        monitor: never_rests,
+        ..Settings::default()
+    };
+    let mut run = Trial {
+        settings,
+        ..Trial::default()
+    }
+    .start()
+    .unwrap();
+    let hiss: Vec<f32> = (0..SECOND as u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 16) as f32 / 32_768.0 - 1.0)
+        .collect();
+    let quiet: Vec<f32> = hiss.iter().map(|sample| sample * 0.002).collect();
+    let clap: Vec<f32> = hiss[..SECOND / 10]
+        .iter()
+        .map(|sample| sample * 0.4)
+        .collect();
+    let room = |run: &mut Run, ticks: usize| {
+        for tick in quiet.chunks(TICK_SAMPLES).cycle().take(ticks) {
+            run.tick(tick, &[]);
+        }
+    };
+    room(&mut run, 1_500);
+    clap.chunks(TICK_SAMPLES)
+        .for_each(|tick| run.tick(tick, &[]));
+    room(&mut run, 450);
+    let heard = go(&mut run, 3, 5);
+    let mut heard = heard.chunks(TICK_SAMPLES);
+    heard
+        .position(|tick| energy(tick) > 1e-5)
+        .expect("speech is heard")
+}
+
+#[test]
+fn speech_after_a_long_silence_is_heard_as_early_as_if_all_of_that_had_been_processed() {
+    let (rested, worked) = (onset(false), onset(true));
+    assert!(
+        rested <= worked + 2,
+        "{rested} ticks, {worked} without a rest"
+    );
+}

@@ -108,9 +108,12 @@ impl Server {
             return self.numeric(conn, "401", &[&nick, text]);
         }
         clip(&mut reason, KICK_BYTES_MAX);
-        let text = format!("(Killed ({} ({reason})))", self.nick_of(conn));
-        for conn in conns {
-            self.end(conn, &text);
+        let me = self.me(conn);
+        for killed in conns {
+            // Each knows the operator by a nick of its own world: another world's may be somebody else there.
+            let nick = self.world_of(killed).map(|world| world.nick(me));
+            let text = format!("(Killed ({} ({reason})))", nick.unwrap_or_default());
+            self.end(killed, &text);
         }
     }
 
@@ -124,16 +127,17 @@ impl Server {
             return self.numeric(conn, "461", &["WALLOPS", "Not enough parameters"]);
         }
         let me = self.me(conn);
-        let Some(mask) = self.world_of(conn).map(|world| world.mask(me)) else {
-            return;
-        };
-        let out = Out::new(&mask, "WALLOPS", &[text]).tagged(self.tags_of(me));
+        let tags = self.tags_of(me);
         let hears = self.sessions.iter();
         let hears = hears.filter(|(_, session)| session.is_in() && session.wallops);
         let hears: Vec<ConnId> = hears.map(|(conn, _)| *conn).collect();
         for other in hears {
+            let Some(mask) = self.world_of(other).map(|world| world.mask(me)) else {
+                continue;
+            };
+            let out = Out::new(&mask, "WALLOPS", &[text]).tagged(tags.clone());
             match other == conn {
-                true => self.reply(conn, out.clone()),
+                true => self.reply(conn, out),
                 false => self.tell(other, &out),
             }
         }

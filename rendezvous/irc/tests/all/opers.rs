@@ -332,6 +332,30 @@ fn wallops_are_told_to_who_wants_to_hear_them() {
     assert_eq!(irc.lines(wants), [""; 0]);
 }
 
+#[test]
+fn an_operator_is_named_to_each_as_that_one_knows_it() {
+    let mut irc = irc();
+    // Whom Ben knows as Ana is somebody else; the operator is Ana-2 to him.
+    if let Some((_, ben)) = &mut irc.other {
+        ben.change_club(|club| {
+            let mut members = club.members.to_vec();
+            members.retain(|member| member.account != ANA);
+            members.insert(0, member(DAN, "Ana"));
+            club.members = Arc::new(members);
+        });
+    }
+    let ben = guest(&mut irc, "cap-notify");
+    irc.send(ben, "MODE Ben-Ash +w");
+    irc.lines(ben);
+    let ana = irc.client("");
+    irc.send(ana, OPER);
+    irc.send(ana, "WALLOPS :down at noon");
+    let stranger = format!("_{}", ANA.short());
+    one(&irc.lines(ben), &format!(":{stranger}!"));
+    irc.send(ana, "KILL Ben-Ash :out");
+    one(&irc.lines(ben), &format!("(Killed ({stranger} (out)))"));
+}
+
 /// What Ana is told, and what her node is asked, about what she may not see; the last is told to Dan, who shares nothing
 /// with her.
 fn looked_for(is_oper: bool) -> (Vec<String>, Vec<Command>, Vec<String>) {
