@@ -381,6 +381,12 @@ impl<R: CryptoRng> Node<R> {
         let Some(community) = self.communities.remove(&id) else {
             return;
         };
+        // A copy that shrinks comes to hold as many events again as when it was compared, and others.
+        for peer in self.peers.values_mut() {
+            if let Some(session) = peer.sessions.get_mut(&id) {
+                session.agreed_holding = None;
+            }
+        }
         let (mut events, mut emptied) = (own.events, own.emptied);
         for task in self.outbox.tasks.values_mut() {
             let After::Own(later) = &mut task.after else {

@@ -64,7 +64,7 @@ impl Session {
     /// Both copies were found equal, where this node stands now.
     pub(crate) fn note_equal(&mut self, mine: Standing, wall: UnixMs) {
         self.equal = true;
-        self.agreed = Some(mine);
+        (self.agreed, self.agreed_holding) = (Some(mine), None);
         self.equal_since = self.equal_since.or(Some(wall));
         self.marked = false;
     }
@@ -72,8 +72,7 @@ impl Session {
     /// The peer said that its copy is another one.
     pub(crate) fn note_different(&mut self) {
         self.equal = false;
-        self.agreed = None;
-        self.agreed_holding = None;
+        (self.agreed, self.agreed_holding) = (None, None);
         self.equal_since = None;
     }
 }

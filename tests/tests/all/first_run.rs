@@ -410,6 +410,13 @@ done
             std::fs::read_to_string(home.join("asked")).unwrap(),
         )
     };
+    let (said, asked) = run(&["node"], "");
+    assert!(said.ends_with("alloquy-node watch\n"), "{said}");
+    assert!(
+        !asked.contains("--bin alloquy "),
+        "a node needs no window: {asked}"
+    );
+    std::fs::remove_file(home.join("target/release/alloquy")).unwrap();
     let (said, asked) = run(&["alloquy://join/abc"], ":64999");
     assert_eq!(said, "alloquy --data\n");
     assert!(
@@ -417,12 +424,13 @@ done
         "{asked}"
     );
     assert!(asked.contains("-p alloquy --bin alloquy -p alloquy-headless --bin alloquy-node"));
+    // Without the window that is there, what both share would be built anew.
     let (said, asked) = run(&["node"], "");
     assert!(said.ends_with("alloquy-node watch\n"), "{said}");
     let last = asked.lines().last().unwrap();
     assert!(
-        !last.contains("--bin alloquy "),
-        "a node needs no window: {last}"
+        last.contains("-p alloquy-headless --bin alloquy-node -p alloquy --bin alloquy "),
+        "{last}"
     );
     assert!(!asked.contains("feature"), "{asked}");
 }

@@ -10,7 +10,6 @@
 use std::collections::VecDeque;
 
 use crate::limits::{Frame, TICK_MS, TICK_SAMPLES};
-use crate::mix::mean_square;
 
 /// Ticks without anything to work on after which it rests.
 const AFTER_TICKS: u64 = 3_000 / TICK_MS;
@@ -22,8 +21,11 @@ const LOUDER: f32 = 2.0;
 const NOTHING: f32 = 3.2e-8;
 /// Part of a louder tick in the loudness of the room, of which no more counts than ends the rest: 3.4 dB in a second.
 const RISES: f32 = 1.0 / 128.0;
-/// Part of a quieter one: 3 dB in a tenth of a second.
-const FALLS: f32 = 1.0 / 16.0;
+/// Part of a quieter one: 3 dB in a quarter of a second.
+const FALLS: f32 = 1.0 / 32.0;
+/// What is left of a constant after a sample: -3 dB at 150 Hz. Rumble swings from tick to tick, and the zero of many sound
+/// cards is none.
+const HIGH_PASS: f32 = 0.98;
 
 /// Whether the microphone is worked on.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Rest {
     /// Mean square of the room while nobody speaks, never below [`NOTHING`].
     room: f32,
     kept: VecDeque<Frame>,
+    /// The last sample, as it came and high-passed.
+    last: (f32, f32),
 }
 
 impl Rest {
@@ -40,13 +44,14 @@ impl Rest {
             idle_ticks: 0,
             room: NOTHING,
             kept: VecDeque::with_capacity(KEPT_TICKS),
+            last: (0.0, 0.0),
         }
     }
 
     /// A tick of the microphone, before it is worked on. `busy`: it has to be, whatever it sounds like. Returns whether
     /// it rests; this tick is then kept.
     pub(crate) fn tick(&mut self, sound: &Frame, busy: bool) -> bool {
-        let loudness = variance(sound);
+        let loudness = self.loudness(sound);
         let loudest = self.room * LOUDER;
         // What is no number is no quiet room.
         let is_quiet = loudness <= loudest;
@@ -69,6 +74,23 @@ impl Rest {
         self.rests()
     }
 
+    /// Mean square of a tick above rumble.
+    fn loudness(&mut self, sound: &Frame) -> f32 {
+        let (mut before, mut passed) = self.last;
+        let mut sum = 0.0;
+        for sample in sound {
+            passed = HIGH_PASS * (passed + sample - before);
+            before = *sample;
+            sum += passed * passed;
+        }
+        self.last = if passed.is_finite() && before.is_finite() {
+            (before, passed)
+        } else {
+            (0.0, 0.0)
+        };
+        sum / TICK_SAMPLES as f32
+    }
+
     pub(crate) fn rests(&self) -> bool {
         self.idle_ticks > AFTER_TICKS
     }
@@ -82,12 +104,6 @@ impl Rest {
     pub(crate) fn kept(&mut self) -> impl Iterator<Item = Frame> + use<> {
         std::mem::take(&mut self.kept).into_iter()
     }
-}
-
-/// Mean square without what is constant: the zero of many sound cards is none.
-fn variance(sound: &Frame) -> f32 {
-    let mean = sound.iter().sum::<f32>() / TICK_SAMPLES as f32;
-    mean_square(sound) - mean * mean
 }
 
 #[cfg(test)]
@@ -155,6 +171,27 @@ mod tests {
         assert!((400..1_000).contains(&worked), "{worked} of 2,000");
         assert!(!rest.tick(&[f32::NAN; TICK_SAMPLES], false));
         assert!((0..1_000).filter(|_| rest.tick(&fan, false)).count() > 600);
+    }
+
+    #[test]
+    fn it_rests_in_noise_that_is_louder_below_than_above() {
+        // White noise, and four times as loud the same below 30 Hz.
+        let mut seed = 1_u32;
+        let mut low = 0.0;
+        let mut noise = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let white = (seed >> 8) as f32 / 8_388_608.0 - 1.0;
+            low += (white - low) * 0.004;
+            0.002 * white + 0.1 * low
+        };
+        let mut rest = Rest::new();
+        let mut rests = |ticks: usize| {
+            let tick = |_: &usize| rest.tick(&std::array::from_fn(|_| noise()), false);
+            (0..ticks).filter(tick).count()
+        };
+        rests(2_000);
+        let resting = rests(6_000);
+        assert!(resting > 3_000, "{resting} of 6,000");
     }
 
     #[test]
