@@ -38,6 +38,7 @@ mod pulse;
 mod reach;
 mod redial;
 mod relays;
+mod router;
 mod seek;
 mod streams;
 mod task;
@@ -276,7 +277,7 @@ impl Network {
         let key = address::key_of(&peer)
             .ok_or_else(|| StartError::Swarm("the network key is no Ed25519 key".to_owned()))?;
         let door = task::closed_door();
-        let parts = task::parts(config.mdns, config.upnp, &door);
+        let parts = task::parts(config.mdns, &door);
         let tunnelled = config.dialer.is_some();
         let swarm = behaviour::swarm(keypair, &parts, config.dialer);
         let mut swarm = swarm.map_err(StartError::Swarm)?;
@@ -295,6 +296,7 @@ impl Network {
             pass: config.pass,
             relays: config.relays,
             announce: config.announce,
+            upnp: config.upnp,
         };
         let task = Task::new(swarm, (requests_rx, inputs_tx), state_tx, settings)
             .map_err(StartError::Swarm)?;

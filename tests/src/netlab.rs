@@ -53,6 +53,8 @@ pub struct Lab {
 #[derive(Clone, Debug)]
 pub struct Host {
     namespace: String,
+    /// The box that it is behind.
+    gateway: Option<String>,
     /// Its own IPv4 address; `None` where it has IPv6 alone.
     pub v4: Option<String>,
     /// Its own IPv6 address; `None` behind a box.
@@ -108,6 +110,7 @@ impl Lab {
         let v6 = format!("2a0e:1d80:{site}::2");
         Host {
             namespace,
+            gateway: None,
             outside: v4.clone().unwrap_or_else(|| v6.clone()),
             v4,
             v6: Some(v6),
@@ -175,12 +178,14 @@ impl Lab {
                         type filter hook forward priority 0; policy drop;
                         iifname \"lan\" accept
                         iifname \"wan\" ct state established,related accept
+                        iifname \"wan\" ct status dnat accept
                     }}
                 }}"
             ),
         );
         Host {
             namespace: inner,
+            gateway: Some(gateway),
             v4: Some("192.168.7.2".to_owned()),
             v6: None,
             outside: format!("45.83.{site}.2"),
@@ -447,6 +452,51 @@ impl Host {
             "dev",
             "eth",
         ]);
+    }
+
+    /// Takes from a machine behind a box what [`Host::move_inside`] gave it.
+    ///
+    /// # Panics
+    /// When it has it not.
+    pub fn move_back(&self) {
+        let namespace = &self.namespace;
+        run(&[
+            "ip",
+            "-n",
+            namespace,
+            "addr",
+            "del",
+            "192.168.7.3/24",
+            "dev",
+            "eth",
+        ]);
+    }
+
+    /// The box that it is behind.
+    ///
+    /// # Panics
+    /// When it is behind none.
+    pub(crate) fn gateway(&self) -> Self {
+        let namespace = self.gateway.clone().expect("it is behind a box");
+        Self {
+            namespace,
+            gateway: None,
+            v4: Some("192.168.7.1".to_owned()),
+            v6: None,
+            outside: self.outside.clone(),
+        }
+    }
+
+    /// Makes rules for packets on this machine.
+    pub(crate) fn rules(&self, text: &str) {
+        rules(&self.namespace, text);
+    }
+
+    /// A part of this machine's rules for packets.
+    pub(crate) fn listed(&self, part: &str) -> String {
+        let mut nft = self.command("nft");
+        let output = nft.arg(format!("list {part}")).output();
+        String::from_utf8_lossy(&output.expect("nft can be started").stdout).into_owned()
     }
 
     /// Routes of this machine that lead anywhere.

@@ -41,6 +41,8 @@ mod meddler;
 mod netlab;
 #[path = "all/refuse.rs"]
 mod refuse;
+#[path = "all/router.rs"]
+mod router;
 #[path = "all/survive.rs"]
 mod survive;
 #[path = "all/talk.rs"]

@@ -17,7 +17,7 @@ use libp2p::identity::Keypair;
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{
-    PeerId, Swarm, SwarmBuilder, dcutr, identify, mdns, noise, ping, quic, relay, tcp, upnp, yamux,
+    PeerId, Swarm, SwarmBuilder, dcutr, identify, mdns, noise, ping, quic, relay, tcp, yamux,
 };
 
 use super::tunnel::{Dialer, Tunnel};
@@ -73,14 +73,12 @@ pub(super) struct Behaviour {
     pub(super) asks_reach: asks::Behaviour,
     pub(super) answers: answers::Behaviour,
     pub(super) seek: seek::Behaviour,
-    pub(super) upnp: Toggle<upnp::tokio::Behaviour>,
 }
 
 /// What is switched on by the person who starts the node, and who may reserve here.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) mdns: Switch,
-    pub(super) upnp: Switch,
     pub(super) door: Door,
     /// What others' circuits may carry.
     pub(super) limits: Limits,
@@ -122,9 +120,6 @@ pub(super) fn swarm(
             asks_reach: asks::Behaviour::default(),
             answers: answers::Behaviour::default(),
             seek: seek::Behaviour::new(own),
-            upnp: (parts.upnp == Switch::On)
-                .then(upnp::tokio::Behaviour::default)
-                .into(),
         })
     };
     let swarm = SwarmBuilder::with_existing_identity(keypair)

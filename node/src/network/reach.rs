@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use libp2p::{Multiaddr, PeerId};
 
 use super::address::{ip_of, is_circuit, is_global};
+use super::router::Answer;
 
 /// Own addresses about which somebody was asked: some ports of some networks.
 pub(super) const ASKED_MAX: usize = 64;
@@ -148,17 +149,13 @@ impl Reach {
             .collect()
     }
 
-    /// The router lets connections in at an address, or does so no more.
-    pub(super) fn map(&mut self, address: &Multiaddr, open: bool) {
-        if !open {
-            self.mapped.remove(address);
-            self.mapping = Mapping::Refused;
-            return;
-        }
-        if self.mapped.len() < EXTERNAL_MAX {
-            self.mapped.insert(address.clone());
-        }
-        self.mapping = Mapping::Open;
+    /// What the router says now; the addresses at which it lets connections in no more, and those that are new.
+    pub(super) fn answered(&mut self, answer: Answer) -> (Vec<Multiaddr>, Vec<Multiaddr>) {
+        self.mapping = answer.mapping;
+        let open: BTreeSet<_> = answer.open.into_iter().take(EXTERNAL_MAX).collect();
+        let before = std::mem::replace(&mut self.mapped, open);
+        let gone = before.difference(&self.mapped).cloned().collect();
+        (gone, self.mapped.difference(&before).cloned().collect())
     }
 
     /// Addresses at which others have reached us, or will by what a person says.
@@ -308,7 +305,12 @@ mod tests {
         // A router's word that stands weighs more than a try of another address.
         reach.tried(parse("/ip4/203.0.113.1/tcp/9"), outside, false);
         reach.confirm(&parse(v4), true);
-        reach.map(&parse(v4), true);
+        let answer = Answer {
+            mapping: Mapping::Open,
+            open: [parse(v4)].into(),
+        };
+        assert_eq!(reach.answered(answer.clone()), (vec![], vec![parse(v4)]));
+        assert_eq!(reach.answered(answer), (vec![], vec![]));
         assert!(
             reach.forget(&home, &nowhere).is_empty(),
             "the router says so"

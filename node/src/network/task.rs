@@ -34,6 +34,7 @@ use super::gossip::{self, Verdicts};
 use super::reach::Reach;
 use super::redial::{Redial, Why};
 use super::relays::Relays;
+use super::router::{Answer, Pace, Router};
 use super::{NetworkState, Request, StartError, address};
 use reaching::Said;
 use sessions::{Ended, FromPeer, Session};
@@ -69,6 +70,7 @@ pub(super) struct Task {
     redial: Redial,
     relays: Relays,
     reach: Reach,
+    router: Option<Router>,
     /// What connected peers say that they speak.
     said: BTreeMap<PeerId, Said>,
     look_at: Instant,
@@ -100,7 +102,6 @@ impl Task {
         let mdns = swarm.behaviour().mdns.is_enabled();
         state.send_modify(|state| state.mdns = mdns);
         let (to_loop, from_peers) = mpsc::channel(FRAMES_MAX);
-        let upnp = swarm.behaviour().upnp.is_enabled();
         let mut task = Self {
             swarm,
             requests,
@@ -115,7 +116,8 @@ impl Task {
             dials: Dials::default(),
             redial: Redial::default(),
             relays: Relays::default(),
-            reach: Reach::new(upnp),
+            reach: Reach::new(settings.upnp),
+            router: settings.upnp.then(|| Router::start(Pace::default())),
             said: BTreeMap::new(),
             look_at: Instant::now(),
             door: settings.door,
@@ -174,6 +176,7 @@ impl Task {
             event = self.swarm.select_next_some(), if room => self.on_swarm(event),
             Some(from_peer) = self.from_peers.recv(), if room => self.on_frame(from_peer),
             Some(ended) = self.tasks.join_next() => self.on_ended(ended),
+            Some(answer) = next_answer(self.router.as_mut()) => self.on_router(answer),
             () = sleep_until(next_at.unwrap_or_else(Instant::now)), if next_at.is_some() => {
                 self.dial_due();
                 self.look_after();
@@ -347,7 +350,6 @@ impl Task {
             BehaviourEvent::AsksReach(event) => self.on_asked_reach(&event),
             BehaviourEvent::Hop(event) => self.on_relaying(&event),
             BehaviourEvent::Seek(found) => self.on_found(found),
-            BehaviourEvent::Upnp(event) => self.on_mapping(&event),
             BehaviourEvent::Identify(identify::Event::Error {
                 connection_id,
                 error,
@@ -419,6 +421,7 @@ impl Task {
 
     /// Sends what waits, ends streams and connections. The core gets no input any more.
     async fn close(mut self) {
+        let router = self.router.take().map(Router::close);
         let flush = Instant::now() + FLUSH_LIMIT;
         for session in self.sessions.values_mut() {
             session.end_writing();
@@ -454,5 +457,14 @@ impl Task {
                 break;
             }
         }
+        if let Some(router) = router {
+            // It has a limit of its own.
+            let _ = router.await;
+        }
     }
+}
+
+/// What the router says, when it is asked and says something new.
+async fn next_answer(router: Option<&mut Router>) -> Option<Answer> {
+    Some(router?.next().await)
 }

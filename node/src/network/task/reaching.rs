@@ -6,15 +6,15 @@ use std::net::IpAddr;
 use alloquy_core::Input;
 use alloquy_relay::{Admission, Door, Limits, Listed, Pass, Quota, peer_of};
 use libp2p::multiaddr::Protocol;
-use libp2p::{Multiaddr, PeerId, autonat, identify, relay, upnp};
+use libp2p::{Multiaddr, PeerId, autonat, identify, relay};
 use tokio::time::Instant;
 
 use super::{LOOK_EVERY, Task, address};
 use crate::network::circuits::Circuits;
 use crate::network::frames;
-use crate::network::reach::Mapping;
 use crate::network::redial::Why;
 use crate::network::relays::Next;
+use crate::network::router::Answer;
 use crate::network::{CoMembers, ReachState, behaviour, seek};
 
 /// What the task is started with.
@@ -25,6 +25,8 @@ pub(in crate::network) struct Settings {
     pub(in crate::network) pass: Option<Pass>,
     pub(in crate::network) relays: Vec<Multiaddr>,
     pub(in crate::network) announce: Vec<Multiaddr>,
+    /// The router is asked to let connections in.
+    pub(in crate::network) upnp: bool,
 }
 
 /// What a connected peer says that it speaks.
@@ -213,12 +215,16 @@ impl Task {
         self.on_reach_changed();
     }
 
-    pub(super) fn on_mapping(&mut self, event: &upnp::Event) {
-        match event {
-            upnp::Event::NewExternalAddr(address) => self.reach.map(address, true),
-            upnp::Event::ExpiredExternalAddr(address) => self.reach.map(address, false),
-            upnp::Event::GatewayNotFound => self.reach.mapping = Mapping::NoRouter,
-            upnp::Event::NonRoutableGateway => self.reach.mapping = Mapping::Behind,
+    /// The router has another answer than before.
+    pub(super) fn on_router(&mut self, answer: Answer) {
+        let (gone, new) = self.reach.answered(answer);
+        for address in gone {
+            self.swarm.remove_external_address(&address);
+            self.reach.confirm(&address, false);
+        }
+        for address in new {
+            self.swarm.add_external_address(address.clone());
+            self.reach.confirm(&address, true);
         }
         self.on_reach_changed();
     }
@@ -295,11 +301,10 @@ pub(in crate::network) fn closed_door() -> Door {
 }
 
 /// Switches as the swarm is told them.
-pub(in crate::network) fn parts(mdns: bool, upnp: bool, door: &Door) -> behaviour::Parts {
+pub(in crate::network) fn parts(mdns: bool, door: &Door) -> behaviour::Parts {
     let limits = Limits::of_member();
     behaviour::Parts {
         mdns: mdns.into(),
-        upnp: upnp.into(),
         door: door.clone(),
         limits,
         quota: Quota::new(&limits, door),

@@ -602,7 +602,7 @@ mod tests {
     /// A task that nobody runs: what happens is told to it by hand.
     fn task() -> Task {
         let door = closed_door();
-        let parts = parts(false, false, &door);
+        let parts = parts(false, &door);
         let keypair = Keypair::ed25519_from_bytes([1; 32]).unwrap();
         let swarm = behaviour::swarm(keypair, &parts, None).unwrap();
         let settings = Settings {
@@ -611,6 +611,7 @@ mod tests {
             pass: None,
             relays: Vec::new(),
             announce: Vec::new(),
+            upnp: false,
         };
         let (_, requests) = mpsc::channel(1);
         let (inputs, _) = mpsc::channel(1);

@@ -225,6 +225,9 @@ impl Task {
     /// Tells the own addresses: where we listen, what others have seen to be us, and the ways through relays; first those
     /// that are of most use. The core, which makes links of them, hears of ways that will soon stand, too.
     pub(super) fn tell_listen(&mut self) {
+        if let Some(router) = &self.router {
+            router.want(&self.listen);
+        }
         let own = *self.swarm.local_peer_id();
         let all = self.listen.iter().chain(self.reach.external()).cloned();
         let all = all.chain(self.relays.held());

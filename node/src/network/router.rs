@@ -1,0 +1,425 @@
+//! The router of the local network: asked to let connections in (UPnP), for as long as this node listens.
+//!
+//! libp2p's own behaviour for it asks for one of the two ports that QUIC and TCP share, looks for a router once in its
+//! life, asks one that refuses again without a pause, and leaves ports open at the end; so the library below it is used.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use futures::future::join_all;
+use igd_next::aio::tokio::{Tokio, search_gateway};
+use igd_next::{AddPortError, PortMappingProtocol, SearchOptions};
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::address::is_global;
+use super::reach::Mapping;
+
+type Gateway = igd_next::aio::Gateway<Tokio>;
+
+/// How long a router keeps a port open that it was asked for, in seconds.
+const LEASE_S: u32 = 3_600;
+/// What a person reads beside the port on the router's own page.
+const NAME: &str = "Alloquy";
+/// Own addresses for which a router is looked for: a machine has a few networks.
+const LOCAL_MAX: usize = 8;
+/// How long the ports may take to be closed at the end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// What the router says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) mapping: Mapping,
+    /// Where it lets connections in.
+    pub(super) open: BTreeSet<Multiaddr>,
+}
+
+/// Where routers are looked for, and how often.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    search_at: SocketAddr,
+    /// How long an answer may take.
+    limit: Duration,
+    /// Own addresses come and go together: so long after the first, the rest is there.
+    settle: Duration,
+    /// After so long it is asked again: well before the end of what it promised, and soon enough to learn that its
+    /// address outside is another one.
+    renew: Duration,
+    /// Whoever did not help is asked again after so long, then after twice as long, and so on.
+    again: Duration,
+    /// The longest pause of these.
+    again_max: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            search_at: SearchOptions::default().broadcast_address,
+            limit: Duration::from_secs(4),
+            settle: Duration::from_millis(300),
+            renew: Duration::from_secs(600),
+            again: Duration::from_secs(60),
+            again_max: Duration::from_secs(3_600),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Transport {
+    Quic,
+    Tcp,
+}
+
+/// A port of this machine, behind a router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    ip: Ipv4Addr,
+    port: u16,
+    transport: Transport,
+}
+
+impl Place {
+    /// `None`: no router lies before it.
+    fn of(address: &Multiaddr) -> Option<Self> {
+        let mut parts = address.iter();
+        let Some(Protocol::Ip4(ip)) = parts.next().filter(|_| address.len() > 1) else {
+            return None;
+        };
+        let (port, transport) = match (parts.next()?, parts.next()) {
+            (Protocol::Tcp(port), None) => (port, Transport::Tcp),
+            (Protocol::Udp(port), Some(Protocol::QuicV1)) => (port, Transport::Quic),
+            _ => return None,
+        };
+        (ip.is_private() && port != 0).then_some(Self {
+            ip,
+            port,
+            transport,
+        })
+    }
+
+    fn protocol(self) -> PortMappingProtocol {
+        match self.transport {
+            Transport::Quic => PortMappingProtocol::UDP,
+            Transport::Tcp => PortMappingProtocol::TCP,
+        }
+    }
+
+    fn outside(self, ip: Ipv4Addr, port: u16) -> Multiaddr {
+        let address = Multiaddr::empty().with(Protocol::Ip4(ip));
+        match self.transport {
+            Transport::Quic => address.with(Protocol::Udp(port)).with(Protocol::QuicV1),
+            Transport::Tcp => address.with(Protocol::Tcp(port)),
+        }
+    }
+}
+
+/// The task that asks.
+#[derive(Debug)]
+pub(super) struct Router {
+    wanted: watch::Sender<BTreeSet<Place>>,
+    answers: watch::Receiver<Answer>,
+    task: JoinHandle<()>,
+}
+
+impl Router {
+    /// Begins to ask, for nothing yet; must be called within a tokio runtime.
+    pub(super) fn start(pace: Pace) -> Self {
+        let (wanted, wanted_rx) = watch::channel(BTreeSet::new());
+        let asked = Answer {
+            mapping: Mapping::Asked,
+            open: BTreeSet::new(),
+        };
+        let (answers_tx, answers) = watch::channel(asked);
+        let task = tokio::spawn(run(wanted_rx, answers_tx, pace));
+        Self {
+            wanted,
+            answers,
+            task,
+        }
+    }
+
+    /// These addresses are listened at.
+    pub(super) fn want<'a>(&self, listen: impl IntoIterator<Item = &'a Multiaddr>) {
+        self.want_places(listen.into_iter().filter_map(Place::of).collect());
+    }
+
+    fn want_places(&self, places: BTreeSet<Place>) {
+        self.wanted.send_if_modified(|wanted| {
+            let changed = *wanted != places;
+            *wanted = places;
+            changed
+        });
+    }
+
+    /// Its next answer, when it is another one than before.
+    pub(super) async fn next(&mut self) -> Answer {
+        match self.answers.changed().await {
+            Ok(()) => self.answers.borrow_and_update().clone(),
+            // It ends with this alone.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Closes the ports; what is to be waited for, a second at most.
+    pub(super) fn close(self) -> JoinHandle<()> {
+        self.task
+    }
+}
+
+/// What is known of the router of one own address.
+#[derive(Debug, Default)]
+struct Known {
+    gateway: Option<Gateway>,
+    /// Its ports outside, that it opened.
+    ports: BTreeMap<Place, u16>,
+    open: BTreeSet<Multiaddr>,
+}
+
+async fn run(
+    wanted: watch::Receiver<BTreeSet<Place>>,
+    answers: watch::Sender<Answer>,
+    pace: Pace,
+) {
+    let mut known: BTreeMap<Ipv4Addr, Known> = BTreeMap::new();
+    let mut again = pace.again;
+    loop {
+        let asking = async {
+            sleep(pace.settle).await;
+            let places = wanted.borrow().clone();
+            let mapping = ask(&mut known, &places, &pace, &answers).await;
+            tell(&known, mapping, &answers);
+            match mapping {
+                Mapping::Open => {
+                    again = pace.again;
+                    sleep(pace.renew).await;
+                }
+                // There is nothing to ask for.
+                _ if places.is_empty() => std::future::pending().await,
+                _ => {
+                    sleep(again).await;
+                    again = (again * 2).min(pace.again_max);
+                }
+            }
+        };
+        // Of a question that is cut short, the router may keep a port for an hour, and nothing else.
+        let mut changes = wanted.clone();
+        changes.mark_unchanged();
+        tokio::select! {
+            () = asking => {}
+            changed = changes.changed() => match changed {
+                Ok(()) => again = pace.again,
+                Err(_) => break,
+            },
+        }
+    }
+    let closing = known.into_values().map(|mut known| async move {
+        close(&mut known, |_| true, CLOSE_LIMIT).await;
+    });
+    let _ = timeout(CLOSE_LIMIT, join_all(closing)).await;
+}
+
+fn tell(known: &BTreeMap<Ipv4Addr, Known>, mapping: Mapping, answers: &watch::Sender<Answer>) {
+    let open = known.values().flat_map(|known| known.open.iter().cloned());
+    let answer = Answer {
+        mapping,
+        open: open.collect(),
+    };
+    answers.send_if_modified(|told| {
+        let changed = *told != answer;
+        *told = answer;
+        changed
+    });
+}
+
+/// Asks every router that there is for what is wanted of it.
+async fn ask(
+    known: &mut BTreeMap<Ipv4Addr, Known>,
+    places: &BTreeSet<Place>,
+    pace: &Pace,
+    answers: &watch::Sender<Answer>,
+) -> Mapping {
+    let mut wanted: BTreeMap<Ipv4Addr, Vec<Place>> = BTreeMap::new();
+    for place in places {
+        if wanted.len() < LOCAL_MAX || wanted.contains_key(&place.ip) {
+            wanted.entry(place.ip).or_default().push(*place);
+        }
+    }
+    // With an own address goes what led to it, before anything else is waited for.
+    let gone = known.extract_if(.., |ip, _| !wanted.contains_key(ip));
+    let gone: Vec<Known> = gone.map(|(_, known)| known).collect();
+    if !gone.is_empty() {
+        let before = answers.borrow().mapping;
+        tell(known, before, answers);
+    }
+    let closing = gone.into_iter().map(|mut gone| async move {
+        close(&mut gone, |_| true, CLOSE_LIMIT).await;
+    });
+    join_all(closing).await;
+    for ip in wanted.keys() {
+        known.entry(*ip).or_default();
+    }
+    join_all(known.iter_mut().map(|(ip, known)| look(known, *ip, pace))).await;
+    let mut asked = BTreeSet::new();
+    let mut best = Mapping::NoRouter;
+    for (ip, known) in known.iter_mut() {
+        // Two addresses on one network have the same router, and one of them is enough.
+        let url = known.gateway.as_ref().map(ToString::to_string);
+        let first = url.is_some_and(|url| asked.insert(url));
+        let places = wanted.get(ip).filter(|_| first);
+        let mapping = match places {
+            Some(places) => open_all(known, places, pace).await,
+            None => Mapping::NoRouter,
+        };
+        if mapping != Mapping::Open {
+            known.open.clear();
+        }
+        if weight(mapping) > weight(best) {
+            best = mapping;
+        }
+    }
+    best
+}
+
+/// Of several routers, what the most helpful one says.
+fn weight(mapping: Mapping) -> u8 {
+    match mapping {
+        Mapping::Open => 3,
+        Mapping::Refused => 2,
+        Mapping::Behind => 1,
+        Mapping::Off | Mapping::Asked | Mapping::NoRouter => 0,
+    }
+}
+
+/// Looks for the router of an own address, unless it is known and answers.
+async fn look(known: &mut Known, ip: Ipv4Addr, pace: &Pace) {
+    if let Some(gateway) = &known.gateway {
+        if outside(gateway, pace).await.is_some() {
+            return;
+        }
+        known.gateway = None;
+        known.ports.clear();
+    }
+    // One packet that nobody answers may be one that was lost.
+    for _ in 0..2 {
+        let options = SearchOptions {
+            bind_addr: (ip, 0).into(),
+            broadcast_address: pace.search_at,
+            timeout: Some(pace.limit),
+            single_search_timeout: Some(pace.limit),
+        };
+        match timeout(pace.limit, search_gateway(options)).await {
+            Ok(Ok(gateway)) if is_near(ip, gateway.addr.ip()) => {
+                known.gateway = Some(gateway);
+                return;
+            }
+            Ok(Ok(gateway)) => {
+                tracing::debug!(%ip, router = %gateway.addr, "what answers as a router is not on this network");
+            }
+            Ok(Err(error)) => tracing::debug!(%ip, %error, "no router answers"),
+            Err(_) => tracing::debug!(%ip, "no router answers in time"),
+        }
+    }
+}
+
+/// Whoever answers first names the router: it must not send this node's questions out of the local network.
+fn is_near(ip: Ipv4Addr, router: IpAddr) -> bool {
+    match router {
+        IpAddr::V4(router) => {
+            ip.is_private() && router.is_private() || ip.is_loopback() && router.is_loopback()
+        }
+        IpAddr::V6(_) => false,
+    }
+}
+
+/// The router's address outside; `None`: it does not answer.
+async fn outside(gateway: &Gateway, pace: &Pace) -> Option<IpAddr> {
+    match timeout(pace.limit, gateway.get_external_ip()).await {
+        Ok(Ok(ip)) => Some(ip),
+        Ok(Err(error)) => {
+            tracing::debug!(router = %gateway.addr, %error, "the router does not say where it is");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+/// Asks a router for these ports, and for no others any more.
+async fn open_all(known: &mut Known, places: &[Place], pace: &Pace) -> Mapping {
+    let Some(gateway) = known.gateway.clone() else {
+        return Mapping::NoRouter;
+    };
+    let Some(outside) = outside(&gateway, pace).await else {
+        known.gateway = None;
+        return Mapping::NoRouter;
+    };
+    let IpAddr::V4(outside) = outside else {
+        return Mapping::Behind;
+    };
+    if !is_global(outside.into()) {
+        return Mapping::Behind;
+    }
+    close(known, |place| !places.contains(place), pace.limit).await;
+    let mut open = BTreeSet::new();
+    for place in places {
+        let before = known.ports.remove(place).unwrap_or(place.port);
+        match timeout(pace.limit, open_one(&gateway, *place, before)).await {
+            Ok(Ok(port)) => {
+                known.ports.insert(*place, port);
+                open.insert(place.outside(outside, port));
+            }
+            Ok(Err(reason)) => {
+                tracing::debug!(router = %gateway.addr, ?place, reason, "the router opens no port");
+            }
+            Err(_) => tracing::debug!(router = %gateway.addr, ?place, "the router does not answer"),
+        }
+    }
+    known.open = open;
+    match known.open.is_empty() {
+        true => Mapping::Refused,
+        false => Mapping::Open,
+    }
+}
+
+/// Asks a router for one port; which one it opened.
+async fn open_one(gateway: &Gateway, place: Place, port: u16) -> Result<u16, String> {
+    let here = SocketAddr::V4(SocketAddrV4::new(place.ip, place.port));
+    let mut refused = String::new();
+    // Some routers keep ports open for ever or not at all.
+    for lease in [LEASE_S, 0] {
+        let asked = gateway.add_port(place.protocol(), port, here, lease, NAME);
+        match asked.await {
+            Ok(()) => return Ok(port),
+            Err(AddPortError::OnlyPermanentLeasesSupported) => {}
+            Err(AddPortError::PortInUse) => {
+                // Another node behind the same router has it.
+                let any = gateway.add_any_port(place.protocol(), here, lease, NAME);
+                match any.await {
+                    Ok(port) => return Ok(port),
+                    Err(error) => refused = error.to_string(),
+                }
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Err(refused)
+}
+
+/// Closes the ports of these places.
+async fn close(known: &mut Known, which: impl Fn(&Place) -> bool, limit: Duration) {
+    let Some(gateway) = &known.gateway else {
+        known.ports.clear();
+        return;
+    };
+    let ports = known.ports.extract_if(.., |place, _| which(place));
+    for (place, port) in ports.collect::<Vec<_>>() {
+        match timeout(limit, gateway.remove_port(place.protocol(), port)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, port, "the router does not close a port"),
+            Err(_) => return,
+        }
+    }
+}
