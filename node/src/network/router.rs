@@ -1,15 +1,15 @@
 //! The router of the local network: asked to let connections in (UPnP), for as long as this node listens.
 //!
 //! libp2p's own behaviour for it asks for one of the two ports that QUIC and TCP share, looks for a router once in its
-//! life, asks one that refuses again without a pause, and leaves ports open at the end; so the library below it is used.
+//! life, asks one that refuses again without a pause, and leaves ports open at the end.
+
+mod igd;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use futures::future::join_all;
-use igd_next::aio::tokio::{Tokio, search_gateway};
-use igd_next::{AddPortError, PortMappingProtocol, SearchOptions};
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use tokio::sync::watch;
@@ -18,13 +18,18 @@ use tokio::time::{sleep, timeout};
 
 use super::address::is_global;
 use super::reach::Mapping;
-
-type Gateway = igd_next::aio::Gateway<Tokio>;
+use igd::{Failure, Gateway};
 
 /// How long a router keeps a port open that it was asked for, in seconds.
 const LEASE_S: u32 = 3_600;
 /// What a person reads beside the port on the router's own page.
 const NAME: &str = "Alloquy";
+/// Codes of refusals: ports are kept open for ever or not at all; another has the port, by UPnP or otherwise.
+const ONLY_FOR_EVER: u16 = 725;
+const TAKEN: u16 = 718;
+const TAKEN_OTHERWISE: u16 = 729;
+/// So many other ports are tried.
+const OTHERS_MAX: usize = 5;
 /// Own addresses for which a router is looked for: a machine has a few networks.
 const LOCAL_MAX: usize = 8;
 /// How long the ports may take to be closed at the end.
@@ -58,7 +63,7 @@ pub(super) struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            search_at: SearchOptions::default().broadcast_address,
+            search_at: (Ipv4Addr::new(239, 255, 255, 250), 1_900).into(),
             limit: Duration::from_secs(4),
             settle: Duration::from_millis(300),
             renew: Duration::from_secs(600),
@@ -101,10 +106,10 @@ impl Place {
         })
     }
 
-    fn protocol(self) -> PortMappingProtocol {
+    fn protocol(self) -> igd::Protocol {
         match self.transport {
-            Transport::Quic => PortMappingProtocol::UDP,
-            Transport::Tcp => PortMappingProtocol::TCP,
+            Transport::Quic => igd::Protocol::Udp,
+            Transport::Tcp => igd::Protocol::Tcp,
         }
     }
 
@@ -179,11 +184,7 @@ struct Known {
     open: BTreeSet<Multiaddr>,
 }
 
-async fn run(
-    wanted: watch::Receiver<BTreeSet<Place>>,
-    answers: watch::Sender<Answer>,
-    pace: Pace,
-) {
+async fn run(wanted: watch::Receiver<BTreeSet<Place>>, answers: watch::Sender<Answer>, pace: Pace) {
     let mut known: BTreeMap<Ipv4Addr, Known> = BTreeMap::new();
     let mut again = pace.again;
     loop {
@@ -267,8 +268,8 @@ async fn ask(
     let mut best = Mapping::NoRouter;
     for (ip, known) in known.iter_mut() {
         // Two addresses on one network have the same router, and one of them is enough.
-        let url = known.gateway.as_ref().map(ToString::to_string);
-        let first = url.is_some_and(|url| asked.insert(url));
+        let gateway = known.gateway.clone();
+        let first = gateway.is_some_and(|gateway| asked.insert(gateway));
         let places = wanted.get(ip).filter(|_| first);
         let mapping = match places {
             Some(places) => open_all(known, places, pace).await,
@@ -305,27 +306,18 @@ async fn look(known: &mut Known, ip: Ipv4Addr, pace: &Pace) {
     }
     // One packet that nobody answers may be one that was lost.
     for _ in 0..2 {
-        let options = SearchOptions {
-            bind_addr: (ip, 0).into(),
-            broadcast_address: pace.search_at,
-            timeout: Some(pace.limit),
-            single_search_timeout: Some(pace.limit),
-        };
-        match timeout(pace.limit, search_gateway(options)).await {
-            Ok(Ok(gateway)) if is_near(ip, gateway.addr.ip()) => {
+        let near = |router| is_near(ip, router);
+        match Gateway::search(ip, pace.search_at, near, pace.limit).await {
+            Ok(gateway) => {
                 known.gateway = Some(gateway);
                 return;
             }
-            Ok(Ok(gateway)) => {
-                tracing::debug!(%ip, router = %gateway.addr, "what answers as a router is not on this network");
-            }
-            Ok(Err(error)) => tracing::debug!(%ip, %error, "no router answers"),
-            Err(_) => tracing::debug!(%ip, "no router answers in time"),
+            Err(error) => tracing::debug!(%ip, %error, "no router was found"),
         }
     }
 }
 
-/// Whoever answers first names the router: it must not send this node's questions out of the local network.
+/// Who answers a search of this address must be on its network.
 fn is_near(ip: Ipv4Addr, router: IpAddr) -> bool {
     match router {
         IpAddr::V4(router) => {
@@ -337,10 +329,10 @@ fn is_near(ip: Ipv4Addr, router: IpAddr) -> bool {
 
 /// The router's address outside; `None`: it does not answer.
 async fn outside(gateway: &Gateway, pace: &Pace) -> Option<IpAddr> {
-    match timeout(pace.limit, gateway.get_external_ip()).await {
+    match timeout(pace.limit, gateway.outside()).await {
         Ok(Ok(ip)) => Some(ip),
         Ok(Err(error)) => {
-            tracing::debug!(router = %gateway.addr, %error, "the router does not say where it is");
+            tracing::debug!(router = %gateway.place, %error, "the router does not say where it is");
             None
         }
         Err(_) => None,
@@ -372,9 +364,11 @@ async fn open_all(known: &mut Known, places: &[Place], pace: &Pace) -> Mapping {
                 open.insert(place.outside(outside, port));
             }
             Ok(Err(reason)) => {
-                tracing::debug!(router = %gateway.addr, ?place, reason, "the router opens no port");
+                tracing::debug!(router = %gateway.place, ?place, %reason, "the router opens no port");
             }
-            Err(_) => tracing::debug!(router = %gateway.addr, ?place, "the router does not answer"),
+            Err(_) => {
+                tracing::debug!(router = %gateway.place, ?place, "the router does not answer")
+            }
         }
     }
     known.open = open;
@@ -385,27 +379,33 @@ async fn open_all(known: &mut Known, places: &[Place], pace: &Pace) -> Mapping {
 }
 
 /// Asks a router for one port; which one it opened.
-async fn open_one(gateway: &Gateway, place: Place, port: u16) -> Result<u16, String> {
-    let here = SocketAddr::V4(SocketAddrV4::new(place.ip, place.port));
-    let mut refused = String::new();
-    // Some routers keep ports open for ever or not at all.
-    for lease in [LEASE_S, 0] {
-        let asked = gateway.add_port(place.protocol(), port, here, lease, NAME);
+async fn open_one(gateway: &Gateway, place: Place, preferred: u16) -> Result<u16, Failure> {
+    let here = SocketAddrV4::new(place.ip, place.port);
+    let (mut port, mut lease) = (preferred, LEASE_S);
+    let mut others = 0;
+    loop {
+        let asked = gateway.open(place.protocol(), port, here, lease, NAME);
         match asked.await {
             Ok(()) => return Ok(port),
-            Err(AddPortError::OnlyPermanentLeasesSupported) => {}
-            Err(AddPortError::PortInUse) => {
-                // Another node behind the same router has it.
-                let any = gateway.add_any_port(place.protocol(), here, lease, NAME);
-                match any.await {
-                    Ok(port) => return Ok(port),
-                    Err(error) => refused = error.to_string(),
-                }
+            // Some routers keep ports open for ever or not at all.
+            Err(Failure::Code(ONLY_FOR_EVER)) if lease != 0 => lease = 0,
+            // Another machine behind the same router has it.
+            Err(Failure::Code(TAKEN | TAKEN_OTHERWISE)) if others < OTHERS_MAX => {
+                others += 1;
+                port = any_port();
             }
-            Err(error) => return Err(error.to_string()),
+            Err(failure) => return Err(failure),
         }
     }
-    Err(refused)
+}
+
+/// A port that nothing is known by.
+fn any_port() -> u16 {
+    let mut random = [0; 2];
+    match getrandom::fill(&mut random) {
+        Ok(()) => 0xc000 | u16::from_le_bytes(random),
+        Err(_) => 0xc000,
+    }
 }
 
 /// Closes the ports of these places.
@@ -416,10 +416,13 @@ async fn close(known: &mut Known, which: impl Fn(&Place) -> bool, limit: Duratio
     };
     let ports = known.ports.extract_if(.., |place, _| which(place));
     for (place, port) in ports.collect::<Vec<_>>() {
-        match timeout(limit, gateway.remove_port(place.protocol(), port)).await {
+        match timeout(limit, gateway.close(place.protocol(), port)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, port, "the router does not close a port"),
             Err(_) => return,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

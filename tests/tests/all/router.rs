@@ -178,5 +178,9 @@ fn whoever_does_not_want_it_asks_no_router() {
     home.says("off");
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert_eq!(home.outside(), [] as [&str; 0]);
-    assert!(!home.router.log().contains("192.168.7.2"), "{}", home.router.log());
+    assert!(
+        !home.router.log().contains("192.168.7.2"),
+        "{}",
+        home.router.log()
+    );
 }

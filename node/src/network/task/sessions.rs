@@ -203,7 +203,13 @@ impl Task {
             relayed,
             dialled: path.dialled,
         };
+        // Of a hole that both sides punch at once, one may see only a call that came through it, and DCUtR says nothing.
+        let through_hole = !relayed
+            && !path.dialled
+            && address::ip_of(&path.remote).is_some_and(address::is_global)
+            && !self.reach.is_public();
         if let Some(session) = self.sessions.get_mut(&peer) {
+            session.improve.punched |= through_hole && session.only_relayed();
             session.connections.push(path);
             self.move_to_direct(peer);
         } else if self.relays.holds_back(&peer, held) {
@@ -654,5 +660,35 @@ mod tests {
         let session = task.sessions.get(&peer).unwrap();
         assert_eq!(session.writer.connection, second);
         assert!(session.path(first).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_call_that_comes_straight_to_who_can_not_be_called_came_through_a_hole() {
+        let keypair = Keypair::ed25519_from_bytes([2; 32]).unwrap();
+        let peer = keypair.public().to_peer_id();
+        let key = address::key_of(&peer).unwrap();
+        let came = |local: &str, from: &str| ConnectedPoint::Listener {
+            local_addr: local.parse().unwrap(),
+            send_back_addr: from.parse().unwrap(),
+        };
+        let relay = format!("/ip4/45.83.1.2/tcp/1/p2p/{peer}/p2p-circuit");
+        let inside = "/ip4/192.168.7.2/udp/1/quic-v1";
+        let outside = "/ip4/45.83.2.2/udp/1/quic-v1";
+        for (reachable, from, punched) in [
+            (false, outside, true),
+            (false, "/ip4/192.168.7.9/udp/1/quic-v1", false),
+            (true, outside, false),
+        ] {
+            let mut task = task();
+            if reachable {
+                task.reach.name("/ip4/45.83.3.2/tcp/1".parse().unwrap());
+            }
+            let [first, second] = [1, 2].map(ConnectionId::new_unchecked);
+            task.on_established(peer, first, &came(&relay, &format!("/p2p/{peer}")));
+            task.on_established(peer, second, &came(inside, from));
+            task.on_closed(peer, first);
+            let state = task.state.borrow();
+            assert_eq!(state.ways[&key].punched, punched, "{reachable} {from}");
+        }
     }
 }

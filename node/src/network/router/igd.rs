@@ -1,0 +1,385 @@
+//! Questions to a router (UPnP, the service WANIPConnection): found by SSDP, asked by SOAP over HTTP.
+//!
+//! Any machine of the local network can answer as if it were the router. What it sends is bounded and read without
+//! recursion: the libraries for this read XML as deeply nested as it comes, and a hundred thousand opened elements end
+//! the process. Nothing that it names but itself is asked.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Request, Uri};
+use hyper_util::rt::TokioIo;
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use tokio::net::{TcpStream, UdpSocket};
+use tokio::time::{Instant, timeout_at};
+
+/// Bytes of an answer; descriptions of routers have up to ten thousand.
+pub(super) const ANSWER_MAX: usize = 64 * 1024;
+/// Elements within elements; descriptions have ten.
+pub(super) const DEPTH_MAX: usize = 32;
+/// Bytes of a name or a text in it.
+const TEXT_MAX: usize = 1_024;
+/// Who answers a search, of whom each is asked who it is.
+const ANSWERERS_MAX: usize = 8;
+/// Bytes of an answer to a search.
+const DATAGRAM_MAX: usize = 1_500;
+
+/// The services of a router that opens ports.
+const SERVICES: [&str; 3] = [
+    "urn:schemas-upnp-org:service:WANIPConnection:1",
+    "urn:schemas-upnp-org:service:WANIPConnection:2",
+    "urn:schemas-upnp-org:service:WANPPPConnection:1",
+];
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("nobody answers as a router")]
+    Nobody,
+    #[error("{0:?} is no address of an HTTP service at the machine that names it")]
+    Place(String),
+    #[error("it can not be asked: {0}")]
+    Http(String),
+    #[error("its answer has more than {ANSWER_MAX} bytes, or is cut off: {0}")]
+    Answer(String),
+    #[error("its answer nests {DEPTH_MAX} elements, or has a text of {TEXT_MAX} bytes, and more")]
+    Large,
+    #[error("its answer is no XML: {0}")]
+    Xml(#[from] quick_xml::Error),
+    #[error("it describes no service that opens ports")]
+    NoService,
+    #[error("its answer lacks {0}")]
+    Lacks(&'static str),
+    #[error("it refuses with code {0}")]
+    Code(u16),
+}
+
+/// A protocol whose port is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Protocol {
+    Udp,
+    Tcp,
+}
+
+impl Protocol {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Udp => "UDP",
+            Self::Tcp => "TCP",
+        }
+    }
+}
+
+/// A router that says of itself that it opens ports.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Gateway {
+    pub(super) place: SocketAddr,
+    path: String,
+    service: &'static str,
+}
+
+impl Gateway {
+    /// Looks for it from an own address, for so long at most. Only who answers from an address that is `near` counts.
+    pub(super) async fn search(
+        ip: Ipv4Addr,
+        search_at: SocketAddr,
+        near: impl Fn(IpAddr) -> bool,
+        limit: Duration,
+    ) -> Result<Self, Failure> {
+        let until = Instant::now() + limit;
+        let io = |error: std::io::Error| Failure::Http(error.to_string());
+        // The own address names the network that is asked, where there are several.
+        let socket = UdpSocket::bind((ip, 0)).await.map_err(io)?;
+        let question = format!(
+            "M-SEARCH * HTTP/1.1\r\nHOST: {search_at}\r\nMAN: \"ssdp:discover\"\r\nMX: 2\r\n\
+             ST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\r\n"
+        );
+        socket
+            .send_to(question.as_bytes(), search_at)
+            .await
+            .map_err(io)?;
+        let mut failure = Failure::Nobody;
+        let mut asked: Vec<String> = Vec::new();
+        let mut datagram = [0; DATAGRAM_MAX];
+        while asked.len() < ANSWERERS_MAX {
+            let received = timeout_at(until, socket.recv_from(&mut datagram)).await;
+            let Ok(Ok((bytes, from))) = received else {
+                break;
+            };
+            let text = String::from_utf8_lossy(&datagram[..bytes]);
+            let Some(location) = location(&text).filter(|_| near(from.ip())) else {
+                continue;
+            };
+            if asked.contains(&location) {
+                continue;
+            }
+            match timeout_at(until, Self::described(&location, from.ip())).await {
+                Ok(Ok(gateway)) => return Ok(gateway),
+                Ok(Err(error)) => failure = error,
+                Err(_) => break,
+            }
+            asked.push(location);
+        }
+        Err(failure)
+    }
+
+    /// What stands at the place that it named itself.
+    async fn described(location: &str, from: IpAddr) -> Result<Self, Failure> {
+        let (place, path) = place_of(location, from)?;
+        let request = Request::get(path.as_str()).header(HOST, place.to_string());
+        let request = request.body(Full::default());
+        let request = request.map_err(|_| Failure::Place(location.to_owned()))?;
+        let description = exchange(place, request).await?;
+        let (mut kind, mut control) = (String::new(), String::new());
+        let mut found = None;
+        read(&description, |name, text| match name {
+            "serviceType" => kind = text.to_owned(),
+            "controlURL" => control = text.to_owned(),
+            "service" => {
+                let service = SERVICES.into_iter().find(|service| *service == kind);
+                let control = std::mem::take(&mut control);
+                found = found.take().or(service.map(|service| (service, control)));
+                kind.clear();
+            }
+            _ => {}
+        })?;
+        let (service, control) = found.ok_or(Failure::NoService)?;
+        let (place, path) = match control.split_once("://") {
+            Some(_) => place_of(&control, from)?,
+            None => (place, format!("/{}", control.trim_start_matches('/'))),
+        };
+        Ok(Self {
+            place,
+            path,
+            service,
+        })
+    }
+
+    /// Its address outside.
+    pub(super) async fn outside(&self) -> Result<IpAddr, Failure> {
+        let answer = self.ask("GetExternalIPAddress", "").await?;
+        let ip = value_of(&answer, "NewExternalIPAddress")?;
+        ip.and_then(|ip| ip.trim().parse().ok())
+            .ok_or(Failure::Lacks("an address outside"))
+    }
+
+    /// Lets connections to its `port` in to `here`, for so many seconds; 0: for ever.
+    pub(super) async fn open(
+        &self,
+        protocol: Protocol,
+        port: u16,
+        here: SocketAddrV4,
+        lease_s: u32,
+        name: &str,
+    ) -> Result<(), Failure> {
+        let arguments = format!(
+            "<NewRemoteHost></NewRemoteHost><NewExternalPort>{port}</NewExternalPort>\
+             <NewProtocol>{}</NewProtocol><NewInternalPort>{}</NewInternalPort>\
+             <NewInternalClient>{}</NewInternalClient><NewEnabled>1</NewEnabled>\
+             <NewPortMappingDescription>{name}</NewPortMappingDescription>\
+             <NewLeaseDuration>{lease_s}</NewLeaseDuration>",
+            protocol.name(),
+            here.port(),
+            here.ip()
+        );
+        self.ask("AddPortMapping", &arguments).await.map(drop)
+    }
+
+    /// Lets them in no more.
+    pub(super) async fn close(&self, protocol: Protocol, port: u16) -> Result<(), Failure> {
+        let arguments = format!(
+            "<NewRemoteHost></NewRemoteHost><NewExternalPort>{port}</NewExternalPort>\
+             <NewProtocol>{}</NewProtocol>",
+            protocol.name()
+        );
+        self.ask("DeletePortMapping", &arguments).await.map(drop)
+    }
+
+    async fn ask(&self, action: &'static str, arguments: &str) -> Result<String, Failure> {
+        let service = self.service;
+        let body = format!(
+            "<?xml version=\"1.0\"?>\r\n<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+             s:encodingStyle=\"http://schemas.xmlsoap.org/soap/encoding/\"><s:Body>\
+             <u:{action} xmlns:u=\"{service}\">{arguments}</u:{action}></s:Body></s:Envelope>\r\n"
+        );
+        let request = Request::post(self.path.as_str())
+            .header(HOST, self.place.to_string())
+            .header(CONTENT_TYPE, "text/xml; charset=\"utf-8\"")
+            .header("SOAPAction", format!("\"{service}#{action}\""))
+            .body(Full::from(body));
+        let request = request.map_err(|_| Failure::Place(self.path.clone()))?;
+        let answer = exchange(self.place, request).await?;
+        let mut done = false;
+        let mut code = None;
+        read(&answer, |name, text| {
+            done |= name.strip_suffix("Response") == Some(action);
+            if name == "errorCode" {
+                code = text.trim().parse().ok();
+            }
+        })?;
+        match (done, code) {
+            (true, _) => Ok(answer),
+            (false, Some(code)) => Err(Failure::Code(code)),
+            (false, None) => Err(Failure::Lacks("what was asked")),
+        }
+    }
+}
+
+/// Where an answer to a search says that its description is.
+fn location(answer: &str) -> Option<String> {
+    answer.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.trim()
+            .eq_ignore_ascii_case("location")
+            .then(|| value.trim().to_owned())
+    })
+}
+
+/// The place and path of an HTTP address, which must be at the machine that named it.
+fn place_of(address: &str, from: IpAddr) -> Result<(SocketAddr, String), Failure> {
+    let refused = || Failure::Place(address.chars().take(100).collect());
+    let uri: Uri = address.parse().map_err(|_| refused())?;
+    let host: Option<IpAddr> = uri.host().and_then(|host| host.parse().ok());
+    if uri.scheme_str() != Some("http") || host != Some(from) {
+        return Err(refused());
+    }
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    Ok(((from, uri.port_u16().unwrap_or(80)).into(), path.to_owned()))
+}
+
+/// One request on a connection of its own; the answer's body.
+async fn exchange(place: SocketAddr, request: Request<Full<Bytes>>) -> Result<String, Failure> {
+    let http = |error: &dyn std::error::Error| Failure::Http(error.to_string());
+    let stream = TcpStream::connect(place).await.map_err(|e| http(&e))?;
+    let mut client = http1::Builder::new();
+    // Some routers know the names of headers in this form alone.
+    client.title_case_headers(true);
+    let connected = client.handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = connected.map_err(|error| http(&error))?;
+    let asking = async {
+        let answer = sender.send_request(request).await;
+        let body = answer.map_err(|error| http(&error))?.into_body();
+        let whole = Limited::new(body, ANSWER_MAX).collect().await;
+        let whole = whole.map_err(|error| Failure::Answer(error.to_string()))?;
+        Ok(String::from_utf8_lossy(&whole.to_bytes()).into_owned())
+    };
+    tokio::pin!(asking);
+    tokio::select! {
+        answer = &mut asking => return answer,
+        // What it has sent before it went is there to be read.
+        _ = connection => {}
+    }
+    asking.await
+}
+
+/// The text of the first element of this name.
+fn value_of(xml: &str, name: &str) -> Result<Option<String>, Failure> {
+    let mut found = None;
+    read(xml, |of, text| {
+        if of == name && found.is_none() {
+            found = Some(text.to_owned());
+        }
+    })?;
+    Ok(found)
+}
+
+/// Calls `each` with the name, without its prefix, and the text of every element, at its end.
+fn read(xml: &str, mut each: impl FnMut(&str, &str)) -> Result<(), Failure> {
+    let mut reader = Reader::from_str(xml);
+    let mut open: Vec<String> = Vec::new();
+    let mut text = String::new();
+    loop {
+        match reader.read_event()? {
+            Event::Start(start) => {
+                let name = String::from_utf8_lossy(start.local_name().as_ref()).into_owned();
+                if open.len() == DEPTH_MAX || name.len() > TEXT_MAX {
+                    return Err(Failure::Large);
+                }
+                open.push(name);
+                text.clear();
+            }
+            Event::Empty(empty) => {
+                each(&String::from_utf8_lossy(empty.local_name().as_ref()), "");
+                text.clear();
+            }
+            Event::Text(part) => text.push_str(&String::from_utf8_lossy(&part)),
+            Event::GeneralRef(name) => text.push_str(match &*name {
+                b"amp" => "&",
+                b"lt" => "<",
+                b"gt" => ">",
+                _ => "",
+            }),
+            Event::End(_) => {
+                // The reader refuses an end without a beginning.
+                let name = open.pop().unwrap_or_default();
+                each(&name, text.trim());
+                text.clear();
+            }
+            Event::Eof => return Ok(()),
+            _ => {}
+        }
+        if text.len() > TEXT_MAX {
+            return Err(Failure::Large);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_read_with_prefixes_entities_and_limits() {
+        let mut seen = Vec::new();
+        let xml = "<?xml version=\"1.0\"?><s:a><b> x&amp;y </b><!-- no --><u:c/></s:a>";
+        read(xml, |name, text| seen.push(format!("{name}={text}"))).unwrap();
+        assert_eq!(seen, ["b=x&y", "c=", "a="]);
+        let nested = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
+        assert!(read(&nested(DEPTH_MAX), |_, _| {}).is_ok());
+        let deep = read(&nested(DEPTH_MAX + 1), |_, _| {}).unwrap_err();
+        assert!(matches!(deep, Failure::Large), "{deep}");
+        let long = |size: usize| format!("<a>{}</a>", "x".repeat(size));
+        assert!(read(&long(TEXT_MAX), |_, _| {}).is_ok());
+        let long = read(&long(TEXT_MAX + 1), |_, _| {}).unwrap_err();
+        assert!(long.to_string().contains("1024"), "{long}");
+        for broken in ["<a></b>", "</a>", "<a", "<a b='>"] {
+            assert!(read(broken, |_, _| {}).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn nothing_but_the_machine_that_answers_is_asked() {
+        let router: IpAddr = "192.168.1.1".parse().unwrap();
+        let (place, path) = place_of("http://192.168.1.1:5000/a.xml?b", router).unwrap();
+        assert_eq!(
+            (place.to_string(), path),
+            ("192.168.1.1:5000".to_owned(), "/a.xml?b".to_owned())
+        );
+        assert_eq!(place_of("http://192.168.1.1", router).unwrap().0.port(), 80);
+        for other in [
+            "http://192.168.1.2/a.xml",
+            "http://8.8.8.8/a.xml",
+            "http://router.example/a.xml",
+            "https://192.168.1.1/a.xml",
+            "http://192.168.1.1@8.8.8.8/",
+            "file:///etc/passwd",
+            "/a.xml",
+            "",
+        ] {
+            let refused = place_of(other, router).unwrap_err().to_string();
+            assert!(refused.contains(other), "{refused}");
+        }
+    }
+
+    #[test]
+    fn the_place_of_a_description_is_found_in_any_spelling() {
+        let answer = "HTTP/1.1 200 OK\r\nST: x\r\nlocation:  http://192.168.1.1/a \r\n\r\n";
+        assert_eq!(location(answer).as_deref(), Some("http://192.168.1.1/a"));
+        assert_eq!(location("HTTP/1.1 200 OK\r\n\r\n"), None);
+    }
+}
