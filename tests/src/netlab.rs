@@ -454,6 +454,27 @@ impl Host {
         ]);
     }
 
+    /// Takes from a machine behind a box its first address; [`Host::move_inside`] gave it another one.
+    ///
+    /// # Panics
+    /// When it has it not.
+    pub fn leave_first(&self) {
+        let namespace = &self.namespace;
+        // The second stays when the first goes, which it would not by default.
+        let promote = "net.ipv4.conf.eth.promote_secondaries=1";
+        run(&["ip", "netns", "exec", namespace, "sysctl", "-qw", promote]);
+        run(&[
+            "ip",
+            "-n",
+            namespace,
+            "addr",
+            "del",
+            "192.168.7.2/24",
+            "dev",
+            "eth",
+        ]);
+    }
+
     /// Takes from a machine behind a box what [`Host::move_inside`] gave it.
     ///
     /// # Panics
@@ -492,11 +513,13 @@ impl Host {
         rules(&self.namespace, text);
     }
 
-    /// A part of this machine's rules for packets.
+    /// A part of this machine's rules for packets, which must be there.
     pub(crate) fn listed(&self, part: &str) -> String {
         let mut nft = self.command("nft");
         let output = nft.arg(format!("list {part}")).output();
-        String::from_utf8_lossy(&output.expect("nft can be started").stdout).into_owned()
+        let output = output.expect("nft can be started");
+        assert!(output.status.success(), "{part}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Routes of this machine that lead anywhere.

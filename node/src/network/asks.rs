@@ -10,8 +10,8 @@ use libp2p::autonat::v2::client;
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NewExternalAddrCandidate,
+    THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 use rand_core_06::OsRng;
@@ -54,6 +54,15 @@ impl Behaviour {
     /// The network has changed: everything is asked anew, of peers that are connected from now on.
     pub(super) fn forget(&mut self) {
         *self = Self::default();
+    }
+
+    /// Asks about an address that the router says to be ours.
+    pub(super) fn ask_about(&mut self, address: &Multiaddr) {
+        if self.admits(address) {
+            let candidate = NewExternalAddrCandidate { addr: address };
+            self.inner
+                .on_swarm_event(FromSwarm::NewExternalAddrCandidate(candidate));
+        }
     }
 
     /// Whether it is worth asking about an address.

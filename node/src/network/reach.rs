@@ -158,6 +158,11 @@ impl Reach {
         (gone, self.mapped.difference(&before).cloned().collect())
     }
 
+    /// Whether a person says that this is our address outside.
+    pub(super) fn is_named(&self, address: &Multiaddr) -> bool {
+        self.named.contains(address)
+    }
+
     /// Addresses at which others have reached us, or will by what a person says.
     pub(super) fn external(&self) -> impl Iterator<Item = &Multiaddr> {
         self.named.union(&self.confirmed)
@@ -180,7 +185,13 @@ impl Reach {
         let tried = self.asked.iter().filter(|(address, _)| of_family(address));
         let tried: Vec<&Tried> = tried.map(|(_, tried)| tried).collect();
         let reached = tried.iter().find(|tried| tried.reached);
-        let confirmed = self.confirmed.iter().any(of_family);
+        // Whatever answers as a router can say that it opened a port: who tried it in vain knows better.
+        let is_vain = |address: &Multiaddr| {
+            let tried = self.asked.get(address);
+            self.mapped.contains(address) && tried.is_some_and(|tried| !tried.reached)
+        };
+        let mut confirmed = self.confirmed.iter();
+        let confirmed = confirmed.any(|address| of_family(address) && !is_vain(address));
         let reachability = match (reached.is_some() || confirmed, tried.is_empty()) {
             (true, _) => Reachability::Public,
             (false, false) => Reachability::Private,
@@ -212,6 +223,14 @@ impl Reach {
             .iter()
             .all(|family| public(*family) || !has(*family));
         all && families.iter().any(|family| public(*family))
+    }
+
+    /// Whether somebody at such an address may be able to begin a connection.
+    pub(super) fn is_open_to(&self, ip: IpAddr, listen: &BTreeSet<Multiaddr>) -> bool {
+        let same = |other: &IpAddr| other.is_ipv4() == ip.is_ipv4();
+        let mut own = listen.iter().filter_map(ip_of);
+        self.family(same).reachability == Reachability::Public
+            || own.any(|own| same(&own) && is_global(own))
     }
 
     /// Whether it can help others.
@@ -311,6 +330,10 @@ mod tests {
         };
         assert_eq!(reach.answered(answer.clone()), (vec![], vec![parse(v4)]));
         assert_eq!(reach.answered(answer), (vec![], vec![]));
+        reach.tried(parse(v4), outside, false);
+        assert_eq!(of4(&reach), Reachability::Private, "a router that lies");
+        reach.tried(parse(v4), outside, true);
+        assert_eq!(of4(&reach), Reachability::Public);
         assert!(
             reach.forget(&home, &nowhere).is_empty(),
             "the router says so"

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use tokio::sync::watch;
@@ -24,14 +26,16 @@ use igd::{Failure, Gateway};
 const LEASE_S: u32 = 3_600;
 /// What a person reads beside the port on the router's own page.
 const NAME: &str = "Alloquy";
-/// Codes of refusals: ports are kept open for ever or not at all; another has the port, by UPnP or otherwise.
+/// Codes of refusals: ports are kept open for ever or not at all; another has the port, by UPnP or otherwise; no reason.
 const ONLY_FOR_EVER: u16 = 725;
 const TAKEN: u16 = 718;
 const TAKEN_OTHERWISE: u16 = 729;
+const BAD_ARGUMENT: u16 = 402;
+const FAILED: u16 = 501;
 /// So many other ports are tried.
 const OTHERS_MAX: usize = 5;
-/// Own addresses for which a router is looked for: a machine has a few networks.
-const LOCAL_MAX: usize = 8;
+/// Own addresses for which a router is looked for: a machine has a few networks, and many if it holds other machines.
+const LOCAL_MAX: usize = 32;
 /// How long the ports may take to be closed at the end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -175,11 +179,12 @@ impl Router {
     }
 }
 
-/// What is known of the router of one own address.
+/// What is known of the routers of one own address.
 #[derive(Debug, Default)]
 struct Known {
-    gateway: Option<Gateway>,
-    /// Its ports outside, that it opened.
+    /// Those that answer there; one that has opened a port is alone.
+    gateways: Vec<Gateway>,
+    /// Their ports outside, that they were asked for and may have opened.
     ports: BTreeMap<Place, u16>,
     open: BTreeSet<Multiaddr>,
 }
@@ -206,7 +211,7 @@ async fn run(wanted: watch::Receiver<BTreeSet<Place>>, answers: watch::Sender<An
                 }
             }
         };
-        // Of a question that is cut short, the router may keep a port for an hour, and nothing else.
+        // A question may be cut short: what was asked for stands in `known` before it is asked.
         let mut changes = wanted.clone();
         changes.mark_unchanged();
         tokio::select! {
@@ -217,10 +222,8 @@ async fn run(wanted: watch::Receiver<BTreeSet<Place>>, answers: watch::Sender<An
             },
         }
     }
-    let closing = known.into_values().map(|mut known| async move {
-        close(&mut known, |_| true, CLOSE_LIMIT).await;
-    });
-    let _ = timeout(CLOSE_LIMIT, join_all(closing)).await;
+    let closing = known.values_mut().map(|known| close(known, |_| true));
+    join_all(closing).await;
 }
 
 fn tell(known: &BTreeMap<Ipv4Addr, Known>, mapping: Mapping, answers: &watch::Sender<Answer>) {
@@ -249,37 +252,44 @@ async fn ask(
             wanted.entry(place.ip).or_default().push(*place);
         }
     }
-    // With an own address goes what led to it, before anything else is waited for.
-    let gone = known.extract_if(.., |ip, _| !wanted.contains_key(ip));
-    let gone: Vec<Known> = gone.map(|(_, known)| known).collect();
-    if !gone.is_empty() {
+    // With an own address goes what led to it, before anything is waited for.
+    let is_gone = |ip: &Ipv4Addr| !wanted.contains_key(ip);
+    let gone = known.iter_mut().filter(|(ip, _)| is_gone(ip));
+    let closing: Vec<_> = gone
+        .map(|(_, known)| {
+            known.open.clear();
+            known
+        })
+        .collect();
+    if !closing.is_empty() {
+        let closing = closing.into_iter().map(|known| close(known, |_| true));
+        let closed = join_all(closing);
+        closed.await;
+        known.retain(|ip, _| !is_gone(ip));
         let before = answers.borrow().mapping;
         tell(known, before, answers);
     }
-    let closing = gone.into_iter().map(|mut gone| async move {
-        close(&mut gone, |_| true, CLOSE_LIMIT).await;
-    });
-    join_all(closing).await;
     for ip in wanted.keys() {
         known.entry(*ip).or_default();
     }
-    join_all(known.iter_mut().map(|(ip, known)| look(known, *ip, pace))).await;
-    let mut asked = BTreeSet::new();
+    // Those that helped before come first: two addresses on one network have the same router, and one is enough.
+    let mut served = BTreeSet::new();
     let mut best = Mapping::NoRouter;
-    for (ip, known) in known.iter_mut() {
-        // Two addresses on one network have the same router, and one of them is enough.
-        let gateway = known.gateway.clone();
-        let first = gateway.is_some_and(|gateway| asked.insert(gateway));
-        let places = wanted.get(ip).filter(|_| first);
-        let mapping = match places {
-            Some(places) => open_all(known, places, pace).await,
-            None => Mapping::NoRouter,
-        };
-        if mapping != Mapping::Open {
-            known.open.clear();
-        }
-        if weight(mapping) > weight(best) {
-            best = mapping;
+    let (before, others): (Vec<_>, Vec<_>) = known
+        .iter_mut()
+        .partition(|(_, known)| !known.ports.is_empty());
+    for group in [before, others] {
+        let looks = group.into_iter().map(|(ip, known)| async {
+            look(known, *ip, pace).await;
+            (*ip, known)
+        });
+        let mut looks: FuturesUnordered<_> = looks.collect();
+        while let Some((ip, known)) = looks.next().await {
+            let places = wanted.get(&ip).map_or(&[][..], Vec::as_slice);
+            let mapping = open_at(known, places, &mut served, pace).await;
+            if weight(mapping) > weight(best) {
+                best = mapping;
+            }
         }
     }
     best
@@ -295,42 +305,54 @@ fn weight(mapping: Mapping) -> u8 {
     }
 }
 
-/// Looks for the router of an own address, unless it is known and answers.
+/// Looks for the routers of an own address, unless one has opened a port there and still answers.
 async fn look(known: &mut Known, ip: Ipv4Addr, pace: &Pace) {
-    if let Some(gateway) = &known.gateway {
-        if outside(gateway, pace).await.is_some() {
-            return;
-        }
-        known.gateway = None;
-        known.ports.clear();
+    if let [gateway] = known.gateways.as_slice()
+        && !known.open.is_empty()
+        && outside(gateway, pace).await.is_some()
+    {
+        return;
     }
     // One packet that nobody answers may be one that was lost.
     for _ in 0..2 {
         let near = |router| is_near(ip, router);
-        match Gateway::search(ip, pace.search_at, near, pace.limit).await {
-            Ok(gateway) => {
-                known.gateway = Some(gateway);
+        match igd::search(ip, pace.search_at, near, pace.limit).await {
+            Ok(gateways) => {
+                known.gateways = gateways;
                 return;
             }
             Err(error) => tracing::debug!(%ip, %error, "no router was found"),
         }
     }
+    known.gateways.clear();
 }
 
-/// Who answers a search of this address must be on its network.
+/// Who answers a search of this address must be on its network, as far as that is known here: the parts of private
+/// networks that are used as one.
 fn is_near(ip: Ipv4Addr, router: IpAddr) -> bool {
-    match router {
-        IpAddr::V4(router) => {
-            ip.is_private() && router.is_private() || ip.is_loopback() && router.is_loopback()
-        }
-        IpAddr::V6(_) => false,
+    let IpAddr::V4(router) = router else {
+        return false;
+    };
+    let (own, other) = (ip.octets(), router.octets());
+    match own[0] {
+        10 | 127 => own[0] == other[0],
+        _ => ip.is_private() && own[..2] == other[..2],
     }
 }
 
+/// Whether an address can be a router's own on the internet.
+fn is_outside(ip: Ipv4Addr) -> bool {
+    let [first, second, ..] = ip.octets();
+    let measures = first == 198 && (second == 18 || second == 19);
+    is_global(ip.into()) && (1..224).contains(&first) && !measures
+}
+
 /// The router's address outside; `None`: it does not answer.
-async fn outside(gateway: &Gateway, pace: &Pace) -> Option<IpAddr> {
+async fn outside(gateway: &Gateway, pace: &Pace) -> Option<Ipv4Addr> {
     match timeout(pace.limit, gateway.outside()).await {
-        Ok(Ok(ip)) => Some(ip),
+        Ok(Ok(IpAddr::V4(ip))) => Some(ip),
+        // Connections over IPv4 do not come in there.
+        Ok(Ok(IpAddr::V6(_))) => Some(Ipv4Addr::UNSPECIFIED),
         Ok(Err(error)) => {
             tracing::debug!(router = %gateway.place, %error, "the router does not say where it is");
             None
@@ -339,62 +361,100 @@ async fn outside(gateway: &Gateway, pace: &Pace) -> Option<IpAddr> {
     }
 }
 
-/// Asks a router for these ports, and for no others any more.
-async fn open_all(known: &mut Known, places: &[Place], pace: &Pace) -> Mapping {
-    let Some(gateway) = known.gateway.clone() else {
-        return Mapping::NoRouter;
-    };
-    let Some(outside) = outside(&gateway, pace).await else {
-        known.gateway = None;
-        return Mapping::NoRouter;
-    };
-    let IpAddr::V4(outside) = outside else {
-        return Mapping::Behind;
-    };
-    if !is_global(outside.into()) {
-        return Mapping::Behind;
+/// Asks the routers of an own address for its places, until one helps.
+async fn open_at(
+    known: &mut Known,
+    places: &[Place],
+    served: &mut BTreeSet<(SocketAddr, String)>,
+    pace: &Pace,
+) -> Mapping {
+    let mut best = Mapping::NoRouter;
+    let mut open = BTreeSet::new();
+    for gateway in known.gateways.clone() {
+        if served.contains(&gateway.key()) {
+            // By another own address; what this one had there is needed no more.
+            continue;
+        }
+        let mapping = match outside(&gateway, pace).await {
+            None => Mapping::NoRouter,
+            Some(outside) if !is_outside(outside) => Mapping::Behind,
+            Some(outside) => {
+                open = open_all(&gateway, outside, &mut known.ports, places, pace).await;
+                match open.is_empty() {
+                    true => Mapping::Refused,
+                    false => Mapping::Open,
+                }
+            }
+        };
+        if weight(mapping) > weight(best) {
+            best = mapping;
+        }
+        if mapping == Mapping::Open {
+            served.insert(gateway.key());
+            known.gateways = vec![gateway];
+            break;
+        }
     }
-    close(known, |place| !places.contains(place), pace.limit).await;
+    known.open = open;
+    match best {
+        Mapping::Open => close(known, |place| !places.contains(place)).await,
+        _ => close(known, |_| true).await,
+    }
+    best
+}
+
+/// Asks a router for these ports; where it lets connections in.
+async fn open_all(
+    gateway: &Gateway,
+    outside: Ipv4Addr,
+    ports: &mut BTreeMap<Place, u16>,
+    places: &[Place],
+    pace: &Pace,
+) -> BTreeSet<Multiaddr> {
     let mut open = BTreeSet::new();
     for place in places {
-        let before = known.ports.remove(place).unwrap_or(place.port);
-        match timeout(pace.limit, open_one(&gateway, *place, before)).await {
+        match timeout(pace.limit, open_one(gateway, *place, ports)).await {
             Ok(Ok(port)) => {
-                known.ports.insert(*place, port);
                 open.insert(place.outside(outside, port));
             }
             Ok(Err(reason)) => {
                 tracing::debug!(router = %gateway.place, ?place, %reason, "the router opens no port");
             }
             Err(_) => {
-                tracing::debug!(router = %gateway.place, ?place, "the router does not answer")
+                tracing::debug!(router = %gateway.place, ?place, "the router does not answer");
             }
         }
     }
-    known.open = open;
-    match known.open.is_empty() {
-        true => Mapping::Refused,
-        false => Mapping::Open,
-    }
+    open
 }
 
-/// Asks a router for one port; which one it opened.
-async fn open_one(gateway: &Gateway, place: Place, preferred: u16) -> Result<u16, Failure> {
+/// Asks a router for one port; which one it opened. It stands in `ports` from before it is asked for until it is refused.
+async fn open_one(
+    gateway: &Gateway,
+    place: Place,
+    ports: &mut BTreeMap<Place, u16>,
+) -> Result<u16, Failure> {
     let here = SocketAddrV4::new(place.ip, place.port);
-    let (mut port, mut lease) = (preferred, LEASE_S);
+    let mut lease = LEASE_S;
     let mut others = 0;
     loop {
+        let port = *ports.entry(place).or_insert(place.port);
         let asked = gateway.open(place.protocol(), port, here, lease, NAME);
         match asked.await {
             Ok(()) => return Ok(port),
-            // Some routers keep ports open for ever or not at all.
-            Err(Failure::Code(ONLY_FOR_EVER)) if lease != 0 => lease = 0,
+            // Some routers keep ports open for ever or not at all, and say so in different ways.
+            Err(Failure::Code(ONLY_FOR_EVER | BAD_ARGUMENT | FAILED)) if lease != 0 => lease = 0,
             // Another machine behind the same router has it.
             Err(Failure::Code(TAKEN | TAKEN_OTHERWISE)) if others < OTHERS_MAX => {
                 others += 1;
-                port = any_port();
+                ports.insert(place, any_port());
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => {
+                if matches!(failure, Failure::Code(_)) {
+                    ports.remove(&place);
+                }
+                return Err(failure);
+            }
         }
     }
 }
@@ -409,18 +469,23 @@ fn any_port() -> u16 {
 }
 
 /// Closes the ports of these places.
-async fn close(known: &mut Known, which: impl Fn(&Place) -> bool, limit: Duration) {
-    let Some(gateway) = &known.gateway else {
-        known.ports.clear();
+async fn close(known: &mut Known, which: impl Fn(&Place) -> bool) {
+    let Some(gateway) = known.gateways.first() else {
         return;
     };
-    let ports = known.ports.extract_if(.., |place, _| which(place));
-    for (place, port) in ports.collect::<Vec<_>>() {
-        match timeout(limit, gateway.close(place.protocol(), port)).await {
-            Ok(Ok(())) => {}
+    let ports = known.ports.iter().filter(|(place, _)| which(place));
+    let closing = ports.map(|(place, port)| async move {
+        let asked = gateway.close(place.protocol(), *port);
+        let answer = timeout(CLOSE_LIMIT, asked).await;
+        match &answer {
             Ok(Err(error)) => tracing::debug!(%error, port, "the router does not close a port"),
-            Err(_) => return,
+            Ok(Ok(())) => {}
+            Err(_) => tracing::debug!(port, "the router does not answer"),
         }
+        *place
+    });
+    for place in join_all(closing).await {
+        known.ports.remove(&place);
     }
 }
 

@@ -459,7 +459,9 @@ impl Task {
         }
         if let Some(router) = router {
             // It has a limit of its own.
-            let _ = router.await;
+            if let Err(error) = router.await {
+                tracing::warn!(%error, "whoever asks the router has failed");
+            }
         }
     }
 }

@@ -98,6 +98,10 @@ fn whoever_is_behind_a_router_that_opens_ports_is_reached_without_a_relay_and_cl
     let outside = home.outside();
     assert_eq!(transports(&outside), ["quic", "tcp"], "{outside:?}");
     assert_eq!(home.router.open().len(), 2, "{:?}", home.router.open());
+    assert!(
+        home.router.log().contains("192.168.7.2"),
+        "it logs who asks"
+    );
     let way = home.ben_comes();
     assert!(
         outside.iter().any(|address| way.starts_with(address)),
@@ -167,7 +171,28 @@ fn a_router_that_is_gone_is_believed_no_more_and_one_that_comes_is_found() {
     home.host.move_back();
     home.says("open");
     assert_eq!(transports(&home.outside()), ["quic", "tcp"]);
-    assert_eq!(home.router.open().len(), 2, "two own addresses, one router");
+    assert_eq!(home.router.open().len(), 2);
+}
+
+#[test]
+fn of_two_own_addresses_one_is_enough_and_the_other_takes_over() {
+    let Some(home) = Home::new("router-two", Grants::Ports, &[], &[]) else {
+        return;
+    };
+    home.says("open");
+    let before = home.outside();
+    home.host.move_inside();
+    // Both are listened at, and asked for, within a second; nothing may come of it.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    home.says("open");
+    assert_eq!(home.outside(), before);
+    assert_eq!(home.router.open().len(), 2, "{:?}", home.router.open());
+    home.host.leave_first();
+    eventually("the other address has the ports", || {
+        let open = home.router.open();
+        let of_second = open.iter().filter(|rule| rule.contains("192.168.7.3"));
+        (of_second.count() == 2 && transports(&home.outside()) == ["quic", "tcp"]).then_some(())
+    });
 }
 
 #[test]

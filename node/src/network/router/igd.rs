@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, HOST};
@@ -15,8 +17,8 @@ use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use quick_xml::Reader;
 use quick_xml::events::Event;
-use tokio::net::{TcpStream, UdpSocket};
-use tokio::time::{Instant, timeout_at};
+use tokio::net::{TcpSocket, UdpSocket};
+use tokio::time::{Instant, sleep_until};
 
 /// Bytes of an answer; descriptions of routers have up to ten thousand.
 pub(super) const ANSWER_MAX: usize = 64 * 1024;
@@ -26,6 +28,11 @@ pub(super) const DEPTH_MAX: usize = 32;
 const TEXT_MAX: usize = 1_024;
 /// Who answers a search, of whom each is asked who it is.
 const ANSWERERS_MAX: usize = 8;
+/// Descriptions that one of them is asked for, and services of one.
+const OF_ONE_MAX: usize = 2;
+const SERVICES_MAX: usize = 4;
+/// How long others are waited for after the first.
+const AFTER_FIRST: Duration = Duration::from_millis(300);
 /// Bytes of an answer to a search.
 const DATAGRAM_MAX: usize = 1_500;
 
@@ -76,96 +83,141 @@ impl Protocol {
 }
 
 /// A router that says of itself that it opens ports.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Gateway {
+    /// The own address that it is asked from, and that it opens ports for.
+    own: Ipv4Addr,
     pub(super) place: SocketAddr,
     path: String,
     service: &'static str,
 }
 
-impl Gateway {
-    /// Looks for it from an own address, for so long at most. Only who answers from an address that is `near` counts.
-    pub(super) async fn search(
-        ip: Ipv4Addr,
-        search_at: SocketAddr,
-        near: impl Fn(IpAddr) -> bool,
-        limit: Duration,
-    ) -> Result<Self, Failure> {
-        let until = Instant::now() + limit;
-        let io = |error: std::io::Error| Failure::Http(error.to_string());
-        // The own address names the network that is asked, where there are several.
-        let socket = UdpSocket::bind((ip, 0)).await.map_err(io)?;
-        let question = format!(
-            "M-SEARCH * HTTP/1.1\r\nHOST: {search_at}\r\nMAN: \"ssdp:discover\"\r\nMX: 2\r\n\
-             ST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\r\n"
-        );
-        socket
-            .send_to(question.as_bytes(), search_at)
-            .await
-            .map_err(io)?;
-        let mut failure = Failure::Nobody;
-        let mut asked: Vec<String> = Vec::new();
-        let mut datagram = [0; DATAGRAM_MAX];
-        while asked.len() < ANSWERERS_MAX {
-            let received = timeout_at(until, socket.recv_from(&mut datagram)).await;
-            let Ok(Ok((bytes, from))) = received else {
-                break;
-            };
-            let text = String::from_utf8_lossy(&datagram[..bytes]);
-            let Some(location) = location(&text).filter(|_| near(from.ip())) else {
-                continue;
-            };
-            if asked.contains(&location) {
-                continue;
+/// Looks for routers from an own address, for so long at most, and briefly after the first. Only who answers from an
+/// address that is `near` counts.
+pub(super) async fn search(
+    own: Ipv4Addr,
+    search_at: SocketAddr,
+    near: impl Fn(IpAddr) -> bool,
+    limit: Duration,
+) -> Result<Vec<Gateway>, Failure> {
+    let mut until = Instant::now() + limit;
+    let io = |error: std::io::Error| Failure::Http(error.to_string());
+    // The own address names the network that is asked, where there are several.
+    let socket = UdpSocket::bind((own, 0)).await.map_err(io)?;
+    let question = format!(
+        "M-SEARCH * HTTP/1.1\r\nHOST: {search_at}\r\nMAN: \"ssdp:discover\"\r\nMX: 2\r\n\
+         ST: urn:schemas-upnp-org:device:InternetGatewayDevice:1\r\n\r\n"
+    );
+    let sent = socket.send_to(question.as_bytes(), search_at).await;
+    sent.map_err(io)?;
+    let mut failure = Failure::Nobody;
+    let mut found: Vec<Gateway> = Vec::new();
+    let mut asked: Vec<(IpAddr, String)> = Vec::new();
+    // One that is silent keeps nobody from the others.
+    let mut descriptions = FuturesUnordered::new();
+    let mut datagram = [0; DATAGRAM_MAX];
+    loop {
+        tokio::select! {
+            () = sleep_until(until) => break,
+            received = socket.recv_from(&mut datagram), if asked.len() < ANSWERERS_MAX => {
+                let (bytes, from) = received.map_err(io)?;
+                let from = from.ip();
+                let text = String::from_utf8_lossy(&datagram[..bytes]);
+                let Some(location) = location(&text).filter(|_| near(from)) else {
+                    continue;
+                };
+                let said = asked.iter().filter(|(who, _)| *who == from);
+                if said.count() < OF_ONE_MAX && !asked.iter().any(|(_, old)| *old == location) {
+                    asked.push((from, location.clone()));
+                    descriptions.push(described(own, location, from));
+                }
             }
-            match timeout_at(until, Self::described(&location, from.ip())).await {
-                Ok(Ok(gateway)) => return Ok(gateway),
-                Ok(Err(error)) => failure = error,
-                Err(_) => break,
-            }
-            asked.push(location);
+            Some(described) = descriptions.next() => match described {
+                Ok(gateways) => {
+                    found.extend(gateways);
+                    until = until.min(Instant::now() + AFTER_FIRST);
+                }
+                Err(error) => failure = error,
+            },
         }
-        Err(failure)
     }
+    match found.is_empty() {
+        true => Err(failure),
+        false => Ok(found),
+    }
+}
 
-    /// What stands at the place that it named itself.
-    async fn described(location: &str, from: IpAddr) -> Result<Self, Failure> {
-        let (place, path) = place_of(location, from)?;
-        let request = Request::get(path.as_str()).header(HOST, place.to_string());
-        let request = request.body(Full::default());
-        let request = request.map_err(|_| Failure::Place(location.to_owned()))?;
-        let description = exchange(place, request).await?;
-        let (mut kind, mut control) = (String::new(), String::new());
-        let mut found = None;
-        read(&description, |name, text| match name {
-            "serviceType" => kind = text.to_owned(),
-            "controlURL" => control = text.to_owned(),
-            "service" => {
-                let service = SERVICES.into_iter().find(|service| *service == kind);
-                let control = std::mem::take(&mut control);
-                found = found.take().or(service.map(|service| (service, control)));
-                kind.clear();
-            }
-            _ => {}
-        })?;
-        let (service, control) = found.ok_or(Failure::NoService)?;
-        let (place, path) = match control.split_once("://") {
-            Some(_) => place_of(&control, from)?,
-            None => (place, format!("/{}", control.trim_start_matches('/'))),
-        };
-        Ok(Self {
+/// What stands at the place that a machine named on itself.
+async fn described(own: Ipv4Addr, location: String, from: IpAddr) -> Result<Vec<Gateway>, Failure> {
+    let (place, path) = place_of(&location, from)?;
+    let request = Request::get(path.as_str()).header(HOST, place.to_string());
+    let request = request.body(Full::default());
+    let request = request.map_err(|error| Failure::Http(error.to_string()))?;
+    let description = exchange(own, place, request).await?;
+    let (mut kind, mut control) = (String::new(), String::new());
+    let mut base = location;
+    let mut services = Vec::new();
+    read(&description, |name, text| match name {
+        "URLBase" if !text.is_empty() => text.clone_into(&mut base),
+        "serviceType" => text.clone_into(&mut kind),
+        "controlURL" => text.clone_into(&mut control),
+        "service" => {
+            let service = SERVICES.into_iter().find(|service| *service == kind);
+            let control = std::mem::take(&mut control);
+            services.extend(service.map(|service| (service, control)));
+            kind.clear();
+        }
+        _ => {}
+    })?;
+    services.truncate(SERVICES_MAX);
+    let gateway = |(service, control): (&'static str, String)| {
+        let (place, path) = place_of(&joined(&base, &control), from)?;
+        Ok(Gateway {
+            own,
             place,
             path,
             service,
         })
+    };
+    let gateways: Result<Vec<_>, Failure> = services.into_iter().map(gateway).collect();
+    gateways.and_then(|gateways| match gateways.is_empty() {
+        true => Err(Failure::NoService),
+        false => Ok(gateways),
+    })
+}
+
+/// The address that `path` means in a document at `base`.
+fn joined(base: &str, path: &str) -> String {
+    if path.contains("://") {
+        return path.to_owned();
+    }
+    let (scheme, rest) = base.split_once("://").unwrap_or(("", base));
+    let (host, inside) = rest.split_once('/').unwrap_or((rest, ""));
+    let folder = match (path.starts_with('/'), inside.rsplit_once('/')) {
+        (true, _) => String::new(),
+        (false, Some((folder, _))) => format!("/{folder}/"),
+        (false, None) => "/".to_owned(),
+    };
+    format!("{scheme}://{host}{folder}{path}")
+}
+
+impl Gateway {
+    /// Which router it is, from whatever own address it is asked.
+    pub(super) fn key(&self) -> (SocketAddr, String) {
+        (self.place, self.path.clone())
     }
 
-    /// Its address outside.
+    /// Its address outside; 0.0.0.0: it has none.
     pub(super) async fn outside(&self) -> Result<IpAddr, Failure> {
         let answer = self.ask("GetExternalIPAddress", "").await?;
         let ip = value_of(&answer, "NewExternalIPAddress")?;
-        ip.and_then(|ip| ip.trim().parse().ok())
-            .ok_or(Failure::Lacks("an address outside"))
+        match ip.as_deref() {
+            // So says a router that has none, and some that have none of the internet.
+            Some("") => Ok(Ipv4Addr::UNSPECIFIED.into()),
+            ip => ip
+                .and_then(|ip| ip.parse().ok())
+                .ok_or(Failure::Lacks("an address outside")),
+        }
     }
 
     /// Lets connections to its `port` in to `here`, for so many seconds; 0: for ever.
@@ -212,8 +264,8 @@ impl Gateway {
             .header(CONTENT_TYPE, "text/xml; charset=\"utf-8\"")
             .header("SOAPAction", format!("\"{service}#{action}\""))
             .body(Full::from(body));
-        let request = request.map_err(|_| Failure::Place(self.path.clone()))?;
-        let answer = exchange(self.place, request).await?;
+        let request = request.map_err(|error| Failure::Http(error.to_string()))?;
+        let answer = exchange(self.own, self.place, request).await?;
         let mut done = false;
         let mut code = None;
         read(&answer, |name, text| {
@@ -243,7 +295,7 @@ fn location(answer: &str) -> Option<String> {
 /// The place and path of an HTTP address, which must be at the machine that named it.
 fn place_of(address: &str, from: IpAddr) -> Result<(SocketAddr, String), Failure> {
     let refused = || Failure::Place(address.chars().take(100).collect());
-    let uri: Uri = address.parse().map_err(|_| refused())?;
+    let uri = address.parse::<Uri>().ok().ok_or_else(refused)?;
     let host: Option<IpAddr> = uri.host().and_then(|host| host.parse().ok());
     if uri.scheme_str() != Some("http") || host != Some(from) {
         return Err(refused());
@@ -253,9 +305,18 @@ fn place_of(address: &str, from: IpAddr) -> Result<(SocketAddr, String), Failure
 }
 
 /// One request on a connection of its own; the answer's body.
-async fn exchange(place: SocketAddr, request: Request<Full<Bytes>>) -> Result<String, Failure> {
+async fn exchange(
+    own: Ipv4Addr,
+    place: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Result<String, Failure> {
     let http = |error: &dyn std::error::Error| Failure::Http(error.to_string());
-    let stream = TcpStream::connect(place).await.map_err(|e| http(&e))?;
+    let socket = TcpSocket::new_v4().map_err(|error| http(&error))?;
+    // Routers open ports for who asks alone, and the machine may have another address there.
+    let bound = socket.bind((own, 0).into());
+    bound.map_err(|error| http(&error))?;
+    let stream = socket.connect(place).await;
+    let stream = stream.map_err(|error| http(&error))?;
     let mut client = http1::Builder::new();
     // Some routers know the names of headers in this form alone.
     client.title_case_headers(true);
@@ -291,6 +352,8 @@ fn value_of(xml: &str, name: &str) -> Result<Option<String>, Failure> {
 /// Calls `each` with the name, without its prefix, and the text of every element, at its end.
 fn read(xml: &str, mut each: impl FnMut(&str, &str)) -> Result<(), Failure> {
     let mut reader = Reader::from_str(xml);
+    // As in addresses that somebody forgot to escape.
+    reader.config_mut().allow_dangling_amp = true;
     let mut open: Vec<String> = Vec::new();
     let mut text = String::new();
     loop {
@@ -308,12 +371,18 @@ fn read(xml: &str, mut each: impl FnMut(&str, &str)) -> Result<(), Failure> {
                 text.clear();
             }
             Event::Text(part) => text.push_str(&String::from_utf8_lossy(&part)),
-            Event::GeneralRef(name) => text.push_str(match &*name {
-                b"amp" => "&",
-                b"lt" => "<",
-                b"gt" => ">",
-                _ => "",
-            }),
+            Event::CData(part) => text.push_str(&String::from_utf8_lossy(&part)),
+            Event::GeneralRef(name) => match name.resolve_char_ref() {
+                Ok(Some(letter)) => text.push(letter),
+                _ => text.push_str(match &*name {
+                    b"amp" => "&",
+                    b"lt" => "<",
+                    b"gt" => ">",
+                    b"quot" => "\"",
+                    b"apos" => "'",
+                    _ => "",
+                }),
+            },
             Event::End(_) => {
                 // The reader refuses an end without a beginning.
                 let name = open.pop().unwrap_or_default();
@@ -336,9 +405,9 @@ mod tests {
     #[test]
     fn elements_are_read_with_prefixes_entities_and_limits() {
         let mut seen = Vec::new();
-        let xml = "<?xml version=\"1.0\"?><s:a><b> x&amp;y </b><!-- no --><u:c/></s:a>";
+        let xml = "<?xml version=\"1.0\"?><s:a><b> x&amp;y&#x2F;&z </b><!-- no --><u:c/><d><![CDATA[/e]]></d></s:a>";
         read(xml, |name, text| seen.push(format!("{name}={text}"))).unwrap();
-        assert_eq!(seen, ["b=x&y", "c=", "a="]);
+        assert_eq!(seen, ["b=x&y/&z", "c=", "d=/e", "a="]);
         let nested = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
         assert!(read(&nested(DEPTH_MAX), |_, _| {}).is_ok());
         let deep = read(&nested(DEPTH_MAX + 1), |_, _| {}).unwrap_err();
@@ -374,6 +443,22 @@ mod tests {
             let refused = place_of(other, router).unwrap_err().to_string();
             assert!(refused.contains(other), "{refused}");
         }
+    }
+
+    #[test]
+    fn the_address_of_a_service_is_relative_to_its_description() {
+        let base = "http://192.168.1.1:5000/upnp/router.xml";
+        for (path, whole) in [
+            ("/ctl", "http://192.168.1.1:5000/ctl"),
+            ("ctl", "http://192.168.1.1:5000/upnp/ctl"),
+            ("http://192.168.1.1/ctl", "http://192.168.1.1/ctl"),
+        ] {
+            assert_eq!(joined(base, path), whole);
+        }
+        assert_eq!(
+            joined("http://192.168.1.1", "ctl"),
+            "http://192.168.1.1/ctl"
+        );
     }
 
     #[test]

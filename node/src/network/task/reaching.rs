@@ -218,13 +218,21 @@ impl Task {
     /// The router has another answer than before.
     pub(super) fn on_router(&mut self, answer: Answer) {
         let (gone, new) = self.reach.answered(answer);
+        let lost = !gone.is_empty();
         for address in gone {
-            self.swarm.remove_external_address(&address);
-            self.reach.confirm(&address, false);
+            if !self.reach.is_named(&address) {
+                self.swarm.remove_external_address(&address);
+                self.reach.confirm(&address, false);
+            }
+        }
+        if lost {
+            // What still leads here is found out anew.
+            self.swarm.behaviour_mut().asks_reach.forget();
         }
         for address in new {
             self.swarm.add_external_address(address.clone());
             self.reach.confirm(&address, true);
+            self.swarm.behaviour_mut().asks_reach.ask_about(&address);
         }
         self.on_reach_changed();
     }

@@ -204,10 +204,10 @@ impl Task {
             dialled: path.dialled,
         };
         // Of a hole that both sides punch at once, one may see only a call that came through it, and DCUtR says nothing.
+        let from = address::ip_of(&path.remote).filter(|ip| address::is_global(*ip));
         let through_hole = !relayed
             && !path.dialled
-            && address::ip_of(&path.remote).is_some_and(address::is_global)
-            && !self.reach.is_public();
+            && from.is_some_and(|ip| !self.reach.is_open_to(ip, &self.listen));
         if let Some(session) = self.sessions.get_mut(&peer) {
             session.improve.punched |= through_hole && session.only_relayed();
             session.connections.push(path);
