@@ -7,6 +7,7 @@ mod bus;
 mod coturn;
 pub mod irc;
 mod netlab;
+mod notices;
 mod panel;
 mod peer;
 mod portal;
@@ -22,6 +23,7 @@ mod window;
 
 pub use coturn::Coturn;
 pub use netlab::{Family, Host, Lab, Line, Nat, run_slow_line};
+pub use notices::Notices;
 pub use panel::Panel;
 pub use peer::{LOOPBACK, Peer};
 pub use portal::{KeyPortal, Wanted};

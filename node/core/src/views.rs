@@ -591,7 +591,17 @@ pub(crate) struct Completeness {
 
 /// Whether a text names the account that is mentioned so, or everybody.
 pub(crate) fn mentions(text: &str, mention: &str) -> bool {
-    text.contains(mention) || text.contains("@everyone")
+    names_whole(text, mention) || names_whole(text, "@everyone")
+}
+
+/// Whether `mention` stands in a text as a word of its own: `@Ana` is neither in `@Anabel` nor in `mail@Ana`.
+fn names_whole(text: &str, mention: &str) -> bool {
+    let goes_on = |letter: char| letter.is_alphanumeric() || letter == '_';
+    text.match_indices(mention).any(|(at, found)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + found.len()..].chars().next();
+        !before.is_some_and(goes_on) && !after.is_some_and(goes_on)
+    })
 }
 
 /// The first line of a text, cut at a character.
@@ -696,6 +706,34 @@ impl Holders {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_mentioned_as_a_word_alone() {
+        let ana = |text: &str| mentions(text, "@Ana");
+        for text in [
+            "@Ana",
+            "so, @Ana!",
+            "(@Ana)",
+            "@Anabel @Ana",
+            "@Ana\n",
+            "@everyone: cake",
+        ] {
+            assert!(ana(text), "{text}");
+        }
+        for text in [
+            "@Anabel",
+            "mail@Ana",
+            "@Ana_2",
+            "Ana",
+            "@ana",
+            "@everyones",
+            "@Anaïs",
+            "",
+        ] {
+            assert!(!ana(text), "{text}");
+        }
+        assert!(mentions("come @Ana Bel", "@Ana Bel"));
+    }
 
     #[test]
     fn a_quote_is_one_line_cut_at_a_character() {

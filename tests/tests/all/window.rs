@@ -6,6 +6,8 @@ mod door;
 mod governance;
 #[path = "window/keys.rs"]
 mod keys;
+#[path = "window/notices.rs"]
+mod notices;
 #[path = "window/personal.rs"]
 mod personal;
 #[path = "window/reader.rs"]
