@@ -74,7 +74,7 @@ const INPUTS_MAX: usize = 16;
 /// How long the start may take until every listener has said where it listens.
 const LISTEN_LIMIT: Duration = Duration::from_secs(10);
 /// How long the end may take: sending what waits, closing connections.
-const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
 
 /// How to take part.
 #[derive(Debug)]

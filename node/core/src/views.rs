@@ -596,7 +596,10 @@ pub(crate) fn mentions(text: &str, mention: &str) -> bool {
 
 /// Whether `mention` stands in a text as a word of its own: `@Ana` is neither in `@Anabel` nor in `mail@Ana`.
 fn names_whole(text: &str, mention: &str) -> bool {
-    let goes_on = |letter: char| letter.is_alphanumeric() || letter == '_';
+    // Scripts without capitals are written without spaces, too.
+    let goes_on = |letter: char| {
+        letter.is_lowercase() || letter.is_uppercase() || letter.is_numeric() || letter == '_'
+    };
     text.match_indices(mention).any(|(at, found)| {
         let before = text[..at].chars().next_back();
         let after = text[at + found.len()..].chars().next();
@@ -733,6 +736,7 @@ mod tests {
             assert!(!ana(text), "{text}");
         }
         assert!(mentions("come @Ana Bel", "@Ana Bel"));
+        assert!(ana("おはよう@Anaさん"));
     }
 
     #[test]

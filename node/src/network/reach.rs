@@ -158,6 +158,11 @@ impl Reach {
         (gone, self.mapped.difference(&before).cloned().collect())
     }
 
+    /// Where the router lets connections in, as it says.
+    pub(super) fn mapped(&self) -> impl Iterator<Item = &Multiaddr> {
+        self.mapped.iter()
+    }
+
     /// Whether a person says that this is our address outside.
     pub(super) fn is_named(&self, address: &Multiaddr) -> bool {
         self.named.contains(address)

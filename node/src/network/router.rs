@@ -37,7 +37,7 @@ const OTHERS_MAX: usize = 5;
 /// Own addresses for which a router is looked for: a machine has a few networks, and many if it holds other machines.
 const LOCAL_MAX: usize = 32;
 /// How long the ports may take to be closed at the end.
-const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+const CLOSE_LIMIT: Duration = Duration::from_millis(1_500);
 
 /// What the router says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl Router {
         }
     }
 
-    /// Closes the ports; what is to be waited for, a second at most.
+    /// Closes the ports; what is to be waited for, one and a half seconds at most.
     pub(super) fn close(self) -> JoinHandle<()> {
         self.task
     }
@@ -239,6 +239,18 @@ fn tell(known: &BTreeMap<Ipv4Addr, Known>, mapping: Mapping, answers: &watch::Se
     });
 }
 
+/// Tells what is open while others are still asked.
+fn tell_more(open: &BTreeSet<Multiaddr>, answers: &watch::Sender<Answer>) {
+    answers.send_if_modified(|told| {
+        let new: Vec<_> = open.difference(&told.open).cloned().collect();
+        if !new.is_empty() {
+            told.mapping = Mapping::Open;
+        }
+        told.open.extend(new.iter().cloned());
+        !new.is_empty()
+    });
+}
+
 /// Asks every router that there is for what is wanted of it.
 async fn ask(
     known: &mut BTreeMap<Ipv4Addr, Known>,
@@ -287,6 +299,7 @@ async fn ask(
         while let Some((ip, known)) = looks.next().await {
             let places = wanted.get(&ip).map_or(&[][..], Vec::as_slice);
             let mapping = open_at(known, places, &mut served, pace).await;
+            tell_more(&known.open, answers);
             if weight(mapping) > weight(best) {
                 best = mapping;
             }
@@ -365,21 +378,23 @@ async fn outside(gateway: &Gateway, pace: &Pace) -> Option<Ipv4Addr> {
 async fn open_at(
     known: &mut Known,
     places: &[Place],
-    served: &mut BTreeSet<(SocketAddr, String)>,
+    served: &mut BTreeSet<IpAddr>,
     pace: &Pace,
 ) -> Mapping {
     let mut best = Mapping::NoRouter;
     let mut open = BTreeSet::new();
+    let mut lost = false;
     for gateway in known.gateways.clone() {
-        if served.contains(&gateway.key()) {
+        if served.contains(&gateway.place.ip()) {
             // By another own address; what this one had there is needed no more.
+            lost = true;
             continue;
         }
         let mapping = match outside(&gateway, pace).await {
             None => Mapping::NoRouter,
             Some(outside) if !is_outside(outside) => Mapping::Behind,
             Some(outside) => {
-                open = open_all(&gateway, outside, &mut known.ports, places, pace).await;
+                open = open_all(&gateway, outside, known, places, pace).await;
                 match open.is_empty() {
                     true => Mapping::Refused,
                     false => Mapping::Open,
@@ -390,16 +405,14 @@ async fn open_at(
             best = mapping;
         }
         if mapping == Mapping::Open {
-            served.insert(gateway.key());
+            served.insert(gateway.place.ip());
             known.gateways = vec![gateway];
             break;
         }
     }
     known.open = open;
-    match best {
-        Mapping::Open => close(known, |place| !places.contains(place)).await,
-        _ => close(known, |_| true).await,
-    }
+    // What a router does not let in for a while keeps its port.
+    close(known, |place| lost || !places.contains(place)).await;
     best
 }
 
@@ -407,21 +420,29 @@ async fn open_at(
 async fn open_all(
     gateway: &Gateway,
     outside: Ipv4Addr,
-    ports: &mut BTreeMap<Place, u16>,
+    known: &mut Known,
     places: &[Place],
     pace: &Pace,
 ) -> BTreeSet<Multiaddr> {
     let mut open = BTreeSet::new();
     for place in places {
-        match timeout(pace.limit, open_one(gateway, *place, ports)).await {
+        let held = known
+            .ports
+            .get(place)
+            .map(|port| place.outside(outside, *port));
+        // Of a port that stands open, one question without an answer says nothing.
+        let held = held.filter(|address| known.open.contains(address));
+        match timeout(pace.limit, open_one(gateway, *place, &mut known.ports)).await {
             Ok(Ok(port)) => {
                 open.insert(place.outside(outside, port));
             }
             Ok(Err(reason)) => {
                 tracing::debug!(router = %gateway.place, ?place, %reason, "the router opens no port");
+                open.extend(held.filter(|_| !matches!(reason, Failure::Code(_))));
             }
             Err(_) => {
                 tracing::debug!(router = %gateway.place, ?place, "the router does not answer");
+                open.extend(held);
             }
         }
     }
@@ -435,6 +456,8 @@ async fn open_one(
     ports: &mut BTreeMap<Place, u16>,
 ) -> Result<u16, Failure> {
     let here = SocketAddrV4::new(place.ip, place.port);
+    let held = ports.contains_key(&place);
+    let mut closed = false;
     let mut lease = LEASE_S;
     let mut others = 0;
     loop {
@@ -444,13 +467,20 @@ async fn open_one(
             Ok(()) => return Ok(port),
             // Some routers keep ports open for ever or not at all, and say so in different ways.
             Err(Failure::Code(ONLY_FOR_EVER | BAD_ARGUMENT | FAILED)) if lease != 0 => lease = 0,
+            // Some do not know who asks again.
+            Err(Failure::Code(TAKEN | TAKEN_OTHERWISE)) if held && !closed => {
+                closed = true;
+                if let Err(error) = gateway.close(place.protocol(), port).await {
+                    tracing::debug!(%error, port, "the router does not close a port");
+                }
+            }
             // Another machine behind the same router has it.
             Err(Failure::Code(TAKEN | TAKEN_OTHERWISE)) if others < OTHERS_MAX => {
                 others += 1;
                 ports.insert(place, any_port());
             }
             Err(failure) => {
-                if matches!(failure, Failure::Code(_)) {
+                if matches!(failure, Failure::Code(_)) && !held {
                     ports.remove(&place);
                 }
                 return Err(failure);

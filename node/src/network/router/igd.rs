@@ -118,7 +118,8 @@ pub(super) async fn search(
     let mut datagram = [0; DATAGRAM_MAX];
     loop {
         tokio::select! {
-            () = sleep_until(until) => break,
+            // What came in time counts, however late it is looked at.
+            biased;
             received = socket.recv_from(&mut datagram), if asked.len() < ANSWERERS_MAX => {
                 let (bytes, from) = received.map_err(io)?;
                 let from = from.ip();
@@ -139,6 +140,7 @@ pub(super) async fn search(
                 }
                 Err(error) => failure = error,
             },
+            () = sleep_until(until) => break,
         }
     }
     match found.is_empty() {
@@ -172,18 +174,20 @@ async fn described(own: Ipv4Addr, location: String, from: IpAddr) -> Result<Vec<
     services.truncate(SERVICES_MAX);
     let gateway = |(service, control): (&'static str, String)| {
         let (place, path) = place_of(&joined(&base, &control), from)?;
-        Ok(Gateway {
+        Ok::<_, Failure>(Gateway {
             own,
             place,
             path,
             service,
         })
     };
-    let gateways: Result<Vec<_>, Failure> = services.into_iter().map(gateway).collect();
-    gateways.and_then(|gateways| match gateways.is_empty() {
-        true => Err(Failure::NoService),
-        false => Ok(gateways),
-    })
+    let (gateways, refused): (Vec<_>, Vec<_>) =
+        services.into_iter().map(gateway).partition(Result::is_ok);
+    match refused.into_iter().next() {
+        Some(refused) if gateways.is_empty() => refused.map(|gateway| vec![gateway]),
+        _ if gateways.is_empty() => Err(Failure::NoService),
+        _ => gateways.into_iter().collect(),
+    }
 }
 
 /// The address that `path` means in a document at `base`.
@@ -202,11 +206,6 @@ fn joined(base: &str, path: &str) -> String {
 }
 
 impl Gateway {
-    /// Which router it is, from whatever own address it is asked.
-    pub(super) fn key(&self) -> (SocketAddr, String) {
-        (self.place, self.path.clone())
-    }
-
     /// Its address outside; 0.0.0.0: it has none.
     pub(super) async fn outside(&self) -> Result<IpAddr, Failure> {
         let answer = self.ask("GetExternalIPAddress", "").await?;

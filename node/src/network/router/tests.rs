@@ -322,6 +322,41 @@ async fn a_router_that_never_answers_keeps_nobody() {
         .unwrap();
 }
 
+#[tokio::test]
+async fn a_router_that_takes_its_own_port_for_anothers_is_asked_for_the_same_again() {
+    let open = Arc::new(Mutex::new(BTreeSet::new()));
+    let answers = move |action: &str, body: &str| {
+        let port = body
+            .split_once("<NewExternalPort>")
+            .map(|(_, rest)| rest.split('<').next().unwrap().to_owned());
+        let mut open = open.lock().unwrap();
+        match (action, port) {
+            ("GetExternalIPAddress", _) => at("8.8.4.4"),
+            ("description", _) => None,
+            ("AddPortMapping", Some(port)) if !open.insert(port.clone()) => error(718),
+            ("DeletePortMapping", Some(port)) => {
+                open.remove(&port);
+                done(action, "")
+            }
+            _ => done(action, ""),
+        }
+    };
+    let fake = Fake::start(Arc::new(answers)).await;
+    let mut router = Router::start(fake.pace());
+    router.want_places([place(Transport::Tcp)].into());
+    let answer = says(&mut router, |answer| answer.mapping == Mapping::Open).await;
+    assert_eq!(answer.open, [parse("/ip4/8.8.4.4/tcp/4000")].into());
+    let renewed = async {
+        while fake.count("AddPortMapping") < 7 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), renewed)
+        .await
+        .expect("it is asked again");
+    assert_eq!(*router.answers.borrow(), answer);
+}
+
 /// What was asked for when the end came may have been opened.
 #[tokio::test]
 async fn a_port_that_was_asked_for_without_an_answer_is_closed_at_the_end() {

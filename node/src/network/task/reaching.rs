@@ -187,6 +187,16 @@ impl Task {
         if address.is_empty() || address::is_circuit(&address) {
             return;
         }
+        // Nor does it say anything that who is inside does not come in from outside: few routers turn that around.
+        let session = self.sessions.get(&event.server);
+        let outside = session.is_none_or(|session| {
+            let direct = session.connections.iter().filter(|path| !path.relayed);
+            let mut from = direct.filter_map(|path| address::ip_of(&path.remote));
+            from.any(address::is_global)
+        });
+        if event.result.is_err() && !outside {
+            return;
+        }
         tracing::debug!(%address, by = %event.server, reached = event.result.is_ok(), "reach");
         self.reach
             .tried(address, event.server, event.result.is_ok());
@@ -210,7 +220,12 @@ impl Task {
             self.swarm.remove_external_address(&address);
         }
         if address::ip_of(gone).is_some_and(|ip| ip.is_ipv4() && !ip.is_loopback()) {
-            self.swarm.behaviour_mut().asks_reach.forget();
+            let asks = &mut self.swarm.behaviour_mut().asks_reach;
+            asks.forget();
+            // What the router says is not believed untried a second time.
+            for address in self.reach.mapped() {
+                asks.ask_about(address);
+            }
         }
         self.on_reach_changed();
     }
@@ -218,16 +233,11 @@ impl Task {
     /// The router has another answer than before.
     pub(super) fn on_router(&mut self, answer: Answer) {
         let (gone, new) = self.reach.answered(answer);
-        let lost = !gone.is_empty();
         for address in gone {
             if !self.reach.is_named(&address) {
                 self.swarm.remove_external_address(&address);
                 self.reach.confirm(&address, false);
             }
-        }
-        if lost {
-            // What still leads here is found out anew.
-            self.swarm.behaviour_mut().asks_reach.forget();
         }
         for address in new {
             self.swarm.add_external_address(address.clone());

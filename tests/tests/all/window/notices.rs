@@ -49,7 +49,9 @@ fn a_message_elsewhere_is_shown_by_the_desktop_and_leads_to_its_place_when_it_is
         notices.close(&screen);
         (notices.shown(&screen) == 0).then_some(())
     });
-    let [name, title, text] = notices.closed(&screen).remove(0);
+    let mut closed = notices.closed(&screen);
+    assert_eq!(closed.len(), 1, "{closed:?}");
+    let [name, title, text] = closed.remove(0);
     assert_eq!(
         (name.as_str(), title.as_str()),
         ("Alloquy", "ben in #general")
