@@ -52,6 +52,8 @@ struct Effect {
     reaches_others: bool,
     /// Not shown only because nothing under its epoch can be read here.
     shut: bool,
+    /// It is a message that may call everybody.
+    calls_all: bool,
 }
 
 #[derive(Debug)]
@@ -218,6 +220,9 @@ impl View {
         let new = self.effect(at, deleted, ledger);
         let old = std::mem::replace(&mut self.entries[at as usize].effect, new);
         self.list(at, old.shown, new.shown, ledger, delta);
+        if old.calls_all != new.calls_all {
+            delta.seen.entry(at).or_insert(old.shown != Shown::Not);
+        }
         if old.active != new.active || old.reaches_others != new.reaches_others {
             self.apply(at, new.active, ledger, queue, delta);
         }
@@ -360,6 +365,8 @@ impl View {
                 } else {
                     Shown::Not
                 };
+                effect.calls_all =
+                    effect.shown == Shown::Message && ledger.allows(at, Permissions::MENTION_ALL);
             }
             Content::Open(Body::Edit { .. }) => {
                 effect.active = ledger.allows(at, Permissions::SEND | Permissions::SEND_THREADS);
@@ -600,6 +607,7 @@ impl View {
             time: ledger.header(at).wall,
             edited: false,
             deleted: entry.effect.shown == Shown::Mark,
+            calls_all: entry.effect.calls_all,
             reply_to: None,
             thread: None,
             bridged: false,

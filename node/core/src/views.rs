@@ -449,7 +449,7 @@ impl<R: CryptoRng> Node<R> {
                 .get(&Field::Pin(channel, message.id))
                 .is_some(),
             waiting: message.body_missing,
-            mentions_me: mentions(&text, &self.mention()),
+            mentions_me: mentions(&text, &self.mention(), message.calls_all),
             text,
             time: community
                 .seen_at(message.id, message.time, self.now.wall)
@@ -589,9 +589,9 @@ pub(crate) struct Completeness {
     pub(crate) confirmed: Confirmed,
 }
 
-/// Whether a text names the account that is mentioned so, or everybody.
-pub(crate) fn mentions(text: &str, mention: &str) -> bool {
-    names_whole(text, mention) || names_whole(text, "@everyone")
+/// Whether a text names the account that is mentioned so, or everybody, whom not every author may call.
+pub(crate) fn mentions(text: &str, mention: &str, calls_all: bool) -> bool {
+    names_whole(text, mention) || calls_all && names_whole(text, "@everyone")
 }
 
 /// Whether `mention` stands in a text as a word of its own: `@Ana` is neither in `@Anabel` nor in `mail@Ana`.
@@ -712,7 +712,7 @@ mod tests {
 
     #[test]
     fn a_name_is_mentioned_as_a_word_alone() {
-        let ana = |text: &str| mentions(text, "@Ana");
+        let ana = |text: &str| mentions(text, "@Ana", true);
         for text in [
             "@Ana",
             "so, @Ana!",
@@ -735,7 +735,8 @@ mod tests {
         ] {
             assert!(!ana(text), "{text}");
         }
-        assert!(mentions("come @Ana Bel", "@Ana Bel"));
+        assert!(mentions("come @Ana Bel", "@Ana Bel", false));
+        assert!(!mentions("@everyone", "@Ana", false));
         assert!(ana("おはよう@Anaさん"));
     }
 

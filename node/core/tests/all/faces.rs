@@ -224,6 +224,32 @@ fn a_thread_has_a_window_of_its_own_and_its_root_says_how_long_it_is() {
 }
 
 #[test]
+fn everyone_is_called_by_those_alone_who_may() {
+    let (mut world, _) = World::club(&["ana", "ben", "cleo"]);
+    let called = |world: &mut World, at: usize| {
+        world.pass(1_000);
+        let general = &club(world, at).channels[0];
+        let last = world.history(at, "club/general").pop().unwrap();
+        (general.mentions, last.mentions_me)
+    };
+    say(&mut world, 1, "@everyone: free coins");
+    assert_eq!(called(&mut world, 0), (0, false));
+    assert_eq!(called(&mut world, 2), (0, false));
+    say(&mut world, 0, "@everyone: cake");
+    assert_eq!(called(&mut world, 1), (1, true));
+    // From the right on, and not before it.
+    world.ok(0, "role create club callers --rank 5 --allow mention-all");
+    world.ok(0, "role grant club callers ben");
+    world.pass(1_000);
+    assert_eq!(called(&mut world, 2), (1, true));
+    say(&mut world, 1, "@everyone: my turn");
+    assert_eq!(called(&mut world, 2), (2, true));
+    assert_eq!(called(&mut world, 0), (1, true));
+    let first = &world.history(0, "club/general")[0];
+    assert!(!first.mentions_me, "{}", first.text);
+}
+
+#[test]
 fn messages_quote_what_they_answer_and_say_whom_they_name() {
     let (mut world, _) = World::club(&["ana", "ben"]);
     let first = say(&mut world, 0, "who brings cake?\\nI do not");
