@@ -197,6 +197,10 @@ impl Driver {
                 self.update_connections();
                 self.tell_co_members().await;
             }
+            let ask = self.core_snapshots.common.asks_router;
+            if before.common.asks_router != ask {
+                self.network.carry_out(Request::AskRouter(ask)).await;
+            }
             self.publish(&before);
         }
         self.drain().await;

@@ -90,7 +90,7 @@ pub struct NetworkConfig {
     /// Whether to look for peers of the local network.
     pub mdns: bool,
     /// Whether to ask the router to let connections in.
-    pub upnp: bool,
+    pub router: AskRouter,
     /// Relays to use, each with `/p2p/..`.
     pub relays: Vec<Multiaddr>,
     /// Shown to a relay that refuses.
@@ -111,13 +111,22 @@ impl NetworkConfig {
             port: 0,
             peers: Vec::new(),
             mdns: false,
-            upnp: false,
+            router: AskRouter::Never,
             relays: Vec::new(),
             pass: None,
             announce: Vec::new(),
             dialer: None,
         }
     }
+}
+
+/// Whether the router is asked to let connections in (UPnP).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskRouter {
+    /// Neither now nor later.
+    Never,
+    /// From the start, or not: [`Request::AskRouter`] changes it.
+    Asked(bool),
 }
 
 /// The network can not be joined.
@@ -160,6 +169,8 @@ pub enum Request {
     CoMembers(CoMembers),
     /// See [`Output::Penalize`].
     Penalize(NetworkKey, Fault),
+    /// Whether the router is asked from now on.
+    AskRouter(bool),
     /// Send what waits, close everything, end.
     Shutdown,
 }
@@ -296,7 +307,7 @@ impl Network {
             pass: config.pass,
             relays: config.relays,
             announce: config.announce,
-            upnp: config.upnp,
+            router: config.router,
         };
         let task = Task::new(swarm, (requests_rx, inputs_tx), state_tx, settings)
             .map_err(StartError::Swarm)?;

@@ -26,7 +26,7 @@ use crate::driver::{Clock, Driver, MESSAGES_MAX, wall};
 use crate::error::RunError;
 use crate::home::HomeTasks;
 use crate::media::{Engine, MediaPort, Seat};
-use crate::network::{CoMembers, Network, NetworkConfig, NetworkState, StartError};
+use crate::network::{AskRouter, CoMembers, Network, NetworkConfig, NetworkState, StartError};
 use crate::rpc::RpcServer;
 use crate::store::{DirLock, Store};
 use crate::vault::{self, KeyOrigin};
@@ -138,7 +138,7 @@ pub async fn start(config: NodeConfig) -> Result<Running, RunError> {
     let seed = Zeroizing::new(node.network_seed());
     let own_network = config.dialer.is_none();
     let network = Network::start(NetworkConfig {
-        upnp: config.upnp && own_network && !only_here(&listen),
+        router: ask_router(&config, &listen, &node),
         listen,
         port,
         peers,
@@ -307,6 +307,13 @@ pub(crate) fn parse_addresses(texts: &[String]) -> Result<Vec<Multiaddr>, RunErr
             })
     };
     texts.iter().map(parse).collect()
+}
+
+fn ask_router(config: &NodeConfig, listen: &[Multiaddr], node: &Node<ChaCha20Rng>) -> AskRouter {
+    match config.upnp && config.dialer.is_none() && !only_here(listen) {
+        true => AskRouter::Asked(node.asks_router()),
+        false => AskRouter::Never,
+    }
 }
 
 /// Whether a node listens to this machine alone: then no router has anything to do with it.

@@ -67,6 +67,8 @@ pub const QUOTE_BYTES_MAX: usize = 240;
 pub const KEPT_NAME_BYTES_MAX: usize = 80;
 /// Bytes of something that a face keeps: a draft of the longest message.
 pub const KEPT_VALUE_BYTES_MAX: usize = TEXT_BYTES_MAX;
+/// Contacts, blocked accounts and declined ones that are remembered.
+pub const CONTACTS_MAX: usize = 4_096;
 /// Things that faces keep: drafts of a thousand places, and settings.
 pub const KEPT_MAX: usize = 1024;
 /// Recovery words of an account: 128 bits and a checksum.

@@ -113,6 +113,11 @@ pub enum PersonalCommand {
         /// `on` or `off`.
         receipts: OnOff,
     },
+    /// `router on|off`: whether this device's node asks the router to let connections in (UPnP)
+    Router {
+        /// `on` or `off`.
+        router: OnOff,
+    },
     /// `home`: this account's home nodes
     Homes,
     /// `home pair CODE`: makes a node that shows this code a home node of this account

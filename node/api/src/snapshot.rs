@@ -54,6 +54,8 @@ pub struct Snapshot {
     pub catching_up: Option<CatchingUpView>,
     /// Whether others learn that this account has read their messages.
     pub receipts: bool,
+    /// Whether the router is to be asked to let connections in, unless the node was started so that it never is.
+    pub asks_router: bool,
     /// Communities that are announced on the local network and that this account is not in, by name.
     pub nearby: Arc<Vec<NearbyView>>,
     /// Connected peers that are co-members.

@@ -276,8 +276,6 @@ pub(crate) const ARRIVE_KEYS_MAX: usize = 1_024;
 pub(crate) const CONVERSATIONS_MAX: usize = 2_048;
 /// Accounts of one group conversation: a call among all of them is still a mesh.
 pub(crate) const GROUP_MEMBERS_MAX: usize = 32;
-/// Contacts, blocked accounts and declined ones that are remembered.
-pub(crate) const CONTACTS_MAX: usize = 4_096;
 /// Requests of accounts that are not known here, one of each; further ones are dropped.
 pub(crate) const DM_REQUESTS_MAX: usize = 64;
 /// Bytes of the first message that a request shows: enough to say who one is.

@@ -20,8 +20,6 @@ use crate::wire::Frame;
 
 /// The name under which it is kept that nobody is to learn what was read: it follows the account.
 pub(crate) const RECEIPTS: &str = "settings/receipts";
-/// What is kept there then.
-pub(crate) const OFF: &str = "off";
 
 /// A log, by the scope, the device and the incarnation.
 pub(crate) type Log = (ScopeId, DeviceId, u32);
@@ -88,7 +86,7 @@ impl Community {
 impl<R: CryptoRng> Node<R> {
     /// Whether others learn what this account has read.
     pub(crate) fn tells_receipts(&self) -> bool {
-        self.kept.get(RECEIPTS).is_none_or(|kept| **kept != *OFF)
+        self.is_on(RECEIPTS)
     }
 
     fn tells_receipts_in(&self, id: CommunityId) -> bool {

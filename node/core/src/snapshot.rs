@@ -270,6 +270,7 @@ impl<R: CryptoRng> Node<R> {
         next.templates = shared(Some(&next.templates), self.template_views());
         next.kept = Arc::clone(&self.kept);
         next.receipts = self.tells_receipts();
+        next.asks_router = self.asks_router();
         next.devices = shared(Some(&next.devices), self.device_views());
         next.homes = shared(Some(&next.homes), self.home_views());
         next.recovery_pending = self.recovery.is_some();

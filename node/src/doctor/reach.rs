@@ -123,7 +123,7 @@ fn way_to(peer: &ConnectionView, reach: &ReachView) -> Check {
             );
             let advice = match reach.router {
                 RouterAnswer::Off => {
-                    "let the router be asked (without --no-upnp), or use IPv6 on both sides"
+                    "let the router be asked (`router on`, and a start without --no-upnp), or use IPv6 on both sides"
                 }
                 _ => {
                     "it works; one side whose router passes connections on, or IPv6 on both, is enough for a direct way"

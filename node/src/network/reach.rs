@@ -74,14 +74,18 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn new(upnp: bool) -> Self {
+    pub(super) fn new(asks_router: bool) -> Self {
         Self {
             asked: BTreeMap::new(),
             tries: 0,
             named: BTreeSet::new(),
             confirmed: BTreeSet::new(),
             mapped: BTreeSet::new(),
-            mapping: if upnp { Mapping::Asked } else { Mapping::Off },
+            mapping: if asks_router {
+                Mapping::Asked
+            } else {
+                Mapping::Off
+            },
         }
     }
 

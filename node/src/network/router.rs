@@ -47,6 +47,16 @@ pub(super) struct Answer {
     pub(super) open: BTreeSet<Multiaddr>,
 }
 
+impl Answer {
+    /// It was asked and has not answered yet.
+    pub(super) fn asked() -> Self {
+        Self {
+            mapping: Mapping::Asked,
+            open: BTreeSet::new(),
+        }
+    }
+}
+
 /// Where routers are looked for, and how often.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
@@ -138,11 +148,7 @@ impl Router {
     /// Begins to ask, for nothing yet; must be called within a tokio runtime.
     pub(super) fn start(pace: Pace) -> Self {
         let (wanted, wanted_rx) = watch::channel(BTreeSet::new());
-        let asked = Answer {
-            mapping: Mapping::Asked,
-            open: BTreeSet::new(),
-        };
-        let (answers_tx, answers) = watch::channel(asked);
+        let (answers_tx, answers) = watch::channel(Answer::asked());
         let task = tokio::spawn(run(wanted_rx, answers_tx, pace));
         Self {
             wanted,
@@ -217,7 +223,10 @@ async fn run(wanted: watch::Receiver<BTreeSet<Place>>, answers: watch::Sender<An
         tokio::select! {
             () = asking => {}
             changed = changes.changed() => match changed {
-                Ok(()) => again = pace.again,
+                Ok(()) => {
+                    again = pace.again;
+                    tell_asked(&answers);
+                }
                 Err(_) => break,
             },
         }
@@ -235,6 +244,17 @@ fn tell(known: &BTreeMap<Ipv4Addr, Known>, mapping: Mapping, answers: &watch::Se
     answers.send_if_modified(|told| {
         let changed = *told != answer;
         *told = answer;
+        changed
+    });
+}
+
+/// What was said of other addresses does not answer for these.
+fn tell_asked(answers: &watch::Sender<Answer>) {
+    answers.send_if_modified(|told| {
+        let changed = told.open.is_empty() && told.mapping != Mapping::Asked;
+        if changed {
+            told.mapping = Mapping::Asked;
+        }
         changed
     });
 }

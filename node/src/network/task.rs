@@ -35,7 +35,7 @@ use super::reach::Reach;
 use super::redial::{Redial, Why};
 use super::relays::Relays;
 use super::router::{Answer, Pace, Router};
-use super::{NetworkState, Request, StartError, address};
+use super::{AskRouter, NetworkState, Request, StartError, address};
 use reaching::Said;
 use sessions::{Ended, FromPeer, Session};
 
@@ -70,7 +70,12 @@ pub(super) struct Task {
     redial: Redial,
     relays: Relays,
     reach: Reach,
+    /// Whoever asks the router; nobody where that is never done.
     router: Option<Router>,
+    /// Whether it is to be asked.
+    asks_router: bool,
+    /// The last answer.
+    router_said: Answer,
     /// What connected peers say that they speak.
     said: BTreeMap<PeerId, Said>,
     look_at: Instant,
@@ -102,6 +107,7 @@ impl Task {
         let mdns = swarm.behaviour().mdns.is_enabled();
         state.send_modify(|state| state.mdns = mdns);
         let (to_loop, from_peers) = mpsc::channel(FRAMES_MAX);
+        let asks_router = settings.router == AskRouter::Asked(true);
         let mut task = Self {
             swarm,
             requests,
@@ -116,8 +122,13 @@ impl Task {
             dials: Dials::default(),
             redial: Redial::default(),
             relays: Relays::default(),
-            reach: Reach::new(settings.upnp),
-            router: settings.upnp.then(|| Router::start(Pace::default())),
+            reach: Reach::new(asks_router),
+            router: match settings.router {
+                AskRouter::Never => None,
+                AskRouter::Asked(_) => Some(Router::start(Pace::default())),
+            },
+            asks_router,
+            router_said: Answer::asked(),
             said: BTreeMap::new(),
             look_at: Instant::now(),
             door: settings.door,
@@ -241,6 +252,7 @@ impl Task {
                 }
             }
             Request::CoMembers(members) => self.serve_co_members(members),
+            Request::AskRouter(ask) => self.ask_router(ask),
             Request::Penalize(key, fault) => {
                 if let Some(peer) = address::peer_of(key) {
                     self.penalize(peer, &fault);

@@ -8,6 +8,7 @@ mod e2ee;
 mod edit;
 mod history;
 mod info;
+mod lists;
 mod metadata;
 mod modes;
 mod monitor;
@@ -32,6 +33,7 @@ use crate::session::Stage;
 
 /// Commands and how many parameters each needs at least.
 const COMMANDS: &[(&str, usize)] = &[
+    ("ACCEPT", 0),
     ("ADMIN", 0),
     ("AUTHENTICATE", 1),
     ("AWAY", 0),
@@ -71,6 +73,7 @@ const COMMANDS: &[(&str, usize)] = &[
     ("REGISTER", 3),
     ("RENAME", 2),
     ("SETNAME", 1),
+    ("SILENCE", 0),
     ("TAGMSG", 1),
     ("TIME", 0),
     ("TOPIC", 1),
@@ -91,7 +94,8 @@ fn reads(line: &Line) -> bool {
         | "LINKS" | "LIST" | "LUSERS" | "MONITOR" | "MOTD" | "NAMES" | "PART" | "TIME"
         | "USERHOST" | "VERSION" | "WHO" | "WHOIS" | "WHOWAS" => true,
         // Without a second parameter they ask.
-        "INVITE" => line.params.is_empty(),
+        "ACCEPT" => lists::is_list(line),
+        "INVITE" | "SILENCE" => line.params.is_empty(),
         "MARKREAD" | "TOPIC" => line.params.len() <= 1,
         "METADATA" => !["SET", "CLEAR"].contains(&line.params[1].to_ascii_uppercase().as_str()),
         "MODE" => line
@@ -170,6 +174,7 @@ impl Server {
             return self.fail(conn, &line.command, "READ_ONLY", &[], text);
         }
         match line.command.as_str() {
+            "ACCEPT" => self.accept(conn, line),
             "AWAY" => self.away(conn, line),
             "BATCH" => self.batch(conn, line),
             "CHATHISTORY" => self.chathistory(conn, line),
@@ -191,6 +196,7 @@ impl Server {
             "REDACT" => self.redact(conn, line),
             "RENAME" => self.rename(conn, line),
             "SETNAME" => self.setname(conn, line),
+            "SILENCE" => self.silence(conn, line),
             "TAGMSG" => self.tagmsg(conn, line),
             "TOPIC" => self.topic(conn, line),
             "USERHOST" => self.userhost(conn, line),

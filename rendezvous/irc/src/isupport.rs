@@ -38,6 +38,7 @@ pub(crate) fn lines(settings: &Settings, bound: Option<&Bound>) -> Vec<Vec<Strin
         format!("NICKLEN={NICK_BYTES_MAX}"),
         "PREFIX=(qaohv)~&@%+".to_owned(),
         "SAFELIST".to_owned(),
+        format!("SILENCE={}", alloquy_api::limits::CONTACTS_MAX),
         format!(
             "TARGMAX=JOIN:{TARGETS_MAX},KICK:{TARGETS_MAX},NAMES:1,NOTICE:{TARGETS_MAX},PART:{TARGETS_MAX},PRIVMSG:{TARGETS_MAX},TAGMSG:{TARGETS_MAX},WHOIS:1"
         ),

@@ -21,6 +21,8 @@ pub(crate) enum Pending {
     Opened(ConnId, Said, String),
     /// A request to be in a group was accepted by joining this.
     Accepted(ConnId, String),
+    /// Somebody is blocked or no more, as SILENCE tells it.
+    Silenced(ConnId, String),
     /// Something was asked for of which only a refusal is told.
     Done(ConnId, Order),
     /// A part of a history.
@@ -51,6 +53,7 @@ impl Pending {
             Self::Said(conn, _)
             | Self::Opened(conn, ..)
             | Self::Accepted(conn, _)
+            | Self::Silenced(conn, _)
             | Self::Edited(conn, ..)
             | Self::Done(conn, _)
             | Self::Page(conn, _)

@@ -209,3 +209,46 @@ fn whoever_does_not_want_it_asks_no_router() {
         home.router.log()
     );
 }
+
+#[test]
+fn whoever_switches_it_off_has_its_ports_closed_at_once_and_stays_unasked_over_a_restart() {
+    let Some(mut home) = Home::new("router-switch", Grants::Ports, &[], &[]) else {
+        return;
+    };
+    home.says("open");
+    for _ in 0..2 {
+        home.ana.line("router off");
+        home.says("off");
+        assert_eq!(home.outside(), [] as [&str; 0]);
+        eventually("the ports are closed", || {
+            home.router.open().is_empty().then_some(())
+        });
+        home.ana.line("router on");
+        home.says("open");
+        assert_eq!(transports(&home.outside()), ["quic", "tcp"]);
+        assert_eq!(home.router.open().len(), 2, "{:?}", home.router.open());
+    }
+    // Before the router has heard of either: what counts is the last.
+    for _ in 0..3 {
+        home.ana.line("router off");
+        home.ana.line("router on");
+    }
+    home.says("open");
+    eventually("both ports are open", || {
+        (home.router.open().len() == 2 && transports(&home.outside()) == ["quic", "tcp"])
+            .then_some(())
+    });
+    home.ana.line("router off");
+    home.ana.stop();
+    assert_eq!(home.router.open(), [] as [&str; 0]);
+    let before = home.router.log();
+    home.ana.start();
+    home.says("off");
+    // A question would come within a second.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(home.router.open(), [] as [&str; 0]);
+    assert!(
+        !home.router.log()[before.len()..].contains("192.168.7.2"),
+        "nobody was asked"
+    );
+}

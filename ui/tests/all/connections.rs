@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use alloquy_api::personal::{OnOff, PersonalCommand};
 use alloquy_api::reach::{FamilyView, ReachView, Reachability, RelayView, RouterAnswer, Way};
 use alloquy_api::snapshot::{ConnectionsSnapshot, PathKind};
+use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::NetworkKey;
-use alloquy_ui::state::Overlay;
-use egui_kittest::kittest::NodeT as _;
+use alloquy_ui::Model;
+use alloquy_ui::state::{Overlay, SettingsPage};
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use crate::fixture::change;
+use crate::personal::{orders, tell};
 use crate::screens::{Screen, overlay};
 use crate::sheets::opened;
 use crate::sheets_fixture::{peer, rich};
@@ -197,6 +201,10 @@ fn said(connections: ConnectionsSnapshot) -> String {
     change(&mut model, |snapshot| {
         snapshot.connections = Arc::new(connections)
     });
+    said_of(model)
+}
+
+fn said_of(model: Model) -> String {
     let harness = opened(model, Overlay::Connections);
     let dialog = harness
         .root()
@@ -232,11 +240,51 @@ fn every_state_has_words_of_its_own_and_no_jargon() {
 #[test]
 fn who_is_relayed_is_told_what_would_help() {
     let mut connections = with_way(PathKind::Relayed, Way::default());
-    assert!(said(connections.clone()).contains("without --no-upnp"));
+    assert!(said(connections.clone()).contains("the switch below"));
     connections.reach.router = RouterAnswer::NoRouter;
     assert!(said(connections).contains("when one side’s router passes connections on"));
     let direct = said(with_way(PathKind::Direct, Way::default()));
     assert!(!direct.contains("It becomes faster"), "{direct}");
+}
+
+#[test]
+fn the_router_is_asked_by_a_switch_that_says_what_it_does() {
+    for on in [
+        Overlay::Connections,
+        Overlay::Settings(SettingsPage::Network),
+    ] {
+        let mut model = rich();
+        change(&mut model, |snapshot| snapshot.asks_router = true);
+        let mut harness = opened(model, on);
+        for (router, asks) in [(OnOff::Off, false), (OnOff::On, true)] {
+            let name = "Ask the router to let connections in";
+            harness.get_by_label_contains(name).click();
+            harness.run();
+            let order = PersonalCommand::Router { router };
+            assert_eq!(orders(&harness).last(), Some(&order));
+            change(&mut harness.state_mut().model, |snapshot| {
+                snapshot.asks_router = asks;
+            });
+            harness.run();
+        }
+        let why = CommandError::new(ErrorCode::Storage, "the disk is full");
+        tell(&mut harness, Err(why));
+        harness.get_by_label_contains("the disk is full");
+    }
+}
+
+#[test]
+fn a_router_that_is_never_asked_is_told_from_one_that_is_not_asked_now() {
+    let told = |asks| {
+        let mut model = rich();
+        change(&mut model, |snapshot| {
+            snapshot.asks_router = asks;
+            snapshot.connections = Arc::default();
+        });
+        said_of(model)
+    };
+    assert!(told(true).contains("(--no-upnp)"));
+    assert!(!told(false).contains("(--no-upnp)"));
 }
 
 /// The sheet in each of those states.

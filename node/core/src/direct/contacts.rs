@@ -2,6 +2,7 @@
 //!
 //! Everything that is kept of somebody goes through the few functions at the end of this file.
 
+use alloquy_api::limits::CONTACTS_MAX;
 use alloquy_ids::{AccountId, DeviceId};
 use alloquy_schema::codec::{Canonical, DecodeError, Reader, Writer};
 use alloquy_schema::event::SignedEvent;
@@ -10,7 +11,7 @@ use alloquy_schema::limits::{IDENTITY_CHAIN_MAX, NAME_BYTES_MAX};
 use rand_core::CryptoRng;
 
 use crate::io::Write;
-use crate::limits::{CONTACT_DEVICES_MAX, CONTACTS_MAX};
+use crate::limits::CONTACT_DEVICES_MAX;
 use crate::node::Node;
 use crate::outbox::{After, put};
 use crate::record::Key;

@@ -288,7 +288,7 @@ impl<R: CryptoRng> Node<R> {
 }
 
 pub(crate) fn contacts_full() -> CommandError {
-    let limit = crate::limits::CONTACTS_MAX;
+    let limit = alloquy_api::limits::CONTACTS_MAX;
     error(
         ErrorCode::Limit,
         format!("{limit} accounts are remembered, which is the limit: remove a contact first"),

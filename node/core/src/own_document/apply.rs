@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alloquy_api::limits::KEPT_MAX;
+use alloquy_api::limits::{CONTACTS_MAX, KEPT_MAX};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId};
 use alloquy_schema::codec::Canonical;
 use alloquy_schema::content::{Field, Value};
@@ -14,7 +14,7 @@ use crate::arrive::Bootstrap;
 use crate::community::{Community, Place};
 use crate::direct::contacts::Contact;
 use crate::io::Write;
-use crate::limits::{BOOTSTRAP_PEERS_MAX, COMMUNITIES_MAX, CONTACTS_MAX};
+use crate::limits::{BOOTSTRAP_PEERS_MAX, COMMUNITIES_MAX};
 use crate::node::Node;
 use crate::outbox::{After, put, put_bytes, read_marker};
 use crate::record::Key;

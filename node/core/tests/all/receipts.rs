@@ -122,3 +122,15 @@ fn a_receipt_beyond_what_was_written_or_of_a_strange_log_says_nothing() {
     }
     assert_eq!(last(&mut world, 0, "@ben"), DeliveryState::Stored);
 }
+
+#[test]
+fn whether_the_router_is_asked_is_kept_on_this_device() {
+    let mut world = two();
+    assert!(world.snapshot(0).asks_router);
+    world.ok(0, "router off");
+    assert!(!world.snapshot(0).asks_router);
+    world.restart(0, 1);
+    assert!(!world.snapshot(0).asks_router, "it is kept");
+    world.ok(0, "router on");
+    assert!(world.snapshot(0).asks_router);
+}

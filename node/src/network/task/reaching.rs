@@ -15,7 +15,7 @@ use crate::network::frames;
 use crate::network::redial::Why;
 use crate::network::relays::Next;
 use crate::network::router::Answer;
-use crate::network::{CoMembers, ReachState, behaviour, seek};
+use crate::network::{AskRouter, CoMembers, ReachState, behaviour, seek};
 
 /// What the task is started with.
 #[derive(Debug)]
@@ -25,8 +25,7 @@ pub(in crate::network) struct Settings {
     pub(in crate::network) pass: Option<Pass>,
     pub(in crate::network) relays: Vec<Multiaddr>,
     pub(in crate::network) announce: Vec<Multiaddr>,
-    /// The router is asked to let connections in.
-    pub(in crate::network) upnp: bool,
+    pub(in crate::network) router: AskRouter,
 }
 
 /// What a connected peer says that it speaks.
@@ -230,8 +229,21 @@ impl Task {
         self.on_reach_changed();
     }
 
+    /// The router is asked from now on, or no more; then what it let in is closed.
+    pub(super) fn ask_router(&mut self, ask: bool) {
+        if self.router.is_some() && self.asks_router != ask {
+            self.asks_router = ask;
+            self.on_router(self.router_said.clone());
+        }
+    }
+
     /// The router has another answer than before.
     pub(super) fn on_router(&mut self, answer: Answer) {
+        self.router_said = answer;
+        let answer = match self.asks_router {
+            true => self.router_said.clone(),
+            false => Answer::default(),
+        };
         let (gone, new) = self.reach.answered(answer);
         for address in gone {
             if !self.reach.is_named(&address) {

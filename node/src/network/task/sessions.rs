@@ -603,7 +603,7 @@ mod tests {
     use super::*;
     use crate::network::circuits::Circuits;
     use crate::network::task::{Settings, closed_door, parts};
-    use crate::network::{NetworkState, behaviour};
+    use crate::network::{AskRouter, NetworkState, behaviour};
 
     /// A task that nobody runs: what happens is told to it by hand.
     fn task() -> Task {
@@ -617,7 +617,7 @@ mod tests {
             pass: None,
             relays: Vec::new(),
             announce: Vec::new(),
-            upnp: false,
+            router: AskRouter::Never,
         };
         let (_, requests) = mpsc::channel(1);
         let (inputs, _) = mpsc::channel(1);

@@ -226,7 +226,8 @@ impl Task {
     /// that are of most use. The core, which makes links of them, hears of ways that will soon stand, too.
     pub(super) fn tell_listen(&mut self) {
         if let Some(router) = &self.router {
-            router.want(&self.listen);
+            // What nobody wants is closed.
+            router.want(self.listen.iter().filter(|_| self.asks_router));
         }
         let own = *self.swarm.local_peer_id();
         let all = self.listen.iter().chain(self.reach.external()).cloned();

@@ -8,6 +8,7 @@ use crate::text::iso_time;
 const HELP: &[&str] = &[
     "Channels are called #community/channel: LIST shows those that you may see, JOIN opens one.",
     "Conversations are the nicks of people: PRIVMSG ana writes to Ana. Your own nick holds your notes.",
+    "Who wants to write is answered or declined: ACCEPT -nick. SILENCE nick blocks somebody, SILENCE lists them.",
     "Groups are called #dm/name. History: CHATHISTORY, as far as your client asks for it.",
     "TOPIC, KICK, INVITE, MODE +b ~a:nick and MODE +o nick act in the community, with your rights there.",
     "Who has which role: ~ owner, & administrator, @ channels and messages, % moderator, + any other role.",

@@ -10,6 +10,7 @@ use super::channel::community_ref;
 use crate::io::ConnId;
 use crate::limits::MUTE_MS;
 use crate::line::{Line, Out};
+use crate::names::fold;
 use crate::server::Server;
 use crate::world::{Kind, Room, World, is_moderated, is_muted, mode_of_role, muted_mask};
 
@@ -384,12 +385,29 @@ fn holds(rights: &mut Vec<String>, right: &str, has: bool) {
 }
 
 /// Whom the mask of a ban means. A mask that might fit several means nobody.
-fn account_of_mask(world: &World, text: &str) -> Option<AccountId> {
+pub(super) fn account_of_mask(world: &World, text: &str) -> Option<AccountId> {
     let named = ["~a:", "~account:", "a:", "account:"]
         .iter()
         .find_map(|prefix| text.strip_prefix(prefix));
     let name = named.unwrap_or_else(|| text.strip_suffix("!*@*").unwrap_or(text));
-    name.parse().ok().or_else(|| world.account_of(name))
+    let found = name.parse().ok().or_else(|| world.account_of(name));
+    found.or_else(|| account_of_host(world, text))
+}
+
+/// Whom a mask means by its user and host, as clients make masks of themselves: `*!user@host`, `*!*@host`.
+fn account_of_host(world: &World, text: &str) -> Option<AccountId> {
+    let (nick, rest) = text.split_once('!')?;
+    let (user, host) = rest.split_once('@')?;
+    let fits = |said: &str, is: &str| {
+        // Many clients put this before a user whose name no ident server has told.
+        said == "*" || said.trim_start_matches(['*', '~']) == is
+    };
+    let mut people = world.people().filter(|(account, person)| {
+        let is = World::user_host(*account);
+        fits(user, &is.0) && fits(host, &is.1) && (nick == "*" || fold(nick) == fold(&person.nick))
+    });
+    let (account, _) = people.next()?;
+    people.next().is_none().then_some(account)
 }
 
 /// The modes that a channel has by its rights.

@@ -11,9 +11,9 @@ use alloquy_ids::{AccountId, UnixMs};
 use crate::bound::{come_in, logged_in};
 use crate::fake::{ANA, BEN, DIRECT, DIRECT_CHANNEL, Irc, START, member, none, one};
 
-const STRANGER: AccountId = AccountId([7; 32]);
+pub(crate) const STRANGER: AccountId = AccountId([7; 32]);
 
-fn request(account: AccountId, name: &str) -> DmRequestView {
+pub(crate) fn request(account: AccountId, name: &str) -> DmRequestView {
     DmRequestView {
         account,
         name: name.to_owned(),
@@ -24,7 +24,7 @@ fn request(account: AccountId, name: &str) -> DmRequestView {
     }
 }
 
-fn asks(irc: &mut Irc, request: DmRequestView) {
+pub(crate) fn asks(irc: &mut Irc, request: DmRequestView) {
     irc.node
         .change(|snapshot| snapshot.dm_requests = Arc::new(vec![request.clone()]));
     irc.node.events.push_back(Event::DmRequested { request });
@@ -32,7 +32,7 @@ fn asks(irc: &mut Irc, request: DmRequestView) {
 }
 
 /// Orders about conversations that the node was given.
-fn orders(irc: &Irc) -> Vec<PersonalCommand> {
+pub(crate) fn orders(irc: &Irc) -> Vec<PersonalCommand> {
     let orders = irc.node.log.iter().filter_map(|command| match command {
         Command::Personal { order } => Some(order.clone()),
         _ => None,
@@ -53,7 +53,7 @@ fn a_request_is_a_notice_and_an_answer_accepts_it() {
         "{line}"
     );
     assert!(
-        line.ends_with(":[wants to write to you, an answer accepts] hello \u{2}Ana\u{2}, it is me"),
+        line.ends_with(":[wants to write to you: an answer accepts, ACCEPT -Zoë-asks declines] hello \u{2}Ana\u{2}, it is me"),
         "{line}"
     );
     // Whoever comes in later is told, too.
@@ -89,7 +89,7 @@ fn a_group_is_an_invite_and_accepted_by_joining_it_alone() {
     assert!(one(&told, " INVITE Ana #dm/Ben-Ash-invites").starts_with(&invited));
     one(
         &told,
-        " NOTICE Ana :[wants to have you in a group: JOIN accepts]",
+        " NOTICE Ana :[wants to have you in a group: JOIN accepts, ACCEPT -Ben-Ash declines]",
     );
     irc.send(conn, "PRIVMSG Ben-Ash :hi");
     let accepts = |order: &PersonalCommand| matches!(order, PersonalCommand::DmAccept { account } if account.0 == BEN.to_string());
@@ -267,5 +267,5 @@ fn a_request_is_told_once_around_a_log_in() {
         ..asked
     };
     asks(&mut irc, more);
-    one(&irc.lines(conn), "accepts] more");
+    one(&irc.lines(conn), "declines] more");
 }

@@ -1,11 +1,13 @@
 //! A node in memory that carries out what the gateway asks, and connections that speak to the server.
 
+mod people;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use alloquy_api::command::{Availability, ChannelKind, ProfileChange};
 use alloquy_api::pages::{At, Part};
-use alloquy_api::personal::{DirectKind, DirectView, DmRequestView};
+use alloquy_api::personal::{DirectKind, DirectView};
 use alloquy_api::reply::{
     ChannelView, Confirmed, DeliveryState, DeliveryView, MemberView, MessageView, ReactionView,
     RoleView,
@@ -167,21 +169,6 @@ impl Node {
                 blocked: false,
             }]);
         });
-    }
-
-    /// Takes a request that is accepted away; whether it was to be in a group.
-    fn accepts_group(&mut self, order: &PersonalCommand) -> bool {
-        let PersonalCommand::DmAccept { account } = order else {
-            return false;
-        };
-        let accepted = |request: &DmRequestView| request.account.to_string() == account.0;
-        let mut requests = self.snapshot.dm_requests.to_vec();
-        let group = requests
-            .iter()
-            .any(|request| accepted(request) && request.group.is_some());
-        requests.retain(|request| !accepted(request));
-        self.change(|snapshot| snapshot.dm_requests = Arc::new(requests));
-        group
     }
 
     fn community_of(channel: ChannelId) -> CommunityId {
@@ -396,6 +383,10 @@ impl Node {
                     direct: DIRECT,
                     channel: DIRECT_CHANNEL,
                 })
+            }
+            Command::Personal { order } => {
+                self.about_people(&order);
+                ok
             }
             Command::Keep { name, value } => {
                 self.change(|snapshot| {

@@ -18,6 +18,7 @@ mod edits;
 mod embeds;
 mod fake;
 mod history;
+mod lists;
 mod messages;
 mod metadata;
 mod missed;

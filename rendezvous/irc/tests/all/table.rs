@@ -101,13 +101,15 @@ fn plain(irc: &mut Irc) {
         JOIN #our-club/secret|INVITE Ben-Ash #our-club/secret|PART #our-club/secret|KICK #our-club/secret x|\
         KICK #our-club/general nobody|JOIN #no|JOIN no|PRIVMSG|PRIVMSG x|PRIVMSG nobody :x|\
         PRIVMSG @#our-club/general :x|PRIVMSG a,b,c,d,e,f,g,h,i :x|NICK|NICK #|NICK other|NICK Ben-Ash|USER a b c d|\
-        NONSENSE|CAP NONSENSE|MONITOR + Ana,nobody|MONITOR L|AUTHENTICATE PLAIN";
+        NONSENSE|CAP NONSENSE|ACCEPT nobody|ACCEPT -Ben-Ash|SILENCE Ben-Ash|SILENCE|MONITOR + Ana,nobody|MONITOR L|AUTHENTICATE PLAIN";
     say(irc, conn, &all.split('|').collect::<Vec<_>>());
     irc.send(conn, &format!("PING {}", "x".repeat(600)));
     let nicks: Vec<String> = (0..201).map(|n| format!("n{n}")).collect();
     for nicks in nicks.chunks(50) {
         irc.send(conn, &format!("MONITOR + {}", nicks.join(",")));
     }
+    crate::lists::contact(irc, BEN, "Ben Ash");
+    say(irc, conn, &["ACCEPT *", "ACCEPT Ben-Ash"]);
     irc.node.refuse = Some(not_permitted());
     irc.send(conn, "KICK #our-club/general Ben-Ash");
     let early = irc.connect();
@@ -181,11 +183,14 @@ fn refusals(irc: &mut Irc) {
         irc.send(conn, "@batch=b PRIVMSG #our-club/general :x");
     }
     irc.bytes(conn, b"PRIVMSG #our-club/general :\xff\r\n");
+    crate::asked::asks(irc, crate::asked::request(AccountId([7; 32]), "Zoë"));
     for line in [
         format!("REDACT #our-club/general {id}"),
         format!("@alloquy.chat/edit={id} PRIVMSG #our-club/general :x"),
         format!("@+draft/react=x;+reply={id} TAGMSG #our-club/general"),
         "AWAY :x".to_owned(),
+        "ACCEPT Zoë-asks".to_owned(),
+        "SILENCE Ben-Ash".to_owned(),
     ] {
         irc.node.refuse = Some(not_permitted());
         irc.send(conn, &line);

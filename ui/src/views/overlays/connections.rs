@@ -22,6 +22,8 @@ use crate::widgets::{
 };
 use crate::words::say;
 
+pub(super) use reach::router_switch;
+
 /// Rows of people that are shown: more are counted.
 const ROWS_MAX: usize = 200;
 
@@ -46,7 +48,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) -> bool {
             label(ui, &words, font::secondary(), palette.text_dim);
         }
         reach::advice(connections, ui);
-        reach::show(connections, ui);
+        reach::show(view, ui);
         ui.add_space(space::S);
         addresses(view, ui);
         ui.add_space(space::S);

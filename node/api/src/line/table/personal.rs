@@ -75,6 +75,9 @@ pub(super) const LINES: &[LineSpec] = &[
     order!("receipts", Receipts(receipts: ON_OFF;), Ok,
         "Whether others learn that this account has read their messages: in direct messages and groups, where it is on at \
          first. In communities nobody learns it."),
+    order!("router", Router(router: ON_OFF;), Ok,
+        "Whether this device's node asks the router of the local network to let connections in (UPnP), at once and from \
+         now on; on at first. What it was asked to open is closed with `off`. `run --no-upnp` never asks."),
     order!("home", Homes(;), Homes, "Lists this account's home nodes."),
     order!("home pair", HomePair(code: one("CODE", Kind::Link);), Homes,
         "Makes the node that shows this code a home node of this account."),

@@ -33,6 +33,12 @@ fn invitation(world: &World, from: AccountId) -> String {
 }
 
 impl Server {
+    /// What somebody's group is called for a connection until it is joined.
+    pub(crate) fn invitation_of(&self, conn: ConnId, from: AccountId) -> String {
+        self.world_of(conn)
+            .map_or_else(String::new, |world| invitation(world, from))
+    }
+
     /// Whether a JOIN accepts a request to be in a group: the group is joined as soon as it is there.
     pub(crate) fn accepts_group(&mut self, conn: ConnId, target: &str) -> bool {
         let reads = self.session(conn).is_none_or(|session| session.read_only);
@@ -138,7 +144,7 @@ impl Server {
     }
 
     /// Whether somebody is there for a connection: all are, unless a community is its whole network.
-    pub(super) fn shows_account(&self, conn: ConnId, account: AccountId) -> bool {
+    pub(crate) fn shows_account(&self, conn: ConnId, account: AccountId) -> bool {
         let Some((world, session)) = self.world_of(conn).zip(self.session(conn)) else {
             return false;
         };
@@ -161,10 +167,13 @@ impl Server {
             ..Tags::default()
         };
         let (mask, nick) = (world.mask(request.account), world.my_nick());
+        let who = world.nick(request.account);
         let (text, invite) = match request.group {
             None => {
                 let text = to_irc(&request.text).replace('\n', " ");
-                let text = format!("[wants to write to you, an answer accepts] {text}");
+                let text = format!(
+                    "[wants to write to you: an answer accepts, ACCEPT -{who} declines] {text}"
+                );
                 (text, None)
             }
             Some(_) if !of_groups || self.session(conn).is_some_and(|one| one.read_only) => {
@@ -172,7 +181,8 @@ impl Server {
                 (text.to_owned(), None)
             }
             Some(_) => {
-                let text = "[wants to have you in a group: JOIN accepts]".to_owned();
+                let text =
+                    format!("[wants to have you in a group: JOIN accepts, ACCEPT -{who} declines]");
                 (text, Some(invitation(world, request.account)))
             }
         };

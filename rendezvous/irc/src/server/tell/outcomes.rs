@@ -56,6 +56,12 @@ impl Server {
                 Ok(_) => {}
                 Err(error) => self.numeric(conn, "403", &[&target, &error.message]),
             },
+            Pending::Silenced(conn, change) => match result {
+                Ok(_) => self.was_silenced(conn, &change),
+                Err(error) => {
+                    self.fail(conn, "SILENCE", "CANNOT_CHANGE", &[&change], &error.message);
+                }
+            },
             Pending::Done(conn, order) => {
                 if let Err(error) = result {
                     self.refuse(conn, &order, &error);
@@ -215,6 +221,7 @@ impl Server {
             "RENAME" if error.code != ErrorCode::NotPermitted => {
                 self.fail(conn, "RENAME", "CANNOT_RENAME", &about, &error.message);
             }
+            "ACCEPT" => self.fail(conn, "ACCEPT", "CANNOT_CHANGE", &about, &error.message),
             "AWAY" => self.fail(conn, "AWAY", "CANNOT_SET", &about, &error.message),
             _ => self.numeric(
                 conn,

@@ -1,12 +1,18 @@
 //! How others reach this computer, why the way to somebody is not better, and what would help: the same that
 //! `doctor` says, in words that need no knowledge of networks.
 
+use std::sync::Arc;
+
+use alloquy_api::personal::{OnOff, PersonalCommand};
 use alloquy_api::reach::{FamilyView, ReachView, Reachability, RelayView, RouterAnswer};
 use alloquy_api::snapshot::{ConnectionView, ConnectionsSnapshot, PathKind};
 use egui::Ui;
 
+use crate::state::Overlay;
 use crate::text;
-use crate::widgets::{Weight, notice, section};
+use crate::views::View;
+use crate::views::overlays::personal::{fault, order};
+use crate::widgets::{Weight, notice, section, switch};
 use crate::words::say;
 
 /// Relays that are named: more than a node keeps places with, or a person types.
@@ -40,15 +46,31 @@ impl Said {
 }
 
 /// The part of the sheet about ways in.
-pub(super) fn show(connections: &ConnectionsSnapshot, ui: &mut Ui) {
+pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
+    let connections = Arc::clone(&view.model.snapshot.connections);
     let reach = &connections.reach;
     section(ui, say::reach_title());
-    let mut all = vec![incoming(reach), router(reach.router)];
+    router_switch(view, ui, &Overlay::Connections);
+    let of_router = match reach.router {
+        RouterAnswer::Off if view.model.snapshot.asks_router => Said::plain(say::router_never()),
+        answer => router(answer),
+    };
+    let mut all = vec![incoming(reach), of_router];
     all.extend(reach.relays.iter().take(RELAYS_MAX).map(relay));
     for said in all {
         let advice = said.advice.unwrap_or_default();
         let words = format!("{} {advice}", said.words);
         notice(ui, said.weight, words.trim_end());
+    }
+}
+
+/// Whether the router is asked, on a sheet.
+pub(in crate::views::overlays) fn router_switch(view: &mut View<'_>, ui: &mut Ui, on: &Overlay) {
+    fault(view, ui, on);
+    let asks = view.model.snapshot.asks_router;
+    if switch(ui, asks, say::router_ask(), say::router_ask_about()).clicked() {
+        let router = if asks { OnOff::Off } else { OnOff::On };
+        order(view, PersonalCommand::Router { router });
     }
 }
 

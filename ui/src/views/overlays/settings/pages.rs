@@ -5,7 +5,7 @@ use lucide_icons::Icon;
 
 use crate::action::Action;
 use crate::settings::{Notify, ThemeChoice};
-use crate::state::{Direction, Overlay};
+use crate::state::{Direction, Overlay, SettingsPage};
 use crate::text;
 use crate::theme::{self, font, space};
 use crate::views::View;
@@ -200,6 +200,8 @@ pub(super) fn network(view: &mut View<'_>, ui: &mut Ui) {
     section(ui, say::nearby());
     let words = connections::discovery_words(connections.local_discovery);
     label(ui, words, font::message(), palette.text);
+    section(ui, say::reach_title());
+    connections::router_switch(view, ui, &Overlay::Settings(SettingsPage::Network));
     section(ui, say::addresses());
     if connections.listen.is_empty() {
         label(ui, say::addresses_none(), font::message(), palette.text);
