@@ -165,6 +165,7 @@ fn call(window: &mut Window, friends: &[Peer]) {
         friend.line("voice join \"Lamp post/workshop\"");
     }
     friends[1].line("voice mute on");
+    window.click("Show who is here");
     window.sees("tomasz, speaking");
     window.sees("Call in Lamp post / workshop: Connected");
 }

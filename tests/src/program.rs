@@ -40,12 +40,12 @@ impl Program {
             if let Some(named) = std::env::var_os(self.place) {
                 return named.into();
             }
-            // target/debug/deps/all-0123456789abcdef -> target/debug/alloquy-node
-            let test = std::env::current_exe().expect("a running program has a path");
-            let built = test
-                .ancestors()
-                .nth(2)
-                .expect("tests lie in target/PROFILE/deps")
+            // A test lies in target/PROFILE/deps, a program in target/PROFILE.
+            let own = std::env::current_exe().expect("a running program has a path");
+            let mut folders = own.ancestors().skip(1);
+            let built = folders
+                .find(|folder| !folder.ends_with("deps"))
+                .expect("it lies in target/PROFILE")
                 .join(self.name);
             if !built.exists() {
                 let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

@@ -3,7 +3,8 @@
 use alloquy_api::command::ChannelKind;
 use alloquy_api::reply::ChannelView;
 use alloquy_ids::CommunityId;
-use egui::{CentralPanel, Frame, Margin, Panel, Ui, Vec2};
+use egui::text::TextFormat;
+use egui::{CentralPanel, Frame, Label, Margin, Panel, Ui, Vec2};
 
 use super::people::{Person, people};
 use super::{call_in, join, may_join, panel, state, tile};
@@ -46,7 +47,9 @@ pub(in crate::views) fn bar(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
                 ways(view, ui, id, &channel);
                 if view.state.size.y >= TIGHT_BELOW {
                     let words = say::voice_people(people.len() as u64);
-                    label(ui, &words, font::secondary(), palette.text_dim);
+                    let format = TextFormat::simple(font::secondary(), palette.text_dim);
+                    // As one piece it stands in the middle of the row; what may wrap stands at its foot.
+                    ui.add(Label::new(crate::text::job(&words, &format)).extend());
                 }
             });
         });
