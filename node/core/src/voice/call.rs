@@ -12,7 +12,7 @@ use super::rights::Silence;
 use super::stage::Order;
 use super::words::Reach;
 use crate::command::error;
-use crate::limits::VOICE_ROOM_MAX;
+use crate::limits::{VOICE_GATHER_MS, VOICE_ROOM_MAX};
 use crate::node::Node;
 use crate::outbox::{After, put_bytes};
 use crate::record::Key;
@@ -159,6 +159,7 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         self.task(MediaTask::Leave);
+        self.look_on(call.community, call.channel);
         self.tell_rooms(call.community, [Some(call.channel), None]);
         self.views.call_changed();
         self.outbox.tell(Event::CallEnded {
@@ -240,9 +241,17 @@ impl<R: CryptoRng> Node<R> {
             .filter(|(device, link)| !stays(device, link))
             .map(|(device, _)| *device)
             .collect();
-        let mut other = !gone.is_empty();
+        let (mono, mut other) = (self.now.mono, !gone.is_empty());
         for device in gone {
             self.end_link(device);
+        }
+        if other
+            && present.is_empty()
+            && let Some(call) = &mut self.voice.call
+        {
+            // Nobody else could tell those who look on of a crash now: they need shorter leases soon.
+            call.gossip_at = call.gossip_at.min(mono.plus(VOICE_GATHER_MS));
+            self.voice_due();
         }
         for (session, device, account) in present {
             other |= self.hold_link(device, account, session);

@@ -8,8 +8,8 @@ use super::rights::Silence;
 use super::stage::Order;
 use super::words::Way;
 use crate::limits::{
-    VOICE_AWAY_MS, VOICE_GOSSIP_LEASE_MS, VOICE_ROOM_EVERY_MS, VOICE_ROOM_LEASE_MS,
-    VOICE_SHOWN_MAX, VOICE_TELL_STEP_MS,
+    VOICE_ALONE_LEASE_MS, VOICE_AWAY_MS, VOICE_GOSSIP_LEASE_MS, VOICE_ROOM_EVERY_MS,
+    VOICE_ROOM_LEASE_MS, VOICE_SHOWN_MAX, VOICE_TELL_STEP_MS,
 };
 use crate::node::Node;
 use crate::wire::voice::{SilentWord, VoiceSession, VoiceWord};
@@ -146,6 +146,21 @@ impl<R: CryptoRng> Node<R> {
             false => VOICE_GOSSIP_LEASE_MS,
         };
         (word.lease_ms > 0).then(|| self.now.mono.plus(word.lease_ms.min(most)))
+    }
+
+    /// This device is not in a room any more: of who is there it hears as seldom as everybody who looks on.
+    pub(super) fn look_on(&mut self, id: CommunityId, channel: ChannelId) {
+        let mono = self.now.mono;
+        let roster = self.voice.rosters.get_mut(&id);
+        let others = roster.into_iter().flatten().map(|(_, one)| one);
+        let mut others: Vec<_> = others.filter(|one| one.is_in(channel)).collect();
+        let lease = match others.len() {
+            1 => VOICE_ALONE_LEASE_MS,
+            _ => VOICE_GOSSIP_LEASE_MS,
+        };
+        for one in &mut others {
+            one.until = one.until.max(Some(mono.plus(lease)));
+        }
     }
 
     /// Media of a device came in: it is there, whatever became of its words.

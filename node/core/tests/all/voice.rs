@@ -574,3 +574,40 @@ fn a_peer_of_the_room_is_kept_though_it_has_no_connection_and_let_go_after() {
     world.pass(20_000);
     all_connected(&world, &[0, 1]);
 }
+
+#[test]
+fn who_leaves_still_sees_who_is_there() {
+    let mut world = club(&["ana", "ben", "cleo"]);
+    for at in 0..3 {
+        world.ok(at, "voice join club/lobby");
+    }
+    world.ok(2, "voice mute on");
+    for stays in [500, 3_000, 9_000] {
+        world.pass(stays);
+        world.ok(0, "voice leave");
+        for _ in 0..60 {
+            world.pass(1_000);
+            assert_eq!(names(&mut world, 0, "lobby"), ["ben", "cleo"], "{stays}");
+        }
+        world.ok(0, "voice join club/lobby");
+    }
+}
+
+#[test]
+fn who_is_left_alone_and_crashes_is_gone_within_eleven_seconds_for_everybody() {
+    let mut world = club(&["ana", "ben", "cleo"]);
+    world.ok(0, "voice join club/lobby");
+    world.ok(1, "voice join club/lobby");
+    world.pass(20_000);
+    world.ok(0, "voice leave");
+    world.pass(1_000);
+    cut_off(&mut world, 1);
+    world.pass(6_000);
+    for at in [0, 2] {
+        assert_eq!(names(&mut world, at, "lobby"), ["ben"], "as {at} sees it");
+    }
+    world.pass(5_000);
+    for at in [0, 2] {
+        assert!(names(&mut world, at, "lobby").is_empty(), "as {at} sees it");
+    }
+}
