@@ -280,6 +280,12 @@ impl State {
         self.devices.get(&device).copied()
     }
 
+    /// Whether no other device was ever embedded: nobody else could have written here.
+    #[must_use]
+    pub fn is_alone(&self, device: DeviceId) -> bool {
+        self.devices.len() == 1 && self.devices.contains_key(&device)
+    }
+
     /// Rights of an account, in a channel or (None) in the community. Not a member: none.
     ///
     /// everyone, then roles, then the channel's overwrites: role deny, role allow, member deny, member allow.

@@ -223,9 +223,10 @@ pub enum Reply {
     History {
         /// Oldest first.
         messages: Vec<MessageView>,
-        /// Whether every connected peer that may read the channel confirms that nothing is missing.
+        /// Whether every connected peer that may read the channel confirms that nothing is missing, or no other device
+        /// ever was there.
         complete: bool,
-        /// Since when that is so; `null` while it is not.
+        /// Since when peers say so; `null` while they do not.
         complete_since: Option<UnixMs>,
         /// How many say so; absent when nobody does.
         #[serde(default, skip_serializing_if = "Confirmed::by_nobody")]

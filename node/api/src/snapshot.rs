@@ -125,9 +125,9 @@ pub struct WindowSnapshot {
     pub at_start: bool,
     /// Whether nothing newer exists here.
     pub at_end: bool,
-    /// Whether every connected peer confirms that nothing is missing.
+    /// Whether every connected peer confirms that nothing is missing, or no other device ever was there.
     pub complete: bool,
-    /// Since when that is so; `None` while it is not.
+    /// Since when peers say so; `None` while they do not.
     pub complete_since: Option<UnixMs>,
     /// How many say so.
     pub confirmed: Confirmed,

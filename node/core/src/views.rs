@@ -522,7 +522,8 @@ impl<R: CryptoRng> Node<R> {
     }
 
     /// Whether, as far as connected peers say, nothing is missing from a channel, and who says so. Where home nodes alone
-    /// say so it is not called complete, as they can withhold: who says so is told all the same.
+    /// say so it is not called complete, as they can withhold: who says so is told all the same. Nobody has to say it
+    /// where no other device ever was.
     pub(crate) fn completeness(&self, community: &Community, channel: ChannelId) -> Completeness {
         let bodies = community
             .timelines
@@ -563,7 +564,8 @@ impl<R: CryptoRng> Node<R> {
         if !bodies || lacks || !by_all {
             return Completeness::default();
         }
-        whole.complete = !whole.confirmed.by_homes_alone();
+        let alone = state.is_alone(self.me.device());
+        whole.complete = alone || !whole.confirmed.by_homes_alone();
         if !whole.complete {
             whole.since = None;
         }
@@ -584,7 +586,7 @@ impl<R: CryptoRng> Node<R> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Completeness {
     pub(crate) complete: bool,
-    /// Since when; `None` while it is not.
+    /// Since when somebody says so; `None` while it is not, or nobody else ever was there.
     pub(crate) since: Option<UnixMs>,
     pub(crate) confirmed: Confirmed,
 }

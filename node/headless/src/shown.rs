@@ -55,7 +55,7 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
             confirmed,
         } => {
             let since = complete_since.filter(|_| *complete);
-            history(messages, since, *confirmed, names)
+            history(messages, (*complete, since), *confirmed, names)
         }
         Reply::Members { members } => members_table(members),
         Reply::Channels { channels } => channels_table(channels),
@@ -109,7 +109,7 @@ pub(crate) fn reply(reply: &Reply, names: &Names) -> String {
 
 fn history(
     messages: &[MessageView],
-    complete_since: Option<UnixMs>,
+    (complete, complete_since): (bool, Option<UnixMs>),
     confirmed: Confirmed,
     names: &Names,
 ) -> String {
@@ -132,6 +132,7 @@ fn history(
             },
             since.utc()
         ),
+        None if complete => "-- complete: nobody else was ever here".to_owned(),
         None if !confirmed.by_nobody() => {
             "-- may be incomplete: home nodes alone say that this is all, and they can withhold"
                 .to_owned()

@@ -245,12 +245,6 @@ fn scene<'a>(view: &View<'a>, ui: &Ui, slot: Slot, width: f32) -> Scene<'a> {
     }
 }
 
-/// Whether nobody else could have more of it: notes on the only device.
-fn is_alone(model: &Model, community: Option<CommunityId>) -> bool {
-    let kind = community.and_then(|id| model.kind(id));
-    kind == Some(DirectKind::Notes) && model.snapshot.devices.len() <= 1
-}
-
 /// What the first message of a channel or a conversation stands below.
 fn beginning(
     model: &Model,
@@ -309,7 +303,6 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui, slot: Slot) {
         new: state.opened.and_then(|opened| opened.first),
         times: scene.times,
         me: scene.me,
-        alone: is_alone(view.model, scene.community),
     };
     let entries = entries::entries(&sources);
     load_people(&mut state, window, &scene);

@@ -209,14 +209,11 @@ fn what_comes_in_above_the_newest_message_is_read_when_one_looks_at_it() {
 }
 
 #[test]
-fn notes_on_the_only_device_are_complete() {
+fn notes_begin_with_what_they_are_for() {
     let mut model = personal();
     change(&mut model, |snapshot| {
-        Arc::make_mut(&mut snapshot.devices).truncate(1);
-        let mut alone = window([]);
-        alone.complete = false;
         let id = alloquy_ids::ChannelId([70; 32]);
-        snapshot.windows.insert(id, Arc::new(alone));
+        snapshot.windows.insert(id, Arc::new(window([])));
     });
     let mut harness = open(model);
     act(&mut harness, Action::GoCommunity(NOTES));

@@ -337,6 +337,8 @@ fn who_may_do_nothing_sees_no_menu_and_an_owner_is_out_of_reach() {
 #[test]
 fn diagnostics_are_copied_without_names_and_addresses() {
     let mut harness = opened(rich(), Overlay::Connections);
+    harness.get_by_label("Copy diagnostics").scroll_to_me();
+    harness.run();
     harness.get_by_label("Copy diagnostics").click();
     harness.run();
     let copied = harness

@@ -161,7 +161,7 @@ fn note(kind: ReplyKind) -> &'static str {
              time), `hidden` (why the community's rules hide the text, which is then given to those only who may delete \
              others' messages), `quote` (who wrote the message of `reply_to`, and the first line of its text), `replies` (how many \
              messages its thread has, and when the newest was written), `mentions_me`. `complete` says whether every connected peer that may read the channel confirms that nothing is \
-             missing, `complete_since` since when (`null` while it is not), `confirmed` how many say so and how many of them are home nodes."
+             missing (or no other device ever was there), `complete_since` since when they do (`null` while they do not), `confirmed` how many say so and how many of them are home nodes."
         }
         ReplyKind::AudioDevices => {
             "`inputs` and `outputs` are names of the system's devices, for `device:NAME`; they are looked at when the node \

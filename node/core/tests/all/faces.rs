@@ -363,6 +363,28 @@ fn typing_is_shown_and_lapses_by_itself() {
 }
 
 #[test]
+fn where_nobody_else_ever_was_all_is_here() {
+    let (mut world, _) = World::club(&["ana"]);
+    let complete = |world: &mut World, at: usize, channel: &str| {
+        let reply = world.ok(at, &format!("history {channel}"));
+        matches!(reply, Reply::History { complete: true, .. })
+    };
+    assert!(complete(&mut world, 0, "club/general"));
+    world.ok(0, "send @me note");
+    assert!(complete(&mut world, 0, "@me"));
+    world.restart(0, 1);
+    assert!(complete(&mut world, 0, "club/general"));
+    // Who was here once may have written what has not come: also after it was removed.
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.ok(0, "ban club ben");
+    world.settle();
+    world.disconnect(0, 1);
+    assert!(!complete(&mut world, 0, "club/general"));
+    world.restart(0, 1);
+    assert!(!complete(&mut world, 0, "club/general"));
+}
+
+#[test]
 fn a_window_says_whether_all_is_here_as_peers_come_and_go() {
     let (mut world, _) = World::club(&["ana", "ben"]);
     // Nothing else about ben changes with the connection.

@@ -82,14 +82,12 @@ pub(super) struct Sources<'a> {
     pub(super) new: Option<EventId>,
     pub(super) times: Times<'a>,
     pub(super) me: AccountId,
-    /// Nobody else could have more of it.
-    pub(super) alone: bool,
 }
 
 /// All rows, oldest first. Lays nothing out.
 pub(super) fn entries<'a>(from: &Sources<'a>) -> Vec<Entry<'a>> {
     let window = from.window;
-    let head = match (window.at_start, window.complete || from.alone) {
+    let head = match (window.at_start, window.complete) {
         (true, true) => What::Start,
         (true, false) => What::Gap,
         (false, _) => What::Loading,
