@@ -120,10 +120,10 @@ fn history(
     }
     let completeness = match complete_since {
         Some(since) => format!(
-            "-- complete as far as {} say{}, since {}",
+            "-- complete as far as {}{}, since {}",
             match confirmed.peers {
-                1 => "one connected peer".to_owned(),
-                peers => format!("{peers} connected peers"),
+                1 => "one connected peer says".to_owned(),
+                peers => format!("{peers} connected peers say"),
             },
             match confirmed.homes {
                 0 => String::new(),

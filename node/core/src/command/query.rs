@@ -292,7 +292,9 @@ impl<R: CryptoRng> Node<R> {
         };
         let op = community.authority.op(operation);
         let (kind, subject) = op.map_or((AuditKind::Upkeep, None), subject_of);
-        let what = op.map(|op| describe(community, op)).unwrap_or_default();
+        let what = op
+            .map(|op| describe(community, self.me.account(), (operation, op)))
+            .unwrap_or_default();
         AuditView {
             operation,
             author: author.unwrap_or(alloquy_ids::AccountId::ZERO),
@@ -444,16 +446,28 @@ const fn subject_of(
 /// One operation in plain words, for the audit log.
 fn describe(
     community: &crate::community::Community,
-    op: &alloquy_schema::authority::op::AuthorityOp,
+    me: alloquy_ids::AccountId,
+    (operation, op): (EventId, &alloquy_schema::authority::op::AuthorityOp),
 ) -> String {
     use alloquy_schema::authority::op::{AuthorityOp as O, OverwriteTarget};
+    use alloquy_schema::permissions::ChannelKind;
     let member = |account: &alloquy_ids::AccountId| community.member_name(*account);
     let role = |role: &alloquy_ids::RoleId| community.role_name(*role);
-    let channel = |channel: &ChannelId| community.text(&Field::ChannelName(*channel));
-    let list = |rights: Permissions| rights.names().collect::<Vec<_>>().join(" ");
+    let may_know = |channel: &ChannelId| {
+        let stands = community.state().channels.contains_key(channel);
+        !stands || community.is_entitled(me, Some(*channel))
+    };
+    let channel = |channel: &ChannelId| match may_know(channel) {
+        true => community.text(&Field::ChannelName(*channel)),
+        false => "a private channel".to_owned(),
+    };
+    let list = |rights: Permissions| match rights {
+        Permissions::NONE => "nothing".to_owned(),
+        rights => rights.names().collect::<Vec<_>>().join(" "),
+    };
     match op {
         O::Genesis(_) => "founded the community".to_owned(),
-        O::Merge => "joined heads".to_owned(),
+        O::Merge => "brought two lines of the log together".to_owned(),
         O::DeviceAdd { account, .. } => format!("brought in a device of {}", member(account)),
         O::DeviceRevoke { account, .. } => format!(
             "brought in the revocation of a device of {}",
@@ -463,7 +477,8 @@ fn describe(
         O::Add { account, .. } => format!("added {}", member(account)),
         O::Leave => "left".to_owned(),
         O::RoleCreate { rank, permissions } => {
-            format!("made a role of rank {}: {}", rank.0, list(*permissions))
+            let (name, rights) = (role(&operation.into()), list(*permissions));
+            format!("made the role {name} of rank {}: {rights}", rank.0)
         }
         O::RoleEdit {
             role: of,
@@ -483,8 +498,18 @@ fn describe(
         O::Revoke {
             account, role: of, ..
         } => format!("took the role {} from {}", role(of), member(account)),
-        O::ChannelCreate { private, .. } => {
-            format!("made a {}channel", if *private { "private " } else { "" })
+        O::ChannelCreate { kind, private } => {
+            let private = if *private { "private " } else { "" };
+            let kind = match kind {
+                ChannelKind::Text => "channel",
+                ChannelKind::Voice => "voice channel",
+                ChannelKind::Stage => "stage",
+                ChannelKind::Category => "category",
+            };
+            match operation.into() {
+                of if may_know(&of) => format!("made the {private}{kind} {}", channel(&of)),
+                _ => format!("made a {private}{kind}"),
+            }
         }
         O::ChannelDelete { channel: of } => format!("deleted the channel {}", channel(of)),
         O::Overwrite {
@@ -542,8 +567,8 @@ fn describe(
         O::SetLevel { level } => format!("raised the level to {level}"),
         O::SetHistory { .. } => "changed the history policy".to_owned(),
         O::SetPolicy(rule) => super::policy::describe(rule),
-        O::AnnounceEpoch(_) => "announced an epoch".to_owned(),
-        O::LinkEpoch { .. } => "linked an epoch".to_owned(),
+        O::AnnounceEpoch(_) => "made new keys".to_owned(),
+        O::LinkEpoch { .. } => "tied older keys to newer ones".to_owned(),
         O::Unknown { tag, .. } => format!("an operation of a later release (tag {tag})"),
     }
 }

@@ -463,6 +463,8 @@ fn what_is_in_force_against_and_for_whom_is_shown_to_everybody() {
         .iter()
         .map(|one| (one.kind, one.subject))
         .collect();
+    let said = |words: &str| operations.iter().any(|one| one.what == words);
+    assert!(said("made the channel general"), "{operations:?}");
     let cem = ban.account;
     for expected in [
         (AuditKind::Removals, Some(cem)),

@@ -124,3 +124,32 @@ fn unread_counts_follow_edits_deletions_names_and_markers() {
     world.restart(1, 1);
     assert_eq!(counts(&mut world), (2, 1));
 }
+
+#[test]
+fn the_log_names_what_was_made_to_those_who_may_see_it_alone() {
+    let (mut world, _) = World::club(&["ana", "ben"]);
+    world.ok(0, "create-channel club text cellar --private");
+    world.ok(0, "overwrite club/cellar role everyone --deny send");
+    world.ok(0, "create-channel club voice lounge");
+    world.ok(0, "role create club Keeper --rank 3 --allow kick");
+    world.settle();
+    let what = audit(&mut world);
+    for said in [
+        "made the private channel cellar",
+        "made the voice channel lounge",
+        "made the role Keeper of rank 3: kick",
+    ] {
+        assert!(what.iter().any(|one| one == said), "{said}: {what:?}");
+    }
+    let Reply::Audit { operations } = world.ok(1, "audit club") else {
+        panic!("audit")
+    };
+    let seen: Vec<_> = operations.into_iter().map(|one| one.what).collect();
+    for said in [
+        "made a private channel",
+        "set for everyone in a private channel: allow nothing, deny send",
+    ] {
+        assert!(seen.iter().any(|one| one == said), "{said}: {seen:?}");
+    }
+    assert!(!seen.iter().any(|one| one.contains("cellar")), "{seen:?}");
+}
