@@ -4,6 +4,7 @@
 //! events are durable. While the store can not be written, or the first word of a connected peer about own
 //! logs is awaited, or no epoch is usable, it waits in a bounded queue.
 
+mod audit;
 mod branch;
 mod community;
 mod explain;

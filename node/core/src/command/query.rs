@@ -10,6 +10,7 @@ use alloquy_schema::content::Field;
 use alloquy_schema::permissions::{CommunityKind, Permissions};
 use rand_core::CryptoRng;
 
+use super::audit::{Describer, subject_of};
 use super::error;
 use crate::limits::HISTORY_MAX;
 use crate::node::Node;
@@ -292,8 +293,10 @@ impl<R: CryptoRng> Node<R> {
         };
         let op = community.authority.op(operation);
         let (kind, subject) = op.map_or((AuditKind::Upkeep, None), subject_of);
+        let me = self.me.account();
+        let describer = Describer { community, me };
         let what = op
-            .map(|op| describe(community, self.me.account(), (operation, op)))
+            .map(|op| describer.describe(operation, op))
             .unwrap_or_default();
         AuditView {
             operation,
@@ -384,191 +387,5 @@ impl<R: CryptoRng> Node<R> {
             })
             .collect();
         Ok(Reply::Presence { online })
-    }
-}
-
-/// Milliseconds as seconds, with as many decimals as they need.
-fn seconds(ms: u32) -> String {
-    let (whole, rest) = (ms / 1000, ms % 1000);
-    if rest == 0 {
-        return format!("{whole} s");
-    }
-    let decimals = format!("{rest:03}");
-    format!("{whole}.{} s", decimals.trim_end_matches('0'))
-}
-
-/// What an operation is about, and whom.
-const fn subject_of(
-    op: &alloquy_schema::authority::op::AuthorityOp,
-) -> (AuditKind, Option<alloquy_ids::AccountId>) {
-    use alloquy_schema::authority::op::{AuthorityOp as O, OverwriteTarget};
-    match op {
-        O::Admit(join) => (AuditKind::Joins, Some(join.account)),
-        O::Add { account, .. } => (AuditKind::Joins, Some(*account)),
-        O::Leave | O::InviteCreate { .. } | O::InviteRevoke { .. } => (AuditKind::Joins, None),
-        O::Kick { account, .. }
-        | O::Ban { account, .. }
-        | O::Unban { account }
-        | O::TimeOut { account, .. } => (AuditKind::Removals, Some(*account)),
-        O::Grant { account, .. }
-        | O::Revoke { account, .. }
-        | O::Overwrite {
-            target: OverwriteTarget::Member(account),
-            ..
-        } => (AuditKind::Roles, Some(*account)),
-        O::RoleCreate { .. }
-        | O::RoleEdit { .. }
-        | O::RoleDelete { .. }
-        | O::Overwrite {
-            target: OverwriteTarget::Role(_),
-            ..
-        } => (AuditKind::Roles, None),
-        O::ChannelCreate { .. } | O::ChannelDelete { .. } | O::SlowMode { .. } => {
-            (AuditKind::Channels, None)
-        }
-        O::AcceptLate { .. } | O::Purge { .. } => (AuditKind::Messages, None),
-        O::DeviceAdd { account, .. } | O::DeviceRevoke { account, .. } => {
-            (AuditKind::Upkeep, Some(*account))
-        }
-        O::Merge | O::AnnounceEpoch(_) | O::LinkEpoch { .. } | O::Unknown { .. } => {
-            (AuditKind::Upkeep, None)
-        }
-        O::Genesis(_)
-        | O::Reaffirm { .. }
-        | O::OwnersVote { .. }
-        | O::OwnersCertificate { .. }
-        | O::SetLevel { .. }
-        | O::SetHistory { .. }
-        | O::SetPolicy(_) => (AuditKind::Community, None),
-    }
-}
-
-/// One operation in plain words, for the audit log.
-fn describe(
-    community: &crate::community::Community,
-    me: alloquy_ids::AccountId,
-    (operation, op): (EventId, &alloquy_schema::authority::op::AuthorityOp),
-) -> String {
-    use alloquy_schema::authority::op::{AuthorityOp as O, OverwriteTarget};
-    use alloquy_schema::permissions::ChannelKind;
-    let member = |account: &alloquy_ids::AccountId| community.member_name(*account);
-    let role = |role: &alloquy_ids::RoleId| community.role_name(*role);
-    let may_know = |channel: &ChannelId| {
-        let stands = community.state().channels.contains_key(channel);
-        !stands || community.is_entitled(me, Some(*channel))
-    };
-    let channel = |channel: &ChannelId| match may_know(channel) {
-        true => community.text(&Field::ChannelName(*channel)),
-        false => "a private channel".to_owned(),
-    };
-    let list = |rights: Permissions| match rights {
-        Permissions::NONE => "nothing".to_owned(),
-        rights => rights.names().collect::<Vec<_>>().join(" "),
-    };
-    match op {
-        O::Genesis(_) => "founded the community".to_owned(),
-        O::Merge => "brought two lines of the log together".to_owned(),
-        O::DeviceAdd { account, .. } => format!("brought in a device of {}", member(account)),
-        O::DeviceRevoke { account, .. } => format!(
-            "brought in the revocation of a device of {}",
-            member(account)
-        ),
-        O::Admit(join) => format!("admitted {}", member(&join.account)),
-        O::Add { account, .. } => format!("added {}", member(account)),
-        O::Leave => "left".to_owned(),
-        O::RoleCreate { rank, permissions } => {
-            let (name, rights) = (role(&operation.into()), list(*permissions));
-            format!("made the role {name} of rank {}: {rights}", rank.0)
-        }
-        O::RoleEdit {
-            role: of,
-            rank,
-            permissions,
-            ..
-        } => {
-            format!(
-                "changed the role {} to rank {}: {}",
-                role(of),
-                rank.0,
-                list(*permissions)
-            )
-        }
-        O::RoleDelete { role: of, .. } => format!("deleted the role {}", role(of)),
-        O::Grant { account, role: of } => format!("gave {} the role {}", member(account), role(of)),
-        O::Revoke {
-            account, role: of, ..
-        } => format!("took the role {} from {}", role(of), member(account)),
-        O::ChannelCreate { kind, private } => {
-            let private = if *private { "private " } else { "" };
-            let kind = match kind {
-                ChannelKind::Text => "channel",
-                ChannelKind::Voice => "voice channel",
-                ChannelKind::Stage => "stage",
-                ChannelKind::Category => "category",
-            };
-            match operation.into() {
-                of if may_know(&of) => format!("made the {private}{kind} {}", channel(&of)),
-                _ => format!("made a {private}{kind}"),
-            }
-        }
-        O::ChannelDelete { channel: of } => format!("deleted the channel {}", channel(of)),
-        O::Overwrite {
-            channel: of,
-            target,
-            allow,
-            deny,
-            ..
-        } => {
-            let whom = match target {
-                OverwriteTarget::Role(of) => role(of),
-                OverwriteTarget::Member(account) => member(account),
-            };
-            format!(
-                "set for {whom} in {}: allow {}, deny {}",
-                channel(of),
-                list(*allow),
-                list(*deny)
-            )
-        }
-        O::Kick { account, .. } => format!("kicked {}", member(account)),
-        O::Ban { account, .. } => format!("banned {}", member(account)),
-        O::Unban { account } => format!("lifted the ban of {}", member(account)),
-        O::TimeOut { account, until, .. } if until.0 == 0 => {
-            format!("lifted the time-out of {}", member(account))
-        }
-        O::TimeOut { account, until, .. } => {
-            format!("timed {} out until {} UTC", member(account), until.utc())
-        }
-        O::SlowMode {
-            channel: of,
-            interval_ms: 0,
-        } => format!("ended slow mode of {}", channel(of)),
-        O::SlowMode {
-            channel: of,
-            interval_ms,
-        } => format!(
-            "set slow mode of {} to {}",
-            channel(of),
-            seconds(*interval_ms)
-        ),
-        O::InviteCreate { uses, .. } => match uses {
-            Some(uses) => format!("made an invite for {uses} uses"),
-            None => "made an invite".to_owned(),
-        },
-        O::InviteRevoke { invite } => format!("revoked the invite {}", invite.short()),
-        O::Reaffirm { ops } => format!("reaffirmed {} operations", ops.len()),
-        O::AcceptLate { events } => format!("accepted {} late messages", events.len()),
-        O::Purge { events } => format!("purged {} messages", events.len()),
-        O::OwnersVote { proposal, .. } => format!("voted for {} owners", proposal.owners.len()),
-        O::OwnersCertificate { proposal, .. } => {
-            let names: Vec<_> = proposal.owners.iter().map(member).collect();
-            format!("changed the owners to {}", names.join(", "))
-        }
-        O::SetLevel { level } => format!("raised the level to {level}"),
-        O::SetHistory { .. } => "changed the history policy".to_owned(),
-        O::SetPolicy(rule) => super::policy::describe(rule),
-        O::AnnounceEpoch(_) => "made new keys".to_owned(),
-        O::LinkEpoch { .. } => "tied older keys to newer ones".to_owned(),
-        O::Unknown { tag, .. } => format!("an operation of a later release (tag {tag})"),
     }
 }

@@ -152,4 +152,14 @@ fn the_log_names_what_was_made_to_those_who_may_see_it_alone() {
         assert!(seen.iter().any(|one| one == said), "{said}: {seen:?}");
     }
     assert!(!seen.iter().any(|one| one.contains("cellar")), "{seen:?}");
+    // Nor do they when it is gone.
+    world.ok(0, "delete-channel club/cellar");
+    world.settle();
+    assert!(audit(&mut world).contains(&"deleted the channel cellar".to_owned()));
+    let Reply::Audit { operations } = world.ok(1, "audit club") else {
+        panic!("audit")
+    };
+    let seen: Vec<_> = operations.into_iter().map(|one| one.what).collect();
+    assert!(seen.contains(&"deleted a private channel".to_owned()));
+    assert!(!seen.iter().any(|one| one.contains("cellar")), "{seen:?}");
 }
