@@ -369,7 +369,7 @@ pub struct Message {
     pub edited: bool,
     /// Whether only the mark of a deleted message is left.
     pub deleted: bool,
-    /// Its author held the right to call everybody when it was written, so that `@everyone` does.
+    /// Its author held the right to call everybody when it was written, and when its text was, so that `@everyone` does.
     pub calls_all: bool,
     /// The message that it answers.
     pub reply_to: Option<EventId>,

@@ -156,6 +156,7 @@ fn reach_view(reach: &ReachState) -> ReachView {
         v6: family(&reach.v6),
         router: match reach.mapping {
             Mapping::Off => RouterAnswer::Off,
+            Mapping::Never => RouterAnswer::Never,
             Mapping::Asked => RouterAnswer::Asked,
             Mapping::Open => RouterAnswer::Open,
             Mapping::NoRouter => RouterAnswer::NoRouter,

@@ -52,7 +52,7 @@ struct Effect {
     reaches_others: bool,
     /// Not shown only because nothing under its epoch can be read here.
     shut: bool,
-    /// It is a message that may call everybody.
+    /// It is a message or an edit that may call everybody.
     calls_all: bool,
 }
 
@@ -223,7 +223,8 @@ impl View {
         if old.calls_all != new.calls_all {
             delta.seen.entry(at).or_insert(old.shown != Shown::Not);
         }
-        if old.active != new.active || old.reaches_others != new.reaches_others {
+        let calls = new.active && old.calls_all != new.calls_all;
+        if old.active != new.active || old.reaches_others != new.reaches_others || calls {
             self.apply(at, new.active, ledger, queue, delta);
         }
         let entry = &mut self.entries[at as usize];
@@ -370,6 +371,7 @@ impl View {
             }
             Content::Open(Body::Edit { .. }) => {
                 effect.active = ledger.allows(at, Permissions::SEND | Permissions::SEND_THREADS);
+                effect.calls_all = effect.active && ledger.allows(at, Permissions::MENTION_ALL);
             }
             Content::Open(Body::React { .. }) => {
                 effect.active = ledger.allows(at, Permissions::REACT)
@@ -619,7 +621,9 @@ impl View {
             (Shown::Message, Content::Open(Body::Message(body))) => {
                 let edit = self.edit(order.id, author);
                 message.edited = edit.is_some();
-                message.text = Some(edit.unwrap_or(&body.text).to_owned());
+                // Whoever lost the right in between adds no call by an edit.
+                message.calls_all &= edit.is_none_or(|(_, calls_all)| calls_all);
+                message.text = Some(edit.map_or(&*body.text, |(text, _)| text).to_owned());
                 message.reply_to = body.reply_to;
                 message.thread = body.thread;
                 message.bridged = body.bridged;
@@ -631,15 +635,16 @@ impl View {
         Some(message)
     }
 
-    /// The text of the last edit in force by the author's account.
-    fn edit(&self, target: EventId, author: AccountId) -> Option<&str> {
+    /// The text of the last edit in force by the author's account, and whether it may call everybody.
+    fn edit(&self, target: EventId, author: AccountId) -> Option<(&str, bool)> {
         let edits = self.edits.get(&target)?;
         let (_, at) = edits
             .iter()
             .rev()
             .find(|((account, _), _)| *account == author)?;
-        match &self.entries[*at as usize].content {
-            Content::Open(Body::Edit { text, .. }) => Some(text),
+        let entry = &self.entries[*at as usize];
+        match &entry.content {
+            Content::Open(Body::Edit { text, .. }) => Some((text, entry.effect.calls_all)),
             _ => None,
         }
     }

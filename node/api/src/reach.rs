@@ -30,9 +30,11 @@ pub struct FamilyView {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RouterAnswer {
-    /// It is not asked.
+    /// It is not asked, as a person chose.
     #[default]
     Off,
+    /// It is never asked: the node was started so, or listens to this machine alone.
+    Never,
     /// It has not answered yet.
     Asked,
     /// It lets connections in.

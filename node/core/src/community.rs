@@ -298,6 +298,11 @@ impl Community {
         }
     }
 
+    /// Whether `@everyone` in a message mentions everybody: in conversations anybody's does, as there are no roles.
+    pub(crate) fn calls_all(&self, message: &alloquy_schema::timeline::Message) -> bool {
+        message.calls_all || self.kind() != CommunityKind::Community
+    }
+
     pub(crate) fn kind(&self) -> CommunityKind {
         self.state().kind
     }

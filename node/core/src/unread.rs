@@ -90,7 +90,8 @@ impl Community {
         let Some(message) = message else {
             return Shown::Not;
         };
-        let names = |text: &str| crate::views::mentions(text, mention, message.calls_all);
+        let calls_all = self.calls_all(&message);
+        let names = |text: &str| crate::views::mentions(text, mention, calls_all);
         if message.text.as_deref().is_some_and(names) {
             Shown::Mention
         } else {

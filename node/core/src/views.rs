@@ -428,6 +428,7 @@ impl<R: CryptoRng> Node<R> {
         };
         let timeline = community.shown(channel);
         let replies = timeline.and_then(|timeline| timeline.replies(message.id));
+        let calls_all = community.calls_all(&message);
         let mut text = message.text.unwrap_or_default();
         let mut embeds = message.embeds;
         let hidden = (message.author != self.me.account())
@@ -449,7 +450,7 @@ impl<R: CryptoRng> Node<R> {
                 .get(&Field::Pin(channel, message.id))
                 .is_some(),
             waiting: message.body_missing,
-            mentions_me: mentions(&text, &self.mention(), message.calls_all),
+            mentions_me: mentions(&text, &self.mention(), calls_all),
             text,
             time: community
                 .seen_at(message.id, message.time, self.now.wall)
@@ -564,12 +565,28 @@ impl<R: CryptoRng> Node<R> {
         if !bodies || lacks || !by_all {
             return Completeness::default();
         }
-        let alone = state.is_alone(self.me.device());
+        let alone = homes.is_empty() && self.is_alone_in(community);
         whole.complete = alone || !whole.confirmed.by_homes_alone();
         if !whole.complete {
             whole.since = None;
         }
         whole
+    }
+
+    /// Whether no other device could have written into a community: none ever was there, the account has no other, and
+    /// this one has not been put back from an older copy of its own.
+    fn is_alone_in(&self, community: &Community) -> bool {
+        let (state, own) = (community.state(), self.me.device());
+        let mut dags = community.timelines.values().map(|timeline| timeline.dag());
+        let goes_on = |dag: &alloquy_schema::dag::Dag| {
+            let mut logs = dag.incarnations(own);
+            logs.all(|log| log == community.membership.incarnation)
+        };
+        state.members.len() == 1
+            && state.is_alone(own)
+            && self.device_views().len() <= 1
+            && goes_on(community.authority.dag())
+            && dags.all(goes_on)
     }
 
     /// The community that a channel belongs to.

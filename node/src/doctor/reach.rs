@@ -69,6 +69,10 @@ fn router(reach: &ReachView) -> Check {
     const CHECK: &str = "router";
     match reach.router {
         RouterAnswer::Off => ok(CHECK, "the router is not asked to let connections in"),
+        RouterAnswer::Never => ok(
+            CHECK,
+            "the router is not asked to let connections in, as the node was started (--no-upnp, or for this machine alone)",
+        ),
         RouterAnswer::Asked => ok(CHECK, "the router was asked to let connections in"),
         RouterAnswer::Open => ok(CHECK, "the router lets connections in (UPnP)"),
         RouterAnswer::NoRouter => ok(CHECK, "no router here can be asked to let connections in"),
@@ -123,7 +127,10 @@ fn way_to(peer: &ConnectionView, reach: &ReachView) -> Check {
             );
             let advice = match reach.router {
                 RouterAnswer::Off => {
-                    "let the router be asked (`router on`, and a start without --no-upnp), or use IPv6 on both sides"
+                    "let the router be asked (`router on`), or use IPv6 on both sides"
+                }
+                RouterAnswer::Never => {
+                    "let the router be asked (without --no-upnp), or use IPv6 on both sides"
                 }
                 _ => {
                     "it works; one side whose router passes connections on, or IPv6 on both, is enough for a direct way"

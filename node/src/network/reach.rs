@@ -37,9 +37,11 @@ pub struct Family {
 /// Whether the router was asked to let connections in, and what it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mapping {
-    /// It is not asked.
+    /// It is not asked, as a person chose.
     #[default]
     Off,
+    /// It is never asked: the node was started so.
+    Never,
     /// It has not answered yet.
     Asked,
     /// It lets connections in.
@@ -74,18 +76,14 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    pub(super) fn new(asks_router: bool) -> Self {
+    pub(super) fn new(mapping: Mapping) -> Self {
         Self {
             asked: BTreeMap::new(),
             tries: 0,
             named: BTreeSet::new(),
             confirmed: BTreeSet::new(),
             mapped: BTreeSet::new(),
-            mapping: if asks_router {
-                Mapping::Asked
-            } else {
-                Mapping::Off
-            },
+            mapping,
         }
     }
 
@@ -260,7 +258,7 @@ mod tests {
 
     #[test]
     fn one_who_came_through_weighs_more_than_many_who_did_not() {
-        let mut reach = Reach::new(false);
+        let mut reach = Reach::new(Mapping::Never);
         let [no, yes] = [PeerId::random(), PeerId::random()];
         let v4 = |reach: &Reach| reach.family(IpAddr::is_ipv4);
         assert_eq!(v4(&reach).reachability, Reachability::Unknown);
@@ -285,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_relay_is_needed_until_every_family_is_reached() {
-        let mut reach = Reach::new(false);
+        let mut reach = Reach::new(Mapping::Never);
         let listen = [
             "/ip4/192.168.1.7/tcp/1",
             "/ip6/2001:db8::1/tcp/1",
@@ -302,7 +300,7 @@ mod tests {
         assert!(!reach.needs_no_relay(&both));
         reach.name(parse("/ip4/203.0.113.1/tcp/1"));
         assert!(reach.needs_no_relay(&both));
-        let mut reach = Reach::new(false);
+        let mut reach = Reach::new(Mapping::Never);
         assert!(!reach.needs_no_relay(&only4));
         reach.tried(parse("/ip4/203.0.113.1/tcp/1"), PeerId::random(), true);
         assert!(reach.needs_no_relay(&only4), "IPv6 inside leads nowhere");
@@ -310,7 +308,7 @@ mod tests {
 
     #[test]
     fn a_verdict_ends_with_the_address_that_it_was_about() {
-        let mut reach = Reach::new(false);
+        let mut reach = Reach::new(Mapping::Never);
         let [by, outside] = [PeerId::random(), PeerId::random()];
         let (v4, v6) = ("/ip4/203.0.113.1/tcp/1", "/ip6/2001:db8::1/tcp/1");
         for address in [v4, v6] {
@@ -356,7 +354,7 @@ mod tests {
 
     #[test]
     fn what_did_not_lead_here_makes_room_for_what_is_new() {
-        let mut reach = Reach::new(false);
+        let mut reach = Reach::new(Mapping::Never);
         for n in 0..ASKED_MAX {
             let address = parse(&format!("/ip4/203.0.113.1/tcp/{}", 1000 - n));
             reach.tried(address, PeerId::random(), n == 0);
@@ -371,7 +369,7 @@ mod tests {
 
     #[test]
     fn what_others_say_is_bounded() {
-        let mut reach = Reach::new(false);
+        let mut reach = Reach::new(Mapping::Never);
         for n in 0..200 {
             let address = parse(&format!("/ip4/203.0.113.1/tcp/{n}"));
             reach.tried(address.clone(), PeerId::random(), true);

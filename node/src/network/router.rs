@@ -334,7 +334,7 @@ fn weight(mapping: Mapping) -> u8 {
         Mapping::Open => 3,
         Mapping::Refused => 2,
         Mapping::Behind => 1,
-        Mapping::Off | Mapping::Asked | Mapping::NoRouter => 0,
+        Mapping::Never | Mapping::Off | Mapping::Asked | Mapping::NoRouter => 0,
     }
 }
 

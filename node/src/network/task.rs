@@ -31,7 +31,7 @@ use super::circuits::Circuits;
 use super::dials::Dials;
 use super::faults::Faults;
 use super::gossip::{self, Verdicts};
-use super::reach::Reach;
+use super::reach::{Mapping, Reach};
 use super::redial::{Redial, Why};
 use super::relays::Relays;
 use super::router::{Answer, Pace, Router};
@@ -108,6 +108,11 @@ impl Task {
         state.send_modify(|state| state.mdns = mdns);
         let (to_loop, from_peers) = mpsc::channel(FRAMES_MAX);
         let asks_router = settings.router == AskRouter::Asked(true);
+        let mapping = match settings.router {
+            AskRouter::Never => Mapping::Never,
+            AskRouter::Asked(false) => Mapping::Off,
+            AskRouter::Asked(true) => Mapping::Asked,
+        };
         let mut task = Self {
             swarm,
             requests,
@@ -122,7 +127,7 @@ impl Task {
             dials: Dials::default(),
             redial: Redial::default(),
             relays: Relays::default(),
-            reach: Reach::new(asks_router),
+            reach: Reach::new(mapping),
             router: match settings.router {
                 AskRouter::Never => None,
                 AskRouter::Asked(_) => Some(Router::start(Pace::default())),

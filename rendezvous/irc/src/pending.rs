@@ -21,8 +21,8 @@ pub(crate) enum Pending {
     Opened(ConnId, Said, String),
     /// A request to be in a group was accepted by joining this.
     Accepted(ConnId, String),
-    /// Somebody is blocked or no more, as SILENCE tells it.
-    Silenced(ConnId, String),
+    /// Somebody is blocked (`true`), or no more: the mask as typed.
+    Silenced(ConnId, AccountId, bool, String),
     /// Something was asked for of which only a refusal is told.
     Done(ConnId, Order),
     /// A part of a history.
@@ -53,7 +53,7 @@ impl Pending {
             Self::Said(conn, _)
             | Self::Opened(conn, ..)
             | Self::Accepted(conn, _)
-            | Self::Silenced(conn, _)
+            | Self::Silenced(conn, ..)
             | Self::Edited(conn, ..)
             | Self::Done(conn, _)
             | Self::Page(conn, _)

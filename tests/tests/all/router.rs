@@ -200,8 +200,10 @@ fn whoever_does_not_want_it_asks_no_router() {
     let Some(home) = Home::new("router-off", Grants::Ports, &[], &["--no-upnp"]) else {
         return;
     };
-    home.says("off");
+    home.says("never");
+    home.ana.line("router on");
     std::thread::sleep(std::time::Duration::from_secs(2));
+    home.says("never");
     assert_eq!(home.outside(), [] as [&str; 0]);
     assert!(
         !home.router.log().contains("192.168.7.2"),

@@ -56,6 +56,7 @@ path-relayed-by = through the relay at { $host }
 way-sought = a direct way is being looked for
 way-none = no direct way was found yet, because a router between you lets in nothing that it did not expect
 way-advice = What goes through a relay arrives. It becomes faster when one side’s router passes connections on, or when both sides have IPv6.
+way-advice-start-otherwise = What goes through a relay arrives. It becomes faster when your router may be asked to let connections in (start Alloquy without --no-upnp), or when both sides have IPv6.
 way-advice-ask-router = What goes through a relay arrives. It becomes faster when your router may be asked to let connections in (the switch below), or when both sides have IPv6.
 reach-title = How others reach you
 reach-unknown = Nobody has tried yet whether others reach this computer.

@@ -8,7 +8,6 @@ use alloquy_api::reach::{FamilyView, ReachView, Reachability, RelayView, RouterA
 use alloquy_api::snapshot::{ConnectionsSnapshot, PathKind};
 use alloquy_api::{CommandError, ErrorCode};
 use alloquy_ids::NetworkKey;
-use alloquy_ui::Model;
 use alloquy_ui::state::{Overlay, SettingsPage};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
@@ -98,9 +97,10 @@ fn incoming() -> [State; 6] {
     ]
 }
 
-fn routers() -> [State; 6] {
+fn routers() -> [State; 7] {
     let answers = [
         ("off", RouterAnswer::Off, "router is not asked"),
+        ("never", RouterAnswer::Never, "(--no-upnp)"),
         ("asked", RouterAnswer::Asked, "has not answered yet"),
         (
             "open",
@@ -201,10 +201,6 @@ fn said(connections: ConnectionsSnapshot) -> String {
     change(&mut model, |snapshot| {
         snapshot.connections = Arc::new(connections)
     });
-    said_of(model)
-}
-
-fn said_of(model: Model) -> String {
     let harness = opened(model, Overlay::Connections);
     let dialog = harness
         .root()
@@ -241,6 +237,8 @@ fn every_state_has_words_of_its_own_and_no_jargon() {
 fn who_is_relayed_is_told_what_would_help() {
     let mut connections = with_way(PathKind::Relayed, Way::default());
     assert!(said(connections.clone()).contains("the switch below"));
+    connections.reach.router = RouterAnswer::Never;
+    assert!(said(connections.clone()).contains("without --no-upnp"));
     connections.reach.router = RouterAnswer::NoRouter;
     assert!(said(connections).contains("when one side’s router passes connections on"));
     let direct = said(with_way(PathKind::Direct, Way::default()));
@@ -271,20 +269,6 @@ fn the_router_is_asked_by_a_switch_that_says_what_it_does() {
         tell(&mut harness, Err(why));
         harness.get_by_label_contains("the disk is full");
     }
-}
-
-#[test]
-fn a_router_that_is_never_asked_is_told_from_one_that_is_not_asked_now() {
-    let told = |asks| {
-        let mut model = rich();
-        change(&mut model, |snapshot| {
-            snapshot.asks_router = asks;
-            snapshot.connections = Arc::default();
-        });
-        said_of(model)
-    };
-    assert!(told(true).contains("(--no-upnp)"));
-    assert!(!told(false).contains("(--no-upnp)"));
 }
 
 /// The sheet in each of those states.

@@ -69,18 +69,23 @@ impl Describer<'_> {
     /// Whether the account may know what a channel is or was called.
     fn may_know(&self, channel: &ChannelId) -> bool {
         let state = self.community.state();
-        if state.channels.contains_key(channel) {
-            return self.community.is_entitled(self.me, Some(*channel));
+        match state.channels.contains_key(channel) {
+            true => self.community.is_entitled(self.me, Some(*channel)),
+            // Who might have viewed it is no longer known.
+            false => state
+                .permissions(self.me, None)
+                .has(Permissions::MANAGE_CHANNELS),
         }
-        let made = self.community.authority.op(EventId(channel.0));
-        let private = matches!(made, Some(O::ChannelCreate { private: true, .. }));
-        !private || state.owners.contains(&self.me)
     }
 
-    fn channel(&self, channel: &ChannelId) -> String {
-        match self.may_know(channel) {
-            true => self.community.text(&Field::ChannelName(*channel)),
-            false => "a private channel".to_owned(),
+    pub(super) fn channel(&self, channel: &ChannelId) -> String {
+        if !self.may_know(channel) {
+            return "a channel that you may not view".to_owned();
+        }
+        let name = self.community.text(&Field::ChannelName(*channel));
+        match name.is_empty() {
+            true => channel.short(),
+            false => name,
         }
     }
 
@@ -190,7 +195,7 @@ impl Describer<'_> {
             O::ChannelDelete { channel: of } if self.may_know(of) => {
                 format!("deleted the channel {}", self.channel(of))
             }
-            O::ChannelDelete { .. } => "deleted a private channel".to_owned(),
+            O::ChannelDelete { .. } => "deleted a channel".to_owned(),
             O::Overwrite {
                 channel: of,
                 target,

@@ -12,6 +12,7 @@ use alloquy_schema::event::{Kind, VerifiedEvent};
 use alloquy_schema::timeline::{Deletion, Standing, Timeline};
 use rand_core::CryptoRng;
 
+use super::audit::Describer;
 use super::error;
 use super::policy::words;
 use crate::community::Community;
@@ -89,7 +90,8 @@ impl<R: CryptoRng> Node<R> {
             .body()
             .and_then(|body| Deletion::from_bytes(body).ok());
         let count = body.map_or(0, |body| body.targets().count());
-        let name = community.text(&alloquy_schema::content::Field::ChannelName(channel));
+        let me = self.me.account();
+        let name = Describer { community, me }.channel(&channel);
         let timeline = community.timelines.get(&channel);
         let effective = timeline.is_some_and(|timeline| timeline.hides_others(event.id()));
         AuditView {

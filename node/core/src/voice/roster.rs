@@ -71,6 +71,18 @@ impl<R: CryptoRng> Node<R> {
             return;
         };
         let known = self.voice.rosters.entry(id).or_default().remove(&device);
+        let until = match &known {
+            // Said to the room, which this device has just left: of who looks on nobody hears it.
+            Some(known)
+                if way == Way::Stream
+                    && known.is_in(word.channel)
+                    && (1..=VOICE_ROOM_LEASE_MS).contains(&word.lease_ms)
+                    && self.voice.room() != Some((id, word.channel)) =>
+            {
+                until.max(known.until)
+            }
+            _ => until,
+        };
         let before = known.as_ref().map(Occupant::shown);
         let kept = known.filter(|known| known.word.session == word.session);
         let kept = kept.and_then(|known| known.order);

@@ -247,6 +247,29 @@ fn everyone_is_called_by_those_alone_who_may() {
     assert_eq!(called(&mut world, 0), (1, true));
     let first = &world.history(0, "club/general")[0];
     assert!(!first.mentions_me, "{}", first.text);
+    // Nor does an edit call, after the right has gone.
+    let held = say(&mut world, 1, "hello");
+    world.ok(0, "role revoke club callers ben");
+    world.pass(1_000);
+    world.ok(1, &format!("edit {held} \"@everyone: more coins\""));
+    assert_eq!(called(&mut world, 0), (1, false));
+    let last = world.history(0, "club/general").pop().unwrap();
+    assert_eq!(last.text, "@everyone: more coins");
+}
+
+#[test]
+fn in_a_group_anybody_calls_everybody() {
+    let (mut world, _) = World::club(&["ana", "ben", "cleo"]);
+    world.ok(0, "group create Trip ben cleo");
+    world.pass(3_000);
+    for at in [1, 2] {
+        world.ok(at, "dm accept ana");
+    }
+    world.pass(3_000);
+    world.ok(1, "send Trip/chat \"@everyone: when?\"");
+    world.pass(3_000);
+    let last = world.history(0, "Trip/chat").pop().unwrap();
+    assert!(last.mentions_me, "{}", last.text);
 }
 
 #[test]
@@ -374,6 +397,10 @@ fn where_nobody_else_ever_was_all_is_here() {
     assert!(complete(&mut world, 0, "@me"));
     world.restart(0, 1);
     assert!(complete(&mut world, 0, "club/general"));
+    // An older copy of the store knows nothing of what was written after it.
+    world.ok(0, "send club/general kept");
+    world.restart(0, 2);
+    assert!(!complete(&mut world, 0, "club/general"));
     // Who was here once may have written what has not come: also after it was removed.
     let (mut world, _) = World::club(&["ana", "ben"]);
     world.ok(0, "ban club ben");

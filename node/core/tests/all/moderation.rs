@@ -147,7 +147,7 @@ fn the_log_names_what_was_made_to_those_who_may_see_it_alone() {
     let seen: Vec<_> = operations.into_iter().map(|one| one.what).collect();
     for said in [
         "made a private channel",
-        "set for everyone in a private channel: allow nothing, deny send",
+        "set for everyone in a channel that you may not view: allow nothing, deny send",
     ] {
         assert!(seen.iter().any(|one| one == said), "{said}: {seen:?}");
     }
@@ -160,6 +160,6 @@ fn the_log_names_what_was_made_to_those_who_may_see_it_alone() {
         panic!("audit")
     };
     let seen: Vec<_> = operations.into_iter().map(|one| one.what).collect();
-    assert!(seen.contains(&"deleted a private channel".to_owned()));
+    assert!(seen.contains(&"deleted a channel".to_owned()));
     assert!(!seen.iter().any(|one| one.contains("cellar")), "{seen:?}");
 }

@@ -11,6 +11,7 @@ use crate::line::{Line, Out};
 use crate::names::fold;
 use crate::pending::Pending;
 use crate::server::Server;
+use crate::session::Session;
 use crate::text::pieces;
 
 /// Bytes of nicks in one numeric.
@@ -150,20 +151,14 @@ impl Server {
             // It is as it is to be.
             return;
         }
-        let Some(mask) = self
-            .world_of(conn)
-            .map(|world| mask_of(&world.nick(account)))
-        else {
-            return;
-        };
-        let account = AccountRef(account.to_string());
-        let (sign, order) = match on {
-            true => ('+', PersonalCommand::Block { account }),
-            false => ('-', PersonalCommand::Unblock { account }),
+        let of = AccountRef(account.to_string());
+        let order = match on {
+            true => PersonalCommand::Block { account: of },
+            false => PersonalCommand::Unblock { account: of },
         };
         self.wait(conn);
         if let Some(world) = self.world_mut(conn) {
-            let pending = Pending::Silenced(conn, format!("{sign}{mask}"));
+            let pending = Pending::Silenced(conn, account, on, said.to_owned());
             world.order(Command::Personal { order }, pending);
         }
     }
@@ -176,16 +171,25 @@ impl Server {
         self.numeric(conn, "272", &[&me, "End of Silence List"]);
     }
 
-    /// Somebody is blocked, or no more: all connections of the account are told.
-    pub(crate) fn was_silenced(&mut self, conn: ConnId, change: &str) {
-        let Some(mask) = self.world_of(conn).map(|world| world.mask(world.me())) else {
-            return;
-        };
-        let out = Out::new(&mask, "SILENCE", &[change]);
+    /// Somebody is blocked, or no more: all connections of the account for which it is there are told, each by the nick
+    /// of its own world.
+    pub(crate) fn was_silenced(&mut self, conn: ConnId, account: AccountId, on: bool) {
+        let sign = if on { '+' } else { '-' };
         for other in self.all_of_account(self.me(conn)) {
-            match other == conn {
-                true => self.reply(conn, out.clone()),
-                false => self.tell(other, &out),
+            let is_in = self.session(other).is_some_and(Session::is_in);
+            let Some(world) = self.world_of(other).filter(|_| is_in) else {
+                continue;
+            };
+            let mask = mask_of(&world.nick(account));
+            let out = Out::new(
+                &world.mask(world.me()),
+                "SILENCE",
+                &[&format!("{sign}{mask}")],
+            );
+            if other == conn {
+                self.reply(conn, out);
+            } else if self.shows_account(other, account) {
+                self.tell(other, &out);
             }
         }
     }

@@ -168,6 +168,28 @@ fn somebody_is_blocked_by_whatever_mask_means_that_person_alone() {
 }
 
 #[test]
+fn who_is_blocked_is_told_where_that_person_is_and_to_who_is_in_alone() {
+    let mut irc = Irc::new();
+    let conn = irc.client("");
+    let bound = logged_in(&mut irc);
+    irc.send(bound, "BOUNCER BIND our-club");
+    come_in(&mut irc, bound);
+    let early = logged_in(&mut irc);
+    contact(&mut irc, STRANGER, "Zoë");
+    irc.lines(bound);
+    irc.lines(early);
+    one(&irc.ask(conn, "SILENCE +Zoë"), " SILENCE +Zoë!*@*");
+    none(&irc.lines(bound), "SILENCE");
+    none(&irc.lines(early), "SILENCE");
+    one(&irc.ask(conn, "SILENCE +Ben-Ash"), " SILENCE +Ben-Ash!*@*");
+    one(&irc.lines(bound), " SILENCE +Ben-Ash!*@*");
+    none(&irc.lines(early), "SILENCE");
+    let told = irc.ask(bound, "SILENCE");
+    one(&told, " 271 Ana Ana Ben-Ash!*@*");
+    none(&told, "Zoë");
+}
+
+#[test]
 fn a_mask_that_may_mean_others_too_blocks_nobody() {
     let mut irc = Irc::new();
     let conn = irc.client("");
@@ -195,7 +217,7 @@ fn a_refusal_is_told_and_changes_nothing() {
     irc.lines(conn);
     irc.node.refuse = Some(not_permitted());
     let told = irc.ask(conn, "SILENCE +Ben-Ash");
-    one(&told, "FAIL SILENCE CANNOT_CHANGE +Ben-Ash!*@* :");
+    one(&told, "FAIL SILENCE CANNOT_CHANGE +Ben-Ash :");
     none(&told, "!a");
     irc.node.refuse = Some(not_permitted());
     one(

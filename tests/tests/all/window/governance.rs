@@ -28,7 +28,7 @@ fn a_community_is_renamed_a_role_made_and_the_log_tells_it() {
     window.sees_part("Gardener, Rank");
 
     window.click("Audit log");
-    window.sees_part("made a role");
+    window.sees_part("made the role Gardener");
 
     // The node that the window runs says the same to a command line beside it.
     let mut client = RpcClient::connect(data.path()).unwrap();

@@ -192,7 +192,16 @@ impl<R: CryptoRng> Node<R> {
 
     fn decline(&mut self, origin: Origin, account: &AccountRef) -> Outcome {
         let account = self.asker(account)?;
-        let kept = self.edit_contact(account, |contact| contact.standing = Standing::Declined);
+        let of_group = self
+            .people
+            .requests
+            .get(&account)
+            .is_some_and(|of| of.group.is_some());
+        // A group of a contact is declined, not the contact.
+        let kept = match of_group && self.is_accepted(account) {
+            true => None,
+            false => self.edit_contact(account, |contact| contact.standing = Standing::Declined),
+        };
         self.drop_request(origin, account, kept);
         Ok(())
     }

@@ -56,10 +56,10 @@ impl Server {
                 Ok(_) => {}
                 Err(error) => self.numeric(conn, "403", &[&target, &error.message]),
             },
-            Pending::Silenced(conn, change) => match result {
-                Ok(_) => self.was_silenced(conn, &change),
+            Pending::Silenced(conn, account, on, typed) => match result {
+                Ok(_) => self.was_silenced(conn, account, on),
                 Err(error) => {
-                    self.fail(conn, "SILENCE", "CANNOT_CHANGE", &[&change], &error.message);
+                    self.fail(conn, "SILENCE", "CANNOT_CHANGE", &[&typed], &error.message);
                 }
             },
             Pending::Done(conn, order) => {

@@ -38,8 +38,10 @@ impl Node {
         self.change(|snapshot| {
             let mut contacts = snapshot.contacts.to_vec();
             let mut requests = snapshot.dm_requests.to_vec();
-            let asked = requests.iter().find(|request| request.account == account);
-            let name = asked.map_or("Ben Ash", |request| &request.name).to_owned();
+            let asked = requests.iter().map(|of| (of.account, &of.name));
+            let mut known = asked.chain(contacts.iter().map(|of| (of.account, &of.name)));
+            let name = known.find(|(of, _)| *of == account);
+            let name = name.map_or_else(|| "Ben Ash".to_owned(), |(_, name)| name.clone());
             contacts.retain(|contact| contact.account != account);
             contacts.extend(
                 blocked

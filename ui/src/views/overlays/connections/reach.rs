@@ -51,11 +51,7 @@ pub(super) fn show(view: &mut View<'_>, ui: &mut Ui) {
     let reach = &connections.reach;
     section(ui, say::reach_title());
     router_switch(view, ui, &Overlay::Connections);
-    let of_router = match reach.router {
-        RouterAnswer::Off if view.model.snapshot.asks_router => Said::plain(say::router_never()),
-        answer => router(answer),
-    };
-    let mut all = vec![incoming(reach), of_router];
+    let mut all = vec![incoming(reach), router(reach.router)];
     all.extend(reach.relays.iter().take(RELAYS_MAX).map(relay));
     for said in all {
         let advice = said.advice.unwrap_or_default();
@@ -104,6 +100,7 @@ fn incoming(reach: &ReachView) -> Said {
 fn router(answer: RouterAnswer) -> Said {
     match answer {
         RouterAnswer::Off => Said::plain(say::router_off()),
+        RouterAnswer::Never => Said::plain(say::router_never()),
         RouterAnswer::Asked => Said::plain(say::router_asked()),
         RouterAnswer::Open => Said::plain(say::router_open()),
         RouterAnswer::NoRouter => Said::plain(say::router_none()),
@@ -168,6 +165,7 @@ pub(super) fn advice(connections: &ConnectionsSnapshot, ui: &mut Ui) {
     if members.any(|one| one.path == Some(PathKind::Relayed)) {
         let words = match connections.reach.router {
             RouterAnswer::Off => say::way_advice_ask_router(),
+            RouterAnswer::Never => say::way_advice_start_otherwise(),
             _ => say::way_advice(),
         };
         notice(ui, Weight::Info, words);
