@@ -611,3 +611,34 @@ fn who_is_left_alone_and_crashes_is_gone_within_eleven_seconds_for_everybody() {
         assert!(names(&mut world, at, "lobby").is_empty(), "as {at} sees it");
     }
 }
+
+#[test]
+fn a_word_that_was_on_its_way_to_who_left_shortens_nothing() {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+    for stays in [1_000, 6_000, 11_000] {
+        let mut world = club(&["ana", "ben", "cleo"]);
+        for at in 0..3 {
+            world.ok(at, "voice join club/lobby");
+        }
+        world.pass(stays);
+        let held = Rc::new(RefCell::new(Vec::new()));
+        let list = Rc::clone(&held);
+        world.tamper = Some(Box::new(move |from, to, packet| match &packet {
+            Packet::Frame(bytes) if (from, to) == (2, 0) && is_word(bytes) => {
+                list.borrow_mut().push(packet);
+                Vec::new()
+            }
+            _ => vec![packet],
+        }));
+        world.pass(1_600);
+        world.ok(0, "voice leave");
+        world.tamper = None;
+        let word = held.borrow_mut().pop().expect("one each 1.5 s");
+        world.arrive(2, 0, word);
+        for _ in 0..30 {
+            world.pass(1_000);
+            assert_eq!(names(&mut world, 0, "lobby"), ["ben", "cleo"], "{stays}");
+        }
+    }
+}
