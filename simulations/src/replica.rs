@@ -1,12 +1,13 @@
 //! What a node shows of its communities, read by commands as any face would, in a form that two nodes must
 //! share line by line.
 //!
-//! Left out is what is local by design: presence, unread counts, delivery, shown times, arrived-later marks.
+//! Left out is what is local by design: presence, unread counts, delivery, shown times, arrived-later marks, and in the
+//! log what channels are called, which is told to those alone who may view them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloquy_api::command::{ChannelKind, ChannelRef, Command, CommunityRef};
-use alloquy_api::reply::{AuditView, ChannelView, MemberView, MessageView, RoleView};
+use alloquy_api::reply::{AuditKind, AuditView, ChannelView, MemberView, MessageView, RoleView};
 use alloquy_api::{CommandError, Reply};
 use alloquy_ids::{AccountId, ChannelId, CommunityId, EventId};
 
@@ -217,8 +218,23 @@ fn audit_line(op: &AuditView) -> String {
         "{} by {} {effect}: {}",
         op.operation.short(),
         op.author.short(),
-        op.what
+        words(op)
     )
+}
+
+/// What an operation does, without the name of the channel that it is about.
+fn words(op: &AuditView) -> String {
+    let what = op.what.as_str();
+    let before = |text: &str| text.split(" in ").next().unwrap_or_default().to_owned();
+    match op.kind {
+        AuditKind::Channels => what.split(' ').next().unwrap_or_default().to_owned(),
+        AuditKind::Messages => before(what),
+        AuditKind::Roles => match what.rsplit_once(": allow ") {
+            Some((whom, rights)) => format!("{}: allow {rights}", before(whom)),
+            None => what.to_owned(),
+        },
+        _ => what.to_owned(),
+    }
 }
 
 fn channel_line(channel: &ChannelView) -> String {
